@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: `make quickstart` and `make test`.
+# ENGINE=gpu installs TensorFlow for NVIDIA GPUs. PYTHON names another interpreter.
+PYTHON ?= python3
+ENGINE ?= cpu
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: quickstart test lint docs clean
+
+quickstart: $(VENV)/.quickstart-$(ENGINE)
+	$(BIN)/zoo train --config=configs/quickstart.py
+	$(BIN)/python -m pipelines.data.samples builtin:mnist_5k runs/quickstart/samples
+	$(BIN)/zoo predict runs/quickstart/artifact runs/quickstart/samples/*.png
+
+test: $(VENV)/.dev-$(ENGINE)
+	bash tests/gate.sh $(BIN)
+
+docs: $(VENV)/.dev-$(ENGINE)
+	$(BIN)/python -m docs.backbone_table README.md
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "zootune needs Python 3.10 or newer: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp for each set of extras: a second run installs nothing, a changed setup.cfg does.
+$(VENV)/.quickstart-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart]'
+	@touch $@
+
+$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

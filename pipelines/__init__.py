@@ -1,0 +1,54 @@
+"""The pipeline: from a dataset reference and a backbone to a served artifact.
+
+Importing this imports no TensorFlow; running or loading something does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.run import Run
+    from pipelines.serving.predictor import Predictor
+
+
+def fine_tune(
+    data: str,
+    *,
+    backbone: str = "efficientnet_lite0",
+    workdir: str | Path,
+    seed: int = 0,
+    **fields: object,
+) -> Run:
+    """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
+
+    `fields` are any others of `pipelines.config.RunConfig`, such as
+    `strategy="full"` or `input_size_px=160`.
+
+    Raises:
+        ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
+            sentence that says what to do.
+    """
+    from pipelines import config as configs
+    from pipelines.run import run
+
+    wanted = {
+        "data": data,
+        "backbone": backbone,
+        "workdir": str(workdir),
+        "seed": seed,
+        **fields,
+    }
+    return run(configs.from_fields(wanted))
+
+
+def load(artifact_dir: str | Path) -> Predictor:
+    """A published artifact, verified against its manifest and ready to predict.
+
+    Raises:
+        ArtifactError: if it is not an artifact, or not what was published.
+    """
+    from pipelines.serving import predictor
+
+    return predictor.load(artifact_dir)

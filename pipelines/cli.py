@@ -1,0 +1,211 @@
+"""The console command `zoo`: parses, calls one function, prints.
+
+Nothing here imports TensorFlow before a command needs it, so that listing and help
+answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import zoo
+from pipelines import main as training
+from pipelines.errors import DataError
+from pipelines.exit_codes import exit_code_of
+from pipelines.tables import aligned, evaluation_table
+from zoo import weights
+from zoo.backend import require_tensorflow
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and gives its exit code; wrong usage is 2."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["train"]:
+        # Its flags belong to absl, which knows the fields of the config.
+        return training.main(arguments[1:])
+    parsed = _parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return exit_code_of(lambda: parsed.command(parsed), debug=parsed.debug)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zoo", description="Transfer learning that you can trust."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: Callable[..., None], summary: str):
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(command=command)
+        added.add_argument("--json", action="store_true", help="print one JSON object")
+        added.add_argument("--debug", action="store_true", help="show tracebacks")
+        return added
+
+    listing = add("list", _list, "the backbones, as a table")
+    listing.add_argument("glob", nargs="?", default="*", metavar="GLOB")
+    listing.add_argument("--modality")
+    listing.add_argument("--source")
+    listing.add_argument("--pretrained", action="store_true", default=None)
+
+    info = add("info", _info, "what is known about one backbone")
+    info.add_argument("name", metavar="NAME")
+
+    commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
+
+    evaluation = add("evaluate", _evaluate, "how good an artifact is on labelled data")
+    evaluation.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    evaluation.add_argument("--data", required=True, metavar="REF")
+    evaluation.add_argument(
+        "--split",
+        choices=("auto", "train", "validation", "test", "all"),
+        default="auto",
+        help="auto: the test split of the data it was trained on, all of other data",
+    )
+
+    prediction = add("predict", _predict, "what an artifact says of image files")
+    prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
+
+    add("doctor", _doctor, "whether this machine is ready, and what to mend")
+    return parser
+
+
+def _print_json(values: Any) -> None:
+    print(json.dumps(values, indent=2))
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    names = zoo.list_backbones(
+        arguments.glob,
+        modality=arguments.modality,
+        source=arguments.source,
+        pretrained=arguments.pretrained,
+    )
+    specs = [zoo.get_spec(name) for name in names]
+    if arguments.json:
+        _print_json({"backbones": [_summary(spec) for spec in specs]})
+        return
+    header = ("name", "source", "input px", "width", "parameters", "blocks", "top-1")
+    rows = [
+        (
+            spec.name,
+            spec.source,
+            spec.default_size_px,
+            spec.feature_width,
+            f"{spec.parameters:,}",
+            len(spec.blocks),
+            "-" if spec.imagenet_top1 is None else f"{spec.imagenet_top1:.3f}",
+        )
+        for spec in specs
+    ]
+    print(aligned([header, *rows]))
+
+
+def _summary(spec: zoo.BackboneSpec) -> dict[str, Any]:
+    values = dataclasses.asdict(spec)
+    values["blocks"] = list(spec.block_names)
+    return {**values, "pretrained": spec.pretrained}
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    spec = zoo.get_spec(arguments.name)
+    values = _summary(spec)
+    path = weights.find(spec.weights) if spec.weights else None
+    values["weights_at"] = str(path) if path else None
+    if arguments.json:
+        _print_json(values)
+        return
+    rows = [
+        ("name", spec.name),
+        ("source", f"{spec.source} ({spec.handle})"),
+        ("modality", spec.modality),
+        ("input", f"{spec.default_size_px} px, at least {spec.minimum_size_px} px"),
+        ("pixels", spec.pixels.name),
+        ("feature width", str(spec.feature_width)),
+        ("parameters", f"{spec.parameters:,} without classifier"),
+        ("ImageNet top-1", str(spec.imagenet_top1 or "-")),
+        ("licence", spec.license),
+        ("paper", spec.paper or "-"),
+        *_weights_rows(spec, path),
+        ("blocks", f"{len(spec.blocks)}: {' '.join(spec.block_names)}"),
+    ]
+    print("\n".join(f"{name:<15} {value}" for name, value in rows))
+
+
+def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:
+    file = spec.weights
+    if file is None:
+        return [("weights", "none published")]
+    digest = f"sha256 {file.sha256}" if file.sha256 else f"md5 {file.md5 or '-'}"
+    return [
+        ("weights", f"{file.file_name} ({file.license}), {digest}"),
+        ("on this machine", str(path or f"no; {weights.how_to_get(file)}")),
+    ]
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    require_tensorflow()
+    import pipelines
+    from pipelines.stages.evaluate import evaluate_artifact
+
+    predictor = pipelines.load(arguments.artifact)
+    report = evaluate_artifact(predictor, arguments.data, split=arguments.split)
+    values = dataclasses.asdict(report)
+    if arguments.json:
+        _print_json(values)
+        return
+    print(f"split: {report.split}")
+    print(evaluation_table(values))
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    require_tensorflow()
+    import pipelines
+
+    images = [_read(path) for path in arguments.files]
+    found = pipelines.load(arguments.artifact).predict(images)
+    if arguments.json:
+        rows = [
+            {"file": str(path), **dataclasses.asdict(prediction)}
+            for path, prediction in zip(arguments.files, found)
+        ]
+        _print_json({"predictions": rows})
+        return
+    header = ("file", "label", "confidence")
+    lines = [
+        (
+            path,
+            prediction.label if prediction.valid else "(not a readable image)",
+            f"{prediction.confidence:.4f}",
+        )
+        for path, prediction in zip(arguments.files, found)
+    ]
+    print(aligned([header, *lines]))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _doctor(arguments: argparse.Namespace) -> None:
+    from pipelines import doctor
+
+    found = doctor.examine()
+    if arguments.json:
+        _print_json(dataclasses.asdict(found))
+        return
+    print(doctor.as_text(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

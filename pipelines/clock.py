@@ -1,0 +1,41 @@
+"""How long the stages of a run take, and what they say while they run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+_logger = logging.getLogger("zootune")
+_PROGRESS_EVERY_SECONDS = 5.0
+
+
+class Clock:
+    """Seconds per stage of one run; every stage is announced when it starts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._last_progress = self._started
+
+    @contextlib.contextmanager
+    def stage(self, name: str, doing: str) -> Iterator[None]:
+        _logger.info("[%6.1f s] %s: %s", self.total_seconds, name, doing)
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+    def progress(self, done: int, total: int) -> None:
+        """Says how far the running stage is, every few seconds."""
+        if time.monotonic() - self._last_progress > _PROGRESS_EVERY_SECONDS:
+            self._last_progress = time.monotonic()
+            _logger.info("[%6.1f s]   %d of %d", self.total_seconds, done, total)
+
+    @property
+    def total_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def deadline(self, budget_seconds: float) -> float:
+        """When a budget ends, on the clock of `time.monotonic`; 0 is no limit."""
+        return self._started + (budget_seconds or float("inf"))

@@ -1,0 +1,217 @@
+"""The one typed configuration of a run. Imports nothing heavy.
+
+Not frozen, because `--config.field=value` assigns to it: `checked` gives the run a
+validated copy, and nothing assigns after that. Annotations are not postponed, because
+ml_collections reads the types of the fields to parse values on the command line.
+"""
+
+import copy
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipelines.errors import ConfigError
+
+RANDOM_WEIGHTS = "none"
+CHOICES = {
+    "strategy": ("auto", "head_only", "partial", "full", "scratch"),
+    "effort": ("seconds", "minutes", "hours"),
+    "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+    "head.pooling": ("average", "max", "flatten"),
+    "head.init": ("probe", "zeros", "epsilon"),
+    "finetune.optimizer": ("adam", "adamw", "sgd"),
+    "finetune.batchnorm": ("frozen", "trained"),
+}
+# Inclusive bounds; the upper one is missing where none makes sense.
+BOUNDS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "input_size_px": (0, 4096),
+    "time_budget_seconds": (0, float("inf")),
+    "batch_size": (1, 65536),
+    "head.hidden_units": (1, 65536),
+    "head.dropout": (0, 0.95),
+    "head.epochs": (0, 10_000),
+    "head.learning_rate": (1e-9, 10),
+    "finetune.epochs": (1, 10_000),
+    "finetune.learning_rate": (1e-9, 10),
+    "finetune.backbone_multiplier": (1e-6, 1),
+    "finetune.block_decay": (0.01, 1),
+    "finetune.weight_decay": (0, 1),
+    "finetune.warmup_fraction": (0, 0.9),
+    "finetune.clip_norm": (1e-6, 1e6),
+    "finetune.patience_epochs": (1, 10_000),
+}
+
+
+@dataclasses.dataclass(slots=True)
+class HeadConfig:
+    """The new layers on top of the backbone, and how long they train alone.
+
+    `hidden_units` are dense layers between the features and the logits; `init=probe`
+    needs none, because it solves for the logits in closed form of the features.
+    """
+
+    pooling: str = "average"
+    hidden_units: tuple[int, ...] = ()
+    dropout: float = 0.2
+    init: str = "probe"
+    epochs: int = 10
+    learning_rate: float = 1e-3
+
+
+@dataclasses.dataclass(slots=True)
+class FinetuneConfig:
+    """The phases that train blocks of the backbone.
+
+    `learning_rate` is that of the head. The last block's is lower by
+    `backbone_multiplier`, and each earlier block's by another `block_decay`.
+    """
+
+    epochs: int = 8
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    backbone_multiplier: float = 1.0
+    block_decay: float = 0.85
+    weight_decay: float = 0.0
+    warmup_fraction: float = 0.1
+    clip_norm: float = 1.0
+    patience_epochs: int = 3
+    batchnorm: str = "frozen"
+
+
+@dataclasses.dataclass(slots=True)
+class RunConfig:
+    """Everything that a run depends on, besides the data and the weights themselves.
+
+    `weights` is `default`, a path, or `none` for random ones. `input_size_px` 0 is the
+    backbone's default; `time_budget_seconds` 0 is no limit.
+    """
+
+    data: str = ""
+    backbone: str = "efficientnet_lite0"
+    weights: str = "default"
+    workdir: str = ""
+    seed: int = 0
+    input_size_px: int = 0
+    precision: str = "auto"
+    strategy: str = "auto"
+    effort: str = "minutes"
+    time_budget_seconds: float = 0.0
+    batch_size: int = 32
+    overwrite: bool = False
+    head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
+    finetune: FinetuneConfig = dataclasses.field(default_factory=FinetuneConfig)
+
+
+def checked(config: RunConfig) -> RunConfig:
+    """A validated copy.
+
+    Raises:
+        ConfigError: naming the field, what came and what is allowed.
+    """
+    for field in ("data", "workdir", "backbone"):
+        if not getattr(config, field):
+            raise ConfigError(
+                f"config.{field} is empty. Set it, for instance with"
+                f" --config.{field}={_EXAMPLES[field]}"
+            )
+    for path, value in _leaves(config):
+        _check_choice(path, value)
+        _check_bounds(path, value)
+    head = config.head
+    if head.init == "probe" and (head.hidden_units or head.pooling == "flatten"):
+        raise ConfigError(
+            "config.head.init='probe' needs one dense layer on pooled features. Remove"
+            " head.hidden_units and use head.pooling='average' or 'max', or set"
+            " head.init to 'zeros' or 'epsilon'."
+        )
+    return copy.deepcopy(config)
+
+
+_EXAMPLES = {
+    "data": "dir:photos",
+    "workdir": "runs/photos",
+    "backbone": "efficientnet_lite0",
+}
+
+
+def from_fields(fields: Mapping[str, Any]) -> RunConfig:
+    """A configuration that differs from the default in the given fields.
+
+    Raises:
+        ConfigError: for a field that does not exist, with the nearest one.
+    """
+    names = [field.name for field in dataclasses.fields(RunConfig)]
+    for name in fields:
+        if name not in names:
+            raise _unknown_field(name, names)
+    return RunConfig(**fields)
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
+    """The configuration as plain values, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def field_paths() -> list[str]:
+    """Every field that a configuration has, with dots: `head.dropout`."""
+    return [path for path, _ in _leaves(RunConfig())]
+
+
+def described() -> list[str]:
+    """A line for every field: its flag, its default, and what is allowed."""
+    lines = []
+    for path, value in _leaves(RunConfig()):
+        allowed = ""
+        if path in CHOICES:
+            allowed = f"  one of {', '.join(CHOICES[path])}"
+        elif path in BOUNDS:
+            allowed = "  {:g} to {:g}".format(*BOUNDS[path])
+        lines.append(f"  --config.{path}={value}{allowed}")
+    return lines
+
+
+def refuse_unknown_fields(arguments: Sequence[str]) -> None:
+    """Raises `ConfigError` for the first `--config.FIELD` that does not exist."""
+    known = field_paths()
+    for argument in arguments:
+        flag = argument.partition("=")[0].lstrip("-").removeprefix("no")
+        if not argument.startswith("-") or not flag.startswith("config."):
+            continue
+        path = flag.removeprefix("config.")
+        if path not in known:
+            raise _unknown_field(path, known)
+
+
+def _unknown_field(path: str, known: Sequence[str]) -> ConfigError:
+    near = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
+    hint = f" Did you mean config.{near[0]}?" if near else ""
+    return ConfigError(
+        f"There is no config.{path}.{hint} The fields are {', '.join(known)}."
+    )
+
+
+def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+def _check_choice(path: str, value: Any) -> None:
+    allowed = CHOICES.get(path)
+    if allowed and value not in allowed:
+        raise ConfigError(f"config.{path} is {value!r}; allowed: {', '.join(allowed)}.")
+
+
+def _check_bounds(path: str, value: Any) -> None:
+    if path not in BOUNDS:
+        return
+    low, high = BOUNDS[path]
+    values = value if isinstance(value, typing.Sequence) else (value,)
+    if not all(low <= number <= high for number in values):
+        raise ConfigError(f"config.{path} is {value}; allowed: {low:g} to {high:g}.")

@@ -1,0 +1,106 @@
+"""Reads every image once before training: finds what is bad, hashes what is good."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data.images import decode
+from pipelines.data.splits import ImageFiles, Images
+from pipelines.errors import DataError
+
+OnProgress = Callable[[int, int], None]
+
+_SHOWN = 10
+# Files handed to the threads at a time: enough to keep them busy, and a folder of
+# millions does not become millions of waiting jobs.
+_WINDOW = 1024
+_FIRST_BYTES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"RIFF": "WebP",
+}
+
+
+def content_hashes(
+    images: Images, *, on_progress: OnProgress | None = None
+) -> list[str]:
+    """The sha256 of each image; files are also decoded as training will decode them.
+
+    `on_progress(done, total)` is called from this thread.
+
+    Raises:
+        DataError: naming up to ten bad files with reasons, and how many there are.
+    """
+    if isinstance(images, ImageFiles):
+        return _check_files(images.paths, on_progress)
+    return [_hash_pixels(image) for image in images.pixels]
+
+
+def _hash_pixels(image: np.ndarray) -> str:
+    # With the shape: 2x8 and 4x4 images may hold the same bytes.
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+
+
+def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[str]:
+    hashes: list[str] = []
+    bad: list[str] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        for start in range(0, len(paths), _WINDOW):
+            window = paths[start : start + _WINDOW]
+            checked = zip(window, threads.map(_check_file, window))
+            for path, (content_hash, reason) in checked:
+                hashes.append(content_hash)
+                if reason:
+                    bad.append(f"{path}: {reason}")
+                if on_progress is not None:
+                    on_progress(len(hashes), len(paths))
+    if bad:
+        raise DataError(_refusal(bad, total=len(paths)))
+    return hashes
+
+
+def _check_file(path: str) -> tuple[str, str]:
+    """The content hash of a file, and the reason why it is bad or an empty string."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        return "", f"cannot be read ({_system_reason(path, error)})"
+    if not content:
+        return "", "empty file"
+    try:
+        decode(tf.constant(content))
+    except tf.errors.OpError as error:
+        return "", _decode_reason(content, error)
+    return hashlib.sha256(content).hexdigest(), ""
+
+
+def _system_reason(path: str, error: OSError) -> str:
+    if Path(path).is_symlink() and not Path(path).exists():
+        return "a link to nothing"
+    return (error.strerror or str(error)).lower()
+
+
+def _decode_reason(content: bytes, error: tf.errors.OpError) -> str:
+    for first_bytes, kind in _FIRST_BYTES.items():
+        if content.startswith(first_bytes):
+            detail = error.message.split("}} ")[-1].split(" [Op:")[0]
+            return f"damaged or cut-short {kind} ({detail})"
+    return f"not a JPEG, PNG, GIF, BMP or WebP image (starts with {content[:8]!r})"
+
+
+def _refusal(bad: Sequence[str], *, total: int) -> str:
+    lines = "".join(f"\n  {line}" for line in bad[:_SHOWN])
+    more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    return (
+        f"{len(bad)} of {total} image files cannot be used; mend or remove them:"
+        f"{lines}{more}"
+    )

@@ -1,0 +1,92 @@
+"""From a reference to three splits, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.data import arrays, builtin, folder
+from pipelines.data.checks import OnProgress, content_hashes
+from pipelines.data.names import listing
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import (
+    Examples,
+    Split,
+    Splits,
+    fingerprint,
+    keep_some,
+    require_independent,
+    split_examples,
+)
+from pipelines.errors import DataError
+
+
+def load(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Splits:
+    """The three splits of a reference, every image read and decoded once.
+
+    `on_progress(done, total)` counts image files. The same reference and content give
+    the same splits, wherever the data lie.
+
+    Raises:
+        DataError: if anything about the data stands in the way of training on them.
+    """
+    examples = _read(ref)
+    _check_classes(examples, ref)
+    examples = keep_some(examples, limit=ref.limit, seed=ref.seed)
+    # Counted again with duplicates in mind when hashes are known; a class with one
+    # image should not have to wait until a large folder is read.
+    require_independent(examples, np.arange(len(examples)), limit=ref.limit)
+    hashes = content_hashes(examples.images, on_progress=on_progress)
+    return split_examples(examples, hashes, ref)
+
+
+def load_part(
+    ref: DatasetRef, part: str, *, trained_on: str
+) -> tuple[Split, tuple[str, ...]]:
+    """One split to evaluate on, and the names of its classes.
+
+    `part` is the name of a split, `all`, or `auto`: the test split if these are the
+    data with the fingerprint `trained_on`, and all examples if they are any other.
+
+    Raises:
+        DataError: as `load`, but that `all` may have any number of classes and images.
+    """
+    examples = keep_some(_read(ref), limit=ref.limit, seed=ref.seed)
+    hashes = content_hashes(examples.images)
+    if part == "auto":
+        part = "test" if fingerprint(examples, hashes) == trained_on else "all"
+    if part == "all":
+        whole = Split("all", examples.images, examples.labels)
+        return whole, examples.class_names
+    _check_classes(examples, ref)
+    splits = split_examples(examples, hashes, ref)
+    return getattr(splits, part), examples.class_names
+
+
+def _read(ref: DatasetRef) -> Examples:
+    if ref.scheme == "dir":
+        return folder.read(ref.location, group=ref.group)
+    if ref.scheme == "npz":
+        return arrays.read(ref.location)
+    return builtin.read(ref.location)
+
+
+def _check_classes(examples: Examples, ref: DatasetRef) -> None:
+    names = examples.class_names
+    if len(names) < 2:
+        raise DataError(
+            f"{ref} has {len(names)} class ({listing(names, shown=1)}); telling images "
+            "apart needs at least two. Add a folder or label for another class."
+        )
+    counts = np.bincount(examples.labels, minlength=len(names))
+    empty = [repr(name) for name, count in zip(names, counts) if count == 0]
+    if empty:
+        raise DataError(
+            f"Class {listing(empty, shown=10)} has no image. Add images, or take the "
+            "name out of class_names."
+        )
+    for name in names:
+        if not name.isprintable():
+            raise DataError(
+                f"The class name {name!a} has characters that cannot be shown. "
+                "Rename the class."
+            )

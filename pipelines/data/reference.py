@@ -1,0 +1,148 @@
+"""A dataset reference: where the data are and how they are split, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from pipelines.data.names import choices
+from pipelines.errors import DataError
+
+SCHEMES = ("builtin", "dir", "npz")
+
+_OPTIONS: dict[str, Any] = {
+    "validation": float,
+    "test": float,
+    "seed": int,
+    "group": str,
+    "limit": int,
+}
+_KINDS = {float: "a number", int: "a whole number"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """What `SCHEME:LOCATION[?option=value&...]` says.
+
+    `validation` and `test` are the fractions that are carved when the data do not
+    come split; `group` is a regular expression (`dir:` only); `limit` keeps that
+    many examples.
+
+    Raises:
+        DataError: if a value is out of its range; the message says the range.
+    """
+
+    scheme: str
+    location: str
+    validation: float = 0.15
+    test: float = 0.15
+    seed: int = 0
+    group: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise DataError(
+                f"Unknown scheme {self.scheme!r} in the data reference. "
+                + choices(self.scheme, SCHEMES)
+            )
+        # `builtin:` alone is answered with the list of names, by its reader.
+        if not self.location and self.scheme != "builtin":
+            raise DataError(f"'{self.scheme}:' needs a path after the colon.")
+        self._check_fractions()
+        self._check_rest()
+
+    @classmethod
+    def parse(cls, text: str) -> DatasetRef:
+        """The reference that `text` writes; `str()` of it gives the text back.
+
+        Where they would be misread, `%` is written `%25`, a `?` in the location
+        `%3F` and a `&` in a value `%26`. Everything else stands for itself.
+
+        >>> DatasetRef.parse("dir:photos?test=0.2").test
+        0.2
+        """
+        scheme, colon, rest = text.partition(":")
+        if not colon:
+            raise DataError(
+                f"{text!r} is not a data reference; it needs a scheme, as in "
+                f"'dir:{text}'. Allowed: {', '.join(SCHEMES)}."
+            )
+        location, question, tail = rest.partition("?")
+        options = _parse_options(tail) if question else {}
+        return cls(scheme, _unescape(location), **options)
+
+    def __str__(self) -> str:
+        said = [
+            f"{field.name}={_escape(str(value), '&')}"
+            for field in dataclasses.fields(self)
+            if field.name in _OPTIONS
+            and (value := getattr(self, field.name)) != field.default
+        ]
+        text = f"{self.scheme}:{_escape(self.location, '?')}"
+        return f"{text}?{'&'.join(said)}" if said else text
+
+    def _check_fractions(self) -> None:
+        for name in ("validation", "test"):
+            fraction = getattr(self, name)
+            if not 0 < fraction <= 0.5:
+                raise DataError(
+                    f"{name}={fraction} is out of range; it is the fraction of the "
+                    "images to hold out, more than 0 and at most 0.5, as in "
+                    f"{name}=0.15."
+                )
+        if self.validation + self.test >= 1:
+            raise DataError(
+                f"validation={self.validation} and test={self.test} leave nothing to "
+                "train on; together they must stay below 1."
+            )
+
+    def _check_rest(self) -> None:
+        if self.seed < 0:
+            raise DataError(f"seed={self.seed} is negative; use 0 or more.")
+        if self.limit is not None and self.limit < 1:
+            raise DataError(
+                f"limit={self.limit} keeps nothing; use 1 or more, or leave it out."
+            )
+        if self.group == "":
+            raise DataError("group= is empty; give a pattern, or leave it out.")
+        if self.group is not None and self.scheme != "dir":
+            raise DataError(
+                f"group= works with 'dir:' only, not with '{self.scheme}:'; an npz "
+                "file says its groups in an array named 'group'."
+            )
+
+
+def _parse_options(tail: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in tail.split("&"):
+        name, equals, value = part.partition("=")
+        if name not in _OPTIONS:
+            raise DataError(
+                f"Unknown option {name!r} in the data reference. "
+                + choices(name, _OPTIONS)
+            )
+        if not equals:
+            raise DataError(f"Option {name!r} needs a value, as in '{name}=...'.")
+        if name in options:
+            raise DataError(f"Option {name!r} is given twice; keep one.")
+        options[name] = _parse_value(name, _unescape(value))
+    return options
+
+
+def _parse_value(name: str, value: str) -> Any:
+    kind = _OPTIONS[name]
+    try:
+        return kind(value)
+    except ValueError:
+        raise DataError(f"{name}={value!r} is not {_KINDS[kind]}.") from None
+
+
+def _escape(text: str, special: str) -> str:
+    return text.replace("%", "%25").replace(special, f"%{ord(special):02X}")
+
+
+def _unescape(text: str) -> str:
+    for escaped, plain in (("%3F", "?"), ("%26", "&"), ("%25", "%")):
+        text = text.replace(escaped, plain)  # `%25` last: `%253F` means `%3F`
+    return text

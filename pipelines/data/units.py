@@ -1,0 +1,143 @@
+"""Units: examples that must stay together, and how units are dealt to splits."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+
+def find_units(*keys: Sequence[Hashable]) -> np.ndarray:
+    """Numbers the connected components of examples that share a key, `[n]`.
+
+    Every argument gives one key per example; two examples with an equal key in the
+    same argument are connected. Units are numbered by first appearance.
+    """
+    parent = list(range(len(keys[0])))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for column in keys:
+        first: dict[Hashable, int] = {}
+        for i, key in enumerate(column):
+            a, b = root(first.setdefault(key, i)), root(i)
+            parent[max(a, b)] = min(a, b)
+    roots = [root(i) for i in range(len(parent))]
+    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+
+
+def count_units(labels: np.ndarray, units: np.ndarray, classes: int) -> np.ndarray:
+    """How many different units each class occurs in, `[classes]`."""
+    pairs = np.unique(np.stack([labels, units]), axis=1)
+    return np.bincount(pairs[0], minlength=classes)
+
+
+def deal(
+    labels: np.ndarray, units: np.ndarray, *, held_out: Sequence[float], seed: int
+) -> np.ndarray:
+    """The split of every example, `[n]`: 0 is train, then one per held-out fraction.
+
+    Classes keep their proportions: exactly where units are single examples, else as
+    near as whole units allow. Every class reaches every split when its units permit
+    it; the caller counts.
+    """
+    rng = np.random.default_rng(seed)
+    totals = np.bincount(labels)
+    deficit = np.array([targets(n, held_out) for n in totals], np.int64).T
+    split_of = np.zeros(len(labels), np.int64)
+    size = np.bincount(units)
+    _deal_large(labels, units, split_of, deficit, rng)
+    for label in range(len(totals)):
+        single = np.flatnonzero((labels == label) & (size[units] == 1))
+        counts = _fill(deficit[:, label].tolist(), len(single))
+        split_of[rng.permutation(single)] = np.repeat(np.arange(len(counts)), counts)
+    _spread(labels, units, split_of, splits=len(deficit))
+    return split_of
+
+
+def targets(count: int, held_out: Sequence[float]) -> list[int]:
+    """How many of `count` examples each split should get, train first.
+
+    Held-out splits get their rounded fraction and at least one; train gets the rest
+    and at least one, as long as there are enough.
+    """
+    wanted = [max(1, int(count * fraction + 0.5)) for fraction in held_out]
+    while wanted and sum(wanted) >= count and max(wanted) > 1:
+        wanted[wanted.index(max(wanted))] -= 1
+    return [count - sum(wanted), *wanted]
+
+
+def _deal_large(
+    labels: np.ndarray,
+    units: np.ndarray,
+    split_of: np.ndarray,
+    deficit: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Deals units of two and more, large first, to the split that lacks them most."""
+    totals = deficit.sum(axis=0)
+    size = np.bincount(units)
+    members = np.split(np.argsort(units, kind="stable"), np.cumsum(size)[:-1])
+    shuffled = rng.permutation(len(size))
+    for unit in shuffled[np.argsort(-size[shuffled], kind="stable")]:
+        if size[unit] == 1:
+            return
+        classes, amounts = np.unique(labels[members[unit]], return_counts=True)
+        # Relative to the class, so that a rare class counts as much as a common one.
+        score = (deficit[:, classes] * (amounts / totals[classes])).sum(axis=1)
+        choice = int(np.argmax(score))
+        deficit[choice, classes] -= amounts
+        split_of[members[unit]] = choice
+
+
+def _fill(deficit: list[int], count: int) -> list[int]:
+    """How many of `count` equal examples go to each split, largest deficit first."""
+    counts = [0] * len(deficit)
+    for _ in range(count):
+        choice = max(range(len(deficit)), key=deficit.__getitem__)
+        deficit[choice] -= 1
+        counts[choice] += 1
+    return counts
+
+
+def _spread(
+    labels: np.ndarray, units: np.ndarray, split_of: np.ndarray, *, splits: int
+) -> None:
+    """Moves units until every split has every class, or no move helps.
+
+    Large units can leave a split without a class. A move takes the smallest unit
+    that its own split can spare, so that it never opens another gap.
+    """
+    moved = True
+    while moved:
+        counts = np.zeros((splits, labels.max() + 1), np.int64)
+        np.add.at(counts, (split_of, labels), 1)
+        gaps = np.argwhere(counts == 0)
+        moved = any(
+            _close_gap(labels, units, split_of, counts, split=split, label=label)
+            for split, label in gaps
+        )
+
+
+def _close_gap(
+    labels: np.ndarray,
+    units: np.ndarray,
+    split_of: np.ndarray,
+    counts: np.ndarray,
+    *,
+    split: int,
+    label: int,
+) -> bool:
+    candidates, sizes = np.unique(units[labels == label], return_counts=True)
+    for unit in candidates[np.argsort(sizes, kind="stable")]:
+        members = np.flatnonzero(units == unit)
+        classes, amounts = np.unique(labels[members], return_counts=True)
+        giver = split_of[members[0]]
+        if (counts[giver, classes] > amounts).all():
+            split_of[members] = split
+            return True
+    return False

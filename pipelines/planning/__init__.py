@@ -1,0 +1,1 @@
+"""What to train, at what rate, for how long: decided before anything is trained."""

@@ -1,0 +1,97 @@
+"""The transfer plan: plain data, to be printed, stored, edited and tested."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadPlan:
+    """The new layers: pooling, dense layers with dropout before the logits, and how the
+    logits start: `probe` (the linear probe), `zeros`, or `epsilon` (small noise)."""
+
+    pooling: str
+    hidden_units: tuple[int, ...]
+    dropout: float
+    init: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One stretch of training with one optimizer.
+
+    `block_multipliers` has a row for every block of the backbone: the factor on
+    `learning_rate` for its updates, 0 where the block is frozen; the head's is 1.
+    `batchnorm` is `frozen` (statistics, scale and offset stay) or `trained`. With
+    `only_if_better` the phase is undone unless validation improves.
+    """
+
+    name: str
+    block_multipliers: tuple[tuple[str, float], ...]
+    epochs: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    warmup_fraction: float
+    clip_norm: float
+    patience_epochs: int
+    batchnorm: str
+    only_if_better: bool
+
+    @property
+    def trainable_blocks(self) -> tuple[str, ...]:
+        return tuple(name for name, factor in self.block_multipliers if factor > 0)
+
+    @property
+    def trains_head_only(self) -> bool:
+        return not self.trainable_blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferPlan:
+    """What a run does with the backbone, and why, in words."""
+
+    action: str
+    reason: str
+    batch_size: int
+    head: HeadPlan
+    phases: tuple[Phase, ...]
+
+    def check_covers(self, block_names: Sequence[str]) -> None:
+        """Raises `ConfigError` unless every phase names the backbone's blocks."""
+        for phase in self.phases:
+            planned = [name for name, _ in phase.block_multipliers]
+            if planned != list(block_names):
+                missing = [name for name in block_names if name not in planned]
+                unknown = [name for name in planned if name not in block_names]
+                raise ConfigError(
+                    f"Phase '{phase.name}' does not fit the backbone: it leaves out the"
+                    f" blocks {missing} and names the unknown blocks {unknown}. The"
+                    f" backbone's blocks in order are {list(block_names)}."
+                )
+
+
+def to_dict(plan: TransferPlan) -> dict[str, Any]:
+    """The plan as plain values, ready for JSON."""
+    return dataclasses.asdict(plan)
+
+
+def from_dict(values: Mapping[str, Any]) -> TransferPlan:
+    """The plan that `to_dict` gave, also after a round trip through JSON."""
+    head = {**values["head"], "hidden_units": tuple(values["head"]["hidden_units"])}
+    phases = tuple(
+        Phase(
+            **{
+                **phase,
+                "block_multipliers": tuple(
+                    (name, factor) for name, factor in phase["block_multipliers"]
+                ),
+            }
+        )
+        for phase in values["phases"]
+    )
+    return TransferPlan(**{**values, "head": HeadPlan(**head), "phases": phases})

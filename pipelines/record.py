@@ -1,0 +1,88 @@
+"""What a run puts on record: `report.json`, and facts for the manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines import environment
+from pipelines.clock import Clock
+from pipelines.data.splits import Splits
+from pipelines.planning.plan import TransferPlan, to_dict
+from pipelines.serving.artifact import Artifact
+from pipelines.stages.evaluate import EvalReport
+from pipelines.stages.finetune import FitHistory, PhaseResult
+
+
+def report(
+    splits: Splits,
+    plan: TransferPlan,
+    history: FitHistory,
+    reports: Sequence[EvalReport],
+    artifact: Artifact,
+    clock: Clock,
+) -> dict[str, Any]:
+    """The values of `report.json`; seconds are seconds, bytes are bytes."""
+    values = {
+        **{one.split: dataclasses.asdict(one) for one in reports},
+        "class_names": list(splits.info.class_names),
+        "data": _data(splits),
+        "plan": {"action": plan.action, "reason": plan.reason},
+        "phases": [_phase(phase) for phase in history.phases],
+        "phases_skipped": list(history.skipped),
+        "receipt": {
+            phase.name: [dataclasses.asdict(one) for one in phase.receipt]
+            for phase in history.phases
+        },
+        "images_per_second": history.phases[-1].images_per_second,
+        "peak_memory_bytes": environment.peak_memory_bytes(),
+        "seconds": {**clock.seconds, "total": clock.total_seconds},
+        "artifact": str(artifact.path),
+        "parity": dict(artifact.manifest.parity),
+    }
+    return _without_nan(values)
+
+
+def artifact_facts(
+    splits: Splits, plan: TransferPlan, reports: Sequence[EvalReport]
+) -> dict[str, Any]:
+    """What the manifest says of data, plan and quality."""
+    return {
+        "data": _data(splits),
+        "plan": to_dict(plan),
+        "metrics": {
+            one.split: {
+                "accuracy": one.accuracy,
+                "loss": one.loss,
+                "examples": one.examples,
+            }
+            for one in reports
+        },
+    }
+
+
+def _data(splits: Splits) -> dict[str, Any]:
+    return {
+        "reference": splits.info.reference,
+        "fingerprint": splits.info.fingerprint,
+        "counts": splits.info.counts,
+    }
+
+
+def _phase(phase: PhaseResult) -> dict[str, Any]:
+    values = dataclasses.asdict(phase)
+    del values["receipt"], values["epochs"]
+    return values
+
+
+def _without_nan(values: Any) -> Any:
+    """The same values with `None` for numbers that JSON has no word for."""
+    if isinstance(values, dict):
+        return {name: _without_nan(value) for name, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_without_nan(value) for value in values]
+    if isinstance(values, float) and not math.isfinite(values):
+        return None
+    return values

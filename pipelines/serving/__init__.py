@@ -1,0 +1,1 @@
+"""Artifacts: what is published, how it is proved, and how it is read."""

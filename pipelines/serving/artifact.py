@@ -1,0 +1,188 @@
+"""The artifact on disk: its manifest, its verification, and its publication.
+
+Imports no TensorFlow, so that a folder can be listed and verified anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ArtifactError
+
+MANIFEST = "zoo_artifact.json"
+FORMAT = 1
+# A graph, its assets and file system overhead, on top of the weights.
+_OVERHEAD_BYTES = 32 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What an artifact says of itself.
+
+    `files` maps every file but the manifest, relative and with forward slashes, to its
+    sha256. `parity` is the record of the comparison with the trained model.
+    """
+
+    format: int
+    model: Mapping[str, Any]
+    class_names: tuple[str, ...]
+    signatures: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+    versions: Mapping[str, str]
+    data: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    temperature: float
+    thresholds: Mapping[str, float]
+    parity: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """A published version: its folder, a number, and its manifest."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def version(self) -> int:
+        return int(self.path.name)
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """The sha256 of every file below a folder but the manifest, in order of names."""
+    return {
+        path.relative_to(folder).as_posix(): _sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = json.dumps(dataclasses.asdict(manifest), indent=2, sort_keys=True)
+    (folder / MANIFEST).write_text(text + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an artifact.
+
+    Raises:
+        ArtifactError: if the folder is none, or its manifest is of another format.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ArtifactError(
+            f"{folder} is not an artifact: it has no {MANIFEST}."
+            f" {_versions_hint(folder)}"
+        )
+    try:
+        values = json.loads(path.read_text())
+        names = {field.name for field in dataclasses.fields(Manifest)}
+        manifest = Manifest(**{name: values[name] for name in names})
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} is not a readable manifest: {error!r}.") from error
+    if manifest.format != FORMAT:
+        raise ArtifactError(
+            f"{path} has format {manifest.format}; this version reads {FORMAT}."
+        )
+    return dataclasses.replace(manifest, class_names=tuple(manifest.class_names))
+
+
+def open_verified(folder: Path) -> Artifact:
+    """The artifact in a folder, with every file compared to the manifest.
+
+    `folder` is a version, or a base folder, of which the newest version is taken.
+
+    Raises:
+        ArtifactError: naming the files that are missing, changed or unknown.
+    """
+    if not (folder / MANIFEST).is_file() and versions(folder):
+        folder = folder / str(max(versions(folder)))
+    manifest = read_manifest(folder)
+    found = hash_files(folder)
+    changed = sorted(
+        name
+        for name in {*found, *manifest.files}
+        if found.get(name) != manifest.files.get(name)
+    )
+    if changed:
+        raise ArtifactError(
+            f"{folder} is not what was published: {', '.join(changed[:3])} differ from"
+            f" its manifest ({len(changed)} in all). It was not loaded; export again."
+        )
+    return Artifact(folder, manifest)
+
+
+def versions(base: Path) -> list[int]:
+    """The numbers of the published versions below a base folder."""
+    if not base.is_dir():
+        return []
+    return sorted(
+        int(path.name)
+        for path in base.iterdir()
+        if path.is_dir() and path.name.isdigit()
+    )
+
+
+def require_space(base: Path, weight_bytes: int) -> None:
+    """Raises `ArtifactError` unless the disk can take an export of this size."""
+    needed = weight_bytes + _OVERHEAD_BYTES
+    free = shutil.disk_usage(base).free
+    if free < needed:
+        raise ArtifactError(
+            f"There is no space to export to {base}: {needed / 1e6:.0f} MB are needed"
+            f" and {free / 1e6:.0f} MB are free. Nothing was written."
+        )
+
+
+def publish(unpublished: Path, base: Path) -> Path:
+    """Gives a complete folder the next version number, by one rename.
+
+    Every file is on disk before the rename, so a version that is seen is whole.
+    """
+    for path in unpublished.rglob("*"):
+        _flush(path)
+    _flush(unpublished)
+    while True:
+        # Files count too: a number that is taken by anything cannot be had.
+        taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+        target = base / str(max(taken, default=0) + 1)
+        try:
+            unpublished.rename(target)
+        except OSError:
+            # Another export took the number first; anything else is a real error.
+            if not target.exists():
+                raise
+            continue
+        _flush(base)
+        return target
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _versions_hint(folder: Path) -> str:
+    if (folder / "artifact").is_dir():
+        return f"It looks like a run: try {folder / 'artifact'}."
+    return "Give the folder of a version, such as runs/photos/artifact/1."

@@ -1,0 +1,137 @@
+"""Stage 5: evaluate, with every example counted once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+from scipy.special import log_softmax
+from sklearn import metrics
+
+from pipelines.data import images
+from pipelines.data.load import load_part
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Split
+from pipelines.errors import DataError
+from pipelines.planning.features import extract
+from pipelines.serving.predictor import Predictor
+
+_BATCH_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalReport:
+    """How good predictions are on one split.
+
+    `confusion[i][j]` counts examples of class `i` that were taken for class `j`.
+    `per_class` has precision, recall, F1 and the number of examples of each class.
+    """
+
+    split: str
+    examples: int
+    accuracy: float
+    loss: float
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: Mapping[str, Mapping[str, float]]
+
+
+def evaluate(
+    model: keras.Model,
+    split: Split,
+    *,
+    class_names: Sequence[str],
+    input_size_px: int,
+    batch_size: int,
+) -> EvalReport:
+    """The report of a model that gives logits, in inference mode."""
+    logits = extract(
+        model, images.batches(split, input_size_px=input_size_px, batch_size=batch_size)
+    )
+    return summarize(
+        split.name,
+        labels=split.labels,
+        log_probabilities=log_softmax(logits.astype(np.float64), axis=1),
+        class_names=class_names,
+    )
+
+
+def summarize(
+    split_name: str,
+    *,
+    labels: np.ndarray,
+    log_probabilities: np.ndarray,
+    class_names: Sequence[str],
+) -> EvalReport:
+    """The report for labels `[n]` and log probabilities `[n, classes]`."""
+    predicted = log_probabilities.argmax(axis=1)
+    classes = range(len(class_names))
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=list(classes), zero_division=0.0
+    )
+    return EvalReport(
+        split=split_name,
+        examples=len(labels),
+        accuracy=float((predicted == labels).mean()),
+        loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        confusion=tuple(
+            tuple(int(count) for count in row)
+            for row in metrics.confusion_matrix(labels, predicted, labels=list(classes))
+        ),
+        per_class={
+            class_names[i]: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "examples": int(support[i]),
+            }
+            for i in classes
+        },
+    )
+
+
+def evaluate_artifact(
+    predictor: Predictor, reference: str, *, split: str
+) -> EvalReport:
+    """The report of an artifact on data, every example counted once.
+
+    `split` is `train`, `validation`, `test`, `all`, or `auto`: the test split of the
+    data that it was trained on, and all of any other data.
+
+    Raises:
+        DataError: if the data have a class that the artifact does not know.
+    """
+    manifest = predictor.artifact.manifest
+    part, class_names = load_part(
+        DatasetRef.parse(reference), split, trained_on=manifest.data["fingerprint"]
+    )
+    labels = _labels_of(manifest.class_names, part, class_names)
+    pixels = images.batches(
+        part,
+        input_size_px=manifest.preprocessing["input_size_px"],
+        batch_size=_BATCH_SIZE,
+    )
+    probabilities = np.concatenate(
+        [predictor.probabilities(batch.numpy()) for batch, _ in pixels]
+    )
+    return summarize(
+        part.name,
+        labels=labels,
+        # A probability that rounds to 0 in float32 costs what the smallest number does.
+        log_probabilities=np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)),
+        class_names=manifest.class_names,
+    )
+
+
+def _labels_of(
+    known: Sequence[str], part: Split, class_names: Sequence[str]
+) -> np.ndarray:
+    """The labels of a split as indices into the classes that the artifact knows."""
+    strangers = [name for name in class_names if name not in known]
+    if strangers:
+        raise DataError(
+            f"The data have the classes {strangers}, which the artifact does not know."
+            f" It knows {list(known)}."
+        )
+    return np.array([known.index(name) for name in class_names])[part.labels]

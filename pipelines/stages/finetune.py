@@ -1,0 +1,293 @@
+"""Stage 4: fine-tune, phase by phase, as the plan says.
+
+The only stage that trains. A phase freezes, compiles with a new optimizer, fits, proves
+what moved, and keeps its best weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data import images
+from pipelines.data.order import shuffled_epochs
+from pipelines.data.splits import Splits
+from pipelines.errors import TrainingError
+from pipelines.planning.features import extract
+from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.planning.probe import linear_probe
+from pipelines.stages.head import TransferModel
+from pipelines.training import freezing
+from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit, score
+from pipelines.training.rates import optimizer_for
+from pipelines.training.receipt import Movement, measure, refuse_moved, snapshot
+
+_HEAD = "head"
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseResult:
+    """What one phase did. Accuracies and losses are those of the validation split.
+
+    `kept` is false where validation did not improve and the weights of before were put
+    back. The receipt tells what training moved, whether it was kept or not.
+    """
+
+    name: str
+    kept: bool
+    best_epoch: int
+    accuracy_before: float
+    accuracy_after: float
+    images_per_second: float
+    seconds: float
+    epochs: tuple[Mapping[str, float], ...]
+    receipt: tuple[Movement, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FitHistory:
+    """The phases that ran, in order, and the names of those the time did not allow."""
+
+    phases: tuple[PhaseResult, ...]
+    skipped: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FitSettings:
+    """What training needs to know besides the plan.
+
+    `deadline_seconds` is on the clock of `time.monotonic`.
+    """
+
+    input_size_px: int
+    seed: int
+    deadline_seconds: float
+    history_path: Path
+    tensorboard_dir: Path
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Task:
+    """A phase made concrete: the part of the model that trains, and what it reads."""
+
+    model: keras.Model
+    train: tf.data.Dataset
+    validation: tf.data.Dataset
+
+
+def fine_tune(
+    model: TransferModel, splits: Splits, plan: TransferPlan, settings: FitSettings
+) -> FitHistory:
+    """Trains the model in place and gives what every phase did.
+
+    At the deadline training stops with the best weights so far; later phases are
+    skipped.
+
+    Raises:
+        TrainingError: if the loss is not a number, or if anything frozen moved.
+    """
+    plan.check_covers([block.name for block in model.backbone.blocks])
+    results: list[PhaseResult] = []
+    for index, phase in enumerate(plan.phases):
+        if results and time.monotonic() > settings.deadline_seconds:
+            break
+        own_seed = dataclasses.replace(settings, seed=settings.seed + index)
+        results.append(_run_phase(model, splits, plan, phase, own_seed))
+    done = len(results)
+    return FitHistory(tuple(results), tuple(phase.name for phase in plan.phases[done:]))
+
+
+def _run_phase(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+) -> PhaseResult:
+    started = time.monotonic()
+    layers_by_block = {
+        **{block.name: block.layers for block in model.backbone.blocks},
+        _HEAD: model.head_layers,
+    }
+    before = snapshot(layers_by_block)
+    freezing.set_trainable(
+        model.backbone.blocks, phase.trainable_blocks, batchnorm=phase.batchnorm
+    )
+    make_task = _head_task if phase.trains_head_only else _block_task
+    task = make_task(model, splits, plan, phase, settings)
+    steps = images.steps_per_epoch(splits.train, plan.batch_size)
+    _compile(task.model, model, phase, steps * phase.epochs)
+    at_start = _validate(task)
+    best = BestWeights(
+        baseline=score(*at_start) if phase.only_if_better else None,
+        patience_epochs=phase.patience_epochs,
+    )
+    lines = HistoryLines(settings.history_path, phase=phase.name)
+    fit_started = time.monotonic()
+    _fit(task, phase, steps, settings, [best, lines])
+    fit_seconds = time.monotonic() - fit_started
+    movements = measure(
+        before, layers_by_block, trainable=(*phase.trainable_blocks, _HEAD)
+    )
+    refuse_moved(phase.name, movements, statistics_frozen=phase.batchnorm == "frozen")
+    _refuse_not_a_number(phase, best, lines)
+    best.restore()
+    seconds = time.monotonic() - started
+    trained = len(splits.train) * len(lines.epochs)
+    return PhaseResult(
+        name=phase.name,
+        kept=best.best_epoch > 0,
+        best_epoch=best.best_epoch,
+        accuracy_before=at_start[0],
+        accuracy_after=best.best[0],
+        # The head sees features; what passes the backbone is every image once.
+        images_per_second=(
+            (len(splits.train) + len(splits.validation)) / (seconds - fit_seconds)
+            if phase.trains_head_only
+            else trained / fit_seconds
+        ),
+        seconds=seconds,
+        epochs=tuple(lines.epochs),
+        receipt=movements,
+    )
+
+
+def _head_task(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+) -> _Task:
+    """The head alone on features computed once: nothing below it can change."""
+    base = keras.Model(model.model.input, model.pooled)
+    train, validation = (
+        extract(
+            base,
+            images.batches(
+                split,
+                input_size_px=settings.input_size_px,
+                batch_size=plan.batch_size,
+            ),
+        )
+        for split in (splits.train, splits.validation)
+    )
+    if plan.head.init == "probe":
+        solved = linear_probe(
+            train, splits.train.labels, validation, splits.validation.labels
+        )
+        model.logits_layer.set_weights([solved.kernel, solved.bias])
+
+    def rows_of(values: np.ndarray, labels: np.ndarray):
+        held, held_labels = tf.constant(values), tf.constant(labels)
+        return lambda rows: (tf.gather(held, rows), tf.gather(held_labels, rows))
+
+    return _Task(
+        model=keras.Model(model.pooled, model.model.output),
+        train=shuffled_epochs(
+            len(train),
+            lambda order: order.batch(plan.batch_size).map(
+                rows_of(train, splits.train.labels)
+            ),
+            seed=settings.seed,
+        ),
+        validation=tf.data.Dataset.from_tensor_slices(
+            (validation, splits.validation.labels)
+        ).batch(plan.batch_size),
+    )
+
+
+def _block_task(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+) -> _Task:
+    """The whole model on images, its frozen beginning in inference mode."""
+    blocks = model.backbone.blocks
+    depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
+    options = {
+        "input_size_px": settings.input_size_px,
+        "batch_size": plan.batch_size,
+    }
+    return _Task(
+        model=freezing.behind_frozen(model.model, blocks, depth),
+        train=images.training_batches(splits.train, seed=settings.seed, **options),
+        validation=images.batches(splits.validation, **options),
+    )
+
+
+def _compile(
+    trained: keras.Model, model: TransferModel, phase: Phase, steps: int
+) -> None:
+    """Compiles for one phase: a new optimizer, with a rate for every variable."""
+    factors = dict(phase.block_multipliers)
+    multiplier = {
+        id(variable): factors[block.name]
+        for block in model.backbone.blocks
+        for variable in block.variables
+    }
+    trained.compile(
+        optimizer=optimizer_for(
+            phase,
+            rate_multipliers=[
+                multiplier.get(id(v), 1.0) for v in trained.trainable_variables
+            ],
+            steps=steps,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # XLA is several times slower than TensorFlow's own kernels on a CPU.
+        jit_compile=False,
+    )
+
+
+def _fit(
+    task: _Task,
+    phase: Phase,
+    steps: int,
+    settings: FitSettings,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    task.model.fit(
+        task.train,
+        epochs=phase.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,  # the order of the data set is shuffled already
+        validation_data=task.validation,
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[
+            *callbacks,
+            keras.callbacks.TerminateOnNaN(),
+            TimeLimit(settings.deadline_seconds),
+            keras.callbacks.TensorBoard(
+                settings.tensorboard_dir / phase.name, write_graph=False
+            ),
+        ],
+    )
+
+
+def _validate(task: _Task) -> tuple[float, float]:
+    """Accuracy and loss on the validation split."""
+    found = task.model.evaluate(task.validation, verbose=0, return_dict=True)
+    return found["accuracy"], found["loss"]
+
+
+def _refuse_not_a_number(phase: Phase, best: BestWeights, lines: HistoryLines) -> None:
+    """A phase that may be undone survives a loss of NaN; any other one cannot."""
+    losses = [epoch["loss"] for epoch in lines.epochs]
+    if phase.only_if_better or np.isfinite(losses).all():
+        return
+    raise TrainingError(
+        f"The loss became {losses[-1]} in epoch {len(losses)} of phase '{phase.name}'."
+        f" Lower the learning rate (it is {phase.learning_rate:g}) or the clip norm"
+        f" ({phase.clip_norm:g})."
+    )

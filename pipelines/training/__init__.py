@@ -1,0 +1,1 @@
+"""How phases are trained: rates, receipts, callbacks."""

@@ -1,0 +1,85 @@
+"""Callbacks of a phase: the best weights, a time limit, and a line per epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+# Accuracy first; between equal ones the lower loss, a finer measure on small splits.
+Score = tuple[float, float]
+
+
+def score(accuracy: float, loss: float) -> Score:
+    """How good a validation result is; NaN is worse than anything."""
+    return (accuracy, -loss) if math.isfinite(loss) else (-1.0, -math.inf)
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Remembers the weights of the best epoch, and stops when none was better for long.
+
+    `baseline` is the score of the weights at the start, if those may stay. Nothing is
+    restored until `restore`, so that the receipt measures what training did.
+    """
+
+    def __init__(self, *, baseline: Score | None, patience_epochs: int) -> None:
+        super().__init__()
+        self.best = baseline or (-math.inf, -math.inf)
+        self.best_epoch = 0
+        self._patience_epochs = patience_epochs
+        self._values: list[np.ndarray] | None = None
+
+    def on_train_begin(self, logs=None) -> None:
+        self._values = self.model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        reached = score(logs["val_accuracy"], logs["val_loss"])
+        if reached > self.best:
+            self.best, self.best_epoch = reached, epoch + 1
+            self._values = self.model.get_weights()
+        elif epoch + 1 - self.best_epoch >= self._patience_epochs:
+            self.model.stop_training = True
+
+    def restore(self) -> None:
+        """Puts the best weights back: those of the start if no epoch was better."""
+        self.model.set_weights(self._values)
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Stops training at a deadline, in the seconds of `time.monotonic`."""
+
+    def __init__(self, deadline_seconds: float) -> None:
+        super().__init__()
+        self._deadline_seconds = deadline_seconds
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        if time.monotonic() > self._deadline_seconds:
+            self.model.stop_training = True
+
+
+class HistoryLines(keras.callbacks.Callback):
+    """Appends one JSON line per epoch to a file, at once, so that it can be watched."""
+
+    def __init__(self, path: Path, *, phase: str) -> None:
+        super().__init__()
+        self._path = path
+        self._phase = phase
+        self._started_seconds = 0.0
+        self.epochs: list[dict[str, float]] = []
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        self._started_seconds = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        seconds = time.monotonic() - self._started_seconds
+        line = {"epoch": epoch + 1, "seconds": round(seconds, 3)}
+        line.update({name: float(value) for name, value in logs.items()})
+        self.epochs.append(line)
+        # JSON has no word for NaN.
+        written = {k: v if math.isfinite(v) else None for k, v in line.items()}
+        with self._path.open("a") as stream:
+            stream.write(json.dumps({"phase": self._phase, **written}) + "\n")

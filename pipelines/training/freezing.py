@@ -1,0 +1,73 @@
+"""Freezing that holds: the only place that sets `trainable`.
+
+In Keras 3 the published recipe, `base(x, training=False)`, is overridden by fit: the
+moving statistics of BatchNormalization drift and dropout is active (keras #20285). What
+holds is `trainable = False` on every BatchNormalization layer, and running the frozen
+part behind a layer that does not pass `training` on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import keras
+
+from zoo.blocks import Block
+
+
+def set_trainable(
+    blocks: Sequence[Block], trainable: Collection[str], *, batchnorm: str
+) -> None:
+    """Makes exactly the named blocks trainable, and no BatchNorm if it is `frozen`.
+
+    Takes effect when the model is compiled next, with a new optimizer.
+    """
+    for block in blocks:
+        for layer in block.layers:
+            is_norm = isinstance(layer, keras.layers.BatchNormalization)
+            held = is_norm and batchnorm == "frozen"
+            layer.trainable = block.name in trainable and not held
+
+
+@keras.saving.register_keras_serializable("zootune")
+class InferenceOnly(keras.layers.Layer):
+    """Runs a model in inference mode whatever the caller asks, and never trains it."""
+
+    def __init__(self, model: keras.Model, **layer_options: object) -> None:
+        super().__init__(trainable=False, **layer_options)
+        self.model = model
+
+    def call(self, inputs):
+        return self.model(inputs, training=False)
+
+
+def frozen_depth(blocks: Sequence[Block], trainable: Collection[str]) -> int:
+    """How many blocks lie before the first trainable one."""
+    for depth, block in enumerate(blocks):
+        if block.name in trainable:
+            return depth
+    return len(blocks)
+
+
+def split_at(
+    model: keras.Model, blocks: Sequence[Block], depth: int
+) -> tuple[keras.Model, keras.Model]:
+    """A model as two that share its layers: the first `depth` blocks, and the rest.
+
+    `model` begins with the blocks. The first part gives what the second one takes, a
+    list if connections jump over the boundary.
+    """
+    frontier = list(blocks[depth - 1].frontier)
+    boundary = frontier[0] if len(frontier) == 1 else frontier
+    return keras.Model(model.input, boundary), keras.Model(boundary, model.output)
+
+
+def behind_frozen(
+    model: keras.Model, blocks: Sequence[Block], depth: int
+) -> keras.Model:
+    """The same function as `model`, with its first `depth` blocks in inference mode."""
+    if depth == 0:
+        return model
+    lower, upper = split_at(model, blocks, depth)
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    return keras.Model(pixels, upper(InferenceOnly(lower, name="frozen")(pixels)))

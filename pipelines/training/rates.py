@@ -1,0 +1,116 @@
+"""Discriminative learning rates: each variable's update has its own multiplier.
+
+Scaling gradients does nothing under Adam, which divides by their size, so the update is
+scaled instead (https://arxiv.org/abs/1801.06146). A multiplier on the learning rate is
+exactly that for SGD, Adam and AdamW, and for no other optimizer of Keras that we
+tested, so others are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from pipelines.errors import ConfigError
+from pipelines.planning.plan import Phase
+
+
+class _PerVariableRates(keras.optimizers.Optimizer):
+    """Comes before a Keras optimizer: its learning rate times a factor per variable."""
+
+    def __init__(
+        self, *, rate_multipliers: Sequence[float], **optimizer_options: object
+    ) -> None:
+        super().__init__(**optimizer_options)
+        self.rate_multipliers = tuple(rate_multipliers)
+        self._decay_multiplier: float | None = None
+
+    def build(self, variables) -> None:
+        if len(variables) != len(self.rate_multipliers):
+            raise ValueError(
+                f"There are {len(self.rate_multipliers)} rate multipliers for"
+                f" {len(variables)} trainable variables. Make a new optimizer whenever"
+                " `trainable` changes."
+            )
+        super().build(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self.rate_multipliers[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def _apply_weight_decay(self, variables) -> None:
+        # Keras reads `self.learning_rate` inside, so decay goes factor by factor.
+        for factor in sorted(set(self.rate_multipliers)):
+            group = [
+                variable
+                for variable, multiplier in zip(variables, self.rate_multipliers)
+                if multiplier == factor
+            ]
+            self._decay_multiplier = factor
+            try:
+                super()._apply_weight_decay(group)
+            finally:
+                self._decay_multiplier = None
+
+    @property
+    def learning_rate(self):
+        rate = self._get_current_learning_rate()
+        return rate if self._decay_multiplier is None else rate * self._decay_multiplier
+
+    @learning_rate.setter
+    def learning_rate(self, value) -> None:
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def get_config(self):
+        return {**super().get_config(), "rate_multipliers": self.rate_multipliers}
+
+
+@keras.saving.register_keras_serializable("zootune")
+class SGD(_PerVariableRates, keras.optimizers.SGD):
+    """`keras.optimizers.SGD` with a rate multiplier for each variable."""
+
+
+@keras.saving.register_keras_serializable("zootune")
+class Adam(_PerVariableRates, keras.optimizers.Adam):
+    """`keras.optimizers.Adam` with a rate multiplier for each variable."""
+
+
+@keras.saving.register_keras_serializable("zootune")
+class AdamW(_PerVariableRates, keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW` with a rate multiplier for each variable."""
+
+
+def optimizer_for(
+    phase: Phase, *, rate_multipliers: Sequence[float], steps: int
+) -> keras.optimizers.Optimizer:
+    """A new optimizer that warms up linearly and then follows a cosine to zero.
+
+    `rate_multipliers` are in the order of the model's trainable variables; `steps` is
+    the length of the phase.
+
+    Raises:
+        ConfigError: for an optimizer without exact multipliers.
+    """
+    warmup_steps = round(steps * phase.warmup_fraction)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=phase.learning_rate if warmup_steps == 0 else 0.0,
+        warmup_target=phase.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+        decay_steps=max(1, steps - warmup_steps),
+    )
+    options = {
+        "rate_multipliers": rate_multipliers,
+        "learning_rate": schedule,
+        "global_clipnorm": phase.clip_norm,
+    }
+    if phase.optimizer == "sgd":
+        return SGD(momentum=0.9, weight_decay=phase.weight_decay or None, **options)
+    if phase.optimizer == "adam":
+        return Adam(weight_decay=phase.weight_decay or None, **options)
+    if phase.optimizer == "adamw":
+        return AdamW(weight_decay=phase.weight_decay, **options)
+    raise ConfigError(
+        f"No exact rate multipliers are known for the optimizer '{phase.optimizer}';"
+        " allowed: sgd, adam, adamw."
+    )

@@ -1,0 +1,105 @@
+"""The receipt of a phase: which blocks were trainable, and how far each one moved."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from pipelines.errors import TrainingError
+
+
+@dataclasses.dataclass(frozen=True)
+class Movement:
+    """How far one block (or the head) moved from the start of a phase to its end.
+
+    `largest_change` is the largest absolute change of any weight, `relative_change` the
+    norm of the change over the norm at the start, `statistics_change` the largest
+    absolute change of a BatchNormalization mean or variance.
+    """
+
+    block: str
+    trainable: bool
+    largest_change: float
+    relative_change: float
+    statistics_change: float
+
+
+Snapshot = dict[str, list[np.ndarray]]
+
+
+def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Snapshot:
+    """A copy of all weights, block by block, in the order of the layers."""
+    return {
+        block: [keras.ops.convert_to_numpy(v).copy() for v in _weights(layers)]
+        for block, layers in layers_by_block.items()
+    }
+
+
+def measure(
+    before: Snapshot,
+    layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
+    *,
+    trainable: Sequence[str],
+) -> tuple[Movement, ...]:
+    """The movement of every block since the snapshot, in the order of the blocks."""
+    return tuple(
+        _movement(block, before[block], layers, trainable=block in trainable)
+        for block, layers in layers_by_block.items()
+    )
+
+
+def refuse_moved(
+    phase: str, movements: Sequence[Movement], *, statistics_frozen: bool
+) -> None:
+    """Raises `TrainingError` if anything frozen moved at all."""
+    for movement in movements:
+        frozen_moved = not movement.trainable and movement.largest_change != 0
+        statistics_moved = statistics_frozen and movement.statistics_change != 0
+        if frozen_moved or statistics_moved:
+            raise TrainingError(
+                f"In phase '{phase}' the block '{movement.block}' moved although it was"
+                f" frozen: weights by {movement.largest_change:.3g}, BatchNorm"
+                f" statistics by {movement.statistics_change:.3g}. The result would not"
+                " be what the plan says, so it was not kept."
+            )
+
+
+def _movement(
+    block: str,
+    before: list[np.ndarray],
+    layers: Sequence[keras.layers.Layer],
+    *,
+    trainable: bool,
+) -> Movement:
+    weights = _weights(layers)
+    changes = [keras.ops.convert_to_numpy(v) - old for v, old in zip(weights, before)]
+    statistics = {id(v) for layer in layers for v in _statistics(layer)}
+    start = np.sqrt(sum(float(np.square(old).sum()) for old in before))
+    moved = np.sqrt(sum(float(np.square(change).sum()) for change in changes))
+    return Movement(
+        block=block,
+        trainable=trainable,
+        largest_change=_largest(changes),
+        relative_change=float(moved / start) if start else float(moved),
+        statistics_change=_largest(
+            [c for c, v in zip(changes, weights) if id(v) in statistics]
+        ),
+    )
+
+
+def _weights(layers: Sequence[keras.layers.Layer]) -> list[keras.Variable]:
+    """Weights only: the states of random generators advance in every step."""
+    return [v for layer in layers for v in layer.weights]
+
+
+def _statistics(layer: keras.layers.Layer) -> list[keras.Variable]:
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [layer.moving_mean, layer.moving_variance]
+    return []
+
+
+def _largest(changes: Sequence[np.ndarray]) -> float:
+    return max((float(np.abs(c).max()) for c in changes if c.size), default=0.0)

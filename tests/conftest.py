@@ -1,0 +1,31 @@
+"""Isolation for all tests: no network but this machine, and seeds that are fixed."""
+
+import os
+import random
+import socket
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch):
+    """A test that reaches for the internet fails, with the address in its message."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in _LOOPBACK:
+            raise OSError(f"A test tried to reach {address}; only loopback is allowed.")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    random.seed(0)
+    np.random.seed(0)

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change lands. Called by `make test`.
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+export TF_CPP_MIN_LOG_LEVEL=2
+
+"$bin/ruff" check .
+"$bin/ruff" format --check .
+"$bin/lint-imports" --config setup.cfg
+"$bin/mypy"
+
+# The installed package, from another folder, on what its wheel holds and nothing else.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+"$bin/python" -m pip wheel --quiet --no-deps --wheel-dir "$scratch/wheel" .
+"$bin/python" -m pip install --quiet --no-deps --target "$scratch/site" "$scratch"/wheel/*.whl
+(
+  cd "$scratch"
+  export PYTHONPATH="$scratch/site"
+  "$bin/python" -c "import os, zoo, pipelines
+for package in (zoo, pipelines):
+    assert package.__file__.startswith(os.environ['PYTHONPATH']), package.__file__"
+  "$bin/python" -m pipelines.cli train --config.data='builtin:digits?limit=300' \
+    --config.backbone=tiny_image --config.weights=none --config.strategy=scratch \
+    --config.finetune.epochs=1 --config.workdir=run
+  "$bin/python" -m pipelines.data.samples builtin:digits samples
+  "$bin/python" -m pipelines.cli predict run/artifact samples/*.png --json
+) >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+echo "installed package: trained and predicted from another folder"
+
+"$bin/python" -m pytest

@@ -1,0 +1,23 @@
+"""Names are ordered by value and a near miss is answered."""
+
+from __future__ import annotations
+
+from pipelines.data.names import choices, listing, natural_key
+
+
+def test_digits_order_by_value() -> None:
+    names = ["10", "b2", "2", "b10", "1", "b", "a", "01"]
+    expected = ["01", "1", "2", "10", "a", "b", "b2", "b10"]
+    assert sorted(names, key=natural_key) == expected
+
+
+def test_choices_suggest_only_what_is_near() -> None:
+    assert choices("tset", ["train", "test"]) == (
+        "Allowed: test, train. Did you mean 'test'?"
+    )
+    assert choices("zzz", ["train", "test"]) == "Allowed: test, train."
+
+
+def test_listing_counts_what_it_leaves_out() -> None:
+    assert listing(["a", "b", "c"], shown=2) == "a, b and 1 more"
+    assert listing(["a", "b"], shown=2) == "a, b"

@@ -1,0 +1,128 @@
+"""Artifacts on disk: verified, published by one rename, never half there."""
+
+import dataclasses
+import json
+import threading
+
+import pytest
+
+from pipelines.errors import ArtifactError
+from pipelines.serving import artifact
+from pipelines.serving.artifact import MANIFEST, Manifest
+
+
+def _folder(path, content=b"graph") -> None:
+    (path / "variables").mkdir(parents=True)
+    (path / "saved_model.pb").write_bytes(content)
+    (path / "variables" / "data").write_bytes(b"numbers")
+    manifest = Manifest(
+        format=artifact.FORMAT,
+        model={"backbone": "tiny_image"},
+        class_names=("cat", "dog"),
+        signatures={},
+        preprocessing={},
+        versions={},
+        data={},
+        plan={},
+        metrics={},
+        temperature=1.0,
+        thresholds={"confidence": 0.0},
+        parity={},
+        files=artifact.hash_files(path),
+    )
+    artifact.write_manifest(path, manifest)
+
+
+@pytest.fixture
+def version(tmp_path):
+    _folder(tmp_path / "1")
+    return tmp_path / "1"
+
+
+def test_a_manifest_round_trips_field_by_field(version):
+    manifest = artifact.read_manifest(version)
+    artifact.write_manifest(version, manifest)
+    again = artifact.read_manifest(version)
+    for field in dataclasses.fields(Manifest):
+        assert getattr(again, field.name) == getattr(manifest, field.name), field.name
+    assert again.class_names == ("cat", "dog")
+
+
+def test_the_newest_version_of_a_base_is_taken(tmp_path, version):
+    _folder(tmp_path / "10", b"newer")
+    assert artifact.open_verified(tmp_path).version == 10
+    assert artifact.open_verified(version).version == 1
+
+
+def test_changed_missing_and_added_files_are_refused_by_name(version):
+    artifact.open_verified(version)
+    graph = version / "saved_model.pb"
+    graph.write_bytes(b"grapf")
+    with pytest.raises(ArtifactError, match="saved_model.pb differ"):
+        artifact.open_verified(version)
+    graph.unlink()
+    with pytest.raises(ArtifactError, match="saved_model.pb differ"):
+        artifact.open_verified(version)
+    graph.write_bytes(b"graph")
+    artifact.open_verified(version)
+    (version / "assets").mkdir()
+    (version / "assets" / "more.txt").write_text("unknown")
+    with pytest.raises(ArtifactError, match="assets/more.txt differ"):
+        artifact.open_verified(version)
+
+
+def test_a_folder_that_is_no_artifact_says_where_to_look(tmp_path, version):
+    with pytest.raises(ArtifactError, match=f"has no {MANIFEST}"):
+        artifact.open_verified(tmp_path / "nowhere")
+    run = tmp_path / "run"
+    _folder(run / "artifact" / "1")
+    with pytest.raises(ArtifactError, match="looks like a run: try"):
+        artifact.open_verified(run)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 1}', '"text"'])
+def test_a_damaged_manifest_is_named(version, damage):
+    (version / MANIFEST).write_text(damage)
+    with pytest.raises(ArtifactError, match="not a readable manifest"):
+        artifact.open_verified(version)
+
+
+def test_a_manifest_of_another_format_is_refused(version):
+    values = json.loads((version / MANIFEST).read_text())
+    (version / MANIFEST).write_text(json.dumps({**values, "format": 99}))
+    with pytest.raises(ArtifactError, match="has format 99; this version reads 1"):
+        artifact.open_verified(version)
+
+
+def test_versions_grow_and_foreign_folders_are_no_versions(tmp_path):
+    for name in ("3", "tmp", ".unpublished-x", "-1"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "7").write_text("a file")
+    assert artifact.versions(tmp_path) == [3]
+    _folder(tmp_path / "new")
+    assert artifact.publish(tmp_path / "new", tmp_path).name == "8"
+    assert artifact.open_verified(tmp_path / "8").version == 8
+
+
+def test_exports_at_the_same_time_get_different_versions(tmp_path):
+    for i in range(8):
+        _folder(tmp_path / f"new{i}", str(i).encode())
+    published = []
+
+    def publish(i):
+        published.append(artifact.publish(tmp_path / f"new{i}", tmp_path).name)
+
+    threads = [threading.Thread(target=publish, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(published) == [str(i) for i in range(1, 9)]
+    contents = {(tmp_path / n / "saved_model.pb").read_bytes() for n in published}
+    assert len(contents) == 8
+
+
+def test_no_space_is_said_before_anything_is_written(tmp_path):
+    artifact.require_space(tmp_path, 1000)
+    with pytest.raises(ArtifactError, match="no space to export .* MB are free"):
+        artifact.require_space(tmp_path, 10**18)

@@ -1,0 +1,219 @@
+"""The stages on the tiny backbone: each turns one value into the next."""
+
+import dataclasses
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from pipelines.config import RunConfig
+from pipelines.data.load import load
+from pipelines.data.reference import DatasetRef
+from pipelines.errors import ConfigError, TrainingError
+from pipelines.planning.plan import HeadPlan
+from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.stages.base import freeze_base
+from pipelines.stages.evaluate import evaluate, summarize
+from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.head import add_head
+from pipelines.stages.obtain import obtain
+from zoo.errors import MissingWeightsError
+
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return load(DatasetRef.parse("builtin:digits?limit=400"))
+
+
+def _config(**fields) -> RunConfig:
+    config = RunConfig(
+        backbone="tiny_image", weights="none", input_size_px=SIZE, **fields
+    )
+    config.head.epochs = 2
+    config.finetune.epochs = 2
+    return config
+
+
+def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("inf")):
+    keras.utils.set_random_seed(config.seed)
+    base = freeze_base(obtain(config))
+    facts = TrainingFacts(len(splits.train), 10, base.spec.block_names)
+    plan = edit(decide(facts, config))
+    model = add_head(base, classes=10, plan=plan.head)
+    settings = FitSettings(
+        input_size_px=SIZE,
+        seed=config.seed,
+        deadline_seconds=deadline,
+        history_path=tmp_path / "history.jsonl",
+        tensorboard_dir=tmp_path / "tensorboard",
+    )
+    return model, fine_tune(model, splits, plan, settings)
+
+
+def test_obtain_gives_random_weights_only_when_asked():
+    assert obtain(_config()).weights == "random"
+    with pytest.raises(MissingWeightsError, match="no published weights"):
+        obtain(dataclasses.replace(_config(), weights="default"))
+
+
+def test_obtain_starts_from_scratch_at_random_whatever_weights_say():
+    config = dataclasses.replace(_config(strategy="scratch"), weights="default")
+    assert obtain(config).weights == "random"
+
+
+def test_a_frozen_base_has_nothing_to_train():
+    base = freeze_base(obtain(_config()))
+    assert base.model.trainable_variables == []
+    assert len(base.model.weights) > 0
+
+
+@pytest.mark.parametrize("pooling", ["average", "max", "flatten"])
+@pytest.mark.parametrize("hidden_units", [(), (8,), (8, 4)])
+def test_heads_give_float32_logits(pooling, hidden_units):
+    plan = HeadPlan(pooling, hidden_units, dropout=0.1, init="epsilon")
+    model = add_head(zoo.build("tiny_image", weights=None), classes=3, plan=plan)
+    logits = model.model(np.zeros((2, 32, 32, 3), "uint8"))
+    assert logits.shape == (2, 3)
+    assert logits.dtype == "float32"
+    assert len(model.head_layers) == len(hidden_units) + 2
+
+
+@pytest.mark.parametrize(("init", "largest"), [("zeros", 0.0), ("epsilon", 0.01)])
+def test_logits_start_as_the_plan_says(init, largest):
+    plan = HeadPlan("average", (), dropout=0.0, init=init)
+    model = add_head(zoo.build("tiny_image", weights=None), classes=5, plan=plan)
+    kernel = np.abs(model.logits_layer.kernel.numpy())
+    assert kernel.max() <= largest
+    assert (kernel.max() > 0) == (init == "epsilon")
+
+
+def test_head_only_moves_the_head_and_nothing_else(tmp_path, splits):
+    _, history = _run(tmp_path, splits, _config(strategy="head_only"))
+    (phase,) = history.phases
+    moved = {one.block: one.largest_change for one in phase.receipt}
+    assert moved.pop("head") > 0
+    assert set(moved.values()) == {0.0}
+    assert len(moved) == 4
+
+
+def test_partial_moves_the_last_half_and_the_head(tmp_path, splits):
+    _, history = _run(tmp_path, splits, _config(strategy="partial"))
+    phase = history.phases[-1]
+    assert [one.block for one in phase.receipt if one.largest_change > 0] == [
+        "block2",
+        "block3",
+        "head",
+    ]
+    assert all(one.statistics_change == 0.0 for one in phase.receipt)
+    assert [one.trainable for one in phase.receipt] == [False, False, True, True, True]
+
+
+def test_from_scratch_learns_more_than_chance(tmp_path, splits):
+    config = _config(strategy="scratch")
+    config.finetune.epochs = 8
+    config.finetune.learning_rate = 3e-3
+    model, history = _run(tmp_path, splits, config)
+    assert history.phases[0].receipt[0].statistics_change > 0
+    report = evaluate(
+        model.model,
+        splits.test,
+        class_names=splits.info.class_names,
+        input_size_px=SIZE,
+        batch_size=32,
+    )
+    assert report.accuracy > 0.5
+    assert report.examples == len(splits.test)
+
+
+def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
+    def ruin(plan):
+        head, last = plan.phases
+        # A rate that no network survives, without the clipping that would save it.
+        last = dataclasses.replace(last, learning_rate=30.0, clip_norm=1e6)
+        return dataclasses.replace(plan, phases=(head, last))
+
+    model, history = _run(tmp_path, splits, _config(strategy="auto"), edit=ruin)
+    ruined = history.phases[-1]
+    assert not ruined.kept
+    assert ruined.best_epoch == 0
+    assert ruined.accuracy_after == ruined.accuracy_before
+    report = evaluate(
+        model.model,
+        splits.validation,
+        class_names=splits.info.class_names,
+        input_size_px=SIZE,
+        batch_size=32,
+    )
+    assert report.accuracy == pytest.approx(ruined.accuracy_before, abs=1e-6)
+
+
+def test_a_loss_that_is_not_a_number_is_an_error_that_names_the_rate(tmp_path, splits):
+    def explode(plan):
+        (phase,) = plan.phases
+        phase = dataclasses.replace(
+            phase, optimizer="sgd", learning_rate=1e30, clip_norm=1e30
+        )
+        return dataclasses.replace(plan, phases=(phase,))
+
+    with pytest.raises(TrainingError, match="Lower the learning rate"):
+        _run(tmp_path, splits, _config(strategy="scratch"), edit=explode)
+
+
+def test_a_plan_that_leaves_a_block_out_is_refused_before_training(tmp_path, splits):
+    def forget(plan):
+        (phase,) = plan.phases
+        kept = phase.block_multipliers[1:]
+        return dataclasses.replace(
+            plan, phases=(dataclasses.replace(phase, block_multipliers=kept),)
+        )
+
+    with pytest.raises(ConfigError, match=r"leaves out the blocks \['stem'\]"):
+        _run(tmp_path, splits, _config(strategy="head_only"), edit=forget)
+    assert not (tmp_path / "history.jsonl").exists()
+
+
+def test_after_the_deadline_only_the_first_phase_runs(tmp_path, splits):
+    past = time.monotonic() - 1
+    _, history = _run(tmp_path, splits, _config(strategy="auto"), deadline=past)
+    assert [phase.name for phase in history.phases] == ["head"]
+    assert history.skipped == ("fine_tune_last_half",)
+    assert len(history.phases[0].epochs) == 1
+
+
+def test_the_order_of_examples_changes_from_phase_to_phase_and_seed_to_seed(
+    tmp_path, splits
+):
+    results = {
+        seed: _run(tmp_path, splits, _config(strategy="full", seed=seed))[1]
+        for seed in (0, 1)
+    }
+    losses = [
+        phase.epochs[0]["loss"] for run in results.values() for phase in run.phases
+    ]
+    assert len(set(losses)) == 4
+
+
+def test_summaries_count_every_example_once():
+    labels = np.array([0, 0, 1, 2])
+    predicted = np.array([0, 1, 1, 1])
+    log_probabilities = np.log(np.eye(3)[predicted] * 0.9 + 0.1 / 3)
+    report = summarize(
+        "test",
+        labels=labels,
+        log_probabilities=log_probabilities,
+        class_names=("a", "b", "c"),
+    )
+    assert report.confusion == ((1, 1, 0), (0, 1, 0), (0, 1, 0))
+    assert report.examples == sum(map(sum, report.confusion)) == 4
+    assert report.accuracy == 0.5
+    assert report.per_class["b"] == {
+        "precision": pytest.approx(1 / 3),
+        "recall": 1.0,
+        "f1": 0.5,
+        "examples": 1,
+    }
+    assert report.per_class["c"]["precision"] == 0.0

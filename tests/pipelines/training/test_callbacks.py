@@ -1,0 +1,79 @@
+"""Best weights, time limit, and history lines, on a real fit."""
+
+import json
+import math
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit, score
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+Y = (X[:, 0] > 0).astype("int64")
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(
+        keras.optimizers.SGD(0.5),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _fit(model, callbacks, epochs=5, x=X):
+    model.fit(x, Y, 16, epochs, 0, callbacks, validation_data=(X, Y))
+
+
+def test_best_weights_are_those_of_the_best_epoch(model):
+    best = BestWeights(baseline=None, patience_epochs=10)
+    _fit(model, [best])
+    best.restore()
+    loss, accuracy = model.evaluate(X, Y, verbose=0)
+    assert best.best_epoch > 0
+    assert (accuracy, -loss) == pytest.approx(best.best, abs=1e-6)
+
+
+def test_a_baseline_that_is_never_beaten_stays(model):
+    before = model.get_weights()
+    best = BestWeights(baseline=(1.1, 0.0), patience_epochs=2)
+    _fit(model, [best])
+    assert len(model.history.epoch) == 2, "patience ran out after two epochs"
+    assert best.best_epoch == 0
+    assert not np.array_equal(model.get_weights()[0], before[0])
+    best.restore()
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_not_a_number_is_never_best():
+    assert score(0.99, math.nan) < score(0.0, 100.0)
+    assert score(0.9, 0.3) > score(0.9, 0.4) > score(0.8, 0.1)
+
+
+def test_training_stops_at_the_deadline(model):
+    _fit(model, [TimeLimit(time.monotonic() - 1)])
+    assert len(model.history.epoch) == 1
+    _fit(model, [TimeLimit(time.monotonic() + 1000)])
+    assert len(model.history.epoch) == 5
+
+
+def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path):
+    path = tmp_path / "history.jsonl"
+    _fit(model, [HistoryLines(path, phase="head")], epochs=2)
+    _fit(model, [HistoryLines(path, phase="tail")], epochs=1, x=X * np.nan)
+    lines = [
+        json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+        for line in path.read_text().splitlines()
+    ]
+    assert [(line["phase"], line["epoch"]) for line in lines] == [
+        ("head", 1),
+        ("head", 2),
+        ("tail", 1),
+    ]
+    assert lines[0]["val_accuracy"] > 0
+    assert lines[-1]["loss"] is None

@@ -1,0 +1,96 @@
+"""Rate multipliers are exact: as if each variable had an optimizer of its own."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from pipelines.config import RunConfig
+from pipelines.errors import ConfigError
+from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.training import rates
+
+FACTORS = (1.0, 0.1, 0.01)
+RATE = 0.05
+KINDS = [
+    (rates.SGD, keras.optimizers.SGD, {"momentum": 0.9}),
+    (rates.SGD, keras.optimizers.SGD, {"momentum": 0.9, "weight_decay": 0.1}),
+    (rates.SGD, keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
+    (rates.Adam, keras.optimizers.Adam, {}),
+    (rates.Adam, keras.optimizers.Adam, {"weight_decay": 0.1}),
+    (rates.AdamW, keras.optimizers.AdamW, {"weight_decay": 0.1}),
+]
+
+
+def _variables() -> list[keras.Variable]:
+    rng = np.random.default_rng(0)
+    return [keras.Variable(rng.normal(size=(4, 3)), dtype="float32") for _ in FACTORS]
+
+
+def _gradients(step: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(step + 1)
+    return [rng.normal(size=(4, 3)).astype("float32") for _ in FACTORS]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "options"), KINDS)
+def test_same_as_one_optimizer_per_variable(ours, theirs, options):
+    together, apart = _variables(), _variables()
+    one = ours(rate_multipliers=FACTORS, learning_rate=RATE, **options)
+    many = [theirs(learning_rate=RATE * factor, **options) for factor in FACTORS]
+    for step in range(10):
+        gradients = _gradients(step)
+        one.apply(gradients, together)
+        for optimizer, gradient, variable in zip(many, gradients, apart):
+            optimizer.apply([gradient], [variable])
+    for ours_value, theirs_value in zip(together, apart):
+        np.testing.assert_allclose(ours_value.numpy(), theirs_value.numpy(), atol=1e-6)
+
+
+def test_scaling_gradients_would_not_have_done_it():
+    scaled, multiplied = _variables(), _variables()
+    plain = keras.optimizers.Adam(learning_rate=RATE)
+    ours = rates.Adam(rate_multipliers=FACTORS, learning_rate=RATE)
+    for step in range(10):
+        gradients = _gradients(step)
+        plain.apply([g * f for g, f in zip(gradients, FACTORS)], scaled)
+        ours.apply(gradients, multiplied)
+    difference = np.abs(scaled[-1].numpy() - multiplied[-1].numpy()).max()
+    assert difference > 10 * RATE * FACTORS[-1]
+
+
+def test_multipliers_survive_serialization():
+    optimizer = rates.Adam(rate_multipliers=FACTORS, learning_rate=RATE)
+    config = keras.optimizers.serialize(optimizer)
+    again = keras.optimizers.deserialize(config)
+    assert isinstance(again, rates.Adam)
+    assert tuple(again.rate_multipliers) == FACTORS
+
+
+def test_an_optimizer_for_other_variables_is_refused():
+    optimizer = rates.Adam(rate_multipliers=FACTORS[:2], learning_rate=RATE)
+    with pytest.raises(ValueError, match="2 rate multipliers for 3"):
+        optimizer.build(_variables())
+
+
+@pytest.fixture
+def phase():
+    facts = TrainingFacts(examples=10, classes=2, block_names=("stem", "end"))
+    return decide(facts, RunConfig(strategy="full")).phases[-1]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_the_schedule_warms_up_and_ends_at_zero(phase, name):
+    phase = dataclasses.replace(phase, optimizer=name, warmup_fraction=0.1)
+    optimizer = rates.optimizer_for(phase, rate_multipliers=FACTORS, steps=100)
+    schedule = optimizer._learning_rate
+    assert float(schedule(0)) == 0.0
+    assert float(schedule(10)) == pytest.approx(phase.learning_rate)
+    assert float(schedule(55)) == pytest.approx(phase.learning_rate / 2, rel=1e-3)
+    assert float(schedule(100)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_optimizers_without_exact_multipliers_are_refused_by_name(phase):
+    phase = dataclasses.replace(phase, optimizer="adafactor")
+    with pytest.raises(ConfigError, match="'adafactor'; allowed: sgd, adam, adamw"):
+        rates.optimizer_for(phase, rate_multipliers=FACTORS, steps=10)

@@ -1,0 +1,127 @@
+"""The table of backbones: filters, near-miss names, and rows that users add."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+import zoo
+from zoo.catalog import CATALOG
+from zoo.errors import BackboneError, UnknownBackboneError
+
+APPLICATIONS = [
+    *("vgg16", "vgg19"),
+    *(f"resnet{depth}" for depth in (50, 101, 152)),
+    *(f"resnet{depth}_v2" for depth in (50, 101, 152)),
+    *("xception", "inception_v3", "inception_resnet_v2"),
+    *("mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
+    *(f"densenet{depth}" for depth in (121, 169, 201)),
+    *("nasnet_mobile", "nasnet_large"),
+    *(f"efficientnet_b{n}" for n in range(8)),
+    *(f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")),
+    *(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
+]
+LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+
+
+@pytest.fixture
+def renamed():
+    """A row under a name that is free, taken out of the table afterwards."""
+    spec = dataclasses.replace(zoo.get_spec("tiny_image"), name="tiny_renamed")
+    yield spec
+    if spec.name in zoo.list_backbones():
+        zoo.unregister(spec.name)
+
+
+def test_all_rows_of_the_catalog_are_listed_in_order():
+    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, "tiny_image"]
+    assert len(CATALOG) == len(zoo.list_backbones()) == 44
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"pattern": "vgg*"}, ["vgg16", "vgg19"]),
+        ({"pattern": "*_lite?"}, LITE),
+        ({"pattern": "VGG*"}, []),
+        ({"source": "applications"}, APPLICATIONS),
+        ({"source": "efficientnet_lite"}, LITE),
+        ({"pretrained": False}, ["tiny_image"]),
+        ({"pretrained": True}, [*APPLICATIONS, *LITE]),
+        ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
+        ({"modality": "smell"}, []),
+        ({"pattern": "resnet50*", "source": "efficientnet_lite"}, []),
+    ],
+)
+def test_filters_keep_the_rows_that_match_all_of_them(filters, expected):
+    assert zoo.list_backbones(**filters) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("resnet50v2", "resnet50_v2"),
+        ("ResNet50", "resnet50"),
+        ("efficientnetb0", "efficientnet_b0"),
+        ("efficient_net_lite0", "efficientnet_lite0"),
+        ("mobilnet", "mobilenet"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest(name, suggestion):
+    with pytest.raises(UnknownBackboneError, match=f"'{name}'.*Did you mean") as raised:
+        zoo.get_spec(name)
+    assert suggestion in str(raised.value)
+    assert zoo.get_spec(suggestion).name == suggestion
+
+
+def test_a_name_that_is_near_to_none_suggests_none():
+    with pytest.raises(UnknownBackboneError, match="`zoo list` shows all 44") as raised:
+        zoo.get_spec("qqqqqqqq")
+    assert "Did you mean" not in str(raised.value)
+
+
+def test_a_row_can_be_added_built_and_taken_out(renamed):
+    zoo.register(renamed)
+    assert zoo.list_backbones()[-1] == "tiny_renamed"
+    assert zoo.get_spec("tiny_renamed") == renamed
+    assert zoo.build("tiny_renamed", weights=None).model.name == "tiny_renamed"
+    zoo.unregister("tiny_renamed")
+    with pytest.raises(UnknownBackboneError, match="Did you mean tiny_image"):
+        zoo.get_spec("tiny_renamed")
+
+
+def test_a_name_that_is_taken_is_refused_and_its_row_stays(renamed):
+    zoo.register(renamed)
+    other = dataclasses.replace(renamed, license="MIT")
+    with pytest.raises(BackboneError, match="'tiny_renamed' is registered already"):
+        zoo.register(other)
+    assert zoo.get_spec("tiny_renamed").license == "Apache-2.0"
+
+
+def test_taking_out_an_unknown_row_is_refused():
+    with pytest.raises(UnknownBackboneError, match="resnet50"):
+        zoo.unregister("resnet5")
+
+
+def _modules_after(code):
+    """Which of the heavy modules a fresh process has imported after some code."""
+    check = "import sys; print(*{'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {check}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_listing_and_reading_specs_import_no_tensorflow():
+    assert _modules_after(
+        "import zoo; zoo.list_backbones(); zoo.get_spec('vgg16')"
+    ) == (set())
+
+
+@pytest.mark.slow
+def test_building_does_import_tensorflow():
+    assert "tensorflow" in _modules_after("import zoo; zoo.build")

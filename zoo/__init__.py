@@ -1,0 +1,36 @@
+"""The zoo: which pretrained backbones exist, and how to build them.
+
+Listing and reading specs imports no TensorFlow; `build` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.registry import get_spec, list_backbones, register, unregister
+from zoo.spec import BackboneSpec, Boundary, PixelConvention, WeightsFile
+
+if TYPE_CHECKING:
+    from zoo.builder import Backbone, build
+
+__all__ = [
+    "Backbone",
+    "BackboneSpec",
+    "Boundary",
+    "PixelConvention",
+    "WeightsFile",
+    "build",
+    "get_spec",
+    "list_backbones",
+    "register",
+    "unregister",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Backbone", "build"):
+        from zoo.builder import Backbone, build
+
+        globals().update(Backbone=Backbone, build=build)
+        return globals()[name]
+    raise AttributeError(f"module 'zoo' has no attribute '{name}'")

@@ -1,0 +1,10 @@
+"""Rows of facts, one file per source. Nothing here imports TensorFlow or Keras."""
+
+from zoo.catalog import applications, efficientnet_lite, tiny
+from zoo.spec import BackboneSpec
+
+CATALOG: tuple[BackboneSpec, ...] = (
+    *applications.SPECS,
+    *efficientnet_lite.SPECS,
+    *tiny.SPECS,
+)

@@ -1,0 +1,63 @@
+"""Preprocessing as layers, so that a served model takes the pixels that came in."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from zoo.spec import PixelConvention
+
+
+@keras.saving.register_keras_serializable("zootune")
+class PixelNormalization(keras.layers.Layer):
+    """RGB pixels 0..255 to `(pixels - mean) / std` in the network's channel order.
+
+    Takes and gives `[batch, height, width, 3]`; the result has the compute dtype.
+    Unlike `keras.applications.*.preprocess_input` it leaves the caller's array alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        channels: str,
+        **layer_options: object,
+    ) -> None:
+        super().__init__(**layer_options)
+        if channels not in ("rgb", "bgr"):
+            raise ValueError(f"channels must be 'rgb' or 'bgr'. Received: {channels!r}")
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+        self.channels = channels
+
+    def call(self, pixels):
+        # Normalised in float32: bfloat16 has 8 bits and would merge grey levels.
+        x = ops.cast(pixels, "float32")
+        if self.channels == "bgr":
+            x = ops.flip(x, axis=-1)
+        x = (x - ops.array(self.mean)) / ops.array(self.std)
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "mean": self.mean,
+            "std": self.std,
+            "channels": self.channels,
+        }
+
+
+def layer(convention: PixelConvention) -> PixelNormalization:
+    """The layer from raw RGB pixels 0..255 to what the network was trained on."""
+    return PixelNormalization(
+        mean=convention.mean,
+        std=convention.std,
+        channels=convention.channels,
+        # Inputs are raw pixels of any dtype; autocast would round them to bfloat16.
+        autocast=False,
+        name="pixel_normalization",
+    )

@@ -1,0 +1,69 @@
+"""The one table of backbones. Its rows come from `zoo.catalog` and from users."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+
+from zoo.catalog import CATALOG
+from zoo.errors import BackboneError, UnknownBackboneError
+from zoo.spec import BackboneSpec
+
+_specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}
+
+
+def list_backbones(
+    pattern: str = "*",
+    *,
+    modality: str | None = None,
+    source: str | None = None,
+    pretrained: bool | None = None,
+) -> list[str]:
+    """Names of the backbones that match, in the order of the catalog.
+
+    `pattern` is a shell pattern such as `efficientnet*`; `pretrained` keeps the rows
+    that have (or have not) pretrained weights.
+    """
+    return [
+        spec.name
+        for spec in _specs.values()
+        if fnmatch.fnmatchcase(spec.name, pattern)
+        and modality in (None, spec.modality)
+        and source in (None, spec.source)
+        and pretrained in (None, spec.pretrained)
+    ]
+
+
+def get_spec(name: str) -> BackboneSpec:
+    """The row of a backbone.
+
+    Raises:
+        UnknownBackboneError: if there is none; the message suggests the nearest names.
+    """
+    if name in _specs:
+        return _specs[name]
+    near = difflib.get_close_matches(name, _specs, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownBackboneError(
+        f"No backbone is called '{name}'. {hint}`zoo list` shows all {len(_specs)}."
+    )
+
+
+def register(spec: BackboneSpec) -> None:
+    """Adds a row to the table of this process.
+
+    Raises:
+        BackboneError: if the name is taken.
+    """
+    if spec.name in _specs:
+        raise BackboneError(
+            f"A backbone called '{spec.name}' is registered already"
+            f" (source: {_specs[spec.name].source}). Choose another name."
+        )
+    _specs[spec.name] = spec
+
+
+def unregister(name: str) -> None:
+    """Takes a row out of the table of this process; the inverse of `register`."""
+    get_spec(name)
+    del _specs[name]

@@ -1,0 +1,3 @@
+"""The version of zootune."""
+
+VERSION = "0.1.0"
