@@ -9,19 +9,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import zoo
 from pipelines import main as training
-from pipelines.errors import DataError
+from pipelines.engine import start_tensorflow
+from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
 from pipelines.tables import aligned, evaluation_table
 from zoo import weights
-from zoo.backend import require_tensorflow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,15 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["train"]:
         # Its flags belong to absl, which knows the fields of the config.
         return training.main(arguments[1:])
+    return exit_code_of(lambda: _run(arguments), debug="--debug" in arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
     parsed = _parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return exit_code_of(lambda: parsed.command(parsed), debug=parsed.debug)
+    parsed.command(parsed)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong first and how it is used after that."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}\n{self.format_usage()}".rstrip())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="zoo", description="Transfer learning that you can trust."
-    )
+    parser = _Parser(prog="zoo", description="Transfer learning that you can trust.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, command: Callable[..., None], summary: str):
@@ -50,8 +57,10 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = add("list", _list, "the backbones, as a table")
     listing.add_argument("glob", nargs="?", default="*", metavar="GLOB")
-    listing.add_argument("--modality")
-    listing.add_argument("--source")
+    specs = [zoo.get_spec(name) for name in zoo.list_backbones()]
+    for field in ("modality", "source"):
+        known = sorted({getattr(spec, field) for spec in specs})
+        listing.add_argument(f"--{field}", choices=known)
     listing.add_argument("--pretrained", action="store_true", default=None)
 
     info = add("info", _info, "what is known about one backbone")
@@ -151,7 +160,7 @@ def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, 
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    require_tensorflow()
+    start_tensorflow()
     import pipelines
     from pipelines.stages.evaluate import evaluate_artifact
 
@@ -166,7 +175,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    require_tensorflow()
+    start_tensorflow()
     import pipelines
 
     images = [_read(path) for path in arguments.files]

@@ -24,11 +24,12 @@ CHOICES = {
     "finetune.optimizer": ("adam", "adamw", "sgd"),
     "finetune.batchnorm": ("frozen", "trained"),
 }
-# Inclusive bounds; the upper one is missing where none makes sense.
+# Inclusive bounds.
 BOUNDS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
     "input_size_px": (0, 4096),
-    "time_budget_seconds": (0, float("inf")),
+    # Finite, because JSON has no word for infinity; this is three years.
+    "time_budget_seconds": (0, 1e8),
     "batch_size": (1, 65536),
     "head.hidden_units": (1, 65536),
     "head.dropout": (0, 0.95),
@@ -111,6 +112,7 @@ def checked(config: RunConfig) -> RunConfig:
     Raises:
         ConfigError: naming the field, what came and what is allowed.
     """
+    _check_types(config, RunConfig())
     for field in ("data", "workdir", "backbone"):
         if not getattr(config, field):
             raise ConfigError(
@@ -200,6 +202,33 @@ def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{prefix}{field.name}.")
         else:
             yield f"{prefix}{field.name}", value
+
+
+def _check_types(config: Any, default: Any, prefix: str = "") -> None:
+    """Refuses what a config file or a caller in Python has set to another type."""
+    for field in dataclasses.fields(default):
+        value, wanted = getattr(config, field.name), getattr(default, field.name)
+        path = f"{prefix}{field.name}"
+        kind = _KINDS.get(type(wanted), type(wanted).__name__)
+        if not _is_like(value, wanted):
+            raise ConfigError(f"config.{path} is {value!r}; expected {kind}.")
+        if dataclasses.is_dataclass(wanted):
+            _check_types(value, wanted, f"{path}.")
+
+
+_KINDS = {
+    str: "text",
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a tuple of whole numbers, such as (256,)",
+}
+
+
+def _is_like(value: Any, wanted: Any) -> bool:
+    if type(wanted) is tuple:
+        return type(value) is tuple and all(type(one) is int for one in value)
+    return type(value) is type(wanted) or (type(wanted), type(value)) == (float, int)
 
 
 def _check_choice(path: str, value: Any) -> None:

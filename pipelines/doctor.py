@@ -10,8 +10,8 @@ from pathlib import Path
 
 import zoo
 from pipelines import environment
+from pipelines.engine import start_tensorflow
 from zoo import weights
-from zoo.backend import require_tensorflow
 from zoo.errors import BackboneError
 
 _LOW_SPACE_BYTES = 2 * 10**9
@@ -80,7 +80,7 @@ def as_text(found: Examination) -> str:
 
 def _devices(mend: list[str]) -> tuple[str, ...]:
     try:
-        require_tensorflow()
+        start_tensorflow()
     except BackboneError as error:
         mend.append(str(error))
         return ()

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import resource
+import shlex
 import sys
 
 _PACKAGES = (
@@ -35,7 +36,7 @@ def describe() -> dict[str, object]:
         "versions": installed_versions(),
         "platform": platform.platform(),
         "processor_count": os.cpu_count(),
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
     }
 
 

@@ -12,6 +12,7 @@ from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingErro
 from zoo.errors import BackboneError
 
 DONE = 0
+UNEXPECTED = 1
 INTERRUPTED = 130
 TERMINATED = 143
 _CODES = {
@@ -26,11 +27,14 @@ _CODES = {
 def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     """Runs a command and gives its exit code.
 
-    SIGTERM ends it as an interrupt does, so that temporary files are removed.
+    SIGTERM ends it as an interrupt does, so that temporary files are removed. An error
+    that nobody expected is 1: not the user's doing, or not known to be.
     """
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         action()
+        # What a pipe refuses is known here, and not when Python flushes at its exit.
+        sys.stdout.flush()
     except tuple(_CODES) as error:
         if debug:
             traceback.print_exc()
@@ -39,15 +43,28 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except _Terminated:
+        print("zoo: terminated", file=sys.stderr)
+        return TERMINATED
     except BrokenPipeError:
         # The reader has seen enough, as in `zoo list | head`. Python would complain
         # again when it flushes at exit, so what is left goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except Exception as error:  # noqa: BLE001 - the last place to say it in a sentence
+        if debug:
+            traceback.print_exc()
+        hint = "" if debug else " --debug shows where."
+        print(f"zoo: {type(error).__name__}: {error}{hint}", file=sys.stderr)
+        return UNEXPECTED
     finally:
         signal.signal(signal.SIGTERM, before)
     return DONE
 
 
+class _Terminated(BaseException):
+    """No `Exception`, as `KeyboardInterrupt` is none: nothing on the way catches it."""
+
+
 def _terminate(_signal: int, _frame: object) -> None:
-    raise SystemExit(TERMINATED)
+    raise _Terminated

@@ -15,15 +15,10 @@ from pipelines.errors import ConfigError
 
 _CONFIG = "config.json"
 _REPORT = "report.json"
-# What a run writes besides its artifact. Published versions are never removed.
-_OWN = (
-    _CONFIG,
-    "environment.json",
-    "plan.json",
-    "history.jsonl",
-    _REPORT,
-    "tensorboard",
-)
+# What a run writes besides config, report and artifact. Published versions stay.
+_REPLACED = ("environment.json", "plan.json", "history.jsonl", "tensorboard")
+# They say where and whether, and nothing about the result.
+_NOT_COMPARED = ("workdir", "overwrite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,20 +40,24 @@ class Workdir:
         return self.path / "tensorboard"
 
     def begin(self, config: RunConfig, environment: dict[str, Any]) -> None:
-        """Clears what an earlier run left, but its artifacts, and writes the config."""
+        """Clears what an earlier run left, but its artifacts, and writes the config.
+
+        Wherever this is cut short, the folder is that of an unfinished run: the report
+        goes first, and a config is there from the first file to the last.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in _OWN:
+        for name in (_REPORT, *_REPLACED):
             old = self.path / name
             if old.is_dir():
                 shutil.rmtree(old)
             else:
                 old.unlink(missing_ok=True)
-        self.write("environment.json", environment)
         self.write(_CONFIG, configs.to_dict(config))
+        self.write("environment.json", environment)
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file that is either whole or not there."""
-        temporary = self.path / f".{name}.new"
+        temporary = self.path / _unfinished(name)
         with temporary.open("w") as stream:
             stream.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
             stream.flush()
@@ -81,7 +80,9 @@ def claim(config: RunConfig) -> Workdir:
     path = Path(config.workdir)
     if path.exists() and not path.is_dir():
         raise ConfigError(f"config.workdir {path} is a file. Name a folder.")
-    if not path.exists() or not any(path.iterdir()):
+    _check_writable(path)
+    # A config that was cut short while it was written leaves its temporary file.
+    if not path.exists() or {p.name for p in path.iterdir()} <= {_unfinished(_CONFIG)}:
         return Workdir(path)
     if not (path / _CONFIG).is_file():
         raise ConfigError(
@@ -104,11 +105,38 @@ def claim(config: RunConfig) -> Workdir:
     return Workdir(path)
 
 
+def _unfinished(name: str) -> str:
+    return f".{name}.new"
+
+
+def _check_writable(path: Path) -> None:
+    """Raises `ConfigError` unless a file in this folder, or the folder, can be made."""
+    nearest = next(
+        folder for folder in (path, *path.absolute().parents) if folder.exists()
+    )
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"config.workdir {path} cannot be written: {nearest} is not a folder that"
+            " takes files from you. Choose another config.workdir."
+        )
+
+
 def _different_fields(path: Path, config: RunConfig) -> str:
-    ours = json.loads(json.dumps(configs.to_dict(config)))
     try:
-        theirs = json.loads(path.read_text())
-    except ValueError:
-        return "unreadable config.json, so all fields"
-    names = [name for name in ours if ours[name] != theirs.get(name)]
-    return ", ".join(names)
+        theirs = _flat(json.loads(path.read_text()))
+    except (ValueError, AttributeError):
+        return "config.json cannot be read, so all fields"
+    ours = _flat(json.loads(json.dumps(configs.to_dict(config))))
+    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    return ", ".join(name for name in names if name not in _NOT_COMPARED)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The same values under dotted names: `head.dropout`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -11,7 +11,7 @@ import keras
 from zoo import preprocessing
 from zoo import weights as weight_files
 from zoo.blocks import Block, find_blocks
-from zoo.errors import BackboneError, MissingWeightsError, WeightsError
+from zoo.errors import MissingWeightsError, WeightsError
 from zoo.registry import get_spec
 from zoo.sources import applications, efficientnet_lite, tiny
 from zoo.spec import BackboneSpec
@@ -93,14 +93,14 @@ def _resolve_weights(
             f"There is no weight file {path}. weights is 'default', a path, or None for"
             " random weights."
         )
-    if spec.weights and path.name == spec.weights.file_name and spec.weights.package:
-        weight_files.verify(path, spec.weights)
-        return path, None
     if spec.weights_change_graph:
-        raise BackboneError(
+        raise WeightsError(
             f"Keras rescales the input of {spec.name} only for its own weights, so a"
             f" file of others would be read wrongly. Use weights='default' or None."
         )
+    if spec.weights and path.name == spec.weights.file_name:
+        weight_files.verify(path, spec.weights)
+        return path, None
     if not path.name.endswith(".weights.h5"):
         raise WeightsError(
             f"{path} is not a file of backbone weights: expected one that"

@@ -8,6 +8,7 @@ import re
 from zoo.errors import BackboneError
 
 OUTPUT = "output"
+HEAD = "head"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LAYER_BY_CLASS = re.compile(r"(?P<layer_class>[A-Za-z0-9]+)#(?P<ordinal>[1-9][0-9]*)")
 
@@ -126,6 +127,8 @@ class BackboneSpec:
         names = [boundary.block for boundary in self.blocks]
         if not names or len(set(names)) != len(names):
             refuse(f"needs blocks with distinct names, got {names}")
+        if HEAD in names:
+            refuse(f"cannot call a block '{HEAD}', which is the name of the new layers")
         if self.blocks[-1].layer != OUTPUT:
             refuse(
                 f"must end its last block at '{OUTPUT}', not '{self.blocks[-1].layer}'"

@@ -28,8 +28,7 @@ from pipelines.training import freezing
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit, score
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import Movement, measure, refuse_moved, snapshot
-
-_HEAD = "head"
+from zoo.spec import HEAD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +113,7 @@ def _run_phase(
     started = time.monotonic()
     layers_by_block = {
         **{block.name: block.layers for block in model.backbone.blocks},
-        _HEAD: model.head_layers,
+        HEAD: model.head_layers,
     }
     before = snapshot(layers_by_block)
     freezing.set_trainable(
@@ -134,7 +133,7 @@ def _run_phase(
     _fit(task, phase, steps, settings, [best, lines])
     fit_seconds = time.monotonic() - fit_started
     movements = measure(
-        before, layers_by_block, trainable=(*phase.trainable_blocks, _HEAD)
+        before, layers_by_block, trainable=(*phase.trainable_blocks, HEAD)
     )
     refuse_moved(phase.name, movements, statistics_frozen=phase.batchnorm == "frozen")
     _refuse_not_a_number(phase, best, lines)

@@ -69,6 +69,14 @@ def test_bfloat16_keeps_all_grey_levels_apart(convention, bfloat16_policy):
     assert [len(np.unique(channel)) for channel in levels.T] == [256, 256, 256]
 
 
+def test_bfloat16_rounds_only_the_result(bfloat16_policy):
+    """Fractions of a grey level, as augmentation makes them, are not rounded first."""
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 16, 16, 3)).astype("float32")
+    found = preprocessing.layer(MINUS_ONE_TO_ONE)(pixels)
+    expected = keras.ops.cast((pixels - 127.5) / 127.5, "bfloat16")
+    assert bool(keras.ops.all(found == expected))
+
+
 def test_bfloat16_arithmetic_would_merge_grey_levels():
     """Why the layer computes in float32: the same formula in bfloat16 loses levels."""
     mean, std = (

@@ -18,7 +18,7 @@ GOOD = BackboneSpec(
     pixels=BGR_MEAN,
     feature_width=8,
     parameters=0,
-    blocks=(Boundary("stem", "ReLU#1"), Boundary("head", OUTPUT)),
+    blocks=(Boundary("stem", "ReLU#1"), Boundary("final", OUTPUT)),
     license="MIT",
     paper="",
 )
@@ -88,7 +88,7 @@ def test_a_row_cannot_be_changed():
 
 
 def test_block_names_are_in_order():
-    assert GOOD.block_names == ("stem", "head")
+    assert GOOD.block_names == ("stem", "final")
 
 
 def test_an_image_below_the_minimum_is_refused_with_the_sizes():
@@ -107,3 +107,9 @@ def test_building_below_the_minimum_is_refused():
 
 def test_building_takes_the_default_size():
     assert zoo.build("tiny_image", weights=None).input_size_px == 32
+
+
+def test_no_block_is_called_as_the_new_layers_are():
+    blocks = (Boundary("stem", "ReLU#1"), Boundary("head", OUTPUT))
+    with pytest.raises(BackboneError, match="cannot call a block 'head'"):
+        dataclasses.replace(GOOD, blocks=blocks)

@@ -28,7 +28,7 @@ from zoo.spec import (
 _GOOGLE_STORAGE = "https://storage.googleapis.com"
 _TENSORFLOW_STORAGE = f"{_GOOGLE_STORAGE}/tensorflow/keras-applications"
 _SHA256_DIGITS = 64
-_HEAD = Boundary("head", OUTPUT)
+_FINAL = Boundary("final", OUTPUT)
 _DENSE_GROUP = 6
 
 
@@ -214,7 +214,7 @@ def _inception_resnet_v2() -> tuple[Boundary, ...]:
         *units("block8", 9),
         # The last of the 40 units has no activation and ends with its scaled sum.
         Boundary("block8_10", "CustomScaleLayer#40"),
-        _HEAD,
+        _FINAL,
     )
 
 
@@ -233,7 +233,7 @@ def _mobilenet_v2() -> tuple[Boundary, ...]:
         Boundary("stem", "Conv1_relu"),
         Boundary("block0", "expanded_conv_project_BN"),
         *(Boundary(f"block{n}", end) for n, end in enumerate(ends, start=1)),
-        _HEAD,
+        _FINAL,
     )
 
 
@@ -248,7 +248,7 @@ def _mobilenet_v3(last: int, without_sum: Sequence[int]) -> tuple[Boundary, ...]
             )
             for n, prefix in enumerate(prefixes)
         ),
-        _HEAD,
+        _FINAL,
     )
 
 
@@ -268,7 +268,7 @@ def _densenet(depths: Sequence[int]) -> tuple[Boundary, ...]:
             end = f"pool{stage}_pool" if closes_stage else None
             end = end or f"conv{stage}_block{layer}_concat"
             blocks.append(Boundary(f"conv{stage}_group{group}", end))
-    return (*blocks, _HEAD)
+    return (*blocks, _FINAL)
 
 
 def _nasnet(repeats: int) -> tuple[Boundary, ...]:
@@ -307,7 +307,7 @@ def _efficientnet(
             name = f"block{stage}{chr(97 + position)}"
             end = "add" if position else first if stage == 1 else "project_bn"
             blocks.append(Boundary(name, f"{name}_{end}"))
-    return (*blocks, _HEAD)
+    return (*blocks, _FINAL)
 
 
 def _convnext(variant: str, depths: Sequence[int]) -> tuple[Boundary, ...]:
@@ -320,7 +320,7 @@ def _convnext(variant: str, depths: Sequence[int]) -> tuple[Boundary, ...]:
     return (
         Boundary("stem", f"convnext_{variant}_stem"),
         *(Boundary(unit, f"Add#{n}") for n, unit in enumerate(units, start=1)),
-        _HEAD,
+        _FINAL,
     )
 
 
@@ -388,15 +388,15 @@ SPECS = (
          digest="ee4c566cf9a93f14d82f913c2dc6dd0c"),
     _row("resnet50_v2", "ResNet50V2", RESNET_V2, "resnet50v2",
          width=2048, parameters=23_564_800, top1=0.76,
-         blocks=(*_residual((3, 4, 6, 3)), _HEAD),
+         blocks=(*_residual((3, 4, 6, 3)), _FINAL),
          digest="fac2f116257151a9d068a22e544a4917"),
     _row("resnet101_v2", "ResNet101V2", RESNET_V2, "resnet101v2",
          width=2048, parameters=42_626_560, top1=0.772,
-         blocks=(*_residual((3, 4, 23, 3)), _HEAD),
+         blocks=(*_residual((3, 4, 23, 3)), _FINAL),
          digest="c0ed64b8031c3730f411d2eb4eea35b5"),
     _row("resnet152_v2", "ResNet152V2", RESNET_V2, "resnet152v2",
          width=2048, parameters=58_331_648, top1=0.78,
-         blocks=(*_residual((3, 8, 36, 3)), _HEAD),
+         blocks=(*_residual((3, 8, 36, 3)), _FINAL),
          digest="ed17cf2e0169df9d443503ef94b23b33"),
     _row("xception", "Xception", XCEPTION, "xception",
          width=2048, parameters=20_861_480, top1=0.79, blocks=_xception(),

@@ -63,7 +63,7 @@ def _boundaries(depth_multiplier: float) -> tuple[Boundary, ...]:
             name = f"block{number}{chr(97 + position)}"
             end = "project_bn" if position == 0 else "add"
             ends.append(Boundary(name, f"{name}_{end}"))
-    return (*ends, Boundary("head", OUTPUT))
+    return (*ends, Boundary("final", OUTPUT))
 
 
 def _row(

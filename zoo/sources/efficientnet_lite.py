@@ -107,7 +107,7 @@ def _build(spec: BackboneSpec, pixels: keras.KerasTensor) -> _Network:
                 )(x)
                 x = layers.Add(name=f"{name}_add")([skip, x])
             index += 1
-    x = convolve(x, "head", ("_conv_head", "_bn1"), filters=spec.feature_width)
+    x = convolve(x, "final", ("_conv_head", "_bn1"), filters=spec.feature_width)
     return _Network(x, filled)
 
 
