@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def parse(arguments: Sequence[str]) -> RunConfig:
         ConfigError: for a file, a field or a value that cannot be used.
     """
     configs.refuse_unknown_fields(arguments)
+    # ml_collections executes every file in one module of this name, so that a file
+    # without get_config() would be given the one of the file before it.
+    sys.modules.pop("config_config", None)
     values = flags.FlagValues()
     holder = config_flags.DEFINE_config_file(
         "config",

@@ -99,9 +99,9 @@ class TestContract:
         assert backbone.blocks[-1].output is backbone.model.output
 
     def test_boundaries_lie_between_connections(self, backbone):
-        """One tensor crosses each boundary; two in NASNet, whose cells read the two before.
+        """One tensor crosses each: more would mean that it cuts through a unit.
 
-        More would mean that a boundary cuts through a unit.
+        In NASNet two do, because every cell reads the two before it.
         """
         crossing = 2 if backbone.spec.name.startswith("nasnet") else 1
         widths = {len(block.frontier) for block in backbone.blocks}

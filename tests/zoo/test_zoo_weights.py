@@ -232,6 +232,7 @@ class TestSavedWeights:
         again = zoo.build("tiny_image", weights=path, input_size_px=48)
         assert _same(_values(again.model), _values(backbone.model))
 
+    @pytest.mark.filterwarnings("ignore:Skipping nested container")
     def test_those_of_another_network_are_refused(self, tmp_path):
         path = tmp_path / "other.weights.h5"
         zoo.build("mobilenet", weights=None, input_size_px=32).model.save_weights(path)

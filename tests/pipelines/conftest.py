@@ -1,0 +1,62 @@
+"""What several tests of the pipeline share: one finished run, and fresh processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipelines
+
+TINY_DATA = "builtin:digits?limit=120"
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory) -> Path:
+    """The folder of a finished run, for reading only."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    pipelines.fine_tune(
+        TINY_DATA,
+        backbone="tiny_image",
+        weights="none",
+        strategy="head_only",
+        workdir=folder,
+    )
+    return folder
+
+
+@pytest.fixture
+def tiny_flags(tmp_path) -> list[str]:
+    """Flags of the main job for a run of seconds in `tmp_path / "run"`."""
+    return [
+        f"--config.data={TINY_DATA}",
+        "--config.backbone=tiny_image",
+        "--config.weights=none",
+        "--config.strategy=head_only",
+        "--config.head.epochs=1",
+        "--config.batch_size=128",
+        f"--config.workdir={tmp_path / 'run'}",
+    ]
+
+
+@pytest.fixture
+def fresh_process(tmp_path):
+    """Runs Python code with arguments in a new process, in a folder of its own.
+
+    TensorFlow's log level is left to the program, as it is for users.
+    """
+
+    def run(code: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+        unset = ("TF_CPP_MIN_LOG_LEVEL",)
+        environment = {k: v for k, v in os.environ.items() if k not in unset}
+        environment.update(options.pop("env", {}))
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            **{"cwd": tmp_path, "text": True, "timeout": 120, **options},
+            capture_output=True,
+            env=environment,
+            check=False,
+        )
+
+    return run

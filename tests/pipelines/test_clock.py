@@ -1,0 +1,42 @@
+import logging
+import time
+
+import pytest
+
+from pipelines.clock import Clock
+
+
+def test_a_stage_is_announced_and_timed(caplog):
+    clock = Clock()
+    with caplog.at_level(logging.INFO, "zootune"), clock.stage("data", "dir:photos"):
+        time.sleep(0.02)
+    assert "data: dir:photos" in caplog.text
+    assert list(clock.seconds) == ["data"]
+    assert 0.02 <= clock.seconds["data"] <= clock.total_seconds < 5
+
+
+def test_a_stage_that_fails_has_no_time():
+    clock = Clock()
+    with pytest.raises(KeyError), clock.stage("data", "dir:photos"):
+        raise KeyError
+    assert clock.seconds == {}
+
+
+def test_progress_is_said_every_few_seconds_only(caplog, monkeypatch):
+    clock = Clock()
+    with caplog.at_level(logging.INFO, "zootune"):
+        clock.progress(1, 100)
+        assert caplog.text == ""
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + 6)
+        clock.progress(50, 100)
+        clock.progress(51, 100)
+    assert [record.getMessage().split("  ")[-1] for record in caplog.records] == [
+        " 50 of 100"
+    ]
+
+
+def test_a_budget_ends_after_its_seconds_and_none_never_does():
+    clock = Clock()
+    assert 59 < clock.deadline(60) - time.monotonic() <= 60
+    assert clock.deadline(0) == float("inf")

@@ -1,0 +1,32 @@
+import json
+import platform
+import shlex
+import sys
+
+from pipelines import environment
+
+
+def test_versions_are_those_that_are_installed():
+    versions = environment.installed_versions()
+    assert versions["python"] == platform.python_version()
+    assert {"zootune", "keras", "numpy"} <= set(versions)
+    assert "tensorflow" in versions or "tensorflow-cpu" in versions
+
+
+def test_the_command_can_be_pasted_into_a_shell(monkeypatch):
+    words = ["zoo", "train", "--config.data=dir:my photos?limit=9&seed=1"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert shlex.split(str(environment.describe()["command"])) == words
+
+
+def test_the_description_fits_into_json():
+    values = json.loads(json.dumps(environment.describe()))
+    assert set(values) == {"versions", "platform", "processor_count", "command"}
+
+
+def test_peak_memory_is_in_bytes_and_grows_with_use():
+    before = environment.peak_memory_bytes()
+    held = bytearray(before + 64 * 2**20)
+    held[::4096] = b"x" * len(held[::4096])
+    assert environment.peak_memory_bytes() >= before + 32 * 2**20
+    assert 10 * 2**20 < before < 64 * 2**30

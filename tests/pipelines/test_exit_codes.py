@@ -1,0 +1,241 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
+from pipelines.exit_codes import exit_code_of
+from pipelines.main import main
+from zoo.errors import BackboneError, CorruptWeightsError, UnknownBackboneError
+
+TINY = Path(__file__).parents[2] / "configs" / "tiny.py"
+# A shell without job control starts background processes deaf to SIGINT.
+COMMAND_LINE = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " from pipelines.cli import main; sys.exit(main())"
+)
+
+
+def raising(error: BaseException):
+    def action() -> None:
+        raise error
+
+    return action
+
+
+def test_done_is_0_and_says_nothing(capsys):
+    assert exit_code_of(lambda: None, debug=False) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (ConfigError, 2),
+        (DataError, 3),
+        (BackboneError, 4),
+        (UnknownBackboneError, 4),
+        (CorruptWeightsError, 4),
+        (ArtifactError, 4),
+        (TrainingError, 5),
+        (KeyError, 1),
+        (OSError, 1),
+    ],
+)
+def test_an_error_is_one_sentence_and_its_code(kind, code, capsys):
+    assert exit_code_of(raising(kind("What went wrong.")), debug=False) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("zoo: ")
+    assert "What went wrong." in printed.err
+    assert printed.err.count("\n") == 1
+    assert exit_code_of(raising(kind("What went wrong.")), debug=True) == code
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_130(capsys):
+    assert exit_code_of(raising(KeyboardInterrupt()), debug=False) == 130
+    assert capsys.readouterr().err == "zoo: interrupted\n"
+
+
+def test_a_termination_is_143_and_runs_what_cleans_up(capsys):
+    cleaned = []
+
+    def action() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        except Exception:  # noqa: BLE001 - what a library does must not stop it
+            cleaned.append("swallowed")
+        finally:
+            cleaned.append("cleaned")
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert exit_code_of(action, debug=False) == 143
+    assert cleaned == ["cleaned"]
+    assert capsys.readouterr().err == "zoo: terminated\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["--help"]])
+def test_a_reader_that_went_away_is_no_error(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", COMMAND_LINE, *command],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert ended.stderr == b""
+    assert ended.returncode == 0
+
+
+def test_list_into_head():
+    piped = subprocess.run(
+        f"{sys.executable} -m pipelines.cli list | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert piped.stderr == ""
+    assert piped.stdout.startswith("name")
+    assert piped.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["info", "tiny_imag"], 4, r"zoo: No backbone is called 'tiny_imag'\. Did you"),
+        (
+            ["train", "--config.sed=3"],
+            2,
+            r"zoo: There is no config\.sed\. Did you mean",
+        ),
+        (["lst"], 2, r"zoo: .*invalid choice: 'lst'"),
+        (
+            ["predict", "nowhere", "none.png"],
+            3,
+            r"zoo: none\.png cannot be read: No such",
+        ),
+        (
+            ["predict", "nowhere", "here.png"],
+            4,
+            r"zoo: nowhere is not an artifact: it has",
+        ),
+    ],
+)
+def test_the_first_line_on_stderr_is_the_sentence(
+    fresh_process, tmp_path, arguments, code, sentence
+):
+    (tmp_path / "here.png").write_bytes(b"image")
+    ended = fresh_process(COMMAND_LINE, *arguments)
+    assert ended.returncode == code
+    assert ended.stdout == ""
+    assert re.match(sentence, ended.stderr)
+    assert "Traceback" not in ended.stderr
+
+
+def test_debug_shows_where(fresh_process):
+    ended = fresh_process(COMMAND_LINE, "info", "tiny_imag", "--debug")
+    assert ended.returncode == 4
+    assert "Traceback (most recent call last)" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("zoo: No backbone is called")
+
+
+def test_training_that_fails_is_5_and_leaves_an_unfinished_run(tmp_path, capsys):
+    diverging = [
+        "--config.data=builtin:digits?limit=120",
+        "--config.backbone=tiny_image",
+        "--config.weights=none",
+        "--config.strategy=full",
+        "--config.batch_size=8",
+        "--config.head.epochs=0",
+        "--config.finetune.epochs=10",
+        "--config.finetune.optimizer=sgd",
+        "--config.finetune.learning_rate=10",
+        "--config.finetune.clip_norm=1e6",
+        "--config.finetune.warmup_fraction=0",
+        "--config.finetune.block_decay=1",
+        f"--config.workdir={tmp_path / 'run'}",
+    ]
+    assert main(diverging) == 5
+    message = capsys.readouterr().err
+    assert re.match(r"zoo: The loss became (nan|inf) in .*Lower the learning", message)
+    left = os.listdir(tmp_path / "run")
+    assert "config.json" in left
+    assert "report.json" not in left
+    assert not (tmp_path / "run" / "artifact").exists()
+
+
+def start(tmp_path: Path, *flags: str) -> subprocess.Popen:
+    command = [sys.executable, "-c", COMMAND_LINE, "train", f"--config={TINY}", *flags]
+    return subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition, process: subprocess.Popen) -> None:
+    until = time.monotonic() + 90
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "it never came so far"
+        time.sleep(0.02)
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+def test_a_run_that_is_terminated_is_finished_by_the_same_command(tmp_path):
+    folder = tmp_path / "run"
+    history = folder / "history.jsonl"
+    flags = [
+        "--config.workdir=run",
+        "--config.finetune.epochs=6",
+        "--noconfig.overwrite",
+    ]
+    process = start(tmp_path, *flags)
+    wait_for(lambda: history.is_file() and history.read_text(), process)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert errors.splitlines()[-1] == "zoo: terminated"
+    assert "Traceback" not in errors
+    assert 1 <= len(history.read_text().splitlines()) < 6
+    left = set(os.listdir(folder))
+    assert {"config.json", "plan.json", "environment.json"} <= left
+    assert not left & {"report.json", "artifact"}
+
+    again = start(tmp_path, *flags)
+    _, errors = again.communicate(timeout=180)
+    assert again.returncode == 0, errors
+    assert len(history.read_text().splitlines()) == 6
+    assert json.loads((folder / "report.json").read_text())["test"]["examples"] > 200
+    assert os.listdir(folder / "artifact") == ["1"]
+
+
+@pytest.mark.faults
+def test_a_run_that_is_interrupted_is_130(tmp_path):
+    process = start(tmp_path, "--config.workdir=run")
+    assert process.stdout is not None
+    assert "obtain" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "zoo: interrupted\n"
+    assert not (tmp_path / "run" / "report.json").exists()

@@ -1,0 +1,63 @@
+from pipelines.tables import aligned, evaluation_table, result_table
+
+REPORT = {
+    "test": {"accuracy": 0.98765, "examples": 750},
+    "validation": {"accuracy": 0.9, "examples": 40},
+    "phases": [
+        {"name": "head", "kept": True, "accuracy_before": 0.5, "accuracy_after": 0.75},
+        {
+            "name": "rest",
+            "kept": False,
+            "accuracy_before": 0.75,
+            "accuracy_after": 0.75,
+        },
+    ],
+    "plan": {"action": "auto", "reason": "Because."},
+    "parity": {"largest_difference": 2e-7},
+    "seconds": {"obtain": 1.23, "total": 4.56},
+    "images_per_second": 123.4,
+    "peak_memory_bytes": 1_500_000_000,
+    "artifact": "runs/photos/artifact/1",
+}
+
+
+def test_columns_line_up_and_numbers_stand_to_the_right():
+    table = aligned([("name", "count"), ("cat", 7), ("elephant", "1,234")])
+    assert table.splitlines() == [
+        "name      count",
+        "cat           7",
+        "elephant  1,234",
+    ]
+
+
+def test_no_line_ends_in_blanks():
+    lines = aligned([("a", "note"), ("b", ""), ("c", "x")]).splitlines()
+    assert lines == ["a  note", "b", "c  x"]
+
+
+def test_a_result_says_quality_cost_and_place():
+    lines = result_table(REPORT).strip().splitlines()
+    values = {line[:19].strip(): line[19:].strip() for line in lines}
+    assert values["test accuracy"] == "0.9877 on 750 examples"
+    assert values["validation accuracy"] == "0.9000 on 40 examples"
+    assert values["phases"] == "head 0.5000 to 0.7500; rest 0.7500, no gain, undone"
+    assert values["plan"] == "Because."
+    assert values["parity"] == "largest difference 2.0e-07"
+    assert values["seconds"] == "obtain 1.2, total 4.6"
+    assert values["images per second"].startswith("123")
+    assert values["peak memory"] == "1.50 GB"
+    assert values["artifact"] == "runs/photos/artifact/1"
+
+
+def test_an_evaluation_has_a_row_for_every_class():
+    one = {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "examples": 4}
+    table = evaluation_table(
+        {"accuracy": 0.75, "examples": 8, "per_class": {"cat": one, "dog": one}}
+    )
+    first, _, header, *rows = table.splitlines()
+    assert first == "accuracy 0.7500 on 8 examples"
+    assert header.split() == ["class", "precision", "recall", "f1", "examples"]
+    assert [row.split() for row in rows] == [
+        ["cat", "1.000", "0.500", "0.667", "4"],
+        ["dog", "1.000", "0.500", "0.667", "4"],
+    ]

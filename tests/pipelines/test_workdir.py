@@ -1,0 +1,243 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines import workdir
+from pipelines.config import FinetuneConfig, RunConfig
+from pipelines.errors import ConfigError
+
+ENVIRONMENT = {"python": "3"}
+REPORT = {"test": {"accuracy": 1.0}}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "runs" / "photos"
+
+
+def config_for(folder: Path, **fields) -> RunConfig:
+    return RunConfig(data="dir:photos", workdir=str(folder), **fields)
+
+
+def interrupted(folder: Path, **fields) -> Path:
+    config = config_for(folder, **fields)
+    workdir.claim(config).begin(config, ENVIRONMENT)
+    (folder / "history.jsonl").write_text("{}\n")
+    (folder / "tensorboard").mkdir()
+    (folder / "tensorboard" / "events").write_text("old")
+    return folder
+
+
+def finished(folder: Path, **fields) -> Path:
+    interrupted(folder, **fields)
+    version = folder / "artifact" / "1"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").write_text("weights")
+    workdir.Workdir(folder).finish(REPORT)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert files
+    return files
+
+
+def test_a_new_folder_is_claimed_and_nothing_is_made(folder):
+    assert workdir.claim(config_for(folder)).path == folder
+    assert not folder.parent.exists()
+
+
+def test_an_empty_folder_is_claimed(folder):
+    folder.mkdir(parents=True)
+    assert workdir.claim(config_for(folder)).path == folder
+
+
+def test_begin_makes_the_folder_and_records_config_and_environment(folder):
+    config = config_for(folder, seed=3)
+    workdir.claim(config).begin(config, ENVIRONMENT)
+    assert json.loads((folder / "config.json").read_text())["seed"] == 3
+    assert json.loads((folder / "environment.json").read_text()) == ENVIRONMENT
+    assert sorted(os.listdir(folder)) == ["config.json", "environment.json"]
+
+
+def test_finish_writes_the_report(folder):
+    config = config_for(folder)
+    claimed = workdir.claim(config)
+    claimed.begin(config, ENVIRONMENT)
+    claimed.finish(REPORT)
+    assert json.loads((folder / "report.json").read_text()) == REPORT
+
+
+def test_a_finished_run_is_refused_and_untouched(folder):
+    before = contents(finished(folder))
+    with pytest.raises(ConfigError, match="holds a finished run.*config.overwrite"):
+        workdir.claim(config_for(folder))
+    assert contents(folder) == before
+
+
+def test_with_overwrite_a_finished_run_is_replaced_but_its_artifacts(folder):
+    finished(folder)
+    config = config_for(folder, seed=3, overwrite=True)
+    claimed = workdir.claim(config)
+    assert (folder / "report.json").is_file(), "a claim changes nothing"
+    claimed.begin(config, ENVIRONMENT)
+    assert sorted(contents(folder)) == [
+        "artifact/1/saved_model.pb",
+        "config.json",
+        "environment.json",
+    ]
+    assert json.loads((folder / "config.json").read_text())["seed"] == 3
+
+
+def test_an_interrupted_run_goes_on_with_the_same_config(folder):
+    interrupted(folder)
+    config = config_for(folder)
+    workdir.claim(config).begin(config, ENVIRONMENT)
+    assert sorted(contents(folder)) == ["config.json", "environment.json"]
+
+
+def test_an_interrupted_run_goes_on_by_another_spelling_of_its_path(
+    folder, monkeypatch
+):
+    interrupted(folder, overwrite=True)
+    monkeypatch.chdir(folder.parent)
+    assert workdir.claim(config_for(Path("photos"))).path == Path("photos")
+
+
+def test_an_interrupted_run_of_another_config_is_refused_naming_the_fields(folder):
+    before = contents(interrupted(folder))
+    other = config_for(folder, seed=3, finetune=FinetuneConfig(epochs=99))
+    with pytest.raises(
+        ConfigError,
+        match=r"another run, .* not finished: seed, finetune\.epochs differ",
+    ):
+        workdir.claim(other)
+    assert contents(folder) == before
+    other.overwrite = True
+    assert workdir.claim(other).path == folder
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"head": 3}', "{}"])
+def test_a_config_that_cannot_be_compared_is_refused(folder, text):
+    (interrupted(folder) / "config.json").write_text(text)
+    with pytest.raises(ConfigError, match="another run, .* not finished: .* differ"):
+        workdir.claim(config_for(folder))
+    assert workdir.claim(config_for(folder, overwrite=True)).path == folder
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_other_files_is_refused_and_untouched(folder, overwrite):
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("three years of work")
+    with pytest.raises(
+        ConfigError, match="not the folder of a run.*Nothing was touched"
+    ):
+        workdir.claim(config_for(folder, overwrite=overwrite))
+    assert contents(folder) == {"thesis.txt": "three years of work"}
+
+
+def test_overwrite_leaves_files_that_no_run_wrote(folder):
+    (finished(folder) / "notes.txt").write_text("mine")
+    config = config_for(folder, overwrite=True)
+    workdir.claim(config).begin(config, ENVIRONMENT)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_no_workdir(folder):
+    folder.parent.mkdir()
+    folder.write_text("mine")
+    with pytest.raises(ConfigError, match=r"photos is a file\. Name a folder"):
+        workdir.claim(config_for(folder, overwrite=True))
+    with pytest.raises(
+        ConfigError, match=r"cannot be written: .*photos is not a folder"
+    ):
+        workdir.claim(config_for(folder / "run"))
+    assert folder.read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a /proc")
+def test_a_place_that_takes_no_files_is_no_workdir():
+    with pytest.raises(
+        ConfigError, match="run cannot be written: /proc is not a folder"
+    ):
+        workdir.claim(
+            config_for(Path("/proc/1/cmdline/run").parent.parent / "x/../run")
+        )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_write_permission_is_no_workdir(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with pytest.raises(ConfigError, match="locked is not a folder that takes files"):
+        workdir.claim(config_for(locked / "run"))
+    locked.chmod(0o700)
+    assert workdir.claim(config_for(locked / "run")).path == locked / "run"
+
+
+def test_a_write_that_fails_leaves_the_old_file_whole(folder):
+    claimed = workdir.Workdir(finished(folder))
+    with pytest.raises(ValueError, match="JSON"):
+        claimed.finish({"loss": float("nan")})
+    assert json.loads((folder / "report.json").read_text()) == REPORT
+    claimed.finish({"loss": 0.5})
+    assert json.loads((folder / "report.json").read_text()) == {"loss": 0.5}
+
+
+def test_a_config_cut_short_while_it_is_written_leaves_a_folder_to_use_again(folder):
+    folder.mkdir(parents=True)
+    (folder / ".config.json.new").write_text('{"da')
+    config = config_for(folder)
+    workdir.claim(config).begin(config, ENVIRONMENT)
+    assert sorted(os.listdir(folder)) == ["config.json", "environment.json"]
+
+
+def test_wherever_begin_is_cut_short_the_folder_is_an_unfinished_run(
+    folder, monkeypatch
+):
+    """Every step of `begin` on a finished run is made the last one, in turn."""
+    steps = 0
+    while True:
+        finished(folder / str(steps))
+        config = config_for(folder / str(steps), overwrite=True)
+        claimed = workdir.claim(config)
+        if _completes(claimed, config, steps=steps, monkeypatch=monkeypatch):
+            break
+        assert (claimed.path / "config.json").is_file()
+        assert not (claimed.path / "report.json").exists() or steps == 0
+        assert workdir.claim(config).path == claimed.path
+        steps += 1
+    assert steps > 5
+
+
+def _completes(
+    claimed: workdir.Workdir, config: RunConfig, *, steps: int, monkeypatch
+) -> bool:
+    """Whether `begin` needs no more than so many removals and renames."""
+    left = steps
+
+    def counted(operation):
+        def call(*arguments, **options):
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return operation(*arguments, **options)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("unlink", "replace"):
+            patch.setattr(Path, name, counted(getattr(Path, name)))
+        try:
+            claimed.begin(config, ENVIRONMENT)
+        except KeyboardInterrupt:
+            return False
+    return True
