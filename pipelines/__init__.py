@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.backend import require_tensorflow
+
 if TYPE_CHECKING:
     from pipelines.run import Run
     from pipelines.serving.predictor import Predictor
@@ -30,6 +32,7 @@ def fine_tune(
         ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
             sentence that says what to do.
     """
+    require_tensorflow()
     from pipelines import config as configs
     from pipelines.run import run
 
@@ -49,6 +52,7 @@ def load(artifact_dir: str | Path) -> Predictor:
     Raises:
         ArtifactError: if it is not an artifact, or not what was published.
     """
+    require_tensorflow()
     from pipelines.serving import predictor
 
     return predictor.load(artifact_dir)

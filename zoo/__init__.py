@@ -29,6 +29,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("Backbone", "build"):
+        from zoo.backend import require_tensorflow
+
+        require_tensorflow()
         from zoo.builder import Backbone, build
 
         globals().update(Backbone=Backbone, build=build)

@@ -46,7 +46,7 @@ def evaluate(
     batch_size: int,
 ) -> EvalReport:
     """The report of a model that gives logits, in inference mode."""
-    logits = extract(
+    (logits,) = extract(
         model, images.batches(split, input_size_px=input_size_px, batch_size=batch_size)
     )
     return summarize(

@@ -10,20 +10,16 @@ import dataclasses
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from pipelines.data import images
-from pipelines.data.order import shuffled_epochs
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
-from pipelines.planning.features import extract
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.planning.probe import linear_probe
 from pipelines.stages.head import TransferModel
+from pipelines.stages.task import FitSettings, Task, make_task, start_from_probe
 from pipelines.training import freezing
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit, score
 from pipelines.training.rates import optimizer_for
@@ -56,29 +52,6 @@ class FitHistory:
 
     phases: tuple[PhaseResult, ...]
     skipped: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class FitSettings:
-    """What training needs to know besides the plan.
-
-    `deadline_seconds` is on the clock of `time.monotonic`.
-    """
-
-    input_size_px: int
-    seed: int
-    deadline_seconds: float
-    history_path: Path
-    tensorboard_dir: Path
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Task:
-    """A phase made concrete: the part of the model that trains, and what it reads."""
-
-    model: keras.Model
-    train: tf.data.Dataset
-    validation: tf.data.Dataset
 
 
 def fine_tune(
@@ -119,8 +92,9 @@ def _run_phase(
     freezing.set_trainable(
         model.backbone.blocks, phase.trainable_blocks, batchnorm=phase.batchnorm
     )
-    make_task = _head_task if phase.trains_head_only else _block_task
     task = make_task(model, splits, plan, phase, settings)
+    if phase.trains_head_only and plan.head.init == "probe":
+        start_from_probe(model, task, splits)
     steps = images.steps_per_epoch(splits.train, plan.batch_size)
     _compile(task.model, model, phase, steps * phase.epochs)
     at_start = _validate(task)
@@ -146,81 +120,13 @@ def _run_phase(
         best_epoch=best.best_epoch,
         accuracy_before=at_start[0],
         accuracy_after=best.best[0],
-        # The head sees features; what passes the backbone is every image once.
+        # A head trains on features in no time; what costs is the pass before.
         images_per_second=(
-            (len(splits.train) + len(splits.validation)) / (seconds - fit_seconds)
-            if phase.trains_head_only
-            else trained / fit_seconds
+            task.images_per_second if phase.trains_head_only else trained / fit_seconds
         ),
         seconds=seconds,
         epochs=tuple(lines.epochs),
         receipt=movements,
-    )
-
-
-def _head_task(
-    model: TransferModel,
-    splits: Splits,
-    plan: TransferPlan,
-    phase: Phase,
-    settings: FitSettings,
-) -> _Task:
-    """The head alone on features computed once: nothing below it can change."""
-    base = keras.Model(model.model.input, model.pooled)
-    train, validation = (
-        extract(
-            base,
-            images.batches(
-                split,
-                input_size_px=settings.input_size_px,
-                batch_size=plan.batch_size,
-            ),
-        )
-        for split in (splits.train, splits.validation)
-    )
-    if plan.head.init == "probe":
-        solved = linear_probe(
-            train, splits.train.labels, validation, splits.validation.labels
-        )
-        model.logits_layer.set_weights([solved.kernel, solved.bias])
-
-    def rows_of(values: np.ndarray, labels: np.ndarray):
-        held, held_labels = tf.constant(values), tf.constant(labels)
-        return lambda rows: (tf.gather(held, rows), tf.gather(held_labels, rows))
-
-    return _Task(
-        model=keras.Model(model.pooled, model.model.output),
-        train=shuffled_epochs(
-            len(train),
-            lambda order: order.batch(plan.batch_size).map(
-                rows_of(train, splits.train.labels)
-            ),
-            seed=settings.seed,
-        ),
-        validation=tf.data.Dataset.from_tensor_slices(
-            (validation, splits.validation.labels)
-        ).batch(plan.batch_size),
-    )
-
-
-def _block_task(
-    model: TransferModel,
-    splits: Splits,
-    plan: TransferPlan,
-    phase: Phase,
-    settings: FitSettings,
-) -> _Task:
-    """The whole model on images, its frozen beginning in inference mode."""
-    blocks = model.backbone.blocks
-    depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
-    options = {
-        "input_size_px": settings.input_size_px,
-        "batch_size": plan.batch_size,
-    }
-    return _Task(
-        model=freezing.behind_frozen(model.model, blocks, depth),
-        train=images.training_batches(splits.train, seed=settings.seed, **options),
-        validation=images.batches(splits.validation, **options),
     )
 
 
@@ -250,7 +156,7 @@ def _compile(
 
 
 def _fit(
-    task: _Task,
+    task: Task,
     phase: Phase,
     steps: int,
     settings: FitSettings,
@@ -274,7 +180,7 @@ def _fit(
     )
 
 
-def _validate(task: _Task) -> tuple[float, float]:
+def _validate(task: Task) -> tuple[float, float]:
     """Accuracy and loss on the validation split."""
     found = task.model.evaluate(task.validation, verbose=0, return_dict=True)
     return found["accuracy"], found["loss"]

@@ -14,6 +14,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.stages import task
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize
 from pipelines.stages.finetune import FitSettings, fine_tune
@@ -217,3 +218,43 @@ def test_summaries_count_every_example_once():
         "examples": 1,
     }
     assert report.per_class["c"]["precision"] == 0.0
+
+
+def test_training_on_held_activations_is_training_on_images(
+    tmp_path, splits, monkeypatch
+):
+    """The limit decides where activations come from, and nothing else."""
+    held, _ = _run(tmp_path, splits, _config(strategy="partial"))
+    monkeypatch.setattr(task, "_CACHE_BYTES", 0)
+    streamed, _ = _run(tmp_path, splits, _config(strategy="partial"))
+    for ours, theirs in zip(held.model.get_weights(), streamed.model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit_bytes", [0, 2**30])
+def test_a_boundary_that_several_tensors_cross(
+    tmp_path, splits, monkeypatch, limit_bytes
+):
+    monkeypatch.setattr(task, "_CACHE_BYTES", limit_bytes)
+    config = _config(strategy="partial")
+    config.backbone, config.input_size_px = "nasnet_mobile", 32
+    config.head.epochs = config.finetune.epochs = 1
+    few = dataclasses.replace(splits, train=_first(splits.train, 64))
+    keras.utils.set_random_seed(0)
+    base = freeze_base(obtain(config))
+    middle = len(base.blocks) // 2
+    assert len(base.blocks[middle - 1].frontier) == 2
+    plan = decide(TrainingFacts(64, 10, base.spec.block_names), config)
+    model = add_head(base, classes=10, plan=plan.head)
+    settings = FitSettings(32, 0, float("inf"), tmp_path / "history", tmp_path / "tb")
+    history = fine_tune(model, few, plan, settings)
+    moved = [one.largest_change > 0 for one in history.phases[-1].receipt]
+    assert moved == [False] * middle + [True] * (len(base.blocks) - middle + 1)
+
+
+def _first(split, count):
+    rows = np.arange(count)
+    return dataclasses.replace(
+        split, images=split.images.take(rows), labels=split.labels[rows]
+    )

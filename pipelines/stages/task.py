@@ -1,0 +1,137 @@
+"""A phase made concrete: the part of the model that trains, and what that reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from pipelines.data import images
+from pipelines.data.order import shuffled_epochs
+from pipelines.data.splits import Split, Splits
+from pipelines.planning.features import Activations, extract, size_bytes
+from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.planning.probe import linear_probe
+from pipelines.stages.head import TransferModel
+from pipelines.training import freezing
+
+# Activations of frozen blocks are held in memory up to this size.
+_CACHE_BYTES = 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class FitSettings:
+    """What training needs to know besides the plan.
+
+    `deadline_seconds` is on the clock of `time.monotonic`.
+    """
+
+    input_size_px: int
+    seed: int
+    deadline_seconds: float
+    history_path: Path
+    tensorboard_dir: Path
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """A phase made concrete: the part of the model that trains, and what it reads.
+
+    If that is not images, `activations` are what was computed from those of train and
+    validation, at `images_per_second`.
+    """
+
+    model: keras.Model
+    train: tf.data.Dataset
+    validation: tf.data.Dataset
+    activations: tuple[Activations, Activations] = ((), ())
+    images_per_second: float = 0.0
+
+
+def make_task(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+) -> Task:
+    """What trains, on activations of what is frozen below it where they fit in memory.
+
+    Nothing in a phase can change them, so they are computed once, not once per epoch.
+    """
+    blocks = model.backbone.blocks
+    read = functools.partial(
+        images.batches,
+        input_size_px=settings.input_size_px,
+        batch_size=plan.batch_size,
+    )
+    if phase.trains_head_only:
+        lower = keras.Model(model.model.input, model.pooled)
+        upper = keras.Model(model.pooled, model.model.output)
+        return _cached_task(lower, upper, splits, plan, settings, read)
+    depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
+    if depth:
+        lower, upper = freezing.split_at(model.model, blocks, depth)
+        examples = len(splits.train) + len(splits.validation)
+        if size_bytes(lower, examples) <= _CACHE_BYTES:
+            return _cached_task(lower, upper, splits, plan, settings, read)
+    return Task(
+        model=freezing.behind_frozen(model.model, blocks, depth),
+        train=images.training_batches(
+            splits.train,
+            input_size_px=settings.input_size_px,
+            batch_size=plan.batch_size,
+            seed=settings.seed,
+        ),
+        validation=read(splits.validation),
+    )
+
+
+def _cached_task(
+    lower: keras.Model,
+    upper: keras.Model,
+    splits: Splits,
+    plan: TransferPlan,
+    settings: FitSettings,
+    read: Callable[[Split], tf.data.Dataset],
+) -> Task:
+    started = time.monotonic()
+    train, validation = (
+        extract(lower, read(split)) for split in (splits.train, splits.validation)
+    )
+    seconds = time.monotonic() - started
+    held = tf.nest.map_structure(tf.constant, (_input(train), splits.train.labels))
+    return Task(
+        model=upper,
+        train=shuffled_epochs(
+            len(splits.train),
+            lambda order: order.batch(plan.batch_size).map(
+                lambda rows: tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
+            ),
+            seed=settings.seed,
+        ),
+        validation=tf.data.Dataset.from_tensor_slices(
+            (_input(validation), splits.validation.labels)
+        ).batch(plan.batch_size),
+        activations=(train, validation),
+        images_per_second=(len(splits.train) + len(splits.validation)) / seconds,
+    )
+
+
+def start_from_probe(model: TransferModel, task: Task, splits: Splits) -> None:
+    """Puts the best linear classifier on the features of a head's task in its place."""
+    (train,), (validation,) = task.activations
+    solved = linear_probe(
+        train, splits.train.labels, validation, splits.validation.labels
+    )
+    model.logits_layer.set_weights([solved.kernel, solved.bias])
+
+
+def _input(activations: Activations):
+    """What Keras takes for a model of one input, or of several."""
+    return activations[0] if len(activations) == 1 else activations

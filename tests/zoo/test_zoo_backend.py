@@ -1,0 +1,62 @@
+"""Without TensorFlow, or with another backend, one sentence says what to do."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Hides TensorFlow as if it were not installed.
+HIDE = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == "tensorflow" else find(name)
+sys.modules["tensorflow"] = None
+"""
+CALLS = {
+    "build": "import zoo; zoo.build('tiny_image', weights=None)",
+    "fine_tune": (
+        "import pipelines; pipelines.fine_tune('builtin:digits', workdir='unused')"
+    ),
+    "load": "import pipelines; pipelines.load('unused')",
+}
+
+
+def _error(program: str, **environment: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.stderr.strip().splitlines()[-1] if ended.returncode else ""
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_missing_tensorflow_is_one_sentence_with_the_command(call):
+    last = _error(HIDE + CALLS[call])
+    assert "BackboneError: TensorFlow is not installed: pip install" in last
+    assert "zootune[cpu]" in last
+    assert "zootune[gpu]" in last
+
+
+def test_another_backend_is_refused_by_name():
+    assert "KERAS_BACKEND is 'jax'" in _error(CALLS["build"], KERAS_BACKEND="jax")
+    assert _error(CALLS["build"], KERAS_BACKEND="tensorflow") == ""
+
+
+def test_listing_needs_no_tensorflow():
+    assert _error(HIDE + "import zoo; assert len(zoo.list_backbones()) >= 44") == ""
+
+
+def test_the_command_line_says_so_with_its_exit_code():
+    program = HIDE + "from pipelines.cli import main; sys.exit(main(['predict'] + "
+    ended = subprocess.run(
+        [sys.executable, "-c", program + f"['artifact', {__file__!r}]))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 4
+    assert ended.stderr.startswith("zoo: TensorFlow is not installed")
