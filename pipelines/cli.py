@@ -175,10 +175,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    images = [_read(path) for path in arguments.files]
     start_tensorflow()
     import pipelines
 
-    images = [_read(path) for path in arguments.files]
     found = pipelines.load(arguments.artifact).predict(images)
     if arguments.json:
         rows = [

@@ -32,9 +32,11 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     """
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        action()
-        # What a pipe refuses is known here, and not when Python flushes at its exit.
-        sys.stdout.flush()
+        try:
+            action()
+        finally:
+            # What a pipe refuses is known here, not when Python flushes at its exit.
+            sys.stdout.flush()
     except tuple(_CODES) as error:
         if debug:
             traceback.print_exc()

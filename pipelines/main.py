@@ -19,8 +19,7 @@ from pipelines.parsing import parse
 def main(arguments: Sequence[str]) -> int:
     """Trains as the arguments say, prints the result, and gives the exit code."""
     if {"--help", "-h"} & set(arguments):
-        print(_help())
-        return 0
+        return exit_code_of(lambda: print(_help()), debug=False)
     debug = "--debug" in arguments
     wanted = [argument for argument in arguments if argument != "--debug"]
     return exit_code_of(lambda: _train(parse(wanted)), debug=debug)

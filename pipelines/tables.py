@@ -27,7 +27,8 @@ def result_table(report: Mapping[str, Any]) -> str:
     seconds = ", ".join(
         f"{stage} {value:.1f}" for stage, value in report["seconds"].items()
     )
-    phases = "; ".join(_phase(phase) for phase in report["phases"])
+    skipped = [f"{name} skipped, no time left" for name in report["phases_skipped"]]
+    phases = "; ".join([*map(_phase, report["phases"]), *skipped])
     rows = [
         ("test accuracy", _accuracy(report["test"])),
         ("validation accuracy", _accuracy(report["validation"])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,8 @@ def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[s
 
 def _check_file(path: str) -> tuple[str, str]:
     """The content hash of a file, and the reason why it is bad or an empty string."""
+    if stat.S_ISFIFO(_mode(path)):
+        return "", "a pipe, not a file"  # reading it would wait for a writer
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -81,6 +84,13 @@ def _check_file(path: str) -> tuple[str, str]:
     except tf.errors.OpError as error:
         return "", _decode_reason(content, error)
     return hashlib.sha256(content).hexdigest(), ""
+
+
+def _mode(path: str) -> int:
+    try:
+        return Path(path).stat().st_mode
+    except OSError:
+        return 0  # reading it says why
 
 
 def _system_reason(path: str, error: OSError) -> str:

@@ -39,6 +39,10 @@ def finished(folder: Path, **fields) -> Path:
     return folder
 
 
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 def contents(folder: Path) -> dict[str, str]:
     files = {
         str(path.relative_to(folder)): path.read_text()
@@ -64,7 +68,7 @@ def test_begin_makes_the_folder_and_records_config_and_environment(folder):
     workdir.claim(config).begin(config, ENVIRONMENT)
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
     assert json.loads((folder / "environment.json").read_text()) == ENVIRONMENT
-    assert sorted(os.listdir(folder)) == ["config.json", "environment.json"]
+    assert names_in(folder) == {"config.json", "environment.json"}
 
 
 def test_finish_writes_the_report(folder):
@@ -162,16 +166,6 @@ def test_a_file_is_no_workdir(folder):
     assert folder.read_text() == "mine"
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a /proc")
-def test_a_place_that_takes_no_files_is_no_workdir():
-    with pytest.raises(
-        ConfigError, match="run cannot be written: /proc is not a folder"
-    ):
-        workdir.claim(
-            config_for(Path("/proc/1/cmdline/run").parent.parent / "x/../run")
-        )
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_write_permission_is_no_workdir(tmp_path):
     locked = tmp_path / "locked"
@@ -196,7 +190,7 @@ def test_a_config_cut_short_while_it_is_written_leaves_a_folder_to_use_again(fol
     (folder / ".config.json.new").write_text('{"da')
     config = config_for(folder)
     workdir.claim(config).begin(config, ENVIRONMENT)
-    assert sorted(os.listdir(folder)) == ["config.json", "environment.json"]
+    assert names_in(folder) == {"config.json", "environment.json"}
 
 
 def test_wherever_begin_is_cut_short_the_folder_is_an_unfinished_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,11 @@ def test_arrays_are_hashed_with_their_shape() -> None:
     same, again, other = content_hashes(ImageArray(pixels))
     assert same == again != other
     assert content_hashes(ImageArray(pixels.reshape(3, 4, 4, 3)))[0] != same
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    good = image_file(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.png")
+    with pytest.raises(DataError, match="b.png: a pipe, not a file"):
+        check(good, tmp_path / "b.png")
+    assert len(check(good)) == 1

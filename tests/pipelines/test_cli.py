@@ -1,0 +1,286 @@
+import io
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from pipelines.cli import main
+
+QUICK = {
+    "list": (["list"], 0),
+    "list_json": (["list", "--json"], 0),
+    "info": (["info", "efficientnet_lite0"], 0),
+    "info_json": (["info", "tiny_image", "--json"], 0),
+    "help": (["--help"], 0),
+    "list_help": (["list", "--help"], 0),
+    "train_help": (["train", "--help"], 0),
+    "no_command": ([], 2),
+    "unknown_command": (["lst"], 2),
+    "unknown_option": (["list", "--modell"], 2),
+    "unknown_field": (["train", "--config.sed=3"], 2),
+    "unknown_backbone": (["info", "tiny_imag"], 4),
+}
+IMPORTS_NO_ENGINE = (
+    "import sys\n"
+    "from pipelines.cli import main\n"
+    "try:\n"
+    "    code = main()\n"
+    "except SystemExit as ended:\n"  # argparse ends the process after its help
+    "    code = ended.code\n"
+    "engines = {'tensorflow', 'keras', 'sklearn', 'scipy'} & set(sys.modules)\n"
+    "assert not engines, engines\n"
+    "sys.exit(code)\n"
+)
+FIRST_IN_CATALOG = "vgg16"
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded(pixels))
+    return path
+
+
+def listed(capsys, *arguments: str) -> list[str]:
+    assert main(["list", *arguments]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[0] == "name"
+    return [row.split()[0] for row in rows]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_it_answers_within_half_a_second_and_imports_no_engine(fresh_process, name):
+    arguments, code = QUICK[name]
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        ended = fresh_process(IMPORTS_NO_ENGINE, *arguments)
+        seconds.append(time.monotonic() - started)
+        assert ended.returncode == code, ended.stderr
+        if seconds[-1] < 0.5:
+            return
+    pytest.fail(f"zoo {' '.join(arguments)} took {min(seconds):.2f} s")
+
+
+def test_the_guard_against_engines_sees_one(fresh_process):
+    code = IMPORTS_NO_ENGINE.replace("import sys\n", "import sys, scipy\n", 1)
+    ended = fresh_process(code, "list")
+    assert ended.returncode == 1
+    assert "{'scipy'}" in ended.stderr
+
+
+def test_list_shows_every_backbone_once(capsys):
+    names = listed(capsys)
+    assert names == zoo.list_backbones()
+    assert len(names) == len(set(names)) == 44
+    assert names[0] == FIRST_IN_CATALOG
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["efficientnet_lite*"], [f"efficientnet_lite{n}" for n in range(3)]),
+        (["vgg1?"], ["vgg16", "vgg19"]),
+        (["tiny_image"], ["tiny_image"]),
+        (["--source", "tiny"], ["tiny_image"]),
+        (["--source=efficientnet_lite", "*1"], ["efficientnet_lite1"]),
+        (["tiny*", "--pretrained"], []),
+        (["tiny*", "--modality", "image"], ["tiny_image"]),
+        (["no_such*"], []),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_filters_of_list(capsys, arguments, expected):
+    assert listed(capsys, *arguments) == expected
+
+
+def test_pretrained_leaves_out_what_has_no_weights(capsys):
+    everything, pretrained = listed(capsys), listed(capsys, "--pretrained")
+    assert set(everything) - set(pretrained) == {"tiny_image"}
+
+
+@pytest.mark.parametrize("option", ["--modality", "--source"])
+def test_a_filter_by_a_value_that_no_row_has_is_wrong_usage(capsys, option):
+    assert main(["list", option, "imag"]) == 2
+    message = capsys.readouterr().err
+    assert re.match(
+        rf"zoo: argument {option}: invalid choice: 'imag' \(choose", message
+    )
+    assert "usage: zoo list" in message
+
+
+def test_list_as_json_is_one_object_and_nothing_else(fresh_process):
+    ended = fresh_process("from pipelines.cli import main; main()", "list", "--json")
+    values = json.loads(ended.stdout)
+    assert ended.stderr == ""
+    assert list(values) == ["backbones"]
+    rows = {row["name"]: row for row in values["backbones"]}
+    assert len(rows) == 44
+    for name, row in rows.items():
+        spec = zoo.get_spec(name)
+        assert row["feature_width"] == spec.feature_width
+        assert row["blocks"] == list(spec.block_names)
+        assert row["pretrained"] is spec.pretrained
+
+
+def test_info_says_what_the_spec_says(capsys):
+    assert main(["info", "efficientnet_lite0"]) == 0
+    printed = capsys.readouterr().out
+    spec = zoo.get_spec("efficientnet_lite0")
+    assert spec.weights is not None
+    for fact in (
+        "224 px, at least 32 px",
+        "1280",
+        "3,413,024",
+        "Apache-2.0",
+        spec.paper,
+        f"sha256 {spec.weights.sha256}",
+        " ".join(spec.block_names),
+    ):
+        assert fact in printed
+
+
+def test_info_of_a_backbone_without_weights(capsys):
+    assert main(["info", "tiny_image"]) == 0
+    assert re.search(r"weights +none published", capsys.readouterr().out)
+
+
+def test_info_says_how_to_get_weights_that_are_not_here(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    file = zoo.get_spec("resnet50").weights
+    assert file is not None
+    assert main(["info", "resnet50"]) == 0
+    assert f"no; download {file.url}" in capsys.readouterr().out
+    (tmp_path / "models").mkdir()
+    at_hand = tmp_path / "models" / file.file_name
+    at_hand.write_bytes(b"weights")
+    assert main(["info", "resnet50"]) == 0
+    assert re.search(rf"on this machine +{at_hand}", capsys.readouterr().out)
+
+
+def test_info_as_json(capsys):
+    assert main(["info", "efficientnet_lite0", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    spec = zoo.get_spec("efficientnet_lite0")
+    assert spec.weights is not None
+    assert values["name"] == spec.name
+    assert values["weights"]["sha256"] == spec.weights.sha256
+    assert values["pixels"]["mean"] == list(spec.pixels.mean)
+    assert "weights_at" in values
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    for command in ("list", "info", "train", "evaluate", "predict", "doctor"):
+        assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "arguments are required: COMMAND"),
+        (["lst"], "invalid choice: 'lst'"),
+        (["info"], "arguments are required: NAME"),
+        (["list", "--modell"], "unrecognized arguments: --modell"),
+        (["evaluate", "run"], "arguments are required: --data"),
+        (["evaluate", "run", "--data=x", "--split=tset"], "invalid choice: 'tset'"),
+        (["predict", "run"], "arguments are required: FILE"),
+    ],
+)
+def test_wrong_usage_says_what_is_wrong_first(capsys, arguments, message):
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    sentence, usage, *_ = printed.err.splitlines()
+    assert sentence.startswith("zoo: ")
+    assert message in sentence
+    assert usage.startswith("usage: zoo")
+
+
+def test_train_is_the_main_job(tiny_flags, tmp_path, capsys):
+    assert main(["train", *tiny_flags, "--config.strategy=x"]) == 2
+    assert "config.strategy is 'x'; allowed: auto" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_predict_gives_a_row_for_every_file(finished_run, photo, capsys):
+    other = photo.with_name("broken.jpg")
+    other.write_bytes(b"not an image")
+    base = finished_run / "artifact"
+    assert main(["predict", str(base), str(photo), str(other)]) == 0
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert header.split() == ["file", "label", "confidence"]
+    assert re.fullmatch(rf"{photo} +\d +0\.\d{{4}}", first)
+    assert re.fullmatch(rf"{other} +\(not a readable image\) +0\.0000", second)
+
+
+def test_predict_as_json_in_a_fresh_process_is_one_object(
+    finished_run, photo, fresh_process
+):
+    ended = fresh_process(
+        "from pipelines.cli import main; main()",
+        "predict",
+        str(finished_run / "artifact" / "1"),
+        str(photo),
+        "--json",
+    )
+    (prediction,) = json.loads(ended.stdout)["predictions"]
+    assert prediction["file"] == str(photo)
+    assert prediction["valid"] is True
+    assert prediction["label"] in prediction["probabilities"]
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert prediction["confidence"] == max(prediction["probabilities"].values())
+
+
+def test_evaluate_counts_what_the_run_counted(finished_run, capsys):
+    report = json.loads((finished_run / "report.json").read_text())
+    base = str(finished_run / "artifact")
+    data = "--data=builtin:digits?limit=120"
+    assert main(["evaluate", base, data, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["split"] == "test"
+    assert values["examples"] == report["test"]["examples"] > 0
+    assert values["accuracy"] == report["test"]["accuracy"]
+    assert values["confusion"] == report["test"]["confusion"]
+    assert main(["evaluate", base, data, "--split=all"]) == 0
+    printed = capsys.readouterr().out
+    assert "split: all" in printed
+    assert "on 120 examples" in printed
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_folder_that_is_no_artifact_is_refused(
+    command, finished_run, photo, tmp_path, capsys
+):
+    rest = [str(photo)] if command == "predict" else ["--data=builtin:digits?limit=120"]
+    assert main([command, str(tmp_path), *rest]) == 4
+    assert "is not an artifact: it has no zoo_artifact.json" in capsys.readouterr().err
+    assert main([command, str(finished_run), *rest]) == 4
+    assert f"try {finished_run / 'artifact'}" in capsys.readouterr().err
+
+
+def test_an_artifact_that_was_changed_is_refused(finished_run, photo, tmp_path, capsys):
+    copy = tmp_path / "artifact"
+    shutil.copytree(finished_run / "artifact", copy)
+    assert main(["predict", str(copy), str(photo)]) == 0
+    capsys.readouterr()
+    with (copy / "1" / "saved_model.pb").open("ab") as stream:
+        stream.write(b"x")
+    assert main(["predict", str(copy), str(photo)]) == 4
+    assert "not what was published: saved_model.pb differ" in capsys.readouterr().err

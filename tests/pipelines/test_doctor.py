@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines import doctor
+from pipelines.cli import main
+from pipelines.doctor import Examination, as_text
+
+# In a new process, because what it takes away would be missed by other tests.
+WITHOUT_WEIGHTS_AND_ENGINE = (
+    "import os, sys, zoo\n"
+    "os.environ['KERAS_BACKEND'] = 'jax'\n"
+    "for name in zoo.list_backbones(pretrained=True):\n"
+    "    zoo.unregister(name)\n"
+    "from pipelines.cli import main\n"
+    "sys.exit(main(['doctor', '--json']))\n"
+)
+
+
+def test_it_finds_what_this_machine_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = doctor.examine()
+    assert {"python", "zootune", "keras"} <= set(found.versions)
+    assert any(device.startswith("CPU") for device in found.devices)
+    assert found.writable[str(tmp_path)] is True
+    assert found.free_bytes > 0
+    assert "efficientnet_lite0" in found.weights_at_hand
+    assert not any("cannot be written" in sentence for sentence in found.mend)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_device_says_which_precisions_it_supports():
+    devices = doctor.examine().devices
+    assert devices
+    assert all("float32" in device for device in devices)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a /proc")
+def test_a_folder_that_cannot_be_written_is_to_be_mended(monkeypatch):
+    monkeypatch.chdir("/proc")
+    found = doctor.examine()
+    assert found.writable["/proc"] is False
+    assert "/proc cannot be written to; choose a config.workdir elsewhere" in " ".join(
+        found.mend
+    )
+    assert any("GB are free in /proc" in sentence for sentence in found.mend)
+
+
+def test_missing_weights_and_engine_are_to_be_mended(fresh_process):
+    ended = fresh_process(WITHOUT_WEIGHTS_AND_ENGINE)
+    assert ended.returncode == 0
+    assert ended.stderr == ""
+    values = json.loads(ended.stdout)
+    assert values["weights_at_hand"] == []
+    assert values["devices"] == []
+    mend = " ".join(values["mend"])
+    assert "pip install 'zootune[quickstart]'" in mend
+    assert "KERAS_BACKEND is 'jax'" in mend
+
+
+def test_as_json_it_is_one_object_and_nothing_else(fresh_process):
+    ended = fresh_process("from pipelines.cli import main; main()", "doctor", "--json")
+    values = json.loads(ended.stdout)
+    assert set(values) == {
+        "versions",
+        "devices",
+        "processor_features",
+        "weights_at_hand",
+        "writable",
+        "free_bytes",
+        "mend",
+    }
+
+
+def test_as_text(capsys):
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("python", "devices", "weights at hand", "free space", "writable"):
+        assert word in printed
+
+
+def test_what_to_mend_comes_last_and_no_such_thing_is_ready():
+    found = Examination(
+        versions={"python": "3.11"},
+        devices=("CPU (float32)",),
+        processor_features=(),
+        weights_at_hand=(),
+        writable={"/data": False},
+        free_bytes=10**9,
+        mend=("Do this.", "Do that."),
+    )
+    lines = as_text(found).splitlines()
+    assert lines[-2:] == ["To mend: Do this.", "To mend: Do that."]
+    assert "writable         /data: no" in lines
+    assert "weights at hand  none" in lines
+    healthy = Examination(**{**vars(found), "mend": (), "writable": {"/data": True}})
+    assert as_text(healthy).splitlines()[-1] == "Ready."
+    assert "writable         /data: yes" in as_text(healthy)
