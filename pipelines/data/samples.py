@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Splits
+from pipelines.engine import start_tensorflow
 
 
 def write_samples(splits: Splits, folder: Path) -> list[Path]:
     """The first test image of every class as `CLASS.png`, and the paths written."""
+    import tensorflow as tf
+
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for label, name in enumerate(splits.info.class_names):
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 2
+    start_tensorflow()
+    from pipelines.data.load import load
+
     reference, folder = arguments
     for path in write_samples(load(DatasetRef.parse(reference)), Path(folder)):
         print(path)
