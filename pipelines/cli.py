@@ -66,6 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     info = add("info", _info, "what is known about one backbone")
     info.add_argument("name", metavar="NAME")
 
+    fetching = add("fetch", _fetch, "pretrained weights into the store, verified")
+    fetching.add_argument("names", nargs="+", metavar="NAME")
+    fetching.add_argument(
+        "--to", type=Path, metavar="DIR", help="copy the files there, to carry them"
+    )
+    fetching.add_argument(
+        "--offline",
+        action="store_true",
+        default=None,
+        help="take what is on this machine and fetch nothing",
+    )
+
     commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
 
     evaluation = add("evaluate", _evaluate, "how good an artifact is on labelled data")
@@ -155,8 +167,37 @@ def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, 
     digest = f"sha256 {file.sha256}" if file.sha256 else f"md5 {file.md5 or '-'}"
     return [
         ("weights", f"{file.file_name} ({file.license}), {digest}"),
-        ("on this machine", str(path or f"no; {weights.how_to_get(file)}")),
+        ("from", weights.source_of(file)),
+        ("on this machine", str(path or f"no; {weights.how_to_get(spec)}")),
     ]
+
+
+def _fetch(arguments: argparse.Namespace) -> None:
+    # A misspelt name is an error before the first byte is fetched.
+    specs = [zoo.get_spec(name) for name in arguments.names]
+    rows = [_fetched(spec, arguments) for spec in specs]
+    if arguments.json:
+        _print_json({"weights": rows})
+        return
+    table = [(row["name"], f"{row['bytes'] / 1e6:.1f} MB", row["path"]) for row in rows]
+    print(aligned([("name", "size", "verified file"), *table]))
+    if arguments.to:
+        print(
+            "On the other machine, give the file: --config.weights=PATH, or"
+            " weights=PATH in Python."
+        )
+
+
+def _fetched(spec: zoo.BackboneSpec, arguments: argparse.Namespace) -> dict[str, Any]:
+    path = weights.obtain(spec, offline=arguments.offline)
+    if arguments.to:
+        path = weights.copy_to(arguments.to, path, spec)
+    return {
+        "name": spec.name,
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": weights.hash_file(path, "sha256"),
+    }
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

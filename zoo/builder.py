@@ -93,14 +93,14 @@ def _resolve_weights(
             f"There is no weight file {path}. weights is 'default', a path, or None for"
             " random weights."
         )
+    if spec.weights and path.name == spec.weights.file_name:
+        weight_files.verify(path, spec)
+        return path, None
     if spec.weights_change_graph:
         raise WeightsError(
             f"Keras rescales the input of {spec.name} only for its own weights, so a"
             f" file of others would be read wrongly. Use weights='default' or None."
         )
-    if spec.weights and path.name == spec.weights.file_name:
-        weight_files.verify(path, spec.weights)
-        return path, None
     if not path.name.endswith(".weights.h5"):
         raise WeightsError(
             f"{path} is not a file of backbone weights: expected one that"

