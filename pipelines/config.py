@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.errors import ConfigError
+from zoo.registry import TAKES_HANDLE
 
 RANDOM_WEIGHTS = "none"
 CHOICES = {
@@ -86,12 +87,14 @@ class FinetuneConfig:
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves.
 
+    `handle` goes with the backbone `tfhub`: the folder of a reusable SavedModel.
     `weights` is `default`, a path, or `none` for random ones. `input_size_px` 0 is the
     backbone's default; `time_budget_seconds` 0 is no limit.
     """
 
     data: str = ""
     backbone: str = "efficientnet_lite0"
+    handle: str = ""
     weights: str = "default"
     workdir: str = ""
     seed: int = 0
@@ -122,6 +125,7 @@ def checked(config: RunConfig) -> RunConfig:
     for path, value in _leaves(config):
         _check_choice(path, value)
         _check_bounds(path, value)
+    _check_handle(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling == "flatten"):
         raise ConfigError(
@@ -132,6 +136,22 @@ def checked(config: RunConfig) -> RunConfig:
     return copy.deepcopy(config)
 
 
+def _check_handle(config: RunConfig) -> None:
+    takes_handle = config.backbone in TAKES_HANDLE
+    if takes_handle and not config.handle:
+        raise ConfigError(
+            f"config.handle is empty, but the backbone '{config.backbone}' is what a"
+            f" handle names. Set it, for instance with {_HANDLE_EXAMPLE}"
+        )
+    if config.handle and not takes_handle:
+        raise ConfigError(
+            f"config.handle is {config.handle!r}, but the backbone '{config.backbone}'"
+            f" takes none. Remove it, or set config.backbone to"
+            f" {' or '.join(TAKES_HANDLE)}."
+        )
+
+
+_HANDLE_EXAMPLE = "--config.handle=modules/efficientnet_lite0"
 _EXAMPLES = {
     "data": "dir:photos",
     "workdir": "runs/photos",

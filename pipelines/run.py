@@ -61,6 +61,7 @@ def run(config: RunConfig) -> Run:
             examples=len(splits.train),
             classes=len(splits.info.class_names),
             block_names=base.spec.block_names,
+            trainable=base.spec.trainable,
         )
         plan = decide(facts, config)
         folder.begin(config, environment.describe())

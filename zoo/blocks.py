@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 import keras
 
@@ -29,6 +30,20 @@ class Block:
     def variables(self) -> list[keras.Variable]:
         """All weights, trainable or not, each once."""
         return [v for layer in self.layers for v in layer.variables]
+
+
+@runtime_checkable
+class KeepsStatistics(Protocol):
+    """A layer with statistics inside that cannot be frozen apart from its weights.
+
+    With `runs_in_inference` it is called in inference mode also while it trains, so
+    that its `statistics` stay and its dropout is off.
+    """
+
+    runs_in_inference: bool
+
+    @property
+    def statistics(self) -> Sequence[keras.Variable]: ...
 
 
 def find_blocks(

@@ -9,6 +9,9 @@ from zoo.catalog import CATALOG
 from zoo.errors import BackboneError, UnknownBackboneError
 from zoo.spec import BackboneSpec
 
+# Names without a row: they build what a handle names, and measure its spec.
+TAKES_HANDLE = ("tfhub",)
+
 _specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}
 
 
@@ -42,7 +45,12 @@ def get_spec(name: str) -> BackboneSpec:
     """
     if name in _specs:
         return _specs[name]
-    near = difflib.get_close_matches(name, _specs, n=3, cutoff=0.5)
+    if name in TAKES_HANDLE:
+        raise UnknownBackboneError(
+            f"'{name}' builds what a handle names, so nothing is known about it before"
+            f" it is opened: zoo.build('{name}', handle='path/of/module').spec"
+        )
+    near = difflib.get_close_matches(name, [*_specs, *TAKES_HANDLE], n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UnknownBackboneError(
         f"No backbone is called '{name}'. {hint}`zoo list` shows all {len(_specs)}."
@@ -55,6 +63,10 @@ def register(spec: BackboneSpec) -> None:
     Raises:
         BackboneError: if the name is taken.
     """
+    if spec.name in TAKES_HANDLE:
+        raise BackboneError(
+            f"'{spec.name}' is the name for modules by their handle. Choose another."
+        )
     if spec.name in _specs:
         raise BackboneError(
             f"A backbone called '{spec.name}' is registered already"

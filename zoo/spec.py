@@ -27,7 +27,7 @@ class PixelConvention:
     channels: str = "rgb"
 
 
-# The four conventions of `keras.applications`, and the one of EfficientNet-Lite.
+# The conventions of `keras.applications`, of EfficientNet-Lite, and of TF Hub.
 INSIDE = PixelConvention("inside the network", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 MINUS_ONE_TO_ONE = PixelConvention("-1 to 1", (127.5,) * 3, (127.5,) * 3)
 IMAGENET_MEAN_STD = PixelConvention(
@@ -39,6 +39,7 @@ BGR_MEAN = PixelConvention(
     "BGR minus ImageNet mean", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), "bgr"
 )
 CENTRED_127 = PixelConvention("(pixels - 127) / 128", (127.0,) * 3, (128.0,) * 3)
+ZERO_TO_ONE = PixelConvention("0 to 1", (0.0,) * 3, (255.0,) * 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +92,8 @@ class BackboneSpec:
     `parameters` counts the network without its classifier. `feature_width` is the last
     dimension of the feature map. `handle` is what the source's loader calls the
     network. `imagenet_top1` is the published single-crop accuracy, as a fraction.
+    `carries_weights` says that the weights come with the handle, as in a SavedModel,
+    and `trainable` whether anything in it can train.
     """
 
     name: str
@@ -108,6 +111,8 @@ class BackboneSpec:
     weights: WeightsFile | None = None
     imagenet_top1: float | None = None
     weights_change_graph: bool = False
+    carries_weights: bool = False
+    trainable: bool = True
 
     def __post_init__(self) -> None:
         def refuse(what: str) -> None:
@@ -140,7 +145,7 @@ class BackboneSpec:
 
     @property
     def pretrained(self) -> bool:
-        return self.weights is not None
+        return self.weights is not None or self.carries_weights
 
     def check_size(self, input_size_px: int) -> None:
         """Raises `BackboneError` if the network cannot take images of this size."""

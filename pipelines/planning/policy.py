@@ -6,20 +6,39 @@ import dataclasses
 from collections.abc import Sequence
 
 from pipelines.config import FinetuneConfig, RunConfig
+from pipelines.errors import ConfigError
 from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
+
+# A block that is a whole network, such as a SavedModel, trains at the rate of the
+# middle of one: EfficientNet-Lite0 has 18 blocks.
+_MIDDLE_OF_A_NETWORK = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFacts:
-    """What the policy knows before anything is trained."""
+    """What the policy knows before anything is trained.
+
+    `trainable` is false where nothing in the backbone can train.
+    """
 
     examples: int
     classes: int
     block_names: tuple[str, ...]
+    trainable: bool = True
 
 
 def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
-    """The plan for a strategy; `auto` chooses by effort and guards what it adds."""
+    """The plan for a strategy; `auto` chooses by effort and guards what it adds.
+
+    Raises:
+        ConfigError: if the strategy trains blocks and nothing in them can train.
+    """
+    if not facts.trainable and config.strategy not in ("auto", "head_only"):
+        raise ConfigError(
+            f"config.strategy is '{config.strategy}', but nothing in the backbone"
+            f" '{config.backbone}' can train: its features are frozen. Use 'head_only'"
+            " or 'auto'."
+        )
     head = HeadPlan(
         pooling=config.head.pooling,
         hidden_units=tuple(config.head.hidden_units),
@@ -50,7 +69,7 @@ def _partial(facts: TrainingFacts, config: RunConfig) -> _Decision:
     last = _last_half(facts.block_names)
     reason = (
         f"Trains the new head, then the last {len(last)} of {_blocks(facts)} with it,"
-        f" {_rates(config.finetune)}."
+        f" {_rates(facts, config.finetune)}."
     )
     phases = (
         _head_phase(facts, config),
@@ -62,7 +81,7 @@ def _partial(facts: TrainingFacts, config: RunConfig) -> _Decision:
 def _full(facts: TrainingFacts, config: RunConfig) -> _Decision:
     reason = (
         f"Trains the new head, then all {_blocks(facts)} with it,"
-        f" {_rates(config.finetune)}."
+        f" {_rates(facts, config.finetune)}."
     )
     phases = (
         _head_phase(facts, config),
@@ -88,6 +107,9 @@ def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
     """Head; then the last half; with more effort all blocks; each kept if better."""
+    if not facts.trainable:
+        reason = "Trains the head: nothing in the backbone can train, it is frozen."
+        return "auto", reason, (_head_phase(facts, config),)
     last = _last_half(facts.block_names)
     stretches = {
         "seconds": (),
@@ -149,6 +171,8 @@ def _block_phase(
 ) -> Phase:
     """A phase with discriminative rates: the nearer to the head, the faster."""
     depth_from_head = {b: d for d, b in enumerate(reversed(facts.block_names))}
+    if len(facts.block_names) == 1:
+        depth_from_head = dict.fromkeys(facts.block_names, _MIDDLE_OF_A_NETWORK)
     return Phase(
         name=name,
         block_multipliers=tuple(
@@ -182,8 +206,12 @@ def _blocks(facts: TrainingFacts) -> str:
     return f"{len(facts.block_names)} blocks"
 
 
-def _rates(finetune: FinetuneConfig) -> str:
+def _rates(facts: TrainingFacts, finetune: FinetuneConfig) -> str:
+    last = finetune.learning_rate * finetune.backbone_multiplier
+    if len(facts.block_names) == 1:
+        rate = last * finetune.block_decay**_MIDDLE_OF_A_NETWORK
+        return f"at {rate:.3g} for that block, which is a whole network"
     return (
-        f"at {finetune.learning_rate * finetune.backbone_multiplier:g} for the last"
+        f"at {last:g} for the last"
         f" block and {finetune.block_decay:g} times that for each block before it"
     )

@@ -200,6 +200,7 @@ def _manifest(
         format=artifact.FORMAT,
         model={
             "backbone": spec.name,
+            "handle": spec.handle,
             "weights": model.backbone.weights,
             "license": spec.license,
             "paper": spec.paper,

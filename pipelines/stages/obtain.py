@@ -17,6 +17,7 @@ def obtain(config: RunConfig) -> Backbone:
     random = config.weights == RANDOM_WEIGHTS or config.strategy == "scratch"
     return zoo.build(
         config.backbone,
+        handle=config.handle or None,
         weights=None if random else config.weights,
         input_size_px=config.input_size_px or None,
     )

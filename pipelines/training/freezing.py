@@ -12,13 +12,16 @@ from collections.abc import Collection, Sequence
 
 import keras
 
-from zoo.blocks import Block
+from zoo.blocks import Block, KeepsStatistics
 
 
 def set_trainable(
     blocks: Sequence[Block], trainable: Collection[str], *, batchnorm: str
 ) -> None:
     """Makes exactly the named blocks trainable, and no BatchNorm if it is `frozen`.
+
+    A layer whose BatchNorm is out of reach runs in inference mode then, and its scales
+    and offsets train.
 
     Takes effect when the model is compiled next, with a new optimizer.
     """
@@ -27,6 +30,8 @@ def set_trainable(
             is_norm = isinstance(layer, keras.layers.BatchNormalization)
             held = is_norm and batchnorm == "frozen"
             layer.trainable = block.name in trainable and not held
+            if isinstance(layer, KeepsStatistics):
+                layer.runs_in_inference = batchnorm == "frozen"
 
 
 @keras.saving.register_keras_serializable("zootune")

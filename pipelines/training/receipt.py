@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from pipelines.errors import TrainingError
+from zoo.blocks import KeepsStatistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Movement:
 
     `largest_change` is the largest absolute change of any weight, `relative_change` the
     norm of the change over the norm at the start, `statistics_change` the largest
-    absolute change of a BatchNormalization mean or variance.
+    absolute change of a BatchNormalization mean or variance, or of whatever else a
+    layer keeps as statistics.
     """
 
     block: str
@@ -95,7 +97,9 @@ def _weights(layers: Sequence[keras.layers.Layer]) -> list[keras.Variable]:
     return [v for layer in layers for v in layer.weights]
 
 
-def _statistics(layer: keras.layers.Layer) -> list[keras.Variable]:
+def _statistics(layer: keras.layers.Layer) -> Sequence[keras.Variable]:
+    if isinstance(layer, KeepsStatistics):
+        return layer.statistics
     if isinstance(layer, keras.layers.BatchNormalization):
         return [layer.moving_mean, layer.moving_variance]
     return []

@@ -10,7 +10,7 @@ from pipelines.config import BOUNDS, CHOICES, HeadConfig, RunConfig, checked
 from pipelines.errors import ConfigError
 
 # Text that no fixed set of values bounds.
-FREE_TEXT = {"data", "backbone", "weights", "workdir"}
+FREE_TEXT = {"data", "backbone", "handle", "weights", "workdir"}
 
 
 def valid(**fields) -> RunConfig:
@@ -134,9 +134,20 @@ def test_a_probe_needs_one_layer_on_pooled_features(fields):
     checked(valid(head=HeadConfig(init="epsilon", **fields)))
 
 
+def test_a_handle_goes_with_the_backbone_that_takes_one():
+    config = valid(backbone="tfhub", handle="modules/lite0")
+    assert checked(config).handle == "modules/lite0"
+    with pytest.raises(
+        ConfigError, match=r"config\.handle is empty.*--config\.handle="
+    ):
+        checked(valid(backbone="tfhub"))
+    with pytest.raises(ConfigError, match="'tiny_image' takes none.*backbone to tfhub"):
+        checked(valid(backbone="tiny_image", handle="modules/lite0"))
+
+
 def test_every_field_is_a_number_with_bounds_or_text_with_choices():
     paths = configs.field_paths()
-    assert len(paths) == 28
+    assert len(paths) == 29
     types = {path: type(value_of(RunConfig(), path)) for path in paths}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}

@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.config import RunConfig
+from pipelines.errors import ConfigError
 from pipelines.planning.policy import TrainingFacts, decide
 
 BLOCKS = tuple(f"block{i}" for i in range(5))
@@ -41,6 +42,28 @@ def test_rates_fall_by_the_decay_from_the_head_down():
     phase = decide(FACTS, config).phases[-1]
     factors = [factor for _, factor in phase.block_multipliers]
     assert factors == pytest.approx([0.1 * 0.5**d for d in (4, 3, 2, 1, 0)])
+
+
+def test_one_block_that_is_a_whole_network_trains_at_the_rate_of_its_middle():
+    facts = TrainingFacts(examples=200, classes=2, block_names=("module",))
+    config = RunConfig(strategy="full")
+    plan = decide(facts, config)
+    assert plan.phases[-1].block_multipliers == (("module", pytest.approx(0.85**8)),)
+    assert "at 0.000272 for that block, which is a whole network" in plan.reason
+    config.finetune.block_decay = 1.0
+    assert decide(facts, config).phases[-1].block_multipliers == (("module", 1.0),)
+
+
+@pytest.mark.parametrize(("strategy", "effort", "trainable"), CASES)
+def test_where_nothing_can_train_only_the_head_does(strategy, effort, trainable):
+    facts = TrainingFacts(200, 2, BLOCKS, trainable=False)
+    config = RunConfig(strategy=strategy, effort=effort)
+    if strategy in ("auto", "head_only"):
+        plan = decide(facts, config)
+        assert [phase.trainable_blocks for phase in plan.phases] == [()]
+    else:
+        with pytest.raises(ConfigError, match=f"'{strategy}', but nothing in the back"):
+            decide(facts, config)
 
 
 def test_later_phases_of_auto_are_guarded_and_chosen_ones_are_not():

@@ -1,0 +1,127 @@
+"""A SavedModel goes through the whole pipeline as a native network does."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import pipelines
+import zoo
+from pipelines.config import FinetuneConfig
+from pipelines.errors import ConfigError
+from tests.tiny_modules import save_backbone, save_hub, save_signature
+from zoo.errors import BackboneError
+
+TINY = {"data": "builtin:digits?limit=200", "backbone": "tfhub", "input_size_px": 16}
+SIZE = 48
+# One rate for all blocks of the native network, as a module has only one block.
+SAME_RATE = FinetuneConfig(
+    epochs=2, backbone_multiplier=0.25, block_decay=1.0, patience_epochs=9
+)
+SEEDS = (0, 1, 2)
+
+
+def _rows(report):
+    return [row for rows in report["receipt"].values() for row in rows]
+
+
+@pytest.mark.parametrize("batchnorm", ["frozen", "trained"])
+def test_a_module_is_fine_tuned_proved_and_served_without_its_folder(
+    tmp_path, batchnorm
+):
+    folder = save_hub(tmp_path / "module")
+    run = pipelines.fine_tune(
+        **TINY,
+        handle=str(folder),
+        workdir=tmp_path / "run",
+        strategy="full",
+        finetune=FinetuneConfig(epochs=2, batchnorm=batchnorm),
+    )
+    head, tuned = (run.report["receipt"][name] for name in ("head", "fine_tune"))
+    assert [row["block"] for row in tuned] == ["module", "head"]
+    assert (head[0]["largest_change"], head[0]["statistics_change"]) == (0.0, 0.0)
+    assert tuned[0]["largest_change"] > 0
+    assert (tuned[0]["statistics_change"] > 0) == (batchnorm == "trained")
+    assert run.report["parity"]["largest_difference"] < 1e-5
+    manifest = json.loads((run.artifact_dir / "zoo_artifact.json").read_text())
+    assert manifest["model"]["handle"] == str(folder)
+    shutil.rmtree(folder)
+    predictor = pipelines.load(run.artifact_dir)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
+    wanted = keras.ops.softmax(run.model.predict(pixels, verbose=0))
+    np.testing.assert_allclose(predictor.probabilities(pixels), wanted, atol=1e-5)
+
+
+def test_a_module_with_only_a_signature_gives_frozen_features(tmp_path):
+    fields = {**TINY, "handle": str(save_signature(tmp_path / "module"))}
+    run = pipelines.fine_tune(**fields, workdir=tmp_path / "run")
+    assert list(run.report["receipt"]) == ["head"]
+    assert "nothing in the backbone can train" in run.plan.reason
+    with pytest.raises(ConfigError, match="strategy is 'full', but nothing in the"):
+        pipelines.fine_tune(**fields, workdir=tmp_path / "other", strategy="full")
+
+
+def test_a_module_cannot_be_trained_from_scratch(tmp_path):
+    handle = str(save_hub(tmp_path / "module"))
+    with pytest.raises(BackboneError, match="cannot start from random weights"):
+        pipelines.fine_tune(
+            **TINY, handle=handle, workdir=tmp_path / "run", strategy="scratch"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def lite0(tmp_path_factory):
+    """EfficientNet-Lite0 with its real weights, as a module like those of TF Hub."""
+    backbone = zoo.build("efficientnet_lite0", input_size_px=SIZE)
+    return save_backbone(tmp_path_factory.mktemp("lite0") / "module", backbone)
+
+
+@pytest.mark.weights
+def test_the_module_gives_the_features_of_the_native_network(lite0):
+    native = zoo.build("efficientnet_lite0", input_size_px=SIZE)
+    module = zoo.build("tfhub", handle=lite0)
+    assert module.input_size_px == SIZE
+    assert module.spec.feature_width == native.spec.feature_width
+    # The module counts the states of its nine random generators too.
+    assert module.spec.parameters == native.spec.parameters + 9 * 2
+    pixels = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3))
+    found, wanted = (
+        backbone.model.predict(pixels.astype("uint8"), verbose=0)
+        for backbone in (module, native)
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert np.ptp(wanted) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_it_learns_as_well_as_the_native_network(lite0, tmp_path):
+    """Over three seeds, within what the seeds differ by among themselves."""
+
+    def accuracies(backbone, handle):
+        runs = [
+            pipelines.fine_tune(
+                "builtin:mnist_5k?limit=500&validation=0.1&test=0.4",
+                backbone=backbone,
+                handle=handle,
+                workdir=tmp_path / f"{backbone}{seed}",
+                seed=seed,
+                input_size_px=SIZE,
+                strategy="full",
+                finetune=SAME_RATE,
+            )
+            for seed in SEEDS
+        ]
+        moved = [row["statistics_change"] for run in runs for row in _rows(run.report)]
+        assert set(moved) == {0.0}
+        return np.array([run.report["test"]["accuracy"] for run in runs])
+
+    native = accuracies("efficientnet_lite0", "")
+    module = accuracies("tfhub", str(lite0))
+    print(f"test accuracy, native {native}, module {module}")
+    assert native.mean() > 0.7
+    # 200 test images: the standard error of one accuracy of .85 is .025.
+    assert abs(native.mean() - module.mean()) < 0.05

