@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 quickstart: $(VENV)/.quickstart-$(ENGINE)
 	$(BIN)/zoo train --config=configs/quickstart.py
-	$(BIN)/python -m pipelines.data.samples builtin:mnist_5k runs/quickstart/samples
+	$(BIN)/python -m pipelines.data.samples 'builtin:mnist_5k?validation=0.1' runs/quickstart/samples
 	$(BIN)/zoo predict runs/quickstart/artifact runs/quickstart/samples/*.png
 
 test: $(VENV)/.dev-$(ENGINE)
