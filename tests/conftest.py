@@ -3,10 +3,16 @@
 import itertools
 import os
 import random
+import signal
 import socket
 
 import numpy as np
 import pytest
+
+# A shell that starts a job in the background has it ignore SIGINT, and children would
+# inherit that: those that tests interrupt could not be.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
