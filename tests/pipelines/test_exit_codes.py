@@ -15,11 +15,7 @@ from pipelines.main import main
 from zoo.errors import BackboneError, CorruptWeightsError, UnknownBackboneError
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.py"
-# A shell without job control starts background processes deaf to SIGINT.
-COMMAND_LINE = (
-    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " from pipelines.cli import main; sys.exit(main())"
-)
+COMMAND_LINE = "import sys; from pipelines.cli import main; sys.exit(main())"
 
 
 def names_in(folder: Path) -> set[str]:
