@@ -21,13 +21,13 @@ def table() -> str:
         " licence |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name in zoo.list_backbones():
+    for name in zoo.list_backbones(modality="image"):
         spec = zoo.get_spec(name)
         top1 = "-" if spec.imagenet_top1 is None else f"{spec.imagenet_top1:.1%}"
         cells = (
             f"`{spec.name}`",
-            spec.default_size_px,
-            spec.minimum_size_px,
+            spec.input.default_size_px,
+            spec.input.minimum_size_px,
             spec.feature_width,
             f"{spec.parameters:,}",
             len(spec.blocks),

@@ -10,7 +10,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
 from pipelines.tables import aligned, evaluation_table
 from zoo import weights
+from zoo.spec import ImageInput
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         help="auto: the test split of the data it was trained on, all of other data",
     )
 
-    prediction = add("predict", _predict, "what an artifact says of image files")
+    prediction = add(
+        "predict",
+        _predict,
+        "what an artifact says of files: images, texts, series",
+    )
     prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
 
@@ -118,7 +123,7 @@ def _list(arguments: argparse.Namespace) -> None:
         (
             spec.name,
             spec.source,
-            spec.default_size_px,
+            str(spec.input),
             spec.feature_width,
             f"{spec.parameters:,}",
             len(spec.blocks),
@@ -132,7 +137,7 @@ def _list(arguments: argparse.Namespace) -> None:
 def _summary(spec: zoo.BackboneSpec) -> dict[str, Any]:
     values = dataclasses.asdict(spec)
     values["blocks"] = list(spec.block_names)
-    return {**values, "pretrained": spec.pretrained}
+    return {**values, "modality": spec.modality, "pretrained": spec.pretrained}
 
 
 def _info(arguments: argparse.Namespace) -> None:
@@ -147,8 +152,8 @@ def _info(arguments: argparse.Namespace) -> None:
         ("name", spec.name),
         ("source", f"{spec.source} ({spec.handle})"),
         ("modality", spec.modality),
-        ("input", f"{spec.default_size_px} px, at least {spec.minimum_size_px} px"),
-        ("pixels", spec.pixels.name),
+        ("input", str(spec.input)),
+        *_pixels_rows(spec),
         ("feature width", str(spec.feature_width)),
         ("parameters", f"{spec.parameters:,} without classifier"),
         ("ImageNet top-1", str(spec.imagenet_top1 or "-")),
@@ -158,6 +163,12 @@ def _info(arguments: argparse.Namespace) -> None:
         ("blocks", f"{len(spec.blocks)}: {' '.join(spec.block_names)}"),
     ]
     print("\n".join(f"{name:<15} {value}" for name, value in rows))
+
+
+def _pixels_rows(spec: zoo.BackboneSpec) -> list[tuple[str, str]]:
+    if isinstance(spec.input, ImageInput):
+        return [("pixels", spec.input.pixels.name)]
+    return []
 
 
 def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:
@@ -175,7 +186,7 @@ def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, 
 def _fetch(arguments: argparse.Namespace) -> None:
     # A misspelt name is an error before the first byte is fetched.
     specs = [zoo.get_spec(name) for name in arguments.names]
-    rows = [_fetched(spec, arguments) for spec in specs]
+    rows = [row for spec in specs for row in _fetched(spec, arguments)]
     if arguments.json:
         _print_json({"weights": rows})
         return
@@ -188,16 +199,19 @@ def _fetch(arguments: argparse.Namespace) -> None:
         )
 
 
-def _fetched(spec: zoo.BackboneSpec, arguments: argparse.Namespace) -> dict[str, Any]:
-    path = weights.obtain(spec, offline=arguments.offline)
-    if arguments.to:
-        path = weights.copy_to(arguments.to, path, spec)
-    return {
-        "name": spec.name,
-        "path": str(path),
-        "bytes": path.stat().st_size,
-        "sha256": weights.hash_file(path, "sha256"),
-    }
+def _fetched(
+    spec: zoo.BackboneSpec, arguments: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    for file in weights.files(spec) or (weights.published(spec),):
+        path = weights.obtain(spec, file, offline=arguments.offline)
+        if arguments.to:
+            path = weights.copy_to(arguments.to, path, spec, file)
+        yield {
+            "name": spec.name,
+            "path": str(path),
+            "bytes": path.stat().st_size,
+            "sha256": weights.hash_file(path, "sha256"),
+        }
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -216,11 +230,18 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    images = [_read(path) for path in arguments.files]
+    contents = [_read(path) for path in arguments.files]
     start_tensorflow()
     import pipelines
+    from pipelines.data.example_files import parse_example
 
-    found = pipelines.load(arguments.artifact).predict(images)
+    predictor = pipelines.load(arguments.artifact)
+    found = predictor.predict(
+        [
+            parse_example(content, path, predictor.modality)
+            for content, path in zip(contents, arguments.files)
+        ]
+    )
     if arguments.json:
         rows = [
             {"file": str(path), **dataclasses.asdict(prediction)}
@@ -229,10 +250,11 @@ def _predict(arguments: argparse.Namespace) -> None:
         _print_json({"predictions": rows})
         return
     header = ("file", "label", "confidence")
+    unreadable = f"(not a readable {predictor.modality})"
     lines = [
         (
             path,
-            prediction.label if prediction.valid else "(not a readable image)",
+            prediction.label if prediction.valid else unreadable,
             f"{prediction.confidence:.4f}",
         )
         for path, prediction in zip(arguments.files, found)

@@ -20,7 +20,7 @@ CHOICES = {
     "strategy": ("auto", "head_only", "partial", "full", "scratch"),
     "effort": ("seconds", "minutes", "hours"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
-    "head.pooling": ("average", "max", "flatten"),
+    "head.pooling": ("average", "max", "flatten", "gru", "lstm", "bilstm"),
     "head.init": ("probe", "zeros", "epsilon"),
     "finetune.optimizer": ("adam", "adamw", "sgd"),
     "finetune.batchnorm": ("frozen", "trained"),
@@ -29,9 +29,11 @@ CHOICES = {
 BOUNDS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
     "input_size_px": (0, 4096),
+    "input_length": (0, 65536),
     # Finite, because JSON has no word for infinity; this is three years.
     "time_budget_seconds": (0, 1e8),
     "batch_size": (1, 65536),
+    "head.recurrent_units": (1, 65536),
     "head.hidden_units": (1, 65536),
     "head.dropout": (0, 0.95),
     "head.epochs": (0, 10_000),
@@ -51,11 +53,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
 class HeadConfig:
     """The new layers on top of the backbone, and how long they train alone.
 
-    `hidden_units` are dense layers between the features and the logits; `init=probe`
-    needs none, because it solves for the logits in closed form of the features.
+    Pooling by `gru`, `lstm` or `bilstm` reads the features of texts and series in
+    order, with `recurrent_units`. `hidden_units` are dense layers between the features
+    and the logits; `init=probe` needs none, because it solves for the logits in closed
+    form of the features.
     """
 
     pooling: str = "average"
+    recurrent_units: int = 64
     hidden_units: tuple[int, ...] = ()
     dropout: float = 0.2
     init: str = "probe"
@@ -88,8 +93,9 @@ class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves.
 
     `handle` goes with the backbone `tfhub`: the folder of a reusable SavedModel.
-    `weights` is `default`, a path, or `none` for random ones. `input_size_px` 0 is the
-    backbone's default; `time_budget_seconds` 0 is no limit.
+    `weights` is `default`, a path, or `none` for random ones. `input_size_px` is for
+    images, `input_length` the tokens that texts are cut to, and 0 is the backbone's
+    default; `time_budget_seconds` 0 is no limit.
     """
 
     data: str = ""
@@ -99,6 +105,7 @@ class RunConfig:
     workdir: str = ""
     seed: int = 0
     input_size_px: int = 0
+    input_length: int = 0
     precision: str = "auto"
     strategy: str = "auto"
     effort: str = "minutes"
@@ -127,7 +134,8 @@ def checked(config: RunConfig) -> RunConfig:
         _check_bounds(path, value)
     _check_handle(config)
     head = config.head
-    if head.init == "probe" and (head.hidden_units or head.pooling == "flatten"):
+    not_probed = ("flatten", "gru", "lstm", "bilstm")
+    if head.init == "probe" and (head.hidden_units or head.pooling in not_probed):
         raise ConfigError(
             "config.head.init='probe' needs one dense layer on pooled features. Remove"
             " head.hidden_units and use head.pooling='average' or 'max', or set"

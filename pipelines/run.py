@@ -16,7 +16,7 @@ import keras
 from pipelines import environment, record, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
-from pipelines.data.load import load
+from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.planning.policy import TrainingFacts, decide
@@ -53,10 +53,12 @@ def run(config: RunConfig) -> Run:
     clock = Clock()
     keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
+        reference = DatasetRef.parse(config.data)
+        examples = read(reference)
         with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
-            base = freeze_base(obtain(config))
+            base = freeze_base(obtain(config, examples.inputs))
         with clock.stage("data", config.data):
-            splits = load(DatasetRef.parse(config.data), on_progress=clock.progress)
+            splits = check_and_split(examples, reference, on_progress=clock.progress)
         facts = TrainingFacts(
             examples=len(splits.train),
             classes=len(splits.info.class_names),

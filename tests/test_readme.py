@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
     for label, name in enumerate(("daisy", "rose")):
         (path / "photos" / name).mkdir(parents=True)
         for i, row in enumerate(np.flatnonzero(digits.labels == label)[:24], start=1):
-            image = Image.fromarray(digits.images.pixels[row])
+            image = Image.fromarray(digits.inputs.pixels[row])
             image.save(path / "photos" / name / f"{i}.jpg")
     return path
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.registry import get_spec, list_backbones, register, unregister
-from zoo.spec import BackboneSpec, Boundary, PixelConvention, WeightsFile
+from zoo.spec import (
+    BackboneSpec,
+    Boundary,
+    ImageInput,
+    PixelConvention,
+    SeriesInput,
+    TextInput,
+    Tokenizer,
+    WeightsFile,
+)
 
 if TYPE_CHECKING:
     from zoo.builder import Backbone, build
@@ -17,7 +26,11 @@ __all__ = [
     "Backbone",
     "BackboneSpec",
     "Boundary",
+    "ImageInput",
     "PixelConvention",
+    "SeriesInput",
+    "TextInput",
+    "Tokenizer",
     "WeightsFile",
     "build",
     "get_spec",

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import keras
 
-from zoo import preprocessing
+from zoo import preprocessing, tokenization
 from zoo import weights as weight_files
 from zoo.blocks import Block, find_blocks
 from zoo.errors import BackboneError, MissingWeightsError, WeightsError
 from zoo.registry import TAKES_HANDLE, get_spec
 from zoo.sources import applications, efficientnet_lite, saved_model, tiny
-from zoo.spec import BackboneSpec
+from zoo.spec import BackboneSpec, ImageInput, InputSize, TextInput
 
 Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTensor]
 
@@ -29,17 +29,26 @@ _FROM_HANDLE = {"tfhub": saved_model.from_handle}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Backbone:
-    """A network from raw pixels to a feature map, with its blocks in order.
+    """A network from raw input to features, with its blocks in order.
 
-    `model` takes RGB pixels 0..255 `[batch, size, size, 3]` of any number type and
-    gives `[batch, height, width, spec.feature_width]`. `weights` says what it was
+    `model` takes, with preprocessing inside,
+
+    * images: RGB pixels 0..255 `[batch, size, size, 3]` of any number type, and gives a
+      feature map `[batch, height, width, spec.feature_width]`;
+    * texts: strings `[batch]`, and gives a feature vector `[batch, width]`, or a
+      feature sequence `[batch, tokens, width]` of zeros where there is no token;
+    * series: float32 `[batch, steps, channels]`, and gives a feature sequence.
+
+    `input_size_px` is the size of images, `input_length` that of texts in tokens and
+    of series in steps; the other one is `None`. `weights` says what the network was
     filled with: `default`, a path, or `random`.
     """
 
     spec: BackboneSpec
     model: keras.Model
     blocks: tuple[Block, ...]
-    input_size_px: int
+    input_size_px: int | None
+    input_length: int | None
     weights: str
 
 
@@ -49,42 +58,45 @@ def build(
     handle: str | Path | None = None,
     weights: str | Path | None = "default",
     input_size_px: int | None = None,
+    input_length: int | None = None,
+    channels: int | None = None,
 ) -> Backbone:
     """A backbone by its name in the registry, or by its handle.
 
-    `handle` goes with the name `tfhub` and is a folder with a reusable SavedModel.
-    `weights` is `"default"` for the pretrained weights of the row, `None` for random
-    ones, or the path of the published file or of one that
-    `backbone.model.save_weights` wrote.
+    `handle` goes with the names of `zoo.registry.TAKES_HANDLE`: with `tfhub` it is a
+    folder with a reusable SavedModel. `weights` is `"default"` for the pretrained
+    weights of the row, `None` for random ones, or the path of the published file or of
+    one that `backbone.model.save_weights` wrote. `input_size_px` is for images,
+    `input_length` for texts, in tokens, and for series, in steps, and `channels` for
+    series.
 
     Raises:
         UnknownBackboneError: if no row has this name.
-        BackboneError: if the network cannot take images of this size.
+        BackboneError: if the network cannot take input of this size.
         MissingWeightsError: if the weights are not here; never a silent random start.
         CorruptWeightsError: if the weight file is not the published one.
     """
-    spec, network = _resolve_network(name, handle, input_size_px)
-    size = spec.default_size_px if input_size_px is None else input_size_px
-    spec.check_size(size)
+    wanted = InputSize(input_size_px, input_length, channels)
+    spec, network = _resolve_network(name, handle, wanted)
+    size = spec.input.size_for(spec.name, wanted)
     published, saved = _resolve_weights(spec, weights)
-    # Named, because the name becomes the input of the exported signature.
-    pixels = keras.Input((size, size, 3), name="pixels")
-    normalized = preprocessing.layer(spec.pixels)(pixels)
-    features = network(spec, normalized, published)
-    model = keras.Model(pixels, features, name=spec.name)
+    inputs, prepared = _inputs(spec, size)
+    features = network(spec, prepared, published)
+    model = keras.Model(inputs, features, name=spec.name)
     if saved:
         _load_saved_weights(model, saved)
     return Backbone(
         spec=spec,
         model=model,
         blocks=find_blocks(model, spec.blocks),
-        input_size_px=size,
+        input_size_px=size.size_px,
+        input_length=size.length,
         weights="random" if weights is None else str(weights),
     )
 
 
 def _resolve_network(
-    name: str, handle: str | Path | None, input_size_px: int | None
+    name: str, handle: str | Path | None, wanted: InputSize
 ) -> tuple[BackboneSpec, Network]:
     if handle is None:
         spec = get_spec(name)
@@ -94,7 +106,28 @@ def _resolve_network(
             f"A handle was given with the backbone '{name}', which takes none. Those"
             f" that do: {', '.join(TAKES_HANDLE)}."
         )
-    return _FROM_HANDLE[name](handle, input_size_px=input_size_px)
+    return _FROM_HANDLE[name](handle, wanted)
+
+
+def _inputs(
+    spec: BackboneSpec, size: InputSize
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """What comes in, and what the network reads of it.
+
+    Inputs are named, because the name becomes the input of the exported signature.
+    """
+    if isinstance(spec.input, ImageInput):
+        pixels = keras.Input((size.size_px, size.size_px, 3), name="pixels")
+        return pixels, preprocessing.layer(spec.input.pixels)(pixels)
+    if isinstance(spec.input, TextInput):
+        text = keras.Input((), dtype="string", name="text")
+        tokenizer = spec.input.tokenizer
+        if tokenizer is None or size.length is None:
+            return text, text
+        vocabulary = weight_files.vocabulary(spec)
+        return text, tokenization.layer(tokenizer, size.length, vocabulary)(text)
+    series = keras.Input((size.length, size.channels), name="series")
+    return series, series
 
 
 def _resolve_weights(
@@ -117,7 +150,7 @@ def _resolve_weights(
             " random weights."
         )
     if spec.weights and path.name == spec.weights.file_name:
-        weight_files.verify(path, spec)
+        weight_files.verify(path, spec, spec.weights)
         return path, None
     if spec.weights_change_graph:
         raise WeightsError(

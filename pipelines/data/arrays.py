@@ -1,4 +1,4 @@
-"""`npz:` - images and labels as arrays in one NumPy file."""
+"""`npz:` - images, texts or series, and labels, as arrays in one NumPy file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.names import choices, natural_key
-from pipelines.data.splits import Examples, ImageArray
+from pipelines.data.splits import PLURALS, Examples, ImageArray, Series, Texts
 from pipelines.errors import DataError
 
 _ARRAYS = ("x", "y", "group", "split", "class_names")
@@ -23,7 +23,8 @@ _SPLITS = {
 def read(location: str) -> Examples:
     """The examples of an npz file, in the order of its arrays.
 
-    `x` is uint8 `[n, h, w]`, `[n, h, w, 1]` or `[n, h, w, 3]`; `y` is `[n]`, whole
+    `x` is images, uint8 `[n, h, w]`, `[n, h, w, 1]` or `[n, h, w, 3]`; texts, strings
+    `[n]`; or series, floats `[n, steps]` or `[n, steps, channels]`. `y` is `[n]`, whole
     numbers or strings. Optional: `group` and `split` `[n]`, `class_names` `[classes]`.
 
     Raises:
@@ -32,17 +33,18 @@ def read(location: str) -> Examples:
     path = Path(location).expanduser().absolute()
     arrays = _load(path)
     x, y = arrays["x"], arrays["y"]
-    _check_pixels(x, path)
+    inputs = _inputs(x, path)
     for name in ("y", "group", "split"):
         if name in arrays and arrays[name].shape != (len(x),):
             raise DataError(
                 f"{name} in {path} has shape {arrays[name].shape}; it needs one value "
-                f"for each of the {len(x)} images in x, shape ({len(x)},)."
+                f"for each of the {len(x)} {PLURALS[inputs.modality]} in x, shape "
+                f"({len(x)},)."
             )
     labels, class_names = _classes(y, arrays.get("class_names"), path)
     return Examples(
-        images=ImageArray(rgb(x)),
-        names=tuple(f"image {i}" for i in range(len(x))),
+        inputs=inputs,
+        names=tuple(f"{inputs.modality} {i}" for i in range(len(x))),
         labels=labels,
         class_names=class_names,
         groups=_texts(arrays["group"], "group", path) if "group" in arrays else None,
@@ -79,9 +81,51 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 def _refusal(path: Path, *, unknown: list[str], missing: list[str]) -> str:
     if missing:
         return (
-            f"{path} has no array {missing[0]!r}. It needs x (images) and y (labels)."
+            f"{path} has no array {missing[0]!r}. It needs x (examples) and y (labels)."
         )
     return f"Unknown array {unknown[0]!r} in {path}. {choices(unknown[0], _ARRAYS)}"
+
+
+def _inputs(x: np.ndarray, path: Path) -> ImageArray | Texts | Series:
+    if x.dtype.kind in "US":
+        return _read_texts(x, path)
+    if x.dtype.kind == "f" and x.ndim in (2, 3):
+        return _read_series(x, path)
+    _check_pixels(x, path)
+    return ImageArray(rgb(x))
+
+
+def _read_texts(x: np.ndarray, path: Path) -> Texts:
+    if x.ndim != 1:
+        raise DataError(f"x in {path} has shape {x.shape}; texts are [n].")
+    found = np.empty(len(x), object)
+    for i, text in enumerate(x.tolist()):
+        found[i] = text if isinstance(text, bytes) else text.encode()
+        if not found[i].strip():
+            raise DataError(f"Text {i} in {path} is empty. Take it out, with its y.")
+        try:
+            found[i].decode()
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"Text {i} in {path} is not UTF-8 ({error.reason} at byte"
+                f" {error.start}). Save texts as strings, not as bytes."
+            ) from None
+    return Texts(found)
+
+
+def _read_series(x: np.ndarray, path: Path) -> Series:
+    if 0 in x.shape:
+        raise DataError(f"x in {path} has shape {x.shape} and so holds no number.")
+    with np.errstate(over="ignore"):
+        values = x.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, x.ndim))))
+    if len(bad):
+        raise DataError(
+            f"Series {bad[0]} in {path} has a value that is missing, infinite or too"
+            f" large for float32 ({len(bad)} series in all). Fill it in, or take them"
+            " out."
+        )
+    return Series(values if values.ndim == 3 else values[..., np.newaxis])
 
 
 def _check_pixels(x: np.ndarray, path: Path) -> None:

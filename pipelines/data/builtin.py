@@ -47,7 +47,7 @@ def read(name: str) -> Examples:
     grey = table[:, :-1].reshape(-1, known.side_px, known.side_px)
     labels = table[:, -1].astype(np.int64)
     return Examples(
-        images=ImageArray(rgb(np.rint(grey * (255 / known.white)).astype(np.uint8))),
+        inputs=ImageArray(rgb(np.rint(grey * (255 / known.white)).astype(np.uint8))),
         names=tuple(f"image {i}" for i in range(len(table))),
         labels=labels,
         class_names=tuple(str(digit) for digit in range(10)),

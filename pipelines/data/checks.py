@@ -1,4 +1,4 @@
-"""Reads every image once before training: finds what is bad, hashes what is good."""
+"""Reads every example once before training: finds what is bad, hashes what is good."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.images import decode
-from pipelines.data.splits import ImageFiles, Images
+from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Series, Texts
 from pipelines.errors import DataError
 
 OnProgress = Callable[[int, int], None]
@@ -32,23 +32,29 @@ _FIRST_BYTES = {
 
 
 def content_hashes(
-    images: Images, *, on_progress: OnProgress | None = None
+    inputs: Inputs, *, on_progress: OnProgress | None = None
 ) -> list[str]:
-    """The sha256 of each image; files are also decoded as training will decode them.
+    """The sha256 of each example; files are also decoded as training will decode them.
 
     `on_progress(done, total)` is called from this thread.
 
     Raises:
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
-    if isinstance(images, ImageFiles):
-        return _check_files(images.paths, on_progress)
-    return [_hash_pixels(image) for image in images.pixels]
+    match inputs:
+        case ImageFiles(paths):
+            return _check_files(paths, on_progress)
+        case ImageArray(pixels):
+            return [_hash_array(image) for image in pixels]
+        case Texts(texts):
+            return [hashlib.sha256(text).hexdigest() for text in texts]
+        case Series(values):
+            return [_hash_array(one) for one in values]
 
 
-def _hash_pixels(image: np.ndarray) -> str:
+def _hash_array(array: np.ndarray) -> str:
     # With the shape: 2x8 and 4x4 images may hold the same bytes.
-    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[str]:

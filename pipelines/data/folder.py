@@ -56,7 +56,7 @@ def read(location: str, *, group: str | None = None) -> Examples:
     class_names = tuple(sorted(set(labels), key=natural_key))
     index = {name: i for i, name in enumerate(class_names)}
     return Examples(
-        images=ImageFiles(tuple(str(path) for path in paths)),
+        inputs=ImageFiles(tuple(str(path) for path in paths)),
         names=tuple(path.relative_to(root).as_posix() for path in paths),
         labels=np.array([index[label] for label in labels], np.int64),
         class_names=class_names,

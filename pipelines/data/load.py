@@ -9,6 +9,7 @@ from pipelines.data.checks import OnProgress, content_hashes
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import (
+    PLURALS,
     Examples,
     Split,
     Splits,
@@ -21,7 +22,7 @@ from pipelines.errors import DataError
 
 
 def load(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Splits:
-    """The three splits of a reference, every image read and decoded once.
+    """The three splits of a reference; every example is read and checked once.
 
     `on_progress(done, total)` counts image files. The same reference and content give
     the same splits, wherever the data lie.
@@ -29,13 +30,19 @@ def load(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Splits:
     Raises:
         DataError: if anything about the data stands in the way of training on them.
     """
-    examples = _read(ref)
+    return check_and_split(read(ref), ref, on_progress=on_progress)
+
+
+def check_and_split(
+    examples: Examples, ref: DatasetRef, *, on_progress: OnProgress | None = None
+) -> Splits:
+    """The three splits of what `read` gave; see `load`."""
     _check_classes(examples, ref)
     examples = keep_some(examples, limit=ref.limit, seed=ref.seed)
     # Counted again with duplicates in mind when hashes are known; a class with one
     # image should not have to wait until a large folder is read.
     require_independent(examples, np.arange(len(examples)), limit=ref.limit)
-    hashes = content_hashes(examples.images, on_progress=on_progress)
+    hashes = content_hashes(examples.inputs, on_progress=on_progress)
     return split_examples(examples, hashes, ref)
 
 
@@ -48,21 +55,26 @@ def load_part(
     data with the fingerprint `trained_on`, and all examples if they are any other.
 
     Raises:
-        DataError: as `load`, but that `all` may have any number of classes and images.
+        DataError: as `load`, but that `all` may have any number of classes.
     """
-    examples = keep_some(_read(ref), limit=ref.limit, seed=ref.seed)
-    hashes = content_hashes(examples.images)
+    examples = keep_some(read(ref), limit=ref.limit, seed=ref.seed)
+    hashes = content_hashes(examples.inputs)
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"
     if part == "all":
-        whole = Split("all", examples.images, examples.labels)
+        whole = Split("all", examples.inputs, examples.labels)
         return whole, examples.class_names
     _check_classes(examples, ref)
     splits = split_examples(examples, hashes, ref)
     return getattr(splits, part), examples.class_names
 
 
-def _read(ref: DatasetRef) -> Examples:
+def read(ref: DatasetRef) -> Examples:
+    """All that a reference holds; files are listed, and neither read nor checked.
+
+    Raises:
+        DataError: if there is nothing of this name, or it is of another kind.
+    """
     if ref.scheme == "dir":
         return folder.read(ref.location, group=ref.group)
     if ref.scheme == "npz":
@@ -71,18 +83,19 @@ def _read(ref: DatasetRef) -> Examples:
 
 
 def _check_classes(examples: Examples, ref: DatasetRef) -> None:
-    names = examples.class_names
+    names, plural = examples.class_names, PLURALS[examples.inputs.modality]
     if len(names) < 2:
         raise DataError(
-            f"{ref} has {len(names)} class ({listing(names, shown=1)}); telling images "
-            "apart needs at least two. Add a folder or label for another class."
+            f"{ref} has {len(names)} class ({listing(names, shown=1)}); telling "
+            f"{plural} apart needs at least two. Add a folder or label for another "
+            "class."
         )
     counts = np.bincount(examples.labels, minlength=len(names))
     empty = [repr(name) for name, count in zip(names, counts) if count == 0]
     if empty:
         raise DataError(
-            f"Class {listing(empty, shown=10)} has no image. Add images, or take the "
-            "name out of class_names."
+            f"Class {listing(empty, shown=10)} has no {examples.inputs.modality}. Add "
+            f"{plural}, or take the name out of class_names."
         )
     for name in names:
         if not name.isprintable():

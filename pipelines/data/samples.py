@@ -1,4 +1,4 @@
-"""Writes one test image of every class to a folder, to try an artifact on files.
+"""Writes one test example of every class to a folder, to try an artifact on files.
 
 Command: python -m pipelines.data.samples REFERENCE FOLDER
 """
@@ -12,29 +12,40 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import ImageFiles, Splits
+from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Splits, Texts
 from pipelines.engine import start_tensorflow
 
 
 def write_samples(splits: Splits, folder: Path) -> list[Path]:
-    """The first test image of every class as `CLASS.png`, and the paths written."""
-    import tensorflow as tf
-
+    """The first test example of every class in a file, and the paths written."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for label, name in enumerate(splits.info.class_names):
         members = np.flatnonzero(splits.test.labels == label)
         if not members.size:
             continue  # a test split that the user gave may lack a class
-        images = splits.test.images.take(members[:1])
-        path = folder / f"{Path(name).name}.png"
-        if isinstance(images, ImageFiles):
-            path = path.with_suffix(Path(images.paths[0]).suffix)
-            path.write_bytes(Path(images.paths[0]).read_bytes())
-        else:
-            path.write_bytes(tf.io.encode_png(images.pixels[0]).numpy())
-        paths.append(path)
+        one = splits.test.inputs.take(members[:1])
+        paths.append(_write(one, folder / Path(name).name))
     return paths
+
+
+def _write(one: Inputs, stem: Path) -> Path:
+    """Writes a single example; the kind decides the suffix."""
+    import tensorflow as tf
+
+    if isinstance(one, ImageFiles):
+        path = stem.with_name(stem.name + Path(one.paths[0]).suffix)
+        path.write_bytes(Path(one.paths[0]).read_bytes())
+    elif isinstance(one, ImageArray):
+        path = stem.with_name(f"{stem.name}.png")
+        path.write_bytes(tf.io.encode_png(one.pixels[0]).numpy())
+    elif isinstance(one, Texts):
+        path = stem.with_name(f"{stem.name}.txt")
+        path.write_bytes(one.values[0])
+    else:
+        path = stem.with_name(f"{stem.name}.npy")
+        np.save(path, one.values[0])
+    return path
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from pipelines.data.units import count_units, deal, find_units
 from pipelines.errors import DataError
 
 SPLIT_NAMES = ("train", "validation", "test")
+PLURALS = {"image": "images", "text": "texts", "series": "series"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class ImageFiles:
     """Images that stay on disk, one absolute path each."""
 
+    modality: ClassVar[str] = "image"
     paths: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -29,10 +32,11 @@ class ImageFiles:
         return ImageFiles(tuple(self.paths[i] for i in indices))
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ImageArray:
     """Images in memory, `pixels` uint8 `[n, h, w, 3]`."""
 
+    modality: ClassVar[str] = "image"
     pixels: np.ndarray
 
     def __len__(self) -> int:
@@ -42,7 +46,35 @@ class ImageArray:
         return ImageArray(self.pixels[np.asarray(indices, np.int64)])
 
 
-Images = ImageFiles | ImageArray
+@dataclasses.dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts in memory, UTF-8 `bytes` in an array of objects `[n]`."""
+
+    modality: ClassVar[str] = "text"
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Texts:
+        return Texts(self.values[np.asarray(indices, np.int64)])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Series:
+    """Series of one length in memory, `values` float32 `[n, steps, channels]`."""
+
+    modality: ClassVar[str] = "series"
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Series:
+        return Series(self.values[np.asarray(indices, np.int64)])
+
+
+Inputs = ImageFiles | ImageArray | Texts | Series
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +86,7 @@ class Examples:
     the user put each example in.
     """
 
-    images: Images
+    inputs: Inputs
     names: tuple[str, ...]
     labels: np.ndarray
     class_names: tuple[str, ...]
@@ -70,7 +102,7 @@ class Examples:
 
         return dataclasses.replace(
             self,
-            images=self.images.take(indices),
+            inputs=self.inputs.take(indices),
             names=tuple(self.names[i] for i in indices),
             labels=self.labels[indices],
             groups=pick(self.groups),
@@ -83,7 +115,7 @@ class Split:
     """One part of the data; `labels` is int64 `[n]`, indices into the class names."""
 
     name: str
-    images: Images
+    inputs: Inputs
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -92,10 +124,11 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataInfo:
-    """What is known of the data apart from the pixels.
+    """What is known of the data apart from the examples themselves.
 
-    `counts` is examples per split and class name. `fingerprint` is the sha256 of the
-    sorted pairs of content hash and class name: it follows the content, not the place.
+    `counts` is examples per split and class name. `fingerprint` is the
+    sha256 of the sorted pairs of content hash and class name: it follows the content,
+    not the place.
     """
 
     class_names: tuple[str, ...]
@@ -112,6 +145,14 @@ class Splits:
     validation: Split
     test: Split
     info: DataInfo
+
+
+def first(split: Split, count: int) -> Split:
+    """At most the first `count` examples of a split."""
+    rows = np.arange(min(count, len(split)))
+    return dataclasses.replace(
+        split, inputs=split.inputs.take(rows), labels=split.labels[rows]
+    )
 
 
 def keep_some(examples: Examples, *, limit: int | None, seed: int) -> Examples:
@@ -151,7 +192,7 @@ def split_examples(
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
         parts[name] = Split(
-            name, examples.images.take(members), examples.labels[members]
+            name, examples.inputs.take(members), examples.labels[members]
         )
     info = DataInfo(
         class_names=examples.class_names,
@@ -179,15 +220,16 @@ def require_independent(
     if not short:
         return
     what = listing(
-        (f"class {name!r} has {_images(n)}" for name, n in short),
+        (f"class {name!r} has {_independent(n, examples)}" for name, n in short),
         shown=10,
     )
+    plural = PLURALS[examples.inputs.modality]
     where = "train" if examples.given is not None else "the data"
     wanted = "".join(f", {name}" for name in carved)
     raise DataError(
-        f"Too few images in {where}: {what}. Each class needs at least {need}, one "
-        f"for each of train{wanted}; images with the same content or the same group "
-        "count as one. Add images to these classes"
+        f"Too few {plural} in {where}: {what}. Each class needs at least {need}, one "
+        f"for each of train{wanted}; {plural} with the same content or the same group "
+        f"count as one. Add {plural} to these classes"
         + (f", raise limit={limit}" if limit is not None else "")
         + " or leave these classes out."
     )
@@ -240,13 +282,14 @@ def _require_every_class(
     examples: Examples, split_of: np.ndarray, carved: Sequence[str]
 ) -> None:
     """Groups that hold several classes can make a split impossible: say so."""
+    plural = PLURALS[examples.inputs.modality]
     for name in ("train", *carved):
         found = examples.labels[split_of == SPLIT_NAMES.index(name)]
         missing = np.setdiff1d(np.arange(len(examples.class_names)), found)
         if len(missing):
             raise DataError(
                 f"Class {examples.class_names[missing[0]]!r} does not reach {name}: "
-                "groups or equal content tie its images to those of other classes. "
+                f"groups or equal content tie its {plural} to those of other classes. "
                 "Use a finer group, another seed, or give the splits yourself."
             )
 
@@ -274,5 +317,6 @@ def _count(part: Split, examples: Examples) -> dict[str, int]:
     return {name: int(n) for name, n in zip(examples.class_names, counts)}
 
 
-def _images(count: int) -> str:
-    return f"{count} independent image" + ("" if count == 1 else "s")
+def _independent(count: int, examples: Examples) -> str:
+    modality = examples.inputs.modality
+    return f"{count} independent {modality if count == 1 else PLURALS[modality]}"

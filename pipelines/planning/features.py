@@ -11,21 +11,29 @@ Activations = tuple[np.ndarray, ...]
 
 
 def extract(base: keras.Model, batches: tf.data.Dataset) -> Activations:
-    """What `base` gives for every example in order, float32 `[examples, ...]`.
+    """What `base` gives for every example in order, `[examples, ...]`.
+
+    Float32, or whole numbers where it gives ids.
 
     Runs in inference mode: no dropout, BatchNorm with its own statistics.
     """
-    pixels_spec, _ = batches.element_spec
+    inputs_spec, _ = batches.element_spec
 
-    @tf.function(input_signature=[pixels_spec])
-    def infer(pixels):
-        return base(pixels, training=False)
+    @tf.function(input_signature=[inputs_spec])
+    def infer(inputs):
+        return base(inputs, training=False)
 
     parts = [
-        tuple(t.numpy().astype(np.float32) for t in tf.nest.flatten(infer(pixels)))
-        for pixels, _ in batches
+        tuple(_kept(t.numpy()) for t in tf.nest.flatten(infer(inputs)))
+        for inputs, _ in batches
     ]
     return tuple(np.concatenate(tensors) for tensors in zip(*parts))
+
+
+def _kept(array: np.ndarray) -> np.ndarray:
+    """Floats of any precision as float32, and ids as they are."""
+    is_exact = array.dtype.kind in "iub"
+    return array if is_exact else array.astype(np.float32)
 
 
 def size_bytes(base: keras.Model, examples: int) -> int:

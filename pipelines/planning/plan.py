@@ -12,9 +12,13 @@ from pipelines.errors import ConfigError
 @dataclasses.dataclass(frozen=True)
 class HeadPlan:
     """The new layers: pooling, dense layers with dropout before the logits, and how the
-    logits start: `probe` (the linear probe), `zeros`, or `epsilon` (small noise)."""
+    logits start: `probe` (the linear probe), `zeros`, or `epsilon` (small noise).
+
+    `recurrent_units` is the width of pooling by `gru`, `lstm` or `bilstm`.
+    """
 
     pooling: str
+    recurrent_units: int
     hidden_units: tuple[int, ...]
     dropout: float
     init: str

@@ -41,6 +41,7 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         )
     head = HeadPlan(
         pooling=config.head.pooling,
+        recurrent_units=config.head.recurrent_units,
         hidden_units=tuple(config.head.hidden_units),
         dropout=config.head.dropout,
         init="zeros" if config.strategy == "scratch" else config.head.init,

@@ -5,21 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.errors import ArtifactError
 from pipelines.serving.artifact import Artifact, open_verified
 
 _BATCH_SIZE = 32
+_DEFAULT = "serving_default"
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What the artifact says of one image.
+    """What the artifact says of one example.
 
-    `valid` is false for bytes that are not a readable image; then `label` is empty and
-    every probability 0. `accepted` is false where the artifact abstains.
+    `valid` is false for bytes that are not a readable image, a blank text, or a series
+    with a value that is missing; then `label` is empty and every probability 0.
+    `accepted` is false where the artifact abstains.
     """
 
     label: str
@@ -37,31 +41,64 @@ class Predictor:
         # Kept, because a signature alone does not keep its variables alive.
         self._model = tf.saved_model.load(str(artifact.path))
 
-    def predict(self, images: Sequence[bytes]) -> list[Prediction]:
-        """A prediction for each encoded JPEG, PNG, GIF, BMP or WebP, in order."""
+    @property
+    def modality(self) -> str:
+        """`image`, `text` or `series`."""
+        return self.artifact.manifest.preprocessing["modality"]
+
+    def predict(self, examples: Sequence[bytes | str | np.ndarray]) -> list[Prediction]:
+        """A prediction for each example, in order.
+
+        An example is an encoded JPEG, PNG, GIF, BMP or WebP; a text; or a series,
+        `[steps, channels]`.
+
+        Raises:
+            ArtifactError: if a series has another shape than the artifact takes.
+        """
         return [
             prediction
-            for start in range(0, len(images), _BATCH_SIZE)
-            for prediction in self._predict_batch(images[start : start + _BATCH_SIZE])
+            for start in range(0, len(examples), _BATCH_SIZE)
+            for prediction in self._predict_batch(examples[start : start + _BATCH_SIZE])
         ]
 
-    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Float32 `[batch, classes]` for uint8 `[batch, size, size, 3]`."""
-        serve = self._model.signatures["pixels"]
-        return serve(pixels=tf.constant(pixels))["probabilities"].numpy()
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        """Float32 `[batch, classes]` for what the model was trained on.
 
-    def _predict_batch(self, images: Sequence[bytes]) -> Iterator[Prediction]:
-        serve = self._model.signatures["serving_default"]
-        found = serve(image_bytes=tf.constant(list(images), tf.string))
-        rows = {name: value.numpy() for name, value in found.items()}
+        That is uint8 `[batch, size, size, 3]`, texts `[batch]`, or series.
+        """
+        is_image = self.modality == "image"
+        return self._run("pixels" if is_image else _DEFAULT, inputs)["probabilities"]
+
+    def _run(self, signature: str, inputs: Any) -> dict[str, np.ndarray]:
+        serve = self._model.signatures[signature]
+        (spec,) = serve.structured_input_signature[1].values()
+        found = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
+        return {name: value.numpy() for name, value in found.items()}
+
+    def _predict_batch(
+        self, examples: Sequence[bytes | str | np.ndarray]
+    ) -> Iterator[Prediction]:
+        if self.modality == "series":
+            for one in examples:
+                self._refuse_other_shape(np.shape(one))
+        rows = self._run(_DEFAULT, list(examples))
         names = self.artifact.manifest.class_names
-        for i in range(len(images)):
+        for i in range(len(examples)):
             yield Prediction(
                 label=rows["label"][i].decode(),
                 confidence=float(rows["confidence"][i]),
                 probabilities=dict(zip(names, map(float, rows["probabilities"][i]))),
                 accepted=bool(rows["accepted"][i]),
                 valid=bool(rows["valid"][i]),
+            )
+
+    def _refuse_other_shape(self, shape: tuple[int, ...]) -> None:
+        signature = self.artifact.manifest.signatures[_DEFAULT]
+        wanted = tuple(signature["inputs"]["series"]["shape"][1:])
+        if shape != wanted:
+            raise ArtifactError(
+                f"The artifact takes series of shape {wanted}, steps and channels, but"
+                f" one of shape {shape} came."
             )
 
 

@@ -1,11 +1,12 @@
 """The signatures of an artifact: what a client sends, and what comes back.
 
-Everything between is in the graph: decoding, resizing, preprocessing, labels. A bad
-image gets `valid = false` and never fails its neighbours.
+Everything between is in the graph: decoding, tokenisation, preprocessing, labels. A bad
+example gets `valid = false` and never fails its neighbours.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import keras
@@ -14,30 +15,57 @@ import tensorflow as tf
 from pipelines.data.images import decode_and_resize
 
 Outputs = dict[str, tf.Tensor]
+DEFAULT = "serving_default"
 
 
-def image_signatures(
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One way to ask: what comes in, and how it is read.
+
+    `read` gives what the model takes, and which examples are valid, bool `[batch]`.
+    """
+
+    input: tf.TensorSpec
+    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def requests(model: keras.Model) -> dict[str, Request]:
+    """The ways to ask a model by signature; its input is named after its modality."""
+    takes = model.input
+    if takes.name == "pixels":
+        size_px = takes.shape[1]
+        return {
+            DEFAULT: Request(
+                tf.TensorSpec([None], tf.string, name="image_bytes"),
+                lambda encoded: decode_batch(encoded, size_px),
+            ),
+            "pixels": Request(
+                tf.TensorSpec(takes.shape, tf.uint8, name="pixels"), _as_it_is
+            ),
+        }
+    if takes.name == "text":
+        return {DEFAULT: Request(tf.TensorSpec([None], tf.string, name="text"), texts)}
+    spec = tf.TensorSpec(takes.shape, tf.float32, name="series")
+    return {DEFAULT: Request(spec, series)}
+
+
+def signatures(
     model: keras.Model,
     features: keras.Model,
     *,
     class_names: Sequence[str],
-    input_size_px: int,
     temperature: float,
     confidence_threshold: float,
 ) -> dict[str, Callable[..., Outputs]]:
-    """The signatures of an image classifier by name, as concrete TensorFlow functions.
+    """The signatures of a classifier by name, as concrete TensorFlow functions.
 
-    `model` gives logits and `features` feature vectors for uint8 pixels
-    `[batch, input_size_px, input_size_px, 3]`.
+    `model` gives logits, and `features` feature vectors, for the same input.
     """
-    encoded = {"image_bytes": tf.TensorSpec([None], tf.string, name="image_bytes")}
-    shape = [None, input_size_px, input_size_px, 3]
-    decoded = {"pixels": tf.TensorSpec(shape, tf.uint8, name="pixels")}
 
-    def classify(pixels: tf.Tensor, valid: tf.Tensor) -> Outputs:
-        logits = run_on_batch(model, pixels)
+    def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        logits = run_on_batch(model, inputs)
         probabilities = tf.nn.softmax(logits / temperature)
-        # A bad image has no class: zeros, not a guess about the blank in its place.
+        # A bad example has no class: zeros, not a guess about the blank in its place.
         probabilities = tf.where(valid[:, None], probabilities, 0.0)
         confidence = tf.reduce_max(probabilities, axis=1)
         names = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=1))
@@ -49,40 +77,57 @@ def image_signatures(
             "valid": valid,
         }
 
-    @tf.function(input_signature=[encoded])
-    def serving_default(inputs):
-        return classify(*decode_batch(inputs["image_bytes"], input_size_px))
-
-    @tf.function(input_signature=[decoded])
-    def pixels(inputs):
-        batch = inputs["pixels"]
-        return classify(batch, tf.ones(tf.shape(batch)[:1], tf.bool))
-
-    @tf.function(input_signature=[encoded])
-    def feature_vectors(inputs):
-        batch, valid = decode_batch(inputs["image_bytes"], input_size_px)
-        vectors = run_on_batch(features, batch)
+    def feature_vectors(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        vectors = run_on_batch(features, inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
+    ways = requests(model)
     return {
-        "serving_default": serving_default,
-        "pixels": pixels,
-        "features": feature_vectors,
+        **{name: _function(request, classify) for name, request in ways.items()},
+        "features": _function(ways[DEFAULT], feature_vectors),
     }
 
 
-def run_on_batch(model: keras.Model, pixels: tf.Tensor) -> tf.Tensor:
+def _function(
+    request: Request, answer: Callable[[tf.Tensor, tf.Tensor], Outputs]
+) -> Callable[..., Outputs]:
+    name = request.input.name
+
+    @tf.function(input_signature=[{name: request.input}])
+    def serve(inputs):
+        return answer(*request.read(inputs[name]))
+
+    return serve
+
+
+def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> tf.Tensor:
     """What the model gives in inference mode, float32, for a batch of any size.
 
     Some kernels fail on an empty batch, so that gets a row which is cut off again.
     """
-    count = tf.shape(pixels)[0]
-    filled = tf.cond(
-        count > 0, lambda: pixels, lambda: tf.zeros([1, *pixels.shape[1:]], tf.uint8)
-    )
-    filled = tf.ensure_shape(filled, pixels.shape)
+    count = tf.shape(inputs)[0]
+    blank = tf.zeros([1, *inputs.shape[1:]], inputs.dtype)
+    filled = tf.cond(count > 0, lambda: inputs, lambda: blank)
+    filled = tf.ensure_shape(filled, inputs.shape)
     # REST clients cannot read bfloat16 and float16.
     return tf.cast(model(filled, training=False), tf.float32)[:count]
+
+
+def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Texts `[batch]`, empty where they are not valid: blank, or no UTF-8."""
+    cleaned = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
+    valid = tf.equal(cleaned, text) & tf.not_equal(tf.strings.strip(text), "")
+    return tf.where(valid, text, ""), valid
+
+
+def series(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Series `[batch, steps, channels]`, zeros where a value is not a finite number."""
+    valid = tf.reduce_all(tf.math.is_finite(values), axis=[1, 2])
+    return tf.where(valid[:, None, None], values, 0.0), valid
+
+
+def _as_it_is(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return pixels, tf.ones(tf.shape(pixels)[:1], tf.bool)
 
 
 def decode_batch(image_bytes: tf.Tensor, size_px: int) -> tuple[tf.Tensor, tf.Tensor]:

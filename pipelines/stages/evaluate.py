@@ -10,10 +10,10 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn import metrics
 
-from pipelines.data import images
+from pipelines.data.batches import batches
 from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Split
+from pipelines.data.splits import PLURALS, Split
 from pipelines.errors import DataError
 from pipelines.planning.features import extract
 from pipelines.serving.predictor import Predictor
@@ -42,12 +42,12 @@ def evaluate(
     split: Split,
     *,
     class_names: Sequence[str],
-    input_size_px: int,
+    input_size_px: int | None,
     batch_size: int,
 ) -> EvalReport:
     """The report of a model that gives logits, in inference mode."""
     (logits,) = extract(
-        model, images.batches(split, input_size_px=input_size_px, batch_size=batch_size)
+        model, batches(split, input_size_px=input_size_px, batch_size=batch_size)
     )
     return summarize(
         split.name,
@@ -106,14 +106,15 @@ def evaluate_artifact(
     part, class_names = load_part(
         DatasetRef.parse(reference), split, trained_on=manifest.data["fingerprint"]
     )
+    _require_modality(predictor, part.inputs.modality, reference)
     labels = _labels_of(manifest.class_names, part, class_names)
-    pixels = images.batches(
+    inputs = batches(
         part,
-        input_size_px=manifest.preprocessing["input_size_px"],
+        input_size_px=manifest.preprocessing.get("input_size_px"),
         batch_size=_BATCH_SIZE,
     )
     probabilities = np.concatenate(
-        [predictor.probabilities(batch.numpy()) for batch, _ in pixels]
+        [predictor.probabilities(batch.numpy()) for batch, _ in inputs]
     )
     return summarize(
         part.name,
@@ -122,6 +123,14 @@ def evaluate_artifact(
         log_probabilities=np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)),
         class_names=manifest.class_names,
     )
+
+
+def _require_modality(predictor: Predictor, modality: str, reference: str) -> None:
+    if modality != predictor.modality:
+        raise DataError(
+            f"{reference} holds {PLURALS[modality]}, but the artifact takes"
+            f" {PLURALS[predictor.modality]}."
+        )
 
 
 def _labels_of(

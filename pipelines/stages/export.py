@@ -16,13 +16,22 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from pipelines import environment
-from pipelines.data.images import decode_and_resize
-from pipelines.data.splits import ImageFiles, Split
+from pipelines.data.batches import batches
+from pipelines.data.splits import (
+    ImageArray,
+    ImageFiles,
+    Series,
+    Split,
+    Texts,
+    first,
+)
 from pipelines.errors import ArtifactError
 from pipelines.serving import artifact, parity
 from pipelines.serving.artifact import Artifact, Manifest
-from pipelines.serving.signatures import image_signatures
+from pipelines.serving.signatures import DEFAULT, requests, signatures
 from pipelines.stages.head import TransferModel
+from zoo.builder import Backbone
+from zoo.spec import ImageInput
 
 # Nothing is calibrated or rejected yet; the numbers are in the graph all the same, so
 # that a client does not change when they are.
@@ -30,6 +39,7 @@ _TEMPERATURE = 1.0
 _CONFIDENCE_THRESHOLD = 0.0
 _PARITY_EXAMPLES = 16
 _NOT_AN_IMAGE = b"not an image"
+_NOT_A_TEXT = b"\xff\xfe not UTF-8"
 
 
 def export(
@@ -42,7 +52,7 @@ def export(
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
 
-    `examples` are real images to prove parity with; `facts` are the manifest's `data`,
+    `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`.
 
     Raises:
@@ -54,12 +64,12 @@ def export(
     unpublished = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=base))
     try:
         unpublished.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
-        signatures = _save(model, unpublished, class_names)
+        described = _save(model, unpublished, class_names)
         record = _prove(model, examples, unpublished, class_names)
         manifest = _manifest(
             model,
             class_names=class_names,
-            signatures=signatures,
+            signatures=described,
             record=record,
             folder=unpublished,
             facts=facts,
@@ -79,20 +89,19 @@ def _save(
     model: TransferModel, folder: Path, class_names: Sequence[str]
 ) -> dict[str, Any]:
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
-    signatures = image_signatures(
+    functions = signatures(
         model.model,
         _feature_model(model),
         class_names=class_names,
-        input_size_px=model.backbone.input_size_px,
         temperature=_TEMPERATURE,
         confidence_threshold=_CONFIDENCE_THRESHOLD,
     )
     archive = keras.export.ExportArchive()
     archive.track(model.model)
-    for name, function in signatures.items():
+    for name, function in functions.items():
         archive.add_endpoint(name, function)
     archive.write_out(folder, verbose=False)
-    return {name: _described(function) for name, function in signatures.items()}
+    return {name: _described(function) for name, function in functions.items()}
 
 
 def _described(function: tf.types.experimental.PolymorphicFunction) -> dict[str, Any]:
@@ -117,31 +126,45 @@ def _feature_model(model: TransferModel) -> keras.Model:
 def _prove(
     model: TransferModel, examples: Split, folder: Path, class_names: Sequence[str]
 ) -> dict[str, Any]:
-    """Runs every signature in a fresh process, on real images and one that is none."""
-    size = model.backbone.input_size_px
-    images = _encoded(examples, _PARITY_EXAMPLES)
-    pixels = np.stack(
-        [decode_and_resize(tf.constant(image), size).numpy() for image in images]
-    )
-    predicted = _predicted(model, pixels, class_names)
-    features = _feature_model(model).predict(pixels, verbose=0).astype(np.float32)
-    encoded = np.array([base64.b64encode(one) for one in (_NOT_AN_IMAGE, *images)])
+    """Runs every signature in a fresh process, on real examples and one that is bad.
+
+    What it must give comes from the model in memory, which reads the examples as it did
+    in training.
+    """
+    some = first(examples, _PARITY_EXAMPLES)
+    inputs = _as_in_training(model, some)
+    predicted = _predicted(model, inputs, class_names)
+    features = _output(_feature_model(model), inputs)
+    asked = {name: one.input.name for name, one in requests(model.model).items()}
+    raw = _raw_behind_bad_one(some)
     given = {
-        "serving_default": {"image_bytes": encoded},
-        "pixels": {"pixels": pixels},
-        "features": {"image_bytes": encoded},
+        signature: {name: inputs.numpy() if name == "pixels" else raw}
+        for signature, name in asked.items()
     }
+    behind_bad = {k: _behind_bad_row(v) for k, v in predicted.items()}
     wanted = {
-        "serving_default": {k: _behind_bad_row(v) for k, v in predicted.items()},
-        "pixels": predicted,
-        "features": {"features": _behind_bad_row(features)},
+        signature: predicted if name == "pixels" else behind_bad
+        for signature, name in asked.items()
     }
+    given["features"] = given[DEFAULT]
+    wanted["features"] = {"features": _behind_bad_row(features)}
     with tempfile.TemporaryDirectory() as scratch:
         found = parity.run_in_fresh_process(
             folder, _by_batch_size(given), Path(scratch)
         )
     record = parity.compare(_by_batch_size(wanted), found)
-    return {**record, "examples": len(images)}
+    return {**record, "examples": len(some)}
+
+
+def _as_in_training(model: TransferModel, split: Split) -> tf.Tensor:
+    """All of a split as the model takes it."""
+    size = model.backbone.input_size_px
+    (whole,) = batches(split, input_size_px=size, batch_size=len(split))
+    return whole[0]
+
+
+def _output(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:
+    return tf.cast(model(inputs, training=False), tf.float32).numpy()
 
 
 def _by_batch_size(
@@ -157,15 +180,15 @@ def _by_batch_size(
 
 
 def _behind_bad_row(values: np.ndarray) -> np.ndarray:
-    """The same rows after one of a bad image: zeros, false, the empty label."""
+    """The same rows after a bad one: zeros, false, the empty label."""
     return np.concatenate([np.zeros_like(values[:1]), values])
 
 
 def _predicted(
-    model: TransferModel, pixels: np.ndarray, class_names: Sequence[str]
+    model: TransferModel, inputs: tf.Tensor, class_names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """What the signatures must give, computed from the model in memory."""
-    logits = model.model.predict(pixels, verbose=0).astype(np.float32)
+    logits = _output(model.model, inputs)
     probabilities = softmax(logits / _TEMPERATURE, axis=1)
     names = np.array([name.encode() for name in class_names])
     confidence = probabilities.max(axis=1)
@@ -174,16 +197,26 @@ def _predicted(
         "label": names[probabilities.argmax(axis=1)],
         "confidence": confidence,
         "accepted": confidence >= _CONFIDENCE_THRESHOLD,
-        "valid": np.ones(len(pixels), bool),
+        "valid": np.ones(len(inputs), bool),
     }
 
 
-def _encoded(examples: Split, count: int) -> list[bytes]:
-    """The first images of a split as files; arrays become PNG, which loses nothing."""
-    images = examples.images
-    if isinstance(images, ImageFiles):
-        return [Path(path).read_bytes() for path in images.paths[:count]]
-    return [tf.io.encode_png(one).numpy() for one in images.pixels[:count]]
+def _raw_behind_bad_one(split: Split) -> np.ndarray:
+    """A bad example and all of a split, as a client sends them; bytes as base64."""
+    match split.inputs:
+        case ImageFiles(paths):
+            return _base64([_NOT_AN_IMAGE, *(Path(p).read_bytes() for p in paths)])
+        case ImageArray(pixels):  # as PNG, which loses nothing
+            encoded = [tf.io.encode_png(one).numpy() for one in pixels]
+            return _base64([_NOT_AN_IMAGE, *encoded])
+        case Texts(values):
+            return _base64([_NOT_A_TEXT, *values])
+        case Series(values):
+            return np.concatenate([np.full_like(values[:1], np.nan), values])
+
+
+def _base64(items: Sequence[bytes]) -> np.ndarray:
+    return np.array([base64.b64encode(item) for item in items])
 
 
 def _manifest(
@@ -207,11 +240,7 @@ def _manifest(
         },
         class_names=tuple(class_names),
         signatures=signatures,
-        preprocessing={
-            "input_size_px": model.backbone.input_size_px,
-            "resize": "bilinear, antialias, stretched to a square, rounded to uint8",
-            "pixels": dataclasses.asdict(spec.pixels),
-        },
+        preprocessing=_preprocessing(model.backbone),
         versions=environment.installed_versions(),
         data=facts["data"],
         plan=facts["plan"],
@@ -221,3 +250,15 @@ def _manifest(
         parity=record,
         files=artifact.hash_files(folder),
     )
+
+
+def _preprocessing(backbone: Backbone) -> dict[str, Any]:
+    """What happens to an example inside the graph, in words and numbers."""
+    takes = backbone.spec.input
+    facts: dict[str, Any] = {"modality": takes.modality, **dataclasses.asdict(takes)}
+    if isinstance(takes, ImageInput):
+        facts["input_size_px"] = backbone.input_size_px
+        facts["resize"] = "bilinear, antialias, stretched to a square, rounded to uint8"
+    else:
+        facts["input_length"] = backbone.input_length
+    return facts

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipelines.data import images
+from pipelines.data.batches import steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
@@ -95,7 +95,7 @@ def _run_phase(
     task = make_task(model, splits, plan, phase, settings)
     if phase.trains_head_only and plan.head.init == "probe":
         start_from_probe(model, task, splits)
-    steps = images.steps_per_epoch(splits.train, plan.batch_size)
+    steps = steps_per_epoch(splits.train, plan.batch_size)
     _compile(task.model, model, phase, steps * phase.epochs)
     at_start = _validate(task)
     best = BestWeights(

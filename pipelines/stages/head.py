@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
 from pipelines.planning.plan import HeadPlan
+from pipelines.stages.pooling import pooling_layers
 from zoo.builder import Backbone
 
 # Standard deviation of logits weights that start at a small epsilon.
 _EPSILON = 1e-3
-_POOLING_LAYERS = {
-    "average": layers.GlobalAveragePooling2D,
-    "max": layers.GlobalMaxPooling2D,
-    "flatten": layers.Flatten,
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TransferModel:
     """A classifier: the backbone, and the head on top of it.
 
-    `model` takes raw pixels and gives float32 logits `[batch, classes]`; `pooled` is
-    its tensor between backbone and head, the feature vector.
+    `model` takes raw input and gives float32 logits `[batch, classes]`. `head_input` is
+    the tensor that the layers of the head read, and `pooled` the feature vector; they
+    are the same unless the head pools with layers that train.
     """
 
     model: keras.Model
     backbone: Backbone
+    head_input: keras.KerasTensor
     pooled: keras.KerasTensor
     head_layers: tuple[keras.layers.Layer, ...]
 
@@ -42,8 +41,12 @@ def add_head(base: Backbone, *, classes: int, plan: HeadPlan) -> TransferModel:
 
     Where the plan starts from a linear probe, the logits start at zeros until the
     features to probe are there.
+
+    Raises:
+        ConfigError: if the pooling of the plan does not go with the features.
     """
-    pooled = _POOLING_LAYERS[plan.pooling](name="pooled")(base.model.output)
+    features = base.model.output
+    fixed, trained = pooling_layers(features, plan, modality=base.spec.modality)
     start = (
         keras.initializers.RandomNormal(stddev=_EPSILON)
         if plan.init == "epsilon"
@@ -58,8 +61,21 @@ def add_head(base: Backbone, *, classes: int, plan: HeadPlan) -> TransferModel:
         layers.Dropout(plan.dropout, name="head_dropout"),
         logits,
     ]
-    x = pooled
-    for layer in head:
+    # A mask does not cross the boundary at which features are kept; so what makes it
+    # is on the side of the layers that read it.
+    head_input = features if trained else _applied(fixed, features)
+    pooled = _applied([*fixed, *trained], features) if trained else head_input
+    model = keras.Model(
+        base.model.input,
+        _applied(head, pooled),
+        name=f"{base.spec.name}_classifier",
+    )
+    return TransferModel(model, base, head_input, pooled, (*trained, *head))
+
+
+def _applied(
+    stack: Sequence[keras.layers.Layer], x: keras.KerasTensor
+) -> keras.KerasTensor:
+    for layer in stack:
         x = layer(x)
-    model = keras.Model(base.model.input, x, name=f"{base.spec.name}_classifier")
-    return TransferModel(model, base, pooled, tuple(head))
+    return x

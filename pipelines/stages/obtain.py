@@ -1,23 +1,48 @@
-"""Stage 1: obtain a pretrained model."""
+"""Stage 1: obtain a pretrained model that takes what the data hold."""
 
 from __future__ import annotations
 
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
+from pipelines.data.splits import PLURALS, Inputs, Series
+from pipelines.errors import ConfigError
 from zoo.builder import Backbone
+from zoo.spec import BackboneSpec
 
 
-def obtain(config: RunConfig) -> Backbone:
+def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     """The backbone with its weights; random ones only where the config asks for them.
 
+    Series are taken at the length and with the channels that the data have.
+
     Raises:
+        ConfigError: if it takes another modality than the data are of.
         zoo.errors.BackboneError: if it is unknown, its weights are missing or corrupt,
-            or it cannot take images of this size.
+            or it cannot take input of this size.
     """
+    if not config.handle:  # what a handle names is known when it is opened
+        _require_modality(zoo.get_spec(config.backbone), inputs, config.data)
     random = config.weights == RANDOM_WEIGHTS or config.strategy == "scratch"
-    return zoo.build(
+    steps, channels = (
+        inputs.values.shape[1:] if isinstance(inputs, Series) else (None, None)
+    )
+    backbone = zoo.build(
         config.backbone,
         handle=config.handle or None,
         weights=None if random else config.weights,
         input_size_px=config.input_size_px or None,
+        input_length=config.input_length or steps,
+        channels=channels,
     )
+    _require_modality(backbone.spec, inputs, config.data)
+    return backbone
+
+
+def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> None:
+    if spec.modality != inputs.modality:
+        fitting = zoo.list_backbones(modality=inputs.modality)
+        raise ConfigError(
+            f"The backbone '{spec.name}' takes {PLURALS[spec.modality]}, but"
+            f" {reference} holds {PLURALS[inputs.modality]}. Backbones for those:"
+            f" {', '.join(fitting[:8])}."
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from pipelines.data import images
+from pipelines.data.batches import batches, training_batches
 from pipelines.data.order import shuffled_epochs
 from pipelines.data.splits import Split, Splits
 from pipelines.planning.features import Activations, extract, size_bytes
@@ -31,7 +31,7 @@ class FitSettings:
     `deadline_seconds` is on the clock of `time.monotonic`.
     """
 
-    input_size_px: int
+    input_size_px: int | None
     seed: int
     deadline_seconds: float
     history_path: Path
@@ -42,7 +42,7 @@ class FitSettings:
 class Task:
     """A phase made concrete: the part of the model that trains, and what it reads.
 
-    If that is not images, `activations` are what was computed from those of train and
+    If that is not raw input, `activations` are what was computed from that of train and
     validation, at `images_per_second`.
     """
 
@@ -66,13 +66,13 @@ def make_task(
     """
     blocks = model.backbone.blocks
     read = functools.partial(
-        images.batches,
+        batches,
         input_size_px=settings.input_size_px,
         batch_size=plan.batch_size,
     )
     if phase.trains_head_only:
-        lower = keras.Model(model.model.input, model.pooled)
-        upper = keras.Model(model.pooled, model.model.output)
+        lower = keras.Model(model.model.input, model.head_input)
+        upper = keras.Model(model.head_input, model.model.output)
         return _cached_task(lower, upper, splits, plan, settings, read)
     depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
     if depth:
@@ -82,7 +82,7 @@ def make_task(
             return _cached_task(lower, upper, splits, plan, settings, read)
     return Task(
         model=freezing.behind_frozen(model.model, blocks, depth),
-        train=images.training_batches(
+        train=training_batches(
             splits.train,
             input_size_px=settings.input_size_px,
             batch_size=plan.batch_size,

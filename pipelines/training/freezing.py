@@ -74,5 +74,6 @@ def behind_frozen(
     if depth == 0:
         return model
     lower, upper = split_at(model, blocks, depth)
-    pixels = keras.Input(model.input_shape[1:], name="pixels")
-    return keras.Model(pixels, upper(InferenceOnly(lower, name="frozen")(pixels)))
+    given = model.input
+    inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
+    return keras.Model(inputs, upper(InferenceOnly(lower, name="frozen")(inputs)))

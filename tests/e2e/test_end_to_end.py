@@ -25,7 +25,7 @@ def photos(tmp_path_factory):
     for label in range(4):
         (folder / f"digit {label}").mkdir(parents=True)
         for i in np.flatnonzero(digits.labels == label)[:60]:
-            image = Image.fromarray(digits.images.pixels[i])
+            image = Image.fromarray(digits.inputs.pixels[i])
             image.save(folder / f"digit {label}" / f"{i}.jpg", quality=92)
     return folder
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import zoo
 from pipelines.cli import main
+from zoo.catalog import CATALOG
 
 QUICK = {
     "list": (["list"], 0),
@@ -87,7 +88,7 @@ def test_the_guard_against_engines_sees_one(fresh_process):
 def test_list_shows_every_backbone_once(capsys):
     names = listed(capsys)
     assert names == zoo.list_backbones()
-    assert len(names) == len(set(names)) == 44
+    assert len(names) == len(set(names)) == len(CATALOG)
     assert names[0] == FIRST_IN_CATALOG
 
 
@@ -97,7 +98,7 @@ def test_list_shows_every_backbone_once(capsys):
         (["efficientnet_lite*"], [f"efficientnet_lite{n}" for n in range(3)]),
         (["vgg1?"], ["vgg16", "vgg19"]),
         (["tiny_image"], ["tiny_image"]),
-        (["--source", "tiny"], ["tiny_image"]),
+        (["--source", "tiny"], ["tiny_image", "tiny_text", "tiny_series"]),
         (["--source=efficientnet_lite", "*1"], ["efficientnet_lite1"]),
         (["tiny*", "--pretrained"], []),
         (["tiny*", "--modality", "image"], ["tiny_image"]),
@@ -111,7 +112,11 @@ def test_filters_of_list(capsys, arguments, expected):
 
 def test_pretrained_leaves_out_what_has_no_weights(capsys):
     everything, pretrained = listed(capsys), listed(capsys, "--pretrained")
-    assert set(everything) - set(pretrained) == {"tiny_image"}
+    assert set(everything) - set(pretrained) == {
+        "tiny_image",
+        "tiny_text",
+        "tiny_series",
+    }
 
 
 @pytest.mark.parametrize("option", ["--modality", "--source"])
@@ -130,7 +135,7 @@ def test_list_as_json_is_one_object_and_nothing_else(fresh_process):
     assert ended.stderr == ""
     assert list(values) == ["backbones"]
     rows = {row["name"]: row for row in values["backbones"]}
-    assert len(rows) == 44
+    assert len(rows) == len(CATALOG)
     for name, row in rows.items():
         spec = zoo.get_spec(name)
         assert row["feature_width"] == spec.feature_width
@@ -182,7 +187,7 @@ def test_info_as_json(capsys):
     assert spec.weights is not None
     assert values["name"] == spec.name
     assert values["weights"]["sha256"] == spec.weights.sha256
-    assert values["pixels"]["mean"] == list(spec.pixels.mean)
+    assert values["input"]["pixels"]["mean"] == list(spec.input.pixels.mean)
     assert "weights_at" in values
 
 

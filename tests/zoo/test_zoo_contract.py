@@ -7,14 +7,16 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from tests.tiny_modules import save_hub
 from zoo import preprocessing
 from zoo.catalog import CATALOG
+from zoo.spec import ImageInput, SeriesInput, TextInput
 
 NAMES = [*(spec.name for spec in CATALOG), "tfhub"]
-QUICK = ("tiny_image", "tfhub")
+QUICK = ("tiny_image", "tiny_text", "tiny_series", "tfhub")
 APPLICATIONS = [spec.name for spec in CATALOG if spec.source == "applications"]
 # The smallest of each family whose boundaries count layers of a class.
 COUNTED = [
@@ -60,39 +62,65 @@ def backbone(request, seen, tmp_path_factory):
         yield zoo.build("tfhub", handle=folder)
     else:
         spec = zoo.get_spec(request.param)
-        yield zoo.build(spec.name, weights=None, input_size_px=spec.minimum_size_px)
+        yield zoo.build(spec.name, weights=None, **_smallest(spec))
     keras.utils.clear_session()
     gc.collect()
+
+
+def _smallest(spec):
+    """The arguments that build a row at the least size that it takes."""
+    match spec.input:
+        case ImageInput():
+            return {"input_size_px": spec.input.minimum_size_px}
+        case TextInput():
+            return {"input_length": 4}
+        case SeriesInput():
+            return {"input_length": spec.input.minimum_length_steps}
 
 
 def _identities(things):
     return [id(thing) for thing in things]
 
 
-def _random_pixels(backbone):
-    size = backbone.input_size_px
-    shape = (1, size, size, 3)
-    return np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
+def _one_input(backbone):
+    """A batch of one, of what the modality is."""
+    rng = np.random.default_rng(0)
+    shape = (1, *backbone.model.input_shape[1:])
+    match backbone.spec.modality:
+        case "image":
+            return rng.integers(0, 256, shape).astype("uint8")
+        case "text":
+            return tf.constant(["a small house by the sea"])
+        case "series":
+            return rng.normal(size=shape).astype("float32")
 
 
 class TestContract:
-    def test_model_takes_pixels_of_the_size_it_was_built_for(self, backbone):
-        size = backbone.spec.minimum_size_px
-        assert backbone.input_size_px == size
-        assert backbone.model.input_shape == (None, size, size, 3)
-        assert backbone.model.input.name == "pixels"
+    def test_model_takes_what_it_was_built_for(self, backbone):
+        size, length = backbone.input_size_px, backbone.input_length
+        shapes = {
+            "image": ("pixels", (None, size, size, 3)),
+            "text": ("text", (None,)),
+            "series": ("series", (None, length, 1)),
+        }
+        given = backbone.model.input
+        assert (given.name, given.shape) == shapes[backbone.spec.modality]
 
     def test_features_have_the_width_of_the_spec(self, backbone):
-        _, height, width, channels = backbone.model.output_shape
-        assert channels == backbone.spec.feature_width
-        assert min(height, width) >= 1
+        rank = {"image": (4,), "text": (2, 3), "series": (3,)}[backbone.spec.modality]
+        _, *places, width = backbone.model.output_shape
+        assert len(places) + 2 in rank
+        assert width == backbone.spec.feature_width
+        assert min(places, default=1) >= 1
 
     def test_parameters_are_as_many_as_the_spec_says(self, backbone):
         assert backbone.model.count_params() == backbone.spec.parameters
 
     def test_pixels_are_normalised_as_the_spec_says(self, backbone):
+        if backbone.spec.modality != "image":
+            pytest.skip("it takes no pixels")
         layer = backbone.model.get_layer("pixel_normalization")
-        convention = backbone.spec.pixels
+        convention = backbone.spec.input.pixels
         assert (layer.mean, layer.std) == (convention.mean, convention.std)
         assert layer.channels == convention.channels
         assert layer in backbone.blocks[0].layers
@@ -101,7 +129,7 @@ class TestContract:
         names = tuple(block.name for block in backbone.blocks)
         assert names == backbone.spec.block_names
         # A module is one block: nobody can see inside.
-        assert len(names) >= (1 if backbone.spec.carries_weights else 4)
+        assert len(names) >= (1 if backbone.spec.carries_weights else 3)
         assert all(block.layers for block in backbone.blocks)
         assert all(block.variables for block in backbone.blocks)
         assert backbone.blocks[-1].output is backbone.model.output
@@ -109,9 +137,11 @@ class TestContract:
     def test_boundaries_lie_between_connections(self, backbone):
         """One tensor crosses each: more would mean that it cuts through a unit.
 
-        In NASNet two do, because every cell reads the two before it.
+        In NASNet two do, because every cell reads the two before it; and in texts, the
+        mask of what is padding.
         """
-        crossing = 2 if backbone.spec.name.startswith("nasnet") else 1
+        is_wide = backbone.spec.name.startswith("nasnet")
+        crossing = 2 if is_wide or backbone.spec.modality == "text" else 1
         widths = {len(block.frontier) for block in backbone.blocks}
         assert max(widths) == crossing
         assert all(block.output in block.frontier for block in backbone.blocks)
@@ -157,11 +187,11 @@ class TestContract:
         )
         assert set(_identities(lower.layers)) == below
         assert set(_identities(_layers_without_inputs(upper))) == above
-        pixels = _random_pixels(backbone)
-        whole = np.asarray(backbone.model(pixels, training=False))
+        inputs = _one_input(backbone)
+        whole = np.asarray(backbone.model(inputs, training=False))
         assert np.isfinite(whole).all()
         assert np.ptp(whole) > 0
-        joined = np.asarray(upper(lower(pixels, training=False), training=False))
+        joined = np.asarray(upper(lower(inputs, training=False), training=False))
         np.testing.assert_allclose(joined, whole, rtol=1e-5, atol=1e-6 * np.ptp(whole))
 
 
@@ -190,7 +220,7 @@ def test_pixels_equal_those_of_keras_applications(name):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
     # `preprocess_input` overwrites its argument.
     expected = module.preprocess_input(pixels.copy())
-    ours = preprocessing.layer(zoo.get_spec(name).pixels)(pixels)
+    ours = preprocessing.layer(zoo.get_spec(name).input.pixels)(pixels)
     np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -205,7 +235,7 @@ def test_pixels_equal_those_of_keras_applications(name):
 )
 def test_pixels_equal_those_of_other_sources(name, expected):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
-    ours = preprocessing.layer(zoo.get_spec(name).pixels)(pixels)
+    ours = preprocessing.layer(zoo.get_spec(name).input.pixels)(pixels)
     np.testing.assert_allclose(ours, expected(pixels), rtol=1e-5, atol=1e-5)
 
 
@@ -213,7 +243,7 @@ def test_pixels_equal_those_of_other_sources(name, expected):
 def test_minimum_size_is_that_of_keras(name):
     """Building at the minimum is part of the contract above."""
     _, constructor = _keras_module(name)
-    size = zoo.get_spec(name).minimum_size_px - 1
+    size = zoo.get_spec(name).input.minimum_size_px - 1
     with pytest.raises(ValueError, match="at least"):
         constructor(include_top=False, weights=None, input_shape=(size, size, 3))
 
@@ -237,7 +267,7 @@ def test_weight_hash_is_in_the_source_of_keras(name):
 def test_weight_file_is_the_one_that_keras_fetches(name, monkeypatch):
     module, constructor = _keras_module(name)
     spec = zoo.get_spec(name)
-    size = spec.default_size_px
+    size = spec.input.default_size_px
 
     class Fetched(Exception):
         pass
@@ -274,7 +304,7 @@ def test_blocks_do_not_depend_on_what_was_built_before():
     assert any("#" in b.layer for n in COUNTED for b in zoo.get_spec(n).blocks)
     keras.utils.clear_session()
     for name in COUNTED:
-        size = zoo.get_spec(name).minimum_size_px
+        size = zoo.get_spec(name).input.minimum_size_px
         first, second = (
             zoo.build(name, weights=None, input_size_px=size) for _ in range(2)
         )
@@ -289,4 +319,4 @@ def test_blocks_do_not_depend_on_what_was_built_before():
 @pytest.mark.slow
 def test_the_suite_saw_every_backbone(seen):
     assert seen == set(NAMES)
-    assert len(seen) == 44 + 1
+    assert len(seen) == 46 + 1

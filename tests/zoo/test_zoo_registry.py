@@ -22,6 +22,8 @@ APPLICATIONS = [
     *(f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")),
     *(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
 ]
+TINY = ["tiny_image", "tiny_text", "tiny_series"]
+SHOWS_ALL = f"`zoo list` shows all {len(CATALOG)}"
 LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 
 
@@ -35,8 +37,8 @@ def renamed():
 
 
 def test_all_rows_of_the_catalog_are_listed_in_order():
-    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, "tiny_image"]
-    assert len(CATALOG) == len(zoo.list_backbones()) == 44
+    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *TINY]
+    assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_all_rows_of_the_catalog_are_listed_in_order():
         ({"pattern": "VGG*"}, []),
         ({"source": "applications"}, APPLICATIONS),
         ({"source": "efficientnet_lite"}, LITE),
-        ({"pretrained": False}, ["tiny_image"]),
+        ({"pretrained": False}, TINY),
         ({"pretrained": True}, [*APPLICATIONS, *LITE]),
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),
@@ -76,7 +78,7 @@ def test_an_unknown_name_suggests_the_nearest(name, suggestion):
 
 
 def test_a_name_that_is_near_to_none_suggests_none():
-    with pytest.raises(UnknownBackboneError, match="`zoo list` shows all 44") as raised:
+    with pytest.raises(UnknownBackboneError, match=SHOWS_ALL) as raised:
         zoo.get_spec("qqqqqqqq")
     assert "Did you mean" not in str(raised.value)
 

@@ -416,8 +416,8 @@ class TestBackbone:
         assert spec.handle == str(folders["TF Hub"])
         assert (spec.feature_width, spec.parameters) == (WIDTH, 162 + WIDTH * 2 + 1)
         assert spec.parameters == backbone.model.count_params()
-        assert (spec.default_size_px, spec.minimum_size_px) == (224, 1)
-        assert spec.pixels == ZERO_TO_ONE
+        assert (spec.input.default_size_px, spec.input.minimum_size_px) == (224, 1)
+        assert spec.input.pixels == ZERO_TO_ONE
         assert spec.pretrained
         assert backbone.weights == "default"
 
@@ -439,7 +439,7 @@ class TestBackbone:
     def test_a_module_of_whole_numbers_gets_raw_pixels(self, tmp_path):
         folder = tiny_modules.save_bare(tmp_path / "module", dtype=tf.uint8)
         backbone = zoo.build("tfhub", handle=folder, input_size_px=SIZE)
-        assert backbone.spec.pixels == INSIDE
+        assert backbone.spec.input.pixels == INSIDE
         pixels = np.round(IMAGES * 255).astype("uint8")
         wanted = tf.saved_model.load(str(folder))(pixels)
         np.testing.assert_array_equal(backbone.model(pixels)[:, 0, 0], wanted)
@@ -465,10 +465,8 @@ class TestBackbone:
         folder = tiny_modules.save_bare(tmp_path / "module", size=24)
         backbone = zoo.build("tfhub", handle=folder)
         assert backbone.input_size_px == 24
-        assert (backbone.spec.default_size_px, backbone.spec.minimum_size_px) == (
-            24,
-            24,
-        )
+        takes = backbone.spec.input
+        assert (takes.default_size_px, takes.minimum_size_px) == (24, 24)
         with pytest.raises(
             BackboneError, match=r"takes images \[None, 24, 24, 3\] and"
         ):
@@ -476,7 +474,8 @@ class TestBackbone:
 
     def test_a_row_of_ones_own_says_otherwise(self, folders):
         spec = zoo.build("tfhub", handle=folders["TF Hub"], input_size_px=SIZE).spec
-        row = dataclasses.replace(spec, name="my_module", pixels=MINUS_ONE_TO_ONE)
+        takes = dataclasses.replace(spec.input, pixels=MINUS_ONE_TO_ONE)
+        row = dataclasses.replace(spec, name="my_module", input=takes)
         wrong = dataclasses.replace(row, name="my_other", feature_width=7)
         try:
             zoo.register(row)

@@ -6,16 +6,26 @@ import pytest
 
 import zoo
 from zoo.errors import BackboneError
-from zoo.spec import BGR_MEAN, OUTPUT, BackboneSpec, Boundary, WeightsFile
+from zoo.spec import (
+    BGR_MEAN,
+    OUTPUT,
+    BackboneSpec,
+    Boundary,
+    ImageInput,
+    InputSize,
+    SeriesInput,
+    TextInput,
+    Tokenizer,
+    WeightsFile,
+)
+
+WORDS = Tokenizer("hashed_words", size=64)
 
 GOOD = BackboneSpec(
     name="a_network2",
     source="tiny",
     handle="a_network2",
-    modality="image",
-    default_size_px=64,
-    minimum_size_px=32,
-    pixels=BGR_MEAN,
+    input=ImageInput(default_size_px=64, minimum_size_px=32, pixels=BGR_MEAN),
     feature_width=8,
     parameters=0,
     blocks=(Boundary("stem", "ReLU#1"), Boundary("final", OUTPUT)),
@@ -30,8 +40,18 @@ GOOD = BackboneSpec(
         ({"name": "ResNet50"}, "'ResNet50' needs a name of lower-case"),
         ({"name": "2fast"}, "needs a name of lower-case"),
         ({"name": "a network"}, "needs a name of lower-case"),
-        ({"minimum_size_px": 65}, "minimum size 65 px and default size 64 px"),
-        ({"minimum_size_px": 0}, "expected 1 <= minimum <= default"),
+        (
+            {"input": ImageInput(64, 65, BGR_MEAN)},
+            "minimum size 65 px and default size 64 px",
+        ),
+        ({"input": ImageInput(64, 0, BGR_MEAN)}, "expected 1 <= minimum <= default"),
+        ({"input": TextInput(WORDS)}, "needs a default length where it has a tokeniz"),
+        ({"input": TextInput(None, 8)}, "needs a default length where it has a token"),
+        ({"input": TextInput(WORDS, 9, 8)}, "default length 9 and maximum length 8"),
+        ({"input": TextInput(WORDS, 0)}, "expected 1 <= default <= maximum"),
+        ({"input": SeriesInput(8, 9)}, "minimum length 9, default length 8"),
+        ({"input": SeriesInput(8, 0)}, "expected 1 <= minimum <= default"),
+        ({"input": SeriesInput(8, 1, 0)}, "0 channels"),
         ({"feature_width": 0}, "positive feature width"),
         ({"parameters": -1}, "parameter count"),
         ({"license": ""}, "SPDX"),
@@ -52,8 +72,12 @@ def test_a_bad_row_is_refused(change, message):
     "change",
     [
         {"name": "a"},
-        {"minimum_size_px": 64},
-        {"minimum_size_px": 1},
+        {"input": ImageInput(64, 64, BGR_MEAN)},
+        {"input": ImageInput(64, 1, BGR_MEAN)},
+        {"input": TextInput()},
+        {"input": TextInput(WORDS, 8)},
+        {"input": TextInput(WORDS, 8, 8)},
+        {"input": SeriesInput(8, 8, 2)},
         {"feature_width": 1},
         {"license": "Apache-2.0"},
         {"blocks": (Boundary("all", OUTPUT),)},
@@ -92,9 +116,50 @@ def test_block_names_are_in_order():
 
 
 def test_an_image_below_the_minimum_is_refused_with_the_sizes():
-    GOOD.check_size(32)
+    takes = GOOD.input
+    assert takes.size_for("good", InputSize(32)) == InputSize(32)
+    assert takes.size_for("good", InputSize()) == InputSize(64)
     with pytest.raises(BackboneError, match=r"31 px: .* 32 px and its default 64 px"):
-        GOOD.check_size(31)
+        takes.size_for("good", InputSize(31))
+
+
+def test_a_text_has_as_many_tokens_as_the_network_takes():
+    takes = TextInput(WORDS, 8, 16)
+    assert takes.size_for("good", InputSize()) == InputSize(length=8)
+    assert takes.size_for("good", InputSize(length=16)) == InputSize(length=16)
+    assert TextInput(WORDS, 8).size_for("good", InputSize(length=99)).length == 99
+    for length in (0, 17):
+        with pytest.raises(BackboneError, match=f"{length} tokens: allowed are 1 to"):
+            takes.size_for("good", InputSize(length=length))
+
+
+def test_a_network_that_reads_whole_texts_has_no_length():
+    assert TextInput().size_for("good", InputSize()) == InputSize()
+    with pytest.raises(BackboneError, match="input_length is 8, but good takes whole"):
+        TextInput().size_for("good", InputSize(length=8))
+
+
+def test_a_series_has_a_length_and_channels():
+    takes = SeriesInput(8, 4, 2)
+    assert takes.size_for("good", InputSize()) == InputSize(length=8, channels=2)
+    given = InputSize(length=4, channels=1)
+    assert takes.size_for("good", given) == given
+    with pytest.raises(BackboneError, match="3 steps and 2 channels: it needs"):
+        takes.size_for("good", InputSize(length=3))
+
+
+@pytest.mark.parametrize(
+    ("takes", "size", "argument"),
+    [
+        (ImageInput(8, 8, BGR_MEAN), InputSize(length=8), "input_length"),
+        (ImageInput(8, 8, BGR_MEAN), InputSize(channels=8), "channels"),
+        (TextInput(WORDS, 8), InputSize(size_px=8), "input_size_px"),
+        (SeriesInput(8, 8), InputSize(size_px=8), "input_size_px"),
+    ],
+)
+def test_a_size_of_another_modality_is_refused(takes, size, argument):
+    with pytest.raises(BackboneError, match=f"{argument} is 8, but good takes"):
+        takes.size_for("good", size)
 
 
 def test_building_below_the_minimum_is_refused():

@@ -204,10 +204,10 @@ class TestHash:
         assert weight_files.hash_file(path, algorithm) == digest
         file = WeightsFile(path.name, "MIT", url="http://x", **{algorithm: digest})
         spec = dataclasses.replace(zoo.get_spec("vgg16"), weights=file)
-        weight_files.verify(path, spec)
+        weight_files.verify(path, spec, file)
         path.write_bytes(b"weights" * 399_999)
         with pytest.raises(CorruptWeightsError, match=f"expected {digest}"):
-            weight_files.verify(path, spec)
+            weight_files.verify(path, spec, file)
 
 
 class TestSavedWeights:
@@ -403,7 +403,7 @@ class TestKerasDownloads:
             spec = self._offer(add_row, address, sha256=digest)
             with pytest.raises(MissingWeightsError, match="nothing is fetched offline"):
                 zoo.build(spec.name)
-            weight_files.obtain(spec, offline=False)
+            weight_files.obtain(spec, spec.weights, offline=False)
         assert _same(_values(zoo.build(spec.name).model), values)
 
     def test_a_file_that_is_not_there_is_an_error(self, add_row, keras_home, tmp_path):

@@ -21,6 +21,7 @@ from zoo.spec import (
     OUTPUT,
     BackboneSpec,
     Boundary,
+    ImageInput,
     PixelConvention,
     WeightsFile,
 )
@@ -344,10 +345,11 @@ def _row(
         name=name,
         source="applications",
         handle=handle,
-        modality="image",
-        default_size_px=size_px or family.size_px,
-        minimum_size_px=family.minimum_size_px,
-        pixels=family.pixels,
+        input=ImageInput(
+            default_size_px=size_px or family.size_px,
+            minimum_size_px=family.minimum_size_px,
+            pixels=family.pixels,
+        ),
         feature_width=width,
         parameters=parameters,
         blocks=blocks,

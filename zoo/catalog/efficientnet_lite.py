@@ -8,7 +8,14 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from zoo.spec import CENTRED_127, OUTPUT, BackboneSpec, Boundary, WeightsFile
+from zoo.spec import (
+    CENTRED_127,
+    OUTPUT,
+    BackboneSpec,
+    Boundary,
+    ImageInput,
+    WeightsFile,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,10 +81,9 @@ def _row(
         name=f"efficientnet_{handle}",
         source="efficientnet_lite",
         handle=handle,
-        modality="image",
-        default_size_px=size_px,
-        minimum_size_px=32,
-        pixels=CENTRED_127,
+        input=ImageInput(
+            default_size_px=size_px, minimum_size_px=32, pixels=CENTRED_127
+        ),
         feature_width=1280,
         parameters=parameters,
         blocks=_boundaries(VARIANTS[handle].depth),

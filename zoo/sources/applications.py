@@ -31,7 +31,7 @@ def network(
     except ValueError as error:
         raise BackboneError(
             f"Keras cannot build {spec.handle} for images of {pixels.shape[1]} px:"
-            f" {error} Its default is {spec.default_size_px} px."
+            f" {error} It takes {spec.input}."
         ) from error
     if weights_file and not by_keras:
         _fill(application, weights_file)

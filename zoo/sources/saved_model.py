@@ -14,7 +14,15 @@ from keras import ops
 from zoo.errors import BackboneError
 from zoo.handles import resolve_handle
 from zoo.reusable_model import ReusableModel, open_model
-from zoo.spec import INSIDE, OUTPUT, ZERO_TO_ONE, BackboneSpec, Boundary
+from zoo.spec import (
+    INSIDE,
+    OUTPUT,
+    ZERO_TO_ONE,
+    BackboneSpec,
+    Boundary,
+    ImageInput,
+    InputSize,
+)
 
 # What most image modules of TF Hub were trained on, for those that take any size.
 _USUAL_SIZE_PX = 224
@@ -137,7 +145,7 @@ def network(
 
 
 def from_handle(
-    handle: str | Path, *, input_size_px: int | None
+    handle: str | Path, wanted_size: InputSize
 ) -> tuple[BackboneSpec, Network]:
     """The row that describes a module, measured, and the network that it opened.
 
@@ -152,17 +160,18 @@ def from_handle(
     layer = SavedModelLayer(resolve_handle(handle), name=_BLOCK)
     wanted = layer.module.inference.input
     fixed_size = _fixed_size(wanted, handle)
-    size = input_size_px or fixed_size or _USUAL_SIZE_PX
+    size = wanted_size.size_px or fixed_size or _USUAL_SIZE_PX
     pixels = keras.KerasTensor((None, size, size, 3))
     features = _apply(layer.compute_output_spec, layer, pixels, handle)
     spec = BackboneSpec(
         name="tfhub",
         source="tfhub",
         handle=str(handle),
-        modality="image",
-        default_size_px=fixed_size or _USUAL_SIZE_PX,
-        minimum_size_px=fixed_size or 1,
-        pixels=ZERO_TO_ONE if wanted.dtype.is_floating else INSIDE,
+        input=ImageInput(
+            default_size_px=fixed_size or _USUAL_SIZE_PX,
+            minimum_size_px=fixed_size or 1,
+            pixels=ZERO_TO_ONE if wanted.dtype.is_floating else INSIDE,
+        ),
         feature_width=features.shape[-1],
         parameters=layer.count_params(),
         blocks=(Boundary(_BLOCK, OUTPUT),),

@@ -23,7 +23,7 @@ def save(folder: Path, **arrays: Any) -> str:
 
 def test_colour_is_kept(tmp_path: Path) -> None:
     examples = read(save(tmp_path))
-    assert (examples.images.pixels == X).all()
+    assert (examples.inputs.pixels == X).all()
     assert examples.labels.tolist() == [0, 1, 0, 1]
     assert examples.labels.dtype == np.int64
     assert examples.class_names == ("0", "1")
@@ -33,7 +33,7 @@ def test_colour_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("grey", [X[..., 0], X[..., :1]])
 def test_grey_gets_three_channels(tmp_path: Path, grey: np.ndarray) -> None:
-    pixels = read(save(tmp_path, x=grey)).images.pixels
+    pixels = read(save(tmp_path, x=grey)).inputs.pixels
     assert pixels.shape == (4, 5, 6, 3)
     assert pixels.dtype == np.uint8
     for channel in range(3):

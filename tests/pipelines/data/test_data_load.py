@@ -36,7 +36,7 @@ def read(root: Path, options: str = "") -> Splits:
 
 
 def names(part: Split) -> list[str]:
-    return [Path(path).name for path in part.images.paths]
+    return [Path(path).name for path in part.inputs.paths]
 
 
 def all_names(splits: Splits) -> list[list[str]]:
@@ -52,7 +52,7 @@ def test_a_folder_becomes_three_splits(photos: Path) -> None:
         "test": {"cat": 3, "dog": 2},
     }
     assert len({name for part in all_names(splits) for name in part}) == 30
-    for path, label in zip(splits.train.images.paths, splits.train.labels):
+    for path, label in zip(splits.train.inputs.paths, splits.train.labels):
         assert Path(path).parent.name == splits.info.class_names[label]
     assert splits.info.reference == f"dir:{photos}"
 
@@ -176,5 +176,5 @@ def test_a_limit_reads_only_what_it_keeps(photos: Path) -> None:
 def test_the_builtin_digits_are_split() -> None:
     splits = load(DatasetRef.parse("builtin:digits?limit=200"))
     assert len(splits.train) + len(splits.validation) + len(splits.test) == 200
-    assert splits.train.images.pixels.shape[1:] == (8, 8, 3)
+    assert splits.train.inputs.pixels.shape[1:] == (8, 8, 3)
     assert len(splits.info.class_names) == 10

@@ -21,7 +21,7 @@ def test_arrays_become_png_files_that_lose_nothing(tmp_path: Path) -> None:
     assert [path.name for path in paths] == [f"{digit}.png" for digit in range(10)]
     for label, path in enumerate(paths):
         row = np.flatnonzero(splits.test.labels == label)[0]
-        wanted = splits.test.images.pixels[row]
+        wanted = splits.test.inputs.pixels[row]
         np.testing.assert_array_equal(np.asarray(Image.open(path)), wanted)
 
 

@@ -31,7 +31,7 @@ def examples_of(
     pixels[:, 0, 0, 0] = np.arange(n) % 256
     pixels[:, 0, 0, 1] = np.arange(n) // 256
     return Examples(
-        images=ImageArray(pixels),
+        inputs=ImageArray(pixels),
         names=tuple(f"image {i}" for i in range(n)),
         labels=np.array(labels, np.int64),
         class_names=tuple("abcdefgh"[: max(labels) + 1]),
@@ -47,8 +47,8 @@ def hashes_of(examples: Examples) -> list[str]:
 def indices(splits: Splits) -> dict[str, list[int]]:
     return {
         part.name: (
-            part.images.pixels[:, 0, 0, 0]
-            + 256 * part.images.pixels[:, 0, 0, 1].astype(int)
+            part.inputs.pixels[:, 0, 0, 0]
+            + 256 * part.inputs.pixels[:, 0, 0, 1].astype(int)
         ).tolist()
         for part in (splits.train, splits.validation, splits.test)
     }
@@ -67,7 +67,7 @@ def test_every_example_lands_once_in_its_class() -> None:
     }
     for part in (splits.train, splits.validation, splits.test):
         assert part.labels.dtype == np.int64
-        assert len(part) == len(part.images) == len(part.labels)
+        assert len(part) == len(part.inputs) == len(part.labels)
     assert (splits.test.labels == examples.labels[found["test"]]).all()
     assert splits.info.reference == "npz:x.npz"
 
@@ -209,7 +209,7 @@ def test_a_limit_keeps_order_and_columns_together() -> None:
         [0] * 50 + [1] * 50, given=given, groups=list(map(str, range(100)))
     )
     kept = keep_some(examples, limit=40, seed=3)
-    rows = kept.images.pixels[:, 0, 0, 0].tolist()
+    rows = kept.inputs.pixels[:, 0, 0, 0].tolist()
     assert rows == sorted(rows)
     assert kept.names == tuple(f"image {i}" for i in rows)
     assert kept.groups == tuple(map(str, rows))

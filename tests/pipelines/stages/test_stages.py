@@ -11,6 +11,7 @@ import zoo
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
@@ -39,9 +40,12 @@ def _config(**fields) -> RunConfig:
     return config
 
 
+IMAGES = ImageFiles(("a.png", "b.png"))
+
+
 def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("inf")):
     keras.utils.set_random_seed(config.seed)
-    base = freeze_base(obtain(config))
+    base = freeze_base(obtain(config, IMAGES))
     facts = TrainingFacts(len(splits.train), 10, base.spec.block_names)
     plan = edit(decide(facts, config))
     model = add_head(base, classes=10, plan=plan.head)
@@ -56,18 +60,18 @@ def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("in
 
 
 def test_obtain_gives_random_weights_only_when_asked():
-    assert obtain(_config()).weights == "random"
+    assert obtain(_config(), IMAGES).weights == "random"
     with pytest.raises(MissingWeightsError, match="no published weights"):
-        obtain(dataclasses.replace(_config(), weights="default"))
+        obtain(dataclasses.replace(_config(), weights="default"), IMAGES)
 
 
 def test_obtain_starts_from_scratch_at_random_whatever_weights_say():
     config = dataclasses.replace(_config(strategy="scratch"), weights="default")
-    assert obtain(config).weights == "random"
+    assert obtain(config, IMAGES).weights == "random"
 
 
 def test_a_frozen_base_has_nothing_to_train():
-    base = freeze_base(obtain(_config()))
+    base = freeze_base(obtain(_config(), IMAGES))
     assert base.model.trainable_variables == []
     assert len(base.model.weights) > 0
 
@@ -75,7 +79,7 @@ def test_a_frozen_base_has_nothing_to_train():
 @pytest.mark.parametrize("pooling", ["average", "max", "flatten"])
 @pytest.mark.parametrize("hidden_units", [(), (8,), (8, 4)])
 def test_heads_give_float32_logits(pooling, hidden_units):
-    plan = HeadPlan(pooling, hidden_units, dropout=0.1, init="epsilon")
+    plan = HeadPlan(pooling, 8, hidden_units, dropout=0.1, init="epsilon")
     model = add_head(zoo.build("tiny_image", weights=None), classes=3, plan=plan)
     logits = model.model(np.zeros((2, 32, 32, 3), "uint8"))
     assert logits.shape == (2, 3)
@@ -85,7 +89,7 @@ def test_heads_give_float32_logits(pooling, hidden_units):
 
 @pytest.mark.parametrize(("init", "largest"), [("zeros", 0.0), ("epsilon", 0.01)])
 def test_logits_start_as_the_plan_says(init, largest):
-    plan = HeadPlan("average", (), dropout=0.0, init=init)
+    plan = HeadPlan("average", 8, (), dropout=0.0, init=init)
     model = add_head(zoo.build("tiny_image", weights=None), classes=5, plan=plan)
     kernel = np.abs(model.logits_layer.kernel.numpy())
     assert kernel.max() <= largest
@@ -242,7 +246,7 @@ def test_a_boundary_that_several_tensors_cross(
     config.head.epochs = config.finetune.epochs = 1
     few = dataclasses.replace(splits, train=_first(splits.train, 64))
     keras.utils.set_random_seed(0)
-    base = freeze_base(obtain(config))
+    base = freeze_base(obtain(config, IMAGES))
     middle = len(base.blocks) // 2
     assert len(base.blocks[middle - 1].frontier) == 2
     plan = decide(TrainingFacts(64, 10, base.spec.block_names), config)
@@ -256,5 +260,5 @@ def test_a_boundary_that_several_tensors_cross(
 def _first(split, count):
     rows = np.arange(count)
     return dataclasses.replace(
-        split, images=split.images.take(rows), labels=split.labels[rows]
+        split, inputs=split.inputs.take(rows), labels=split.labels[rows]
     )

@@ -1,0 +1,205 @@
+"""Texts and series, from an npz file to predictions of the artifact."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pipelines
+from pipelines.cli import main
+from pipelines.errors import ArtifactError, ConfigError, DataError
+
+WORDS = {
+    "garden": ["rose", "tulip", "soil", "seed", "bloom", "leaf", "spade", "hedge"],
+    "kitchen": ["pan", "salt", "oven", "knife", "butter", "stew", "plate", "flour"],
+    "harbour": ["ship", "anchor", "rope", "tide", "crane", "gull", "mast", "cargo"],
+}
+
+
+def _texts(count, seed=0):
+    """Sentences with two words that tell the class, between many that do not."""
+    rng = np.random.default_rng(seed)
+    filler = [f"word{i}" for i in range(200)]
+    texts, labels = [], []
+    for i in range(count):
+        name = list(WORDS)[i % 3]
+        words = [*rng.choice(WORDS[name], 2), *rng.choice(filler, rng.integers(1, 9))]
+        rng.shuffle(words)
+        texts.append(f"{i} {' '.join(words)}")
+        labels.append(name)
+    return np.array(texts), np.array(labels)
+
+
+def _series(count, seed=0, steps=48, channels=2):
+    """Sines of two frequencies with noise, in every channel another phase."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    time = np.arange(steps)[:, None]
+    phase = rng.uniform(0, 6, (count, 1, channels))
+    rate = np.where(labels, 0.9, 0.3)[:, None, None]
+    waves = np.sin(rate * time + phase) + rng.normal(0, 0.2, (count, steps, channels))
+    return waves.astype("float32"), labels
+
+
+@pytest.fixture(scope="module")
+def text_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("text")
+    texts, labels = _texts(360)
+    np.savez(folder / "texts.npz", x=texts, y=labels)
+    return pipelines.fine_tune(
+        f"npz:{folder}/texts.npz",
+        backbone="tiny_text",
+        weights="none",
+        strategy="full",
+        workdir=folder / "run",
+    )
+
+
+@pytest.fixture(scope="module")
+def series_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("series")
+    series, labels = _series(240)
+    np.savez(folder / "series.npz", x=series, y=labels)
+    return pipelines.fine_tune(
+        f"npz:{folder}/series.npz",
+        backbone="tiny_series",
+        weights="none",
+        strategy="full",
+        workdir=folder / "run",
+    )
+
+
+class TestTexts:
+    def test_it_learns_and_its_artifact_equals_it(self, text_run):
+        assert text_run.report["test"]["accuracy"] >= 0.9
+        assert text_run.report["test"]["examples"] == 54
+        assert text_run.report["parity"]["largest_difference"] <= 1e-4
+        assert text_run.report["parity"]["batch_sizes"] == [0, 1, 3, 17]
+
+    def test_predictions_take_texts_and_say_what_is_none(self, text_run):
+        predictor = pipelines.load(text_run.artifact_dir)
+        good, blank, broken, other = predictor.predict(
+            ["an anchor and a rope", "  ", b"\xff\xfe", "Salt in the Oven!"]
+        )
+        assert (good.label, good.valid) == ("harbour", True)
+        assert (other.label, other.valid) == ("kitchen", True)
+        assert (blank.valid, broken.valid) == (False, False)
+        assert (broken.label, broken.confidence) == ("", 0.0)
+
+    def test_the_command_line_reads_text_files(self, text_run, tmp_path, capsys):
+        path = tmp_path / "note.txt"
+        path.write_text("the gull above the cargo ship\n")
+        assert main(["predict", str(text_run.artifact_dir), str(path)]) == 0
+        assert "harbour" in capsys.readouterr().out
+
+    def test_evaluating_the_same_data_gives_the_same(self, text_run, capsys):
+        reference = text_run.report["data"]["reference"]
+        command = ["evaluate", str(text_run.artifact_dir), "--data", reference]
+        assert main([*command, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["split"] == "test"
+        assert found["accuracy"] == text_run.report["test"]["accuracy"]
+
+    @pytest.mark.parametrize("pooling", ["gru", "lstm", "bilstm"])
+    def test_a_recurrent_head_reads_the_words_in_order(
+        self, text_run, tmp_path, pooling
+    ):
+        run = pipelines.fine_tune(
+            text_run.report["data"]["reference"],
+            backbone="tiny_text",
+            weights="none",
+            strategy="head_only",
+            head=_head(pooling=pooling, recurrent_units=16, init="zeros", epochs=2),
+            workdir=tmp_path / "run",
+        )
+        receipt = {one["block"]: one for one in run.report["receipt"]["head"]}
+        assert receipt["head"]["largest_change"] > 0
+        assert all(
+            one["largest_change"] == 0
+            for name, one in receipt.items()
+            if name != "head"
+        )
+        assert len(receipt) == 4
+        signature = run.model.get_layer("pooled").output.shape
+        assert signature == (None, 32 if pooling == "bilstm" else 16)
+
+
+class TestSeries:
+    def test_it_learns_and_its_artifact_equals_it(self, series_run):
+        assert series_run.report["test"]["accuracy"] >= 0.9
+        assert series_run.report["parity"]["largest_difference"] <= 1e-4
+
+    def test_predictions_take_series_and_say_what_is_none(self, series_run):
+        predictor = pipelines.load(series_run.artifact_dir)
+        (slow, fast), _ = _series(2, seed=7)
+        broken = slow.copy()
+        broken[3, 1] = np.nan
+        found = predictor.predict([slow, broken, fast])
+        assert [one.label for one in found] == ["0", "", "1"]
+        assert [one.valid for one in found] == [True, False, True]
+
+    def test_another_shape_is_refused(self, series_run):
+        predictor = pipelines.load(series_run.artifact_dir)
+        with pytest.raises(ArtifactError, match=r"shape \(48, 2\).*shape \(47, 2\)"):
+            predictor.predict([np.zeros((47, 2), "float32")])
+
+    def test_the_command_line_reads_arrays_and_tables(
+        self, series_run, tmp_path, capsys
+    ):
+        (slow, fast), _ = _series(2, seed=7)
+        np.save(tmp_path / "slow.npy", slow)
+        np.savetxt(tmp_path / "fast.csv", fast, delimiter=",")
+        files = [str(tmp_path / name) for name in ("slow.npy", "fast.csv")]
+        assert main(["predict", str(series_run.artifact_dir), *files, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["predictions"]
+        assert [one["label"] for one in found] == ["0", "1"]
+
+    def test_a_file_without_a_series_is_refused(self, series_run, tmp_path, capsys):
+        path = tmp_path / "words.csv"
+        path.write_text("no,numbers\n")
+        assert main(["predict", str(series_run.artifact_dir), str(path)]) == 3
+        assert "holds no series" in capsys.readouterr().err
+
+
+def test_a_backbone_for_other_data_is_refused(text_run, tmp_path):
+    reference = text_run.report["data"]["reference"]
+    with pytest.raises(ConfigError, match="'tiny_image' takes images, .* holds texts"):
+        pipelines.fine_tune(
+            reference, backbone="tiny_image", weights="none", workdir=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_artifact_for_other_data_is_refused(text_run, series_run, capsys):
+    reference = text_run.report["data"]["reference"]
+    command = ["evaluate", str(series_run.artifact_dir), "--data", reference]
+    assert main(command) == DATA_EXIT_CODE
+    assert "holds texts, but the artifact takes series" in capsys.readouterr().err
+
+
+def test_what_is_no_text_or_series_is_refused(tmp_path):
+    from pipelines.data.arrays import read
+
+    waves, labels = _series(8)
+    waves[5, 1, 1] = np.inf
+    np.savez(tmp_path / "inf.npz", x=waves, y=labels)
+    with pytest.raises(DataError, match=r"Series 5 in .*missing, infinite.*\(1 series"):
+        read(str(tmp_path / "inf.npz"))
+    np.savez(tmp_path / "blank.npz", x=["a", " "], y=[0, 1])
+    with pytest.raises(DataError, match=r"Text 1 in .* is empty"):
+        read(str(tmp_path / "blank.npz"))
+    np.savez(tmp_path / "latin.npz", x=[b"b", "é".encode("latin1")], y=[0, 1])
+    with pytest.raises(DataError, match=r"Text 1 in .* is not UTF-8"):
+        read(str(tmp_path / "latin.npz"))
+    np.savez(tmp_path / "good.npz", x=[b"b", "é".encode()], y=[0, 1])
+    values = read(str(tmp_path / "good.npz")).inputs.values
+    assert values.tolist() == [b"b", "é".encode()]
+
+
+DATA_EXIT_CODE = 3
+
+
+def _head(**fields):
+    from pipelines.config import HeadConfig
+
+    return HeadConfig(**fields)
