@@ -13,6 +13,7 @@ from zoo.backend import require_tensorflow
 if TYPE_CHECKING:
     from pipelines.run import Run
     from pipelines.serving.predictor import Predictor
+    from zoo.spec import BackboneSpec
 
 
 def fine_tune(
@@ -44,6 +45,22 @@ def fine_tune(
         **fields,
     }
     return run(configs.from_fields(wanted))
+
+
+def publish(workdir: str | Path, *, name: str) -> BackboneSpec:
+    """Makes the trained backbone of a finished run a row of your own registry.
+
+    Then `name` is a backbone like any other: `fine_tune(..., backbone=name)`. The same
+    network lies beside it as a reusable SavedModel.
+
+    Raises:
+        ConfigError: if there is no finished run.
+        BackboneError: if the name is taken or cannot be one.
+    """
+    require_tensorflow()
+    from pipelines.stages import keep
+
+    return keep.publish(Path(workdir), name=name)
 
 
 def load(artifact_dir: str | Path) -> Predictor:

@@ -20,7 +20,7 @@ from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
 from pipelines.tables import aligned, evaluation_table
-from zoo import weights
+from zoo import own, weights
 from zoo.spec import ImageInput
 
 
@@ -98,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
+
+    publishing = add(
+        "publish", _publish, "make the trained backbone of a run one of your backbones"
+    )
+    publishing.add_argument("run", type=Path, metavar="RUN")
+    publishing.add_argument("--name", required=True, metavar="NAME")
 
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
@@ -260,6 +266,21 @@ def _predict(arguments: argparse.Namespace) -> None:
         for path, prediction in zip(arguments.files, found)
     ]
     print(aligned([header, *lines]))
+
+
+def _publish(arguments: argparse.Namespace) -> None:
+    start_tensorflow()
+    import pipelines
+
+    spec = pipelines.publish(arguments.run, name=arguments.name)
+    module = own.module_folder(spec.name)
+    if arguments.json:
+        _print_json({**_summary(spec), "module": str(module)})
+        return
+    print(f"{spec.name}: {spec.modality}, {len(spec.blocks)} blocks,", end=" ")
+    print(f"{spec.parameters:,} parameters, width {spec.feature_width}")
+    print(f"to train from it:     zoo train --config.backbone={spec.name} ...")
+    print(f"reusable SavedModel:  {module}")
 
 
 def _read(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines import environment
@@ -22,6 +22,7 @@ def report(
     history: FitHistory,
     reports: Sequence[EvalReport],
     artifact: Artifact,
+    backbone: Mapping[str, Any],
     clock: Clock,
 ) -> dict[str, Any]:
     """The values of `report.json`; seconds are seconds, bytes are bytes."""
@@ -40,6 +41,7 @@ def report(
         "peak_memory_bytes": environment.peak_memory_bytes(),
         "seconds": {**clock.seconds, "total": clock.total_seconds},
         "artifact": str(artifact.path),
+        "backbone": dict(backbone),
         "parity": dict(artifact.manifest.parity),
     }
     return _without_nan(values)

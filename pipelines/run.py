@@ -25,6 +25,7 @@ from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import add_head
+from pipelines.stages.keep import keep
 from pipelines.stages.obtain import obtain
 from pipelines.training.precision import precision
 
@@ -98,6 +99,7 @@ def run(config: RunConfig) -> Run:
                 class_names=splits.info.class_names,
                 facts=record.artifact_facts(splits, plan, reports),
             )
-    report = record.report(splits, plan, history, reports, artifact, clock)
+            kept = keep(base, folder.checkpoints_dir, handle=config.handle)
+    report = record.report(splits, plan, history, reports, artifact, kept, clock)
     folder.finish(report)
     return Run(plan, history, report, model.model, folder.path, artifact.path)

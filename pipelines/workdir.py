@@ -16,7 +16,13 @@ from pipelines.errors import ConfigError
 _CONFIG = "config.json"
 _REPORT = "report.json"
 # What a run writes besides config, report and artifact. Published versions stay.
-_REPLACED = ("environment.json", "plan.json", "history.jsonl", "tensorboard")
+_REPLACED = (
+    "environment.json",
+    "plan.json",
+    "history.jsonl",
+    "checkpoints",
+    "tensorboard",
+)
 # They say where and whether, and nothing about the result.
 _NOT_COMPARED = ("workdir", "overwrite")
 
@@ -34,6 +40,10 @@ class Workdir:
     @property
     def history_path(self) -> Path:
         return self.path / "history.jsonl"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        return self.path / "checkpoints"
 
     @property
     def tensorboard_dir(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,14 +14,21 @@ from zoo import weights as weight_files
 from zoo.blocks import Block, find_blocks
 from zoo.errors import BackboneError, MissingWeightsError, WeightsError
 from zoo.registry import TAKES_HANDLE, get_spec
-from zoo.sources import applications, efficientnet_lite, saved_model, tiny
-from zoo.spec import BackboneSpec, ImageInput, InputSize, TextInput
+from zoo.sources import (
+    applications,
+    efficientnet_lite,
+    saved_model,
+    series,
+    tiny,
+)
+from zoo.spec import BackboneSpec, ImageInput, InputSize, SeriesInput, TextInput
 
 Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTensor]
 
 _NETWORKS: dict[str, Network] = {
     "applications": applications.network,
     "efficientnet_lite": efficientnet_lite.network,
+    "series": series.network,
     "tfhub": saved_model.network,
     "tiny": tiny.network,
 }
@@ -80,6 +88,7 @@ def build(
     spec, network = _resolve_network(name, handle, wanted)
     size = spec.input.size_for(spec.name, wanted)
     published, saved = _resolve_weights(spec, weights)
+    _refuse_other_channels(spec, size, weights)
     inputs, prepared = _inputs(spec, size)
     features = network(spec, prepared, published)
     model = keras.Model(inputs, features, name=spec.name)
@@ -126,8 +135,22 @@ def _inputs(
             return text, text
         vocabulary = weight_files.vocabulary(spec)
         return text, tokenization.layer(tokenizer, size.length, vocabulary)(text)
-    series = keras.Input((size.length, size.channels), name="series")
-    return series, series
+    values = keras.Input((size.length, size.channels), name="series")
+    return values, preprocessing.series_layer()(values)
+
+
+def _refuse_other_channels(
+    spec: BackboneSpec, size: InputSize, weights: str | Path | None
+) -> None:
+    """The first weights of a network for series belong to its channels."""
+    if not isinstance(spec.input, SeriesInput) or weights != "default":
+        return
+    if size.channels != spec.input.channels:
+        raise BackboneError(
+            f"{spec.name} was trained on series with {spec.input.channels} channels,"
+            f" and these have {size.channels}. Choose as many, or train it anew with"
+            " weights=None."
+        )
 
 
 def _resolve_weights(
@@ -142,7 +165,9 @@ def _resolve_weights(
     if weights is None or (weights == "default" and spec.carries_weights):
         return None, None
     if weights == "default":
-        return weight_files.locate(spec), None
+        path = weight_files.locate(spec)
+        is_own = spec.weights is not None and spec.weights.is_own
+        return (None, path) if is_own else (path, None)
     path = Path(weights)
     if not path.is_file():
         raise MissingWeightsError(
@@ -170,5 +195,16 @@ def _load_saved_weights(model: keras.Model, path: Path) -> None:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise WeightsError(
-            f"{path} does not hold weights of {model.name}: {error}"
+            f"{path} does not hold weights of {model.name}: {_mismatch(str(error))}."
+            " Nothing was loaded."
         ) from error
+
+
+def _mismatch(said: str) -> str:
+    """The first tensor that does not fit; Keras says it with all its values."""
+    layer = re.search(r"object <\w+ name=([^,>]+)", said)
+    shapes = re.search(r"variable\.shape=(\(.*?\)).*?value\.shape=(\(.*?\))", said)
+    if not layer or not shapes:
+        return said.strip().splitlines()[0].rstrip(".")
+    ours, theirs = shapes.groups()
+    return f"a tensor of '{layer[1]}' has shape {ours}, and {theirs} in the file"

@@ -51,6 +51,37 @@ class PixelNormalization(keras.layers.Layer):
         }
 
 
+@keras.saving.register_keras_serializable("zootune")
+class SeriesNormalization(keras.layers.Layer):
+    """Every channel of every series brought to mean 0 and deviation 1 over its steps.
+
+    Takes and gives `[batch, steps, channels]`. So a network that was trained on one
+    sensor can be used on another one with other units; that a whole series is high or
+    low is lost, as it is in the UCR archive (https://arxiv.org/abs/1810.07758). A
+    channel that does not change becomes zeros.
+    """
+
+    def call(self, series):
+        # In float32: bfloat16 would lose small changes on top of a large mean.
+        x = ops.cast(series, "float32")
+        mean, variance = ops.moments(x, axes=1, keepdims=True)
+        # Relative, so that rounding errors around a large mean are no signal.
+        floor = ops.maximum(1e-6 * ops.abs(mean), 1e-12)
+        deviation = ops.sqrt(variance)
+        x = ops.where(
+            deviation > floor, (x - mean) / ops.maximum(deviation, floor), 0.0
+        )
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def series_layer() -> SeriesNormalization:
+    """The layer from raw series, in any unit, to what networks for series read."""
+    return SeriesNormalization(autocast=False, name="series_normalization")
+
+
 def layer(convention: PixelConvention) -> PixelNormalization:
     """The layer from raw RGB pixels 0..255 to what the network was trained on."""
     return PixelNormalization(

@@ -74,7 +74,8 @@ class WeightsFile:
     """A file of pretrained weights: where it comes from and how to know it is the one.
 
     Either `package` (a requirement such as `name==1.0`) carries it at `path`, relative
-    to the site folder, or `url` offers it for download.
+    to the site folder, or `url` offers it for download. With neither it is the user's
+    own, at `path` on this machine.
     """
 
     file_name: str
@@ -84,6 +85,10 @@ class WeightsFile:
     url: str | None = None
     sha256: str | None = None
     md5: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        return self.package is None and self.url is None
 
 
 @dataclasses.dataclass(frozen=True)

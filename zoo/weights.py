@@ -23,7 +23,14 @@ from zoo.spec import BackboneSpec, TextInput, WeightsFile
 
 def find(file: WeightsFile) -> Path | None:
     """The path of a weight file if it is on this machine, not yet verified."""
-    places = (_path_in_package(file), _path_in_store(file), _path_in_keras_cache(file))
+    if file.is_own:
+        places: tuple[Path | None, ...] = (Path(str(file.path)),)
+    else:
+        places = (
+            _path_in_package(file),
+            _path_in_store(file),
+            _path_in_keras_cache(file),
+        )
     return next((path for path in places if path and path.is_file()), None)
 
 
@@ -66,6 +73,11 @@ def obtain(
         CorruptWeightsError: if its hash is not the published one.
     """
     path = find(file)
+    if file.is_own and path is None:
+        raise MissingWeightsError(
+            f"{file.path}, the weights of {spec.name}, is no longer there. Get them"
+            f" again with: {how_to_get(spec)}"
+        )
     if path is None or path == _path_in_store(file):
         path = _from_store(spec, file, offline=offline)
     verify(path, spec, file)
@@ -86,12 +98,14 @@ def verify(path: Path, spec: BackboneSpec, file: WeightsFile) -> None:
 
 def how_to_get(spec: BackboneSpec) -> str:
     """The command that brings a row's weights to this machine."""
+    if spec.weights and spec.weights.is_own:
+        return f"zoo publish RUN --name {spec.name}"
     return f"zoo fetch {spec.name}"
 
 
 def source_of(file: WeightsFile) -> str:
-    """The address or the package that a weight file comes from."""
-    return str(file.url or file.package)
+    """The address, the package or the path that a weight file comes from."""
+    return str(file.url or file.package or file.path)
 
 
 def copy_to(folder: Path, path: Path, spec: BackboneSpec, file: WeightsFile) -> Path:

@@ -123,3 +123,25 @@ def test_an_unknown_channel_order_is_refused():
         preprocessing.PixelNormalization(
             mean=(0.0,) * 3, std=(1.0,) * 3, channels="grb"
         )
+
+
+class TestSeries:
+    SERIES = np.random.default_rng(0).normal(40, 3, (4, 30, 2)).astype("float32")
+
+    def test_every_channel_of_every_series_has_mean_0_and_deviation_1(self):
+        found = np.asarray(preprocessing.series_layer()(self.SERIES))
+        np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-5)
+        np.testing.assert_allclose(found.std(axis=1), 1, atol=1e-5)
+
+    def test_units_make_no_difference(self):
+        layer = preprocessing.series_layer()
+        found = layer(self.SERIES * 1000 + 7)
+        np.testing.assert_allclose(found, layer(self.SERIES), atol=1e-3)
+
+    @pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
+    def test_a_channel_that_does_not_change_is_zeros(self, value):
+        series = self.SERIES.copy()
+        series[1, :, 1] = value
+        found = np.asarray(preprocessing.series_layer()(series))
+        np.testing.assert_array_equal(found[1, :, 1], 0)
+        assert np.ptp(found[1, :, 0]) > 1

@@ -242,6 +242,23 @@ class TestSavedWeights:
             zoo.build("tiny_image", weights=path)
         assert zoo.build("mobilenet", weights=path, input_size_px=32)
 
+    @pytest.mark.filterwarnings("ignore:Skipping nested container")
+    def test_the_first_tensor_that_differs_is_named(self, saved):
+        _, path = saved
+        spec = dataclasses.replace(
+            zoo.get_spec("tiny_image"), name="tiny_wide", feature_width=48
+        )
+        zoo.register(spec)
+        try:
+            with pytest.raises(
+                WeightsError, match="a tensor of 'block2_conv' has"
+            ) as e:
+                zoo.build("tiny_wide", weights=path)
+        finally:
+            zoo.unregister("tiny_wide")
+        assert "(3, 3, 16, 48), and (3, 3, 16, 32) in the file" in str(e.value)
+        assert len(str(e.value)) < 300
+
     def test_a_damaged_file_is_refused(self, saved):
         _, path = saved
         path.write_bytes(path.read_bytes()[:2000])

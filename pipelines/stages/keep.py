@@ -1,0 +1,185 @@
+"""The last stage: keep the trained backbone, and make it a row of the registry."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import zoo
+from pipelines.errors import ConfigError
+from zoo import own
+from zoo.builder import Backbone
+from zoo.errors import BackboneError, CorruptWeightsError
+from zoo.hashing import hash_file
+from zoo.module_export import save_module
+from zoo.registry import TAKES_HANDLE
+from zoo.spec import (
+    OUTPUT,
+    ZERO_TO_ONE,
+    BackboneSpec,
+    Boundary,
+    ImageInput,
+    Input,
+    TextInput,
+    WeightsFile,
+)
+
+_WEIGHTS = "backbone.weights.h5"
+
+
+def keep(backbone: Backbone, folder: Path, *, handle: str) -> dict[str, Any]:
+    """Writes the weights of a trained backbone, and gives what rebuilds it.
+
+    The file is whole or not there: an interrupted write leaves no broken one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # Keras only writes to names that end like this.
+    unfinished = folder / f".new.{_WEIGHTS}"
+    backbone.model.save_weights(unfinished)
+    with unfinished.open("rb") as stream:
+        os.fsync(stream.fileno())
+    path = folder / _WEIGHTS
+    unfinished.replace(path)
+    takes = backbone.model.input
+    return {
+        "name": backbone.spec.name,
+        "handle": handle,
+        "weights": backbone.weights,
+        "input_size_px": backbone.input_size_px,
+        "input_length": backbone.input_length,
+        "channels": takes.shape[-1] if takes.name == "series" else None,
+        "file": path.name,
+        "sha256": hash_file(path, "sha256"),
+    }
+
+
+def publish(workdir: Path, *, name: str) -> BackboneSpec:
+    """Makes the backbone of a finished run a row of the user's registry.
+
+    The row has the blocks of the network that it was trained from, and lies beside the
+    same network as a reusable SavedModel. Where Keras or a handle hides the blocks, the
+    row is that SavedModel, which is one block.
+
+    Raises:
+        ConfigError: if there is no finished run.
+        BackboneError: if the name is taken or cannot be one.
+        CorruptWeightsError: if the weights are not those that the run wrote.
+    """
+    report, checkpoints = _report(workdir), workdir / "checkpoints"
+    kept = report["backbone"]
+    path = checkpoints / kept["file"]
+    if not path.is_file() or hash_file(path, "sha256") != kept["sha256"]:
+        raise CorruptWeightsError(
+            f"{path} is not the file that the run wrote, so it was not published. Train"
+            " again."
+        )
+    _refuse_taken(name)
+    backbone = _rebuilt(kept)
+    backbone.model.load_weights(path)
+    row = _row(backbone, name, kept)
+
+    def fill(folder: Path) -> None:
+        save_module(backbone.model, folder / own.MODULE)
+        if row.weights:
+            shutil.copyfile(path, folder / row.weights.file_name)
+
+    own.add(row, fill, origin=_origin(workdir, report))
+    return zoo.get_spec(name)
+
+
+def _report(workdir: Path) -> dict[str, Any]:
+    try:
+        report = json.loads((workdir / "report.json").read_text())
+        report["backbone"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{workdir} is not the folder of a finished run: it has no report.json with"
+            f" a backbone ({error!r}). Give the folder that config.workdir named."
+        ) from error
+    return report
+
+
+def _refuse_taken(name: str) -> None:
+    if own.find(name):
+        raise BackboneError(own.taken(name))
+    if name in (*zoo.list_backbones(), *TAKES_HANDLE):
+        raise BackboneError(
+            f"'{name}' is the name of a backbone already. Choose another name."
+        )
+
+
+def _rebuilt(kept: Mapping[str, Any]) -> Backbone:
+    """The same network, with weights that are about to be replaced."""
+    as_was = bool(kept["handle"]) or _hides_blocks(zoo.get_spec(kept["name"]))
+    return zoo.build(
+        kept["name"],
+        handle=kept["handle"] or None,
+        weights="default" if as_was else None,
+        input_size_px=kept["input_size_px"],
+        input_length=kept["input_length"],
+        channels=kept["channels"],
+    )
+
+
+def _hides_blocks(spec: BackboneSpec) -> bool:
+    """Whether the network can only be built together with its own weights."""
+    return spec.carries_weights or spec.weights_change_graph
+
+
+def _row(backbone: Backbone, name: str, kept: Mapping[str, Any]) -> BackboneSpec:
+    """What the registry says of the trained network."""
+    spec = dataclasses.replace(
+        backbone.spec,
+        name=name,
+        input=_input(backbone),
+        parameters=backbone.model.count_params(),
+        imagenet_top1=None,
+    )
+    if kept["handle"] or _hides_blocks(backbone.spec):
+        return dataclasses.replace(
+            spec,
+            source="tfhub",
+            handle=own.MODULE,
+            input=_module_input(backbone),
+            blocks=(Boundary(own.MODULE, OUTPUT),),
+            weights=None,
+            weights_change_graph=False,
+            carries_weights=True,
+        )
+    file = WeightsFile(
+        own.weights_name(name), spec.license, path=".", sha256=kept["sha256"]
+    )
+    return dataclasses.replace(spec, weights=file)
+
+
+def _input(backbone: Backbone) -> Input:
+    """What the network took in training, as the default."""
+    takes = backbone.spec.input
+    if isinstance(takes, ImageInput):
+        size = backbone.input_size_px or takes.default_size_px
+        return dataclasses.replace(takes, default_size_px=size)
+    if isinstance(takes, TextInput):
+        return dataclasses.replace(takes, default_length_tokens=backbone.input_length)
+    _, steps, channels = backbone.model.input_shape
+    return dataclasses.replace(takes, default_length_steps=steps, channels=channels)
+
+
+def _module_input(backbone: Backbone) -> Input:
+    size = backbone.input_size_px
+    return TextInput() if size is None else ImageInput(size, size, ZERO_TO_ONE)
+
+
+def _origin(workdir: Path, report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row was made from, for people who ask later."""
+    return {
+        "workdir": str(workdir.absolute()),
+        "backbone": report["backbone"],
+        "data": report["data"],
+        "plan": report["plan"],
+        "test": {name: report["test"][name] for name in ("accuracy", "examples")},
+    }

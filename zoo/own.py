@@ -1,0 +1,187 @@
+"""The user's own backbones: networks that were trained here, as rows like any other.
+
+backbones/NAME/backbone.json       the row, and what it was made from
+backbones/NAME/NAME.weights.h5     its weights
+backbones/NAME/module/             the same as a reusable SavedModel
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import BackboneError
+from zoo.spec import (
+    BackboneSpec,
+    Boundary,
+    ImageInput,
+    Input,
+    PixelConvention,
+    SeriesInput,
+    TextInput,
+    Tokenizer,
+    WeightsFile,
+)
+
+_FILE = "backbone.json"
+MODULE = "module"
+_FORMAT = 1
+_PRIVATE = 0o700
+_INPUTS: dict[str, type[Input]] = {
+    kind.modality: kind for kind in (ImageInput, TextInput, SeriesInput)
+}
+
+
+def folder() -> Path:
+    """The folder of the user's backbones, which may not exist yet.
+
+    It lies in `ZOOTUNE_HOME`, or else in `zootune` in the user's folder for data: what
+    was trained is not a cache, and nothing may empty it.
+    """
+    home = os.environ.get("ZOOTUNE_HOME")
+    if home:
+        return Path(home).expanduser().absolute() / "backbones"
+    data = os.environ.get("XDG_DATA_HOME")
+    share = Path(data or Path.home() / ".local" / "share").absolute()
+    return share / "zootune" / "backbones"
+
+
+def rows() -> Iterator[BackboneSpec]:
+    """Every row, in order of names; one that cannot be read is named on stderr."""
+    if not folder().is_dir():
+        return
+    for path in sorted(folder().iterdir()):
+        if path.name.startswith("."):  # one that is being written
+            continue
+        try:
+            yield _read(path)
+        except BackboneError as error:
+            print(f"zoo: {error}", file=sys.stderr)
+
+
+def find(name: str) -> BackboneSpec | None:
+    """The row of this name, if there is one.
+
+    Raises:
+        BackboneError: if it cannot be read.
+    """
+    path = folder() / name
+    return _read(path) if (path / _FILE).is_file() else None
+
+
+def module_folder(name: str) -> Path:
+    """Where the reusable SavedModel of a row lies."""
+    return folder() / name / MODULE
+
+
+def weights_name(name: str) -> str:
+    """What the weight file of a row is called."""
+    return f"{name}.weights.h5"
+
+
+def add(
+    spec: BackboneSpec, fill: Callable[[Path], None], *, origin: Mapping[str, Any]
+) -> Path:
+    """A new row, with the weights and the module that `fill` writes into its folder.
+
+    It appears by one rename, or not at all. `origin` says what it was made from.
+
+    Raises:
+        BackboneError: if the name is taken, or the folder does not take it.
+    """
+    target = folder() / spec.name
+    try:
+        folder().mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{spec.name}-", dir=folder()))
+    except OSError as error:
+        raise BackboneError(
+            f"{folder()} does not take a backbone: {error}. Set ZOOTUNE_HOME to a"
+            " folder that takes files from you."
+        ) from error
+    try:
+        fill(new)
+        values = {"format": _FORMAT, "spec": _as_values(spec), "origin": dict(origin)}
+        (new / _FILE).write_text(json.dumps(values, indent=2) + "\n")
+        _sync(new)
+        new.rename(target)
+    except OSError as error:
+        if target.exists():
+            raise BackboneError(taken(spec.name)) from error
+        raise BackboneError(
+            f"The backbone '{spec.name}' could not be written to {target}: {error}."
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return target
+
+
+def taken(name: str) -> str:
+    """What to do about a name that is one of the user's backbones already."""
+    return (
+        f"A backbone called '{name}' was published already. Choose another name, or"
+        f" delete {folder() / name} first."
+    )
+
+
+def _sync(path: Path) -> None:
+    """Waits until every file is on disk: what is seen after a crash is whole."""
+    for file in (*path.rglob("*"), path):
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(path: Path) -> BackboneSpec:
+    try:
+        values = json.loads((path / _FILE).read_text())
+        if values["format"] != _FORMAT:
+            raise ValueError(f"its format is {values['format']}, not {_FORMAT}")
+        return _from_values(values["spec"], path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackboneError(
+            f"The backbone in {path} cannot be read ({error!r}). Publish it again, or"
+            " delete the folder."
+        ) from error
+
+
+def _as_values(spec: BackboneSpec) -> dict[str, Any]:
+    values = dataclasses.asdict(spec)
+    return {**values, "modality": spec.modality}
+
+
+def _from_values(values: Mapping[str, Any], path: Path) -> BackboneSpec:
+    """The row, with its files where its folder lies now."""
+    given = {name: value for name, value in values.items() if name != "modality"}
+    weights = given["weights"]
+    if weights:
+        given["weights"] = WeightsFile(
+            **{**weights, "path": str(path / weights["file_name"])}
+        )
+    if given["carries_weights"]:
+        given["handle"] = str(path / MODULE)
+    given["input"] = _input(values["modality"], given["input"])
+    given["blocks"] = tuple(Boundary(**block) for block in given["blocks"])
+    return BackboneSpec(**given)
+
+
+def _input(modality: str, values: Mapping[str, Any]) -> Input:
+    given = dict(values)
+    if given.get("pixels"):
+        pixels = given["pixels"]
+        numbers = {name: tuple(pixels[name]) for name in ("mean", "std")}
+        given["pixels"] = PixelConvention(**{**pixels, **numbers})
+    if given.get("tokenizer"):
+        tokenizer = dict(given["tokenizer"])
+        if tokenizer["vocabulary"]:
+            tokenizer["vocabulary"] = WeightsFile(**tokenizer["vocabulary"])
+        given["tokenizer"] = Tokenizer(**tokenizer)
+    return _INPUTS[modality](**given)
