@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.images import decode
+from pipelines.data.images import REFUSAL, decode
 from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Series, Texts
 from pipelines.errors import DataError
 
@@ -106,6 +107,8 @@ def _system_reason(path: str, error: OSError) -> str:
 
 
 def _decode_reason(content: bytes, error: tf.errors.OpError) -> str:
+    if REFUSAL in error.message:
+        return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0]
     for first_bytes, kind in _FIRST_BYTES.items():
         if content.startswith(first_bytes):
             detail = error.message.split("}} ")[-1].split(" [Op:")[0]

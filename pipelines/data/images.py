@@ -6,27 +6,169 @@ identical numbers.
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
+
+from pipelines.data import image_headers
+from pipelines.data.image_headers import Head
+
+# A header that claims more is a mistake or an attack: decoded, 50 million pixels are
+# 150 MB.
+MAXIMUM_PIXELS = 50_000_000
+# Begins the reason of what is refused by us and not by TensorFlow.
+REFUSAL = "refused: "
+# All that the headers of BMP and WebP need.
+_HEAD_BYTES = 64
 
 
 def decode(image_bytes: tf.Tensor) -> tf.Tensor:
     """The pixels of one encoded JPEG, PNG, GIF, BMP or WebP, uint8 `[h, w, 3]`.
 
-    Grey is expanded, alpha is dropped, an animation gives its first frame.
+    As a person sees them: turned as the camera says (JPEG), on white where they are
+    transparent, grey expanded, 16 bits cut to the upper 8, and of an animated GIF
+    the first frame. What TensorFlow reads wrongly is refused.
 
     Raises:
-        tf.errors.InvalidArgumentError: if the bytes are damaged or not an image.
+        tf.errors.InvalidArgumentError: if the bytes are damaged, are not an image, have
+            more than `MAXIMUM_PIXELS`, or are a BMP with a palette, a GIF with
+            transparency, or an animated WebP.
     """
-    is_jpeg = tf.equal(tf.strings.substr(image_bytes, 0, 3), b"\xff\xd8\xff")
-    pixels = tf.cond(
-        is_jpeg,
-        # The default method is off by up to 3 levels; this one is equal to Pillow.
-        lambda: tf.io.decode_jpeg(
-            image_bytes, channels=3, dct_method="INTEGER_ACCURATE"
+    first = tf.strings.substr(image_bytes, 0, 4)
+    decoders = [
+        (tf.equal(tf.strings.substr(first, 0, 3), b"\xff\xd8\xff"), _jpeg),
+        (tf.equal(first, b"\x89PNG"), _png),
+        (tf.equal(first, b"GIF8"), _gif),
+        (tf.equal(first, b"RIFF"), _webp),
+        (tf.equal(tf.strings.substr(first, 0, 2), b"BM"), _bmp),
+    ]
+    pixels = tf.case(
+        [
+            (is_kind, functools.partial(decoder, image_bytes))
+            for is_kind, decoder in decoders
+        ],
+        # Says which kinds it knows, or that there is nothing.
+        default=lambda: tf.io.decode_image(
+            image_bytes, channels=3, expand_animations=False
         ),
-        lambda: tf.io.decode_image(image_bytes, channels=3, expand_animations=False),
     )
     return tf.ensure_shape(pixels, [None, None, 3])
+
+
+def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    height, width, _ = tf.unstack(
+        tf.cast(tf.image.extract_jpeg_shape(encoded), tf.int64)
+    )
+    with tf.control_dependencies([_refuse_too_large(height * width)]):
+        # The default method is off by up to 3 levels; this one is equal to Pillow.
+        pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+    orientation = image_headers.jpeg_orientation(encoded)
+    return tf.cond(
+        orientation == 1, lambda: pixels, lambda: _turned(pixels, orientation)
+    )
+
+
+def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Upright, from one of the eight orientations of Exif."""
+
+    def is_in(*orientations: int) -> tf.Tensor:
+        return tf.reduce_any(orientation == tf.constant(orientations))
+
+    x = tf.cond(
+        orientation >= 5, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels
+    )
+    x = tf.cond(is_in(2, 3, 6, 7), lambda: tf.reverse(x, [1]), lambda: x)
+    return tf.cond(is_in(3, 4, 7, 8), lambda: tf.reverse(x, [0]), lambda: x)
+
+
+def _png(encoded: tf.Tensor) -> tf.Tensor:
+    head = Head(encoded)
+    has_alpha = image_headers.png_has_alpha(head)
+    is_coarse = image_headers.png_is_grey(head) & (image_headers.png_bits(head) < 8)
+    checks = [
+        _refuse_too_large(image_headers.png_pixels(head)),
+        _require(
+            ~(has_alpha & is_coarse),
+            "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
+            " wrongly; save it with an alpha channel",
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.cond(
+            has_alpha,
+            lambda: _on_white(tf.io.decode_png(encoded, channels=4)),
+            lambda: tf.io.decode_png(encoded, channels=3),
+        )
+
+
+def _gif(encoded: tf.Tensor) -> tf.Tensor:
+    head = Head(encoded)
+    checks = [
+        _refuse_too_large(image_headers.gif_pixels(head)),
+        _require(
+            ~image_headers.gif_is_transparent(head),
+            "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+
+def _webp(encoded: tf.Tensor) -> tf.Tensor:
+    head = Head(encoded, _HEAD_BYTES)
+    checks = [
+        _refuse_too_large(image_headers.webp_pixels(head)),
+        _require(
+            ~image_headers.webp_is_animated(head),
+            "an animated WebP, which TensorFlow cannot read; save one frame of it",
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        # Never with channels=0: TensorFlow 2.21 then writes beyond its memory where the
+        # image is animated, and the process dies.
+        return tf.cond(
+            image_headers.webp_has_alpha(head),
+            lambda: _on_white(tf.io.decode_webp(encoded, channels=4)[0]),
+            lambda: tf.io.decode_webp(encoded, channels=3)[0],
+        )
+
+
+def _bmp(encoded: tf.Tensor) -> tf.Tensor:
+    head = Head(encoded, _HEAD_BYTES)
+    bits, compression = head.u16(28, little=True), head.u32(30, little=True)
+    checks = [
+        _refuse_too_large(image_headers.bmp_pixels(head)),
+        _require(
+            (compression == 0) & ((bits == 24) | (bits == 32)),
+            "a BMP with a palette, masks or compression, which TensorFlow reads"
+            " wrongly; save it as PNG",
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.io.decode_bmp(encoded, channels=0)[..., :3]
+
+
+def _on_white(pixels: tf.Tensor) -> tf.Tensor:
+    """RGBA pixels uint8 `[h, w, 4]` in front of white, as most viewers show them."""
+    colours, alpha = pixels[..., :3], pixels[..., 3:]
+
+    def composed() -> tf.Tensor:
+        share = tf.cast(alpha, tf.float32) / 255.0
+        x = tf.cast(colours, tf.float32) * share + 255.0 * (1.0 - share)
+        return tf.cast(tf.round(x), tf.uint8)
+
+    return tf.cond(tf.reduce_all(alpha == 255), lambda: colours, composed)
+
+
+def _refuse_too_large(pixels: tf.Tensor) -> tf.Operation:
+    return _require(
+        (pixels > 0) & (pixels <= MAXIMUM_PIXELS),
+        f"an image of more than {MAXIMUM_PIXELS / 1e6:g} million pixels, or of none",
+    )
+
+
+def _require(condition: tf.Tensor, otherwise: str) -> tf.Operation:
+    return tf.debugging.Assert(condition, [f"{REFUSAL}{otherwise}"])
 
 
 def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
+from pipelines.data import images
+from pipelines.data.checks import content_hashes
 from pipelines.data.images import decode, resize
+from pipelines.data.splits import ImageFiles
+from pipelines.errors import DataError
 
 FORMATS = ["JPEG", "PNG", "GIF", "BMP", "WEBP"]
 
@@ -86,3 +91,197 @@ def test_resize_is_a_rounded_square_for_one_and_for_many() -> None:
 def test_resize_to_the_same_size_changes_nothing() -> None:
     image = noise(24, 24)
     assert (resize(tf.constant(image), 24).numpy() == image).all()
+
+
+def as_a_person_sees(content: bytes) -> np.ndarray:
+    """Pillow's pixels, upright and on white."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
+
+
+def turned(orientation: int, *, byte_order: str = "MM", before: bytes = b"") -> bytes:
+    """A JPEG whose Exif segment says how the camera was held."""
+    little = byte_order == "II"
+
+    def number(value: int, size: int) -> bytes:
+        return value.to_bytes(size, "little" if little else "big")
+
+    make = number(0x010F, 2) + number(2, 2) + number(2, 4) + b"ab\0\0"
+    tag = number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2)
+    tiff = byte_order.encode() + number(42, 2) + number(8, 4) + number(2, 2)
+    exif = b"Exif\0\0" + tiff + make + tag + b"\0\0" + number(0, 4)
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    plain = encode(Image.fromarray(noise(24, 40)), "JPEG")
+    return plain[:2] + before + segment + plain[2:]
+
+
+COMMENT = b"\xff\xfe\x00\x07Exif\0"
+
+
+class TestOrientation:
+    @pytest.mark.parametrize("byte_order", ["MM", "II"])
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_all_eight_are_turned_as_pillow_turns_them(
+        self, orientation: int, byte_order: str
+    ) -> None:
+        content = turned(orientation, byte_order=byte_order)
+        found = decode(tf.constant(content)).numpy()
+        assert found.shape == ((40, 24, 3) if orientation >= 5 else (24, 40, 3))
+        assert (found == as_a_person_sees(content)).all()
+
+    def test_in_a_graph_and_behind_another_segment(
+        self, decode_in_graph: tf.types.experimental.PolymorphicFunction
+    ) -> None:
+        content = turned(6, before=COMMENT)
+        assert (
+            decode_in_graph(tf.constant(content)).numpy() == as_a_person_sees(content)
+        ).all()
+
+    @pytest.mark.parametrize("orientation", [0, 9, 65535])
+    def test_what_means_nothing_turns_nothing(self, orientation: int) -> None:
+        assert decode(tf.constant(turned(orientation))).shape == (24, 40, 3)
+
+    @pytest.mark.parametrize("cut", range(2, 60, 3))
+    def test_damage_to_the_segment_never_fails(self, cut: int) -> None:
+        """Lengths and offsets that lie lead nowhere, and the picture is there."""
+        content = bytearray(turned(6))
+        content[6 + cut % 40] ^= 0xFF
+        try:
+            shape = decode(tf.constant(bytes(content))).shape
+        except tf.errors.InvalidArgumentError:
+            pytest.skip("the JPEG itself is damaged")
+        assert sorted(shape) == [3, 24, 40]
+
+
+def transparent(mode: str) -> Image.Image:
+    rgba = np.dstack([noise(20, 30), noise(20, 30, seed=1)[..., 0]])
+    return Image.fromarray(rgba).convert(mode)
+
+
+class TestTransparency:
+    @pytest.mark.parametrize(
+        ("mode", "kind", "options"),
+        [
+            ("RGBA", "PNG", {}),
+            ("LA", "PNG", {}),
+            ("P", "PNG", {"transparency": 3}),
+            ("RGB", "PNG", {"transparency": (0, 0, 0)}),
+            ("L", "PNG", {"transparency": 7}),
+            ("RGBA", "WEBP", {"lossless": True, "exact": True}),
+        ],
+    )
+    def test_it_is_in_front_of_white(
+        self, mode: str, kind: str, options: dict[str, object]
+    ) -> None:
+        buffer = io.BytesIO()
+        transparent(mode).save(buffer, kind, **options)
+        expected = as_a_person_sees(buffer.getvalue()).astype(int)
+        found = decode(tf.constant(buffer.getvalue())).numpy()
+        assert np.abs(found - expected).max() <= 1
+
+    def test_a_blue_that_nobody_sees_is_white(self) -> None:
+        content = encode(Image.new("RGBA", (4, 4), (0, 0, 255, 0)), "PNG")
+        assert (decode(tf.constant(content)).numpy() == 255).all()
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_few_greys_are_spread_over_all(bits: int) -> None:
+    grey = Image.fromarray(noise(20, 30)[..., 0]).quantize(2**bits)
+    buffer = io.BytesIO()
+    grey.save(buffer, "PNG", bits=bits)
+    content = buffer.getvalue()
+    assert (decode(tf.constant(content)).numpy() == as_pillow_sees(content)).all()
+
+
+def test_sixteen_bits_keep_the_upper_eight() -> None:
+    deep = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    content = encode(Image.fromarray(deep), "PNG")
+    found = decode(tf.constant(content)).numpy()[..., 0]
+    assert (found == deep >> 8).all()
+    assert np.abs(found - deep / 257).max() <= 1
+
+
+def animated(kind: str) -> bytes:
+    frames = [Image.fromarray(noise(20, 30, seed=seed)) for seed in range(3)]
+    buffer = io.BytesIO()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], **options)
+    return buffer.getvalue()
+
+
+def test_an_animated_gif_is_its_first_frame() -> None:
+    content = animated("GIF")
+    found = decode(tf.constant(content)).numpy()
+    assert (found == as_pillow_sees(content)).all()
+
+
+def claims(side: int, kind: str) -> bytes:
+    """A small image whose header claims to be a large one."""
+    content = bytearray(encode(Image.fromarray(noise(20, 30)), kind))
+    if kind == "PNG":
+        content[16:24] = side.to_bytes(4, "big") * 2
+    elif kind == "BMP":
+        content[18:26] = side.to_bytes(4, "little") * 2
+    elif kind == "GIF":
+        content[6:10] = side.to_bytes(2, "little") * 2
+    elif kind == "JPEG":
+        start = content.index(b"\xff\xc0")
+        content[start + 5 : start + 9] = side.to_bytes(2, "big") * 2
+    else:
+        content[26:30] = side.to_bytes(2, "little") * 2
+    return bytes(content)
+
+
+REFUSED = [
+    *((claims(12_000, kind), "more than 50 million") for kind in ("PNG", "JPEG")),
+    *((claims(12_000, kind), "more than 50 million") for kind in ("GIF", "BMP")),
+    (claims(12_000, "WEBP"), "more than 50 million"),
+    (claims(0, "PNG"), "more than 50 million pixels, or of none"),
+    (animated("WEBP"), "an animated WebP"),
+    (encode(transparent("P"), "BMP"), "a BMP with a palette"),
+    (encode(transparent("1"), "BMP"), "a BMP with a palette"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), REFUSED, ids=[f"{b[:4]!r} {r}" for b, r in REFUSED]
+)
+def test_what_would_be_read_wrongly_is_refused_and_named(
+    content: bytes,
+    reason: str,
+    tmp_path: Path,
+    decode_in_graph: tf.types.experimental.PolymorphicFunction,
+) -> None:
+    for function in (decode, decode_in_graph):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=reason):
+            function(tf.constant(content))
+    path = tmp_path / "named.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"named\.png: .*{reason}"):
+        content_hashes(ImageFiles((str(path),)))
+
+
+def test_a_gif_with_transparency_is_refused() -> None:
+    buffer = io.BytesIO()
+    transparent("P").save(buffer, "GIF", transparency=3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a GIF with transparency"):
+        decode(tf.constant(buffer.getvalue()))
+    opaque = encode(transparent("RGB").convert("P"), "GIF")
+    assert decode(tf.constant(opaque)).shape == (20, 30, 3)
+
+
+def test_as_many_pixels_as_allowed_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAXIMUM_PIXELS", 600)
+    for kind in FORMATS:
+        content = encode(Image.fromarray(noise(20, 30)), kind)
+        assert decode(tf.constant(content)).shape == (20, 30, 3)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="more than 0.0006"):
+            decode(tf.constant(encode(Image.fromarray(noise(20, 31)), kind)))
+
+
+def test_a_bmp_from_the_top_is_the_right_way_up() -> None:
+    content = bytearray(encode(Image.fromarray(noise(20, 30)), "BMP"))
+    content[22:26] = (-20).to_bytes(4, "little", signed=True)
+    found = decode(tf.constant(bytes(content))).numpy()
+    assert (found == as_pillow_sees(bytes(content))).all()
