@@ -7,17 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.names import choices, natural_key
+from pipelines.data.names import choices, index_classes, split_name
 from pipelines.data.splits import PLURALS, Examples, ImageArray, Series, Texts
 from pipelines.errors import DataError
 
 _ARRAYS = ("x", "y", "group", "split", "class_names")
-_SPLITS = {
-    "train": "train",
-    "validation": "validation",
-    "val": "validation",
-    "test": "test",
-}
 
 
 def read(location: str) -> Examples:
@@ -153,8 +147,7 @@ def _classes(
         names = _texts(values, "y", path)
         if y.dtype.kind in "iu":
             return labels.astype(np.int64), names  # by value: 2 before 10
-        order = sorted(range(len(names)), key=lambda i: natural_key(names[i]))
-        return np.argsort(order)[labels], tuple(names[i] for i in order)
+        return index_classes([names[i] for i in labels])
     class_names = _texts(declared.ravel(), "class_names", path)
     if len(set(class_names)) < len(class_names):
         raise DataError(f"class_names in {path} says a name twice. Keep one of each.")
@@ -182,12 +175,7 @@ def _indices(y: np.ndarray, classes: int, path: Path) -> np.ndarray:
 
 def _given(split: np.ndarray, path: Path) -> tuple[str, ...]:
     texts = _texts(split, "split", path)
-    for text in set(texts):
-        if text not in _SPLITS:
-            raise DataError(
-                f"split in {path} has the value {text!r}. {choices(text, _SPLITS)}"
-            )
-    return tuple(_SPLITS[text] for text in texts)
+    return tuple(split_name(text, where=str(path)) for text in texts)
 
 
 def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:

@@ -9,20 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from pipelines.data.names import choices, listing, natural_key
+from pipelines.data.names import SPLITS, choices, index_classes, listing
 from pipelines.data.splits import Examples, ImageFiles
 from pipelines.errors import DataError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"})
 
-_SPLIT_FOLDERS = {
-    "train": "train",
-    "validation": "validation",
-    "val": "validation",
-    "test": "test",
-}
 _log = logging.getLogger(__name__)
 
 
@@ -53,12 +45,11 @@ def read(location: str, *, group: str | None = None) -> Examples:
             given += [split] * len(images)
             if pattern is not None:
                 groups += [_group(pattern, path, class_folder) for path in images]
-    class_names = tuple(sorted(set(labels), key=natural_key))
-    index = {name: i for i, name in enumerate(class_names)}
+    indices, class_names = index_classes(labels)
     return Examples(
         inputs=ImageFiles(tuple(str(path) for path in paths)),
         names=tuple(path.relative_to(root).as_posix() for path in paths),
-        labels=np.array([index[label] for label in labels], np.int64),
+        labels=indices,
         class_names=class_names,
         groups=None if pattern is None else tuple(groups),
         given=None if parts[0][0] == "" else tuple(given),
@@ -72,10 +63,10 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
     if not root.is_dir():
         raise DataError(f"{root} is a file; 'dir:' needs a folder of class folders.")
     folders = _folders(root)
-    known = [folder for folder in folders if folder.name.lower() in _SPLIT_FOLDERS]
+    known = [folder for folder in folders if folder.name.lower() in SPLITS]
     if not any(_folders(folder) for folder in known):
         return [("", root)]  # classes may be called `train` and `test`, too
-    parts = {_SPLIT_FOLDERS[folder.name.lower()]: folder for folder in known}
+    parts = {SPLITS[folder.name.lower()]: folder for folder in known}
     if len(parts) < len(known):
         raise DataError(
             f"{root} has the same split twice: {_names(known)}. Merge them."
@@ -86,7 +77,7 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
     if others:
         raise DataError(
             f"{root} has {_names(known)} with folders inside, so it holds splits, and "
-            f"{_names(others)} is none. {choices(others[0].name, _SPLIT_FOLDERS)} "
+            f"{_names(others)} is none. {choices(others[0].name, SPLITS)} "
             "Rename or move what is no split."
         )
     return list(parts.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.data import arrays, builtin, folder
+from pipelines.data import arrays, builtin, folder, table
 from pipelines.data.checks import OnProgress, content_hashes
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
@@ -79,6 +79,8 @@ def read(ref: DatasetRef) -> Examples:
         return folder.read(ref.location, group=ref.group)
     if ref.scheme == "npz":
         return arrays.read(ref.location)
+    if ref.scheme == "csv":
+        return table.read(ref)
     return builtin.read(ref.location)
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pipelines.errors import DataError
+
+# What a split may be called, in a folder, an array or a table.
+SPLITS = {
+    "train": "train",
+    "validation": "validation",
+    "val": "validation",
+    "test": "test",
+}
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
@@ -13,6 +25,26 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     # two keys never compare an int with a str.
     parts = re.split(r"(\d+)", name)
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+
+
+def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as indices, int64 `[n]`, and the class names in natural order."""
+    names = tuple(sorted(set(labels), key=natural_key))
+    index = {name: i for i, name in enumerate(names)}
+    return np.array([index[label] for label in labels], np.int64), names
+
+
+def split_name(text: str, *, where: str) -> str:
+    """The split that a text means.
+
+    Raises:
+        DataError: if it means none; `where` says where it stands.
+    """
+    if text not in SPLITS:
+        raise DataError(
+            f"split in {where} has the value {text!r}. {choices(text, SPLITS)}"
+        )
+    return SPLITS[text]
 
 
 def choices(name: str, known: Iterable[str]) -> str:

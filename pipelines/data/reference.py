@@ -8,7 +8,9 @@ from typing import Any
 from pipelines.data.names import choices
 from pipelines.errors import DataError
 
-SCHEMES = ("builtin", "dir", "npz")
+SCHEMES = ("builtin", "csv", "dir", "npz")
+# Options that name a column of a table.
+_COLUMNS = ("image", "text", "label", "split")
 
 _OPTIONS: dict[str, Any] = {
     "validation": float,
@@ -16,6 +18,10 @@ _OPTIONS: dict[str, Any] = {
     "seed": int,
     "group": str,
     "limit": int,
+    "image": str,
+    "text": str,
+    "label": str,
+    "split": str,
 }
 _KINDS = {float: "a number", int: "a whole number"}
 
@@ -25,8 +31,9 @@ class DatasetRef:
     """What `SCHEME:LOCATION[?option=value&...]` says.
 
     `validation` and `test` are the fractions that are carved when the data do not
-    come split; `group` is a regular expression (`dir:` only); `limit` keeps that
-    many examples.
+    come split; `limit` keeps that many examples. `group` is a regular expression for
+    `dir:`, and a column for `csv:`, where `image` or `text`, `label` and `split` name
+    columns too.
 
     Raises:
         DataError: if a value is out of its range; the message says the range.
@@ -39,6 +46,10 @@ class DatasetRef:
     seed: int = 0
     group: str | None = None
     limit: int | None = None
+    image: str | None = None
+    text: str | None = None
+    label: str | None = None
+    split: str | None = None
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -106,11 +117,19 @@ class DatasetRef:
             )
         if self.group == "":
             raise DataError("group= is empty; give a pattern, or leave it out.")
-        if self.group is not None and self.scheme != "dir":
+        if self.group is not None and self.scheme not in ("dir", "csv"):
             raise DataError(
-                f"group= works with 'dir:' only, not with '{self.scheme}:'; an npz "
-                "file says its groups in an array named 'group'."
+                f"group= works with 'dir:' and 'csv:', not with '{self.scheme}:'; an "
+                "npz file says its groups in an array named 'group'."
             )
+        for name in _COLUMNS:
+            if getattr(self, name) is not None and self.scheme != "csv":
+                raise DataError(
+                    f"{name}= names a column and works with 'csv:' only, not with "
+                    f"'{self.scheme}:'."
+                )
+        if self.image is not None and self.text is not None:
+            raise DataError("image= and text= are both given; keep one.")
 
 
 def _parse_options(tail: str) -> dict[str, Any]:

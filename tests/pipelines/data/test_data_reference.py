@@ -39,7 +39,7 @@ def test_defaults_stay_unsaid() -> None:
 
 REFUSED = [
     ("photos", "needs a scheme, as in 'dir:photos'"),
-    ("dri:photos", "Unknown scheme 'dri'.*builtin, dir, npz.*Did you mean 'dir'"),
+    ("dri:photos", "Unknown scheme 'dri'.*builtin, csv, dir, npz.*Did you mean 'dir'"),
     ("tfds:mnist", "Unknown scheme 'tfds'"),
     ("dir:", "'dir:' needs a path"),
     ("dir:p?validaton=0.2", "Unknown option 'validaton'.*mean 'validation'"),
@@ -55,7 +55,7 @@ REFUSED = [
     ("dir:p?validation=0.5&test=0.5", "leave nothing to train on"),
     ("dir:p?limit=0", "limit=0 keeps nothing"),
     ("dir:p?group=", "group= is empty"),
-    ("npz:a.npz?group=(x)", "group= works with 'dir:' only, not with 'npz:'"),
+    ("npz:a.npz?group=(x)", "group= works with 'dir:' and 'csv:', not with 'npz:'"),
 ]
 
 
