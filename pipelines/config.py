@@ -204,10 +204,18 @@ def described() -> list[str]:
 
 
 def refuse_unknown_fields(arguments: Sequence[str]) -> None:
-    """Raises `ConfigError` for the first `--config.FIELD` that does not exist."""
+    """Raises `ConfigError` for the first `--config.FIELD` that does not exist.
+
+    And for a `--FIELD`, which absl would call unknown without a word about the prefix.
+    """
     known = field_paths()
     for argument in arguments:
         flag = argument.partition("=")[0].lstrip("-").removeprefix("no")
+        if argument.startswith("--") and flag in known:
+            raise ConfigError(
+                f"There is no flag --{flag}. The fields of a config have a prefix:"
+                f" --config.{flag}=VALUE"
+            )
         if not argument.startswith("-") or not flag.startswith("config."):
             continue
         path = flag.removeprefix("config.")

@@ -197,3 +197,13 @@ def test_a_run_through_the_entry_point(tiny_flags, tmp_path, capsys):
 
 def test_the_entry_point_stays_short():
     assert len(Path(entry.__file__).read_text().splitlines()) < 80
+
+
+@pytest.mark.parametrize(
+    "flag", ["--backbone=vgg16", "--head.dropout", "--nooverwrite"]
+)
+def test_a_field_without_its_prefix_is_told_the_prefix(flag):
+    name = flag.removeprefix("--").removeprefix("no").partition("=")[0]
+    with pytest.raises(ConfigError, match=f"There is no flag .*--config.{name}=VALUE"):
+        parse([flag])
+    assert parse([f"--config.{name}={getattr(RunConfig(), name, 0.2)}"])
