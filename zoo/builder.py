@@ -17,9 +17,11 @@ from zoo.registry import TAKES_HANDLE, get_spec
 from zoo.sources import (
     applications,
     efficientnet_lite,
+    minilm,
     saved_model,
     series,
     tiny,
+    word_vectors,
 )
 from zoo.spec import BackboneSpec, ImageInput, InputSize, SeriesInput, TextInput
 
@@ -28,11 +30,16 @@ Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTe
 _NETWORKS: dict[str, Network] = {
     "applications": applications.network,
     "efficientnet_lite": efficientnet_lite.network,
+    "minilm": minilm.network,
     "series": series.network,
     "tfhub": saved_model.network,
     "tiny": tiny.network,
+    "word_vectors": word_vectors.network,
 }
-_FROM_HANDLE = {"tfhub": saved_model.from_handle}
+_FROM_HANDLE = {
+    "tfhub": saved_model.from_handle,
+    "word_vectors": word_vectors.from_handle,
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from zoo.errors import BackboneError, UnknownBackboneError
 from zoo.spec import BackboneSpec
 
 # Names without a row: they build what a handle names, and measure its spec.
-TAKES_HANDLE = ("tfhub",)
+TAKES_HANDLE = ("tfhub", "word_vectors")
 
 _specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}
 

@@ -1,4 +1,4 @@
-"""A web site on this machine that misbehaves as it is told to."""
+"""A web site that misbehaves as it is told to, and the files of text rows."""
 
 import contextlib
 import dataclasses
@@ -6,9 +6,12 @@ import http.server
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from zoo import weights as weight_files
+from zoo.catalog import text
 from zoo.download import Patience
 
 
@@ -171,3 +174,25 @@ def patience():
         attempts=3,
         backoff_seconds=0.01,
     )
+
+
+@pytest.fixture(scope="session")
+def text_store():
+    """The home of a store with the published files of all text rows.
+
+    It stays for later runs: they are 115 MB.
+    """
+    home = Path.home() / ".cache" / "zootune-tests" / "home"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ZOOTUNE_HOME", str(home))
+        patched.delenv("ZOOTUNE_OFFLINE", raising=False)
+        for spec in text.SPECS:
+            for file in weight_files.files(spec):
+                weight_files.obtain(spec, file)
+    return home
+
+
+@pytest.fixture
+def text_files(text_store, monkeypatch):
+    """Text rows find their files."""
+    monkeypatch.setenv("ZOOTUNE_HOME", str(text_store))

@@ -12,11 +12,20 @@ import tensorflow as tf
 import zoo
 from tests.tiny_modules import save_hub
 from zoo import preprocessing
+from zoo import weights as weight_files
 from zoo.catalog import CATALOG
 from zoo.spec import ImageInput, SeriesInput, TextInput
 
-NAMES = [*(spec.name for spec in CATALOG), "tfhub"]
-QUICK = ("series_conv", "series_gru", "tiny_image", "tiny_text", "tiny_series", "tfhub")
+NAMES = [*(spec.name for spec in CATALOG), "tfhub", "word_vectors"]
+QUICK = (
+    "series_conv",
+    "series_gru",
+    "tiny_image",
+    "tiny_text",
+    "tiny_series",
+    "tfhub",
+    "word_vectors",
+)
 APPLICATIONS = [spec.name for spec in CATALOG if spec.source == "applications"]
 # The smallest of each family whose boundaries count layers of a class.
 COUNTED = [
@@ -60,9 +69,18 @@ def backbone(request, seen, tmp_path_factory):
     if request.param == "tfhub":
         folder = save_hub(tmp_path_factory.mktemp("module") / "1", size=32)
         yield zoo.build("tfhub", handle=folder)
+    elif request.param == "word_vectors":
+        file = tmp_path_factory.mktemp("vectors") / "vectors.txt"
+        file.write_text("small 1 2 3\nhouse -1 0.5 2\nsea 0 0 1\n")
+        yield zoo.build("word_vectors", handle=file, input_length=4)
     else:
         spec = zoo.get_spec(request.param)
-        yield zoo.build(spec.name, weights=None, **_smallest(spec))
+        with pytest.MonkeyPatch.context() as patched:
+            if weight_files.files(spec) and spec.modality == "text":
+                store = request.getfixturevalue("text_store")
+                patched.setenv("ZOOTUNE_HOME", str(store))
+            built = zoo.build(spec.name, weights=None, **_smallest(spec))
+        yield built
     keras.utils.clear_session()
     gc.collect()
 
@@ -137,11 +155,11 @@ class TestContract:
     def test_boundaries_lie_between_connections(self, backbone):
         """One tensor crosses each: more would mean that it cuts through a unit.
 
-        In NASNet two do, because every cell reads the two before it; and in texts, the
-        mask of what is padding.
+        In NASNet two do, because every cell reads the two before it; and in tiny_text,
+        the mask of what is padding.
         """
-        is_wide = backbone.spec.name.startswith("nasnet")
-        crossing = 2 if is_wide or backbone.spec.modality == "text" else 1
+        is_wide = backbone.spec.name.startswith(("nasnet", "tiny_text"))
+        crossing = 2 if is_wide else 1
         widths = {len(block.frontier) for block in backbone.blocks}
         assert max(widths) == crossing
         assert all(block.output in block.frontier for block in backbone.blocks)
@@ -319,4 +337,4 @@ def test_blocks_do_not_depend_on_what_was_built_before():
 @pytest.mark.slow
 def test_the_suite_saw_every_backbone(seen):
     assert seen == set(NAMES)
-    assert len(seen) == 50 + 1
+    assert len(seen) == 51 + 2
