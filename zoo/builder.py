@@ -21,6 +21,7 @@ from zoo.sources import (
     saved_model,
     series,
     tiny,
+    use_multilingual,
     word_vectors,
 )
 from zoo.spec import BackboneSpec, ImageInput, InputSize, SeriesInput, TextInput
@@ -34,6 +35,7 @@ _NETWORKS: dict[str, Network] = {
     "series": series.network,
     "tfhub": saved_model.network,
     "tiny": tiny.network,
+    "use_multilingual": use_multilingual.network,
     "word_vectors": word_vectors.network,
 }
 _FROM_HANDLE = {

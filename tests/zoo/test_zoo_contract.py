@@ -337,4 +337,4 @@ def test_blocks_do_not_depend_on_what_was_built_before():
 @pytest.mark.slow
 def test_the_suite_saw_every_backbone(seen):
     assert seen == set(NAMES)
-    assert len(seen) == 51 + 2
+    assert len(seen) == 52 + 2

@@ -23,7 +23,7 @@ APPLICATIONS = [
     *(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
 ]
 SERIES = ["series_conv", "series_gru", "series_lstm", "series_bilstm"]
-TEXT = ["minilm_l6"]
+TEXT = ["minilm_l6", "use_multilingual"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]
 SHOWS_ALL = f"`zoo list` shows all {len(CATALOG)}"
 LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]

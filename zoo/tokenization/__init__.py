@@ -13,10 +13,11 @@ import keras
 
 from zoo.errors import BackboneError
 from zoo.spec import Tokenizer
-from zoo.tokenization import hashed_words, wordpiece, words
+from zoo.tokenization import hashed_words, sentencepiece, wordpiece, words
 
 _LAYERS: dict[str, Callable[[Tokenizer, int, Path | None], keras.layers.Layer]] = {
     "hashed_words": hashed_words.layer,
+    "sentencepiece": sentencepiece.layer,
     "wordpiece": wordpiece.layer,
     "words": words.layer,
 }

@@ -7,7 +7,7 @@ look at one character at a time become a table here, made once from Python's own
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -46,10 +46,16 @@ def decode(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 class Replacements:
-    """What each character becomes: nothing, itself, or other characters."""
+    """What each character becomes by a rule: nothing, itself, or other characters.
 
-    def __init__(self, rule: Callable[[str], str]):
+    `others` are what characters may become where the rule does not hold.
+    """
+
+    def __init__(self, rule: Callable[[str], str], others: Sequence[str] = ()):
         parts: dict[tuple[int, ...], int] = {(_ITSELF,): 0}
+        self._others = np.array(
+            [parts.setdefault(tuple(map(ord, o)), len(parts)) for o in others], np.int32
+        )
         pages: dict[bytes, int] = {}
         page_of = []
         for start in range(0, _LAST, _PAGE):
@@ -62,11 +68,17 @@ class Replacements:
         self._characters = np.array([c for part in parts for c in part], np.int32)
 
     def __call__(
-        self, characters: tf.Tensor, rows: tf.Tensor
+        self, characters: tf.Tensor, rows: tf.Tensor, other: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The characters after replacement, and the row of each."""
+        """The characters after replacement, and the row of each.
+
+        Where `other` is not negative, it is the number of one of `others`.
+        """
         page = tf.gather(self._page_of, characters // _PAGE)
         part = tf.gather(self._part_of, page * _PAGE + characters % _PAGE)
+        if other is not None:
+            instead = tf.gather(self._others, tf.maximum(other, 0))
+            part = tf.where(other >= 0, instead, part)
         length = tf.gather(self._lengths, part)
         source = tf.repeat(tf.range(tf.size(characters)), length)
         first = tf.cumsum(length, exclusive=True)

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 _ODD_1 = np.int64(-7046029254386353131)  # 0x9E3779B97F4A7C15, the golden ratio
 _ODD_2 = np.int64(-4658895280553007687)  # 0xBF58476D1CE4E5B9
+# More pieces than any vocabulary has.
+_MANY = 1 << 24
 _BASE = np.int64(-7723592293110705685)  # 0x94D049BB133111EB
 
 
@@ -89,19 +91,35 @@ class Vocabulary:
         return hit, tf.gather(self._numbers, place)
 
 
-def reachable(starts: tf.Tensor, next_position: tf.Tensor, *, steps: int) -> tf.Tensor:
-    """The positions that are reached from `starts` in at most so many jumps.
+def longest(
+    places: tf.Tensor, lengths: tf.Tensor, numbers: tf.Tensor, count: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Length and number of the longest match at each position, or 0 and 0."""
+    match = tf.cast(lengths, tf.int64) * _MANY + tf.cast(numbers, tf.int64)
+    best = tf.math.unsorted_segment_max(match, places, count)
+    best = tf.maximum(best, 0)
+    return tf.cast(best // _MANY, tf.int32), tf.cast(best % _MANY, tf.int32)
 
-    A position that jumps to itself ends there. Jumps are doubled, so this takes
-    logarithmically many operations and no loop.
+
+def reachable(starts: tf.Tensor, next_position: tf.Tensor) -> tf.Tensor:
+    """Whether each position is reached from one of `starts`, by jump after jump.
+
+    A position that jumps to itself ends there. Jumps are doubled, so there are no more
+    rounds than the logarithm of the longest way.
     """
-    reached, jump = starts, next_position
-    for _ in range(max(steps, 1).bit_length()):
+
+    def double(reached, jump, _):
         came = tf.boolean_mask(jump, reached)
-        reached = tf.tensor_scatter_nd_update(
+        more = tf.tensor_scatter_nd_update(
             reached, came[:, None], tf.ones_like(came, tf.bool)
         )
-        jump = tf.gather(jump, jump)
+        return more, tf.gather(jump, jump), tf.reduce_any(more != reached)
+
+    reached, _, _ = tf.while_loop(
+        lambda reached, jump, changed: changed,
+        double,
+        (starts, next_position, tf.constant(True)),
+    )
     return reached
 
 

@@ -18,14 +18,12 @@ from zoo.errors import BackboneError
 from zoo.spec import Tokenizer
 from zoo.tokenization import code_points
 from zoo.tokenization.base import PADDING, Tokenization, between, read_vocabulary
-from zoo.tokenization.substrings import Vocabulary, reachable
+from zoo.tokenization.substrings import Vocabulary, longest, reachable
 
 _LONGEST_WORD = 100
 _CONTROL = ("Cc", "Cf", "Co")
 _START, _INSIDE = 1, 2
 _INSIDE_MARK = "##"
-# More pieces than any vocabulary has.
-_MANY = 1 << 24
 
 
 @keras.saving.register_keras_serializable("zootune")
@@ -100,18 +98,13 @@ class WordPiece(Tokenization):
         places, lengths, numbers = self._vocabulary_table.find(
             characters, tf.where(starts, _START, _INSIDE), end - position
         )
-        # The longest wins, and brings its id along.
-        match = tf.cast(lengths, tf.int64) * _MANY + tf.cast(numbers, tf.int64)
-        best = tf.math.unsorted_segment_max(match, places, count)
-        found = best >= 0
-        length = tf.where(found, tf.cast(best // _MANY, tf.int32), 0)
+        length, number = longest(places, lengths, numbers, count)
         after = position + length
         after = tf.where(after < end, after, position)
-        visited = reachable(starts, after, steps=_LONGEST_WORD)
-        stuck = tf.cast(visited & ~found, tf.int32)
+        visited = reachable(starts, after)
+        stuck = tf.cast(visited & (length == 0), tf.int32)
         unknown = tf.math.unsorted_segment_max(stuck, word, words) > 0
         unknown = tf.gather(unknown | too_long, word)
-        number = tf.cast(best % _MANY, tf.int32)
         chosen = tf.where(unknown, starts, visited)
         ids = tf.where(unknown, self._unknown, number)
         return tf.boolean_mask(ids, chosen), tf.boolean_mask(rows, chosen)
