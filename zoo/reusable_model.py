@@ -158,7 +158,7 @@ def _meta_graph(
         raise BackboneError(
             f"The SavedModel in {path} has {len(tag_sets)} MetaGraphs, with the tags"
             f" {tag_sets}, and tags={tags} chooses none. Give the tags of one:"
-            f" SavedModelLayer(folder, tags={tag_sets[0]})."
+            f" SavedModelLayer(handle, tags={tag_sets[0]})."
         )
     return saved.meta_graphs[tag_sets.index(sorted(tags))]
 

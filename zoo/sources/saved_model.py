@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from zoo.errors import BackboneError
-from zoo.handles import resolve_handle
+from zoo.errors import BackboneError, OfflineError
+from zoo.handles import lasting_handle, resolve_handle
 from zoo.reusable_model import ReusableModel, open_model
 from zoo.spec import (
     INSIDE,
@@ -48,17 +48,18 @@ class SavedModelLayer(keras.layers.Layer):
     module without such a mode trains in inference mode. One that has only a signature
     has no trainable weights.
 
-    A `.keras` file holds the weights and the path of the folder, which must be there
-    when it is loaded. `keras.models.clone_model` reads the weights of the folder again.
+    `handle` is the path or the address of the module, as in `zoo.handles`. A `.keras`
+    file holds the weights and the handle; the module must be on this machine when it is
+    loaded. `keras.models.clone_model` reads the weights of the module again.
 
     Raises:
-        BackboneError: if the folder has no SavedModel with what was named; says what
-            is there.
+        BackboneError: if it cannot be had, or is no SavedModel with what was named;
+            says what is there.
     """
 
     def __init__(
         self,
-        folder: str | Path,
+        handle: str | Path,
         *,
         tags: Sequence[str] | None = None,
         call_endpoint: str | None = None,
@@ -68,7 +69,8 @@ class SavedModelLayer(keras.layers.Layer):
         **layer_options: object,
     ) -> None:
         super().__init__(**{"autocast": False, **layer_options})
-        self.folder = Path(folder).absolute()
+        self.handle = lasting_handle(handle)
+        self.folder = resolve_handle(handle)
         self.runs_in_inference = runs_in_inference
         self._options: dict[str, Any] = {
             "tags": None if tags is None else list(tags),
@@ -126,9 +128,23 @@ class SavedModelLayer(keras.layers.Layer):
         return {
             **super().get_config(),
             **self._options,
-            "folder": str(self.folder),
+            "handle": self.handle,
             "runs_in_inference": self.runs_in_inference,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        # A module is a program. Whoever sends a file that names one may not make this
+        # machine fetch it; what is here already, its user has fetched.
+        try:
+            resolve_handle(config["handle"], offline=True)
+        except OfflineError as error:
+            raise OfflineError(
+                f"The module {config['handle']} is not on this machine, and to load a"
+                " layer fetches nothing. If you trust its address, get it with:"
+                f" zoo fetch {config['handle']}"
+            ) from error
+        return cls(**config)
 
 
 def network(
@@ -140,7 +156,7 @@ def network(
         BackboneError: if it takes no such images, or gives other features than the row
             says.
     """
-    layer = SavedModelLayer(resolve_handle(spec.handle), name=_BLOCK)
+    layer = SavedModelLayer(spec.handle, name=_BLOCK)
     return _network(layer, spec, pixels, weights_file)
 
 
@@ -157,7 +173,7 @@ def from_handle(
         BackboneError: if it takes no images, or gives neither a feature vector nor a
             feature map.
     """
-    layer = SavedModelLayer(resolve_handle(handle), name=_BLOCK)
+    layer = SavedModelLayer(handle, name=_BLOCK)
     wanted = layer.module.inference.input
     fixed_size = _fixed_size(wanted, handle)
     size = wanted_size.size_px or fixed_size or _USUAL_SIZE_PX
@@ -166,7 +182,7 @@ def from_handle(
     spec = BackboneSpec(
         name="tfhub",
         source="tfhub",
-        handle=str(handle),
+        handle=layer.handle,
         input=ImageInput(
             default_size_px=fixed_size or _USUAL_SIZE_PX,
             minimum_size_px=fixed_size or 1,
