@@ -82,6 +82,34 @@ def save_hub(folder: Path, *, size: int | None = None) -> Path:
     return folder
 
 
+def save_slim(folder: Path, *, size: int | None = None) -> Path:
+    """The interface of TF Hub's own image modules, which come from TF-Slim.
+
+    Seen with `saved_model_cli` on google/imagenet/mobilenet_v2_100_224: four functions,
+    by two flags, that take the momentum of BatchNorm as a second tensor.
+    """
+    module = TinyModule()
+
+    @tf.function
+    def call(inputs, training=False, return_endpoints=False, batch_norm_momentum=0.99):
+        vector = module(inputs, training=training)
+        if training:
+            module.mean.assign(module.mean * batch_norm_momentum)
+        return {"default": vector, "map": inputs} if return_endpoints else vector
+
+    momentum = tf.TensorSpec([], name="batch_norm_momentum")
+    for endpoints in (True, False):
+        for training in (True, False):
+            call.get_concrete_function(_images(size), training, endpoints, momentum)
+    published = tf.train.Checkpoint(module=module)
+    published.__call__ = call
+    published.variables = list(module.variables)
+    published.trainable_variables = list(module.trainable_variables)
+    published.regularization_losses = []
+    tf.saved_model.save(published, folder)
+    return folder
+
+
 def save_one_mode(folder: Path) -> Path:
     """A module that can only be called for inference."""
     module = TinyModule()

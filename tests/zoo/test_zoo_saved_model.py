@@ -47,13 +47,20 @@ def _save_archive(with_training):
 KINDS = {
     "bare tf.Module": (tiny_modules.save_bare, 2, 2),
     "TF Hub": (tiny_modules.save_hub, 2, 2),
+    "TF-Slim": (tiny_modules.save_slim, 2, 2),
     "one mode": (tiny_modules.save_one_mode, 2, 1),
     "like tf_keras": (tiny_modules.save_like_tf_keras, 2, 2),
     "ExportArchive": (_save_archive(False), 3, 3),
     "ExportArchive with training": (_save_archive(True), 3, 3),
     "signature": (tiny_modules.save_signature, 0, 3),
 }
-TWO_MODES = ["bare tf.Module", "TF Hub", "like tf_keras", "ExportArchive with training"]
+TWO_MODES = [
+    "bare tf.Module",
+    "TF Hub",
+    "TF-Slim",
+    "like tf_keras",
+    "ExportArchive with training",
+]
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +168,11 @@ class TestEveryKind:
         outputs = zoo.build("tfhub", handle=folders[kind], input_size_px=SIZE)
         assert outputs.model.output_shape == (None, 1, 1, WIDTH)
         assert outputs.spec.trainable == (kind != "signature")
+
+    def test_other_arguments_are_those_of_the_module(self, folders):
+        module = SavedModelLayer(folders["TF-Slim"]).module
+        for mode, training in ((module.inference, False), (module.training, True)):
+            assert mode.args[1:] == (training, False, 0.99)
 
     def test_dropout_is_active_in_training_mode(self, hub):
         first, second = (np.asarray(hub(IMAGES, training=True)) for _ in range(2))
@@ -379,7 +391,7 @@ class TestWhatCannotBeOpened:
         spec = tf.TensorSpec([None])
         published.__call__ = tf.function(lambda a, b: a + b, input_signature=[spec] * 2)
         tf.saved_model.save(published, tmp_path / "pair")
-        with pytest.raises(BackboneError, match="takes 2 tensors; expected one"):
+        with pytest.raises(BackboneError, match=r"takes 2 tensors; .* \['a', 'b'\]"):
             SavedModelLayer(tmp_path / "pair")
 
 
