@@ -169,6 +169,21 @@ class TestEveryKind:
         assert outputs.model.output_shape == (None, 1, 1, WIDTH)
         assert outputs.spec.trainable == (kind != "signature")
 
+    @pytest.mark.parametrize(
+        ("kind", "scales"),
+        [
+            ("ExportArchive with training", ["gamma", "beta"]),
+            ("TF Hub", []),  # they are called otherwise
+            ("signature", []),  # nothing in it trains
+        ],
+    )
+    def test_scales_of_batchnorm_are_told_by_their_names(self, folders, kind, scales):
+        layer = SavedModelLayer(folders[kind])
+        assert [w.value.name.rpartition("/")[2] for w in layer.scales] == [
+            f"{name}:0" for name in scales
+        ]
+        assert all(any(w is t for t in layer.trainable_weights) for w in layer.scales)
+
     def test_other_arguments_are_those_of_the_module(self, folders):
         module = SavedModelLayer(folders["TF-Slim"]).module
         for mode, training in ((module.inference, False), (module.training, True)):

@@ -28,6 +28,7 @@ from zoo.spec import (
 _USUAL_SIZE_PX = 224
 _OUTPUT_KEYS = ("default", "feature_vector")
 _BLOCK = "module"
+_MEAN, _SCALES = "moving_mean", ("gamma", "beta")
 # SPDX's word for a licence that nobody has looked up.
 _UNKNOWN_LICENSE = "NOASSERTION"
 
@@ -96,6 +97,20 @@ class SavedModelLayer(keras.layers.Layer):
         """The weights that only a call in training mode can move."""
         fixed = {id(v) for v in self.module.fixed}
         return [v for v in self._shared if id(v.value) in fixed]
+
+    @property
+    def scales(self) -> list[keras.Variable]:
+        """The scales and offsets of BatchNorm, told by their names.
+
+        They are called `gamma` and `beta` beside a `moving_mean`, as Keras, tf_keras
+        and TF-Slim write them; those of others are not found.
+        """
+        named = [(*_scope_and_name(v.value), v) for v in self._shared]
+        normalized = {scope for scope, name, _ in named if name == _MEAN}
+        trained = named[: len(self.module.trainable)]
+        return [
+            v for scope, name, v in trained if name in _SCALES and scope in normalized
+        ]
 
     def call(self, inputs, training=False):
         self._refuse_other_strategy()
@@ -285,6 +300,11 @@ def _only_output(outputs: Any) -> keras.KerasTensor | None:
                 return outputs[key]
     flat = tf.nest.flatten(outputs)
     return flat[0] if len(flat) == 1 else None
+
+
+def _scope_and_name(variable: tf.Variable) -> tuple[str, str]:
+    scope, _, name = variable.name.partition(":")[0].rpartition("/")
+    return scope, name
 
 
 def _is_feature(tensor: keras.KerasTensor) -> bool:
