@@ -119,6 +119,55 @@ def save_one_mode(folder: Path) -> Path:
     return folder
 
 
+class TinyText(tf.Module):
+    """Strings `[batch]` to vectors, as the nnlm modules of TF Hub: words from a file.
+
+    Words outside of the vocabulary share one row; a text is the sum of its words over
+    the root of their number.
+    """
+
+    def __init__(self, vocabulary: Path) -> None:
+        super().__init__()
+        self.vocabulary = tf.saved_model.Asset(str(vocabulary))
+        known = tf.lookup.TextFileInitializer(
+            self.vocabulary,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        self.table = tf.lookup.StaticVocabularyTable(known, num_oov_buckets=1)
+        rows = len(vocabulary.read_text().splitlines()) + 1
+        start = tf.random.stateless_normal([rows, WIDTH], seed=[0, 1])
+        self.embeddings = tf.Variable(start, name="embeddings")
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="sentences")])
+    def __call__(self, sentences):
+        words = tf.strings.split(sentences)
+        vectors = tf.gather(self.embeddings, self.table.lookup(words.to_tensor("")))
+        mask = tf.sequence_mask(words.row_lengths(), tf.shape(vectors)[1])
+        counts = tf.cast(words.row_lengths(), tf.float32)[:, None]
+        total = tf.reduce_sum(tf.where(mask[..., None], vectors, 0.0), 1)
+        return tf.math.divide_no_nan(total, tf.sqrt(counts))
+
+
+VOCABULARY = ("good", "bad", "film", "book", "the", "was")
+
+
+def save_text(folder: Path) -> Path:
+    """A module of texts with the whole interface and a vocabulary among its assets."""
+    file = folder.with_name(f"{folder.name}-vocabulary.txt")
+    file.write_text("\n".join(VOCABULARY) + "\n")
+    module = TinyText(file)
+    published = tf.train.Checkpoint(module=module)
+    published.__call__ = module.__call__
+    published.variables = published.trainable_variables = [module.embeddings]
+    published.regularization_losses = []
+    tf.saved_model.save(published, folder)
+    file.unlink()  # what the module needs of it is in its assets
+    return folder
+
+
 def save_signature(folder: Path, *, name: str = "serving_default") -> Path:
     """A module with a signature and nothing to call."""
     module = TinyModule()

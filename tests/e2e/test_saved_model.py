@@ -54,6 +54,29 @@ def test_a_module_is_fine_tuned_proved_and_served_without_its_folder(
     np.testing.assert_allclose(predictor.probabilities(pixels), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_a_module_is_fine_tuned_and_served_in_mixed_precision(tmp_path):
+    run = pipelines.fine_tune(
+        **TINY,
+        handle=str(save_hub(tmp_path / "module")),
+        workdir=tmp_path / "run",
+        strategy="full",
+        precision="mixed_bfloat16",
+        finetune=FinetuneConfig(epochs=2),
+    )
+    layer = run.model.get_layer("module")
+    assert layer.compute_dtype == "bfloat16"
+    assert {w.dtype for w in layer.trainable_weights} == {"float32"}
+    tuned = run.report["receipt"]["fine_tune"]
+    assert tuned[0]["largest_change"] > 0
+    assert tuned[0]["statistics_change"] == 0.0
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
+    found = pipelines.load(run.artifact_dir).probabilities(pixels)
+    assert found.dtype == np.float32
+    wanted = keras.ops.softmax(run.model.predict(pixels, verbose=0))
+    np.testing.assert_allclose(found, wanted, atol=0.01)
+
+
 def test_a_module_with_only_a_signature_gives_frozen_features(tmp_path):
     fields = {**TINY, "handle": str(save_signature(tmp_path / "module"))}
     run = pipelines.fine_tune(**fields, workdir=tmp_path / "run")

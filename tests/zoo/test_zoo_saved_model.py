@@ -278,10 +278,14 @@ class TestRoundTrips:
         np.testing.assert_array_equal(other(IMAGES), model(IMAGES))
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
     def test_an_export_runs_in_a_fresh_process_without_the_module(
-        self, trained, tmp_path
+        self, folders, tmp_path, policy
     ):
-        model, folder = trained
+        folder = shutil.copytree(folders["TF Hub"], tmp_path / "module")
+        with precision(policy):
+            model = _classifier(SavedModelLayer(folder, name="module"))
+        _fit(model)
         wanted = model.predict(IMAGES, verbose=0)
         model.export(tmp_path / "export", verbose=False)
         shutil.rmtree(folder)
