@@ -125,7 +125,13 @@ class SavedModelLayer(keras.layers.Layer):
     def _cast_inputs(self, inputs):
         wanted = self.module.inference.input.dtype.name
         given = keras.backend.standardize_dtype(inputs.dtype)
-        return inputs if given == wanted else ops.cast(inputs, wanted)
+        if given == wanted:
+            return inputs
+        if "string" in (given, wanted):
+            raise BackboneError(
+                f"The module {self.handle} takes {wanted}, given was {given}."
+            )
+        return ops.cast(inputs, wanted)
 
     def _cast_output(self, tensor):
         return ops.cast(tensor, self.compute_dtype) if _is_floating(tensor) else tensor
