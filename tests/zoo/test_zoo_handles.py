@@ -21,7 +21,7 @@ from zoo.errors import (
     WrongContentError,
 )
 from zoo.handles import is_web_address, lasting_handle, resolve_handle
-from zoo.sources.saved_model import SavedModelLayer
+from zoo.saved_model_layer import SavedModelLayer
 
 SIZE = 16
 IMAGES = np.random.default_rng(0).random((4, SIZE, SIZE, 3), np.float32)

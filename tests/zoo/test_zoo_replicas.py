@@ -20,7 +20,7 @@ import json, sys
 from pathlib import Path
 import keras, numpy as np, tensorflow as tf
 from tests import tiny_modules
-from zoo.sources.saved_model import SavedModelLayer
+from zoo.saved_model_layer import SavedModelLayer
 
 folder, kind, mode = Path(sys.argv[1]) / "module", *sys.argv[2:]
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -13,7 +13,7 @@ from pipelines.training.precision import precision
 from tests import tiny_modules
 from tests.tiny_modules import VOCABULARY, WIDTH
 from zoo.errors import BackboneError
-from zoo.sources.saved_model import SavedModelLayer
+from zoo.saved_model_layer import SavedModelLayer
 
 TEXTS = tf.constant(["good film", "bad book", "the unheard of", "", "b\xc3\xb6se"])
 LABELS = tf.constant([1, 0, 0, 1, 1])
