@@ -118,7 +118,7 @@ def module(
     Raises:
         OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
     """
-    key = key_of("module", url, sha256)
+    key = _module_key(url, sha256)
     maximum = (limits or archive.Limits()).bytes
     expected = Expected(sha256=sha256, maximum_bytes=maximum, ends_itself=True)
 
@@ -135,6 +135,16 @@ def module(
         part.unlink()
 
     return archive.find_model(_once(key, fill, source=url, offline=offline))
+
+
+def module_at_hand(url: str, *, sha256: str | None = None) -> Path | None:
+    """Where the module of an address lies, if it was fetched; nothing is verified."""
+    folder = store.content(_module_key(url, sha256))
+    return folder if folder.is_dir() else None
+
+
+def _module_key(url: str, sha256: str | None) -> str:
+    return key_of("module", url, sha256)
 
 
 def unpacked(

@@ -56,6 +56,14 @@ def resolve_handle(handle: str | Path, *, offline: bool | None = None) -> Path:
     return given.path
 
 
+def find_module(handle: str | Path) -> Path | None:
+    """Where a module or its archive lies on this machine, if it does, unverified."""
+    given = _parse(handle)
+    if given.url:
+        return fetch.module_at_hand(_archive_address(given.url), sha256=given.sha256)
+    return given.path if given.path.exists() else None
+
+
 def lasting_handle(handle: str | Path) -> str:
     """A handle of the same module that means it in every folder, and later too.
 
