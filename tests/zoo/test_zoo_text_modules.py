@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 from pipelines.training.precision import precision
 from tests import tiny_modules
 from tests.tiny_modules import VOCABULARY, WIDTH
 from zoo.errors import BackboneError
 from zoo.saved_model_layer import SavedModelLayer
+from zoo.spec import TextInput
 
 TEXTS = tf.constant(["good film", "bad book", "the unheard of", "", "b\xc3\xb6se"])
 LABELS = tf.constant([1, 0, 0, 1, 1])
@@ -104,6 +106,55 @@ def test_its_vocabulary_goes_with_an_export(folder, tmp_path):
     subprocess.run([sys.executable, "-c", FRESH, str(tmp_path)], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), wanted, atol=1e-6)
     assert np.ptp(wanted) > 0
+
+
+def test_it_is_a_backbone_whose_spec_is_measured(folder):
+    backbone = zoo.build("tfhub", handle=folder)
+    spec = backbone.spec
+    assert (spec.modality, spec.input) == ("text", TextInput())
+    assert (spec.feature_width, spec.handle) == (WIDTH, str(folder))
+    assert spec.parameters == (len(VOCABULARY) + 1) * WIDTH
+    assert spec.trainable
+    assert (backbone.input_size_px, backbone.input_length) == (None, None)
+    assert (backbone.model.input.name, backbone.model.input.dtype) == ("text", "string")
+    assert backbone.model.output_shape == (None, WIDTH)
+    (block,) = backbone.blocks
+    assert set(block.layers) == set(backbone.model.layers)
+    wanted = tf.saved_model.load(str(folder))(TEXTS)
+    np.testing.assert_array_equal(backbone.model(TEXTS), wanted)
+
+
+@pytest.mark.parametrize("size", [{"input_size_px": 32}, {"input_length": 4}])
+def test_it_has_no_size(folder, size):
+    with pytest.raises(BackboneError, match=f"{next(iter(size))} is .* Leave .* out"):
+        zoo.build("tfhub", handle=folder, **size)
+
+
+@pytest.mark.parametrize(
+    ("shape", "gives", "message"),
+    [
+        ([None, 4], lambda x: tf.zeros([2, 6]), "neither images .* nor texts"),
+        (None, lambda x: tf.zeros([tf.size(x), 6]), None),
+        (
+            [None],
+            lambda x: tf.zeros([2, 5, 6]),
+            r"one feature vector \[batch, width\]\.",
+        ),
+        ([None], lambda x: x, r"one feature vector"),
+        ([None], lambda x: tf.zeros([2, 3, 5, 6]), r"one feature vector"),
+    ],
+)
+def test_what_a_module_of_strings_must_take_and_give(tmp_path, shape, gives, message):
+    published = tf.train.Checkpoint()
+    spec = tf.TensorSpec(shape, tf.string)
+    published.__call__ = tf.function(gives, input_signature=[spec])
+    tf.saved_model.save(published, tmp_path / "module")
+    if message is None:
+        backbone = zoo.build("tfhub", handle=tmp_path / "module")
+        assert backbone.model.output_shape == (None, 6)
+    else:
+        with pytest.raises(BackboneError, match=message):
+            zoo.build("tfhub", handle=tmp_path / "module")
 
 
 def test_numbers_are_no_texts_and_texts_no_images(folder, tmp_path):
