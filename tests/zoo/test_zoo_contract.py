@@ -21,7 +21,14 @@ MODULES = {
     "text module": save_text,
 }
 NAMES = [*(spec.name for spec in CATALOG if spec.source != "tfhub"), *MODULES]
-QUICK = ("series_conv", "series_gru", "tiny_image", "tiny_text", "tiny_series", *MODULES)
+QUICK = (
+    "series_conv",
+    "series_gru",
+    "tiny_image",
+    "tiny_text",
+    "tiny_series",
+    *MODULES,
+)
 APPLICATIONS = [spec.name for spec in CATALOG if spec.source == "applications"]
 # The smallest of each family whose boundaries count layers of a class.
 COUNTED = [
