@@ -24,6 +24,7 @@ APPLICATIONS = [
 ]
 SERIES = ["series_conv", "series_gru", "series_lstm", "series_bilstm"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]
+HUB = [spec.name for spec in CATALOG if spec.source == "tfhub"]
 SHOWS_ALL = f"`zoo list` shows all {len(CATALOG)}"
 LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 
@@ -38,7 +39,7 @@ def renamed():
 
 
 def test_all_rows_of_the_catalog_are_listed_in_order():
-    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *TINY]
+    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *HUB, *TINY]
     assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
 
@@ -51,7 +52,7 @@ def test_all_rows_of_the_catalog_are_listed_in_order():
         ({"source": "applications"}, APPLICATIONS),
         ({"source": "efficientnet_lite"}, LITE),
         ({"pretrained": False}, [*SERIES, *TINY]),
-        ({"pretrained": True}, [*APPLICATIONS, *LITE]),
+        ({"pretrained": True}, [*APPLICATIONS, *LITE, *HUB]),
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),
         ({"pattern": "resnet50*", "source": "efficientnet_lite"}, []),

@@ -1,11 +1,12 @@
 """Rows of facts, one file per source. Nothing here imports TensorFlow or Keras."""
 
-from zoo.catalog import applications, efficientnet_lite, series, tiny
+from zoo.catalog import applications, efficientnet_lite, series, tfhub, tiny
 from zoo.spec import BackboneSpec
 
 CATALOG: tuple[BackboneSpec, ...] = (
     *applications.SPECS,
     *efficientnet_lite.SPECS,
     *series.SPECS,
+    *tfhub.SPECS,
     *tiny.SPECS,
 )
