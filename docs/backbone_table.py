@@ -29,7 +29,7 @@ def table() -> str:
             spec.input.default_size_px,
             spec.input.minimum_size_px,
             spec.feature_width,
-            f"{spec.parameters:,}",
+            "-" if spec.parameters is None else f"{spec.parameters:,}",
             len(spec.blocks),
             top1,
             spec.license,

@@ -10,17 +10,18 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
+from pipelines import fetching
 from pipelines import main as training
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
 from pipelines.tables import aligned, evaluation_table
-from zoo import own, weights
+from zoo import handles, own, weights
 from zoo.spec import ImageInput
 
 
@@ -67,12 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     info = add("info", _info, "what is known about one backbone")
     info.add_argument("name", metavar="NAME")
 
-    fetching = add("fetch", _fetch, "pretrained weights into the store, verified")
-    fetching.add_argument("names", nargs="+", metavar="NAME")
-    fetching.add_argument(
+    bringing = add("fetch", _fetch, "pretrained weights into the store, verified")
+    bringing.add_argument(
+        "names", nargs="+", metavar="NAME", help="of a backbone, or a module's address"
+    )
+    bringing.add_argument(
         "--to", type=Path, metavar="DIR", help="copy the files there, to carry them"
     )
-    fetching.add_argument(
+    bringing.add_argument(
         "--offline",
         action="store_true",
         default=None,
@@ -131,7 +134,7 @@ def _list(arguments: argparse.Namespace) -> None:
             spec.source,
             str(spec.input),
             spec.feature_width,
-            f"{spec.parameters:,}",
+            "-" if spec.parameters is None else f"{spec.parameters:,}",
             len(spec.blocks),
             "-" if spec.imagenet_top1 is None else f"{spec.imagenet_top1:.3f}",
         )
@@ -149,7 +152,7 @@ def _summary(spec: zoo.BackboneSpec) -> dict[str, Any]:
 def _info(arguments: argparse.Namespace) -> None:
     spec = zoo.get_spec(arguments.name)
     values = _summary(spec)
-    path = weights.find(spec.weights) if spec.weights else None
+    path = _weights_at(spec)
     values["weights_at"] = str(path) if path else None
     if arguments.json:
         _print_json(values)
@@ -161,7 +164,7 @@ def _info(arguments: argparse.Namespace) -> None:
         ("input", str(spec.input)),
         *_pixels_rows(spec),
         ("feature width", str(spec.feature_width)),
-        ("parameters", f"{spec.parameters:,} without classifier"),
+        ("parameters", _parameters(spec)),
         ("ImageNet top-1", str(spec.imagenet_top1 or "-")),
         ("licence", spec.license),
         ("paper", spec.paper or "-"),
@@ -171,13 +174,28 @@ def _info(arguments: argparse.Namespace) -> None:
     print("\n".join(f"{name:<15} {value}" for name, value in rows))
 
 
+def _parameters(spec: zoo.BackboneSpec) -> str:
+    if spec.parameters is None:
+        return "not counted before it is built"
+    return f"{spec.parameters:,} without classifier"
+
+
 def _pixels_rows(spec: zoo.BackboneSpec) -> list[tuple[str, str]]:
     if isinstance(spec.input, ImageInput):
         return [("pixels", spec.input.pixels.name)]
     return []
 
 
+def _weights_at(spec: zoo.BackboneSpec) -> Path | None:
+    if spec.carries_weights:
+        return handles.find_module(spec.handle)
+    return weights.find(spec.weights) if spec.weights else None
+
+
 def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:
+    here = ("on this machine", str(path or f"no; {weights.how_to_get(spec)}"))
+    if spec.carries_weights:
+        return [("weights", "in the module"), ("from", spec.handle), here]
     file = spec.weights
     if file is None:
         return [("weights", "none published")]
@@ -185,39 +203,27 @@ def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, 
     return [
         ("weights", f"{file.file_name} ({file.license}), {digest}"),
         ("from", weights.source_of(file)),
-        ("on this machine", str(path or f"no; {weights.how_to_get(spec)}")),
+        here,
     ]
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
-    # A misspelt name is an error before the first byte is fetched.
-    specs = [zoo.get_spec(name) for name in arguments.names]
-    rows = [row for spec in specs for row in _fetched(spec, arguments)]
+    found = fetching.fetch(arguments.names, to=arguments.to, offline=arguments.offline)
     if arguments.json:
-        _print_json({"weights": rows})
+        _print_json({"weights": [dataclasses.asdict(one) for one in found]})
         return
-    table = [(row["name"], f"{row['bytes'] / 1e6:.1f} MB", row["path"]) for row in rows]
+    table = [(one.name, f"{one.bytes / 1e6:.1f} MB", one.path) for one in found]
     print(aligned([("name", "size", "verified file"), *table]))
-    if arguments.to:
+    if arguments.to and any(one.sha256 for one in found):
         print(
             "On the other machine, give the file: --config.weights=PATH, or"
             " weights=PATH in Python."
         )
-
-
-def _fetched(
-    spec: zoo.BackboneSpec, arguments: argparse.Namespace
-) -> Iterator[dict[str, Any]]:
-    for file in weights.files(spec) or (weights.published(spec),):
-        path = weights.obtain(spec, file, offline=arguments.offline)
-        if arguments.to:
-            path = weights.copy_to(arguments.to, path, spec, file)
-        yield {
-            "name": spec.name,
-            "path": str(path),
-            "bytes": path.stat().st_size,
-            "sha256": weights.hash_file(path, "sha256"),
-        }
+    if arguments.to and not all(one.sha256 for one in found):
+        print(
+            "On the other machine, give the folder of a module:"
+            " --config.backbone=tfhub --config.handle=PATH."
+        )
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

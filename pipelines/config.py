@@ -92,7 +92,7 @@ class FinetuneConfig:
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves.
 
-    `handle` goes with the backbone `tfhub`: the folder of a reusable SavedModel.
+    `handle` goes with the backbone `tfhub`: the path or address of a SavedModel.
     `weights` is `default`, a path, or `none` for random ones. `input_size_px` is for
     images, `input_length` the tokens that texts are cut to, and 0 is the backbone's
     default; `time_budget_seconds` 0 is no limit.

@@ -11,7 +11,7 @@ from pathlib import Path
 import zoo
 from pipelines import environment
 from pipelines.engine import start_tensorflow
-from zoo import weights
+from zoo import handles, weights
 from zoo.errors import BackboneError
 
 _LOW_SPACE_BYTES = 2 * 10**9
@@ -110,8 +110,10 @@ def _processor_features() -> tuple[str, ...]:
 
 
 def _has_weights(name: str) -> bool:
-    file = zoo.get_spec(name).weights
-    return file is not None and weights.find(file) is not None
+    spec = zoo.get_spec(name)
+    if spec.carries_weights:
+        return handles.find_module(spec.handle) is not None
+    return spec.weights is not None and weights.find(spec.weights) is not None
 
 
 def _temporary() -> Path:

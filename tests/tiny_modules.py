@@ -82,12 +82,89 @@ def save_hub(folder: Path, *, size: int | None = None) -> Path:
     return folder
 
 
+def save_slim(folder: Path, *, size: int | None = None) -> Path:
+    """The interface of TF Hub's own image modules, which come from TF-Slim.
+
+    Seen with `saved_model_cli` on google/imagenet/mobilenet_v2_100_224: four functions,
+    by two flags, that take the momentum of BatchNorm as a second tensor.
+    """
+    module = TinyModule()
+
+    @tf.function
+    def call(inputs, training=False, return_endpoints=False, batch_norm_momentum=0.99):
+        vector = module(inputs, training=training)
+        if training:
+            module.mean.assign(module.mean * batch_norm_momentum)
+        return {"default": vector, "map": inputs} if return_endpoints else vector
+
+    momentum = tf.TensorSpec([], name="batch_norm_momentum")
+    for endpoints in (True, False):
+        for training in (True, False):
+            call.get_concrete_function(_images(size), training, endpoints, momentum)
+    published = tf.train.Checkpoint(module=module)
+    published.__call__ = call
+    published.variables = list(module.variables)
+    published.trainable_variables = list(module.trainable_variables)
+    published.regularization_losses = []
+    tf.saved_model.save(published, folder)
+    return folder
+
+
 def save_one_mode(folder: Path) -> Path:
     """A module that can only be called for inference."""
     module = TinyModule()
     published = tf.train.Checkpoint(module=module)
     published.__call__ = tf.function(module.__call__, input_signature=[_images(None)])
     tf.saved_model.save(published, folder)
+    return folder
+
+
+class TinyText(tf.Module):
+    """Strings `[batch]` to vectors, as the nnlm modules of TF Hub: words from a file.
+
+    Words outside of the vocabulary share one row; a text is the sum of its words over
+    the root of their number.
+    """
+
+    def __init__(self, vocabulary: Path) -> None:
+        super().__init__()
+        self.vocabulary = tf.saved_model.Asset(str(vocabulary))
+        known = tf.lookup.TextFileInitializer(
+            self.vocabulary,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        self.table = tf.lookup.StaticVocabularyTable(known, num_oov_buckets=1)
+        rows = len(vocabulary.read_text().splitlines()) + 1
+        start = tf.random.stateless_normal([rows, WIDTH], seed=[0, 1])
+        self.embeddings = tf.Variable(start, name="embeddings")
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="sentences")])
+    def __call__(self, sentences):
+        words = tf.strings.split(sentences)
+        vectors = tf.gather(self.embeddings, self.table.lookup(words.to_tensor("")))
+        mask = tf.sequence_mask(words.row_lengths(), tf.shape(vectors)[1])
+        counts = tf.cast(words.row_lengths(), tf.float32)[:, None]
+        total = tf.reduce_sum(tf.where(mask[..., None], vectors, 0.0), 1)
+        return tf.math.divide_no_nan(total, tf.sqrt(counts))
+
+
+VOCABULARY = ("good", "bad", "film", "book", "the", "was")
+
+
+def save_text(folder: Path) -> Path:
+    """A module of texts with the whole interface and a vocabulary among its assets."""
+    file = folder.with_name(f"{folder.name}-vocabulary.txt")
+    file.write_text("\n".join(VOCABULARY) + "\n")
+    module = TinyText(file)
+    published = tf.train.Checkpoint(module=module)
+    published.__call__ = module.__call__
+    published.variables = published.trainable_variables = [module.embeddings]
+    published.regularization_losses = []
+    tf.saved_model.save(published, folder)
+    file.unlink()  # what the module needs of it is in its assets
     return folder
 
 

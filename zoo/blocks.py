@@ -37,13 +37,17 @@ class KeepsStatistics(Protocol):
     """A layer with statistics inside that cannot be frozen apart from its weights.
 
     With `runs_in_inference` it is called in inference mode also while it trains, so
-    that its `statistics` stay and its dropout is off.
+    that its `statistics` stay and its dropout is off. `scales` are those of its weights
+    that BatchNormalization multiplies by and adds, as far as they can be told.
     """
 
     runs_in_inference: bool
 
     @property
     def statistics(self) -> Sequence[keras.Variable]: ...
+
+    @property
+    def scales(self) -> Sequence[keras.Variable]: ...
 
 
 def find_blocks(

@@ -118,7 +118,7 @@ def module(
     Raises:
         OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
     """
-    key = key_of("module", url, sha256)
+    key = _module_key(url, sha256)
     maximum = (limits or archive.Limits()).bytes
     expected = Expected(sha256=sha256, maximum_bytes=maximum, ends_itself=True)
 
@@ -135,6 +135,56 @@ def module(
         part.unlink()
 
     return archive.find_model(_once(key, fill, source=url, offline=offline))
+
+
+def module_at_hand(url: str, *, sha256: str | None = None) -> Path | None:
+    """Where the module of an address lies, if it was fetched; nothing is verified."""
+    folder = store.content(_module_key(url, sha256))
+    return folder if folder.is_dir() else None
+
+
+def _module_key(url: str, sha256: str | None) -> str:
+    return key_of("module", url, sha256)
+
+
+def unpacked(
+    path: Path, *, sha256: str | None = None, limits: archive.Limits | None = None
+) -> Path:
+    """The folder of the SavedModel in an archive on this machine.
+
+    It is unpacked into the store once for each content. With its `sha256` it is found
+    there also after the archive is gone.
+
+    Raises:
+        WrongContentError: if the archive has another sha256.
+        ArchiveError, StoreError: if it is not there, or cannot be unpacked.
+    """
+    if not path.is_file() and not (sha256 and store.content(_local(sha256)).is_dir()):
+        raise ArchiveError(f"There is no archive {path}. Check the path.")
+    found = hash_file(path, "sha256") if path.is_file() else str(sha256)
+    if sha256 and found != sha256:
+        raise WrongContentError(
+            f"{path} is not the expected archive: its sha256 is {found}, not {sha256}."
+            " It was not unpacked."
+        )
+
+    def fill(folder: Path) -> None:
+        if not path.is_file():
+            raise ArchiveError(f"There is no archive {path} to unpack again.")
+        try:
+            archive.extract(path, folder, limits=limits)
+            archive.find_model(folder)
+        except ArchiveError as error:
+            raise ArchiveError(f"{path} is no module. {error}") from error
+
+    # Nothing is fetched, so it may be done offline too.
+    key = _local(found)
+    return archive.find_model(_once(key, fill, source=str(path), offline=False))
+
+
+def _local(sha256: str) -> str:
+    """The name of the entry of an archive on this machine, by its content."""
+    return key_of("module", sha256)
 
 
 def _once(

@@ -13,6 +13,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from zoo.saved_model_layer import SavedModelLayer
+
 # TF Hub gives images to its modules in [0, 1]; our backbones take 0..255.
 _WHITE = 255.0
 
@@ -57,11 +59,25 @@ def _vector(features: tf.Tensor, *, is_text: bool) -> tf.Tensor:
 
 def _losses(model: keras.Model) -> list[Callable[[], tf.Tensor]]:
     """The penalties on weights that the network was built with, to be called."""
-    return [
-        tf.function(functools.partial(_penalty, v), input_signature=[])
+    own: list[Callable[[], tf.Tensor]] = [
+        functools.partial(_penalty, v)
         for v in model.trainable_variables
         if v.regularizer is not None
     ]
+    inside = [
+        loss
+        for layer in model.layers
+        if isinstance(layer, SavedModelLayer)
+        for loss in layer.module.losses
+    ]
+    return [
+        tf.function(functools.partial(_called, loss), input_signature=[])
+        for loss in (*own, *inside)
+    ]
+
+
+def _called(loss: Callable[[], tf.Tensor]) -> tf.Tensor:
+    return loss()
 
 
 def _penalty(variable: keras.Variable) -> tf.Tensor:

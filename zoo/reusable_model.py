@@ -14,7 +14,7 @@ import dataclasses
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ _PLAIN_OBJECT = "_generic_user_object"
 class Endpoint:
     """One way to call a function: its arguments, with a spec in place of the tensor.
 
-    `outputs` are specs too, nested as the function gives its tensors.
+    `outputs` are specs too, nested as the function gives its tensors. `unusual` counts
+    the arguments besides `training` that are not what the function takes by default.
     """
 
     function: Callable[..., Any]
@@ -47,6 +48,7 @@ class Endpoint:
     outputs: Any
     variables: tuple[tf.Variable, ...]
     training: object
+    unusual: int
 
     def __call__(self, inputs: Any) -> Any:
         args, kwargs = tf.nest.map_structure(
@@ -158,7 +160,7 @@ def _meta_graph(
         raise BackboneError(
             f"The SavedModel in {path} has {len(tag_sets)} MetaGraphs, with the tags"
             f" {tag_sets}, and tags={tags} chooses none. Give the tags of one:"
-            f" SavedModelLayer(folder, tags={tag_sets[0]})."
+            f" SavedModelLayer(handle, tags={tag_sets[0]})."
         )
     return saved.meta_graphs[tag_sets.index(sorted(tags))]
 
@@ -221,39 +223,60 @@ def _signature(loaded: Any, wanted: str | None, path: Path) -> Endpoint:
             f" call. Its signatures are {names}."
         )
     concrete = loaded.signatures[name]
-    return _endpoint(concrete, concrete, f"signature '{name}'", path)
+    return _endpoint(concrete, concrete, {}, f"signature '{name}'", path)
 
 
 def _modes(function: Any, name: str, path: Path) -> list[Endpoint]:
-    """The ways to call a function, those that leave most dimensions open first."""
+    """The ways to call a function, those nearest to its defaults first.
+
+    Of two that are as near, first the one that leaves more dimensions open.
+    """
+    defaults = function.function_spec.default_values
     found = [
-        _endpoint(function, concrete, f"function '{name}'", path)
+        _endpoint(function, concrete, defaults, f"function '{name}'", path)
         for concrete in function.concrete_functions
     ]
-    return sorted(found, key=lambda mode: -_open_dimensions(mode.input))
+    return sorted(found, key=lambda mode: (mode.unusual, -_open_dimensions(mode.input)))
 
 
 def _endpoint(
-    function: Callable[..., Any], concrete: Any, name: str, path: Path
+    function: Callable[..., Any],
+    concrete: Any,
+    defaults: Mapping[str, Any],
+    name: str,
+    path: Path,
 ) -> Endpoint:
     args, kwargs = concrete.structured_input_signature
-    leaves = tf.nest.flatten((args, kwargs))
-    tensors = [leaf for leaf in leaves if isinstance(leaf, tf.TensorSpec)]
-    if len(tensors) != 1:
+    given = {**dict(zip(concrete.function_type.parameters, args)), **kwargs}
+    tensors = [k for k in given if _has_tensor(given[k])]
+    # The modules of TF Hub take the momentum of their BatchNorm as a second tensor.
+    subject = next((k for k in tensors if k not in defaults), (tensors or [None])[0])
+    called = {
+        k: defaults[k] if k in tensors and k in defaults and k != subject else given[k]
+        for k in given
+    }
+    leaves = [x for x in tf.nest.flatten(called) if isinstance(x, tf.TypeSpec)]
+    if len(leaves) != 1 or not isinstance(leaves[0], tf.TensorSpec):
         raise BackboneError(
-            f"The {name} of the SavedModel in {path} takes {len(tensors)} tensors;"
-            " expected one."
+            f"The {name} of the SavedModel in {path} takes {len(leaves)} tensors;"
+            f" expected one. They are {tensors}."
         )
-    arguments = {**dict(zip(concrete.function_type.parameters, args)), **kwargs}
+    names = list(called)[: len(args)]
+    ordinary = called.keys() - {"training", *tensors}
     return Endpoint(
         function=function,
-        args=args,
-        kwargs=kwargs,
-        input=tensors[0],
+        args=tuple(called[k] for k in names),
+        kwargs={k: v for k, v in called.items() if k not in names},
+        input=leaves[0],
         outputs=concrete.structured_outputs,
         variables=_distinct(concrete.variables),
-        training=arguments.get("training"),
+        training=called.get("training"),
+        unusual=sum(k in defaults and called[k] != defaults[k] for k in ordinary),
     )
+
+
+def _has_tensor(argument: Any) -> bool:
+    return any(isinstance(leaf, tf.TypeSpec) for leaf in tf.nest.flatten(argument))
 
 
 def _open_dimensions(spec: tf.TensorSpec) -> float:

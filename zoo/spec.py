@@ -273,10 +273,11 @@ class BackboneSpec:
     """One row of the catalog.
 
     `input` is what the network takes. `parameters` counts the network without its
-    classifier. `feature_width` is the last dimension of the features. `handle` is what
-    the source's loader calls the network. `imagenet_top1` is the published single-crop
-    accuracy, as a fraction. `carries_weights` says that the weights come with the
-    handle, as in a SavedModel, and `trainable` whether anything in it can train.
+    classifier, and is `None` where nobody has counted so. `feature_width` is the last
+    dimension of the features. `handle` is what the source's loader calls the network.
+    `imagenet_top1` is the published single-crop accuracy, as a fraction.
+    `carries_weights` says that the weights come with the handle, as in a SavedModel,
+    and `trainable` whether anything in it can train.
     """
 
     name: str
@@ -284,7 +285,7 @@ class BackboneSpec:
     handle: str
     input: Input
     feature_width: int
-    parameters: int
+    parameters: int | None
     blocks: tuple[Boundary, ...]
     license: str
     paper: str
@@ -302,7 +303,7 @@ class BackboneSpec:
             refuse("needs a name of lower-case letters, digits and underscores")
         if self.input.problem:
             refuse(self.input.problem)
-        if self.feature_width < 1 or self.parameters < 0:
+        if self.feature_width < 1 or (self.parameters or 0) < 0:
             refuse("needs a positive feature width and a parameter count")
         if not self.license:
             refuse("needs a licence, an SPDX identifier such as 'Apache-2.0'")

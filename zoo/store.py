@@ -117,6 +117,28 @@ def copy(source: Path, target: Path) -> None:
         raise
 
 
+def copy_folder(source: Path, target: Path) -> None:
+    """Copies a folder so that the target is whole and on disk, or is not there.
+
+    Raises:
+        OSError: if there is a target already, with something in it, or it cannot be.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        for path in source.rglob("*"):
+            if path.is_file():
+                copy(path, temporary / path.relative_to(source))
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        temporary.replace(target)
+        _sync_one(target.parent)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
 def _entry(key: str) -> Path:
     return folder() / "entries" / _checked(key)
 

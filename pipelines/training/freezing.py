@@ -20,8 +20,8 @@ def set_trainable(
 ) -> None:
     """Makes exactly the named blocks trainable, and no BatchNorm if it is `frozen`.
 
-    A layer whose BatchNorm is out of reach runs in inference mode then, and its scales
-    and offsets train.
+    A layer with BatchNorm inside that is out of reach runs in inference mode then, and
+    the scales and offsets that it knows of stay as well.
 
     Takes effect when the model is compiled next, with a new optimizer.
     """
@@ -32,6 +32,8 @@ def set_trainable(
             layer.trainable = block.name in trainable and not held
             if isinstance(layer, KeepsStatistics):
                 layer.runs_in_inference = batchnorm == "frozen"
+                for weight in layer.scales if batchnorm == "frozen" else ():
+                    weight.trainable = False
 
 
 @keras.saving.register_keras_serializable("zootune")

@@ -11,7 +11,7 @@ import pipelines
 import zoo
 from pipelines.config import FinetuneConfig
 from pipelines.errors import ConfigError
-from tests.tiny_modules import save_backbone, save_hub, save_signature
+from tests.tiny_modules import save_backbone, save_hub, save_signature, save_text
 from zoo.errors import BackboneError
 
 TINY = {"data": "builtin:digits?limit=200", "backbone": "tfhub", "input_size_px": 16}
@@ -52,6 +52,55 @@ def test_a_module_is_fine_tuned_proved_and_served_without_its_folder(
     pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
     wanted = keras.ops.softmax(run.model.predict(pixels, verbose=0))
     np.testing.assert_allclose(predictor.probabilities(pixels), wanted, atol=1e-5)
+
+
+def test_a_module_of_texts_is_fine_tuned_and_served_without_its_folder(tmp_path):
+    words = {"good": ["good", "the film was"], "bad": ["bad", "the book was"]}
+    labels = ["good", "bad"] * 40
+    texts = [
+        f"{words[label][1]} {words[label][0]} {i}" for i, label in enumerate(labels)
+    ]
+    np.savez(tmp_path / "texts.npz", x=np.array(texts), y=np.array(labels))
+    folder = save_text(tmp_path / "module")
+    run = pipelines.fine_tune(
+        f"npz:{tmp_path}/texts.npz",
+        backbone="tfhub",
+        handle=str(folder),
+        workdir=tmp_path / "run",
+        strategy="full",
+        finetune=FinetuneConfig(epochs=2),
+    )
+    assert run.report["test"]["accuracy"] == 1.0
+    head, tuned = (run.report["receipt"][name] for name in ("head", "fine_tune"))
+    assert head[0]["largest_change"] == 0.0
+    assert tuned[0]["largest_change"] > 0
+    assert run.report["parity"]["largest_difference"] < 1e-5
+    shutil.rmtree(folder)
+    predictions = pipelines.load(run.artifact_dir).predict(["a good film", "bad book"])
+    assert [one.label for one in predictions] == ["good", "bad"]
+
+
+@pytest.mark.slow
+def test_a_module_is_fine_tuned_and_served_in_mixed_precision(tmp_path):
+    run = pipelines.fine_tune(
+        **TINY,
+        handle=str(save_hub(tmp_path / "module")),
+        workdir=tmp_path / "run",
+        strategy="full",
+        precision="mixed_bfloat16",
+        finetune=FinetuneConfig(epochs=2),
+    )
+    layer = run.model.get_layer("module")
+    assert layer.compute_dtype == "bfloat16"
+    assert {w.dtype for w in layer.trainable_weights} == {"float32"}
+    tuned = run.report["receipt"]["fine_tune"]
+    assert tuned[0]["largest_change"] > 0
+    assert tuned[0]["statistics_change"] == 0.0
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
+    found = pipelines.load(run.artifact_dir).probabilities(pixels)
+    assert found.dtype == np.float32
+    wanted = keras.ops.softmax(run.model.predict(pixels, verbose=0))
+    np.testing.assert_allclose(found, wanted, atol=0.01)
 
 
 def test_a_module_with_only_a_signature_gives_frozen_features(tmp_path):

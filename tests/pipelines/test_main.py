@@ -111,7 +111,7 @@ def test_two_parses_share_no_state(write_config):
         ("--config.head.dropout=much", r"--config\.head\.dropout=much: .*'much'"),
         ("--config.overwrite=maybe", r"--config\.overwrite=maybe: .*boolean"),
         ("--config.seed", r"Missing value for flag --config\.seed"),
-        ("--seed=3", r"Unknown command line flag 'seed'.*lists the fields"),
+        ("--sead=3", r"Unknown command line flag 'sead'.*lists the fields"),
         ("stray", r"Only flags are expected, got \['stray'\]"),
     ],
 )

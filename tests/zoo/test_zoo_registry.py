@@ -25,6 +25,7 @@ APPLICATIONS = [
 SERIES = ["series_conv", "series_gru", "series_lstm", "series_bilstm"]
 TEXT = ["minilm_l6", "use_multilingual"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]
+HUB = [spec.name for spec in CATALOG if spec.source == "tfhub"]
 SHOWS_ALL = f"`zoo list` shows all {len(CATALOG)}"
 LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 
@@ -39,7 +40,7 @@ def renamed():
 
 
 def test_all_rows_of_the_catalog_are_listed_in_order():
-    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *TEXT, *TINY]
+    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *TEXT, *HUB, *TINY]
     assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
 
@@ -52,7 +53,7 @@ def test_all_rows_of_the_catalog_are_listed_in_order():
         ({"source": "applications"}, APPLICATIONS),
         ({"source": "efficientnet_lite"}, LITE),
         ({"pretrained": False}, [*SERIES, *TINY]),
-        ({"pretrained": True}, [*APPLICATIONS, *LITE, *TEXT]),
+        ({"pretrained": True}, [*APPLICATIONS, *LITE, *TEXT, *HUB]),
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),
         ({"pattern": "resnet50*", "source": "efficientnet_lite"}, []),

@@ -1,6 +1,6 @@
 """Rows of facts, one file per source. Nothing here imports TensorFlow or Keras."""
 
-from zoo.catalog import applications, efficientnet_lite, series, text, tiny
+from zoo.catalog import applications, efficientnet_lite, series, text, tfhub, tiny
 from zoo.spec import BackboneSpec
 
 CATALOG: tuple[BackboneSpec, ...] = (
@@ -8,5 +8,6 @@ CATALOG: tuple[BackboneSpec, ...] = (
     *efficientnet_lite.SPECS,
     *series.SPECS,
     *text.SPECS,
+    *tfhub.SPECS,
     *tiny.SPECS,
 )

@@ -1,19 +1,17 @@
-"""TF Hub modules and any other reusable SavedModel, as a Keras layer and a backbone."""
+"""TF Hub modules and any other reusable SavedModel, as a backbone."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from zoo.errors import BackboneError
-from zoo.handles import resolve_handle
-from zoo.reusable_model import ReusableModel, open_model
+from zoo.saved_model_layer import SavedModelLayer, is_floating
 from zoo.spec import (
     INSIDE,
     OUTPUT,
@@ -21,7 +19,9 @@ from zoo.spec import (
     BackboneSpec,
     Boundary,
     ImageInput,
+    Input,
     InputSize,
+    TextInput,
 )
 
 # What most image modules of TF Hub were trained on, for those that take any size.
@@ -34,114 +34,17 @@ _UNKNOWN_LICENSE = "NOASSERTION"
 Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTensor]
 
 
-@keras.saving.register_keras_serializable("zootune")
-class SavedModelLayer(keras.layers.Layer):
-    """A SavedModel that can be frozen, trained, saved and exported like any layer.
-
-    Takes and gives what the module does, in its own nesting: inputs are cast to the
-    type it wants, and floating outputs to the compute dtype. Its variables are the
-    layer's weights, shared and not copied. Its functions stay as they were saved, so
-    they compute in their own precision whatever the policy.
-
-    The training mode is called if `fit` says so, `trainable` is true, and
-    `runs_in_inference` is not; otherwise no statistics move and no dropout is active. A
-    module without such a mode trains in inference mode. One that has only a signature
-    has no trainable weights.
-
-    A `.keras` file holds the weights and the path of the folder, which must be there
-    when it is loaded. `keras.models.clone_model` reads the weights of the folder again.
-
-    Raises:
-        BackboneError: if the folder has no SavedModel with what was named; says what
-            is there.
-    """
-
-    def __init__(
-        self,
-        folder: str | Path,
-        *,
-        tags: Sequence[str] | None = None,
-        call_endpoint: str | None = None,
-        training_endpoint: str | None = None,
-        signature: str | None = None,
-        runs_in_inference: bool = False,
-        **layer_options: object,
-    ) -> None:
-        super().__init__(**{"autocast": False, **layer_options})
-        self.folder = Path(folder).absolute()
-        self.runs_in_inference = runs_in_inference
-        self._options: dict[str, Any] = {
-            "tags": None if tags is None else list(tags),
-            "call_endpoint": call_endpoint,
-            "training_endpoint": training_endpoint,
-            "signature": signature,
-        }
-        self.module: ReusableModel = open_model(self.folder, **self._options)
-        # Tracked, so that an export takes tables and assets with it.
-        self._loaded = self.module.loaded
-        self._strategy = tf.distribute.get_strategy()
-        with keras.name_scope(self.name):
-            self._shared = _shared(self.module.trainable, self.module.fixed)
-        # A layer that is made with trainable=False leaves its variables as they are,
-        # and setting it to the same again does nothing.
-        for weight in self._shared[: len(self.module.trainable)]:
-            weight.trainable = bool(layer_options.get("trainable", True))
-        self.supports_jit = False
-        self.built = True
-
-    @property
-    def statistics(self) -> list[keras.Variable]:
-        """The weights that only a call in training mode can move."""
-        fixed = {id(v) for v in self.module.fixed}
-        return [v for v in self._shared if id(v.value) in fixed]
-
-    def call(self, inputs, training=False):
-        self._refuse_other_strategy()
-        learns = bool(training) and self.trainable and not self.runs_in_inference
-        mode = self.module.training if learns else None
-        outputs = (mode or self.module.inference)(self._cast_inputs(inputs))
-        if self.trainable:
-            for loss in self.module.losses:
-                self.add_loss(loss())
-        return tf.nest.map_structure(self._cast_output, outputs)
-
-    def _cast_inputs(self, inputs):
-        wanted = self.module.inference.input.dtype.name
-        given = keras.backend.standardize_dtype(inputs.dtype)
-        return inputs if given == wanted else ops.cast(inputs, wanted)
-
-    def _cast_output(self, tensor):
-        return ops.cast(tensor, self.compute_dtype) if _is_floating(tensor) else tensor
-
-    def _refuse_other_strategy(self) -> None:
-        """TensorFlow itself ends in an AssertionError without a word."""
-        strategy = tf.distribute.get_strategy()
-        if tf.distribute.has_strategy() and strategy is not self._strategy:
-            raise BackboneError(
-                f"The SavedModel in {self.folder} was opened outside of the strategy"
-                " that trains it. Build the backbone inside `with strategy.scope():`."
-            )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            **self._options,
-            "folder": str(self.folder),
-            "runs_in_inference": self.runs_in_inference,
-        }
-
-
 def network(
-    spec: BackboneSpec, pixels: keras.KerasTensor, weights_file: Path | None
+    spec: BackboneSpec, inputs: keras.KerasTensor, weights_file: Path | None
 ) -> keras.KerasTensor:
-    """The feature map of the module that `spec.handle` names, with its weights.
+    """The features of the module that `spec.handle` names, with its weights.
 
     Raises:
-        BackboneError: if it takes no such images, or gives other features than the row
-            says.
+        BackboneError: if it cannot be had, takes something else, or gives other
+            features than the row says.
     """
-    layer = SavedModelLayer(resolve_handle(spec.handle), name=_BLOCK)
-    return _network(layer, spec, pixels, weights_file)
+    layer = SavedModelLayer(spec.handle, name=_BLOCK)
+    return _network(layer, spec, inputs, weights_file)
 
 
 def from_handle(
@@ -149,29 +52,24 @@ def from_handle(
 ) -> tuple[BackboneSpec, Network]:
     """The row that describes a module, measured, and the network that it opened.
 
-    The pixels are 0..1, which TF Hub asks of image modules, or 0..255 where the module
-    takes whole numbers. For others, replace `pixels` and `name` in the row and
-    `zoo.register` it.
+    A module of strings is one of texts. Pixels are 0..1, which TF Hub asks of image
+    modules, or 0..255 where the module takes whole numbers. For others, replace `input`
+    and `name` in the row and `zoo.register` it.
 
     Raises:
-        BackboneError: if it takes no images, or gives neither a feature vector nor a
-            feature map.
+        BackboneError: if it cannot be had, takes neither images nor texts, or gives
+            neither a feature vector nor a feature map.
     """
-    layer = SavedModelLayer(resolve_handle(handle), name=_BLOCK)
-    wanted = layer.module.inference.input
-    fixed_size = _fixed_size(wanted, handle)
-    size = wanted_size.size_px or fixed_size or _USUAL_SIZE_PX
-    pixels = keras.KerasTensor((None, size, size, 3))
-    features = _apply(layer.compute_output_spec, layer, pixels, handle)
+    layer = SavedModelLayer(handle, name=_BLOCK)
+    taken = _input_of(layer.module.inference.input, handle)
+    features = _apply(
+        layer.compute_output_spec, layer, _symbolic(taken, wanted_size), handle
+    )
     spec = BackboneSpec(
         name="tfhub",
         source="tfhub",
-        handle=str(handle),
-        input=ImageInput(
-            default_size_px=fixed_size or _USUAL_SIZE_PX,
-            minimum_size_px=fixed_size or 1,
-            pixels=ZERO_TO_ONE if wanted.dtype.is_floating else INSIDE,
-        ),
+        handle=layer.handle,
+        input=taken,
         feature_width=features.shape[-1],
         parameters=layer.count_params(),
         blocks=(Boundary(_BLOCK, OUTPUT),),
@@ -186,78 +84,96 @@ def from_handle(
 def _network(
     layer: SavedModelLayer,
     spec: BackboneSpec,
-    pixels: keras.KerasTensor,
+    inputs: keras.KerasTensor,
     weights_file: Path | None,
 ) -> keras.KerasTensor:
-    features = _apply(layer, layer, pixels, spec.handle)
+    features = _apply(layer, layer, inputs, spec.handle)
     width = features.shape[-1]
     if width != spec.feature_width:
         raise BackboneError(
             f"The row '{spec.name}' says that features have width {spec.feature_width},"
             f" but {spec.handle} gives {width}."
         )
-    if len(features.shape) == 4:
+    if len(features.shape) == 4 or spec.modality == "text":
         return features
     # A map of one pixel: pooling it by average, by maximum or by flattening gives the
     # vector back, so heads need not know which of the two a backbone has.
     return keras.layers.Reshape((1, 1, width), name="feature_map")(features)
 
 
-def _fixed_size(wanted: tf.TensorSpec, handle: str | Path) -> int | None:
-    """The one size of images that a module takes, or `None` if it takes any.
+def _input_of(wanted: tf.TensorSpec, handle: str | Path) -> Input:
+    """What a module takes.
 
     Raises:
-        BackboneError: if it takes no square RGB images.
+        BackboneError: if it takes neither square RGB images nor texts.
     """
     shape = wanted.shape
-    is_image = shape.rank is None or shape.is_compatible_with([None, None, None, 3])
-    if not is_image or not (wanted.dtype.is_floating or wanted.dtype.is_integer):
+    if wanted.dtype == tf.string and shape.is_compatible_with([None]):
+        return TextInput()
+    is_number = wanted.dtype.is_floating or wanted.dtype.is_integer
+    if not is_number or not shape.is_compatible_with([None, None, None, 3]):
         raise BackboneError(
-            f"The module {handle} takes {wanted.dtype.name} {_shown(shape)}, not images"
-            " [batch, height, width, 3], so it cannot be a backbone for images."
+            f"The module {handle} takes {wanted.dtype.name} {_shown(shape)}, which are"
+            " neither images [batch, height, width, 3] nor texts, strings [batch], so"
+            " it cannot be a backbone."
         )
-    if shape.rank is None:
-        return None
-    height, width = shape[1:3]
+    height, width = (None, None) if shape.rank is None else shape[1:3]
     if height != width:
         raise BackboneError(
             f"The module {handle} takes images of {height} x {width} px; a backbone"
             " takes square ones."
         )
-    return height
+    return ImageInput(
+        default_size_px=height or _USUAL_SIZE_PX,
+        minimum_size_px=height or 1,
+        pixels=ZERO_TO_ONE if wanted.dtype.is_floating else INSIDE,
+    )
+
+
+def _symbolic(taken: Input, wanted_size: InputSize) -> keras.KerasTensor:
+    if isinstance(taken, ImageInput):
+        size = wanted_size.size_px or taken.default_size_px
+        return keras.KerasTensor((None, size, size, 3))
+    return keras.KerasTensor((None,), dtype="string")
 
 
 def _apply(
     apply: Callable[[keras.KerasTensor], Any],
     layer: SavedModelLayer,
-    pixels: keras.KerasTensor,
+    inputs: keras.KerasTensor,
     handle: str | Path,
 ) -> keras.KerasTensor:
-    """The features that the module gives for images of this size."""
-    wanted = layer.module.inference.input.shape
-    if not wanted.is_compatible_with(pixels.shape):
+    """The features that the module gives for such inputs."""
+    wanted = layer.module.inference.input
+    if not wanted.shape.is_compatible_with(inputs.shape):
         raise BackboneError(
-            f"The module {handle} takes images {_shown(wanted)} and no other; given"
-            f" were {_shown(pixels.shape)}. Leave input_size_px out for its own size."
+            f"The module {handle} takes {wanted.dtype.name} {_shown(wanted.shape)} and"
+            f" no other; given were {inputs.dtype} {_shown(inputs.shape)}. Leave"
+            " input_size_px out for its own size."
         )
     try:
-        outputs = apply(pixels)
+        outputs = apply(inputs)
     except (ValueError, tf.errors.OpError) as error:
         raise BackboneError(
-            f"The module {handle} fails for images {_shown(pixels.shape)}: {error}"
+            f"The module {handle} fails for {inputs.dtype} {_shown(inputs.shape)}:"
+            f" {error}"
         ) from error
-    return _features(outputs, handle)
+    return _features(outputs, handle, of_texts=inputs.dtype == "string")
 
 
-def _features(outputs: Any, handle: str | Path) -> keras.KerasTensor:
-    """The one output that is a feature vector or a feature map."""
+def _features(outputs: Any, handle: str | Path, *, of_texts: bool) -> keras.KerasTensor:
+    """The one output that is a feature vector or, of images, a feature map."""
     found = _only_output(outputs)
-    if found is None or not _is_feature(found):
+    ranks = (2,) if of_texts else (2, 4)
+    if found is None or not _is_feature(found, ranks):
         shapes = tf.nest.map_structure(lambda t: _shown(t.shape), outputs)
+        or_map = (
+            "" if of_texts else " or one feature map [batch, height, width, channels]"
+        )
         raise BackboneError(
             f"The module {handle} gives {shapes}, but a backbone gives one feature"
-            " vector [batch, width] or one feature map [batch, height, width,"
-            f" channels]. In a dictionary it is called {' or '.join(_OUTPUT_KEYS)}."
+            f" vector [batch, width]{or_map}. In a dictionary it is called"
+            f" {' or '.join(_OUTPUT_KEYS)}."
         )
     return found
 
@@ -271,42 +187,11 @@ def _only_output(outputs: Any) -> keras.KerasTensor | None:
     return flat[0] if len(flat) == 1 else None
 
 
-def _is_feature(tensor: keras.KerasTensor) -> bool:
+def _is_feature(tensor: keras.KerasTensor, ranks: tuple[int, ...]) -> bool:
     shape = tensor.shape
-    return len(shape) in (2, 4) and shape[-1] is not None and _is_floating(tensor)
+    return len(shape) in ranks and shape[-1] is not None and is_floating(tensor)
 
 
-def _is_floating(tensor: Any) -> bool:
-    return "float" in keras.backend.standardize_dtype(tensor.dtype)
-
-
-def _shown(shape: Iterable[int | None]) -> list[int | None]:
-    return list(shape)
-
-
-def _shared(
-    trainable: Sequence[tf.Variable], fixed: Sequence[tf.Variable]
-) -> list[keras.Variable]:
-    """Keras variables around those of the module, with names that Keras allows."""
-    taken: dict[str, int] = {}
-    found = []
-    for variable, trains in [(v, True) for v in trainable] + [
-        (v, False) for v in fixed
-    ]:
-        name = variable.name.partition(":")[0].replace("/", "_")
-        taken[name] = taken.get(name, 0) + 1
-        suffix = f"_{taken[name]}" if taken[name] > 1 else ""
-        shared = keras.Variable(
-            variable,
-            dtype=variable.dtype.name,
-            autocast=False,
-            trainable=trains,
-            name=name + suffix,
-        )
-        if shared.value is not variable:
-            raise BackboneError(
-                f"Keras copied the variable {variable.name} instead of sharing it, so"
-                " training would not reach the module. Use Keras 3.15.1."
-            )
-        found.append(shared)
-    return found
+def _shown(shape: Iterable[int | None]) -> list[int | None] | str:
+    is_open = isinstance(shape, tf.TensorShape) and shape.rank is None
+    return "of any shape" if is_open else list(shape)

@@ -8,6 +8,8 @@ import zoo
 from pipelines.errors import TrainingError
 from pipelines.training import freezing
 from pipelines.training.receipt import measure, refuse_moved, snapshot
+from tests.tiny_modules import keras_network, save_archive
+from zoo.blocks import KeepsStatistics
 
 BATCH = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3)).astype("uint8")
 LABELS = np.arange(32) % 4
@@ -113,6 +115,25 @@ def test_freezing_all_leaves_nothing_to_train(backbone):
     assert backbone.model.trainable_variables == []
     freezing.set_trainable(backbone.blocks, ["stem"], batchnorm="frozen")
     assert [v.name for v in backbone.model.trainable_variables] == ["kernel"]
+
+
+@pytest.mark.parametrize("batchnorm", ["frozen", "trained"])
+def test_batchnorm_inside_a_module_is_frozen_as_that_of_a_network(tmp_path, batchnorm):
+    folder = save_archive(tmp_path, keras_network(32), with_training=True)
+    module = zoo.build("tfhub", handle=folder)
+    (layer,) = [x for x in module.model.layers if isinstance(x, KeepsStatistics)]
+    freezing.set_trainable(module.blocks, ["module"], batchnorm=batchnorm)
+    before = [w.numpy().copy() for w in layer.weights]
+    _fit(_classifier(module))
+    moved = {
+        w.name for w, old in zip(layer.weights, before) if (w != old).numpy().any()
+    }
+    normalized = {w.name for w in (*layer.scales, *layer.statistics)}
+    assert len(normalized) == 5  # two scales, two statistics, and the dropout's seed
+    if batchnorm == "frozen":
+        assert moved == {w.name for w in layer.weights} - normalized != set()
+    else:
+        assert moved == {w.name for w in layer.weights}
 
 
 def test_frozen_depth_is_what_lies_before_the_first_trainable_block(backbone):

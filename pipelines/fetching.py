@@ -1,0 +1,82 @@
+"""What `zoo fetch` brings: weights and vocabularies as files, modules as folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import zoo
+from zoo import handles, store, weights
+from zoo.errors import WeightsError
+
+
+@dataclasses.dataclass(frozen=True)
+class Fetched:
+    """A verified file, or a folder, which has no one sha256."""
+
+    name: str
+    path: str
+    bytes: int
+    sha256: str | None
+
+
+def fetch(
+    names: list[str], *, to: Path | None, offline: bool | None
+) -> tuple[Fetched, ...]:
+    """What the backbones of these names need; an address is the name of its module.
+
+    Raises:
+        BackboneError: for a name that no row has, before the first byte is fetched, or
+            if something cannot be had.
+    """
+    rows = [
+        None if handles.is_web_address(name) else zoo.get_spec(name) for name in names
+    ]
+    return tuple(
+        found
+        for name, spec in zip(names, rows)
+        for found in (
+            [_module(name, spec, to=to, offline=offline)]
+            if spec is None or spec.carries_weights
+            else _files(spec, to=to, offline=offline)
+        )
+    )
+
+
+def _files(
+    spec: zoo.BackboneSpec, *, to: Path | None, offline: bool | None
+) -> Iterator[Fetched]:
+    for file in weights.files(spec) or (weights.published(spec),):
+        path = weights.obtain(spec, file, offline=offline)
+        if to:
+            path = weights.copy_to(to, path, spec, file)
+        sha256 = weights.hash_file(path, "sha256")
+        yield Fetched(spec.name, str(path), path.stat().st_size, sha256)
+
+
+def _module(
+    name: str, spec: zoo.BackboneSpec | None, *, to: Path | None, offline: bool | None
+) -> Fetched:
+    folder = handles.resolve_handle(spec.handle if spec else name, offline=offline)
+    if to:
+        folder = _copy(folder, to / (spec.name if spec else _folder_name(name)))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Fetched(name, str(folder), size, None)
+
+
+def _folder_name(address: str) -> str:
+    parts = urllib.parse.urlsplit(address).path.split("/")
+    return "_".join(filter(None, parts)) or "module"
+
+
+def _copy(folder: Path, target: Path) -> Path:
+    try:
+        store.copy_folder(folder, target)
+    except OSError as error:
+        raise WeightsError(
+            f"The module in {folder} cannot be copied to {target}: {error.strerror}."
+            " Name a folder that takes files from you and has no such folder yet."
+        ) from error
+    return target
