@@ -52,11 +52,13 @@ def _run(command: list[str], folder: Path) -> str:
 @pytest.mark.weights
 def test_commands_run_as_they_stand(folder):
     blocks = _blocks("sh")
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     outputs = [_run(["bash", "-euc", block], folder) for block in blocks]
     assert "test accuracy" in outputs[0]
     assert re.search(r"photos/daisy/1.jpg +(daisy|rose) +[01]\.", outputs[0])
     assert "precision" in outputs[1]
+    assert "my_photos.weights.h5" in outputs[2]
+    assert outputs[2].count("test accuracy") == 1
 
 
 @pytest.mark.slow
