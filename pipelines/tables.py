@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_FINDINGS = ("severity", "times", "what", "where")
+_SHOWN = 3
+
 
 def aligned(rows: Sequence[Sequence[object]]) -> str:
     """Rows of cells as lines with columns of equal width, numbers to the right."""
@@ -41,6 +44,25 @@ def result_table(report: Mapping[str, Any]) -> str:
         ("artifact", report["artifact"]),
     ]
     return "\n" + aligned(rows)
+
+
+def survey_table(survey: Mapping[str, Any]) -> str:
+    """What was found in a data set, worst first, with the first names of each."""
+    counts = survey["counts"].items()
+    head = f"{survey['examples']} examples in {len(survey['counts'])} classes"
+    classes = ", ".join(f"{name} {count}" for name, count in counts)
+    if not survey["findings"]:
+        return f"{head}: {classes}\nnothing was found"
+    rows = [
+        (found["severity"], len(found["about"]), found["what"], _first(found["about"]))
+        for found in survey["findings"]
+    ]
+    return f"{head}: {classes}\n\n{aligned([_FINDINGS, *rows])}"
+
+
+def _first(names: Sequence[str]) -> str:
+    shown = "; ".join(names[:_SHOWN])
+    return f"{shown}; and {len(names) - _SHOWN} more" if names[_SHOWN:] else shown
 
 
 def evaluation_table(report: Mapping[str, Any]) -> str:

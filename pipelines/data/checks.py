@@ -76,20 +76,26 @@ def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[s
     return hashes
 
 
-def _check_file(path: str) -> tuple[str, str]:
-    """The content hash of a file, and the reason why it is bad or an empty string."""
+def read_file(path: str) -> tuple[bytes, str]:
+    """The content of a file, and the reason why it has none or an empty string."""
     if stat.S_ISFIFO(_mode(path)):
-        return "", "a pipe, not a file"  # reading it would wait for a writer
+        return b"", "a pipe, not a file"  # reading it would wait for a writer
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        return "", f"cannot be read ({_system_reason(path, error)})"
-    if not content:
-        return "", "empty file"
+        return b"", f"cannot be read ({_system_reason(path, error)})"
+    return content, "" if content else "empty file"
+
+
+def _check_file(path: str) -> tuple[str, str]:
+    """The content hash of a file, and the reason why it is bad or an empty string."""
+    content, reason = read_file(path)
+    if reason:
+        return "", reason
     try:
         decode(tf.constant(content))
     except tf.errors.OpError as error:
-        return "", _decode_reason(content, error)
+        return "", decode_reason(content, error)
     return hashlib.sha256(content).hexdigest(), ""
 
 
@@ -106,7 +112,8 @@ def _system_reason(path: str, error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _decode_reason(content: bytes, error: tf.errors.OpError) -> str:
+def decode_reason(content: bytes, error: tf.errors.OpError) -> str:
+    """Why TensorFlow, or we, did not decode an image."""
     if REFUSAL in error.message:
         return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0]
     for first_bytes, kind in _FIRST_BYTES.items():
