@@ -29,8 +29,9 @@ $(VENV)/.quickstart-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart]'
 	@touch $@
 
-$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,dev]'
+$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/kerashub.sh | $(BIN)/python
+	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,dev]'
+	bash tests/kerashub.sh $(BIN)
 	@touch $@
 
 clean:

@@ -92,10 +92,11 @@ class FinetuneConfig:
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves.
 
-    `handle` goes with the backbone `tfhub`: the path or address of a SavedModel.
-    `weights` is `default`, a path, or `none` for random ones. `input_size_px` is for
-    images, `input_length` the tokens that texts are cut to, and 0 is the backbone's
-    default; `time_budget_seconds` 0 is no limit.
+    `handle` goes with the backbones `tfhub` (the path or address of a SavedModel),
+    `word_vectors` (a file) and `kerashub` (the name, the address or the folder of a
+    preset). `weights` is `default`, a path, or `none` for random ones. `input_size_px`
+    is for images, `input_length` the tokens that texts are cut to, and 0 is the
+    backbone's default; `time_budget_seconds` 0 is no limit.
     """
 
     data: str = ""
@@ -149,7 +150,8 @@ def _check_handle(config: RunConfig) -> None:
     if takes_handle and not config.handle:
         raise ConfigError(
             f"config.handle is empty, but the backbone '{config.backbone}' is what a"
-            f" handle names. Set it, for instance with {_HANDLE_EXAMPLE}"
+            " handle names. Set it, for instance with"
+            f" --config.handle={_HANDLE_EXAMPLES[config.backbone]}"
         )
     if config.handle and not takes_handle:
         raise ConfigError(
@@ -159,7 +161,11 @@ def _check_handle(config: RunConfig) -> None:
         )
 
 
-_HANDLE_EXAMPLE = "--config.handle=modules/efficientnet_lite0"
+_HANDLE_EXAMPLES = {
+    "tfhub": "modules/efficientnet_lite0",
+    "kerashub": "efficientnet_b0_ra_imagenet",
+    "word_vectors": "vectors/glove.6B.100d.txt",
+}
 _EXAMPLES = {
     "data": "dir:photos",
     "workdir": "runs/photos",

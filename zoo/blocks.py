@@ -50,6 +50,11 @@ class KeepsStatistics(Protocol):
     def scales(self) -> Sequence[keras.Variable]: ...
 
 
+def layers_inside(layer: keras.layers.Layer) -> Sequence[keras.layers.Layer]:
+    """The layer itself and all that it is made of, at any depth."""
+    return list(layer._flatten_layers())
+
+
 def find_blocks(
     model: keras.Model, boundaries: Sequence[Boundary]
 ) -> tuple[Block, ...]:

@@ -17,6 +17,7 @@ from zoo.registry import TAKES_HANDLE, get_spec
 from zoo.sources import (
     applications,
     efficientnet_lite,
+    kerashub,
     minilm,
     saved_model,
     series,
@@ -31,6 +32,7 @@ Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTe
 _NETWORKS: dict[str, Network] = {
     "applications": applications.network,
     "efficientnet_lite": efficientnet_lite.network,
+    "kerashub": kerashub.network,
     "minilm": minilm.network,
     "series": series.network,
     "tfhub": saved_model.network,
@@ -39,6 +41,7 @@ _NETWORKS: dict[str, Network] = {
     "word_vectors": word_vectors.network,
 }
 _FROM_HANDLE = {
+    "kerashub": kerashub.from_handle,
     "tfhub": saved_model.from_handle,
     "word_vectors": word_vectors.from_handle,
 }
@@ -81,11 +84,12 @@ def build(
     """A backbone by its name in the registry, or by its handle.
 
     `handle` goes with the names of `zoo.registry.TAKES_HANDLE`: with `tfhub` it is the
-    path or address of a reusable SavedModel, as in `zoo.handles`. `weights` is
-    `"default"` for the pretrained weights of the row, `None` for random ones, or the
-    path of the published file or of one that `backbone.model.save_weights` wrote.
-    `input_size_px` is for images, `input_length` for texts, in tokens, and for series,
-    in steps, and `channels` for series.
+    path or address of a reusable SavedModel, as in `zoo.handles`, with `kerashub` the
+    name, the address or the folder of a preset. `weights` is `"default"` for the
+    pretrained weights of the row, `None` for random ones, or the path of the published
+    file or of one that `backbone.model.save_weights` wrote. `input_size_px` is for
+    images, `input_length` for texts, in tokens, and for series, in steps, and
+    `channels` for series.
 
     Raises:
         UnknownBackboneError: if no row has this name.

@@ -169,6 +169,7 @@ def _from_values(values: Mapping[str, Any], path: Path) -> BackboneSpec:
     if given["carries_weights"]:
         given["handle"] = str(path / MODULE)
     given["input"] = _input(values["modality"], given["input"])
+    given["requires"] = tuple(given.get("requires", ()))
     given["blocks"] = tuple(Boundary(**block) for block in given["blocks"])
     return BackboneSpec(**given)
 

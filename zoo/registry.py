@@ -14,7 +14,7 @@ from zoo.errors import BackboneError, UnknownBackboneError
 from zoo.spec import BackboneSpec
 
 # Names without a row: they build what a handle names, and measure its spec.
-TAKES_HANDLE = ("tfhub", "word_vectors")
+TAKES_HANDLE = ("tfhub", "kerashub", "word_vectors")
 
 _specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}
 
@@ -53,7 +53,7 @@ def get_spec(name: str) -> BackboneSpec:
     if name in TAKES_HANDLE:
         raise UnknownBackboneError(
             f"'{name}' builds what a handle names, so nothing is known about it before"
-            f" it is opened: zoo.build('{name}', handle='path/of/module').spec"
+            f" it is opened: zoo.build('{name}', handle='path/of/it').spec"
         )
     known = list_backbones()
     near = difflib.get_close_matches(name, [*known, *TAKES_HANDLE], n=3, cutoff=0.5)

@@ -160,12 +160,14 @@ class ImageInput:
 class Tokenizer:
     """How a text becomes ids below `size`; id 0 is padding.
 
-    `kind` names a layer of `zoo.tokenization`; `vocabulary` is the file that it reads.
+    `kind` names a layer of `zoo.tokenization`; `vocabulary` is the file that it reads,
+    and `preset` the preset of KerasHub that brings it, with a padding of its own.
     """
 
     kind: str
     size: int
     vocabulary: WeightsFile | None = None
+    preset: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,7 +279,8 @@ class BackboneSpec:
     dimension of the features. `handle` is what the source's loader calls the network.
     `imagenet_top1` is the published single-crop accuracy, as a fraction.
     `carries_weights` says that the weights come with the handle, as in a SavedModel,
-    and `trainable` whether anything in it can train.
+    and `trainable` whether anything in it can train. `requires` are the modules that a
+    process has to import before it reads the graph, because they bring TensorFlow ops.
     """
 
     name: str
@@ -294,6 +297,7 @@ class BackboneSpec:
     weights_change_graph: bool = False
     carries_weights: bool = False
     trainable: bool = True
+    requires: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         def refuse(what: str) -> None:

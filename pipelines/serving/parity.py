@@ -1,7 +1,8 @@
 """Proof that an exported SavedModel gives what the trained model gives.
 
-The SavedModel runs in a fresh process that imports TensorFlow and nothing of ours:
-what it needs is in the folder, or it fails here instead of in production.
+The SavedModel runs in a fresh process that imports TensorFlow, the modules that its
+manifest names, and nothing of ours: what it needs is in the folder, or it fails here
+instead of in production.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ _TIMEOUT_SECONDS = 600
 # as base64, and writes `outputs.npz` with one for each `.../output name`.
 _PROGRAM = """
 import base64
+import importlib
 import sys
 import numpy as np
 import tensorflow as tf
 
-folder, inputs, outputs = sys.argv[1:]
+folder, inputs, outputs, *requires = sys.argv[1:]
+for module in requires:
+    importlib.import_module(module)
 model = tf.saved_model.load(folder)
 found = {}
 with np.load(inputs) as arrays:
@@ -50,16 +54,23 @@ Outputs = Mapping[str, np.ndarray]
 
 
 def run_in_fresh_process(
-    folder: Path, inputs: Mapping[str, np.ndarray], scratch: Path
+    folder: Path,
+    inputs: Mapping[str, np.ndarray],
+    scratch: Path,
+    *,
+    requires: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """The outputs of a SavedModel; keys are `signature/batch size/name`.
+
+    `requires` are the modules that bring ops of its graph.
 
     Raises:
         ArtifactError: if the SavedModel does not load or does not run.
     """
     given, found = scratch / "inputs.npz", scratch / "outputs.npz"
     np.savez(given, allow_pickle=False, **inputs)
-    command = [sys.executable, "-c", _PROGRAM, str(folder), str(given), str(found)]
+    files = [str(path) for path in (folder, given, found)]
+    command = [sys.executable, "-c", _PROGRAM, *files, *requires]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Predictor:
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
+        for module in artifact.manifest.preprocessing.get("requires", ()):
+            _import_ops(module, artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self._model = tf.saved_model.load(str(artifact.path))
 
@@ -102,6 +105,20 @@ class Predictor:
             )
 
 
+def _import_ops(module: str, path: Path) -> None:
+    """Imports a module that brings TensorFlow ops; it is not used otherwise."""
+    try:
+        importlib.import_module(module)
+    except (ImportError, tf.errors.OpError) as error:
+        package = module.replace("_", "-")
+        series = ".".join(tf.__version__.split(".")[:2])
+        raise ArtifactError(
+            f"The artifact in {path} has ops of {module}, which cannot be imported:"
+            f" {error}. Get it, for this TensorFlow, with: pip install --no-deps"
+            f" '{package}=={series}.*'"
+        ) from error
+
+
 def load(folder: str | Path) -> Predictor:
     """An artifact, verified against its manifest and ready to predict.
 
@@ -109,6 +126,7 @@ def load(folder: str | Path) -> Predictor:
     SavedModel is a program: load artifacts from people you trust.
 
     Raises:
-        ArtifactError: if it is not an artifact, or not what was published.
+        ArtifactError: if it is not an artifact, or not what was published, or if a
+            module that it requires is not installed.
     """
     return Predictor(open_verified(Path(folder)))

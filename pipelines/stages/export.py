@@ -150,7 +150,10 @@ def _prove(
     wanted["features"] = {"features": _behind_bad_row(features)}
     with tempfile.TemporaryDirectory() as scratch:
         found = parity.run_in_fresh_process(
-            folder, _by_batch_size(given), Path(scratch)
+            folder,
+            _by_batch_size(given),
+            Path(scratch),
+            requires=model.backbone.spec.requires,
         )
     record = parity.compare(_by_batch_size(wanted), found)
     return {**record, "examples": len(some)}
@@ -255,7 +258,12 @@ def _manifest(
 def _preprocessing(backbone: Backbone) -> dict[str, Any]:
     """What happens to an example inside the graph, in words and numbers."""
     takes = backbone.spec.input
-    facts: dict[str, Any] = {"modality": takes.modality, **dataclasses.asdict(takes)}
+    facts: dict[str, Any] = {
+        "modality": takes.modality,
+        **dataclasses.asdict(takes),
+        # To be imported before the graph is loaded, by what is no TensorFlow Serving.
+        "requires": list(backbone.spec.requires),
+    }
     if isinstance(takes, ImageInput):
         facts["input_size_px"] = backbone.input_size_px
         facts["resize"] = "bilinear, antialias, stretched to a square, rounded to uint8"

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 import keras
 
-from zoo.blocks import Block, KeepsStatistics
+from zoo.blocks import Block, KeepsStatistics, layers_inside
 
 
 def set_trainable(
@@ -20,16 +20,18 @@ def set_trainable(
 ) -> None:
     """Makes exactly the named blocks trainable, and no BatchNorm if it is `frozen`.
 
-    A layer with BatchNorm inside that is out of reach runs in inference mode then, and
-    the scales and offsets that it knows of stay as well.
+    That holds for the BatchNorm inside of layers too. Where it is out of reach, a layer
+    runs in inference mode then, and the scales and offsets that it knows of stay as
+    well.
 
     Takes effect when the model is compiled next, with a new optimizer.
     """
     for block in blocks:
         for layer in block.layers:
-            is_norm = isinstance(layer, keras.layers.BatchNormalization)
-            held = is_norm and batchnorm == "frozen"
-            layer.trainable = block.name in trainable and not held
+            layer.trainable = block.name in trainable
+            for inner in layers_inside(layer) if batchnorm == "frozen" else ():
+                if isinstance(inner, keras.layers.BatchNormalization):
+                    inner.trainable = False
             if isinstance(layer, KeepsStatistics):
                 layer.runs_in_inference = batchnorm == "frozen"
                 for weight in layer.scales if batchnorm == "frozen" else ():

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from pipelines.errors import TrainingError
-from zoo.blocks import KeepsStatistics
+from zoo.blocks import KeepsStatistics, layers_inside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +100,12 @@ def _weights(layers: Sequence[keras.layers.Layer]) -> list[keras.Variable]:
 def _statistics(layer: keras.layers.Layer) -> Sequence[keras.Variable]:
     if isinstance(layer, KeepsStatistics):
         return layer.statistics
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return [layer.moving_mean, layer.moving_variance]
-    return []
+    return [
+        variable
+        for inner in layers_inside(layer)
+        if isinstance(inner, keras.layers.BatchNormalization)
+        for variable in (inner.moving_mean, inner.moving_variance)
+    ]
 
 
 def _largest(changes: Sequence[np.ndarray]) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo.backend import import_ops
 from zoo.errors import BackboneError
 from zoo.saved_model_layer import SavedModelLayer, is_floating
 from zoo.spec import (
@@ -43,6 +44,7 @@ def network(
         BackboneError: if it cannot be had, takes something else, or gives other
             features than the row says.
     """
+    import_ops(spec.requires)
     layer = SavedModelLayer(spec.handle, name=_BLOCK)
     return _network(layer, spec, inputs, weights_file)
 

@@ -1,7 +1,8 @@
 """Texts to ids, as layers of TensorFlow ops: what is served reads as training did.
 
 A tokenizer takes UTF-8 strings `[batch]` and gives int32 ids `[batch, length]`, cut
-after `length` tokens and padded with 0. Bytes that are no UTF-8 do not fail a batch.
+after `length` tokens and padded with 0; that of a preset gives them with their mask, by
+name. Bytes that are no UTF-8 do not fail a batch.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import keras
 
 from zoo.errors import BackboneError
 from zoo.spec import Tokenizer
-from zoo.tokenization import hashed_words, sentencepiece, wordpiece, words
+from zoo.tokenization import hashed_words, preset, sentencepiece, wordpiece, words
 
 _LAYERS: dict[str, Callable[[Tokenizer, int, Path | None], keras.layers.Layer]] = {
     "hashed_words": hashed_words.layer,
+    "preset": preset.layer,
     "sentencepiece": sentencepiece.layer,
     "wordpiece": wordpiece.layer,
     "words": words.layer,
