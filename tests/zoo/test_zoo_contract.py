@@ -165,8 +165,10 @@ class TestContract:
     def test_blocks_are_those_of_the_spec_and_none_is_empty(self, backbone):
         names = tuple(block.name for block in backbone.blocks)
         assert names == backbone.spec.block_names
-        # A module is one block: nobody can see inside.
-        assert len(names) >= (1 if backbone.spec.source == "tfhub" else 2)
+        # A module is one block: nobody can see inside, as one can with a preset.
+        spec = backbone.spec
+        is_hidden = spec.carries_weights and spec.source != "kerashub"
+        assert len(names) >= (1 if is_hidden else 2)
         assert all(block.layers for block in backbone.blocks)
         assert all(block.variables for block in backbone.blocks)
         assert backbone.blocks[-1].output is backbone.model.output
@@ -174,11 +176,13 @@ class TestContract:
     def test_boundaries_lie_between_connections(self, backbone):
         """One tensor crosses each: more would mean that it cuts through a unit.
 
-        In NASNet two do, because every cell reads the two before it; and in tiny_text,
-        the mask of what is padding.
+        In NASNet two do, because every cell reads the two before it; and in tiny_text
+        and the text preset, the mask of what is padding.
         """
-        is_wide = backbone.spec.name.startswith(("nasnet", "tiny_text"))
-        crossing = 2 if is_wide else 1
+        spec = backbone.spec
+        is_wide = spec.name.startswith(("nasnet", "tiny_text"))
+        reads_mask = (spec.source, spec.modality) == ("kerashub", "text")
+        crossing = 2 if is_wide or reads_mask else 1
         widths = {len(block.frontier) for block in backbone.blocks}
         assert max(widths) == crossing
         assert all(block.output in block.frontier for block in backbone.blocks)
