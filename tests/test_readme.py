@@ -65,10 +65,11 @@ def test_commands_run_as_they_stand(folder):
 @pytest.mark.weights
 def test_python_blocks_run_as_they_stand(folder):
     blocks = _blocks("python")
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     outputs = [_run([sys.executable, "-c", block], folder) for block in blocks]
     assert outputs[0].splitlines()[-1] in ("daisy", "rose")
     assert "(None, 5, 5, 1280) ['stem'" in outputs[1]
+    assert outputs[2] == "(None, 30, 30, 32)\n"
 
 
 def test_make_targets_exist():

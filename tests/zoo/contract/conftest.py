@@ -56,7 +56,7 @@ class Handle:
 
 
 def _save_vectors(path):
-    words = "the a house two boats by sea rain sun and moon".split()
+    words = ("a", "house", "two", "boats", "the", "sea", "rain", "sun", "moon")
     rows = np.random.default_rng(0).normal(size=(len(words), 4))
     lines = [f"{word} {' '.join(map(str, row))}" for word, row in zip(words, rows)]
     path.write_text("\n".join(lines) + "\n")
