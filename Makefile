@@ -17,7 +17,7 @@ test: $(VENV)/.dev-$(ENGINE)
 	bash tests/gate.sh $(BIN)
 
 docs: $(VENV)/.dev-$(ENGINE)
-	$(BIN)/python docs/backbone_table.py README.md
+	$(BIN)/python docs/backbone_table.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

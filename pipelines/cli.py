@@ -64,13 +64,23 @@ def _parser() -> argparse.ArgumentParser:
         known = sorted({getattr(spec, field) for spec in specs})
         listing.add_argument(f"--{field}", choices=known)
     listing.add_argument("--pretrained", action="store_true", default=None)
+    listing.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out what matches; may be given several times",
+    )
 
     info = add("info", _info, "what is known about one backbone")
     info.add_argument("name", metavar="NAME")
 
     bringing = add("fetch", _fetch, "pretrained weights into the store, verified")
     bringing.add_argument(
-        "names", nargs="+", metavar="NAME", help="of a backbone, or a module's address"
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="or a quoted GLOB such as 'resnet*', or a module's address",
     )
     bringing.add_argument(
         "--to", type=Path, metavar="DIR", help="copy the files there, to carry them"
@@ -122,6 +132,7 @@ def _print_json(values: Any) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     names = zoo.list_backbones(
         arguments.glob,
+        exclude=tuple(arguments.exclude),
         modality=arguments.modality,
         source=arguments.source,
         pretrained=arguments.pretrained,
@@ -130,7 +141,7 @@ def _list(arguments: argparse.Namespace) -> None:
     if arguments.json:
         _print_json({"backbones": [_summary(spec) for spec in specs]})
         return
-    header = ("name", "source", "input px", "width", "parameters", "blocks", "top-1")
+    header = ("name", "source", "input", "width", "parameters", "blocks", "top-1")
     rows = [
         (
             spec.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import zoo
 from zoo import handles, store, weights
-from zoo.errors import WeightsError
+from zoo.errors import UnknownBackboneError, WeightsError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ def fetch(
         BackboneError: for a name that no row has, before the first byte is fetched, or
             if something cannot be had.
     """
+    names = list(dict.fromkeys(one for name in names for one in _matching(name)))
     rows = [
         None if handles.is_web_address(name) else zoo.get_spec(name) for name in names
     ]
@@ -43,6 +44,19 @@ def fetch(
             else _files(spec, to=to, offline=offline)
         )
     )
+
+
+def _matching(name: str) -> list[str]:
+    """A name as it is, or the pretrained backbones that a pattern matches."""
+    if handles.is_web_address(name) or not set("*?[") & set(name):
+        return [name]
+    found = zoo.list_backbones(name, pretrained=True)
+    if not found:
+        raise UnknownBackboneError(
+            f"No backbone with published weights matches '{name}'."
+            " `zoo list --pretrained` shows those that have them."
+        )
+    return found
 
 
 def _files(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -13,7 +12,8 @@ from zoo import preprocessing, tokenization
 from zoo import weights as weight_files
 from zoo.blocks import Block, find_blocks
 from zoo.errors import BackboneError, MissingWeightsError, WeightsError
-from zoo.registry import TAKES_HANDLE, get_spec
+from zoo.plugins import Network
+from zoo.registry import TAKES_HANDLE, get_network, get_spec
 from zoo.sources import (
     applications,
     efficientnet_lite,
@@ -26,8 +26,6 @@ from zoo.sources import (
     word_vectors,
 )
 from zoo.spec import BackboneSpec, ImageInput, InputSize, SeriesInput, TextInput
-
-Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTensor]
 
 _NETWORKS: dict[str, Network] = {
     "applications": applications.network,
@@ -122,7 +120,7 @@ def _resolve_network(
 ) -> tuple[BackboneSpec, Network]:
     if handle is None:
         spec = get_spec(name)
-        return spec, _NETWORKS[spec.source]
+        return spec, _NETWORKS.get(spec.source) or get_network(spec)
     if name not in TAKES_HANDLE:
         raise BackboneError(
             f"A handle was given with the backbone '{name}', which takes none. Those"

@@ -16,6 +16,7 @@ from pipelines.serving.artifact import Artifact, open_verified
 
 _BATCH_SIZE = 32
 _DEFAULT = "serving_default"
+_KNOWN_OPS = ("tensorflow_text",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +108,11 @@ class Predictor:
 
 def _import_ops(module: str, path: Path) -> None:
     """Imports a module that brings TensorFlow ops; it is not used otherwise."""
+    if module not in _KNOWN_OPS:  # a manifest must not choose what runs here
+        raise ArtifactError(
+            f"The artifact in {path} asks for the module {module!r}, which is none of"
+            f" those that bring TensorFlow ops: {', '.join(_KNOWN_OPS)}."
+        )
     try:
         importlib.import_module(module)
     except (ImportError, tf.errors.OpError) as error:

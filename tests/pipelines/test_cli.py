@@ -103,6 +103,11 @@ def test_list_shows_every_backbone_once(capsys):
         (["tiny*", "--pretrained"], []),
         (["tiny*", "--modality", "image"], ["tiny_image"]),
         (["no_such*"], []),
+        (["vgg*", "--exclude", "*16"], ["vgg19"]),
+        (["vgg*", "--exclude=*16", "--exclude=vgg19"], []),
+        (["--source=tiny", "--exclude=*text", "--modality=text"], []),
+        (["*_[ls]*", "--source=tiny", "--exclude", "x"], ["tiny_series"]),
+        (["*lite*", "--pretrained", "--exclude=*[01]"], ["efficientnet_lite2"]),
     ],
     ids=lambda value: " ".join(value),
 )

@@ -128,6 +128,16 @@ def test_a_misspelt_name_is_an_error_before_anything_is_fetched(
     assert server.paths == []
 
 
+def test_patterns_fetch_all_that_match_once(capsys, server, offered):
+    assert main(["fetch", "offere?", "offered", "tiny_*", "--json"]) == 4
+    assert "published weights matches 'tiny_*'" in capsys.readouterr().err
+    assert server.paths == []
+    assert main(["fetch", "offere?", "offered", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["weights"]
+    assert [row["name"] for row in rows] == ["offered"]
+    assert server.paths == ["/offered"]
+
+
 def test_a_row_without_weights_is_an_error(capsys):
     assert main(["fetch", "tiny_image"]) == 4
     assert "tiny_image has no published weights" in capsys.readouterr().err

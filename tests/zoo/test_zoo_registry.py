@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 
+import keras
 import pytest
 
 import zoo
@@ -24,6 +25,7 @@ APPLICATIONS = [
 ]
 SERIES = ["series_conv", "series_gru", "series_lstm", "series_bilstm"]
 TEXT = ["minilm_l6", "use_multilingual"]
+PLAIN = ["vgg16", "xception", "mobilenet"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]
 HUB = [spec.name for spec in CATALOG if spec.source == "tfhub"]
 SHOWS_ALL = f"`zoo list` shows all {len(CATALOG)}"
@@ -57,10 +59,35 @@ def test_all_rows_of_the_catalog_are_listed_in_order():
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),
         ({"pattern": "resnet50*", "source": "efficientnet_lite"}, []),
+        ({"exclude": ("*",)}, []),
+        ({"pattern": "vgg*", "exclude": ("*19",)}, ["vgg16"]),
+        ({"pattern": "vgg*", "exclude": ()}, ["vgg16", "vgg19"]),
+        (
+            {"pattern": "vgg*", "exclude": ("v", "g", "1", "no_such*")},
+            ["vgg16", "vgg19"],
+        ),
+        ({"pattern": "vgg*", "exclude": ["vgg16", "vgg1?"]}, []),
+        ({"exclude": ("*_*", "resnet*", "densenet*", "vgg19")}, PLAIN),
+        ({"source": "tiny", "exclude": ("*text",), "modality": "text"}, []),
+        (
+            {"source": "tiny", "exclude": ("*text",), "pretrained": False},
+            ["tiny_image", "tiny_series"],
+        ),
     ],
 )
 def test_filters_keep_the_rows_that_match_all_of_them(filters, expected):
     assert zoo.list_backbones(**filters) == expected
+
+
+@pytest.mark.parametrize("exclude", ["vgg16", "*", ""])
+def test_what_to_leave_out_is_no_string(exclude):
+    """Its letters would be read as patterns, and `*` is one of them."""
+    with pytest.raises(
+        BackboneError, match=r"tuple of patterns: exclude=\('"
+    ) as raised:
+        zoo.list_backbones("vgg*", exclude=exclude)
+    assert f"exclude=('{exclude}',)" in str(raised.value)
+    assert zoo.list_backbones("vgg*", exclude=("vgg16",)) == ["vgg19"]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +129,28 @@ def test_a_name_that_is_taken_is_refused_and_its_row_stays(renamed):
     with pytest.raises(BackboneError, match="'tiny_renamed' is registered already"):
         zoo.register(other)
     assert zoo.get_spec("tiny_renamed").license == "Apache-2.0"
+
+
+def test_a_row_of_another_source_brings_its_network(renamed):
+    def network(spec, pixels, weights_file):
+        return keras.layers.Conv2D(spec.feature_width, 1, name="conv")(pixels)
+
+    own = dataclasses.replace(
+        renamed, source="mine", parameters=128, blocks=(zoo.Boundary("all", "output"),)
+    )
+    with pytest.raises(BackboneError, match=r"builds the source 'mine' .* network=..."):
+        zoo.register(own)
+    zoo.register(own, network=network)
+    backbone = zoo.build("tiny_renamed", weights=None, input_size_px=8)
+    assert backbone.model.output_shape == (None, 8, 8, 32)
+    assert backbone.model.count_params() == own.parameters
+    zoo.unregister("tiny_renamed")
+    with pytest.raises(BackboneError, match="rows of 'tiny' are built by our own"):
+        zoo.register(renamed, network=network)
+    zoo.register(renamed)
+    assert "stem_conv" in [
+        x.name for x in zoo.build("tiny_renamed", weights=None).model.layers
+    ]
 
 
 def test_taking_out_an_unknown_row_is_refused():

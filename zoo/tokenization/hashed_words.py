@@ -20,7 +20,7 @@ class HashedWords(keras.layers.Layer):
     """
 
     def __init__(self, *, size: int, length: int, **layer_options: object) -> None:
-        super().__init__(trainable=False, **layer_options)
+        super().__init__(**{"trainable": False, **layer_options})
         self.size = size
         self.length = length
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 import threading
 
 import pytest
@@ -126,3 +127,11 @@ def test_no_space_is_said_before_anything_is_written(tmp_path):
     artifact.require_space(tmp_path, 1000)
     with pytest.raises(ArtifactError, match="no space to export .* MB are free"):
         artifact.require_space(tmp_path, 10**18)
+
+
+def test_a_manifest_does_not_choose_what_is_imported(tmp_path):
+    from pipelines.serving import predictor
+
+    with pytest.raises(ArtifactError, match="asks for the module 'antigravity'"):
+        predictor._import_ops("antigravity", tmp_path)
+    assert "antigravity" not in sys.modules

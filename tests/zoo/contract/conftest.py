@@ -1,0 +1,168 @@
+"""Every backbone of the registry, built once for all files of the contract.
+
+Rows are found in the registry and told apart by what they take; what is known beyond
+that stands in the tables below.
+"""
+
+import collections
+import dataclasses
+import functools
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from tests.tiny_modules import save_slim, save_text
+from tests.zoo.contract.subjects import (
+    Subject,
+    build,
+    checksums,
+    examples,
+    run,
+    settle,
+    smallest,
+)
+from zoo import own, weights
+from zoo.errors import DownloadError, MissingWeightsError
+from zoo.registry import TAKES_HANDLE
+
+# How many backbones of each source the suite sees. Who adds a row changes it here.
+ROWS_BY_SOURCE = {
+    "applications": 40,
+    "efficientnet_lite": 3,
+    "kerashub": 2 if sys.version_info >= (3, 11) else 0,
+    "minilm": 1,
+    "series": 4,
+    "tfhub": 19 + 2,
+    "tiny": 3,
+    "use_multilingual": 1,
+    "word_vectors": 1,
+}
+# Of those, how many are not built, because nobody can have their weights offline. Small
+# modules of the two kinds of TF Hub stand in for them.
+NOT_HERE_BY_SOURCE = {"tfhub": 19}
+
+
+@dataclasses.dataclass(frozen=True)
+class Handle:
+    """What `name` builds from the file or module that `save` puts into a folder."""
+
+    name: str
+    save: Callable[[Path], Path]
+    options: dict[str, int]
+
+
+def _save_vectors(path):
+    words = ("a", "house", "two", "boats", "the", "sea", "rain", "sun", "moon")
+    rows = np.random.default_rng(0).normal(size=(len(words), 4))
+    lines = [f"{word} {' '.join(map(str, row))}" for word, row in zip(words, rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _save_preset(kind):
+    def save(path):
+        # KerasHub takes seconds to import.
+        from tests import tiny_presets
+
+        saves = {"image": tiny_presets.save_image, "text": tiny_presets.save_text}
+        return saves[kind](path.parent)
+
+    return save
+
+
+# KerasHub needs Python 3.11.
+_PRESETS = ("image", "text") if sys.version_info >= (3, 11) else ()
+HANDLES = {
+    **{f"{k} preset": Handle("kerashub", _save_preset(k), {}) for k in _PRESETS},
+    "image module": Handle("tfhub", lambda path: save_slim(path, size=32), {}),
+    "text module": Handle("tfhub", save_text, {}),
+    "word_vectors": Handle("word_vectors", _save_vectors, {"input_length": 8}),
+}
+
+_seen: collections.Counter[str] = collections.Counter()
+_not_here: collections.Counter[str] = collections.Counter()
+
+
+def _params():
+    """All but those of the person who runs the tests."""
+    for name in zoo.list_backbones():
+        if own.find(name) is None:
+            is_quick = zoo.get_spec(name).source in ("series", "tiny")
+            yield pytest.param(name, marks=() if is_quick else pytest.mark.slow)
+    yield from HANDLES
+
+
+@pytest.fixture(scope="session", params=_params())
+def subject(request, tmp_path_factory):
+    """One backbone at its smallest size, untrained, with all that the tests ask of it.
+
+    Of session scope, so that pytest runs the tests of all files on it before the next.
+    """
+    name, source = request.param, _source(request.param)
+    _seen[source] += 1
+    if name in HANDLES:
+        handle = HANDLES[name]
+        path = handle.save(tmp_path_factory.mktemp("handle") / "1")
+        make = functools.partial(build, handle.name, handle=path, **handle.options)
+    else:
+        make = functools.partial(build, name, **smallest(zoo.get_spec(name)))
+    with pytest.MonkeyPatch.context() as patched:
+        if _reads_files(name):
+            store = request.getfixturevalue("text_store")
+            patched.setenv("ZOOTUNE_HOME", str(store))
+        patched.setenv("ZOOTUNE_OFFLINE", "1")
+        try:
+            backbone = make()
+        except (MissingWeightsError, DownloadError) as error:
+            _not_here[source] += 1
+            pytest.skip(str(error))
+        yield from _tested(backbone, make)
+
+
+def _source(param):
+    return HANDLES[param].name if param in HANDLES else zoo.get_spec(param).source
+
+
+def _reads_files(param):
+    """A tokenizer reads its vocabulary also where the weights are random."""
+    if param in HANDLES:
+        return False
+    spec = zoo.get_spec(param)
+    return spec.modality == "text" and bool(weights.files(spec))
+
+
+def _tested(backbone, make):
+    initial, inputs = checksums(backbone), examples(backbone)
+    settle(backbone, inputs)
+    yield Subject(backbone, make, inputs, run(backbone.model, inputs), initial)
+    del backbone
+    keras.utils.clear_session()
+    gc.collect()
+
+
+@pytest.fixture
+def backbone(subject):
+    return subject.backbone
+
+
+@pytest.fixture
+def counted():
+    """What was seen and not built so far, and what should be, by source."""
+    left_out = set() if _PRESETS else {"kerashub"}
+    assert {handle.name for handle in HANDLES.values()} | left_out == {*TAKES_HANDLE}
+    return (_seen, +collections.Counter(ROWS_BY_SOURCE)), (
+        _not_here,
+        NOT_HERE_BY_SOURCE,
+    )
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _seen:
+        counts = ", ".join(f"{source} {n}" for source, n in sorted(_seen.items()))
+        terminalreporter.write_line(f"contract: backbones by source: {counts}")

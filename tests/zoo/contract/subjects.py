@@ -1,0 +1,139 @@
+"""What the contract is tested on: how rows are built small, and what they are given."""
+
+import dataclasses
+import zlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import zoo
+from zoo.blocks import KeepsStatistics
+from zoo.spec import ImageInput, SeriesInput, TextInput
+
+EXAMPLES = 4
+SEED = 7
+# Enough for every tokenizer to have a token, and padding after the shortest text.
+_TEXT_TOKENS = 8
+_TEXTS = ("a house", "two boats by the sea", "rain", "the sun and the moon")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """A backbone under test, how to build it again, and what to give to it.
+
+    `inputs` is a batch of `EXAMPLES` and `features` what it gives for them; `initial`
+    has a checksum of each weight as it was built.
+    """
+
+    backbone: zoo.Backbone
+    build: Callable[[], zoo.Backbone]
+    inputs: tf.Tensor
+    features: np.ndarray
+    initial: list[int]
+
+    @property
+    def model(self) -> keras.Model:
+        return self.backbone.model
+
+    @property
+    def spec(self) -> zoo.BackboneSpec:
+        return self.backbone.spec
+
+
+def build(name: str, **options) -> zoo.Backbone:
+    """The backbone with the weights that the seed of the suite gives."""
+    keras.utils.set_random_seed(SEED)
+    return zoo.build(name, **options)
+
+
+def smallest(spec: zoo.BackboneSpec) -> dict:
+    """The arguments that build a row at the least size that it takes.
+
+    The weights are random, unless the row cannot have such.
+    """
+    start = {"weights": "default" if spec.carries_weights else None}
+    match spec.input:
+        case ImageInput():
+            return {**start, "input_size_px": spec.input.minimum_size_px}
+        case TextInput(tokenizer=None):
+            return start
+        case TextInput():
+            return {**start, "input_length": _TEXT_TOKENS}
+        case SeriesInput():
+            return {**start, "input_length": spec.input.minimum_length_steps}
+
+
+def examples(backbone: zoo.Backbone) -> tf.Tensor:
+    """A batch of what the modality is; every example is another one."""
+    rng = np.random.default_rng(0)
+    shape = (EXAMPLES, *backbone.model.input_shape[1:])
+    match backbone.spec.modality:
+        case "image":
+            return tf.constant(rng.integers(0, 256, shape), tf.uint8)
+        case "text":
+            return tf.constant(_TEXTS)
+        case "series":
+            return tf.constant(rng.normal(size=shape), tf.float32)
+
+
+def run(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:
+    """The features in inference mode, as float32."""
+    return tf.cast(model(inputs, training=False), tf.float32).numpy()
+
+
+def differ(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, relative to the range of what was expected."""
+    assert found.shape == expected.shape
+    assert np.isfinite(expected).all()
+    return float(np.abs(found - expected).max() / np.ptp(expected))
+
+
+def checksums(backbone: zoo.Backbone) -> list[int]:
+    """One for each weight; equal ones mean equal bits."""
+    weights = backbone.model.weights
+    return [zlib.crc32(np.ascontiguousarray(weight.numpy())) for weight in weights]
+
+
+def statistics(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The weights that training moves, but no gradient."""
+    if isinstance(layer, KeepsStatistics):
+        return list(layer.statistics)
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [layer.moving_mean, layer.moving_variance]
+    return []
+
+
+def scales(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """What BatchNorm multiplies by and adds."""
+    if isinstance(layer, KeepsStatistics):
+        return list(layer.scales)
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [v for v in (layer.gamma, layer.beta) if v is not None]
+    return []
+
+
+def settle(backbone: zoo.Backbone, inputs: tf.Tensor) -> None:
+    """Gives BatchNorm variances that keep features within bounds, as training would.
+
+    With those that they are made with, random networks of some hundred layers double
+    every rounding error layer by layer, and no two ways to compute them agree.
+    """
+    layers = [layer for block in backbone.blocks for layer in block.layers]
+    norms = [x for x in layers if isinstance(x, keras.layers.BatchNormalization)]
+    drops = [x for x in layers if isinstance(x, keras.layers.Dropout)]
+    if not norms:
+        return
+    momenta, rates = [x.momentum for x in norms], [x.rate for x in drops]
+    for layer in norms:
+        layer.momentum = 0.0
+    for layer in drops:
+        layer.rate = 0.0
+    backbone.model(inputs, training=True)
+    for layer, momentum in zip(norms, momenta):
+        layer.momentum = momentum
+        layer.moving_mean.assign(keras.ops.zeros_like(layer.moving_mean))
+        layer.moving_variance.assign(keras.ops.maximum(layer.moving_variance, 1.0))
+    for layer, rate in zip(drops, rates):
+        layer.rate = rate

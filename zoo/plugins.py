@@ -1,0 +1,98 @@
+"""Rows that other distributions add through the entry point group `zoo.backbones`.
+
+    [options.entry_points]
+    zoo.backbones =
+        acme = acme_backbones:rows
+
+What the entry point names is a `BackboneSpec`, or a function that gives specs, or pairs
+of a spec and its network where no loader of ours builds it. It is imported whenever
+backbones are listed, so it should import neither Keras nor TensorFlow; the network may.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import BackboneError
+from zoo.spec import BackboneSpec
+
+GROUP = "zoo.backbones"
+
+# Applies a network to its prepared input, both symbolic tensors of Keras; the path is
+# that of a verified weight file, or `None` for random weights.
+Network = Callable[[BackboneSpec, Any, Path | None], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row, and the network that builds it if no loader of its source does."""
+
+    spec: BackboneSpec
+    network: Network | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """An entry point, the rows that it gives, or what is wrong with it."""
+
+    name: str
+    distribution: str
+    rows: tuple[Row, ...] = ()
+    problem: str | None = None
+
+    def broken(self, error: Exception) -> Plugin:
+        """The same plug-in without rows, for what it raised."""
+        problem = f"{type(error).__name__}: {error}".rstrip(".")
+        return dataclasses.replace(self, rows=(), problem=problem)
+
+    def __str__(self) -> str:
+        return (
+            f"The plug-in '{self.name}' cannot be used, so its backbones are missing."
+            f" {self.problem}. Update it, or: pip uninstall {self.distribution}"
+        )
+
+
+def find() -> Iterator[Plugin]:
+    """All that are installed, in the order of their distributions' names."""
+    points = [
+        (point.dist.name if point.dist else point.value, point)
+        for point in importlib.metadata.entry_points(group=GROUP)
+    ]
+    for distribution, point in sorted(points, key=lambda one: (one[0], one[1].name)):
+        plugin = Plugin(point.name, distribution)
+        try:
+            yield dataclasses.replace(plugin, rows=tuple(_rows(point.load())))
+        except Exception as error:  # noqa: BLE001 - code of others may raise anything
+            yield plugin.broken(error)
+
+
+def _rows(given: object) -> Iterator[Row]:
+    if isinstance(given, BackboneSpec):
+        yield Row(given)
+        return
+    if not callable(given):
+        raise BackboneError(
+            f"Its entry point is {given!r}; expected a BackboneSpec, or a function that"
+            " gives them"
+        )
+    found = given()
+    if not isinstance(found, Iterable):
+        raise BackboneError(f"Its function gives {found!r}; expected a list of specs")
+    for row in found:
+        yield _row(row)
+
+
+def _row(given: object) -> Row:
+    if isinstance(given, BackboneSpec):
+        return Row(given)
+    if isinstance(given, tuple) and len(given) == 2:
+        spec, network = given
+        if isinstance(spec, BackboneSpec) and callable(network):
+            return Row(spec, network)
+    raise BackboneError(
+        f"It gives {given!r}; expected a BackboneSpec, or a pair of one and its network"
+    )
