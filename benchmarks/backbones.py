@@ -5,7 +5,9 @@ that of one compiled forward pass over a batch of 16: the median of three after 
 warms up, with the slowest and the fastest beside it. The figures go to
 docs/backbone_figures.json, row by row; `make docs` puts them into docs/backbones.md.
 
-Command: python benchmarks/backbones.py count; python benchmarks/backbones.py speed
+Command: zoo fetch minilm_l6 use_multilingual (their words are needed)
+         python -m benchmarks.backbones count
+         python -m benchmarks.backbones speed
 Cost:    about 5 and 15 minutes on two quiet CPU cores, and 10 GB of memory.
 """
 
@@ -29,6 +31,7 @@ import tensorflow as tf
 
 import zoo
 from benchmarks.multiply_adds import multiply_adds
+from zoo.catalog import CATALOG
 
 FIGURES = Path(__file__).parents[1] / "docs" / "backbone_figures.json"
 BATCH = 16
@@ -82,7 +85,7 @@ def main() -> None:
     parser.add_argument("pattern", nargs="?", default="*")
     arguments = parser.parse_args()
     for name in zoo.list_backbones(arguments.pattern):
-        if zoo.get_spec(name).carries_weights:
+        if zoo.get_spec(name) not in CATALOG or zoo.get_spec(name).carries_weights:
             continue
         backbone = zoo.build(name, weights=None)
         figures = _load()
@@ -94,7 +97,7 @@ def main() -> None:
             figures["measured"] = {
                 "date": datetime.date.today().isoformat(),
                 "machine": _machine(),
-                "command": f"python {' '.join(sys.argv)}",
+                "command": f"python -m benchmarks.backbones {' '.join(sys.argv[1:])}",
                 "load": f"{os.getloadavg()[2]:.1f} over the last 15 minutes",
             }
         _write(figures)
