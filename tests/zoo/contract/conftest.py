@@ -8,6 +8,7 @@ import collections
 import dataclasses
 import functools
 import gc
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,16 +90,22 @@ _seen: collections.Counter[str] = collections.Counter()
 _not_here: collections.Counter[str] = collections.Counter()
 
 
-def _params():
-    """All but those of the person who runs the tests."""
-    for name in zoo.list_backbones():
-        if own.find(name) is None:
-            is_quick = zoo.get_spec(name).source in ("series", "tiny")
-            yield pytest.param(name, marks=() if is_quick else pytest.mark.slow)
-    yield from HANDLES
+# All but those of the person who runs the tests.
+NAMES = (*(name for name in zoo.list_backbones() if own.find(name) is None), *HANDLES)
 
 
-@pytest.fixture(scope="session", params=_params())
+def _names_of_part():
+    """Every n-th, so that several processes share the work: CONTRACT_PART=2/3."""
+    part, parts = map(int, os.environ.get("CONTRACT_PART", "1/1").split("/"))
+    return NAMES[part - 1 :: parts]
+
+
+def _param(name):
+    is_quick = name in HANDLES or zoo.get_spec(name).source in ("series", "tiny")
+    return pytest.param(name, marks=() if is_quick else pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", params=[_param(name) for name in _names_of_part()])
 def subject(request, tmp_path_factory):
     """One backbone at its smallest size, untrained, with all that the tests ask of it.
 
@@ -151,14 +158,39 @@ def backbone(subject):
     return subject.backbone
 
 
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many backbones of each source were seen, and how many of those not built."""
+
+    seen: collections.Counter[str]
+    not_here: collections.Counter[str]
+
+
 @pytest.fixture
-def counted():
-    """What was seen and not built so far, and what should be, by source."""
+def found():
+    """The counts so far, in this process."""
+    return Counts(_seen, _not_here)
+
+
+@pytest.fixture
+def expected():
+    """The counts that this process should come to."""
     left_out = set() if _PRESETS else {"kerashub"}
     assert {handle.name for handle in HANDLES.values()} | left_out == {*TAKES_HANDLE}
-    return (_seen, +collections.Counter(ROWS_BY_SOURCE)), (
-        _not_here,
-        NOT_HERE_BY_SOURCE,
+    assert _counted(NAMES) == Counts(
+        +collections.Counter(ROWS_BY_SOURCE), collections.Counter(NOT_HERE_BY_SOURCE)
+    )
+    return _counted(_names_of_part())
+
+
+def _counted(names):
+    return Counts(
+        collections.Counter(map(_source, names)),
+        collections.Counter(
+            source
+            for name in names
+            if (source := _source(name)) in NOT_HERE_BY_SOURCE and name not in HANDLES
+        ),
     )
 
 
