@@ -62,7 +62,7 @@ def _matrix_product(operation: tf.Operation) -> int:
 def _einsum(operation: tf.Operation) -> int:
     """Every index once: those of the output, and those that are summed over."""
     inputs, _ = operation.get_attr("equation").decode().split("->")
-    sizes = {}
+    sizes: dict[str, int | None] = {}
     for letters, tensor in zip(inputs.split(","), operation.inputs):
         if "..." in letters:
             raise ValueError(f"The shape behind '...' of {operation.name} is not read.")

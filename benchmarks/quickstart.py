@@ -21,7 +21,7 @@ import numpy as np
 
 import zoo
 from configs.quickstart import get_config
-from pipelines.data import images
+from pipelines.data.batches import batches, steps_per_epoch, training_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
@@ -94,11 +94,11 @@ def _fit(model, splits, config, *, epochs: int, rate: float, seed: int) -> None:
         jit_compile=False,
     )
     model.fit(
-        images.training_batches(splits.train, seed=seed, **options),
-        steps_per_epoch=images.steps_per_epoch(splits.train, config.batch_size),
+        training_batches(splits.train, seed=seed, **options),
+        steps_per_epoch=steps_per_epoch(splits.train, config.batch_size),
         epochs=epochs,
         shuffle=False,
-        validation_data=images.batches(splits.validation, **options),
+        validation_data=batches(splits.validation, **options),
         verbose=0,
     )
 

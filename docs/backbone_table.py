@@ -135,7 +135,6 @@ def _table(names: Iterable[str], figures: dict[str, Any]) -> str:
 
 
 def _row(spec: zoo.BackboneSpec, measured: dict[str, Any]) -> Sequence[str]:
-    is_image = isinstance(spec.input, ImageInput)
     return (
         f"`{spec.name}`",
         spec.source,
@@ -146,7 +145,7 @@ def _row(spec: zoo.BackboneSpec, measured: dict[str, Any]) -> Sequence[str]:
         str(len(spec.blocks)),
         _top1(spec),
         spec.license,
-        spec.input.pixels.name if is_image else NONE,
+        spec.input.pixels.name if isinstance(spec.input, ImageInput) else NONE,
         _speed(measured),
     )
 
