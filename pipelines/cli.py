@@ -275,13 +275,14 @@ def _predict(arguments: argparse.Namespace) -> None:
         ]
         _print_json({"predictions": rows})
         return
-    header = ("file", "label", "confidence")
+    header = ("file", "label", "confidence", "accepted")
     unreadable = f"(not a readable {predictor.modality})"
     lines = [
         (
             path,
             prediction.label if prediction.valid else unreadable,
             f"{prediction.confidence:.4f}",
+            "yes" if prediction.accepted else "no",
         )
         for path, prediction in zip(arguments.files, found)
     ]

@@ -24,6 +24,7 @@ CHOICES = {
     "head.init": ("probe", "zeros", "epsilon"),
     "finetune.optimizer": ("adam", "adamw", "sgd"),
     "finetune.batchnorm": ("frozen", "trained"),
+    "calibration.method": ("auto", "none", "temperature", "bias"),
 }
 # Inclusive bounds.
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -46,6 +47,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "finetune.warmup_fraction": (0, 0.9),
     "finetune.clip_norm": (1e-6, 1e6),
     "finetune.patience_epochs": (1, 10_000),
+    "calibration.coverage": (0.1, 1),
+    "calibration.in_distribution": (0.5, 1),
+    "calibration.conformal_levels": (0.5, 0.9999),
 }
 
 
@@ -89,6 +93,24 @@ class FinetuneConfig:
 
 
 @dataclasses.dataclass(slots=True)
+class CalibrationConfig:
+    """What the artifact says of its own answers, measured on validation.
+
+    `method` makes logits probabilities: `temperature`, `bias` (a temperature and a bias
+    per class), `auto` (what cross-validation says), or `none`, which also accepts
+    everything. `coverage` is the share of examples that are confident enough to be
+    accepted, `in_distribution` the share that are like the training data; 1 refuses
+    none. Prediction sets hold the right class as often as `conformal_levels` say; the
+    artifact gives those of the first level.
+    """
+
+    method: str = "auto"
+    coverage: float = 0.95
+    in_distribution: float = 0.99
+    conformal_levels: tuple[float, ...] = (0.95, 0.99)
+
+
+@dataclasses.dataclass(slots=True)
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves.
 
@@ -115,6 +137,9 @@ class RunConfig:
     overwrite: bool = False
     head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
     finetune: FinetuneConfig = dataclasses.field(default_factory=FinetuneConfig)
+    calibration: CalibrationConfig = dataclasses.field(
+        default_factory=CalibrationConfig
+    )
 
 
 def checked(config: RunConfig) -> RunConfig:
@@ -141,6 +166,11 @@ def checked(config: RunConfig) -> RunConfig:
             "config.head.init='probe' needs one dense layer on pooled features. Remove"
             " head.hidden_units and use head.pooling='average' or 'max', or set"
             " head.init to 'zeros' or 'epsilon'."
+        )
+    if not config.calibration.conformal_levels:
+        raise ConfigError(
+            "config.calibration.conformal_levels is empty; the artifact gives the"
+            " prediction sets of the first level. Set it, for instance to (0.95,)."
         )
     return copy.deepcopy(config)
 
@@ -251,9 +281,8 @@ def _check_types(config: Any, default: Any, prefix: str = "") -> None:
     for field in dataclasses.fields(default):
         value, wanted = getattr(config, field.name), getattr(default, field.name)
         path = f"{prefix}{field.name}"
-        kind = _KINDS.get(type(wanted), type(wanted).__name__)
         if not _is_like(value, wanted):
-            raise ConfigError(f"config.{path} is {value!r}; expected {kind}.")
+            raise ConfigError(f"config.{path} is {value!r}; expected {_kind(wanted)}.")
         if dataclasses.is_dataclass(wanted):
             _check_types(value, wanted, f"{path}.")
 
@@ -263,13 +292,21 @@ _KINDS = {
     bool: "True or False",
     int: "a whole number",
     float: "a number",
-    tuple: "a tuple of whole numbers, such as (256,)",
 }
+
+
+def _kind(wanted: Any) -> str:
+    if type(wanted) is tuple:
+        kind, example = ("numbers", wanted) if wanted else ("whole numbers", (256,))
+        return f"a tuple of {kind}, such as {example}"
+    return _KINDS.get(type(wanted), type(wanted).__name__)
 
 
 def _is_like(value: Any, wanted: Any) -> bool:
     if type(wanted) is tuple:
-        return type(value) is tuple and all(type(one) is int for one in value)
+        # The tuple that is empty by default holds whole numbers.
+        kinds = (int, float) if wanted else (int,)
+        return type(value) is tuple and all(type(one) in kinds for one in value)
     return type(value) is type(wanted) or (type(wanted), type(value)) == (float, int)
 
 

@@ -12,6 +12,7 @@ from pipelines.clock import Clock
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.serving.artifact import Artifact
+from pipelines.stages.calibrate import Calibrated, calibration_report
 from pipelines.stages.evaluate import EvalReport
 from pipelines.stages.finetune import FitHistory, PhaseResult
 
@@ -20,6 +21,7 @@ def report(
     splits: Splits,
     plan: TransferPlan,
     history: FitHistory,
+    calibrated: Calibrated,
     reports: Sequence[EvalReport],
     artifact: Artifact,
     backbone: Mapping[str, Any],
@@ -28,6 +30,7 @@ def report(
     """The values of `report.json`; seconds are seconds, bytes are bytes."""
     values = {
         **{one.split: dataclasses.asdict(one) for one in reports},
+        "calibration": calibration_report(calibrated),
         "class_names": list(splits.info.class_names),
         "data": _data(splits),
         "plan": {"action": plan.action, "reason": plan.reason},
@@ -58,6 +61,7 @@ def artifact_facts(
             one.split: {
                 "accuracy": one.accuracy,
                 "loss": one.loss,
+                "calibration_error": one.calibration_error,
                 "examples": one.examples,
             }
             for one in reports

@@ -18,9 +18,11 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
+from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.stages.base import freeze_base
+from pipelines.stages.calibrate import calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
@@ -32,10 +34,14 @@ from pipelines.training.precision import precision
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """What a finished run leaves. `report` has the values of `report.json`."""
+    """What a finished run leaves. `report` has the values of `report.json`.
+
+    `model` gives logits; `calibration.answer` makes of them what the artifact answers.
+    """
 
     plan: TransferPlan
     history: FitHistory
+    calibration: Calibration
     report: Mapping[str, Any]
     model: keras.Model
     workdir: Path
@@ -80,26 +86,39 @@ def run(config: RunConfig) -> Run:
                 tensorboard_dir=folder.tensorboard_dir,
             )
             history = fine_tune(model, splits, plan, settings)
+        with clock.stage("calibrate", "on validation"):
+            calibrated = calibrate_model(
+                model, splits, config.calibration, batch_size=plan.batch_size
+            )
         with clock.stage("evaluate", "validation and test, every example once"):
             reports = [
                 evaluate(
-                    model.model,
-                    split,
+                    outputs,
+                    calibrated.calibration,
                     class_names=splits.info.class_names,
-                    input_size_px=base.input_size_px,
-                    batch_size=plan.batch_size,
                 )
-                for split in (splits.validation, splits.test)
+                for outputs in (calibrated.validation, calibrated.test)
             ]
         with clock.stage("export", f"to {folder.artifact_base}"):
             artifact = export(
                 model,
+                calibrated.calibration,
                 splits.test,
                 folder.artifact_base,
                 class_names=splits.info.class_names,
                 facts=record.artifact_facts(splits, plan, reports),
             )
             kept = keep(base, folder.checkpoints_dir, handle=config.handle)
-    report = record.report(splits, plan, history, reports, artifact, kept, clock)
+    report = record.report(
+        splits, plan, history, calibrated, reports, artifact, kept, clock
+    )
     folder.finish(report)
-    return Run(plan, history, report, model.model, folder.path, artifact.path)
+    return Run(
+        plan,
+        history,
+        calibrated.calibration,
+        report,
+        model.model,
+        folder.path,
+        artifact.path,
+    )

@@ -35,6 +35,7 @@ def result_table(report: Mapping[str, Any]) -> str:
     rows = [
         ("test accuracy", _accuracy(report["test"])),
         ("validation accuracy", _accuracy(report["validation"])),
+        ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", report["plan"]["reason"]),
         ("parity", f"largest difference {report['parity']['largest_difference']:.1e}"),
@@ -72,11 +73,21 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
         (name, *(f"{values[key]:.3f}" for key in header[1:4]), values["examples"])
         for name, values in report["per_class"].items()
     ]
-    return f"accuracy {_accuracy(report)}\n\n{aligned([header, *rows])}"
+    error = f"expected calibration error {report['calibration_error']:.4f}"
+    return f"accuracy {_accuracy(report)}\n{error}\n\n{aligned([header, *rows])}"
 
 
 def _accuracy(report: Mapping[str, Any]) -> str:
     return f"{report['accuracy']:.4f} on {report['examples']} examples"
+
+
+def _calibration(calibration: Mapping[str, Any]) -> str:
+    test = calibration["test"]
+    before, after = (test[when]["calibration_error"] for when in ("before", "after"))
+    return (
+        f"error on test {before:.4f} before, {after:.4f} after;"
+        f" {test['accepted']:.1%} of test accepted"
+    )
 
 
 def _phase(phase: Mapping[str, Any]) -> str:

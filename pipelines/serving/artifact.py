@@ -17,7 +17,7 @@ from typing import Any
 from pipelines.errors import ArtifactError
 
 MANIFEST = "zoo_artifact.json"
-FORMAT = 1
+FORMAT = 2
 # A graph, its assets and file system overhead, on top of the weights.
 _OVERHEAD_BYTES = 32 * 2**20
 
@@ -28,6 +28,7 @@ class Manifest:
 
     `files` maps every file but the manifest, relative and with forward slashes, to its
     sha256. `parity` is the record of the comparison with the trained model.
+    `calibration` is what else makes answers of logits, and why.
     """
 
     format: int
@@ -41,6 +42,7 @@ class Manifest:
     metrics: Mapping[str, Any]
     temperature: float
     thresholds: Mapping[str, float]
+    calibration: Mapping[str, Any]
     parity: Mapping[str, Any]
     files: Mapping[str, str]
 
@@ -85,15 +87,19 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         values = json.loads(path.read_text())
+        _refuse_other_format(path, values["format"])
         names = {field.name for field in dataclasses.fields(Manifest)}
         manifest = Manifest(**{name: values[name] for name in names})
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is not a readable manifest: {error!r}.") from error
-    if manifest.format != FORMAT:
-        raise ArtifactError(
-            f"{path} has format {manifest.format}; this version reads {FORMAT}."
-        )
     return dataclasses.replace(manifest, class_names=tuple(manifest.class_names))
+
+
+def _refuse_other_format(path: Path, found: object) -> None:
+    if found != FORMAT:
+        raise ArtifactError(
+            f"{path} has format {found}; this version reads {FORMAT}. Export again."
+        )
 
 
 def open_verified(folder: Path) -> Artifact:

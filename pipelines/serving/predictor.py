@@ -25,13 +25,19 @@ class Prediction:
 
     `valid` is false for bytes that are not a readable image, a blank text, or a series
     with a value that is missing; then `label` is empty and every probability 0.
-    `accepted` is false where the artifact abstains.
+    `accepted` is false where the artifact abstains: the confidence is too low, or the
+    example is unlike the training data, which is where `ood_score` is over 1.
+    `prediction_set` are the classes that it could be, likeliest first; they hold the
+    right one at least as often as the first level of
+    `manifest.calibration["prediction_sets"]` says.
     """
 
     label: str
     confidence: float
     probabilities: Mapping[str, float]
     accepted: bool
+    ood_score: float
+    prediction_set: tuple[str, ...]
     valid: bool
 
 
@@ -88,11 +94,16 @@ class Predictor:
         rows = self._run(_DEFAULT, list(examples))
         names = self.artifact.manifest.class_names
         for i in range(len(examples)):
+            likeliest_first = np.argsort(-rows["probabilities"][i], kind="stable")
             yield Prediction(
                 label=rows["label"][i].decode(),
                 confidence=float(rows["confidence"][i]),
                 probabilities=dict(zip(names, map(float, rows["probabilities"][i]))),
                 accepted=bool(rows["accepted"][i]),
+                ood_score=float(rows["ood_score"][i]),
+                prediction_set=tuple(
+                    names[k] for k in likeliest_first if rows["prediction_set"][i][k]
+                ),
                 valid=bool(rows["valid"][i]),
             )
 

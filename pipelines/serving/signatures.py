@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 
 from pipelines.data.images import decode_and_resize
+from pipelines.planning.calibration import Calibration
+from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 
 Outputs = dict[str, tf.Tensor]
 DEFAULT = "serving_default"
@@ -50,35 +52,22 @@ def requests(model: keras.Model) -> dict[str, Request]:
 
 
 def signatures(
-    model: keras.Model,
-    features: keras.Model,
-    *,
-    class_names: Sequence[str],
-    temperature: float,
-    confidence_threshold: float,
+    model: keras.Model, *, class_names: Sequence[str], calibration: Calibration
 ) -> dict[str, Callable[..., Outputs]]:
     """The signatures of a classifier by name, as concrete TensorFlow functions.
 
-    `model` gives logits, and `features` feature vectors, for the same input.
+    `model` gives logits and feature vectors.
     """
 
     def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
-        logits = run_on_batch(model, inputs)
-        probabilities = tf.nn.softmax(logits / temperature)
-        # A bad example has no class: zeros, not a guess about the blank in its place.
-        probabilities = tf.where(valid[:, None], probabilities, 0.0)
-        confidence = tf.reduce_max(probabilities, axis=1)
-        names = tf.gather(tf.constant(class_names), tf.argmax(probabilities, axis=1))
+        logits, features = run_on_batch(model, inputs)
         return {
-            "probabilities": probabilities,
-            "label": tf.where(valid, names, ""),
-            "confidence": confidence,
-            "accepted": valid & (confidence >= confidence_threshold),
+            **_answers(calibration, logits, features, valid, class_names),
             "valid": valid,
         }
 
     def feature_vectors(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
-        vectors = run_on_batch(features, inputs)
+        _, vectors = run_on_batch(model, inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
     ways = requests(model)
@@ -86,6 +75,70 @@ def signatures(
         **{name: _function(request, classify) for name, request in ways.items()},
         "features": _function(ways[DEFAULT], feature_vectors),
     }
+
+
+def _answers(
+    calibration: Calibration,
+    logits: tf.Tensor,
+    features: tf.Tensor,
+    valid: tf.Tensor,
+    class_names: Sequence[str],
+) -> Outputs:
+    """What `Calibration.answer` gives, in the graph; a bad example has no answer."""
+    scaling = calibration.scaling
+    scaled = logits / scaling.temperature + tf.constant(scaling.bias, tf.float32)
+    # A bad example has no class: zeros, not a guess about the blank in its place.
+    probabilities = tf.where(valid[:, None], tf.nn.softmax(scaled), 0.0)
+    confidence = tf.reduce_max(probabilities, axis=1)
+    likeliest = tf.argmax(probabilities, axis=1)
+    names = tf.gather(tf.constant(class_names), likeliest)
+    ood_score = tf.where(valid, _ood_score(calibration, logits, features), 0.0)
+    is_likeliest = tf.cast(tf.one_hot(likeliest, len(class_names)), tf.bool)
+    in_set = (probabilities >= calibration.set_threshold) | is_likeliest
+    return {
+        "probabilities": probabilities,
+        "label": tf.where(valid, names, ""),
+        "confidence": confidence,
+        "accepted": valid
+        & (confidence >= calibration.confidence_threshold)
+        & (ood_score <= 1.0),
+        "ood_score": ood_score,
+        "prediction_set": valid[:, None] & in_set,
+    }
+
+
+def _ood_score(
+    calibration: Calibration, logits: tf.Tensor, features: tf.Tensor
+) -> tf.Tensor:
+    scores = []
+    if calibration.energy:
+        energy = -tf.reduce_logsumexp(logits, axis=1)
+        scores.append(calibration.energy.score(energy))
+    if calibration.distance and calibration.space:
+        distance = _distance(calibration.space, features)
+        scores.append(calibration.distance.score(distance))
+    return tf.reduce_max(scores, axis=0) if scores else tf.zeros_like(logits[:, 0])
+
+
+def _distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
+    """`FeatureSpace.distances` in the graph."""
+    axes, means = tf.constant(space.axes), tf.constant(space.means)
+    lengths = tf.norm(features, axis=1, keepdims=True)
+    unit_length = features / tf.maximum(lengths, SMALLEST_LENGTH)
+    from_centre = unit_length - tf.constant(space.centre)
+    inside = tf.matmul(from_centre, axes)
+    outside = from_centre - tf.matmul(inside, axes, transpose_b=True)
+    whitened = tf.matmul(inside, tf.constant(space.whitening))
+    # Squares multiplied out, because differences to every class would fill the memory
+    # where classes are many.
+    to_means = (
+        tf.reduce_sum(whitened**2, axis=1, keepdims=True)
+        - 2 * tf.matmul(whitened, means, transpose_b=True)
+        + tf.reduce_sum(means**2, axis=1)
+    )
+    nearest = tf.maximum(tf.reduce_min(to_means, axis=1), 0.0)
+    beyond = space.outside_weight * tf.reduce_sum(outside**2, axis=1)
+    return tf.sqrt(nearest + beyond)
 
 
 def _function(
@@ -100,8 +153,8 @@ def _function(
     return serve
 
 
-def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> tf.Tensor:
-    """What the model gives in inference mode, float32, for a batch of any size.
+def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> list[tf.Tensor]:
+    """The outputs of a model in inference mode, float32, for a batch of any size.
 
     Some kernels fail on an empty batch, so that gets a row which is cut off again.
     """
@@ -110,7 +163,7 @@ def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> tf.Tensor:
     filled = tf.cond(count > 0, lambda: inputs, lambda: blank)
     filled = tf.ensure_shape(filled, inputs.shape)
     # REST clients cannot read bfloat16 and float16.
-    return tf.cast(model(filled, training=False), tf.float32)[:count]
+    return [tf.cast(one, tf.float32)[:count] for one in model(filled, training=False)]
 
 
 def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,13 +1,11 @@
-"""Stage 5: evaluate, with every example counted once."""
+"""Stage 6: evaluate, with every example counted once."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
-from scipy.special import log_softmax
 from sklearn import metrics
 
 from pipelines.data.batches import batches
@@ -15,8 +13,10 @@ from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import PLURALS, Split
 from pipelines.errors import DataError
-from pipelines.planning.features import extract
+from pipelines.planning.calibration import Calibration
+from pipelines.planning.reliability import calibration_error
 from pipelines.serving.predictor import Predictor
+from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
 
@@ -27,32 +27,26 @@ class EvalReport:
 
     `confusion[i][j]` counts examples of class `i` that were taken for class `j`.
     `per_class` has precision, recall, F1 and the number of examples of each class.
+    `calibration_error` is how far confidence is from accuracy, in 15 bins.
     """
 
     split: str
     examples: int
     accuracy: float
     loss: float
+    calibration_error: float
     confusion: tuple[tuple[int, ...], ...]
     per_class: Mapping[str, Mapping[str, float]]
 
 
 def evaluate(
-    model: keras.Model,
-    split: Split,
-    *,
-    class_names: Sequence[str],
-    input_size_px: int | None,
-    batch_size: int,
+    outputs: Outputs, calibration: Calibration, *, class_names: Sequence[str]
 ) -> EvalReport:
-    """The report of a model that gives logits, in inference mode."""
-    (logits,) = extract(
-        model, batches(split, input_size_px=input_size_px, batch_size=batch_size)
-    )
+    """The report of what is served: the outputs of a model, calibrated."""
     return summarize(
-        split.name,
-        labels=split.labels,
-        log_probabilities=log_softmax(logits.astype(np.float64), axis=1),
+        outputs.split,
+        labels=outputs.labels,
+        log_probabilities=calibration.scaling.log_probabilities(outputs.logits),
         class_names=class_names,
     )
 
@@ -75,6 +69,7 @@ def summarize(
         examples=len(labels),
         accuracy=float((predicted == labels).mean()),
         loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        calibration_error=calibration_error(np.exp(log_probabilities), labels),
         confusion=tuple(
             tuple(int(count) for count in row)
             for row in metrics.confusion_matrix(labels, predicted, labels=list(classes))

@@ -1,4 +1,4 @@
-"""Stage 6: export a SavedModel, prove that it equals the trained model, publish it."""
+"""Stage 7: export a SavedModel, prove that it equals the trained model, publish it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import softmax
 
 from pipelines import environment
 from pipelines.data.batches import batches
@@ -26,17 +25,15 @@ from pipelines.data.splits import (
     first,
 )
 from pipelines.errors import ArtifactError
+from pipelines.planning.calibration import Calibration, to_manifest
 from pipelines.serving import artifact, parity
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.signatures import DEFAULT, requests, signatures
 from pipelines.stages.head import TransferModel
+from pipelines.stages.outputs import Outputs, answering, outputs
 from zoo.builder import Backbone
 from zoo.spec import ImageInput
 
-# Nothing is calibrated or rejected yet; the numbers are in the graph all the same, so
-# that a client does not change when they are.
-_TEMPERATURE = 1.0
-_CONFIDENCE_THRESHOLD = 0.0
 _PARITY_EXAMPLES = 16
 _NOT_AN_IMAGE = b"not an image"
 _NOT_A_TEXT = b"\xff\xfe not UTF-8"
@@ -44,6 +41,7 @@ _NOT_A_TEXT = b"\xff\xfe not UTF-8"
 
 def export(
     model: TransferModel,
+    calibration: Calibration,
     examples: Split,
     base: Path,
     *,
@@ -64,10 +62,11 @@ def export(
     unpublished = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=base))
     try:
         unpublished.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
-        described = _save(model, unpublished, class_names)
-        record = _prove(model, examples, unpublished, class_names)
+        described = _save(model, calibration, unpublished, class_names)
+        record = _prove(model, calibration, examples, unpublished, class_names)
         manifest = _manifest(
             model,
+            calibration,
             class_names=class_names,
             signatures=described,
             record=record,
@@ -86,15 +85,14 @@ def export(
 
 
 def _save(
-    model: TransferModel, folder: Path, class_names: Sequence[str]
+    model: TransferModel,
+    calibration: Calibration,
+    folder: Path,
+    class_names: Sequence[str],
 ) -> dict[str, Any]:
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
     functions = signatures(
-        model.model,
-        _feature_model(model),
-        class_names=class_names,
-        temperature=_TEMPERATURE,
-        confidence_threshold=_CONFIDENCE_THRESHOLD,
+        answering(model), class_names=class_names, calibration=calibration
     )
     archive = keras.export.ExportArchive()
     archive.track(model.model)
@@ -119,26 +117,24 @@ def _described(function: tf.types.experimental.PolymorphicFunction) -> dict[str,
     }
 
 
-def _feature_model(model: TransferModel) -> keras.Model:
-    return keras.Model(model.model.input, model.pooled)
-
-
 def _prove(
-    model: TransferModel, examples: Split, folder: Path, class_names: Sequence[str]
+    model: TransferModel,
+    calibration: Calibration,
+    examples: Split,
+    folder: Path,
+    class_names: Sequence[str],
 ) -> dict[str, Any]:
     """Runs every signature in a fresh process, on real examples and one that is bad.
 
     What it must give comes from the model in memory, which reads the examples as it did
     in training.
     """
-    some = first(examples, _PARITY_EXAMPLES)
-    inputs = _as_in_training(model, some)
-    predicted = _predicted(model, inputs, class_names)
-    features = _output(_feature_model(model), inputs)
+    some, given_out = _decided(model, calibration, examples)
+    predicted = _predicted(calibration, given_out, class_names)
     asked = {name: one.input.name for name, one in requests(model.model).items()}
     raw = _raw_behind_bad_one(some)
     given = {
-        signature: {name: inputs.numpy() if name == "pixels" else raw}
+        signature: {name: _as_in_training(model, some) if name == "pixels" else raw}
         for signature, name in asked.items()
     }
     behind_bad = {k: _behind_bad_row(v) for k, v in predicted.items()}
@@ -147,7 +143,7 @@ def _prove(
         for signature, name in asked.items()
     }
     given["features"] = given[DEFAULT]
-    wanted["features"] = {"features": _behind_bad_row(features)}
+    wanted["features"] = {"features": _behind_bad_row(given_out.features)}
     with tempfile.TemporaryDirectory() as scratch:
         found = parity.run_in_fresh_process(
             folder,
@@ -159,15 +155,35 @@ def _prove(
     return {**record, "examples": len(some)}
 
 
-def _as_in_training(model: TransferModel, split: Split) -> tf.Tensor:
+def _decided(
+    model: TransferModel, calibration: Calibration, examples: Split
+) -> tuple[Split, Outputs]:
+    """Examples to compare, and what the model in memory gives for them.
+
+    One whose confidence lies on the threshold, to within rounding, may be accepted here
+    and refused there; it proves nothing, so others are taken.
+    """
+    some = first(examples, 2 * _PARITY_EXAMPLES)
+    (found,) = outputs(model, [some], batch_size=len(some))
+    answers = calibration.answer(found.logits, found.features)
+    decided = np.flatnonzero(calibration.is_decided(answers))
+    rows = (decided if len(decided) else np.arange(len(some)))[:_PARITY_EXAMPLES]
+    chosen = dataclasses.replace(
+        some, inputs=some.inputs.take(rows), labels=some.labels[rows]
+    )
+    return chosen, dataclasses.replace(
+        found,
+        labels=found.labels[rows],
+        logits=found.logits[rows],
+        features=found.features[rows],
+    )
+
+
+def _as_in_training(model: TransferModel, split: Split) -> np.ndarray:
     """All of a split as the model takes it."""
     size = model.backbone.input_size_px
     (whole,) = batches(split, input_size_px=size, batch_size=len(split))
-    return whole[0]
-
-
-def _output(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:
-    return tf.cast(model(inputs, training=False), tf.float32).numpy()
+    return whole[0].numpy()
 
 
 def _by_batch_size(
@@ -188,19 +204,19 @@ def _behind_bad_row(values: np.ndarray) -> np.ndarray:
 
 
 def _predicted(
-    model: TransferModel, inputs: tf.Tensor, class_names: Sequence[str]
+    calibration: Calibration, found: Outputs, class_names: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """What the signatures must give, computed from the model in memory."""
-    logits = _output(model.model, inputs)
-    probabilities = softmax(logits / _TEMPERATURE, axis=1)
+    """What the signatures must give for these outputs of the model in memory."""
+    answers = calibration.answer(found.logits, found.features)
     names = np.array([name.encode() for name in class_names])
-    confidence = probabilities.max(axis=1)
     return {
-        "probabilities": probabilities,
-        "label": names[probabilities.argmax(axis=1)],
-        "confidence": confidence,
-        "accepted": confidence >= _CONFIDENCE_THRESHOLD,
-        "valid": np.ones(len(inputs), bool),
+        "probabilities": answers.probabilities,
+        "label": names[answers.labels],
+        "confidence": answers.confidence,
+        "accepted": answers.accepted,
+        "ood_score": answers.ood_score,
+        "prediction_set": answers.prediction_set,
+        "valid": np.ones(len(answers.labels), bool),
     }
 
 
@@ -224,6 +240,7 @@ def _base64(items: Sequence[bytes]) -> np.ndarray:
 
 def _manifest(
     model: TransferModel,
+    calibration: Calibration,
     *,
     class_names: Sequence[str],
     signatures: Mapping[str, Any],
@@ -248,10 +265,9 @@ def _manifest(
         data=facts["data"],
         plan=facts["plan"],
         metrics=facts["metrics"],
-        temperature=_TEMPERATURE,
-        thresholds={"confidence": _CONFIDENCE_THRESHOLD},
         parity=record,
         files=artifact.hash_files(folder),
+        **to_manifest(calibration),
     )
 
 

@@ -237,9 +237,9 @@ def test_predict_gives_a_row_for_every_file(finished_run, photo, capsys):
     base = finished_run / "artifact"
     assert main(["predict", str(base), str(photo), str(other)]) == 0
     header, first, second = capsys.readouterr().out.splitlines()
-    assert header.split() == ["file", "label", "confidence"]
-    assert re.fullmatch(rf"{photo} +\d +0\.\d{{4}}", first)
-    assert re.fullmatch(rf"{other} +\(not a readable image\) +0\.0000", second)
+    assert header.split() == ["file", "label", "confidence", "accepted"]
+    assert re.fullmatch(rf"{photo} +\d +[01]\.\d{{4}} +(yes|no)", first)
+    assert re.fullmatch(rf"{other} +\(not a readable image\) +0\.0000 +no", second)
 
 
 def test_predict_as_json_in_a_fresh_process_is_one_object(
@@ -258,6 +258,8 @@ def test_predict_as_json_in_a_fresh_process_is_one_object(
     assert prediction["label"] in prediction["probabilities"]
     assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert prediction["confidence"] == max(prediction["probabilities"].values())
+    assert prediction["label"] in prediction["prediction_set"]
+    assert isinstance(prediction["ood_score"], float)
 
 
 def test_evaluate_counts_what_the_run_counted(finished_run, capsys):
@@ -270,10 +272,13 @@ def test_evaluate_counts_what_the_run_counted(finished_run, capsys):
     assert values["examples"] == report["test"]["examples"] > 0
     assert values["accuracy"] == report["test"]["accuracy"]
     assert values["confusion"] == report["test"]["confusion"]
+    error = report["test"]["calibration_error"]
+    assert values["calibration_error"] == pytest.approx(error, abs=1e-4)
     assert main(["evaluate", base, data, "--split=all"]) == 0
     printed = capsys.readouterr().out
     assert "split: all" in printed
     assert "on 120 examples" in printed
+    assert re.search(r"^expected calibration error 0\.\d{4}$", printed, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])

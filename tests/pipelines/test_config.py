@@ -37,7 +37,7 @@ def value_of(config: RunConfig, path: str) -> object:
 def in_type_of_field(path: str, number: float) -> object:
     default = value_of(RunConfig(), path)
     if isinstance(default, tuple):
-        return (int(number),)
+        return (type(default[0])(number),) if default else (int(number),)
     return type(default)(number)
 
 
@@ -84,9 +84,9 @@ def test_bounds_pass_and_what_is_beyond_them_is_refused(path):
         if path == "head.hidden_units":
             config.head.init = "epsilon"
         checked(config)
-    step = (
-        1 if isinstance(value_of(RunConfig(), path), (int, tuple)) else low / 2 + 1e-9
-    )
+    sample = in_type_of_field(path, low)
+    sample = sample[0] if isinstance(sample, tuple) else sample
+    step = 1 if isinstance(sample, int) else low / 2 + 1e-9
     for beyond in (low - step, high + max(step, high)):
         with pytest.raises(
             ConfigError, match=f"config.{path} is .*; allowed: .* to .*"
@@ -113,6 +113,10 @@ def test_a_number_that_is_none_is_out_of_bounds():
         ("weights", None, "text"),
         ("head.hidden_units", 64, "a tuple of whole numbers"),
         ("head.hidden_units", ("a",), "a tuple of whole numbers"),
+        ("head.hidden_units", (8.0,), "a tuple of whole numbers"),
+        ("calibration.conformal_levels", 0.9, r"a tuple of numbers, such as \(0.95"),
+        ("calibration.conformal_levels", ("a",), "a tuple of numbers"),
+        ("calibration.conformal_levels", (True,), "a tuple of numbers"),
         ("head", {"dropout": 0.5}, "HeadConfig"),
     ],
 )
@@ -134,6 +138,13 @@ def test_a_probe_needs_one_layer_on_pooled_features(fields):
     checked(valid(head=HeadConfig(init="epsilon", **fields)))
 
 
+def test_prediction_sets_need_a_level():
+    config = with_value("calibration.conformal_levels", (0.9, 0.5))
+    assert checked(config).calibration.conformal_levels == (0.9, 0.5)
+    with pytest.raises(ConfigError, match="conformal_levels is empty.*to \\(0.95,\\)"):
+        checked(with_value("calibration.conformal_levels", ()))
+
+
 def test_a_handle_goes_with_the_backbone_that_takes_one():
     config = valid(backbone="tfhub", handle="modules/lite0")
     assert checked(config).handle == "modules/lite0"
@@ -147,7 +158,7 @@ def test_a_handle_goes_with_the_backbone_that_takes_one():
 
 def test_every_field_is_a_number_with_bounds_or_text_with_choices():
     paths = configs.field_paths()
-    assert len(paths) == 31
+    assert len(paths) == 35
     types = {path: type(value_of(RunConfig(), path)) for path in paths}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
@@ -221,7 +232,7 @@ def test_two_configs_share_no_group():
 def test_to_dict_holds_every_field_once():
     values = configs.to_dict(RunConfig())
     groups = {name for name, value in values.items() if isinstance(value, dict)}
-    assert groups == {"head", "finetune"}
+    assert groups == {"head", "finetune", "calibration"}
     flat = [name for name in values if name not in groups]
     flat += [f"{group}.{name}" for group in sorted(groups) for name in values[group]]
     assert sorted(flat) == sorted(configs.field_paths())

@@ -13,6 +13,13 @@ REPORT = {
             "accuracy_after": 0.75,
         },
     ],
+    "calibration": {
+        "test": {
+            "before": {"calibration_error": 0.0612},
+            "after": {"calibration_error": 0.0149},
+            "accepted": 0.936,
+        }
+    },
     "plan": {"action": "auto", "reason": "Because."},
     "parity": {"largest_difference": 2e-7},
     "seconds": {"obtain": 1.23, "total": 4.56},
@@ -46,6 +53,9 @@ def test_a_result_says_quality_cost_and_place():
         "rest 0.7500, no gain, undone",
         "last skipped, no time left",
     ]
+    assert values["calibration"] == (
+        "error on test 0.0612 before, 0.0149 after; 93.6% of test accepted"
+    )
     assert values["plan"] == "Because."
     assert values["parity"] == "largest difference 2.0e-07"
     assert values["seconds"] == "obtain 1.2, total 4.6"
@@ -57,10 +67,16 @@ def test_a_result_says_quality_cost_and_place():
 def test_an_evaluation_has_a_row_for_every_class():
     one = {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "examples": 4}
     table = evaluation_table(
-        {"accuracy": 0.75, "examples": 8, "per_class": {"cat": one, "dog": one}}
+        {
+            "accuracy": 0.75,
+            "calibration_error": 0.0314,
+            "examples": 8,
+            "per_class": {"cat": one, "dog": one},
+        }
     )
-    first, _, header, *rows = table.splitlines()
+    first, second, _, header, *rows = table.splitlines()
     assert first == "accuracy 0.7500 on 8 examples"
+    assert second == "expected calibration error 0.0314"
     assert header.split() == ["class", "precision", "recall", "f1", "examples"]
     assert [row.split() for row in rows] == [
         ["cat", "1.000", "0.500", "0.667", "4"],

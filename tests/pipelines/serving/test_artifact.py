@@ -28,6 +28,7 @@ def _folder(path, content=b"graph") -> None:
         metrics={},
         temperature=1.0,
         thresholds={"confidence": 0.0},
+        calibration={"method": "none"},
         parity={},
         files=artifact.hash_files(path),
     )
@@ -81,7 +82,7 @@ def test_a_folder_that_is_no_artifact_says_where_to_look(tmp_path, version):
         artifact.open_verified(run)
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 1}', '"text"'])
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 2}', '"text"', "{}"])
 def test_a_damaged_manifest_is_named(version, damage):
     (version / MANIFEST).write_text(damage)
     with pytest.raises(ArtifactError, match="not a readable manifest"):
@@ -91,7 +92,7 @@ def test_a_damaged_manifest_is_named(version, damage):
 def test_a_manifest_of_another_format_is_refused(version):
     values = json.loads((version / MANIFEST).read_text())
     (version / MANIFEST).write_text(json.dumps({**values, "format": 99}))
-    with pytest.raises(ArtifactError, match="has format 99; this version reads 1"):
+    with pytest.raises(ArtifactError, match="has format 99; this version reads 2"):
         artifact.open_verified(version)
 
 

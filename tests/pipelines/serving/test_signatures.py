@@ -1,14 +1,19 @@
-"""Decoding inside the served graph isolates bad images, in batches of any size."""
+"""The served graph: bad images are isolated, and answers are the calibration's."""
 
+import dataclasses
 import io
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 from PIL import Image
 
+from pipelines.config import CalibrationConfig
 from pipelines.data.images import decode_and_resize
-from pipelines.serving.signatures import decode_batch
+from pipelines.planning.calibration import calibrate
+from pipelines.serving.signatures import decode_batch, signatures
 
 SIZE = 24
 FORMATS = ["JPEG", "PNG", "GIF", "BMP", "WEBP"]
@@ -56,3 +61,112 @@ def test_batches_of_any_size(decode, count):
     pixels, valid = decode(tf.constant(encoded, tf.string))
     assert pixels.shape == (count, SIZE, SIZE, 3)
     assert valid.numpy().tolist() == [True] * count
+
+
+def _model(given: keras.KerasTensor) -> keras.Model:
+    """Logits of three classes and features of 40 numbers for pixels, text or series."""
+    if given.name == "text":
+        count = layers.Lambda(
+            lambda text: tf.cast(tf.strings.length(text), tf.float32), output_shape=()
+        )
+        x = layers.Reshape((1,))(count(given))
+    else:
+        x = layers.Flatten()(layers.Rescaling(1 / 255)(given))
+    keras.utils.set_random_seed(1)
+    features = layers.Dense(40, activation="tanh")(x)
+    logits = layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal())
+    return keras.Model(given, [logits(features), features])
+
+
+INPUTS = {
+    "pixels": lambda: keras.Input((SIZE, SIZE, 3), dtype="uint8", name="pixels"),
+    "text": lambda: keras.Input((), dtype="string", name="text"),
+    "series": lambda: keras.Input((5, 2), name="series"),
+}
+GIVEN = {
+    "pixels": np.random.default_rng(0).integers(0, 256, (300, SIZE, SIZE, 3), "uint8"),
+    "text": np.array(["ab" * n for n in range(1, 61)]),
+    "series": np.random.default_rng(0).normal(0, 300, (300, 5, 2)).astype("float32"),
+}
+NAMES = ("a", "b", "c")
+
+
+def _calibration(logits, features, **changes):
+    """One with everything: bias, both limits, a space and two levels."""
+    rng = np.random.default_rng(0)
+    labels = (logits + rng.gumbel(size=logits.shape) / 9).argmax(axis=1)
+    found = calibrate(
+        logits,
+        labels,
+        features,
+        features[::2],
+        labels[::2],
+        calibration=CalibrationConfig(
+            method="bias", coverage=0.8, in_distribution=0.9, conformal_levels=(0.6,)
+        ),
+    )
+    return dataclasses.replace(found, **changes)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize(
+    "without", [(), ("energy",), ("distance", "space"), ("energy", "distance", "space")]
+)
+def test_the_graph_answers_what_the_calibration_answers(kind, without):
+    model = _model(INPUTS[kind]())
+    given = GIVEN[kind]
+    logits, features = (x.numpy() for x in model(tf.constant(given)))
+    calibration = _calibration(logits, features, **dict.fromkeys(without))
+    assert calibration.scaling.temperature != 1
+    assert any(calibration.scaling.bias)
+    wanted = calibration.answer(logits, features)
+    name = "pixels" if kind == "pixels" else "serving_default"
+    serve = signatures(model, class_names=NAMES, calibration=calibration)[name]
+    found = {k: v.numpy() for k, v in serve({kind: tf.constant(given)}).items()}
+    for output in ("probabilities", "confidence", "ood_score"):
+        assert found[output].dtype == np.float32
+        np.testing.assert_allclose(
+            found[output], getattr(wanted, output), rtol=1e-4, atol=1e-4
+        )
+    decided = calibration.is_decided(wanted)
+    assert decided.mean() > 0.8
+    for output in ("accepted", "prediction_set"):
+        np.testing.assert_array_equal(
+            found[output][decided], getattr(wanted, output)[decided], output
+        )
+    assert [NAMES.index(one.decode()) for one in found["label"]] == list(wanted.labels)
+    assert found["valid"].all()
+    # Each answer is of both kinds, so that the comparison says something.
+    assert 0 < wanted.is_confident.mean() < 1
+    assert 0 < wanted.prediction_set.mean() < 1
+    if len(without) < 3:
+        assert 0 < wanted.in_distribution.mean() < 1
+
+
+@pytest.mark.parametrize("kind", ["text", "series"])
+def test_a_bad_example_gets_no_answer(kind):
+    model = _model(INPUTS[kind]())
+    good = GIVEN[kind][:40]
+    bad = np.array([" "]) if kind == "text" else np.full((1, 5, 2), np.nan, "float32")
+    calibration = _calibration(*(x.numpy() for x in model(tf.constant(good))))
+    serve = signatures(model, class_names=NAMES, calibration=calibration)[
+        "serving_default"
+    ]
+    found = serve({kind: tf.constant(np.concatenate([bad, good]))})
+    first = {name: value.numpy()[0] for name, value in found.items()}
+    assert first.pop("label") == b""
+    assert set(first) == {
+        "probabilities",
+        "confidence",
+        "accepted",
+        "ood_score",
+        "prediction_set",
+        "valid",
+    }
+    for name, value in first.items():
+        assert not np.any(value), name
+    assert found["accepted"].numpy()[1:].any()
+    assert found["prediction_set"].numpy()[1:].any(axis=1).all()
+    empty = serve({kind: tf.constant(good[:0])})
+    assert empty["prediction_set"].shape == (0, 3)
+    assert empty["ood_score"].shape == (0,)

@@ -13,6 +13,7 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, TrainingError
+from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.stages import task
@@ -21,6 +22,7 @@ from pipelines.stages.evaluate import evaluate, summarize
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.obtain import obtain
+from pipelines.stages.outputs import outputs
 from zoo.errors import MissingWeightsError
 
 SIZE = 16
@@ -57,6 +59,15 @@ def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("in
         tensorboard_dir=tmp_path / "tensorboard",
     )
     return model, fine_tune(model, splits, plan, settings)
+
+
+def _report(model, split, splits):
+    (found,) = outputs(model, [split], batch_size=32)
+    return evaluate(
+        found,
+        uncalibrated(10, reason="as it is"),
+        class_names=splits.info.class_names,
+    )
 
 
 def test_obtain_gives_random_weights_only_when_asked():
@@ -123,13 +134,7 @@ def test_from_scratch_learns_more_than_chance(tmp_path, splits):
     config.finetune.learning_rate = 3e-3
     model, history = _run(tmp_path, splits, config)
     assert history.phases[0].receipt[0].statistics_change > 0
-    report = evaluate(
-        model.model,
-        splits.test,
-        class_names=splits.info.class_names,
-        input_size_px=SIZE,
-        batch_size=32,
-    )
+    report = _report(model, splits.test, splits)
     assert report.accuracy > 0.5
     assert report.examples == len(splits.test)
 
@@ -146,13 +151,7 @@ def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
     assert not ruined.kept
     assert ruined.best_epoch == 0
     assert ruined.accuracy_after == ruined.accuracy_before
-    report = evaluate(
-        model.model,
-        splits.validation,
-        class_names=splits.info.class_names,
-        input_size_px=SIZE,
-        batch_size=32,
-    )
+    report = _report(model, splits.validation, splits)
     assert report.accuracy == pytest.approx(ruined.accuracy_before, abs=1e-6)
 
 
@@ -215,6 +214,8 @@ def test_summaries_count_every_example_once():
     assert report.confusion == ((1, 1, 0), (0, 1, 0), (0, 1, 0))
     assert report.examples == sum(map(sum, report.confusion)) == 4
     assert report.accuracy == 0.5
+    # Four of equal confidence, 0.9 + 0.1 / 3, of which half are right.
+    assert report.calibration_error == pytest.approx(0.9 + 0.1 / 3 - 0.5)
     assert report.per_class["b"] == {
         "precision": pytest.approx(1 / 3),
         "recall": 1.0,

@@ -1,0 +1,50 @@
+"""What a trained model gives for a split: logits and feature vectors, in one pass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from pipelines.data.batches import batches
+from pipelines.data.splits import Split
+from pipelines.planning.features import extract
+from pipelines.stages.head import TransferModel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outputs:
+    """Float32 logits `[n, classes]` and features `[n, width]`, and the labels `[n]`."""
+
+    split: str
+    labels: np.ndarray
+    logits: np.ndarray
+    features: np.ndarray
+
+
+def answering(model: TransferModel) -> keras.Model:
+    """The model with two outputs: logits, and the feature vector below the head."""
+    return keras.Model(model.model.input, [model.model.output, model.pooled])
+
+
+def outputs(
+    model: TransferModel, splits: Sequence[Split], *, batch_size: int
+) -> list[Outputs]:
+    """What the model gives for every example, in inference mode and in order."""
+    size = model.backbone.input_size_px
+    first, *others = (
+        batches(split, input_size_px=size, batch_size=batch_size) for split in splits
+    )
+    # One pass over all, because every call of `extract` traces the model again.
+    for other in others:
+        first = first.concatenate(other)
+    logits, features = extract(answering(model), first)
+    ends = np.cumsum([len(split) for split in splits])[:-1]
+    return [
+        Outputs(split.name, split.labels, *arrays)
+        for split, *arrays in zip(
+            splits, np.split(logits, ends), np.split(features, ends)
+        )
+    ]
