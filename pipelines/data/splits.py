@@ -112,11 +112,16 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """One part of the data; `labels` is int64 `[n]`, indices into the class names."""
+    """One part of the data; `labels` is int64 `[n]`, indices into the class names.
+
+    `units` int64 `[n]`, where known, numbers the examples: those with one number have
+    the same content or group, and must not vouch for each other.
+    """
 
     name: str
     inputs: Inputs
     labels: np.ndarray
+    units: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -151,7 +156,10 @@ def first(split: Split, count: int) -> Split:
     """At most the first `count` examples of a split."""
     rows = np.arange(min(count, len(split)))
     return dataclasses.replace(
-        split, inputs=split.inputs.take(rows), labels=split.labels[rows]
+        split,
+        inputs=split.inputs.take(rows),
+        labels=split.labels[rows],
+        units=None if split.units is None else split.units[rows],
     )
 
 
@@ -187,12 +195,18 @@ def split_examples(
     """
     if examples.given is not None:
         _refuse_shared_content(examples, content_hashes, examples.given)
-    split_of = _assign(examples, content_hashes, ref)
+    units = find_units(
+        *[content_hashes, *([examples.groups] if examples.groups else [])]
+    )
+    split_of = _assign(examples, units, ref)
     parts = {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
         parts[name] = Split(
-            name, examples.inputs.take(members), examples.labels[members]
+            name,
+            examples.inputs.take(members),
+            examples.labels[members],
+            units[members],
         )
     info = DataInfo(
         class_names=examples.class_names,
@@ -247,12 +261,8 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _assign(
-    examples: Examples, content_hashes: Sequence[str], ref: DatasetRef
-) -> np.ndarray:
+def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarray:
     """The index into `SPLIT_NAMES` of every example, `[n]`."""
-    keys = [content_hashes, *([examples.groups] if examples.groups else [])]
-    units = find_units(*keys)
     require_independent(examples, units, limit=ref.limit)
     members, carved = _carving(examples)
     dealt = deal(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,10 +12,17 @@ import tensorflow as tf
 Activations = tuple[np.ndarray, ...]
 
 
-def extract(base: keras.Model, batches: tf.data.Dataset) -> Activations:
+def extract(
+    base: keras.Model,
+    batches: tf.data.Dataset,
+    *,
+    dtype: type[np.floating] = np.float32,
+    on_progress: Callable[[int], None] | None = None,
+) -> Activations:
     """What `base` gives for every example in order, `[examples, ...]`.
 
-    Float32, or whole numbers where it gives ids.
+    Floats come as `dtype` (those that float16 cannot hold as float32), ids as they are.
+    `on_progress` is called after every batch with the number of examples so far.
 
     Runs in inference mode: no dropout, BatchNorm with its own statistics.
     """
@@ -23,17 +32,22 @@ def extract(base: keras.Model, batches: tf.data.Dataset) -> Activations:
     def infer(inputs):
         return base(inputs, training=False)
 
-    parts = [
-        tuple(_kept(t.numpy()) for t in tf.nest.flatten(infer(inputs)))
-        for inputs, _ in batches
-    ]
+    parts, done = [], 0
+    for inputs, labels in batches:
+        given = tf.nest.flatten(infer(inputs))
+        parts.append(tuple(_kept(tensor.numpy(), dtype) for tensor in given))
+        done += len(labels)
+        if on_progress is not None:
+            on_progress(done)
     return tuple(np.concatenate(tensors) for tensors in zip(*parts))
 
 
-def _kept(array: np.ndarray) -> np.ndarray:
-    """Floats of any precision as float32, and ids as they are."""
-    is_exact = array.dtype.kind in "iub"
-    return array if is_exact else array.astype(np.float32)
+def _kept(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    if array.dtype.kind in "iub":
+        return array
+    wide = array.astype(np.float32)
+    too_large = dtype is np.float16 and np.abs(wide).max(initial=0) > 65504
+    return wide if too_large else wide.astype(dtype)
 
 
 def size_bytes(base: keras.Model, examples: int) -> int:
