@@ -69,8 +69,8 @@ class Measured:
         if not (self.is_whole and head.standardized):
             return None
         return (
-            np.concatenate(_parts(self.train, head), axis=1),
-            np.concatenate(_parts(self.validation, head), axis=1),
+            np.concatenate(_parts(self.train, head), axis=1).astype(np.float32),
+            np.concatenate(_parts(self.validation, head), axis=1).astype(np.float32),
         )
 
 

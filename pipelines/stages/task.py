@@ -125,7 +125,7 @@ def _task_on(
     held = tf.nest.map_structure(tf.constant, (_input(train), splits.train.labels))
 
     def taken(rows: tf.Tensor):
-        return tf.nest.map_structure(lambda t: _wide(tf.gather(t, rows)), held)
+        return tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
 
     return Task(
         model=upper,
@@ -136,15 +136,8 @@ def _task_on(
         ),
         validation=tf.data.Dataset.from_tensor_slices(
             (_input(validation), splits.validation.labels)
-        )
-        .batch(plan.batch_size)
-        .map(lambda *both: tf.nest.map_structure(_wide, both)),
+        ).batch(plan.batch_size),
     )
-
-
-def _wide(values: tf.Tensor) -> tf.Tensor:
-    """Features are kept as float16, and none is lost on the way back."""
-    return tf.cast(values, tf.float32) if values.dtype == tf.float16 else values
 
 
 def _input(activations: Activations):
