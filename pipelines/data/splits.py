@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -115,13 +115,15 @@ class Split:
     """One part of the data; `labels` is int64 `[n]`, indices into the class names.
 
     `units` int64 `[n]`, where known, numbers the examples: those with one number have
-    the same content or group, and must not vouch for each other.
+    the same content or group, and must not vouch for each other. `digest`, where known,
+    is the sha256 of what the examples are, in their order.
     """
 
     name: str
     inputs: Inputs
     labels: np.ndarray
     units: np.ndarray | None = None
+    digest: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -160,6 +162,7 @@ def first(split: Split, count: int) -> Split:
         inputs=split.inputs.take(rows),
         labels=split.labels[rows],
         units=None if split.units is None else split.units[rows],
+        digest=None,
     )
 
 
@@ -207,6 +210,7 @@ def split_examples(
             examples.inputs.take(members),
             examples.labels[members],
             units[members],
+            _digest(content_hashes[i] for i in members),
         )
     info = DataInfo(
         class_names=examples.class_names,
@@ -258,6 +262,13 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for content, class_name in pairs:
         digest.update(f"{content} {class_name}\n".encode())
+    return digest.hexdigest()
+
+
+def _digest(hashes: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for one in hashes:
+        digest.update(one.encode())
     return digest.hexdigest()
 
 

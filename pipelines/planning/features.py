@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 # An array for each tensor that crosses the boundary; most boundaries have one.
 Activations = tuple[np.ndarray, ...]
+LARGEST_FLOAT16 = 65504
 
 
 def extract(
@@ -26,28 +27,37 @@ def extract(
 
     Runs in inference mode: no dropout, BatchNorm with its own statistics.
     """
+    parts, done = [], 0
+    for given in stream(base, batches):
+        parts.append(tuple(_kept(tensor, dtype) for tensor in given))
+        done += len(given[0])
+        if on_progress is not None:
+            on_progress(done)
+    return tuple(np.concatenate(tensors) for tensors in zip(*parts))
+
+
+def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]:
+    """What `base` gives, a batch after the other; see `extract`."""
     inputs_spec, _ = batches.element_spec
 
     @tf.function(input_signature=[inputs_spec])
     def infer(inputs):
         return base(inputs, training=False)
 
-    parts, done = [], 0
-    for inputs, labels in batches:
-        given = tf.nest.flatten(infer(inputs))
-        parts.append(tuple(_kept(tensor.numpy(), dtype) for tensor in given))
-        done += len(labels)
-        if on_progress is not None:
-            on_progress(done)
-    return tuple(np.concatenate(tensors) for tensors in zip(*parts))
+    for inputs, _ in batches:
+        tensors = (tensor.numpy() for tensor in tf.nest.flatten(infer(inputs)))
+        yield tuple(
+            # NumPy knows bfloat16 by name only.
+            values if values.dtype.kind in "iub" else values.astype(np.float32)
+            for values in tensors
+        )
 
 
 def _kept(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
     if array.dtype.kind in "iub":
         return array
-    wide = array.astype(np.float32)
-    too_large = dtype is np.float16 and np.abs(wide).max(initial=0) > 65504
-    return wide if too_large else wide.astype(dtype)
+    too_large = dtype is np.float16 and np.abs(array).max(initial=0) > LARGEST_FLOAT16
+    return array if too_large else array.astype(dtype)
 
 
 def size_bytes(base: keras.Model, examples: int) -> int:

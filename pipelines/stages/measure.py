@@ -255,5 +255,9 @@ def _parts(
 
 def _taken(split: Split, rows: np.ndarray) -> Split:
     return dataclasses.replace(
-        split, inputs=split.inputs.take(rows), labels=split.labels[rows], units=None
+        split,
+        inputs=split.inputs.take(rows),
+        labels=split.labels[rows],
+        units=None,
+        digest=None,
     )
