@@ -210,7 +210,7 @@ def split_examples(
             examples.inputs.take(members),
             examples.labels[members],
             units[members],
-            _digest(content_hashes[i] for i in members),
+            _digest(content_hashes[int(i)] for i in members),
         )
     info = DataInfo(
         class_names=examples.class_names,
