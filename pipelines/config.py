@@ -41,7 +41,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "head.epochs": (0, 10_000),
     "head.learning_rate": (1e-9, 10),
     "finetune.epochs": (1, 10_000),
-    "finetune.learning_rate": (1e-9, 10),
+    "finetune.learning_rate": (0, 10),
     "finetune.backbone_multiplier": (1e-6, 1),
     "finetune.block_decay": (0.01, 1),
     "finetune.weight_decay": (0, 1),
@@ -79,13 +79,14 @@ class HeadConfig:
 class FinetuneConfig:
     """The phases that train blocks of the backbone.
 
-    `learning_rate` is that of the head. The last block's is lower by
+    `learning_rate` is that of the head; 0 is 3e-4 for what was trained before and 1e-3
+    for what starts from random weights. The last block's is lower by
     `backbone_multiplier`, and each earlier block's by another `block_decay`.
     """
 
     epochs: int = 8
     optimizer: str = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: float = 0.0
     backbone_multiplier: float = 1.0
     block_decay: float = 0.85
     weight_decay: float = 0.0

@@ -178,7 +178,8 @@ def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
         block_decay=1.0,
         batchnorm="trained",
     )
-    phase = _block_phase("scratch", facts, facts.block_names, finetune)
+    random = dataclasses.replace(facts, pretrained=False)
+    phase = _block_phase("scratch", random, facts.block_names, finetune)
     return "scratch", reason, (phase,)
 
 
@@ -284,7 +285,7 @@ def _block_phase(
         ),
         epochs=finetune.epochs,
         optimizer=finetune.optimizer,
-        learning_rate=finetune.learning_rate,
+        learning_rate=_rate(facts, finetune),
         weight_decay=finetune.weight_decay,
         warmup_fraction=finetune.warmup_fraction,
         clip_norm=finetune.clip_norm,
@@ -303,8 +304,18 @@ def _blocks(facts: TrainingFacts) -> str:
     return f"{len(facts.block_names)} blocks"
 
 
+def _rate(facts: TrainingFacts, finetune: FinetuneConfig) -> float:
+    """The rate of the head while blocks train.
+
+    With 1e-3, validation on emoji and on MNIST falls at first and hardly comes back;
+    with 1e-4 it gains half as much as with 3e-4 in the same epochs.
+    """
+    chosen = 3e-4 if facts.pretrained else 1e-3
+    return finetune.learning_rate or chosen
+
+
 def _rates(facts: TrainingFacts, finetune: FinetuneConfig) -> str:
-    last = finetune.learning_rate * finetune.backbone_multiplier
+    last = _rate(facts, finetune) * finetune.backbone_multiplier
     if len(facts.block_names) == 1:
         rate = last * finetune.block_decay**_MIDDLE_OF_A_NETWORK
         return f"at {rate:.3g} for that block, which is a whole network"

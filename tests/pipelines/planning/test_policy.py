@@ -1,5 +1,7 @@
 """The table of cases of the policy: strategy and effort to phases."""
 
+import dataclasses
+
 import pytest
 
 from pipelines.config import RunConfig
@@ -45,12 +47,25 @@ def test_rates_fall_by_the_decay_from_the_head_down():
     assert factors == pytest.approx([0.1 * 0.5**d for d in (4, 3, 2, 1, 0)])
 
 
+def test_the_rate_is_lower_for_what_was_trained_before():
+    def rate(facts, **fields):
+        config = RunConfig(**fields)
+        return decide(facts, config).phases[-1].learning_rate
+
+    random = dataclasses.replace(FACTS, pretrained=False)
+    assert rate(FACTS, strategy="full") == 3e-4
+    assert rate(random, strategy="full") == rate(FACTS, strategy="scratch") == 1e-3
+    chosen = RunConfig(strategy="full")
+    chosen.finetune.learning_rate = 0.5
+    assert decide(FACTS, chosen).phases[-1].learning_rate == 0.5
+
+
 def test_one_block_that_is_a_whole_network_trains_at_the_rate_of_its_middle():
     facts = TrainingFacts(examples=200, classes=2, block_names=("module",))
     config = RunConfig(strategy="full")
     plan = decide(facts, config)
     assert plan.phases[-1].block_multipliers == (("module", pytest.approx(0.85**8)),)
-    assert "at 0.000272 for that block, which is a whole network" in plan.reason
+    assert "at 8.17e-05 for that block, which is a whole network" in plan.reason
     config.finetune.block_decay = 1.0
     assert decide(facts, config).phases[-1].block_multipliers == (("module", 1.0),)
 
