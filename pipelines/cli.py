@@ -17,12 +17,15 @@ from typing import Any, NoReturn
 import zoo
 from pipelines import fetching
 from pipelines import main as training
+from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
-from pipelines.tables import aligned, evaluation_table, survey_table
+from pipelines.tables import aligned, evaluation_table, plan_table, survey_table
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
+
+_DEFAULTS = RunConfig()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +94,18 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="take what is on this machine and fetch nothing",
     )
+
+    planning = add("plan", _plan, "what training would do with the data, and why")
+    planning.add_argument("--data", required=True, metavar="REF")
+    planning.add_argument("--backbone", required=True, metavar="NAME")
+    for field in ("handle", "weights"):
+        planning.add_argument(f"--{field}", default=getattr(_DEFAULTS, field))
+    for field in ("strategy", "effort"):
+        default = getattr(_DEFAULTS, field)
+        planning.add_argument(f"--{field}", choices=CHOICES[field], default=default)
+    for field in ("input_size_px", "input_length", "seed"):
+        flag = "--" + field.replace("_", "-")
+        planning.add_argument(flag, type=int, default=getattr(_DEFAULTS, field))
 
     commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
 
@@ -238,6 +253,31 @@ def _fetch(arguments: argparse.Namespace) -> None:
             "On the other machine, give the folder of a module:"
             " --config.backbone=tfhub --config.handle=PATH."
         )
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    fields = [field.name for field in dataclasses.fields(RunConfig)]
+    config = from_fields(
+        {name: value for name, value in vars(arguments).items() if name in fields}
+    )
+    config = checked(config, writes=False)
+    start_tensorflow()
+    from pipelines.clock import Clock
+    from pipelines.planning.plan import to_dict
+    from pipelines.prepare import prepare
+
+    clock = Clock()
+    prepared = prepare(config, clock)
+    evidence = prepared.measured.evidence
+    values = {
+        "plan": to_dict(prepared.plan),
+        "evidence": None if evidence is None else dataclasses.asdict(evidence),
+        "seconds": {**clock.seconds, "total": clock.total_seconds},
+    }
+    if arguments.json:
+        _print_json(values)
+        return
+    print(plan_table(values))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ CHOICES = {
     "effort": ("seconds", "minutes", "hours"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     "head.pooling": ("average", "max", "flatten", "gru", "lstm", "bilstm"),
+    "head.reads": ("auto", "last", "all"),
     "head.init": ("probe", "zeros", "epsilon"),
     "finetune.optimizer": ("adam", "adamw", "sgd"),
     "finetune.batchnorm": ("frozen", "trained"),
@@ -34,13 +35,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
     # Finite, because JSON has no word for infinity; this is three years.
     "time_budget_seconds": (0, 1e8),
     "batch_size": (1, 65536),
+    "head.grid": (0, 2),
     "head.recurrent_units": (1, 65536),
     "head.hidden_units": (1, 65536),
     "head.dropout": (0, 0.95),
     "head.epochs": (0, 10_000),
     "head.learning_rate": (1e-9, 10),
     "finetune.epochs": (1, 10_000),
-    "finetune.learning_rate": (1e-9, 10),
+    "finetune.learning_rate": (0, 10),
     "finetune.backbone_multiplier": (1e-6, 1),
     "finetune.block_decay": (0.01, 1),
     "finetune.weight_decay": (0, 1),
@@ -57,16 +59,21 @@ BOUNDS: dict[str, tuple[float, float]] = {
 class HeadConfig:
     """The new layers on top of the backbone, and how long they train alone.
 
+    With pooling by `average`, the head reads the last block or all of them, and maps as
+    one average (`grid` 1) or in 2 by 2 cells (`grid` 2); `auto` and 0 take what does
+    best on examples left out of a linear probe.
     Pooling by `gru`, `lstm` or `bilstm` reads the features of texts and series in
     order, with `recurrent_units`. `hidden_units` are dense layers between the features
     and the logits; `init=probe` needs none, because it solves for the logits in closed
     form of the features.
     """
 
+    reads: str = "auto"
+    grid: int = 0
     pooling: str = "average"
     recurrent_units: int = 64
     hidden_units: tuple[int, ...] = ()
-    dropout: float = 0.2
+    dropout: float = 0.0
     init: str = "probe"
     epochs: int = 10
     learning_rate: float = 1e-3
@@ -76,13 +83,14 @@ class HeadConfig:
 class FinetuneConfig:
     """The phases that train blocks of the backbone.
 
-    `learning_rate` is that of the head. The last block's is lower by
+    `learning_rate` is that of the head; 0 is 3e-4 for what was trained before and 1e-3
+    for what starts from random weights. The last block's is lower by
     `backbone_multiplier`, and each earlier block's by another `block_decay`.
     """
 
     epochs: int = 8
     optimizer: str = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: float = 0.0
     backbone_multiplier: float = 1.0
     block_decay: float = 0.85
     weight_decay: float = 0.0
@@ -142,14 +150,14 @@ class RunConfig:
     )
 
 
-def checked(config: RunConfig) -> RunConfig:
-    """A validated copy.
+def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
+    """A validated copy; without a workdir only for what `writes` none.
 
     Raises:
         ConfigError: naming the field, what came and what is allowed.
     """
     _check_types(config, RunConfig())
-    for field in ("data", "workdir", "backbone"):
+    for field in ("data", *(["workdir"] if writes else []), "backbone"):
         if not getattr(config, field):
             raise ConfigError(
                 f"config.{field} is empty. Set it, for instance with"
@@ -160,12 +168,17 @@ def checked(config: RunConfig) -> RunConfig:
         _check_bounds(path, value)
     _check_handle(config)
     head = config.head
-    not_probed = ("flatten", "gru", "lstm", "bilstm")
-    if head.init == "probe" and (head.hidden_units or head.pooling in not_probed):
+    if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
-            "config.head.init='probe' needs one dense layer on pooled features. Remove"
-            " head.hidden_units and use head.pooling='average' or 'max', or set"
-            " head.init to 'zeros' or 'epsilon'."
+            "config.head.init='probe' needs one dense layer on averaged features."
+            " Remove head.hidden_units and use head.pooling='average', or set head.init"
+            " to 'zeros' or 'epsilon'."
+        )
+    if head.pooling != "average" and (head.reads == "all" or head.grid == 2):
+        raise ConfigError(
+            f"config.head.pooling is '{head.pooling}', which reads the last block as it"
+            " is. Leave config.head.reads and config.head.grid out, or use"
+            " head.pooling='average'."
         )
     if not config.calibration.conformal_levels:
         raise ConfigError(

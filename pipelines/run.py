@@ -16,19 +16,15 @@ import keras
 from pipelines import environment, record, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
-from pipelines.data.load import check_and_split, read
-from pipelines.data.reference import DatasetRef
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan, to_dict
-from pipelines.planning.policy import TrainingFacts, decide
-from pipelines.stages.base import freeze_base
+from pipelines.prepare import prepare
 from pipelines.stages.calibrate import calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.keep import keep
-from pipelines.stages.obtain import obtain
 from pipelines.training.precision import precision
 
 
@@ -58,25 +54,15 @@ def run(config: RunConfig) -> Run:
     config = checked(config)
     folder = workdir.claim(config)
     clock = Clock()
-    keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
-        reference = DatasetRef.parse(config.data)
-        examples = read(reference)
-        with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
-            base = freeze_base(obtain(config, examples.inputs))
-        with clock.stage("data", config.data):
-            splits = check_and_split(examples, reference, on_progress=clock.progress)
-        facts = TrainingFacts(
-            examples=len(splits.train),
-            classes=len(splits.info.class_names),
-            block_names=base.spec.block_names,
-            trainable=base.spec.trainable,
-        )
-        plan = decide(facts, config)
+        prepared = prepare(config, clock)
+        base, splits, plan = prepared.base, prepared.splits, prepared.plan
         folder.begin(config, environment.describe())
         folder.write("plan.json", to_dict(plan))
-        with clock.stage("head", f"{facts.classes} classes"):
-            model = add_head(base, classes=facts.classes, plan=plan.head)
+        classes = len(splits.info.class_names)
+        with clock.stage("head", f"{classes} classes"):
+            probe = prepared.measured.probe(plan.head)
+            model = add_head(base, classes=classes, plan=plan.head, probe=probe)
         with clock.stage("finetune", plan.reason):
             settings = FitSettings(
                 input_size_px=base.input_size_px,
@@ -84,6 +70,7 @@ def run(config: RunConfig) -> Run:
                 deadline_seconds=clock.deadline(config.time_budget_seconds),
                 history_path=folder.history_path,
                 tensorboard_dir=folder.tensorboard_dir,
+                head_features=prepared.measured.head_features(plan.head),
             )
             history = fine_tune(model, splits, plan, settings)
         with clock.stage("calibrate", "on validation"):

@@ -47,6 +47,43 @@ def result_table(report: Mapping[str, Any]) -> str:
     return "\n" + aligned(rows)
 
 
+def plan_table(planned: Mapping[str, Any]) -> str:
+    """What was measured, what training would do, and why."""
+    plan, evidence = planned["plan"], planned["evidence"]
+    parts = [f"{plan['action']}: {plan['reason']}"]
+    if evidence:
+        header = ("head reads", "cells", "width", "left-out accuracy", "standard error")
+        heads = [(_read(one), one["grid"], *_scored(one)) for one in evidence["heads"]]
+        parts.append(aligned([header, *heads]))
+        depths = [(one["reads"][0], *_scored(one)) for one in evidence["depths"]]
+        parts.append(aligned([("block alone", *header[2:]), *depths]))
+    phases = [
+        (
+            phase["name"],
+            sum(factor > 0 for _, factor in phase["block_multipliers"]),
+            phase["epochs"],
+            phase["optimizer"],
+            f"{phase['learning_rate']:g}",
+            "only if better" if phase["only_if_better"] else "always",
+        )
+        for phase in plan["phases"]
+    ]
+    columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
+    parts.append(aligned([columns, *phases]))
+    seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
+    return "\n\n".join([*parts, f"seconds: {seconds}"])
+
+
+def _read(score: Mapping[str, Any]) -> str:
+    count = len(score["reads"])
+    return score["reads"][0] if count == 1 else f"{count} blocks"
+
+
+def _scored(score: Mapping[str, Any]) -> tuple[object, ...]:
+    accuracy, error = score["accuracy"], score["standard_error"]
+    return score["width"], f"{accuracy:.4f}", f"{error:.4f}"
+
+
 def survey_table(survey: Mapping[str, Any]) -> str:
     """What was found in a data set, worst first, with the first names of each."""
     counts = survey["counts"].items()

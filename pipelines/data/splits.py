@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -112,11 +112,18 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """One part of the data; `labels` is int64 `[n]`, indices into the class names."""
+    """One part of the data; `labels` is int64 `[n]`, indices into the class names.
+
+    `units` int64 `[n]`, where known, numbers the examples: those with one number have
+    the same content or group, and must not vouch for each other. `digest`, where known,
+    is the sha256 of what the examples are, in their order.
+    """
 
     name: str
     inputs: Inputs
     labels: np.ndarray
+    units: np.ndarray | None = None
+    digest: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -151,7 +158,11 @@ def first(split: Split, count: int) -> Split:
     """At most the first `count` examples of a split."""
     rows = np.arange(min(count, len(split)))
     return dataclasses.replace(
-        split, inputs=split.inputs.take(rows), labels=split.labels[rows]
+        split,
+        inputs=split.inputs.take(rows),
+        labels=split.labels[rows],
+        units=None if split.units is None else split.units[rows],
+        digest=None,
     )
 
 
@@ -187,12 +198,19 @@ def split_examples(
     """
     if examples.given is not None:
         _refuse_shared_content(examples, content_hashes, examples.given)
-    split_of = _assign(examples, content_hashes, ref)
+    units = find_units(
+        *[content_hashes, *([examples.groups] if examples.groups else [])]
+    )
+    split_of = _assign(examples, units, ref)
     parts = {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
         parts[name] = Split(
-            name, examples.inputs.take(members), examples.labels[members]
+            name,
+            examples.inputs.take(members),
+            examples.labels[members],
+            units[members],
+            _digest(content_hashes[int(i)] for i in members),
         )
     info = DataInfo(
         class_names=examples.class_names,
@@ -247,12 +265,15 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _assign(
-    examples: Examples, content_hashes: Sequence[str], ref: DatasetRef
-) -> np.ndarray:
+def _digest(hashes: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for one in hashes:
+        digest.update(one.encode())
+    return digest.hexdigest()
+
+
+def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarray:
     """The index into `SPLIT_NAMES` of every example, `[n]`."""
-    keys = [content_hashes, *([examples.groups] if examples.groups else [])]
-    units = find_units(*keys)
     require_independent(examples, units, limit=ref.limit)
     members, carved = _carving(examples)
     dealt = deal(

@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 # An array for each tensor that crosses the boundary; most boundaries have one.
 Activations = tuple[np.ndarray, ...]
+LARGEST_FLOAT16 = 65504
 
 
-def extract(base: keras.Model, batches: tf.data.Dataset) -> Activations:
+def extract(
+    base: keras.Model,
+    batches: tf.data.Dataset,
+    *,
+    dtype: type[np.floating] = np.float32,
+    on_progress: Callable[[int], None] | None = None,
+) -> Activations:
     """What `base` gives for every example in order, `[examples, ...]`.
 
-    Float32, or whole numbers where it gives ids.
+    Floats come as `dtype` (those that float16 cannot hold as float32), ids as they are.
+    `on_progress` is called after every batch with the number of examples so far.
 
     Runs in inference mode: no dropout, BatchNorm with its own statistics.
     """
+    parts, done = [], 0
+    for given in stream(base, batches):
+        parts.append(tuple(_kept(tensor, dtype) for tensor in given))
+        done += len(given[0])
+        if on_progress is not None:
+            on_progress(done)
+    return tuple(np.concatenate(tensors) for tensors in zip(*parts))
+
+
+def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]:
+    """What `base` gives, a batch after the other; see `extract`."""
     inputs_spec, _ = batches.element_spec
 
     @tf.function(input_signature=[inputs_spec])
     def infer(inputs):
         return base(inputs, training=False)
 
-    parts = [
-        tuple(_kept(t.numpy()) for t in tf.nest.flatten(infer(inputs)))
-        for inputs, _ in batches
-    ]
-    return tuple(np.concatenate(tensors) for tensors in zip(*parts))
+    for inputs, _ in batches:
+        tensors = (tensor.numpy() for tensor in tf.nest.flatten(infer(inputs)))
+        yield tuple(
+            # NumPy knows bfloat16 by name only.
+            values if values.dtype.kind in "iub" else values.astype(np.float32)
+            for values in tensors
+        )
 
 
-def _kept(array: np.ndarray) -> np.ndarray:
-    """Floats of any precision as float32, and ids as they are."""
-    is_exact = array.dtype.kind in "iub"
-    return array if is_exact else array.astype(np.float32)
+def _kept(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    if array.dtype.kind in "iub":
+        return array
+    too_large = dtype is np.float16 and np.abs(array).max(initial=0) > LARGEST_FLOAT16
+    return array if too_large else array.astype(dtype)
 
 
 def size_bytes(base: keras.Model, examples: int) -> int:

@@ -14,9 +14,16 @@ class HeadPlan:
     """The new layers: pooling, dense layers with dropout before the logits, and how the
     logits start: `probe` (the linear probe), `zeros`, or `epsilon` (small noise).
 
-    `recurrent_units` is the width of pooling by `gru`, `lstm` or `bilstm`.
+    `reads` names the blocks whose pooled outputs the head reads side by side, each
+    averaged over the cells of a grid with `grid` cells a side; other pooling than
+    `average` reads the last block only. With `standardized` features come at
+    comparable sizes. `recurrent_units` is the width of pooling by `gru`, `lstm` or
+    `bilstm`.
     """
 
+    reads: tuple[str, ...]
+    grid: int
+    standardized: bool
     pooling: str
     recurrent_units: int
     hidden_units: tuple[int, ...]
@@ -66,7 +73,17 @@ class TransferPlan:
     phases: tuple[Phase, ...]
 
     def check_covers(self, block_names: Sequence[str]) -> None:
-        """Raises `ConfigError` unless every phase names the backbone's blocks."""
+        """Raises `ConfigError` unless every phase names the backbone's blocks.
+
+        And unless the head reads some of them.
+        """
+        strangers = [name for name in self.head.reads if name not in block_names]
+        if strangers or not self.head.reads:
+            raise ConfigError(
+                f"The head of the plan reads the blocks {list(self.head.reads)}, of"
+                f" which the backbone does not have {strangers}. The backbone's blocks"
+                f" in order are {list(block_names)}."
+            )
         for phase in self.phases:
             planned = [name for name, _ in phase.block_multipliers]
             if planned != list(block_names):
@@ -86,7 +103,8 @@ def to_dict(plan: TransferPlan) -> dict[str, Any]:
 
 def from_dict(values: Mapping[str, Any]) -> TransferPlan:
     """The plan that `to_dict` gave, also after a round trip through JSON."""
-    head = {**values["head"], "hidden_units": tuple(values["head"]["hidden_units"])}
+    lists = {name: tuple(values["head"][name]) for name in ("reads", "hidden_units")}
+    head = {**values["head"], **lists}
     phases = tuple(
         Phase(
             **{

@@ -7,6 +7,7 @@ what moved, and keeps its best weights.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,24 +20,37 @@ from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.stages.head import TransferModel
-from pipelines.stages.task import FitSettings, Task, make_task, start_from_probe
+from pipelines.stages.task import FitSettings, Task, make_task
 from pipelines.training import freezing
-from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit, score
+from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
+from pipelines.training.guard import Verdict, settle
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import Movement, measure, refuse_moved, snapshot
 from zoo.spec import HEAD
+
+_MAXIMUM_RETRIES = 2
+# A loss so many times that of before will not come back.
+_EXPLODED = 50.0
+
+_logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True)
 class PhaseResult:
     """What one phase did. Accuracies and losses are those of the validation split.
 
-    `kept` is false where validation did not improve and the weights of before were put
-    back. The receipt tells what training moved, whether it was kept or not.
+    `blend` is the share of the trained weights in those that were kept: 1 unless the
+    phase is guarded, and 0 where it was undone because validation did not improve by
+    more than a standard error. `learning_rate` is lower than planned if the loss
+    exploded with that. The receipt tells what training moved, kept or not.
     """
 
     name: str
     kept: bool
+    blend: float
+    gain: float
+    gain_standard_error: float
+    learning_rate: float
     best_epoch: int
     accuracy_before: float
     accuracy_after: float
@@ -62,8 +76,11 @@ def fine_tune(
     At the deadline training stops with the best weights so far; later phases are
     skipped.
 
+    A phase whose loss explodes starts over at a tenth of its rate, at most twice.
+
     Raises:
-        TrainingError: if the loss is not a number, or if anything frozen moved.
+        TrainingError: if the loss is not a number all the same, or if anything frozen
+            moved.
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     results: list[PhaseResult] = []
@@ -71,9 +88,30 @@ def fine_tune(
         if results and time.monotonic() > settings.deadline_seconds:
             break
         own_seed = dataclasses.replace(settings, seed=settings.seed + index)
-        results.append(_run_phase(model, splits, plan, phase, own_seed))
+        results.append(_run_stably(model, splits, plan, phase, own_seed))
     done = len(results)
     return FitHistory(tuple(results), tuple(phase.name for phase in plan.phases[done:]))
+
+
+def _run_stably(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+) -> PhaseResult:
+    start = model.model.get_weights()
+    for _ in range(_MAXIMUM_RETRIES):
+        try:
+            return _run_phase(model, splits, plan, phase, settings, may_explode=False)
+        except TrainingExplodedError as error:
+            model.model.set_weights(start)
+            rate = phase.learning_rate / 10
+            _logger.warning("%s Starting it over at %g.", error, rate)
+            phase = dataclasses.replace(phase, learning_rate=rate)
+    # A guarded phase will be undone; any other one has nothing to fall back on.
+    guarded = phase.only_if_better
+    return _run_phase(model, splits, plan, phase, settings, may_explode=guarded)
 
 
 def _run_phase(
@@ -82,6 +120,8 @@ def _run_phase(
     plan: TransferPlan,
     phase: Phase,
     settings: FitSettings,
+    *,
+    may_explode: bool,
 ) -> PhaseResult:
     started = time.monotonic()
     layers_by_block = {
@@ -93,15 +133,11 @@ def _run_phase(
         model.backbone.blocks, phase.trainable_blocks, batchnorm=phase.batchnorm
     )
     task = make_task(model, splits, plan, phase, settings)
-    if phase.trains_head_only and plan.head.init == "probe":
-        start_from_probe(model, task, splits)
     steps = steps_per_epoch(splits.train, plan.batch_size)
     _compile(task.model, model, phase, steps * phase.epochs)
     at_start = _validate(task)
-    best = BestWeights(
-        baseline=score(*at_start) if phase.only_if_better else None,
-        patience_epochs=phase.patience_epochs,
-    )
+    start = task.model.get_weights()
+    best = BestWeights(patience_epochs=phase.patience_epochs)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
     _fit(task, phase, steps, settings, [best, lines])
@@ -110,16 +146,26 @@ def _run_phase(
         before, layers_by_block, trainable=(*phase.trainable_blocks, HEAD)
     )
     refuse_moved(phase.name, movements, statistics_frozen=phase.batchnorm == "frozen")
-    _refuse_not_a_number(phase, best, lines)
+    if not may_explode:
+        _refuse_exploded(phase, at_start[1], lines)
     best.restore()
+    verdict = (
+        settle(task.model, start, task.model.get_weights(), task.validation)
+        if phase.only_if_better
+        else Verdict(1.0, best.best[0] - at_start[0], 0.0, best.best[0])
+    )
     seconds = time.monotonic() - started
     trained = len(splits.train) * len(lines.epochs)
     return PhaseResult(
         name=phase.name,
-        kept=best.best_epoch > 0,
+        kept=verdict.blend > 0,
+        blend=verdict.blend,
+        gain=verdict.gain,
+        gain_standard_error=verdict.standard_error,
+        learning_rate=phase.learning_rate,
         best_epoch=best.best_epoch,
         accuracy_before=at_start[0],
-        accuracy_after=best.best[0],
+        accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.
         images_per_second=(
             task.images_per_second if phase.trains_head_only else trained / fit_seconds
@@ -186,13 +232,22 @@ def _validate(task: Task) -> tuple[float, float]:
     return found["accuracy"], found["loss"]
 
 
-def _refuse_not_a_number(phase: Phase, best: BestWeights, lines: HistoryLines) -> None:
-    """A phase that may be undone survives a loss of NaN; any other one cannot."""
+class TrainingExplodedError(TrainingError):
+    """The loss of a phase left all bounds."""
+
+
+def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> None:
+    """Raises `TrainingExplodedError` for a loss that is NaN, or many times that before.
+
+    A head that starts from a probe has a small loss, so at least that of guessing
+    counts.
+    """
     losses = [epoch["loss"] for epoch in lines.epochs]
-    if phase.only_if_better or np.isfinite(losses).all():
+    bound = _EXPLODED * max(loss_before, 1.0) if np.isfinite(loss_before) else np.inf
+    if all(np.isfinite(loss) and loss < bound for loss in losses):
         return
-    raise TrainingError(
-        f"The loss became {losses[-1]} in epoch {len(losses)} of phase '{phase.name}'."
-        f" Lower the learning rate (it is {phase.learning_rate:g}) or the clip norm"
-        f" ({phase.clip_norm:g})."
+    raise TrainingExplodedError(
+        f"The loss became {losses[-1]:.3g} in epoch {len(losses)} of phase"
+        f" '{phase.name}'. Lower the learning rate (it is {phase.learning_rate:g}) or"
+        f" the clip norm ({phase.clip_norm:g})."
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 from keras import layers
 
 from pipelines.planning.plan import HeadPlan
-from pipelines.stages.pooling import pooling_layers
+from pipelines.planning.probe import Probe
+from pipelines.stages.pooling import Standardize, pooling_layers, tap
 from zoo.builder import Backbone
 
 # Standard deviation of logits weights that start at a small epsilon.
@@ -22,13 +23,15 @@ class TransferModel:
 
     `model` takes raw input and gives float32 logits `[batch, classes]`. `head_input` is
     the tensor that the layers of the head read, and `pooled` the feature vector; they
-    are the same unless the head pools with layers that train.
+    are the same unless the head pools with layers that train. `taps` are the parts of
+    it by the block that each comes from, if it comes from averages over blocks.
     """
 
     model: keras.Model
     backbone: Backbone
     head_input: keras.KerasTensor
     pooled: keras.KerasTensor
+    taps: Mapping[str, keras.KerasTensor]
     head_layers: tuple[keras.layers.Layer, ...]
 
     @property
@@ -36,17 +39,18 @@ class TransferModel:
         return self.head_layers[-1]
 
 
-def add_head(base: Backbone, *, classes: int, plan: HeadPlan) -> TransferModel:
+def add_head(
+    base: Backbone, *, classes: int, plan: HeadPlan, probe: Probe | None = None
+) -> TransferModel:
     """The base with pooling, dropout and new dense layers.
 
-    Where the plan starts from a linear probe, the logits start at zeros until the
-    features to probe are there.
+    `probe` says how to standardize what the plan reads, and how the logits start.
 
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.
     """
-    features = base.model.output
-    fixed, trained = pooling_layers(features, plan, modality=base.spec.modality)
+    pooling = _pool_blocks if _reads_more(base, plan) else _pool_output
+    head_input, pooled, trained, taps = pooling(base, plan)
     start = (
         keras.initializers.RandomNormal(stddev=_EPSILON)
         if plan.init == "epsilon"
@@ -56,21 +60,60 @@ def add_head(base: Backbone, *, classes: int, plan: HeadPlan) -> TransferModel:
     logits = layers.Dense(
         classes, kernel_initializer=start, dtype="float32", name="logits"
     )
+    standardize = [Standardize(name="standardize")] if plan.standardized else []
     head = [
+        *standardize,
         *(layers.Dense(units, activation="relu") for units in plan.hidden_units),
         layers.Dropout(plan.dropout, name="head_dropout"),
         logits,
     ]
-    # A mask does not cross the boundary at which features are kept; so what makes it
-    # is on the side of the layers that read it.
-    head_input = features if trained else _applied(fixed, features)
-    pooled = _applied([*fixed, *trained], features) if trained else head_input
     model = keras.Model(
         base.model.input,
         _applied(head, pooled),
         name=f"{base.spec.name}_classifier",
     )
-    return TransferModel(model, base, head_input, pooled, (*trained, *head))
+    if standardize and probe:
+        standardize[0].set_weights([probe.scaling.mean, probe.scaling.scale])
+    if plan.init == "probe" and probe:
+        logits.set_weights([probe.kernel, probe.bias])
+    return TransferModel(model, base, head_input, pooled, taps, (*trained, *head))
+
+
+_Pooling = tuple[
+    keras.KerasTensor,
+    keras.KerasTensor,
+    Sequence[keras.layers.Layer],
+    Mapping[str, keras.KerasTensor],
+]
+
+
+def _reads_more(base: Backbone, plan: HeadPlan) -> bool:
+    """Whether the head reads more than the output of the backbone as it is."""
+    return plan.grid > 1 or plan.reads != (base.blocks[-1].name,)
+
+
+def _pool_blocks(base: Backbone, plan: HeadPlan) -> _Pooling:
+    """The averages over several blocks, or in a grid, side by side."""
+    taps = {
+        block.name: tap(block, grid=plan.grid, name=f"pooled_{block.name}")
+        for block in base.blocks
+        if block.name in plan.reads
+    }
+    parts = list(taps.values())
+    join = layers.Concatenate if len(parts) > 1 else layers.Identity
+    pooled = join(name="pooled")(parts if len(parts) > 1 else parts[0])
+    return pooled, pooled, (), taps
+
+
+def _pool_output(base: Backbone, plan: HeadPlan) -> _Pooling:
+    """What the plan makes of the output of the backbone."""
+    features = base.model.output
+    fixed, trained = pooling_layers(features, plan, modality=base.spec.modality)
+    # A mask does not cross the boundary at which features are kept; so what makes it
+    # is on the side of the layers that read it.
+    head_input = features if trained else _applied(fixed, features)
+    pooled = _applied([*fixed, *trained], features) if trained else head_input
+    return head_input, pooled, trained, {}
 
 
 def _applied(

@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import HeadPlan
+from zoo.blocks import Block
 
 RECURRENT = ("gru", "lstm", "bilstm")
 
@@ -42,6 +43,81 @@ class TokenPooling(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "mode": self.mode}
+
+
+@keras.saving.register_keras_serializable("zootune")
+class GridPooling(layers.Layer):
+    """The average over each cell of a grid on a map or a series, side by side.
+
+    Takes `[batch, height, width, channels]` and gives `[batch, grid**2 * channels]`,
+    or `[batch, steps, channels]` and gives `[batch, grid * channels]`. Where a side is
+    odd, the cells overlap by one; where it is shorter than the grid, it is one cell.
+    """
+
+    def __init__(self, grid: int, **layer_options: object) -> None:
+        super().__init__(**layer_options)
+        self.grid = grid
+
+    def call(self, features):
+        # In float32: bfloat16 loses the ends of long sums.
+        cells = [ops.cast(features, "float32")]
+        for axis in range(1, len(features.shape) - 1):
+            cells = [part for cell in cells for part in self._parts(cell, axis)]
+        axes = tuple(range(1, len(features.shape) - 1))
+        pooled = [ops.mean(cell, axis=axes) for cell in cells]
+        return ops.cast(ops.concatenate(pooled, axis=-1), self.compute_dtype)
+
+    def _parts(self, x, axis: int) -> list:
+        side = x.shape[axis]
+        if side < self.grid:
+            return [x]
+        size = -(-side // self.grid)
+        starts = [round(i * (side - size) / (self.grid - 1)) for i in range(self.grid)]
+        before = (slice(None),) * axis
+        indices = [(*before, slice(start, start + size)) for start in starts]
+        return [x[index] for index in indices]
+
+    def get_config(self):
+        return {**super().get_config(), "grid": self.grid}
+
+
+@keras.saving.register_keras_serializable("zootune")
+class Standardize(layers.Layer):
+    """`(features - mean) / scale`, measured once and never trained."""
+
+    def build(self, input_shape) -> None:
+        def fixed(name: str, initializer: str):
+            return self.add_weight(
+                shape=input_shape[-1:],
+                initializer=initializer,
+                trainable=False,
+                dtype="float32",
+                autocast=False,
+                name=name,
+            )
+
+        self.mean, self.scale = fixed("mean", "zeros"), fixed("scale", "ones")
+
+    def call(self, features):
+        scaled = (ops.cast(features, "float32") - self.mean) / self.scale
+        return ops.cast(scaled, self.compute_dtype)
+
+
+def token_average(features: keras.KerasTensor) -> keras.KerasTensor:
+    """The average over the tokens of texts, or the vector that they are already."""
+    if len(features.shape) == 2:
+        return features
+    return TokenPooling("average", name="measured_tokens")(features)
+
+
+def tap(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
+    """The output of a block as one vector for each example, `[batch, width]`."""
+    if len(block.output.shape) == 2:
+        return layers.Identity(name=name)(block.output)
+    if grid == 1:
+        rank = len(block.output.shape)
+        return _POOLING[rank]["average"](name=name)(block.output)
+    return GridPooling(grid, name=name)(block.output)
 
 
 def pooling_layers(

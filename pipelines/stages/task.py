@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipelines.data.batches import batches, training_batches
@@ -16,7 +17,6 @@ from pipelines.data.order import shuffled_epochs
 from pipelines.data.splits import Split, Splits
 from pipelines.planning.features import Activations, extract, size_bytes
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.planning.probe import linear_probe
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
 
@@ -28,7 +28,8 @@ _CACHE_BYTES = 2**30
 class FitSettings:
     """What training needs to know besides the plan.
 
-    `deadline_seconds` is on the clock of `time.monotonic`.
+    `deadline_seconds` is on the clock of `time.monotonic`. `head_features` are what the
+    head reads of train and validation, where that is known already.
     """
 
     input_size_px: int | None
@@ -36,20 +37,19 @@ class FitSettings:
     deadline_seconds: float
     history_path: Path
     tensorboard_dir: Path
+    head_features: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
     """A phase made concrete: the part of the model that trains, and what it reads.
 
-    If that is not raw input, `activations` are what was computed from that of train and
-    validation, at `images_per_second`.
+    If that is activations that had to be computed, it was at `images_per_second`.
     """
 
     model: keras.Model
     train: tf.data.Dataset
     validation: tf.data.Dataset
-    activations: tuple[Activations, Activations] = ((), ())
     images_per_second: float = 0.0
 
 
@@ -73,15 +73,18 @@ def make_task(
     if phase.trains_head_only:
         lower = keras.Model(model.model.input, model.head_input)
         upper = keras.Model(model.head_input, model.model.output)
+        if settings.head_features is not None:
+            train, validation = ((one,) for one in settings.head_features)
+            return _task_on(upper, (train, validation), splits, plan, settings)
         return _cached_task(lower, upper, splits, plan, settings, read)
     depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
     if depth:
-        lower, upper = freezing.split_at(model.model, blocks, depth)
+        lower, upper = freezing.split_at(model.model, blocks, depth, taps=model.taps)
         examples = len(splits.train) + len(splits.validation)
         if size_bytes(lower, examples) <= _CACHE_BYTES:
             return _cached_task(lower, upper, splits, plan, settings, read)
     return Task(
-        model=freezing.behind_frozen(model.model, blocks, depth),
+        model=freezing.behind_frozen(model.model, blocks, depth, taps=model.taps),
         train=training_batches(
             splits.train,
             input_size_px=settings.input_size_px,
@@ -105,31 +108,36 @@ def _cached_task(
         extract(lower, read(split)) for split in (splits.train, splits.validation)
     )
     seconds = time.monotonic() - started
+    rate = (len(splits.train) + len(splits.validation)) / seconds
+    task = _task_on(upper, (train, validation), splits, plan, settings)
+    return dataclasses.replace(task, images_per_second=rate)
+
+
+def _task_on(
+    upper: keras.Model,
+    activations: tuple[Activations, Activations],
+    splits: Splits,
+    plan: TransferPlan,
+    settings: FitSettings,
+) -> Task:
+    """The upper part of a model, trained on what the lower one gives."""
+    train, validation = activations
     held = tf.nest.map_structure(tf.constant, (_input(train), splits.train.labels))
+
+    def taken(rows: tf.Tensor):
+        return tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
+
     return Task(
         model=upper,
         train=shuffled_epochs(
             len(splits.train),
-            lambda order: order.batch(plan.batch_size).map(
-                lambda rows: tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
-            ),
+            lambda order: order.batch(plan.batch_size).map(taken),
             seed=settings.seed,
         ),
         validation=tf.data.Dataset.from_tensor_slices(
             (_input(validation), splits.validation.labels)
         ).batch(plan.batch_size),
-        activations=(train, validation),
-        images_per_second=(len(splits.train) + len(splits.validation)) / seconds,
     )
-
-
-def start_from_probe(model: TransferModel, task: Task, splits: Splits) -> None:
-    """Puts the best linear classifier on the features of a head's task in its place."""
-    (train,), (validation,) = task.activations
-    solved = linear_probe(
-        train, splits.train.labels, validation, splits.validation.labels
-    )
-    model.logits_layer.set_weights([solved.kernel, solved.bias])
 
 
 def _input(activations: Activations):

@@ -22,13 +22,12 @@ def score(accuracy: float, loss: float) -> Score:
 class BestWeights(keras.callbacks.Callback):
     """Remembers the weights of the best epoch, and stops when none was better for long.
 
-    `baseline` is the score of the weights at the start, if those may stay. Nothing is
-    restored until `restore`, so that the receipt measures what training did.
+    Nothing is restored until `restore`, so that the receipt measures what training did.
     """
 
-    def __init__(self, *, baseline: Score | None, patience_epochs: int) -> None:
+    def __init__(self, *, patience_epochs: int) -> None:
         super().__init__()
-        self.best = baseline or (-math.inf, -math.inf)
+        self.best = (-math.inf, -math.inf)
         self.best_epoch = 0
         self._patience_epochs = patience_epochs
         self._values: list[np.ndarray] | None = None
@@ -45,7 +44,7 @@ class BestWeights(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def restore(self) -> None:
-        """Puts the best weights back: those of the start if no epoch was better."""
+        """Puts the best weights back: those of the start if no epoch ended."""
         self.model.set_weights(self._values)
 
 

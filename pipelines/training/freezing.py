@@ -8,7 +8,7 @@ part behind a layer that does not pass `training` on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import keras
 
@@ -58,26 +58,34 @@ def frozen_depth(blocks: Sequence[Block], trainable: Collection[str]) -> int:
     return len(blocks)
 
 
+Taps = Mapping[str, keras.KerasTensor]
+
+
 def split_at(
-    model: keras.Model, blocks: Sequence[Block], depth: int
+    model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
 ) -> tuple[keras.Model, keras.Model]:
     """A model as two that share its layers: the first `depth` blocks, and the rest.
 
-    `model` begins with the blocks. The first part gives what the second one takes, a
-    list if connections jump over the boundary.
+    `model` begins with the blocks, and reads `taps` of some of them, by name. The first
+    part gives what the second one takes, a list if connections jump over the boundary.
     """
-    frontier = list(blocks[depth - 1].frontier)
-    boundary = frontier[0] if len(frontier) == 1 else frontier
+    below = [taps[block.name] for block in blocks[:depth] if block.name in taps]
+    if depth == len(blocks):
+        # Nothing is left of the backbone; the head reads taps only, if there are any.
+        crossing = below or list(blocks[-1].frontier)
+    else:
+        crossing = [*blocks[depth - 1].frontier, *below]
+    boundary = crossing[0] if len(crossing) == 1 else crossing
     return keras.Model(model.input, boundary), keras.Model(boundary, model.output)
 
 
 def behind_frozen(
-    model: keras.Model, blocks: Sequence[Block], depth: int
+    model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
 ) -> keras.Model:
     """The same function as `model`, with its first `depth` blocks in inference mode."""
     if depth == 0:
         return model
-    lower, upper = split_at(model, blocks, depth)
+    lower, upper = split_at(model, blocks, depth, taps=taps)
     given = model.input
     inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
     return keras.Model(inputs, upper(InferenceOnly(lower, name="frozen")(inputs)))

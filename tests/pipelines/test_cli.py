@@ -11,6 +11,7 @@ from PIL import Image
 
 import zoo
 from pipelines.cli import main
+from pipelines.planning import plan as plans
 from zoo.catalog import CATALOG
 
 QUICK = {
@@ -301,3 +302,28 @@ def test_an_artifact_that_was_changed_is_refused(finished_run, photo, tmp_path, 
         stream.write(b"x")
     assert main(["predict", str(copy), str(photo)]) == 4
     assert "not what was published: saved_model.pb differ" in capsys.readouterr().err
+
+
+PLAN = ["plan", "--data", "builtin:digits?limit=200", "--backbone", "tiny_image"]
+PLAN += ["--weights", "none"]
+
+
+def test_plan_says_what_training_would_do_and_why(capsys):
+    assert main([*PLAN, "--effort", "seconds"]) == 0
+    printed = capsys.readouterr().out
+    assert "A linear probe on" in printed
+    assert "only if better" in printed
+    assert "fine_tune" not in printed
+
+
+def test_plan_as_json_is_the_plan_and_its_evidence(capsys):
+    assert main([*PLAN, "--strategy", "partial", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert plans.from_dict(found["plan"]).action == "partial"
+    assert len(found["evidence"]["depths"]) == 4
+    assert found["seconds"]["total"] > found["seconds"]["measure"] > 0
+
+
+def test_plan_needs_data_and_a_backbone(capsys):
+    assert main(["plan", "--data", "builtin:digits"]) == 2
+    assert "--backbone" in capsys.readouterr().err

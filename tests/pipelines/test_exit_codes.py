@@ -12,6 +12,7 @@ import pytest
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.exit_codes import exit_code_of
 from pipelines.main import main
+from pipelines.stages import finetune
 from zoo.errors import BackboneError, CorruptWeightsError, UnknownBackboneError
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.py"
@@ -164,7 +165,11 @@ def test_debug_shows_where(fresh_process):
     assert ended.stderr.splitlines()[-1].startswith("zoo: No backbone is called")
 
 
-def test_training_that_fails_is_5_and_leaves_an_unfinished_run(tmp_path, capsys):
+def test_training_that_fails_is_5_and_leaves_an_unfinished_run(
+    tmp_path, capsys, monkeypatch
+):
+    # Else it would start over at a lower rate, and succeed.
+    monkeypatch.setattr(finetune, "_MAXIMUM_RETRIES", 0)
     diverging = [
         "--config.data=builtin:digits?limit=120",
         "--config.backbone=tiny_image",

@@ -1,9 +1,12 @@
 """The table of cases of the policy: strategy and effort to phases."""
 
+import dataclasses
+
 import pytest
 
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
+from pipelines.planning.evidence import Evidence, ProbeScore
 from pipelines.planning.policy import TrainingFacts, decide
 
 BLOCKS = tuple(f"block{i}" for i in range(5))
@@ -44,12 +47,25 @@ def test_rates_fall_by_the_decay_from_the_head_down():
     assert factors == pytest.approx([0.1 * 0.5**d for d in (4, 3, 2, 1, 0)])
 
 
+def test_the_rate_is_lower_for_what_was_trained_before():
+    def rate(facts, **fields):
+        config = RunConfig(**fields)
+        return decide(facts, config).phases[-1].learning_rate
+
+    random = dataclasses.replace(FACTS, pretrained=False)
+    assert rate(FACTS, strategy="full") == 3e-4
+    assert rate(random, strategy="full") == rate(FACTS, strategy="scratch") == 1e-3
+    chosen = RunConfig(strategy="full")
+    chosen.finetune.learning_rate = 0.5
+    assert decide(FACTS, chosen).phases[-1].learning_rate == 0.5
+
+
 def test_one_block_that_is_a_whole_network_trains_at_the_rate_of_its_middle():
     facts = TrainingFacts(examples=200, classes=2, block_names=("module",))
     config = RunConfig(strategy="full")
     plan = decide(facts, config)
     assert plan.phases[-1].block_multipliers == (("module", pytest.approx(0.85**8)),)
-    assert "at 0.000272 for that block, which is a whole network" in plan.reason
+    assert "at 8.17e-05 for that block, which is a whole network" in plan.reason
     config.finetune.block_decay = 1.0
     assert decide(facts, config).phases[-1].block_multipliers == (("module", 1.0),)
 
@@ -85,3 +101,105 @@ def test_the_reason_names_the_numbers_it_rests_on():
     reason = decide(FACTS, RunConfig(strategy="auto")).reason
     assert "100 training examples per class" in reason
     assert "last 3 of 5 blocks" in reason
+
+
+def _score(accuracy, *reads, grid=1):
+    return ProbeScore(
+        reads=reads,
+        grid=grid,
+        width=8,
+        accuracy=accuracy,
+        standard_error=0.02,
+        squared_error=1 - accuracy,
+        penalty=0.1,
+        sharpness=5.0,
+    )
+
+
+def _facts(*, heads=(0.7, 0.8, 0.9), depths=(0.5, 0.6, 0.7, 0.7, 0.7), pixels=0.3, **k):
+    last, flat, gridded = heads
+    evidence = Evidence(
+        examples=200,
+        depths=tuple(_score(a, name) for a, name in zip(depths, BLOCKS)),
+        heads=(
+            _score(last, BLOCKS[-1]),
+            _score(flat, *BLOCKS),
+            _score(gridded, *BLOCKS, grid=2),
+        ),
+        majority_accuracy=0.5,
+        pixel_accuracy=pixels,
+        examples_per_second=100.0,
+    )
+    facts = {"examples": 200, "classes": 2, "block_names": BLOCKS, "evidence": evidence}
+    return TrainingFacts(**(facts | k))
+
+
+HEADS = [
+    ((0.7, 0.8, 0.9), {}, (BLOCKS, 2)),
+    ((0.7, 0.9, 0.8), {}, (BLOCKS, 1)),
+    ((0.9, 0.8, 0.7), {}, (BLOCKS[-1:], 1)),
+    ((0.7, 0.8, 0.9), {"reads": "last"}, (BLOCKS[-1:], 1)),
+    ((0.9, 0.7, 0.8), {"reads": "all"}, (BLOCKS, 2)),
+    ((0.7, 0.8, 0.9), {"grid": 1}, (BLOCKS, 1)),
+]
+
+
+@pytest.mark.parametrize(("heads", "asked", "reads"), HEADS)
+def test_the_head_reads_what_did_best_among_what_is_asked_for(heads, asked, reads):
+    config = RunConfig()
+    for name, value in asked.items():
+        setattr(config.head, name, value)
+    head = decide(_facts(heads=heads), config).head
+    assert (head.reads, head.grid) == reads
+    assert head.standardized
+
+
+def test_what_cannot_be_read_is_refused_and_what_can_is_named():
+    config = RunConfig()
+    config.head.reads, config.head.grid = "last", 2
+    with pytest.raises(ConfigError, match=r"cannot be had .* it has .*\(5, 2\)"):
+        decide(_facts(), config)
+
+
+def test_with_two_examples_per_class_nothing_can_be_compared():
+    few = decide(_facts(heads=(0.9, 0.5, 0.95), examples=4), RunConfig()).head
+    assert (few.reads, few.grid) == (BLOCKS, 1)
+
+
+def test_without_evidence_the_last_block_is_read_as_it_is():
+    head = decide(FACTS, RunConfig()).head
+    assert (head.reads, head.grid, head.standardized) == (BLOCKS[-1:], 1, False)
+
+
+@pytest.mark.parametrize(
+    ("effort", "examples", "phases"),
+    [("minutes", 39, 1), ("minutes", 40, 2), ("hours", 9, 1), ("hours", 10, 3)],
+)
+def test_blocks_train_only_where_validation_can_tell(effort, examples, phases):
+    plan = decide(_facts(examples=examples), RunConfig(effort=effort))
+    assert len(plan.phases) == phases
+    assert ("too few to tell" in plan.reason) == (phases == 1)
+
+
+def test_a_head_that_is_nearly_always_right_is_left_alone():
+    facts = _facts(heads=(0.7, 0.8, 0.985))
+    assert len(decide(facts, RunConfig()).phases) == 1
+    assert "could add 1.5% at most" in decide(facts, RunConfig()).reason
+    assert len(decide(facts, RunConfig(effort="hours")).phases) == 3
+
+
+def test_the_reason_tells_similar_from_different():
+    similar = decide(_facts(), RunConfig()).reason
+    different = decide(_facts(depths=(0.5, 0.8, 0.7, 0.7, 0.7)), RunConfig()).reason
+    random = decide(_facts(pretrained=False), RunConfig()).reason
+    assert "data and source are similar" in similar
+    assert "The best single block is 'block1' (80.0%)" in different
+    assert "different from the source" in different
+    assert "source" not in random
+
+
+def test_a_backbone_that_loses_to_thumbnails_is_warned_of():
+    assert "Warning" not in decide(_facts(pixels=0.85), RunConfig()).reason
+    assert (
+        "thumbnails alone give 95.0%" in decide(_facts(pixels=0.95), RunConfig()).reason
+    )

@@ -3,40 +3,75 @@
 import numpy as np
 import pytest
 
-from pipelines.planning.probe import linear_probe
+from pipelines.errors import TrainingError
+from pipelines.planning.probe import linear_probe, scaling_of, score
 
 
-def _clusters(classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features `[40 * classes, 8]` around one far centre per class, off zero."""
+def _clusters(classes: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Two blocks of features, one of them tiny, around a far centre per class."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(99).normal(50.0, 5.0, (classes, 8))
     labels = np.repeat(np.arange(classes), 40)
-    return (centres[labels] + rng.normal(0, 0.5, (len(labels), 8))).astype(
-        np.float32
-    ), labels
+    features = centres[labels] + rng.normal(0, 0.5, (len(labels), 8))
+    parts = [features[:, :5], features[:, 5:] * 1e-3]
+    return [part.astype(np.float32) for part in parts], labels
+
+
+def _scored(parts, labels, groups=None):
+    return score(parts, labels, groups=groups, reads=("a", "b"), grid=1)
+
+
+def _logits(probe, parts):
+    return probe.scaling(np.concatenate(parts, axis=1)) @ probe.kernel + probe.bias
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
-def test_kernel_and_bias_apply_to_raw_features(classes):
-    train, labels = _clusters(classes, seed=0)
-    validation, validation_labels = _clusters(classes, seed=1)
-    probe = linear_probe(train, labels, validation, validation_labels)
-    predicted = (validation @ probe.kernel + probe.bias).argmax(axis=1)
+def test_a_probe_is_right_about_examples_it_was_not_fitted_on(classes):
+    parts, labels = _clusters(classes, seed=0)
+    others, other_labels = _clusters(classes, seed=1)
+    scored = _scored(parts, labels)
+    probe = linear_probe(parts, labels, scored)
     assert probe.kernel.shape == (8, classes)
-    assert probe.validation_accuracy == (predicted == validation_labels).mean() == 1.0
+    assert (_logits(probe, others).argmax(axis=1) == other_labels).all()
+    assert scored.accuracy == 1.0
+    assert 0 < scored.standard_error < 0.05
+    assert scored.width == 8
 
 
 def test_shuffled_labels_cannot_be_probed():
-    train, labels = _clusters(4, seed=0)
+    parts, labels = _clusters(4, seed=0)
     shuffled = np.random.default_rng(0).permutation(labels)
-    validation, validation_labels = _clusters(4, seed=1)
-    probe = linear_probe(train, shuffled, validation, validation_labels)
-    assert probe.validation_accuracy < 0.6
+    assert _scored(parts, shuffled).accuracy < 0.5 < _scored(parts, labels).accuracy
+
+
+def test_logits_are_as_sure_as_the_probe_is_right():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 4000)
+    parts = [(labels[:, None] + rng.normal(0, 1.0, (4000, 1))).astype(np.float32)]
+    probe = linear_probe(parts, labels, _scored(parts, labels))
+    logits = _logits(probe, parts)
+    sure = 1 / (1 + np.exp(-np.abs(logits[:, 1] - logits[:, 0])))
+    right = (logits.argmax(axis=1) == labels).mean()
+    assert sure.mean() == pytest.approx(right, abs=0.02)
 
 
 def test_constant_features_are_no_reason_to_fail():
-    features = np.ones((10, 4), np.float32)
     labels = np.array([0, 1] * 5)
-    probe = linear_probe(features, labels, features, labels)
+    scored = _scored([np.ones((10, 4), np.float32)], labels)
+    probe = linear_probe([np.ones((10, 4), np.float32)], labels, scored)
     assert np.isfinite(probe.kernel).all()
-    assert probe.validation_accuracy == 0.5
+    assert scored.accuracy <= 0.5
+
+
+def test_a_feature_that_is_not_a_number_names_its_example():
+    parts, labels = _clusters(2, seed=0)
+    parts[1][7, 1] = np.nan
+    with pytest.raises(TrainingError, match="for training example 7"):
+        _scored(parts, labels)
+
+
+def test_standardized_features_have_a_norm_that_does_not_depend_on_their_number():
+    for width in (10, 1000):
+        part = np.random.default_rng(0).normal(3.0, 0.1, (50, width))
+        scaled = scaling_of([part])(part)
+        assert np.linalg.norm(scaled, axis=1).mean() == pytest.approx(4.0, rel=0.1)

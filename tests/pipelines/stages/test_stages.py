@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
+from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
@@ -21,6 +22,7 @@ from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
+from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
 from zoo.errors import MissingWeightsError
@@ -48,15 +50,17 @@ IMAGES = ImageFiles(("a.png", "b.png"))
 def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("inf")):
     keras.utils.set_random_seed(config.seed)
     base = freeze_base(obtain(config, IMAGES))
-    facts = TrainingFacts(len(splits.train), 10, base.spec.block_names)
-    plan = edit(decide(facts, config))
-    model = add_head(base, classes=10, plan=plan.head)
+    measured = measure(base, splits, config, Clock())
+    plan = edit(decide(training_facts(base, splits, measured), config))
+    probe = measured.probe(plan.head)
+    model = add_head(base, classes=10, plan=plan.head, probe=probe)
     settings = FitSettings(
         input_size_px=SIZE,
         seed=config.seed,
         deadline_seconds=deadline,
         history_path=tmp_path / "history.jsonl",
         tensorboard_dir=tmp_path / "tensorboard",
+        head_features=measured.head_features(plan.head),
     )
     return model, fine_tune(model, splits, plan, settings)
 
@@ -87,10 +91,24 @@ def test_a_frozen_base_has_nothing_to_train():
     assert len(base.model.weights) > 0
 
 
+def _head(**changes):
+    plan = HeadPlan(
+        reads=("block3",),
+        grid=1,
+        standardized=False,
+        pooling="average",
+        recurrent_units=8,
+        hidden_units=(),
+        dropout=0.0,
+        init="epsilon",
+    )
+    return dataclasses.replace(plan, **changes)
+
+
 @pytest.mark.parametrize("pooling", ["average", "max", "flatten"])
 @pytest.mark.parametrize("hidden_units", [(), (8,), (8, 4)])
 def test_heads_give_float32_logits(pooling, hidden_units):
-    plan = HeadPlan(pooling, 8, hidden_units, dropout=0.1, init="epsilon")
+    plan = _head(pooling=pooling, hidden_units=hidden_units, dropout=0.1)
     model = add_head(zoo.build("tiny_image", weights=None), classes=3, plan=plan)
     logits = model.model(np.zeros((2, 32, 32, 3), "uint8"))
     assert logits.shape == (2, 3)
@@ -100,7 +118,7 @@ def test_heads_give_float32_logits(pooling, hidden_units):
 
 @pytest.mark.parametrize(("init", "largest"), [("zeros", 0.0), ("epsilon", 0.01)])
 def test_logits_start_as_the_plan_says(init, largest):
-    plan = HeadPlan("average", 8, (), dropout=0.0, init=init)
+    plan = _head(init=init)
     model = add_head(zoo.build("tiny_image", weights=None), classes=5, plan=plan)
     kernel = np.abs(model.logits_layer.kernel.numpy())
     assert kernel.max() <= largest
@@ -149,8 +167,10 @@ def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
     model, history = _run(tmp_path, splits, _config(strategy="auto"), edit=ruin)
     ruined = history.phases[-1]
     assert not ruined.kept
-    assert ruined.best_epoch == 0
-    assert ruined.accuracy_after == ruined.accuracy_before
+    assert ruined.blend == 0.0
+    assert ruined.accuracy_after == pytest.approx(ruined.accuracy_before)
+    # It exploded twice, and started over at a tenth each time.
+    assert ruined.learning_rate == pytest.approx(0.3)
     report = _report(model, splits.validation, splits)
     assert report.accuracy == pytest.approx(ruined.accuracy_before, abs=1e-6)
 

@@ -46,7 +46,7 @@ def test_frozen_blocks_and_all_statistics_stay_exactly(backbone):
     names = [block.name for block in backbone.blocks]
     upper = names[2:]
     freezing.set_trainable(backbone.blocks, upper, batchnorm="frozen")
-    model = freezing.behind_frozen(_classifier(backbone), backbone.blocks, depth=2)
+    model = freezing.behind_frozen(_classifier(backbone), backbone.blocks, 2, taps={})
     moved = _movements(backbone, lambda: _fit(model), trainable=upper)
     assert [moved[name].largest_change for name in names[:2]] == [0.0, 0.0]
     assert all(moved[name].largest_change > 0 for name in upper)
@@ -92,7 +92,9 @@ def test_trained_batchnorm_moves_its_statistics(backbone):
 def test_dropout_in_the_frozen_part_is_off(backbone):
     freezing.set_trainable(backbone.blocks, (), batchnorm="frozen")
     depth = len(backbone.blocks)
-    frozen = freezing.behind_frozen(_classifier(backbone), backbone.blocks, depth)
+    frozen = freezing.behind_frozen(
+        _classifier(backbone), backbone.blocks, depth, taps={}
+    )
     plain = _classifier(backbone)
     first, second = (np.array(frozen(BATCH, training=True)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -103,7 +105,7 @@ def test_dropout_in_the_frozen_part_is_off(backbone):
 @pytest.mark.parametrize("depth", range(5))
 def test_a_split_model_is_the_same_function_and_shares_its_layers(backbone, depth):
     model = _classifier(backbone)
-    behind = freezing.behind_frozen(model, backbone.blocks, depth)
+    behind = freezing.behind_frozen(model, backbone.blocks, depth, taps={})
     np.testing.assert_allclose(
         behind.predict(BATCH, verbose=0), model.predict(BATCH, verbose=0), atol=1e-6
     )

@@ -1,0 +1,182 @@
+"""Activations on disk: whole or not there, verified when read, mapped into memory.
+
+A frozen part of a network gives the same for an example in every epoch, so that is
+computed once and read back. An entry is a folder with an array per tensor and a record
+of what they are; it appears by one rename.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipelines.planning.features import LARGEST_FLOAT16, Activations
+from zoo.hashing import hash_file
+
+# Changes whenever the code that computes or writes activations does.
+_FORMAT = 1
+_RECORD = "activations.json"
+# What a run may take of the free space; the rest belongs to others.
+_SHARE_OF_FREE_SPACE = 0.5
+
+_logger = logging.getLogger("zootune")
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationCache:
+    """Entries below `folder`, by key; it may be deleted while nothing reads it."""
+
+    folder: Path
+
+    def has_room(self, needed_bytes: int) -> bool:
+        """Whether an entry of this size may be written, as far as can be told."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        return needed_bytes <= free * _SHARE_OF_FREE_SPACE
+
+    def get(
+        self, key: str, compute: Callable[[], Iterator[Activations]], *, examples: int
+    ) -> Activations | None:
+        """The entry of a key, read-only and mapped; computed if it is not there.
+
+        `compute` gives the activations of a batch after the other. Floats are kept as
+        float16, or as float32 where that does not hold them. Nothing comes back where
+        the disk is full.
+        """
+        found = self._read(key)
+        if found is not None:
+            return found
+        try:
+            try:
+                self._write(key, compute(), np.float16, examples)
+            except _TooLargeError:
+                self._write(key, compute(), np.float32, examples)
+        except OSError as error:
+            _logger.warning(
+                "Activations could not be kept in %s (%s); they are computed anew in"
+                " every epoch.",
+                self.folder,
+                error.strerror or error,
+            )
+            return None
+        return self._read(key)
+
+    def _read(self, key: str) -> Activations | None:
+        """The arrays of an entry, or nothing if it is not there or not as written."""
+        entry = self.folder / key
+        if not entry.is_dir():
+            return None
+        try:
+            record = json.loads((entry / _RECORD).read_text())
+            for name, digest in record["sha256"].items():
+                if hash_file(entry / name, "sha256") != digest:
+                    raise ValueError(f"{name} has changed")
+            return tuple(
+                np.load(entry / name, mmap_mode="r") for name in record["sha256"]
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _logger.warning("The activations in %s are not used: %s.", entry, error)
+            shutil.rmtree(entry, ignore_errors=True)
+            return None
+
+    def _write(
+        self,
+        key: str,
+        batches: Iterator[Activations],
+        floats: type[np.floating],
+        examples: int,
+    ) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder))
+        try:
+            digests = _write_arrays(unfinished, batches, floats, examples)
+            with (unfinished / _RECORD).open("w") as stream:
+                json.dump({"format": _FORMAT, "sha256": digests}, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.replace(self.folder / key)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def key_of(model: keras.Model, *, data: str, input_size_px: int | None) -> str:
+    """What activations depend on, as a name for a folder.
+
+    The weights, the network and its precision, the preprocessing inside, the examples
+    in their order (`data`, see `Split.digest`), the size they are brought to, and the
+    code.
+    """
+    digest = hashlib.sha256()
+    for part in (_FORMAT, keras.__version__, data, input_size_px, model.to_json()):
+        digest.update(f"{part}\n".encode())
+    for variable in model.variables:
+        digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data)
+    return digest.hexdigest()
+
+
+class _TooLargeError(Exception):
+    """A value that float16 cannot hold."""
+
+
+def _write_arrays(
+    folder: Path,
+    batches: Iterator[Activations],
+    floats: type[np.floating],
+    examples: int,
+) -> dict[str, str]:
+    """Writes `0.npy`, `1.npy`, ... batch by batch, and gives the sha256 of each."""
+    # Not through a memory map: a disk that is full would end the process.
+    streams: list[Any] = []
+    try:
+        done = 0
+        for tensors in batches:
+            arrays = [_narrow(tensor, floats) for tensor in tensors]
+            if not streams:
+                streams = [
+                    _begin(folder / f"{i}.npy", array, examples)
+                    for i, array in enumerate(arrays)
+                ]
+            for stream, array in zip(streams, arrays, strict=True):
+                stream.write(array.data)
+            done += len(arrays[0])
+        if done != examples:
+            raise OSError(f"there were {done} of {examples} examples")
+        for stream in streams:
+            stream.flush()
+            os.fsync(stream.fileno())
+    finally:
+        for stream in streams:
+            stream.close()
+    names = [f"{i}.npy" for i in range(len(streams))]
+    return {name: hash_file(folder / name, "sha256") for name in names}
+
+
+def _begin(path: Path, first: np.ndarray, examples: int) -> Any:
+    stream = path.open("wb")
+    header = {
+        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "fortran_order": False,
+        "shape": (examples, *first.shape[1:]),
+    }
+    np.lib.format.write_array_header_2_0(stream, header)
+    return stream
+
+
+def _narrow(array: np.ndarray, floats: type[np.floating]) -> np.ndarray:
+    if array.dtype.kind != "f":
+        return np.ascontiguousarray(array)
+    finite = np.abs(array[np.isfinite(array)])
+    if floats is np.float16 and finite.max(initial=0) > LARGEST_FLOAT16:
+        raise _TooLargeError
+    return np.ascontiguousarray(array.astype(floats))

@@ -1,0 +1,63 @@
+"""What was measured of the data and the backbone before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeScore:
+    """How well a linear classifier does on the pooled outputs of some blocks.
+
+    `reads` names the blocks and `grid` is the side of the grid of cells that their maps
+    are averaged over; `width` is the length of the feature vector. `accuracy` and
+    `squared_error` are those of examples left out of the fit, each with its group.
+    `penalty` is the ridge's that did best there, and `sharpness` the factor that makes
+    logits of its scores.
+    """
+
+    reads: tuple[str, ...]
+    grid: int
+    width: int
+    accuracy: float
+    standard_error: float
+    squared_error: float
+    penalty: float
+    sharpness: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What one pass over some of the training examples told.
+
+    `depths` has every block alone, from input to output; `heads` what a head could
+    read, from simple to rich. `pixel_accuracy` is that of the same classifier on tiny
+    thumbnails instead of features, `majority_accuracy` that of always saying the most
+    frequent class.
+    """
+
+    examples: int
+    depths: tuple[ProbeScore, ...]
+    heads: tuple[ProbeScore, ...]
+    majority_accuracy: float
+    pixel_accuracy: float | None
+    examples_per_second: float
+
+    @property
+    def best_head(self) -> ProbeScore:
+        """The most accurate one; of equals, the one with the smaller error."""
+        return max(self.heads, key=lambda one: (one.accuracy, -one.squared_error))
+
+    @property
+    def best_depth(self) -> ProbeScore:
+        return max(self.depths, key=lambda one: (one.accuracy, -one.squared_error))
+
+    @property
+    def is_similar(self) -> bool:
+        """Whether the last block is best, or within a standard error of it.
+
+        What the last blocks of a network have learned is about the source; where an
+        earlier one serves the target clearly better, the two are different.
+        """
+        best = self.best_depth
+        return best.accuracy - self.depths[-1].accuracy <= best.standard_error

@@ -1,0 +1,263 @@
+"""Between base and head: measure what the features of the base are worth on the data.
+
+One pass over at most a few thousand examples reads every block at once, and linear
+probes in closed form tell what a head should read. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from pipelines.clock import Clock
+from pipelines.config import RunConfig
+from pipelines.data.batches import batches
+from pipelines.data.splits import Split, Splits
+from pipelines.errors import ConfigError
+from pipelines.planning.depths import Reading, Tap, readings
+from pipelines.planning.evidence import Evidence, ProbeScore
+from pipelines.planning.features import extract
+from pipelines.planning.plan import HeadPlan
+from pipelines.planning.policy import TrainingFacts
+from pipelines.planning.probe import Probe, linear_probe, score
+from pipelines.stages.pooling import tap, token_average
+from zoo.builder import Backbone
+
+# Examples that are read at most, and how many of those choose between heads: a
+# standard error of one percent needs no more, and the cost grows with the cube.
+_READ = 4000
+_COMPARED = 2000
+_THUMBNAIL_PX = 16
+_PIXELS = "pixels"
+_GRID = 2
+# The first batches build the graph; their time says nothing.
+_WARM_UP_EXAMPLES = 96
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """Evidence for the plan, and the features that it rests on.
+
+    `train` and `validation` hold an array `[examples, width]` for every block and grid,
+    and `labels` go with `train`. With `is_whole` that is every example of
+    both splits. All of it is empty where the backbone starts from random weights.
+    """
+
+    evidence: Evidence | None
+    labels: np.ndarray
+    train: Mapping[tuple[str, int], np.ndarray]
+    validation: Mapping[tuple[str, int], np.ndarray]
+    is_whole: bool
+
+    def probe(self, head: HeadPlan) -> Probe | None:
+        """The probe on what a standardized head reads, fitted to all that was read."""
+        if self.evidence is None or not head.standardized:
+            return None
+        scored = next(
+            one
+            for one in self.evidence.heads
+            if (one.reads, one.grid) == (head.reads, head.grid)
+        )
+        return linear_probe(_parts(self.train, head), self.labels, scored)
+
+    def head_features(self, head: HeadPlan) -> tuple[np.ndarray, np.ndarray] | None:
+        """What the head reads of train and validation, if all of it was read."""
+        if not (self.is_whole and head.standardized):
+            return None
+        return (
+            np.concatenate(_parts(self.train, head), axis=1).astype(np.float32),
+            np.concatenate(_parts(self.validation, head), axis=1).astype(np.float32),
+        )
+
+
+_NOTHING = Measured(None, np.zeros(0, np.int64), {}, {}, is_whole=False)
+
+
+def training_facts(base: Backbone, splits: Splits, measured: Measured) -> TrainingFacts:
+    """What the policy decides by."""
+    return TrainingFacts(
+        examples=len(splits.train),
+        classes=len(splits.info.class_names),
+        block_names=base.spec.block_names,
+        trainable=base.spec.trainable,
+        pretrained=base.weights != "random",
+        evidence=measured.evidence,
+    )
+
+
+def measure(
+    base: Backbone, splits: Splits, config: RunConfig, clock: Clock
+) -> Measured:
+    """Reads every block once, and compares what a head could read of them.
+
+    Nothing is measured of a backbone that is to be trained from scratch.
+
+    Raises:
+        ConfigError: if the time budget does not allow one pass; it says what does.
+        TrainingError: if a feature is not a finite number.
+    """
+    if config.strategy == "scratch":
+        return _NOTHING
+    started = time.monotonic()
+    seconds_left = clock.deadline(config.time_budget_seconds) - started
+    outputs = _outputs(base)
+    model = keras.Model(base.model.input, list(outputs.values()))
+    rows = spread(splits.train.labels, count=_READ, seed=config.seed)
+    is_whole = len(rows) == len(splits.train) and len(splits.validation) <= _READ
+    parts = [_taken(splits.train, rows)] + ([splits.validation] if is_whole else [])
+    total = sum(len(part) for part in parts)
+    arrays, done, rate = [], 0, _Rate(total, seconds_left)
+    for part in parts:
+
+        def follow(count: int, before: int = done) -> None:
+            rate.follow(before + count)
+            clock.progress(before + count, total)
+
+        read = batches(
+            part, input_size_px=base.input_size_px, batch_size=config.batch_size
+        )
+        found = extract(model, read, dtype=np.float16, on_progress=follow)
+        arrays.append(dict(zip(outputs, found)))
+        done += len(part)
+    train, validation = arrays[0], arrays[1] if is_whole else {}
+    labels = splits.train.labels[rows]
+    units = splits.train.units
+    groups = None if units is None else units[rows]
+    return Measured(
+        evidence=_compare(
+            base,
+            train,
+            labels,
+            groups,
+            seed=config.seed,
+            rate=total / (time.monotonic() - started),
+        ),
+        labels=labels,
+        train=train,
+        validation=validation,
+        is_whole=is_whole,
+    )
+
+
+def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
+    """At most `count` rows, in order, every class in proportion and at least once."""
+    if len(labels) <= count:
+        return np.arange(len(labels))
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sizes = np.bincount(labels)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # The first of each class comes first; the others by their share of the class.
+    order = np.where(rank == 0, -1.0, rank / np.repeat(sizes, sizes))
+    return np.sort(by_class[np.argsort(order, kind="stable")][:count])
+
+
+class _Rate:
+    """Notices early that a pass will not end within the seconds that are left."""
+
+    def __init__(self, total: int, seconds_left: float) -> None:
+        self._total, self._seconds_left = total, seconds_left
+        self._first: tuple[int, float] | None = None
+        self._started = time.monotonic()
+
+    def follow(self, done: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            if done >= min(_WARM_UP_EXAMPLES, self._total / 2):
+                self._first = done, now
+            return
+        first, at = self._first
+        per_example = (now - at) / (done - first)
+        needed = (at - self._started) + per_example * (self._total - first)
+        if needed > self._seconds_left:
+            possible = max(
+                0, int((self._seconds_left - (at - self._started)) / per_example)
+            )
+            raise ConfigError(
+                f"One pass over {self._total} examples takes about {needed:.0f} s here,"
+                f" and config.time_budget_seconds leaves {self._seconds_left:.0f} s."
+                f" Raise it, take a smaller config.input_size_px or backbone, or at"
+                f" most {possible} examples with ?limit= in config.data."
+            )
+
+
+def _outputs(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
+    """A vector for every block and grid that can be read, and tiny thumbnails."""
+    last = base.blocks[-1]
+    if base.spec.modality == "text":
+        return {(last.name, 1): token_average(last.output)}
+    found = {}
+    for block in base.blocks:
+        for grid in (1, _GRID) if _cells(base) > 1 else (1,):
+            name = f"measured_{grid}_{block.name}"
+            found[block.name, grid] = tap(block, grid=grid, name=name)
+    if base.spec.modality == "image":
+        shrink = keras.layers.Resizing(_THUMBNAIL_PX, _THUMBNAIL_PX, antialias=True)
+        found[_PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
+    return found
+
+
+def _cells(base: Backbone) -> int:
+    """How many cells a grid has on the largest map; 1 where there is no grid."""
+    sides = base.blocks[0].output.shape[1:-1]
+    has_grid = bool(sides) and all(side and side >= _GRID for side in sides)
+    return _GRID ** len(sides) if has_grid else 1
+
+
+def _compare(
+    base: Backbone,
+    train: Mapping[tuple[str, int], np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    *,
+    seed: int,
+    rate: float,
+) -> Evidence:
+    rows = spread(labels, count=_COMPARED, seed=seed)
+    some = {key: values[rows] for key, values in train.items()}
+    labels = labels[rows]
+    groups = None if groups is None else groups[rows]
+
+    def scored(reading: Reading) -> ProbeScore:
+        parts = _parts(some, reading)
+        return score(
+            parts, labels, groups=groups, reads=reading.reads, grid=reading.grid
+        )
+
+    taps = [
+        Tap(block.name, some[block.name, 1].shape[1])
+        for block in base.blocks
+        if (block.name, 1) in some
+    ]
+    cells = _cells(base) if (taps[0].block, _GRID) in some else 1
+    heads = tuple(scored(reading) for reading in readings(taps, cells=cells))
+    pixels = scored(Reading((_PIXELS,), grid=1)) if (_PIXELS, 1) in some else None
+    return Evidence(
+        examples=len(rows),
+        depths=tuple(scored(Reading((one.block,), grid=1)) for one in taps),
+        heads=heads,
+        majority_accuracy=float(np.bincount(labels).max() / len(labels)),
+        pixel_accuracy=None if pixels is None else pixels.accuracy,
+        examples_per_second=rate,
+    )
+
+
+def _parts(
+    features: Mapping[tuple[str, int], np.ndarray], reading: Reading | HeadPlan
+) -> list[np.ndarray]:
+    """In the order of the blocks, as a head reads them."""
+    return [features[block, reading.grid] for block in reading.reads]
+
+
+def _taken(split: Split, rows: np.ndarray) -> Split:
+    return dataclasses.replace(
+        split,
+        inputs=split.inputs.take(rows),
+        labels=split.labels[rows],
+        units=None,
+        digest=None,
+    )

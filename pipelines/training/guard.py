@@ -1,0 +1,108 @@
+"""A phase proves on validation that it did no harm, or is undone.
+
+Between the weights of before and the trained ones, the best blend is sought
+(https://arxiv.org/abs/2109.01903), and it is kept only if what it gets right more often
+exceeds one standard error of that gain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.special import log_softmax
+
+_BLENDS = (0.25, 0.5, 0.75, 1.0)
+
+Weights = Sequence[np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What validation says of a phase.
+
+    `blend` is the share of the trained weights in those that the model has now: 0 where
+    the phase was undone. `gain` is that of the best blend over the weights of before,
+    in accuracy, and `standard_error` its uncertainty: both weigh the same examples, so
+    only those on which they differ count.
+    """
+
+    blend: float
+    gain: float
+    standard_error: float
+    accuracy: float
+
+
+def settle(
+    model: keras.Model, before: Weights, trained: Weights, validation: tf.data.Dataset
+) -> Verdict:
+    """Puts the best blend into the model, or the weights of before, and says why."""
+    labels = np.concatenate([y.numpy() for _, y in validation])
+    model.set_weights(before)
+    base = _logits(model, validation)
+    best = max(
+        (
+            (_quality(logits, labels), blend, logits)
+            for blend in _BLENDS
+            for logits in [_logits_of_blend(model, before, trained, blend, validation)]
+        ),
+        key=lambda one: one[0],
+    )
+    _, blend, logits = best
+    gain, standard_error = paired_gain(_right(base, labels), _right(logits, labels))
+    kept = blend if gain > standard_error else 0.0
+    model.set_weights(_blended(before, trained, kept))
+    accuracy = _right(logits if kept else base, labels).mean()
+    return Verdict(kept, gain, standard_error, float(accuracy))
+
+
+def paired_gain(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """How much more often `after` is right, and the standard error of that.
+
+    Both are bool `[examples]`, about the same examples. The error counts one change
+    more than was seen, so that a single example proves nothing.
+    """
+    count = len(before)
+    changed = int((before != after).sum())
+    gain = (int(after.sum()) - int(before.sum())) / count
+    return gain, float(np.sqrt(changed + 1) / count)
+
+
+def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray]:
+    return [
+        # Not `b + share * (t - b)`, which is not exactly `t` where the share is 1.
+        ((1.0 - share) * b + share * t).astype(b.dtype) if 0 < share < 1 else chosen
+        for b, t in zip(before, trained)
+        for chosen in [t if share == 1 else b]
+    ]
+
+
+def _logits_of_blend(
+    model: keras.Model,
+    before: Weights,
+    trained: Weights,
+    share: float,
+    validation: tf.data.Dataset,
+) -> np.ndarray:
+    model.set_weights(_blended(before, trained, share))
+    return _logits(model, validation)
+
+
+def _logits(model: keras.Model, validation: tf.data.Dataset) -> np.ndarray:
+    return model.predict(validation, verbose=0)
+
+
+def _right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    finite = np.isfinite(logits).all(axis=1)
+    return (logits.argmax(axis=1) == labels) & finite
+
+
+def _quality(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Accuracy first; between equal ones the lower loss. NaN is worse than anything."""
+    if not np.isfinite(logits).all():
+        return (-1.0, -np.inf)
+    chosen = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    return (float(_right(logits, labels).mean()), float(chosen.mean()))

@@ -1,0 +1,157 @@
+"""One pass reads every block, and tells what a head should read."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from pipelines.clock import Clock
+from pipelines.config import RunConfig
+from pipelines.data.batches import batches
+from pipelines.data.load import load
+from pipelines.data.reference import DatasetRef
+from pipelines.errors import ConfigError, TrainingError
+from pipelines.planning.policy import decide
+from pipelines.stages import measure as measuring
+from pipelines.stages.base import freeze_base
+from pipelines.stages.head import add_head
+from pipelines.stages.measure import measure, spread, training_facts
+from pipelines.stages.pooling import GridPooling
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return load(DatasetRef.parse("builtin:digits?limit=300"))
+
+
+@pytest.fixture(scope="module")
+def base():
+    keras.utils.set_random_seed(0)
+    return freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
+
+
+CONFIG = RunConfig(data="builtin:digits", backbone="tiny_image", weights="none")
+
+
+@pytest.fixture(scope="module")
+def measured(base, splits):
+    return measure(base, splits, CONFIG, Clock())
+
+
+def test_every_block_is_scored_and_what_a_head_could_read(measured, base):
+    evidence = measured.evidence
+    names = base.spec.block_names
+    assert [one.reads for one in evidence.depths] == [(name,) for name in names]
+    assert [(one.reads, one.grid) for one in evidence.heads] == [
+        (names[-1:], 1),
+        (names, 1),
+        (names, 2),
+    ]
+    assert evidence.examples == len(measured.labels)
+    assert 0.08 < evidence.majority_accuracy < 0.15
+    assert 0.5 < evidence.pixel_accuracy < 1.0
+    assert all(evidence.majority_accuracy < one.accuracy < 1 for one in evidence.depths)
+
+
+def test_a_head_starts_as_its_probe(measured, base, splits):
+    """What the model gives before training is what the probe is scored on."""
+    plan = decide(training_facts(base, splits, measured), CONFIG)
+    probe = measured.probe(plan.head)
+    model = add_head(base, classes=10, plan=plan.head, probe=probe)
+    train, _ = measured.head_features(plan.head)
+    expected = probe.scaling(train) @ probe.kernel + probe.bias
+    read = batches(splits.train, input_size_px=32, batch_size=64)
+    found = np.concatenate([model.model.predict(x, verbose=0) for x, _ in read])
+    np.testing.assert_allclose(found, expected, atol=0.05, rtol=0.05)
+    assert (found.argmax(axis=1) == splits.train.labels).mean() > 0.9
+
+
+def test_what_was_left_out_is_as_often_right_as_validation(measured, base, splits):
+    plan = decide(training_facts(base, splits, measured), CONFIG)
+    probe = measured.probe(plan.head)
+    _, validation = measured.head_features(plan.head)
+    logits = probe.scaling(validation) @ probe.kernel + probe.bias
+    accuracy = (logits.argmax(axis=1) == splits.validation.labels).mean()
+    assert accuracy == pytest.approx(measured.evidence.best_head.accuracy, abs=0.12)
+
+
+def test_of_many_examples_some_are_read(base, splits, monkeypatch):
+    monkeypatch.setattr(measuring, "_READ", 50)
+    monkeypatch.setattr(measuring, "_COMPARED", 30)
+    some = measure(base, splits, CONFIG, Clock())
+    assert len(some.labels) == 50
+    assert some.evidence.examples == 30
+    plan = decide(training_facts(base, splits, some), CONFIG)
+    assert some.head_features(plan.head) is None
+    assert some.probe(plan.head).kernel.shape[1] == 10
+
+
+def test_examples_of_one_unit_do_not_vouch_for_each_other(base, splits):
+    """Every image twice under labels that mean nothing."""
+    rng = np.random.default_rng(0)
+    rows = np.arange(60).repeat(2)
+    labels = rng.permutation(np.arange(60) % 2).repeat(2)
+    twins = dataclasses.replace(
+        splits.train, inputs=splits.train.inputs.take(rows), labels=labels
+    )
+
+    def accuracy(units):
+        train = dataclasses.replace(twins, units=units)
+        given = dataclasses.replace(splits, train=train)
+        return measure(base, given, CONFIG, Clock()).evidence.heads[-1].accuracy
+
+    assert accuracy(np.arange(120)) > 0.9
+    assert accuracy(rows) < 0.7
+
+
+def test_nothing_is_measured_of_random_weights_that_will_train(base, splits):
+    config = dataclasses.replace(CONFIG, strategy="scratch")
+    found = measure(base, splits, config, Clock())
+    plan = decide(training_facts(base, splits, found), config)
+    assert found.evidence is None
+    assert found.probe(plan.head) is None
+
+
+def test_a_budget_too_small_for_one_pass_says_what_is_possible(base, splits):
+    config = dataclasses.replace(CONFIG, time_budget_seconds=1e-3)
+    with pytest.raises(ConfigError, match=r"at most \d+ examples with \?limit="):
+        measure(base, splits, config, Clock())
+    enough = dataclasses.replace(CONFIG, time_budget_seconds=1e3)
+    assert measure(base, splits, enough, Clock()).evidence is not None
+
+
+def test_weights_that_are_not_numbers_are_refused(splits):
+    broken = freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
+    weights = broken.model.get_weights()
+    broken.model.set_weights([np.full_like(w, np.nan) for w in weights])
+    with pytest.raises(TrainingError, match="NaN or infinity for training example 0"):
+        measure(broken, splits, CONFIG, Clock())
+
+
+def test_some_rows_of_every_class_are_taken():
+    labels = np.array([0] * 90 + [1] * 9 + [2])
+    rows = spread(labels, count=20, seed=0)
+    counts = np.bincount(labels[rows])
+    assert counts.sum() == 20
+    assert counts.tolist() == [17, 2, 1]
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(spread(labels, count=100, seed=0), np.arange(100))
+
+
+@pytest.mark.parametrize("side", [2, 3, 5, 8])
+def test_cells_of_a_grid_are_averages_of_its_corners(side):
+    maps = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
+    half = -(-side // 2)
+    found = np.array(GridPooling(2)(maps))
+    first, last = maps[:, :half, :half], maps[:, -half:, -half:]
+    assert found.shape == (2, 12)
+    np.testing.assert_allclose(found[:, :3], first.mean(axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(found[:, -3:], last.mean(axis=(1, 2)), atol=1e-6)
+
+
+def test_a_map_without_room_for_cells_is_one():
+    maps = np.ones((2, 1, 1, 3), np.float32)
+    assert GridPooling(2)(maps).shape == (2, 3)
+    assert GridPooling(2)(np.ones((2, 6, 3), np.float32)).shape == (2, 6)

@@ -1,0 +1,72 @@
+"""A phase is kept, blended or undone, as validation says."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.training.guard import paired_gain, settle
+
+X = np.eye(4, dtype=np.float32).repeat(10, axis=0)
+LABELS = np.arange(4).repeat(10)
+RIGHT = [4.0 * np.eye(4, dtype=np.float32)]
+WRONG = [4.0 * np.roll(np.eye(4, dtype=np.float32), 1, axis=1)]
+NAN = [np.full((4, 4), np.nan, np.float32)]
+
+
+@pytest.fixture
+def model():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, use_bias=False)])
+
+
+@pytest.fixture
+def validation():
+    return tf.data.Dataset.from_tensor_slices((X, LABELS)).batch(16)
+
+
+def test_what_helps_is_kept(model, validation):
+    verdict = settle(model, WRONG, RIGHT, validation)
+    assert verdict.blend > 0.5
+    assert verdict.gain == verdict.accuracy == 1.0
+
+
+@pytest.mark.parametrize("trained", [WRONG, NAN], ids=["worse", "not a number"])
+def test_what_harms_is_undone_exactly(model, validation, trained):
+    verdict = settle(model, RIGHT, trained, validation)
+    assert verdict.blend == 0.0
+    assert verdict.accuracy == 1.0
+    np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
+
+
+def test_a_blend_may_beat_both_ends(model, validation):
+    # Each end is wrong about other classes, the middle about none.
+    one, other = 4.0 * np.eye(4), 4.0 * np.eye(4)
+    one[0, 1], other[2, 3] = 6.0, 6.0
+    verdict = settle(model, [one], [other], validation)
+    assert verdict.blend == 0.5
+    assert verdict.accuracy == 1.0
+    assert verdict.gain == pytest.approx(0.25)
+
+
+def test_a_gain_within_a_standard_error_is_not_kept(model):
+    # Of 40 examples one is won: that may be chance.
+    labels = LABELS.copy()
+    labels[0] = 1
+    x = X.copy()
+    x[0] = [1.0, 0.9, 0, 0]
+    validation = tf.data.Dataset.from_tensor_slices((x, labels)).batch(40)
+    trained = [RIGHT[0].copy()]
+    trained[0][1, 1] = 4.8
+    verdict = settle(model, RIGHT, trained, validation)
+    assert verdict.gain == pytest.approx(1 / 40)
+    assert verdict.blend == 0.0
+    np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
+
+
+def test_the_gain_is_that_of_the_same_examples():
+    before = np.array([True] * 50 + [False] * 50)
+    after = np.array([True] * 50 + [True] * 10 + [False] * 40)
+    gain, standard_error = paired_gain(before, after)
+    assert gain == pytest.approx(0.1)
+    assert standard_error == pytest.approx(11**0.5 / 100)
+    assert paired_gain(before, before) == (0.0, 0.01)
