@@ -120,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
 
     checking = add("check", _check, "what in a data set could hurt, file by file")
     checking.add_argument("data", metavar="REF")
+    checking.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="read every file again, also those that have not changed",
+    )
 
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
@@ -293,14 +298,15 @@ def _check(arguments: argparse.Namespace) -> None:
     from pipelines.data.reference import DatasetRef
 
     reference = DatasetRef.parse(arguments.data)
-    start_tensorflow()
     from pipelines.data.survey import survey
 
-    found = survey(reference, on_progress=Clock().progress)
+    found = survey(
+        reference, use_cache=not arguments.no_cache, on_progress=Clock().progress
+    )
     if arguments.json:
-        _print_json({**dataclasses.asdict(found), "fit": found.is_fit_to_train})
+        _print_json(found.to_dict())
     else:
-        print(survey_table(dataclasses.asdict(found)))
+        print(survey_table(found.to_dict()))
     if not found.is_fit_to_train:
         raise DataError(f"{reference} cannot be trained on as it is; see the errors.")
 

@@ -96,7 +96,8 @@ def _class_folders(folder: Path) -> list[Path]:
 
 def _images(class_folder: Path) -> list[Path]:
     files = sorted(
-        _files(class_folder, seen=set()),
+        # A link to where we come from would bring the images of other classes.
+        _files(class_folder, seen={os.path.realpath(p) for p in class_folder.parents}),
         key=lambda path: path.relative_to(class_folder).as_posix(),
     )
     images = [path for path in files if path.suffix.lower() in EXTENSIONS]
@@ -138,15 +139,16 @@ def _folders(folder: Path) -> list[Path]:
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if not path.name.startswith(".") and path.name != "__MACOSX"
-        )
+        return sorted(path for path in folder.iterdir() if not is_hidden(path))
     except OSError as error:
         raise DataError(
             f"The folder {folder} cannot be read: {error.strerror}."
         ) from None
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a name is left out: what programs put there for themselves."""
+    return path.name.startswith(".") or path.name == "__MACOSX"
 
 
 def _compile(group: str) -> re.Pattern[str]:

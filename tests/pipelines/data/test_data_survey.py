@@ -53,7 +53,7 @@ def test_sound_data_have_no_findings(folder: Path) -> None:
     found = survey(DatasetRef.parse(f"dir:{folder}"))
     assert found.findings == ()
     assert found.is_fit_to_train
-    assert (found.modality, found.examples) == ("image", 12)
+    assert (found.examples.inputs.modality, len(found.examples)) == ("image", 12)
     assert found.counts == {"cat": 6, "zebra": 6}
 
 
@@ -79,9 +79,14 @@ CASES: list[tuple[str, Callable[[], bytes], str, str]] = [
         "cut.jpg",
         lambda: saved(photo(90), "JPEG")[:400],
         "error",
-        "damaged or cut-short",
+        "cut-short JPEG",
     ),
-    ("html.jpg", lambda: b"<html>no</html>", "error", "not a JPEG, PNG, GIF, BMP"),
+    (
+        "html.jpg",
+        lambda: b"<html>no</html>",
+        "error",
+        "not an image of the kinds JPEG, PNG, GIF, BMP",
+    ),
     ("empty.png", lambda: b"", "error", "empty file"),
     ("index.bmp", lambda: saved(photo(90).convert("P"), "BMP"), "error", "a palette"),
     (
@@ -158,7 +163,9 @@ def test_a_photo_that_was_saved_again_is_nearly_the_same(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("counts", "what", "about"),
     [
-        ({"a": 2, "b": 9}, "fewer than 3 examples", ("a",)),
+        ({"a": 0, "b": 9}, "a class with no example", ("a",)),
+        ({"a": 1, "b": 9}, "a class with one example, and 3 are needed", ("a",)),
+        ({"a": 2, "b": 9}, "a class with two examples, and 3 are needed", ("a",)),
         ({"a": 101, "b": 10}, "10 times as many", ("a", "b")),
         ({"cat ": 9, "cat": 9}, "differ by blanks", ("'cat ' and 'cat'",)),
         ({"Cat": 9, "cat": 9}, "upper and lower case", ("'Cat' and 'cat'",)),
@@ -191,7 +198,7 @@ def test_texts_are_surveyed_too(tmp_path: Path) -> None:
     rows = [f"text {i},{'ab'[i % 2]}" for i in range(12)] + ["text 1,a"]
     (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
     found = survey(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
-    assert found.modality == "text"
+    assert found.examples.inputs.modality == "text"
     (one,) = found.findings
     assert one.what == "the same content in two classes"
     assert one.about == ("t.csv, line 3 = t.csv, line 14",)
