@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from pipelines import fetching
+from pipelines import checking, fetching
 from pipelines import main as training
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
-from pipelines.tables import aligned, evaluation_table, survey_table
+from pipelines.tables import aligned, evaluation_table
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
 
@@ -118,13 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     publishing.add_argument("run", type=Path, metavar="RUN")
     publishing.add_argument("--name", required=True, metavar="NAME")
 
-    checking = add("check", _check, "what in a data set could hurt, file by file")
-    checking.add_argument("data", metavar="REF")
-    checking.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="read every file again, also those that have not changed",
-    )
+    checking.add_arguments(add("check", checking.check, checking.SUMMARY))
 
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
@@ -291,24 +285,6 @@ def _predict(arguments: argparse.Namespace) -> None:
         for path, prediction in zip(arguments.files, found)
     ]
     print(aligned([header, *lines]))
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    from pipelines.clock import Clock
-    from pipelines.data.reference import DatasetRef
-
-    reference = DatasetRef.parse(arguments.data)
-    from pipelines.data.survey import survey
-
-    found = survey(
-        reference, use_cache=not arguments.no_cache, on_progress=Clock().progress
-    )
-    if arguments.json:
-        _print_json(found.to_dict())
-    else:
-        print(survey_table(found.to_dict()))
-    if not found.is_fit_to_train:
-        raise DataError(f"{reference} cannot be trained on as it is; see the errors.")
 
 
 def _publish(arguments: argparse.Namespace) -> None:

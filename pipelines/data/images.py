@@ -113,7 +113,8 @@ def _gif(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
         ),
     ]
     with tf.control_dependencies(checks):
-        return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        first = image_headers.gif_first_frame(encoded)
+        return tf.io.decode_image(first, channels=3, expand_animations=False)
 
 
 def _webp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:

@@ -114,13 +114,15 @@ def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
         with open(path, "rb", opener=_open_without_waiting) as stream:
             before = os.fstat(stream.fileno())
             if not stat.S_ISREG(before.st_mode):
-                return _Fresh(Look(bad="a pipe, not a file"))
+                return _Fresh(Look(bad="a pipe, not a file", whole=False))
             if before.st_size > _MOST_BYTES_PER_PIXEL * maximum_megapixels * 1e6:
-                return _Fresh(Look(bad=_too_large(before.st_size, maximum_megapixels)))
+                reason = _too_large(before.st_size, maximum_megapixels)
+                return _Fresh(Look(bad=reason, whole=False))
             content = stream.read()
             after = os.fstat(stream.fileno())
     except OSError as error:
-        return _Fresh(Look(bad=f"cannot be read ({_system_reason(path, error)})"))
+        reason = f"cannot be read ({_system_reason(path, error)})"
+        return _Fresh(Look(bad=reason, whole=False))
     look = look_at(
         content, suffix=Path(path).suffix, maximum_megapixels=maximum_megapixels
     )

@@ -23,7 +23,7 @@ from pipelines.data.file_kinds import (
     kind_of,
 )
 from pipelines.data.images import REFUSAL, decode
-from pipelines.data.look import Look
+from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 
 _SMALL_PX = 32
 _ORIENTATION = 0x0112
@@ -39,18 +39,19 @@ def look_at(content: bytes, *, suffix: str | None, maximum_megapixels: float) ->
     that is no file.
     """
     if not content:
-        return Look(bad="empty file")
+        return Look(bad="empty file", whole=False)
     kind = kind_of(content)
     try:
         pixels = _decoder(maximum_megapixels)(tf.constant(content))
     except tf.errors.OpError as error:
-        return Look(bad=_decode_reason(content, kind, error), kind=kind)
+        reason, whole = _decode_reason(content, kind, error)
+        return Look(bad=reason, kind=kind, whole=whole)
     grey: np.ndarray | None = None
     if kind == "JPEG":
         grey, damage = jpeg_scans.read(content)
         if damage:
             reason = f"damaged JPEG, of which TensorFlow says nothing ({damage})"
-            return Look(bad=reason, kind=kind)
+            return Look(bad=reason, kind=kind, whole=False)
     height_px, width_px, _ = pixels.shape
     image = _opened(content)
     return Look(
@@ -110,15 +111,15 @@ def _oddities(
 ) -> Iterator[str]:
     """What is unusual about an image that can be trained on."""
     if suffix is not None and suffix.lower() not in endings(kind):
-        yield f"wrong extension: a {kind} whose name ends in {suffix or 'nothing'}"
+        yield f"{WRONG_EXTENSION}: a {kind} whose name ends in {suffix or 'nothing'}"
     if min(size_px) < _SMALL_PX:
-        yield f"smaller than {_SMALL_PX} px"
+        yield f"{SMALL} {_SMALL_PX} px"
     if is_deep(content, kind):
         yield "of 16 bits, of which the upper 8 are used"
     if is_indexed(content, kind):
         yield "with a palette of colours"
     if image is None:
-        yield "Pillow cannot open it"
+        yield NOT_OPENED
         return
     if image.getexif().get(_ORIENTATION, 1) != 1:
         is_turned = kind == "JPEG"
@@ -133,15 +134,17 @@ def _oddities(
         yield "animated, of which the first frame is used"
 
 
-def _decode_reason(content: bytes, kind: str, error: tf.errors.OpError) -> str:
-    """Why TensorFlow, or we, did not decode an image."""
+def _decode_reason(
+    content: bytes, kind: str, error: tf.errors.OpError
+) -> tuple[str, bool]:
+    """Why TensorFlow, or we, did not decode an image; and whether it is in order."""
     if REFUSAL in error.message:
-        return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0]
+        return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0], True
     if kind in KINDS:
         detail = error.message.split("}} ")[-1].split(" [Op:")[0].split("\n")[0]
         what = "cut-short" if cut_short(content, kind) else "damaged"
-        return f"{what} {kind} ({detail})"
+        return f"{what} {kind} ({detail})", False
     allowed = ", ".join(KINDS)
     if kind:
-        return f"unsupported: a {kind}; {allowed} are read"
-    return f"not an image of the kinds {allowed} (starts with {content[:8]!r})"
+        return f"unsupported: a {kind}; {allowed} are read", True
+    return f"not an image of the kinds {allowed} (starts with {content[:8]!r})", False

@@ -15,6 +15,7 @@ import numpy as np
 from pipelines.data import checks, folder_findings
 from pipelines.data.findings import Finding, class_findings, group_by_reason
 from pipelines.data.folder_findings import FolderWalk, Found
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
 from pipelines.data.look import Look
 from pipelines.data.look_through import OnProgress, look_through
@@ -42,6 +43,13 @@ class Survey:
     @property
     def counts(self) -> Mapping[str, int]:
         return _counts(self.examples)
+
+    @property
+    def maximum_megapixels(self) -> float:
+        inputs = self.examples.inputs
+        if isinstance(inputs, ImageFiles):
+            return inputs.maximum_megapixels
+        return MAXIMUM_MEGAPIXELS
 
     @property
     def is_fit_to_train(self) -> bool:
