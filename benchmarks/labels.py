@@ -1,4 +1,4 @@
-"""How many wrong labels `zoo check --labels` finds, and how many of its finds are wrong.
+"""How many wrong labels `zoo check --labels` finds, and how much else.
 
 Digits with a share of their labels changed to another class at random, the features of
 EfficientNet-Lite0 as the command takes them. Precision and recall are those of the list

@@ -19,6 +19,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 
 from pipelines.config import from_fields
 from pipelines.data.batches import batches
@@ -184,7 +185,8 @@ def _out_of_fold(
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     for rest, held_out in splitter.split(features, labels, units):
         probe = LogisticRegression(C=_INVERSE_PENALTY, max_iter=_MAX_STEPS)
-        with warnings.catch_warnings():
+        # The matrices are small: several threads would wait for each other.
+        with warnings.catch_warnings(), threadpool_limits(limits=1):
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe.fit(features[rest], labels[rest])
         predicted = probe.predict_proba(features[held_out])
