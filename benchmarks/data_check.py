@@ -3,8 +3,8 @@
 About 2,000 JPEGs of 500 x 375, cut from two real photographs. What is bare is a
 `tf.data` map of the ops that training uses, decode and resize to 224 px, on all cores.
 The check reads, decodes, looks for damage, hashes and compares; then it is done again
-over files that have not changed. The three take turns, so that whatever else the machine
-does falls on all of them; ratios are of neighbours.
+over files that have not changed. The three take turns, so that whatever else the
+machine does falls on all of them; ratios are of neighbours.
 
 Command: python -m benchmarks.data_check
 Cost:    about two minutes on two CPU cores.

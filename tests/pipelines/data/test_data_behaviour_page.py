@@ -1,8 +1,9 @@
 """How images go wrong elsewhere, and what becomes of them here: a test for each row.
 
 The rows are those of a page of measurements of TensorFlow, of Keras'
-`image_dataset_from_directory`, of `ImageFolder` of TensorFlow Datasets, and of Pillow. Here every row ends in right pixels, in a refusal that names the file and the
-reason, or in a finding of `zoo check`.
+`image_dataset_from_directory`, of `ImageFolder` of TensorFlow Datasets, and of Pillow.
+Here every row ends in right pixels, in a refusal that names the file and the reason, or
+in a finding of `zoo check`.
 """
 
 from __future__ import annotations
