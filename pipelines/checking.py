@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,6 +82,8 @@ def check(arguments: argparse.Namespace) -> None:
         print(json.dumps(values, indent=2))
     else:
         print(survey_table(values))
+        if arguments.report:
+            print(f"\nthe page is {arguments.report}")
         if arguments.fix:
             print(_fixed_table(done, last, arguments.fix))
     if not last.is_fit_to_train:
@@ -120,7 +121,6 @@ def _write_page(found: Survey, path: Path) -> None:
         path.write_text(text, encoding="ascii")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
-    logging.getLogger("zootune").info("The page is %s", path)
 
 
 def _fix(

@@ -127,14 +127,14 @@ def _files(folder: Path, *, seen: set[str]) -> Iterator[Path]:
         return
     seen.add(real)
     for path in _visible(folder):
-        if path.is_dir():
+        if is_folder(path):
             yield from _files(path, seen=seen)
         else:
             yield path
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if path.is_dir()]
+    return [path for path in _visible(folder) if is_folder(path)]
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -144,6 +144,14 @@ def _visible(folder: Path) -> list[Path]:
         raise DataError(
             f"The folder {folder} cannot be read: {error.strerror}."
         ) from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; not if that cannot be known, which reading tells."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def is_hidden(path: Path) -> bool:

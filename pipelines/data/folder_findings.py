@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.data.file_kinds import CONVERTIBLE
 from pipelines.data.findings import Finding
-from pipelines.data.folder import EXTENSIONS, is_hidden
+from pipelines.data.folder import EXTENSIONS, is_folder, is_hidden
 from pipelines.data.names import SPLITS
 
 # Files that other programs leave in folders of images, and that nobody misses.
@@ -54,7 +54,7 @@ class _Walker:
     def walk(self) -> FolderWalk:
         for split, folder in self._parts():
             for path in self._read(folder):
-                if path.is_dir():
+                if is_folder(path):
                     self._walk_class(split, path)
                 elif path.suffix.lower() in EXTENSIONS | CONVERTIBLE:
                     self._note("warning", "left out: an image in no class folder", path)
@@ -65,10 +65,10 @@ class _Walker:
         return FolderWalk(tuple(self._images), tuple(self._left_out), tuple(findings))
 
     def _parts(self) -> list[tuple[str, Path]]:
-        folders = [path for path in self._read(self._root) if path.is_dir()]
+        folders = [path for path in self._read(self._root) if is_folder(path)]
         known = [path for path in folders if path.name.lower() in SPLITS]
         inside = (one for path in known for one in _listed(path)[0])
-        if not any(path.is_dir() for path in inside):
+        if not any(is_folder(path) for path in inside):
             return [("", self._root)]
         for path in folders:
             if path not in known:
@@ -92,7 +92,7 @@ class _Walker:
         for path in self._read(folder.path):
             found = dataclasses.replace(folder, path=path)
             suffix = path.suffix.lower()
-            if path.is_dir():
+            if is_folder(path):
                 self._walk_below(found, seen)
             elif suffix in EXTENSIONS:
                 self._images.append(found)

@@ -459,6 +459,12 @@ def test_row_30_unreadable_class_folder(public_folder: Folder) -> None:
         what = "error: an unreadable folder (permission denied)"
         assert public_folder.findings()[what] == ("dog",)
         public_folder.is_refused("dog cannot be read: Permission denied")
+    # Its names may be listed, and nothing behind them.
+    (public_folder.root / "dog").chmod(0o444)
+    with without_rights():
+        what = "error: cannot be trained on: cannot be read (permission denied)"
+        assert public_folder.findings()[what] == ("dog/x.png",)
+        public_folder.is_refused("1 independent image")
     (public_folder.root / "dog").chmod(0o755)
 
 

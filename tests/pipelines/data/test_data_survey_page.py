@@ -152,8 +152,11 @@ def test_arrays_have_pictures_too(tmp_path: Path) -> None:
     assert len(Page(survey_page.page(found)).pictures) == 2
 
 
-def test_the_command_writes_the_page(folder: Path, tmp_path: Path) -> None:
+def test_the_command_writes_the_page(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "new" / "page.html"
     assert main(["check", f"dir:{folder}", "--report", str(path)]) == 0
     assert "Nothing was found" in path.read_text()
+    assert f"the page is {path}" in capsys.readouterr().out
     assert main(["check", f"dir:{folder}", "--report", str(tmp_path)]) == 2
