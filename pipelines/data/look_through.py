@@ -145,6 +145,6 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def _system_reason(path: str, error: OSError) -> str:
-    if Path(path).is_symlink() and not Path(path).exists():
+    if isinstance(error, FileNotFoundError) and Path(path).is_symlink():
         return "a link to nothing"
     return (error.strerror or str(error)).lower()

@@ -594,10 +594,10 @@ def test_row_42_one_bad_image_among_others(tmp_path: Path) -> None:
     """It loses nothing but itself when it is served, and is named before training."""
     contents = [saved(photo(i), "PNG") for i in range(20)]
     contents[7] = contents[7][:100]
-    pixels, valid = decode_batch(tf.constant(contents), 48)
+    pixels, valid = read_served(tf.constant(contents))
     assert np.flatnonzero(~valid.numpy()).tolist() == [7]
     for i in set(range(20)) - {7}:
-        assert (pixels[i] == resize(np.asarray(photo(i)), 48)).numpy().all()
+        assert (pixels[i] == resize(np.asarray(photo(i)), 24)).numpy().all()
     paths = [tmp_path / f"{i}.png" for i in range(20)]
     for path, content in zip(paths, contents):
         path.write_bytes(content)
