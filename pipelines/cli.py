@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from pipelines import fetching
+from pipelines import checking, fetching
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
-from pipelines.tables import aligned, evaluation_table, plan_table, survey_table
+from pipelines.tables import aligned, evaluation_table, plan_table
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
 
@@ -133,8 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     publishing.add_argument("run", type=Path, metavar="RUN")
     publishing.add_argument("--name", required=True, metavar="NAME")
 
-    checking = add("check", _check, "what in a data set could hurt, file by file")
-    checking.add_argument("data", metavar="REF")
+    checking.add_arguments(add("check", checking.check, checking.SUMMARY))
 
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
@@ -327,23 +326,6 @@ def _predict(arguments: argparse.Namespace) -> None:
         for path, prediction in zip(arguments.files, found)
     ]
     print(aligned([header, *lines]))
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    from pipelines.clock import Clock
-    from pipelines.data.reference import DatasetRef
-
-    reference = DatasetRef.parse(arguments.data)
-    start_tensorflow()
-    from pipelines.data.survey import survey
-
-    found = survey(reference, on_progress=Clock().progress)
-    if arguments.json:
-        _print_json({**dataclasses.asdict(found), "fit": found.is_fit_to_train})
-    else:
-        print(survey_table(dataclasses.asdict(found)))
-    if not found.is_fit_to_train:
-        raise DataError(f"{reference} cannot be trained on as it is; see the errors.")
 
 
 def _publish(arguments: argparse.Namespace) -> None:

@@ -88,7 +88,7 @@ def survey_table(survey: Mapping[str, Any]) -> str:
     """What was found in a data set, worst first, with the first names of each."""
     counts = survey["counts"].items()
     head = f"{survey['examples']} examples in {len(survey['counts'])} classes"
-    classes = ", ".join(f"{name} {count}" for name, count in counts)
+    classes = ", ".join(f"{shown(name)} {count}" for name, count in counts)
     if not survey["findings"]:
         return f"{head}: {classes}\nnothing was found"
     rows = [
@@ -99,8 +99,18 @@ def survey_table(survey: Mapping[str, Any]) -> str:
 
 
 def _first(names: Sequence[str]) -> str:
-    shown = "; ".join(names[:_SHOWN])
-    return f"{shown}; and {len(names) - _SHOWN} more" if names[_SHOWN:] else shown
+    some = "; ".join(map(shown, names[:_SHOWN]))
+    return f"{some}; and {len(names) - _SHOWN} more" if names[_SHOWN:] else some
+
+
+def shown(name: str) -> str:
+    """A name on one line, with escapes for what no terminal or page can show.
+
+    Such as a line break, or a byte of a file name that is not UTF-8.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in name
+    )
 
 
 def evaluation_table(report: Mapping[str, Any]) -> str:

@@ -76,7 +76,10 @@ def _file_loader(
 
     def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image_bytes = tf.io.read_file(tf.gather(paths, i))
-        return decode_and_resize(image_bytes, size_px), tf.gather(labels, i)
+        pixels = decode_and_resize(
+            image_bytes, size_px, maximum_megapixels=images.maximum_megapixels
+        )
+        return pixels, tf.gather(labels, i)
 
     return lambda indices: _in_parallel(indices, load).batch(batch_size)
 

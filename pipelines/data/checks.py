@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import stat
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from pipelines.data.images import REFUSAL, decode
+from pipelines.data.look_through import OnProgress, look_through
 from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Series, Texts
 from pipelines.errors import DataError
 
-OnProgress = Callable[[int, int], None]
-
 _SHOWN = 10
-# Files handed to the threads at a time: enough to keep them busy, and a folder of
-# millions does not become millions of waiting jobs.
-_WINDOW = 1024
-_FIRST_BYTES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG": "PNG",
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"RIFF": "WebP",
-}
 
 
 def content_hashes(
@@ -37,14 +19,15 @@ def content_hashes(
 ) -> list[str]:
     """The sha256 of each example; files are also decoded as training will decode them.
 
-    `on_progress(done, total)` is called from this thread.
+    Files that `zoo check` or an earlier run has seen, and that have not changed since,
+    are not read again. `on_progress(done, total)` is called from this thread.
 
     Raises:
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
     match inputs:
-        case ImageFiles(paths):
-            return _check_files(paths, on_progress)
+        case ImageFiles():
+            return _check_files(inputs, on_progress)
         case ImageArray(pixels):
             return [_hash_array(image) for image in pixels]
         case Texts(texts):
@@ -58,69 +41,21 @@ def _hash_array(array: np.ndarray) -> str:
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
-def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[str]:
+def _check_files(files: ImageFiles, on_progress: OnProgress | None) -> list[str]:
     hashes: list[str] = []
     bad: list[str] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        for start in range(0, len(paths), _WINDOW):
-            window = paths[start : start + _WINDOW]
-            checked = zip(window, threads.map(_check_file, window))
-            for path, (content_hash, reason) in checked:
-                hashes.append(content_hash)
-                if reason:
-                    bad.append(f"{path}: {reason}")
-                if on_progress is not None:
-                    on_progress(len(hashes), len(paths))
+    looks = look_through(
+        files.paths,
+        maximum_megapixels=files.maximum_megapixels,
+        on_progress=on_progress,
+    )
+    for path, look in zip(files.paths, looks, strict=True):
+        hashes.append(look.content)
+        if look.bad:
+            bad.append(f"{path}: {look.bad}")
     if bad:
-        raise DataError(_refusal(bad, total=len(paths)))
+        raise DataError(_refusal(bad, total=len(files)))
     return hashes
-
-
-def read_file(path: str) -> tuple[bytes, str]:
-    """The content of a file, and the reason why it has none or an empty string."""
-    if stat.S_ISFIFO(_mode(path)):
-        return b"", "a pipe, not a file"  # reading it would wait for a writer
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        return b"", f"cannot be read ({_system_reason(path, error)})"
-    return content, "" if content else "empty file"
-
-
-def _check_file(path: str) -> tuple[str, str]:
-    """The content hash of a file, and the reason why it is bad or an empty string."""
-    content, reason = read_file(path)
-    if reason:
-        return "", reason
-    try:
-        decode(tf.constant(content))
-    except tf.errors.OpError as error:
-        return "", decode_reason(content, error)
-    return hashlib.sha256(content).hexdigest(), ""
-
-
-def _mode(path: str) -> int:
-    try:
-        return Path(path).stat().st_mode
-    except OSError:
-        return 0  # reading it says why
-
-
-def _system_reason(path: str, error: OSError) -> str:
-    if Path(path).is_symlink() and not Path(path).exists():
-        return "a link to nothing"
-    return (error.strerror or str(error)).lower()
-
-
-def decode_reason(content: bytes, error: tf.errors.OpError) -> str:
-    """Why TensorFlow, or we, did not decode an image."""
-    if REFUSAL in error.message:
-        return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0]
-    for first_bytes, kind in _FIRST_BYTES.items():
-        if content.startswith(first_bytes):
-            detail = error.message.split("}} ")[-1].split(" [Op:")[0]
-            return f"damaged or cut-short {kind} ({detail})"
-    return f"not a JPEG, PNG, GIF, BMP or WebP image (starts with {content[:8]!r})"
 
 
 def _refusal(bad: Sequence[str], *, total: int) -> str:
@@ -128,5 +63,5 @@ def _refusal(bad: Sequence[str], *, total: int) -> str:
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return (
         f"{len(bad)} of {total} image files cannot be used; mend or remove them:"
-        f"{lines}{more}"
+        f"{lines}{more}\n`zoo check --fix DIR` makes a copy of a folder without them."
     )

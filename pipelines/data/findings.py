@@ -5,24 +5,29 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # Errors stop training; warnings cost accuracy; notes are good to know.
 SEVERITIES = ("error", "warning", "note")
 # Above this ratio of examples, plain training neglects the smallest class.
 _IMBALANCE = 10
-# For each of train, validation and test.
-_SPLITS = 3
+# What is taken from train where the user does not give it.
+_CARVED = ("validation", "test")
 _SHORT_NAME = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was found, and the examples or classes that it is about."""
+    """One thing that was found, and the examples or classes that it is about.
+
+    `members` has the indices of the examples for each entry of `about` that is about
+    examples, which may be several that are the same.
+    """
 
     severity: str
     what: str
     about: tuple[str, ...]
+    members: tuple[tuple[int, ...], ...] = ()
 
     @property
     def rank(self) -> int:
@@ -30,23 +35,37 @@ class Finding:
 
 
 def group_by_reason(
-    severity: str, prefix: str, pairs: Iterable[tuple[str, str]]
+    severity: str,
+    prefix: str,
+    pairs: Iterable[tuple[str, int]],
+    *,
+    names: Sequence[str],
 ) -> Iterator[Finding]:
-    """A finding for every reason, with the names that it goes for."""
-    names: dict[str, list[str]] = defaultdict(list)
-    for reason, name in pairs:
-        names[reason].append(name)
-    for reason, about in names.items():
-        what = f"{prefix}: {reason}" if prefix else reason
-        yield Finding(severity, what, tuple(about))
+    """A finding for every reason, with the examples that it goes for."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for reason, i in pairs:
+        members[reason].append(i)
+    for reason, several in members.items():
+        yield Finding(
+            severity,
+            f"{prefix}: {reason}" if prefix else reason,
+            tuple(names[i] for i in several),
+            members=tuple((i,) for i in several),
+        )
 
 
-def class_findings(counts: Mapping[str, int]) -> Iterator[Finding]:
-    """What the names of the classes and their sizes say."""
-    few = tuple(name for name, count in counts.items() if count < _SPLITS)
-    if few:
-        what = f"fewer than {_SPLITS} examples, one for each split"
-        yield Finding("error", what, few)
+def class_findings(
+    counts: Mapping[str, int], *, given: Mapping[str, Mapping[str, int]] | None = None
+) -> Iterator[Finding]:
+    """What the names of the classes and their sizes say.
+
+    `given` are the counts in the splits that the user gave, by their names.
+    """
+    yield from _small(given["train"] if given and "train" in given else counts, given)
+    for split, inside in (given or {}).items():
+        none = tuple(name for name, count in inside.items() if count == 0)
+        if none and split != "train":
+            yield Finding("warning", f"no example in the {split} split", none)
     if counts and max(counts.values()) > _IMBALANCE * max(min(counts.values()), 1):
         most = max(counts, key=counts.__getitem__)
         least = min(counts, key=counts.__getitem__)
@@ -54,6 +73,21 @@ def class_findings(counts: Mapping[str, int]) -> Iterator[Finding]:
         what = f"{ratio:.0f} times as many examples in the largest class"
         yield Finding("warning", what, (most, least))
     yield from _alike(list(counts))
+
+
+def _small(
+    counts: Mapping[str, int], given: Mapping[str, Mapping[str, int]] | None
+) -> Iterator[Finding]:
+    """Classes that do not reach train and every split that is carved from it."""
+    need = 1 + sum(name not in (given or {}) for name in _CARVED)
+    for few, what in (
+        (0, "no example" + (" in the train split" if given else "")),
+        (1, f"one example, and {need} are needed"),
+        (2, f"two examples, and {need} are needed"),
+    ):
+        names = tuple(name for name, count in counts.items() if count == few < need)
+        if names:
+            yield Finding("error", f"a class with {what}", names)
 
 
 def _alike(names: list[str]) -> Iterator[Finding]:

@@ -96,7 +96,8 @@ def _class_folders(folder: Path) -> list[Path]:
 
 def _images(class_folder: Path) -> list[Path]:
     files = sorted(
-        _files(class_folder, seen=set()),
+        # A link to where we come from would bring the images of other classes.
+        _files(class_folder, seen={os.path.realpath(p) for p in class_folder.parents}),
         key=lambda path: path.relative_to(class_folder).as_posix(),
     )
     images = [path for path in files if path.suffix.lower() in EXTENSIONS]
@@ -126,27 +127,36 @@ def _files(folder: Path, *, seen: set[str]) -> Iterator[Path]:
         return
     seen.add(real)
     for path in _visible(folder):
-        if path.is_dir():
+        if is_folder(path):
             yield from _files(path, seen=seen)
         else:
             yield path
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if path.is_dir()]
+    return [path for path in _visible(folder) if is_folder(path)]
 
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if not path.name.startswith(".") and path.name != "__MACOSX"
-        )
+        return sorted(path for path in folder.iterdir() if not is_hidden(path))
     except OSError as error:
         raise DataError(
             f"The folder {folder} cannot be read: {error.strerror}."
         ) from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; not if that cannot be known, which reading tells."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a name is left out: what programs put there for themselves."""
+    return path.name.startswith(".") or path.name == "__MACOSX"
 
 
 def _compile(group: str) -> re.Pattern[str]:

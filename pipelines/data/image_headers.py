@@ -9,9 +9,12 @@ import tensorflow as tf
 
 # Enough for the segments before the picture; each is at most 64 KiB.
 _HEAD_BYTES = 256 * 1024
+_WHOLE = 2**31 - 1
 _APP1, _START_OF_SCAN, _END = 0xE1, 0xDA, 0xD9
 _EXIF = tuple(b"Exif\0\0")
 _SAYS_EXIF = r"\C*Exif\x00\x00\C*"  # `\C` is any byte, `.` any UTF-8 character
+_SAYS_FRAME_BEHIND_ANOTHER = r"\C{13}\C*,\C*\x00,\C*"
+_EXTENSION, _GRAPHIC_CONTROL, _FRAME, _END_OF_GIF = 0x21, 0xF9, ord(","), b";"
 _ORIENTATION_TAG = 0x0112
 _LITTLE_ENDIAN = ord("I")
 _MAXIMUM_TAGS = 512
@@ -177,27 +180,59 @@ def webp_has_alpha(head: Head) -> tf.Tensor:
     return extended | lossless
 
 
-def gif_is_transparent(head: Head) -> tf.Tensor:
-    """Whether the first frame of a GIF has a colour that means 'nothing here'."""
-    flags = head.u8(10)
-    table = tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
-    start = 13 + table
+def gif_first_frame(encoded: tf.Tensor) -> tf.Tensor:
+    """A GIF without what follows its first frame.
 
-    def is_extension(position: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
-        return (head.u8(position) == 0x21) & ~found
+    TensorFlow reads all frames even if it is asked for one: 400 kB of them can take a
+    gigabyte.
+    """
+    # A frame follows a byte of zero, so most GIF that have one only say so at once.
+    return tf.cond(
+        tf.strings.regex_full_match(encoded, _SAYS_FRAME_BEHIND_ANOTHER),
+        lambda: _cut_behind_first_frame(encoded),
+        lambda: encoded,
+    )
+
+
+def _cut_behind_first_frame(encoded: tf.Tensor) -> tf.Tensor:
+    head = Head(encoded, _WHOLE)
+    frame = _gif_extensions(head)[0]
+    flags = head.u8(frame + 9)
+    colours = tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
+    end = _behind_blocks(head, frame + 10 + colours + 1)
+    is_frame = head.u8(frame) == _FRAME
+    cut = tf.strings.join([tf.strings.substr(encoded, 0, end), _END_OF_GIF])
+    return tf.where(is_frame, cut, encoded)
+
+
+def _behind_blocks(head: Head, position: tf.Tensor) -> tf.Tensor:
+    """Where blocks that follow each other end, which is one of length zero."""
+    last = tf.while_loop(
+        lambda block: head.u8(block) > 0,
+        lambda block: (block + 1 + head.u8(block),),
+        (position,),
+    )[0]
+    return last + 1
+
+
+def _gif_extensions(head: Head) -> tuple[tf.Tensor, tf.Tensor]:
+    """What is before the first frame: where that begins, and whether it has holes."""
+    flags = head.u8(10)
+    start = 13 + tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
+
+    def is_extension(position: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        return head.u8(position) == _EXTENSION
 
     def next_extension(
-        position: tf.Tensor, _: tf.Tensor
+        position: tf.Tensor, found: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        is_control = head.u8(position + 1) == 0xF9
-        found = is_control & (head.u8(position + 3) % 2 == 1)
-        # Blocks of an extension follow each other until one of length zero.
-        end = tf.while_loop(
-            lambda block: head.u8(block) > 0,
-            lambda block: (block + 1 + head.u8(block),),
-            (position + 2,),
-        )[0]
-        return end + 1, found
+        is_control = head.u8(position + 1) == _GRAPHIC_CONTROL
+        has_holes = is_control & (head.u8(position + 3) % 2 == 1)
+        return _behind_blocks(head, position + 2), found | has_holes
 
-    _, found = tf.while_loop(is_extension, next_extension, (start, tf.constant(False)))
-    return found
+    return tf.while_loop(is_extension, next_extension, (start, tf.constant(False)))
+
+
+def gif_is_transparent(head: Head) -> tf.Tensor:
+    """Whether the first frame of a GIF has a colour that means 'nothing here'."""
+    return _gif_extensions(head)[1]

@@ -12,17 +12,17 @@ import tensorflow as tf
 
 from pipelines.data import image_headers
 from pipelines.data.image_headers import Head
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 
-# A header that claims more is a mistake or an attack: decoded, 50 million pixels are
-# 150 MB.
-MAXIMUM_PIXELS = 50_000_000
 # Begins the reason of what is refused by us and not by TensorFlow.
 REFUSAL = "refused: "
 # All that the headers of BMP and WebP need.
 _HEAD_BYTES = 64
 
 
-def decode(image_bytes: tf.Tensor) -> tf.Tensor:
+def decode(
+    image_bytes: tf.Tensor, *, maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+) -> tf.Tensor:
     """The pixels of one encoded JPEG, PNG, GIF, BMP or WebP, uint8 `[h, w, 3]`.
 
     As a person sees them: turned as the camera says (JPEG), on white where they are
@@ -31,7 +31,7 @@ def decode(image_bytes: tf.Tensor) -> tf.Tensor:
 
     Raises:
         tf.errors.InvalidArgumentError: if the bytes are damaged, are not an image, have
-            more than `MAXIMUM_PIXELS`, or are a BMP with a palette, a GIF with
+            more than `maximum_megapixels`, or are a BMP with a palette, a GIF with
             transparency, or an animated WebP.
     """
     first = tf.strings.substr(image_bytes, 0, 4)
@@ -44,7 +44,7 @@ def decode(image_bytes: tf.Tensor) -> tf.Tensor:
     ]
     pixels = tf.case(
         [
-            (is_kind, functools.partial(decoder, image_bytes))
+            (is_kind, functools.partial(decoder, image_bytes, maximum_megapixels))
             for is_kind, decoder in decoders
         ],
         # Says which kinds it knows, or that there is nothing.
@@ -55,11 +55,13 @@ def decode(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(pixels, [None, None, 3])
 
 
-def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
+def _jpeg(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
     height, width, _ = tf.unstack(
         tf.cast(tf.image.extract_jpeg_shape(encoded), tf.int64)
     )
-    with tf.control_dependencies([_refuse_too_large(height * width)]):
+    with tf.control_dependencies(
+        [_refuse_too_large(height * width, maximum_megapixels)]
+    ):
         # The default method is off by up to 3 levels; this one is equal to Pillow.
         pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
     orientation = image_headers.jpeg_orientation(encoded)
@@ -81,12 +83,12 @@ def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.cond(is_in(3, 4, 7, 8), lambda: tf.reverse(x, [0]), lambda: x)
 
 
-def _png(encoded: tf.Tensor) -> tf.Tensor:
+def _png(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
     head = Head(encoded)
     has_alpha = image_headers.png_has_alpha(head)
     is_coarse = image_headers.png_is_grey(head) & (image_headers.png_bits(head) < 8)
     checks = [
-        _refuse_too_large(image_headers.png_pixels(head)),
+        _refuse_too_large(image_headers.png_pixels(head), maximum_megapixels),
         _require(
             ~(has_alpha & is_coarse),
             "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
@@ -101,23 +103,24 @@ def _png(encoded: tf.Tensor) -> tf.Tensor:
         )
 
 
-def _gif(encoded: tf.Tensor) -> tf.Tensor:
+def _gif(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
     head = Head(encoded)
     checks = [
-        _refuse_too_large(image_headers.gif_pixels(head)),
+        _refuse_too_large(image_headers.gif_pixels(head), maximum_megapixels),
         _require(
             ~image_headers.gif_is_transparent(head),
             "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
         ),
     ]
     with tf.control_dependencies(checks):
-        return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        first = image_headers.gif_first_frame(encoded)
+        return tf.io.decode_image(first, channels=3, expand_animations=False)
 
 
-def _webp(encoded: tf.Tensor) -> tf.Tensor:
+def _webp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
     head = Head(encoded, _HEAD_BYTES)
     checks = [
-        _refuse_too_large(image_headers.webp_pixels(head)),
+        _refuse_too_large(image_headers.webp_pixels(head), maximum_megapixels),
         _require(
             ~image_headers.webp_is_animated(head),
             "an animated WebP, which TensorFlow cannot read; save one frame of it",
@@ -133,11 +136,11 @@ def _webp(encoded: tf.Tensor) -> tf.Tensor:
         )
 
 
-def _bmp(encoded: tf.Tensor) -> tf.Tensor:
+def _bmp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
     head = Head(encoded, _HEAD_BYTES)
     bits, compression = head.u16(28, little=True), head.u32(30, little=True)
     checks = [
-        _refuse_too_large(image_headers.bmp_pixels(head)),
+        _refuse_too_large(image_headers.bmp_pixels(head), maximum_megapixels),
         _require(
             (compression == 0) & ((bits == 24) | (bits == 32)),
             "a BMP with a palette, masks or compression, which TensorFlow reads"
@@ -160,10 +163,10 @@ def _on_white(pixels: tf.Tensor) -> tf.Tensor:
     return tf.cond(tf.reduce_all(alpha == 255), lambda: colours, composed)
 
 
-def _refuse_too_large(pixels: tf.Tensor) -> tf.Operation:
+def _refuse_too_large(pixels: tf.Tensor, maximum_megapixels: float) -> tf.Operation:
     return _require(
-        (pixels > 0) & (pixels <= MAXIMUM_PIXELS),
-        f"an image of more than {MAXIMUM_PIXELS / 1e6:g} million pixels, or of none",
+        (pixels > 0) & (pixels <= round(maximum_megapixels * 1e6)),
+        f"an image of more than {maximum_megapixels:g} million pixels, or of none",
     )
 
 
@@ -182,6 +185,11 @@ def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
 
 
-def decode_and_resize(image_bytes: tf.Tensor, size_px: int) -> tf.Tensor:
+def decode_and_resize(
+    image_bytes: tf.Tensor,
+    size_px: int,
+    *,
+    maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
+) -> tf.Tensor:
     """One encoded image as uint8 `[size_px, size_px, 3]`."""
-    return resize(decode(image_bytes), size_px)
+    return resize(decode(image_bytes, maximum_megapixels=maximum_megapixels), size_px)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from pipelines.data import arrays, builtin, folder, table
-from pipelines.data.checks import OnProgress, content_hashes
+from pipelines.data.checks import content_hashes
+from pipelines.data.look_through import OnProgress
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import (
     PLURALS,
     Examples,
+    ImageFiles,
     Split,
     Splits,
     fingerprint,
@@ -75,6 +79,16 @@ def read(ref: DatasetRef) -> Examples:
     Raises:
         DataError: if there is nothing of this name, or it is of another kind.
     """
+    examples = _read(ref)
+    if not isinstance(examples.inputs, ImageFiles):
+        return examples
+    limited = dataclasses.replace(
+        examples.inputs, maximum_megapixels=ref.maximum_megapixels
+    )
+    return dataclasses.replace(examples, inputs=limited)
+
+
+def _read(ref: DatasetRef) -> Examples:
     if ref.scheme == "dir":
         return folder.read(ref.location, group=ref.group)
     if ref.scheme == "npz":

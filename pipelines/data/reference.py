@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
 from pipelines.errors import DataError
 
@@ -18,11 +19,14 @@ _OPTIONS: dict[str, Any] = {
     "seed": int,
     "group": str,
     "limit": int,
+    "maximum_megapixels": float,
     "image": str,
     "text": str,
     "label": str,
     "split": str,
 }
+# Decoded, these are 1.5 GB for each image that is read at the same time.
+_MOST_MEGAPIXELS = 500.0
 _KINDS = {float: "a number", int: "a whole number"}
 
 
@@ -31,7 +35,8 @@ class DatasetRef:
     """What `SCHEME:LOCATION[?option=value&...]` says.
 
     `validation` and `test` are the fractions that are carved when the data do not
-    come split; `limit` keeps that many examples. `group` is a regular expression for
+    come split; `limit` keeps that many examples. Images of more than
+    `maximum_megapixels` are refused. `group` is a regular expression for
     `dir:`, and a column for `csv:`, where `image` or `text`, `label` and `split` name
     columns too.
 
@@ -46,6 +51,7 @@ class DatasetRef:
     seed: int = 0
     group: str | None = None
     limit: int | None = None
+    maximum_megapixels: float = MAXIMUM_MEGAPIXELS
     image: str | None = None
     text: str | None = None
     label: str | None = None
@@ -114,6 +120,12 @@ class DatasetRef:
         if self.limit is not None and self.limit < 1:
             raise DataError(
                 f"limit={self.limit} keeps nothing; use 1 or more, or leave it out."
+            )
+        if not 0 < self.maximum_megapixels <= _MOST_MEGAPIXELS:
+            raise DataError(
+                f"maximum_megapixels={self.maximum_megapixels:g} is out of range; it is"
+                " how many million pixels an image may have, more than 0 and at most"
+                f" {_MOST_MEGAPIXELS:g}."
             )
         if self.group == "":
             raise DataError("group= is empty; give a pattern, or leave it out.")

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
 from pipelines.data.units import count_units, deal, find_units
@@ -20,16 +21,20 @@ PLURALS = {"image": "images", "text": "texts", "series": "series"}
 
 @dataclasses.dataclass(frozen=True)
 class ImageFiles:
-    """Images that stay on disk, one absolute path each."""
+    """Images that stay on disk, one absolute path each.
+
+    One of more than `maximum_megapixels` is refused, in training as when it is served.
+    """
 
     modality: ClassVar[str] = "image"
     paths: tuple[str, ...]
+    maximum_megapixels: float = MAXIMUM_MEGAPIXELS
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageFiles:
-        return ImageFiles(tuple(self.paths[i] for i in indices))
+        return dataclasses.replace(self, paths=tuple(self.paths[i] for i in indices))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

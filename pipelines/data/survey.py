@@ -6,225 +6,171 @@ Reads every example once, as training will, and trains nothing.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import io
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import imagehash
 import numpy as np
-import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
 
-from pipelines.data import checks
-from pipelines.data.checks import OnProgress
+from pipelines.data import checks, folder_findings
 from pipelines.data.findings import Finding, class_findings, group_by_reason
-from pipelines.data.images import decode, resize
+from pipelines.data.folder_findings import FolderWalk, Found
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
+from pipelines.data.look import Look
+from pipelines.data.look_through import OnProgress, look_through
+from pipelines.data.names import index_classes
 from pipelines.data.reference import DatasetRef
+from pipelines.data.repeated import near_findings, same_findings
 from pipelines.data.splits import Examples, ImageFiles
-
-# Differences of up to so many of the 64 bits are the same picture saved again, smaller
-# or a little brighter: https://www.hackerfactor.com/blog/index.php?/archives/529
-_NEAR_BITS = 3
-_HASHED_PX = 32
-_SMALL_PX = 32
-_EXTENSIONS = {
-    "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),  # a JPEG with a second picture behind it
-    "PNG": (".png",),
-    "GIF": (".gif",),
-    "BMP": (".bmp",),
-    "WEBP": (".webp",),
-}
+from pipelines.errors import DataError
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Survey:
-    """What was found. `counts` is examples per class; findings are worst first."""
+    """What was found; findings are worst first.
+
+    `counts` is examples per class. `looks` has one for each example that is a file, and
+    `folder` what lies in a folder besides examples.
+    """
 
     reference: str
-    modality: str
-    examples: int
-    counts: Mapping[str, int]
+    examples: Examples
     findings: tuple[Finding, ...]
+    looks: tuple[Look, ...] = ()
+    folder: FolderWalk | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return _counts(self.examples)
+
+    @property
+    def maximum_megapixels(self) -> float:
+        inputs = self.examples.inputs
+        if isinstance(inputs, ImageFiles):
+            return inputs.maximum_megapixels
+        return MAXIMUM_MEGAPIXELS
 
     @property
     def is_fit_to_train(self) -> bool:
         return all(finding.severity != "error" for finding in self.findings)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What was found as plain values, ready for JSON."""
+        return {
+            "reference": self.reference,
+            "modality": self.examples.inputs.modality,
+            "examples": len(self.examples),
+            "counts": dict(self.counts),
+            "findings": [
+                {"severity": one.severity, "what": one.what, "about": list(one.about)}
+                for one in self.findings
+            ],
+            "fit": self.is_fit_to_train,
+        }
 
-@dataclasses.dataclass(frozen=True)
-class _Seen:
-    """What one file is: why it is bad, or else its hashes and what is odd about it."""
-
-    bad: str = ""
-    content: str = ""
-    look: int = 0
-    odd: tuple[str, ...] = ()
+    def with_findings(self, more: Sequence[Finding]) -> Survey:
+        every = sorted([*self.findings, *more], key=lambda one: one.rank)
+        return dataclasses.replace(self, findings=tuple(every))
 
 
-def survey(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Survey:
+def survey(
+    ref: DatasetRef,
+    *,
+    use_cache: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Survey:
     """The survey of a data set; problems are findings, and not errors.
+
+    Files that have not changed since they were last looked at are not read again,
+    unless `use_cache` is false.
 
     Raises:
         DataError: if the reference names nothing that can be listed.
     """
-    examples = read(ref)
+    examples, folder, refusals = _listed(ref)
+    looks: tuple[Look, ...] = ()
+    if isinstance(examples.inputs, ImageFiles):
+        looks = tuple(
+            look_through(
+                examples.inputs.paths,
+                maximum_megapixels=examples.inputs.maximum_megapixels,
+                use_cache=use_cache,
+                on_progress=on_progress,
+            )
+        )
+        found = list(_of_files(examples, looks))
+    else:
+        found = list(same_findings(examples, checks.content_hashes(examples.inputs)))
+    found += class_findings(_counts(examples), given=_given_counts(examples))
+    bare = Survey(str(ref), examples, (), looks, folder)
+    return bare.with_findings([*refusals, *found])
+
+
+def _listed(
+    ref: DatasetRef,
+) -> tuple[Examples, FolderWalk | None, list[Finding]]:
+    """The examples; and of a folder what else is there, and why it would be refused."""
+    if ref.scheme != "dir":
+        return read(ref), None, []
+    root = Path(ref.location).expanduser().absolute()
+    folder = folder_findings.walk(root) if root.is_dir() else None
+    try:
+        examples = read(ref)
+    except DataError as error:
+        if folder is None or not folder.images:
+            raise
+        findings = list(folder.findings)
+        if all(one.severity != "error" for one in findings):
+            findings.append(Finding("error", str(error), (ref.location,)))
+        return _examples(folder.images, root, ref), folder, findings
+    return examples, folder, list(folder.findings) if folder else []
+
+
+def _examples(images: Sequence[Found], root: Path, ref: DatasetRef) -> Examples:
+    """The images of a folder that is refused as a whole."""
+    labels, names = index_classes([one.class_name for one in images])
+    return Examples(
+        inputs=ImageFiles(
+            tuple(str(one.path) for one in images), ref.maximum_megapixels
+        ),
+        names=tuple(one.path.relative_to(root).as_posix() for one in images),
+        labels=labels,
+        class_names=names,
+        given=tuple(one.split for one in images) if images[0].split else None,
+    )
+
+
+def _of_files(examples: Examples, looks: Sequence[Look]) -> Iterator[Finding]:
+    yield from group_by_reason(
+        "error",
+        "cannot be trained on",
+        ((look.bad, i) for i, look in enumerate(looks) if look.bad),
+        names=examples.names,
+    )
+    yield from group_by_reason(
+        "note",
+        "",
+        ((odd, i) for i, look in enumerate(looks) for odd in look.odd),
+        names=examples.names,
+    )
+    good = [i for i, look in enumerate(looks) if not look.bad]
+    yield from same_findings(examples, [looks[i].content for i in good], members=good)
+    yield from near_findings(examples, looks, members=good)
+
+
+def _counts(examples: Examples) -> dict[str, int]:
     names = examples.class_names
     counts = np.bincount(examples.labels, minlength=len(names))
-    if isinstance(examples.inputs, ImageFiles):
-        found = _of_files(examples, examples.inputs, on_progress)
-    else:
-        found = _of_contents(examples, checks.content_hashes(examples.inputs))
-    per_class = dict(zip(names, map(int, counts)))
-    every = [*found, *class_findings(per_class)]
-    return Survey(
-        reference=str(ref),
-        modality=examples.inputs.modality,
-        examples=len(examples),
-        counts=per_class,
-        findings=tuple(sorted(every, key=lambda one: one.rank)),
-    )
+    return dict(zip(names, map(int, counts)))
 
 
-def _of_files(
-    examples: Examples, files: ImageFiles, on_progress: OnProgress | None
-) -> Iterator[Finding]:
-    seen = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        for one in threads.map(_look_at, files.paths):
-            seen.append(one)
-            if on_progress is not None:
-                on_progress(len(seen), len(files))
-    yield from group_by_reason(
-        "error", "cannot be trained on", _pairs(examples, [(s.bad,) for s in seen])
-    )
-    yield from group_by_reason("note", "", _pairs(examples, [s.odd for s in seen]))
-    good = [i for i, one in enumerate(seen) if not one.bad]
-    kept = examples.take(np.array(good, np.int64))
-    yield from _of_contents(kept, [seen[i].content for i in good])
-    yield from _near(kept, [seen[i] for i in good])
-
-
-def _pairs(
-    examples: Examples, reasons: Sequence[Sequence[str]]
-) -> Iterator[tuple[str, str]]:
-    return (
-        (reason, name)
-        for name, several in zip(examples.names, reasons)
-        for reason in several
-        if reason
-    )
-
-
-def _look_at(path: str) -> _Seen:
-    content, reason = checks.read_file(path)
-    if reason:
-        return _Seen(bad=reason)
-    try:
-        pixels = decode(tf.constant(content))
-    except tf.errors.OpError as error:
-        return _Seen(bad=checks.decode_reason(content, error))
-    small = Image.fromarray(resize(pixels, _HASHED_PX).numpy())
-    bits = imagehash.dhash(small).hash.ravel()
-    return _Seen(
-        content=hashlib.sha256(content).hexdigest(),
-        look=int("".join("1" if bit else "0" for bit in bits), 2),
-        odd=tuple(_oddities(content, Path(path))),
-    )
-
-
-def _oddities(content: bytes, path: Path) -> Iterator[str]:
-    """What is unusual about a file that can be trained on."""
-    try:
-        image = Image.open(io.BytesIO(content))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        yield f"Pillow cannot open it ({error})"
-        return
-    kind = str(image.format)
-    if path.suffix.lower() not in _EXTENSIONS.get(kind, ()):
-        yield f"a {kind} whose name ends in {path.suffix or 'nothing'}"
-    if min(image.size) < _SMALL_PX:
-        yield f"smaller than {_SMALL_PX} px"
-    if image.getexif().get(0x0112, 1) != 1:
-        turned = kind in ("JPEG", "MPO")
-        yield "turned by its Exif" if turned else f"Exif turns this {kind}; we do not"
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        yield "transparent, shown on white"
-    if image.mode == "CMYK":
-        yield "in CMYK"
-    if image.mode.startswith("I"):
-        yield "of 16 bits, of which the upper 8 are used"
-    if getattr(image, "n_frames", 1) > 1 and kind != "MPO":
-        yield "animated, of which the first frame is used"
-
-
-def _of_contents(examples: Examples, hashes: Sequence[str]) -> Iterator[Finding]:
-    """The same content more than once."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for i, content in enumerate(hashes):
-        members[content].append(i)
-    yield from _repeated(examples, members.values(), "the same content")
-
-
-def _near(examples: Examples, seen: Sequence[_Seen]) -> Iterator[Finding]:
-    """Pictures that look the same and are not the same file."""
-    first: dict[str, int] = {}
-    for i, one in enumerate(seen):
-        first.setdefault(one.content, i)
-    groups = _groups_of_near([(i, seen[i].look) for i in first.values()])
-    yield from _repeated(examples, groups, "nearly the same picture")
-
-
-def _groups_of_near(looks: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Groups of indices whose 64 bits differ in at most `_NEAR_BITS`.
-
-    Two that differ in three bits are equal in one of four quarters, so only those are
-    compared.
-    """
-    quarters: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    leader: dict[int, int] = {}
-    members: dict[int, list[int]] = {}
-    for i, look in looks:
-        keys = [(q, look >> 16 * q & 0xFFFF) for q in range(_NEAR_BITS + 1)]
-        near = next(
-            (
-                leader[j]
-                for key in keys
-                for j, other in quarters[key]
-                if (look ^ other).bit_count() <= _NEAR_BITS
-            ),
-            i,
-        )
-        leader[i] = near
-        members.setdefault(near, []).append(i)
-        for key in keys:
-            quarters[key].append((i, look))
-    return [group for group in members.values() if len(group) > 1]
-
-
-def _repeated(
-    examples: Examples, groups: Iterable[Sequence[int]], what: str
-) -> Iterator[Finding]:
-    """A finding for each way in which a repetition hurts, the worst that applies."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for group in groups:
-        if len(group) < 2:
-            continue
-        shown = " = ".join(examples.names[i] for i in group)
-        found[_harm(examples, group, what)].append(shown)
-    for (severity, kind), several in found.items():
-        yield Finding(severity, kind, tuple(several))
-
-
-def _harm(examples: Examples, group: Sequence[int], what: str) -> tuple[str, str]:
-    exact = what == "the same content"
-    if examples.given and len({examples.given[i] for i in group}) > 1:
-        return "error" if exact else "warning", f"{what} in two splits"
-    if len({int(examples.labels[i]) for i in group}) > 1:
-        return "warning", f"{what} in two classes"
-    return "note", f"{what} in one class"
+def _given_counts(examples: Examples) -> dict[str, dict[str, int]]:
+    """Examples per class in each split that the user gave."""
+    if examples.given is None:
+        return {}
+    given = np.array(examples.given)
+    return {
+        split: _counts(examples.take(np.flatnonzero(given == split)))
+        for split in dict.fromkeys(examples.given)
+    }

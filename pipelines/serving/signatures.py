@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.data.images import decode_and_resize
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 
@@ -31,15 +32,22 @@ class Request:
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def requests(model: keras.Model) -> dict[str, Request]:
-    """The ways to ask a model by signature; its input is named after its modality."""
+def requests(
+    model: keras.Model, *, maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+) -> dict[str, Request]:
+    """The ways to ask a model by signature; its input is named after its modality.
+
+    Encoded images of more than `maximum_megapixels` are not valid.
+    """
     takes = model.input
     if takes.name == "pixels":
         size_px = takes.shape[1]
         return {
             DEFAULT: Request(
                 tf.TensorSpec([None], tf.string, name="image_bytes"),
-                lambda encoded: decode_batch(encoded, size_px),
+                lambda encoded: decode_batch(
+                    encoded, size_px, maximum_megapixels=maximum_megapixels
+                ),
             ),
             "pixels": Request(
                 tf.TensorSpec(takes.shape, tf.uint8, name="pixels"), _as_it_is
@@ -52,7 +60,11 @@ def requests(model: keras.Model) -> dict[str, Request]:
 
 
 def signatures(
-    model: keras.Model, *, class_names: Sequence[str], calibration: Calibration
+    model: keras.Model,
+    *,
+    class_names: Sequence[str],
+    calibration: Calibration,
+    maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
 ) -> dict[str, Callable[..., Outputs]]:
     """The signatures of a classifier by name, as concrete TensorFlow functions.
 
@@ -70,7 +82,7 @@ def signatures(
         _, vectors = run_on_batch(model, inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
-    ways = requests(model)
+    ways = requests(model, maximum_megapixels=maximum_megapixels)
     return {
         **{name: _function(request, classify) for name, request in ways.items()},
         "features": _function(ways[DEFAULT], feature_vectors),
@@ -183,7 +195,12 @@ def _as_it_is(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return pixels, tf.ones(tf.shape(pixels)[:1], tf.bool)
 
 
-def decode_batch(image_bytes: tf.Tensor, size_px: int) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_batch(
+    image_bytes: tf.Tensor,
+    size_px: int,
+    *,
+    maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Pixels, uint8 `[batch, size_px, size_px, 3]`, and whether each image is valid.
 
     A bad image becomes black pixels. `tf.data` is what isolates it: an error inside a
@@ -193,7 +210,10 @@ def decode_batch(image_bytes: tf.Tensor, size_px: int) -> tuple[tf.Tensor, tf.Te
 
     def decode_or_blank(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         decoded = tf.data.Dataset.from_tensors(encoded).map(
-            lambda one: (decode_and_resize(one, size_px), True)
+            lambda one: (
+                decode_and_resize(one, size_px, maximum_megapixels=maximum_megapixels),
+                True,
+            )
         )
         fallback = tf.data.Dataset.from_tensors((blank, False))
         either = decoded.ignore_errors().concatenate(fallback)

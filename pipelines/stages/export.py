@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from pipelines import environment
 from pipelines.data.batches import batches
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
@@ -60,9 +61,16 @@ def export(
     base.mkdir(parents=True, exist_ok=True)
     artifact.require_space(base, sum(w.nbytes for w in model.model.get_weights()))
     unpublished = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=base))
+    limit = _maximum_megapixels(examples)
     try:
         unpublished.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
-        described = _save(model, calibration, unpublished, class_names)
+        described = _save(
+            model,
+            calibration,
+            unpublished,
+            class_names,
+            maximum_megapixels=limit,
+        )
         record = _prove(model, calibration, examples, unpublished, class_names)
         manifest = _manifest(
             model,
@@ -72,6 +80,7 @@ def export(
             record=record,
             folder=unpublished,
             facts=facts,
+            maximum_megapixels=limit,
         )
         artifact.write_manifest(unpublished, manifest)
         return Artifact(artifact.publish(unpublished, base), manifest)
@@ -84,15 +93,27 @@ def export(
         shutil.rmtree(unpublished, ignore_errors=True)
 
 
+def _maximum_megapixels(split: Split) -> float:
+    """How large an image may be that is asked about: as large as in training."""
+    if isinstance(split.inputs, ImageFiles):
+        return split.inputs.maximum_megapixels
+    return MAXIMUM_MEGAPIXELS
+
+
 def _save(
     model: TransferModel,
     calibration: Calibration,
     folder: Path,
     class_names: Sequence[str],
+    *,
+    maximum_megapixels: float,
 ) -> dict[str, Any]:
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
     functions = signatures(
-        answering(model), class_names=class_names, calibration=calibration
+        answering(model),
+        class_names=class_names,
+        calibration=calibration,
+        maximum_megapixels=maximum_megapixels,
     )
     archive = keras.export.ExportArchive()
     archive.track(model.model)
@@ -247,6 +268,7 @@ def _manifest(
     record: Mapping[str, Any],
     folder: Path,
     facts: Mapping[str, Any],
+    maximum_megapixels: float,
 ) -> Manifest:
     spec = model.backbone.spec
     return Manifest(
@@ -260,7 +282,9 @@ def _manifest(
         },
         class_names=tuple(class_names),
         signatures=signatures,
-        preprocessing=_preprocessing(model.backbone),
+        preprocessing=_preprocessing(
+            model.backbone, maximum_megapixels=maximum_megapixels
+        ),
         versions=environment.installed_versions(),
         data=facts["data"],
         plan=facts["plan"],
@@ -271,7 +295,7 @@ def _manifest(
     )
 
 
-def _preprocessing(backbone: Backbone) -> dict[str, Any]:
+def _preprocessing(backbone: Backbone, *, maximum_megapixels: float) -> dict[str, Any]:
     """What happens to an example inside the graph, in words and numbers."""
     takes = backbone.spec.input
     facts: dict[str, Any] = {
@@ -282,6 +306,7 @@ def _preprocessing(backbone: Backbone) -> dict[str, Any]:
     }
     if isinstance(takes, ImageInput):
         facts["input_size_px"] = backbone.input_size_px
+        facts["maximum_megapixels"] = maximum_megapixels
         facts["resize"] = "bilinear, antialias, stretched to a square, rounded to uint8"
     else:
         facts["input_length"] = backbone.input_length

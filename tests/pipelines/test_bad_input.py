@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+import pipelines
 import zoo
 from pipelines.cli import main as zoo_command
 from pipelines.main import main
@@ -115,6 +117,23 @@ def test_unknown_config_field(job):
         code=2,
         message=r"no config\.bathc_size\. Did you mean config\.batch_size\?",
     )
+
+
+def test_images_that_are_too_large(job, photos):
+    """Checked, trained and served with the limit of the data reference."""
+    data = f"--config.data=dir:{photos}?maximum_megapixels"
+    job.refuses(
+        f"{data}=0.0002", code=3, message=r"0\.png: an image of more than 0\.0002 mill"
+    )
+    job.finishes(f"{data}=0.0003")
+    small, large = (
+        tf.io.encode_png(np.zeros((side, side, 3), np.uint8)).numpy()
+        for side in (16, 18)
+    )
+    predictor = pipelines.load(job.workdir / "artifact")
+    assert [one.valid for one in predictor.predict([small, large])] == [True, False]
+    manifest = open_verified(job.workdir / "artifact").manifest
+    assert manifest.preprocessing["maximum_megapixels"] == 0.0003
 
 
 def test_wrong_input_size(job):

@@ -117,7 +117,9 @@ def test_a_corrupt_image_is_named(photos: Path) -> None:
     path = photos / "dog/21.png"
     content = path.read_bytes()
     path.write_bytes(content[:100])
-    with pytest.raises(DataError, match=f"1 of 30 image files .*\n  {path}: damaged"):
+    with pytest.raises(
+        DataError, match=f"1 of 30 image files .*\n  {path}: cut-short PNG"
+    ):
         read(photos)
     path.write_bytes(content)
     assert len(read(photos).train) == 20

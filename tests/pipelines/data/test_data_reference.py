@@ -17,6 +17,7 @@ ROUND_TRIPS = [
     DatasetRef("dir", "photos", group=r"^(p\d+)?[_&%+ =](?:x|y)%26"),
     DatasetRef("npz", "x.npz", validation=1 / 3),
     DatasetRef("builtin", "mnist_5k", limit=300),
+    DatasetRef("dir", "scans", maximum_megapixels=120.5),
     DatasetRef("builtin", ""),
 ]
 
@@ -54,6 +55,8 @@ REFUSED = [
     ("dir:p?validation=nan", "validation=nan is out of range"),
     ("dir:p?validation=0.5&test=0.5", "leave nothing to train on"),
     ("dir:p?limit=0", "limit=0 keeps nothing"),
+    ("dir:p?maximum_megapixels=0", "more than 0 and at most 500"),
+    ("dir:p?maximum_megapixels=501", "maximum_megapixels=501 is out of range"),
     ("dir:p?group=", "group= is empty"),
     ("npz:a.npz?group=(x)", "group= works with 'dir:' and 'csv:', not with 'npz:'"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_sound_data_have_no_findings(folder: Path) -> None:
     found = survey(DatasetRef.parse(f"dir:{folder}"))
     assert found.findings == ()
     assert found.is_fit_to_train
-    assert (found.modality, found.examples) == ("image", 12)
+    assert (found.examples.inputs.modality, len(found.examples)) == ("image", 12)
     assert found.counts == {"cat": 6, "zebra": 6}
 
 
@@ -79,9 +80,14 @@ CASES: list[tuple[str, Callable[[], bytes], str, str]] = [
         "cut.jpg",
         lambda: saved(photo(90), "JPEG")[:400],
         "error",
-        "damaged or cut-short",
+        "cut-short JPEG",
     ),
-    ("html.jpg", lambda: b"<html>no</html>", "error", "not a JPEG, PNG, GIF, BMP"),
+    (
+        "html.jpg",
+        lambda: b"<html>no</html>",
+        "error",
+        "not an image of the kinds JPEG, PNG, GIF, BMP",
+    ),
     ("empty.png", lambda: b"", "error", "empty file"),
     ("index.bmp", lambda: saved(photo(90).convert("P"), "BMP"), "error", "a palette"),
     (
@@ -158,7 +164,9 @@ def test_a_photo_that_was_saved_again_is_nearly_the_same(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("counts", "what", "about"),
     [
-        ({"a": 2, "b": 9}, "fewer than 3 examples", ("a",)),
+        ({"a": 0, "b": 9}, "a class with no example", ("a",)),
+        ({"a": 1, "b": 9}, "a class with one example, and 3 are needed", ("a",)),
+        ({"a": 2, "b": 9}, "a class with two examples, and 3 are needed", ("a",)),
         ({"a": 101, "b": 10}, "10 times as many", ("a", "b")),
         ({"cat ": 9, "cat": 9}, "differ by blanks", ("'cat ' and 'cat'",)),
         ({"Cat": 9, "cat": 9}, "upper and lower case", ("'Cat' and 'cat'",)),
@@ -191,10 +199,58 @@ def test_texts_are_surveyed_too(tmp_path: Path) -> None:
     rows = [f"text {i},{'ab'[i % 2]}" for i in range(12)] + ["text 1,a"]
     (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
     found = survey(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
-    assert found.modality == "text"
+    assert found.examples.inputs.modality == "text"
     (one,) = found.findings
     assert one.what == "the same content in two classes"
     assert one.about == ("t.csv, line 3 = t.csv, line 14",)
+
+
+def test_all_problems_are_told_at_once(folder: Path) -> None:
+    """Also those for which a run would refuse the folder as a whole."""
+    (folder / "dog").mkdir()
+    (folder / "cat" / "cut.jpg").write_bytes(saved(photo(90), "JPEG")[:400])
+    content = (folder / "cat" / "0.png").read_bytes()
+    (folder / "zebra" / "same.png").write_bytes(content)
+    (folder / "cat" / "scan.tiff").write_bytes(saved(photo(91), "TIFF"))
+    found = {what: one.about for what, one in findings(folder).items()}
+    assert found.pop("a class without an image") == ("dog",)
+    assert found.pop("the same content in two classes") == (
+        "cat/0.png = zebra/same.png",
+    )
+    assert found.pop("left out: a file named .tiff") == ("cat/scan.tiff",)
+    ((what, about),) = found.items()
+    assert what.startswith("cannot be trained on: cut-short JPEG")
+    assert about == ("cat/cut.jpg",)
+
+
+def test_groups_are_refused_as_a_run_would(folder: Path) -> None:
+    reference = DatasetRef("dir", str(folder), group="([a-z]+)[0-9]")
+    (found,) = survey(reference).findings
+    assert found.severity == "error"
+    assert "does not match '0.png'" in found.what
+    assert survey(DatasetRef("dir", str(folder), group="([0-9])")).findings == ()
+
+
+def test_given_splits_are_counted_by_themselves() -> None:
+    """Validation is carved, so train needs two; the test split is as it is."""
+    given = {"train": {"a": 1, "b": 9, "c": 2}, "test": {"a": 9, "b": 1, "c": 0}}
+    few, none = class_findings({"a": 10, "b": 10, "c": 2}, given=given)
+    assert (few.severity, few.about) == ("error", ("a",))
+    assert few.what == "a class with one example, and 2 are needed"
+    assert (none.severity, none.about) == ("warning", ("c",))
+    assert none.what == "no example in the test split"
+
+
+def test_names_that_no_terminal_shows_are_escaped(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, name in enumerate((b"\xff.jpg", b"line\nbreak.jpg")):
+        path = folder / "cat" / os.fsdecode(name)
+        path.write_bytes(saved(photo(80 + i), "PNG"))
+    assert main(["check", f"dir:{folder}"]) == 0
+    said = capsys.readouterr().out
+    assert r"cat/\udcff.jpg" in said
+    assert r"cat/line\nbreak.jpg" in said
 
 
 def test_the_command_prints_a_table_and_fails_where_training_would(

@@ -1,0 +1,144 @@
+"""`zoo check`: looks at data, and shows, mends and lists what it finds.
+
+Imports TensorFlow only where there is something new to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.clock import Clock
+from pipelines.engine import start_tensorflow
+from pipelines.errors import ConfigError, DataError
+from pipelines.tables import survey_table
+
+if TYPE_CHECKING:
+    from pipelines.data.fixing import Fixed
+    from pipelines.data.reference import DatasetRef
+    from pipelines.data.survey import Survey
+
+SUMMARY = "what in a data set could hurt, file by file"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    parser.add_argument("data", metavar="REF")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write a page with thumbnails"
+    )
+    parser.add_argument(
+        "--fix",
+        type=Path,
+        metavar="DIR",
+        help="copy a folder into a new one, without what could hurt",
+    )
+    parser.add_argument(
+        "--labels",
+        action="store_true",
+        help="find labels that are probably wrong (needs 'zootune[labels]')",
+    )
+    parser.add_argument(
+        "--backbone", metavar="NAME", help="whose features --labels compares"
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="read every file again, also those that have not changed",
+    )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Carries out the command.
+
+    Raises:
+        DataError: if a run would refuse the data; with `--fix`, their copy.
+        ConfigError: if a flag cannot be carried out.
+    """
+    from pipelines.data.reference import DatasetRef
+
+    reference = DatasetRef.parse(arguments.data)
+    if arguments.backbone and not arguments.labels:
+        raise ConfigError("--backbone says what --labels compares; give both.")
+    if arguments.fix and reference.scheme != "dir":
+        raise ConfigError(f"--fix copies folders, and {reference} is no 'dir:'.")
+    found = _survey(reference, arguments)
+    values = found.to_dict()
+    if arguments.report:
+        _write_page(found, arguments.report)
+    last = found
+    done: Sequence[Fixed] = ()
+    if arguments.fix:
+        last, done = _fix(found, reference, arguments)
+        values["fixed"] = {
+            "files": [dataclasses.asdict(one) for one in done],
+            "check": last.to_dict(),
+        }
+    if arguments.json:
+        print(json.dumps(values, indent=2))
+    else:
+        print(survey_table(values))
+        if arguments.report:
+            print(f"\nthe page is {arguments.report}")
+        if arguments.fix:
+            print(_fixed_table(done, last, arguments.fix))
+    if not last.is_fit_to_train:
+        name = arguments.fix or reference
+        raise DataError(f"{name} cannot be trained on as it is; see the errors.")
+
+
+def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
+    from pipelines.data.survey import survey
+
+    clock = Clock()
+    found = survey(
+        reference, use_cache=not arguments.no_cache, on_progress=clock.progress
+    )
+    if not arguments.labels:
+        return found
+    start_tensorflow()
+    from pipelines.methods.label_trouble import label_findings
+
+    more = label_findings(
+        found.examples,
+        bad=[i for i, look in enumerate(found.looks) if look.bad],
+        backbone=arguments.backbone,
+        data=str(reference),
+    )
+    return found.with_findings(more)
+
+
+def _write_page(found: Survey, path: Path) -> None:
+    from pipelines.data.survey_page import page
+
+    text = page(found)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _fix(
+    found: Survey, reference: DatasetRef, arguments: argparse.Namespace
+) -> tuple[Survey, Sequence[Fixed]]:
+    """The survey of the mended copy, and what was done with each file."""
+    from pipelines.data.fixing import fix
+    from pipelines.data.survey import survey
+
+    done = fix(found, Path(reference.location), arguments.fix)
+    copy = dataclasses.replace(reference, location=str(arguments.fix))
+    return survey(copy), done
+
+
+def _fixed_table(done: Sequence[Fixed], after: Survey, folder: Path) -> str:
+    from pipelines.data.fixing import LIST, counts
+
+    said = ", ".join(f"{count} {action}" for action, count in counts(done).items())
+    return f"\n{said}; {folder / LIST} lists them. The copy:\n\n" + survey_table(
+        after.to_dict()
+    )

@@ -1,0 +1,281 @@
+"""A folder of images copied so that nothing in the copy could hurt; see `fix`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipelines.data import file_kinds
+from pipelines.data.look import Look
+from pipelines.data.look_through import look_through
+from pipelines.data.splits import ImageFiles
+from pipelines.data.survey import Survey
+from pipelines.errors import ConfigError, DataError
+
+LIST = "fixed.json"
+# Of the copies of one picture in several splits, the one that is kept: evaluation stays
+# what it was.
+_KEPT_FIRST = ("test", "validation", "train", "")
+_QUALITY = 95
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fixed:
+    """What was done with a file: `copied`, `renamed`, `converted` or `left out`.
+
+    `to` is its name in the copy, and `why` says what was wrong with it.
+    """
+
+    file: str
+    action: str
+    to: str = ""
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Source:
+    path: Path
+    name: str
+    class_name: str
+    split: str
+    look: Look
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Copy:
+    """One file for the copy; without content it is left out."""
+
+    source: _Source
+    fixed: Fixed
+    suffix: str = ""
+    content_hash: str = ""
+
+
+def fix(survey: Survey, source: Path, target: Path) -> tuple[Fixed, ...]:
+    """Copies the images of a surveyed folder into a new one of the same layout.
+
+    What is sound is copied as it is, and a name with a wrong ending gets the right one.
+    What is turned, transparent, animated, in CMYK, of 16 bits, with a palette, or of a
+    kind that Pillow reads and we do not, becomes a plain picture: JPEG where it was
+    one, PNG otherwise. Of the same picture in one class one is kept, in two classes
+    none. What is broken is left out. `fixed.json` in the target lists all of it.
+
+    Raises:
+        ConfigError: if the target has something in it, or lies inside the source.
+        DataError: if nothing is left, or the target cannot be written.
+    """
+    source, target = source.expanduser().absolute(), target.expanduser().absolute()
+    _require_elsewhere(source, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(
+            tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
+        )
+        try:
+            done = _write_all(survey, source, unfinished)
+            unfinished.chmod(0o755)  # mkdtemp makes 0700
+            unfinished.replace(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error.strerror}.") from error
+    return done
+
+
+def counts(done: Sequence[Fixed]) -> Mapping[str, int]:
+    """How many files each action was taken with."""
+    return Counter(one.action for one in done)
+
+
+def _require_elsewhere(source: Path, target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigError(
+            f"--fix writes into a new folder, and {target} has something in it. Name"
+            " another one."
+        )
+    real_source, real_target = source.resolve(), target.resolve()
+    if real_target.is_relative_to(real_source) or real_source.is_relative_to(
+        real_target
+    ):
+        raise ConfigError(
+            f"--fix never changes what it reads, and {target} and {source} lie inside"
+            " each other. Name a folder elsewhere."
+        )
+
+
+def _write_all(survey: Survey, source: Path, folder: Path) -> tuple[Fixed, ...]:
+    parts = folder / ".parts"
+    parts.mkdir()
+    limit = survey.maximum_megapixels
+    numbered = list(enumerate(_sources(survey, source)))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        copies = list(
+            threads.map(
+                lambda one: _prepare(one[1], parts / str(one[0]), limit), numbered
+            )
+        )
+    repeated = _repeated(copies)
+    taken: set[str] = set()
+    done = []
+    for i, copy in enumerate(copies):
+        fixed = copy.fixed
+        if i in repeated:
+            fixed = dataclasses.replace(fixed, action="left out", why=repeated[i])
+        if fixed.action != "left out":
+            fixed = dataclasses.replace(fixed, to=_free_name(copy, taken))
+            to = folder / fixed.to
+            to.parent.mkdir(parents=True, exist_ok=True)
+            (parts / str(i)).replace(to)
+        done.append(fixed)
+    shutil.rmtree(parts)
+    if not taken:
+        raise DataError(f"Nothing in {source} is left to be copied.")
+    files = [dataclasses.asdict(one) for one in done]
+    listed = {"source": str(source), "counts": counts(done), "files": files}
+    (folder / LIST).write_text(json.dumps(listed, indent=2) + "\n")
+    return tuple(done)
+
+
+def _sources(survey: Survey, root: Path) -> Iterator[_Source]:
+    examples = survey.examples
+    if survey.folder is None or not isinstance(examples.inputs, ImageFiles):
+        raise ConfigError(
+            f"--fix copies folders of images; {survey.reference} is none."
+        )
+    for i, path in enumerate(examples.inputs.paths):
+        yield _Source(
+            path=Path(path),
+            name=examples.names[i],
+            class_name=examples.class_names[examples.labels[i]],
+            split=examples.given[i] if examples.given else "",
+            look=survey.looks[i],
+        )
+    left_out = survey.folder.left_out
+    looks = look_through(
+        [str(found.path) for found in left_out],
+        maximum_megapixels=survey.maximum_megapixels,
+    )
+    for found, look in zip(left_out, looks, strict=True):
+        name = found.path.relative_to(root).as_posix()
+        yield _Source(found.path, name, found.class_name, found.split, look)
+
+
+def _prepare(source: _Source, part: Path, maximum_megapixels: float) -> _Copy:
+    """Writes what becomes of a file to `part`, unless it is left out."""
+    look = source.look
+    why = look.bad or "; ".join(look.odd)
+    if look.bad and not look.whole:
+        return _Copy(source, Fixed(source.name, "left out", why=why))
+    action, kind = "copied", look.kind
+    try:
+        content = source.path.read_bytes()
+        if look.is_to_convert:
+            action, kind = "converted", "JPEG" if kind == "JPEG" else "PNG"
+            content = _plain(content, kind, maximum_megapixels)
+    except (OSError, _NotPlainError) as error:
+        why = f"{why}; not converted ({error})"
+        return _Copy(source, Fixed(source.name, "left out", why=why))
+    endings, suffix = file_kinds.endings(kind), source.path.suffix
+    if action == "copied" and suffix.lower() not in endings:
+        action = "renamed"
+    part.write_bytes(content)
+    return _Copy(
+        source,
+        Fixed(source.name, action, why=why),
+        suffix=suffix if suffix.lower() in endings else endings[0],
+        content_hash=hashlib.sha256(content).hexdigest(),
+    )
+
+
+class _NotPlainError(ValueError):
+    """A picture that cannot be made plain, and why."""
+
+
+def _plain(content: bytes, kind: str, maximum_megapixels: float) -> bytes:
+    """The first frame as a person sees it, upright and on white, in RGB of 8 bits."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > maximum_megapixels * 1e6:
+                raise _NotPlainError(f"more than {maximum_megapixels:g} million pixels")
+            upright = ImageOps.exif_transpose(_eight_bits(image))
+            rgb = _on_white(upright)
+    except _NotPlainError:
+        raise
+    # Pillow raises many kinds of errors, for each kind of file its own.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _NotPlainError(str(error)) from error
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {}
+    if kind == "JPEG":
+        options = {"quality": _QUALITY, "subsampling": 0}
+    rgb.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The upper 8 of 16 bits, as TensorFlow takes them; Pillow would cut at 255."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise _NotPlainError("grey values of more than 16 bits")
+        return Image.fromarray((values >> 8).astype(np.uint8))
+    if image.mode == "F":
+        raise _NotPlainError("floating point values, which have no agreed range")
+    return image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return _without_info(image.convert("RGB"))
+    above = image.convert("RGBA")
+    white = Image.new("RGBA", above.size, "white")
+    return _without_info(Image.alpha_composite(white, above).convert("RGB"))
+
+
+def _without_info(image: Image.Image) -> Image.Image:
+    """Exif, profiles and the like would be written again, and belong to the old one."""
+    image.info.clear()
+    return image
+
+
+def _repeated(copies: Sequence[_Copy]) -> dict[int, str]:
+    """The copies to leave out because another is the same, and why."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for i, copy in enumerate(copies):
+        if copy.content_hash:
+            same[copy.content_hash].append(i)
+    found: dict[int, str] = {}
+    for group in same.values():
+        sources = [copies[i].source for i in group]
+        if len({source.class_name for source in sources}) > 1:
+            names = " = ".join(source.name for source in sources)
+            found |= dict.fromkeys(group, f"the same content in two classes: {names}")
+            continue
+        kept = min(group, key=lambda i: _KEPT_FIRST.index(copies[i].source.split))
+        why = f"the same content as {copies[kept].source.name}"
+        found |= {i: why for i in group if i != kept}
+    return found
+
+
+def _free_name(copy: _Copy, taken: set[str]) -> str:
+    """The name of a copy: the old one, or the nearest that is free, as in `a-1.png`."""
+    old = Path(copy.source.name)
+    name, number = old.with_name(f"{old.stem}{copy.suffix}").as_posix(), 0
+    while name.casefold() in taken:
+        number += 1
+        name = old.with_name(f"{old.stem}-{number}{copy.suffix}").as_posix()
+    taken.add(name.casefold())
+    return name

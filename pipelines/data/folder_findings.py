@@ -1,0 +1,125 @@
+"""What is in a folder and is not trained on, or keeps it from being read at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from pipelines.data.file_kinds import CONVERTIBLE
+from pipelines.data.findings import Finding
+from pipelines.data.folder import EXTENSIONS, is_folder, is_hidden
+from pipelines.data.names import SPLITS
+
+# Files that other programs leave in folders of images, and that nobody misses.
+_NOT_MISSED = frozenset(
+    {".txt", ".json", ".csv", ".xml", ".md", ".html", ".ini", ".db"}
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """One file below a class folder: its path, its class and its split or nothing."""
+
+    path: Path
+    class_name: str
+    split: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FolderWalk:
+    """All images of a folder, what else lies beside them, and what is wrong."""
+
+    images: tuple[Found, ...]
+    left_out: tuple[Found, ...]
+    findings: tuple[Finding, ...]
+
+
+def walk(root: Path) -> FolderWalk:
+    """Everything below a folder of class folders; nothing that is wrong ends it."""
+    return _Walker(root).walk()
+
+
+class _Walker:
+    """Collects while it goes; one for each walk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._problems: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._unreadable = 0
+        self._images: list[Found] = []
+        self._left_out: list[Found] = []
+
+    def walk(self) -> FolderWalk:
+        for split, folder in self._parts():
+            for path in self._read(folder):
+                if is_folder(path):
+                    self._walk_class(split, path)
+                elif path.suffix.lower() in EXTENSIONS | CONVERTIBLE:
+                    self._note("warning", "left out: an image in no class folder", path)
+        findings = (
+            Finding(severity, what, tuple(names))
+            for (severity, what), names in self._problems.items()
+        )
+        return FolderWalk(tuple(self._images), tuple(self._left_out), tuple(findings))
+
+    def _parts(self) -> list[tuple[str, Path]]:
+        folders = [path for path in self._read(self._root) if is_folder(path)]
+        known = [path for path in folders if path.name.lower() in SPLITS]
+        inside = (one for path in known for one in _listed(path)[0])
+        if not any(is_folder(path) for path in inside):
+            return [("", self._root)]
+        for path in folders:
+            if path not in known:
+                self._note("error", "a folder that is no split, beside splits", path)
+        return [(SPLITS[path.name.lower()], path) for path in known]
+
+    def _walk_class(self, split: str, folder: Path) -> None:
+        before, unreadable = len(self._images), self._unreadable
+        # Links to where we come from would bring the images of other classes.
+        seen = {os.path.realpath(parent) for parent in folder.parents}
+        self._walk_below(Found(folder, folder.name, split), seen)
+        if len(self._images) == before and self._unreadable == unreadable:
+            self._note("error", "a class without an image", folder)
+
+    def _walk_below(self, folder: Found, seen: set[str]) -> None:
+        real = os.path.realpath(folder.path)
+        if real in seen:
+            self._note("warning", "a loop of links, not followed", folder.path)
+            return
+        seen.add(real)
+        for path in self._read(folder.path):
+            found = dataclasses.replace(folder, path=path)
+            suffix = path.suffix.lower()
+            if is_folder(path):
+                self._walk_below(found, seen)
+            elif suffix in EXTENSIONS:
+                self._images.append(found)
+            elif suffix not in _NOT_MISSED:
+                kind = f"named {suffix}" if suffix else "without an ending"
+                self._note("warning", f"left out: a file {kind}", path)
+                self._left_out.append(found)
+
+    def _read(self, folder: Path) -> list[Path]:
+        """What lies in a folder and is not hidden, in order."""
+        paths, reason = _listed(folder)
+        if reason:
+            self._unreadable += 1
+            self._note("error", f"an unreadable folder ({reason})", folder)
+        for path in paths:
+            if path.name.startswith(".") and path.suffix.lower() in EXTENSIONS:
+                self._note("note", "left out: a hidden image", path)
+        return [path for path in paths if not is_hidden(path)]
+
+    def _note(self, severity: str, what: str, path: Path) -> None:
+        name = path.relative_to(self._root).as_posix()
+        self._problems[severity, what].append(name)
+
+
+def _listed(folder: Path) -> tuple[list[Path], str]:
+    """What lies in a folder, and the reason if it cannot be read."""
+    try:
+        return sorted(folder.iterdir()), ""
+    except OSError as error:
+        return [], (error.strerror or str(error)).lower()

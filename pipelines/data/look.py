@@ -1,0 +1,62 @@
+"""What a look at one encoded image found, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+# How what is odd begins; of these a converted copy would be no better.
+WRONG_EXTENSION = "wrong extension"
+SMALL = "smaller than"
+NOT_OPENED = "Pillow cannot open it"
+_STAYS = (WRONG_EXTENSION, SMALL, NOT_OPENED)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """Why an image is bad, or else its hashes, its size, and what is odd about it.
+
+    `content` is the sha256 of the bytes, and `appearance` 64 bits that are nearly the
+    same for pictures that look the same. The size is that of the decoded picture. What
+    is bad is `whole` if the file is in order and only of a kind that is not read.
+    """
+
+    bad: str = ""
+    kind: str = ""
+    content: str = ""
+    appearance: int = 0
+    width_px: int = 0
+    height_px: int = 0
+    odd: tuple[str, ...] = ()
+    whole: bool = True
+
+    @property
+    def is_to_convert(self) -> bool:
+        """Whether the picture is there and another file would say it more plainly."""
+        if self.bad:
+            return self.whole
+        return any(not odd.startswith(_STAYS) for odd in self.odd)
+
+    def to_json(self) -> str:
+        size = (self.width_px, self.height_px)
+        return json.dumps(
+            (
+                *(self.bad, self.kind, self.content, self.appearance),
+                *(*size, self.odd, self.whole),
+            )
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Look:
+        """The look that `to_json` wrote.
+
+        Raises:
+            ValueError: if it did not.
+        """
+        *values, odd, whole = json.loads(text)
+        bad, kind, content, appearance, width_px, height_px = values
+        return cls(
+            *(bad, kind, content, appearance, width_px, height_px),
+            odd=tuple(odd),
+            whole=whole,
+        )

@@ -1,0 +1,150 @@
+"""Looks at many files in parallel, and only at those that have changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+
+from pipelines.data import look_cache
+from pipelines.data.look import Look
+from pipelines.data.look_cache import LookCache, Stamp
+from pipelines.engine import start_tensorflow
+
+OnProgress = Callable[[int, int], None]
+
+# Files handed to the threads at a time: enough to keep them busy, and a folder of
+# millions does not become millions of waiting jobs.
+_WINDOW = 1024
+# Four channels of 16 bits, uncompressed, and as much again.
+_MOST_BYTES_PER_PIXEL = 16
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A look, and the stamp to keep it under if it may be kept."""
+
+    look: Look
+    stamp: Stamp | None = None
+
+
+def look_through(
+    paths: Sequence[str],
+    *,
+    maximum_megapixels: float,
+    use_cache: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Look]:
+    """A look at every file, in order.
+
+    Files that are as they were when they were last looked at are not read, unless
+    `use_cache` is false; then all are read, and what is found replaces what was kept.
+    TensorFlow is imported when the first file is read. `on_progress(done, total)` is
+    called from this thread.
+    """
+    done = 0
+    with (
+        look_cache.opened(maximum_megapixels=maximum_megapixels) as cache,
+        ThreadPoolExecutor(max_workers=os.cpu_count()) as threads,
+    ):
+        for start in range(0, len(paths), _WINDOW):
+            window = paths[start : start + _WINDOW]
+            known = _known(cache, window) if cache and use_cache else {}
+            for look in _window(threads, window, known, cache, maximum_megapixels):
+                done += 1
+                yield look
+                if on_progress is not None:
+                    on_progress(done, len(paths))
+        if cache and cache.has_written:
+            cache.forget_old()
+
+
+def _window(
+    threads: Executor,
+    paths: Sequence[str],
+    known: dict[str, Look],
+    cache: LookCache | None,
+    maximum_megapixels: float,
+) -> Iterator[Look]:
+    new = [path for path in paths if path not in known]
+    looked = _look_at_all(threads, new, maximum_megapixels)
+    fresh: dict[str, tuple[Stamp, Look]] = {}
+    for path in paths:
+        if path in known:
+            yield known[path]
+            continue
+        found = next(looked)
+        if found.stamp is not None:
+            fresh[path] = found.stamp, found.look
+        yield found.look
+    if cache and fresh:
+        cache.keep(fresh)
+
+
+def _known(cache: LookCache, paths: Sequence[str]) -> dict[str, Look]:
+    stamps = {}
+    for path in paths:
+        try:
+            stamps[path] = look_cache.stamp_of(Path(path).stat())
+        except (OSError, ValueError):
+            continue  # looking at it says why
+    return cache.find(stamps)
+
+
+def _look_at_all(
+    threads: Executor, paths: Sequence[str], maximum_megapixels: float
+) -> Iterator[_Fresh]:
+    if not paths:
+        return iter(())
+    if "tensorflow" not in sys.modules:
+        start_tensorflow()
+    return threads.map(lambda path: _look_at_file(path, maximum_megapixels), paths)
+
+
+def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
+    from pipelines.data.looks import look_at
+
+    looked_ns = time.time_ns()
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as stream:
+            before = os.fstat(stream.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                return _Fresh(Look(bad="a pipe, not a file", whole=False))
+            if before.st_size > _MOST_BYTES_PER_PIXEL * maximum_megapixels * 1e6:
+                reason = _too_large(before.st_size, maximum_megapixels)
+                return _Fresh(Look(bad=reason, whole=False))
+            content = stream.read()
+            after = os.fstat(stream.fileno())
+    except OSError as error:
+        reason = f"cannot be read ({_system_reason(path, error)})"
+        return _Fresh(Look(bad=reason, whole=False))
+    look = look_at(
+        content, suffix=Path(path).suffix, maximum_megapixels=maximum_megapixels
+    )
+    stamp = look_cache.stamp_of(after)
+    is_same = look_cache.stamp_of(before) == stamp
+    may_keep = is_same and look_cache.is_settled(stamp, looked_ns=looked_ns)
+    return _Fresh(look, stamp if may_keep else None)
+
+
+def _too_large(size_bytes: int, maximum_megapixels: float) -> str:
+    return (
+        f"a file of {size_bytes / 1e6:.0f} MB, more than any picture of"
+        f" {maximum_megapixels:g} million pixels has"
+    )
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe would wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _system_reason(path: str, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and Path(path).is_symlink():
+        return "a link to nothing"
+    return (error.strerror or str(error)).lower()

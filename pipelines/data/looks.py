@@ -1,0 +1,150 @@
+"""What one look at an encoded image finds: why it is bad, or what is odd about it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator
+
+import imagehash
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from pipelines.data import jpeg_scans
+from pipelines.data.file_kinds import (
+    KINDS,
+    cut_short,
+    endings,
+    is_deep,
+    is_indexed,
+    kind_of,
+)
+from pipelines.data.images import REFUSAL, decode
+from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
+
+_SMALL_PX = 32
+_ORIENTATION = 0x0112
+# Larger pictures are averaged down before they are hashed, which takes most of the time
+# otherwise and changes nothing that 9 by 8 pixels can show.
+_HASHED_PX = 64
+
+
+def look_at(content: bytes, *, suffix: str | None, maximum_megapixels: float) -> Look:
+    """What an encoded image is, decoded with the ops that training uses.
+
+    `suffix` is the ending of the file's name, such as `.jpg`, and None for an image
+    that is no file.
+    """
+    if not content:
+        return Look(bad="empty file", whole=False)
+    kind = kind_of(content)
+    try:
+        pixels = _decoder(maximum_megapixels)(tf.constant(content))
+    except tf.errors.OpError as error:
+        reason, whole = _decode_reason(content, kind, error)
+        return Look(bad=reason, kind=kind, whole=whole)
+    grey: np.ndarray | None = None
+    if kind == "JPEG":
+        grey, damage = jpeg_scans.read(content)
+        if damage:
+            reason = f"damaged JPEG, of which TensorFlow says nothing ({damage})"
+            return Look(bad=reason, kind=kind, whole=False)
+    height_px, width_px, _ = pixels.shape
+    image = _opened(content)
+    return Look(
+        kind=kind,
+        content=hashlib.sha256(content).hexdigest(),
+        appearance=_appearance(_small(pixels.numpy(), grey, image)),
+        width_px=width_px,
+        height_px=height_px,
+        odd=tuple(_oddities(content, kind, suffix, image, (width_px, height_px))),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _decoder(maximum_megapixels: float) -> Callable[[tf.Tensor], tf.Tensor]:
+    """As a graph: its ops one by one take twice as long, and hold Python's lock."""
+    function = tf.function(
+        lambda encoded: decode(encoded, maximum_megapixels=maximum_megapixels),
+        input_signature=[tf.TensorSpec([], tf.string)],
+    )
+    return function.get_concrete_function()
+
+
+def _opened(content: bytes) -> Image.Image | None:
+    """The image as Pillow sees it, its pixels not yet read."""
+    try:
+        return Image.open(io.BytesIO(content))
+    # Whatever TensorFlow decodes is in order; Pillow raises many kinds of errors.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _small(
+    pixels: np.ndarray, grey: np.ndarray | None, image: Image.Image | None
+) -> Image.Image:
+    """The picture, upright and not much larger than what is hashed."""
+    if grey is None:
+        step = max(1, min(pixels.shape[:2]) // _HASHED_PX)
+        return Image.fromarray(pixels).reduce(step)
+    small = Image.fromarray(grey)
+    if image is not None:
+        # How the camera was held is in the file and not in these pixels.
+        small.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return ImageOps.exif_transpose(small)
+
+
+def _appearance(image: Image.Image) -> int:
+    bits = imagehash.dhash(image).hash.ravel()
+    return int("".join("1" if bit else "0" for bit in bits), 2)
+
+
+def _oddities(
+    content: bytes,
+    kind: str,
+    suffix: str | None,
+    image: Image.Image | None,
+    size_px: tuple[int, int],
+) -> Iterator[str]:
+    """What is unusual about an image that can be trained on."""
+    if suffix is not None and suffix.lower() not in endings(kind):
+        yield f"{WRONG_EXTENSION}: a {kind} whose name ends in {suffix or 'nothing'}"
+    if min(size_px) < _SMALL_PX:
+        yield f"{SMALL} {_SMALL_PX} px"
+    if is_deep(content, kind):
+        yield "of 16 bits, of which the upper 8 are used"
+    if is_indexed(content, kind):
+        yield "with a palette of colours"
+    if image is None:
+        yield NOT_OPENED
+        return
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        is_turned = kind == "JPEG"
+        yield (
+            "turned by its Exif" if is_turned else f"Exif turns this {kind}; we do not"
+        )
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        yield "transparent, shown on white"
+    if image.mode == "CMYK":
+        yield "in CMYK"
+    if getattr(image, "n_frames", 1) > 1 and kind != "JPEG":
+        yield "animated, of which the first frame is used"
+
+
+def _decode_reason(
+    content: bytes, kind: str, error: tf.errors.OpError
+) -> tuple[str, bool]:
+    """Why TensorFlow, or we, did not decode an image; and whether it is in order."""
+    if REFUSAL in error.message:
+        return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0], True
+    if kind in KINDS:
+        detail = error.message.split("}} ")[-1].split(" [Op:")[0].split("\n")[0]
+        what = "cut-short" if cut_short(content, kind) else "damaged"
+        return f"{what} {kind} ({detail})", False
+    allowed = ", ".join(KINDS)
+    if kind:
+        return f"unsupported: a {kind}; {allowed} are read", True
+    return f"not an image of the kinds {allowed} (starts with {content[:8]!r})", False

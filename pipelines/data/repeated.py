@@ -1,0 +1,103 @@
+"""What occurs more than once: the same content, and pictures that look the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from pipelines.data.findings import Finding
+from pipelines.data.look import Look
+from pipelines.data.splits import Examples
+
+# Differences of up to so many of the 64 bits are the same picture saved again, smaller
+# or a little brighter: https://www.hackerfactor.com/blog/index.php?/archives/529
+_NEAR_BITS = 3
+# Pictures with so few edges one way or the other look alike without being so.
+_FEW_EDGES = 3
+_SAME = "the same content"
+_NEAR = "nearly the same picture"
+
+
+def same_findings(
+    examples: Examples,
+    hashes: Sequence[str],
+    *,
+    members: Sequence[int] | None = None,
+) -> Iterator[Finding]:
+    """The same content more than once; `members` are the examples of the hashes."""
+    groups = groups_of_same(hashes, members or range(len(hashes)))
+    yield from _repeated(examples, groups, _SAME)
+
+
+def groups_of_same(hashes: Sequence[str], members: Sequence[int]) -> list[list[int]]:
+    """The members that share a hash, for every hash that several share."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for i, content in zip(members, hashes, strict=True):
+        found[content].append(i)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def near_findings(
+    examples: Examples, looks: Sequence[Look], *, members: Sequence[int]
+) -> Iterator[Finding]:
+    """Pictures that look the same and are not the same file."""
+    first: dict[str, int] = {}
+    for i in members:
+        first.setdefault(looks[i].content, i)
+    telling = (
+        (i, looks[i].appearance)
+        for i in first.values()
+        if _FEW_EDGES < looks[i].appearance.bit_count() < 64 - _FEW_EDGES
+    )
+    yield from _repeated(examples, groups_of_near(telling), _NEAR)
+
+
+def groups_of_near(looks: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Groups of members whose 64 bits differ in at most `_NEAR_BITS`.
+
+    Two that differ in three bits are equal in one of four quarters, so only those are
+    compared.
+    """
+    quarters: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    leader: dict[int, int] = {}
+    members: dict[int, list[int]] = {}
+    for i, look in looks:
+        keys = [(q, look >> 16 * q & 0xFFFF) for q in range(_NEAR_BITS + 1)]
+        near = next(
+            (
+                leader[j]
+                for key in keys
+                for j, other in quarters[key]
+                if (look ^ other).bit_count() <= _NEAR_BITS
+            ),
+            i,
+        )
+        leader[i] = near
+        members.setdefault(near, []).append(i)
+        for key in keys:
+            quarters[key].append((i, look))
+    return [group for group in members.values() if len(group) > 1]
+
+
+def _repeated(
+    examples: Examples, groups: Iterable[Sequence[int]], what: str
+) -> Iterator[Finding]:
+    """A finding for each way in which a repetition hurts, the worst that applies."""
+    found: dict[tuple[str, str], list[Sequence[int]]] = defaultdict(list)
+    for group in groups:
+        found[_harm(examples, group, what)].append(tuple(group))
+    for (severity, kind), several in found.items():
+        yield Finding(
+            severity,
+            kind,
+            tuple(" = ".join(examples.names[i] for i in group) for group in several),
+            members=tuple(tuple(group) for group in several),
+        )
+
+
+def _harm(examples: Examples, group: Sequence[int], what: str) -> tuple[str, str]:
+    if examples.given and len({examples.given[i] for i in group}) > 1:
+        return "error" if what == _SAME else "warning", f"{what} in two splits"
+    if len({int(examples.labels[i]) for i in group}) > 1:
+        return "warning", f"{what} in two classes"
+    return "note", f"{what} in one class"

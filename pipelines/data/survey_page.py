@@ -1,0 +1,134 @@
+"""The page of `zoo check --report`: one HTML file that shows what was found.
+
+It needs no network and runs no script. Whatever comes from the data, such as the name
+of a file, is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipelines.data.findings import Finding
+from pipelines.data.splits import ImageArray, ImageFiles
+from pipelines.data.survey import Survey
+from pipelines.tables import shown
+
+# Bounds of the page: it stays below some megabytes, whatever is found.
+_SHOWN_PER_FINDING = 24
+_SHOWN_PER_ENTRY = 4
+_THUMBNAILS = 400
+_THUMBNAIL_PX = 112
+_QUALITY = 60
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem;
+  padding: 0 1rem; color: #222; background: #fff; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+table { border-collapse: collapse; } td, th { padding: .1rem .8rem .1rem 0;
+  text-align: left; } td.number { text-align: right; }
+.error { color: #a40000; } .warning { color: #8a5a00; } .note { color: #555; }
+ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .8rem; }
+li { width: 15rem; overflow-wrap: anywhere; font-size: .85rem; }
+img { max-width: 7rem; max-height: 7rem; margin: 0 .3rem .2rem 0;
+  border: 1px solid #ccc; }
+"""
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def page(survey: Survey) -> str:
+    """The page as HTML, in ASCII, so that it is the same in every encoding."""
+    thumbnails = _Thumbnails(survey)
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f"<title>{_text(survey.reference)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{_text(survey.reference)}</h1>",
+        *_summary(survey),
+        *(part for one in survey.findings for part in _finding(one, thumbnails)),
+        "</body></html>\n",
+    ]
+    return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _summary(survey: Survey) -> Iterator[str]:
+    yield f"<p>{len(survey.examples)} examples in {len(survey.counts)} classes.</p>"
+    if not survey.is_fit_to_train:
+        yield '<p class="error">A run would refuse these data.</p>'
+    if not survey.findings:
+        yield "<p>Nothing was found.</p>"
+    yield "<table><tr><th>class</th><th>examples</th></tr>"
+    for name, count in survey.counts.items():
+        yield f'<tr><td>{_text(name)}</td><td class="number">{count}</td></tr>'
+    yield "</table>"
+
+
+def _finding(finding: Finding, thumbnails: _Thumbnails) -> Iterator[str]:
+    yield (
+        f'<h2><span class="{finding.severity}">{finding.severity}</span>'
+        f" {_text(finding.what)} ({len(finding.about)})</h2><ul>"
+    )
+    for i, about in enumerate(finding.about[:_SHOWN_PER_FINDING]):
+        members = finding.members[i] if finding.members else ()
+        images = "".join(map(thumbnails.tag, members[:_SHOWN_PER_ENTRY]))
+        yield f"<li>{images}<br>{_text(about)}</li>"
+    yield "</ul>"
+    more = len(finding.about) - _SHOWN_PER_FINDING
+    if more > 0:
+        yield f"<p>and {more} more; <code>zoo check --json</code> lists all</p>"
+
+
+class _Thumbnails:
+    """Small pictures of examples, until there are enough of them for a page."""
+
+    def __init__(self, survey: Survey) -> None:
+        self._survey = survey
+        self._left = _THUMBNAILS
+
+    def tag(self, example: int) -> str:
+        """An `img` element, or nothing where there is no picture."""
+        if self._left <= 0:
+            return ""
+        picture = self._picture(example)
+        if picture is None:
+            return ""
+        self._left -= 1
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=_QUALITY)
+        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        return f'<img alt="" src="data:image/jpeg;base64,{data}">'
+
+    def _picture(self, example: int) -> Image.Image | None:
+        inputs = self._survey.examples.inputs
+        if isinstance(inputs, ImageArray):
+            return _small(Image.fromarray(np.asarray(inputs.pixels[example])))
+        if not isinstance(inputs, ImageFiles):
+            return None
+        look = self._survey.looks[example]
+        if look.bad and not look.kind:
+            return None  # no image, or nothing that can be opened
+        try:
+            with Image.open(Path(inputs.paths[example])) as image:
+                if image.width * image.height > self._survey.maximum_megapixels * 1e6:
+                    return None
+                image.draft("RGB", (2 * _THUMBNAIL_PX, 2 * _THUMBNAIL_PX))
+                return _small(ImageOps.exif_transpose(image))
+        # Broken files are what the page is about; each kind fails in its own way.
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return None
+
+
+def _small(image: Image.Image) -> Image.Image:
+    above = image.convert("RGBA")
+    above.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    white = Image.new("RGBA", above.size, "white")
+    return Image.alpha_composite(white, above).convert("RGB")
+
+
+def _text(text: str) -> str:
+    return escape(shown(text))

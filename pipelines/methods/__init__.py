@@ -1,0 +1,1 @@
+"""What can be done with a backbone and data besides the main job."""

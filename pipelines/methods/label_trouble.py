@@ -1,0 +1,194 @@
+"""Labels that are probably wrong, by what the other examples say.
+
+A linear probe on frozen features predicts every example from examples that it has not
+seen. Where it is sure of another class, as sure as it is of examples of that class on
+average, the label is suspect: confident learning, https://arxiv.org/abs/1911.00068.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
+
+from pipelines.config import from_fields
+from pipelines.data.batches import batches
+from pipelines.data.checks import content_hashes
+from pipelines.data.findings import Finding
+from pipelines.data.names import listing
+from pipelines.data.splits import Examples, Split
+from pipelines.data.units import count_units, find_units
+from pipelines.errors import ConfigError, DataError
+from pipelines.planning.features import extract
+from pipelines.stages.obtain import obtain
+
+WHAT = "a label that is probably wrong"
+_FOLDS = 5
+_BATCH = 64
+# Inverse strength of the L2 penalty, and steps after which the probe is good enough.
+_INVERSE_PENALTY = 0.1
+_MAX_STEPS = 200
+_REDUCED_WIDTH = 128
+_log = logging.getLogger("zootune")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Suspect:
+    """An example whose label is probably wrong, and the class that it looks like.
+
+    `given_probability` is what the probe makes of the given label.
+    """
+
+    example: int
+    given: str
+    suggested: str
+    given_probability: float
+
+
+def label_findings(
+    examples: Examples,
+    *,
+    bad: Sequence[int],
+    backbone: str | None,
+    data: str,
+) -> list[Finding]:
+    """The suspects among the examples as a finding, the most certain first.
+
+    `bad` examples cannot be read and are left out. `data` is the reference that
+    messages name.
+
+    Raises:
+        ConfigError: if cleanlab is not installed, or the backbone takes other data.
+        DataError: if there are too few examples to tell.
+    """
+    if importlib.util.find_spec("cleanlab") is None:
+        raise ConfigError(
+            "--labels needs the package cleanlab: pip install 'zootune[labels]'"
+        )
+    good = np.setdiff1d(np.arange(len(examples)), np.array(bad, np.int64))
+    sound = examples.take(good)
+    units, names = _units(sound), examples.class_names
+    _fold_count(sound.labels, units, names)  # before features are computed
+    features = _features(sound, backbone, data)
+    found = suspects(features, sound.labels, units, class_names=names)
+    if not found:
+        return []
+    about = tuple(
+        f"{examples.names[good[one.example]]}: given {one.given}, looks like"
+        f" {one.suggested}"
+        for one in found
+    )
+    members = tuple((int(good[one.example]),) for one in found)
+    return [Finding("warning", WHAT, about, members=members)]
+
+
+def suspects(
+    features: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray,
+    *,
+    class_names: Sequence[str],
+) -> list[Suspect]:
+    """The examples whose labels are probably wrong, the most certain first.
+
+    Features are `[examples, width]`, labels and units `[examples]`; examples of one
+    unit do not tell of each other.
+
+    Raises:
+        DataError: if there are fewer than two classes of two independent examples.
+    """
+    # Importing it takes a second.
+    from cleanlab.filter import find_label_issues
+
+    folds = _fold_count(labels, units, class_names)
+    probabilities = _out_of_fold(_reduced(features), labels, units, folds)
+    # As many as the confusion between the classes says that there are, and of those
+    # the ones of the least probable labels. On 1,797 digits of which 3 % had a wrong
+    # label, this found more of them, and less else, than the other four ways.
+    ranked = find_label_issues(
+        labels,
+        probabilities,
+        return_indices_ranked_by="self_confidence",
+        filter_by="low_self_confidence",
+        n_jobs=1,
+    )
+    return [
+        Suspect(
+            example=int(i),
+            given=class_names[labels[i]],
+            suggested=class_names[int(probabilities[i].argmax())],
+            given_probability=float(probabilities[i, labels[i]]),
+        )
+        for i in ranked
+        if probabilities[i].argmax() != labels[i]
+    ]
+
+
+def _units(examples: Examples) -> np.ndarray:
+    """Examples that must not tell of each other: of one group, or of one content."""
+    keys: list[Any] = [content_hashes(examples.inputs)]
+    return find_units(*keys, *([examples.groups] if examples.groups else []))
+
+
+def _fold_count(
+    labels: np.ndarray, units: np.ndarray, class_names: Sequence[str]
+) -> int:
+    counts = count_units(labels, units, len(class_names))
+    if len(counts) < 2 or counts.min() < 2:
+        few = [name for name, count in zip(class_names, counts) if count < 2]
+        raise DataError(
+            "--labels compares at least two classes, and each needs two examples that"
+            f" are independent. There are {len(counts)}; too few examples have"
+            f" {listing(map(repr, few), shown=10) or 'none of them'}."
+        )
+    return int(min(_FOLDS, counts.min()))
+
+
+def _features(examples: Examples, backbone: str | None, data: str) -> np.ndarray:
+    """Feature vectors `[examples, width]` of the frozen backbone."""
+    fields = {"backbone": backbone} if backbone else {}
+    base = obtain(from_fields({"data": data, **fields}), examples.inputs)
+    _log.info("features of %s for %d examples", base.spec.name, len(examples))
+    read = batches(
+        Split("all", examples.inputs, examples.labels),
+        input_size_px=base.input_size_px,
+        batch_size=_BATCH,
+    )
+    (features, *_) = extract(base.model, read)
+    inner = tuple(range(1, features.ndim - 1))
+    return features.mean(axis=inner) if inner else features
+
+
+def _reduced(features: np.ndarray) -> np.ndarray:
+    """The directions in which features differ most: a probe is ten times as fast."""
+    count = min(_REDUCED_WIDTH, *features.shape)
+    scaled = (features - features.mean(axis=0)) / (float(features.std()) or 1.0)
+    pca = PCA(count, svd_solver="randomized", random_state=0)
+    return pca.fit_transform(scaled)
+
+
+def _out_of_fold(
+    features: np.ndarray, labels: np.ndarray, units: np.ndarray, folds: int
+) -> np.ndarray:
+    """Probabilities `[examples, classes]`, each from a probe of the other folds."""
+    found = np.zeros((len(labels), int(labels.max()) + 1))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    for rest, held_out in splitter.split(features, labels, units):
+        probe = LogisticRegression(C=_INVERSE_PENALTY, max_iter=_MAX_STEPS)
+        # The matrices are small: several threads would wait for each other.
+        with warnings.catch_warnings(), threadpool_limits(limits=1):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            probe.fit(features[rest], labels[rest])
+        predicted = probe.predict_proba(features[held_out])
+        found[np.ix_(held_out, probe.classes_)] = predicted
+    return found
