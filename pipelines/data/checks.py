@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -13,8 +14,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.image_bytes import record_bytes
 from pipelines.data.images import REFUSAL, decode
-from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Series, Texts
+from pipelines.data.splits import (
+    EncodedImages,
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Inputs,
+    Series,
+    Texts,
+)
+from pipelines.data.strings import Packer, Strings
 from pipelines.errors import DataError
 
 OnProgress = Callable[[int, int], None]
@@ -32,10 +43,8 @@ _FIRST_BYTES = {
 }
 
 
-def content_hashes(
-    inputs: Inputs, *, on_progress: OnProgress | None = None
-) -> list[str]:
-    """The sha256 of each example; files are also decoded as training will decode them.
+def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
+    """The sha256 of each example; encoded images are also decoded, as in training.
 
     `on_progress(done, total)` is called from this thread.
 
@@ -43,14 +52,14 @@ def content_hashes(
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
     match inputs:
-        case ImageFiles(paths):
-            return _check_files(paths, on_progress)
+        case ImageFiles() | ImageRecords():
+            return _check_encoded(inputs, on_progress)
         case ImageArray(pixels):
-            return [_hash_array(image) for image in pixels]
+            return Strings.of(_hash_array(image) for image in pixels)
         case Texts(texts):
-            return [hashlib.sha256(text).hexdigest() for text in texts]
+            return Strings.of(hashlib.sha256(text).hexdigest() for text in texts)
         case Series(values):
-            return [_hash_array(one) for one in values]
+            return Strings.of(_hash_array(one) for one in values)
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -58,22 +67,30 @@ def _hash_array(array: np.ndarray) -> str:
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
-def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[str]:
-    hashes: list[str] = []
+def _check_encoded(images: EncodedImages, on_progress: OnProgress | None) -> Strings:
+    hashes = Packer()
     bad: list[str] = []
+    check = functools.partial(_check_one, images)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        for start in range(0, len(paths), _WINDOW):
-            window = paths[start : start + _WINDOW]
-            checked = zip(window, threads.map(_check_file, window))
-            for path, (content_hash, reason) in checked:
-                hashes.append(content_hash)
+        for start in range(0, len(images), _WINDOW):
+            window = range(start, min(start + _WINDOW, len(images)))
+            for i, (content_hash, reason) in zip(window, threads.map(check, window)):
+                hashes.add(content_hash)
                 if reason:
-                    bad.append(f"{path}: {reason}")
+                    bad.append(f"{images.where(i)}: {reason}")
                 if on_progress is not None:
-                    on_progress(len(hashes), len(paths))
+                    on_progress(i + 1, len(images))
     if bad:
-        raise DataError(_refusal(bad, total=len(paths)))
-    return hashes
+        raise DataError(_refusal(bad, total=len(images)))
+    return hashes.packed()
+
+
+def read_encoded(images: EncodedImages, i: int) -> tuple[bytes, str]:
+    """The bytes of an image, and the reason why it has none or an empty string."""
+    if isinstance(images, ImageFiles):
+        return read_file(images.paths[i])
+    content = record_bytes(images, i)
+    return content, "" if content else "empty image"
 
 
 def read_file(path: str) -> tuple[bytes, str]:
@@ -87,9 +104,9 @@ def read_file(path: str) -> tuple[bytes, str]:
     return content, "" if content else "empty file"
 
 
-def _check_file(path: str) -> tuple[str, str]:
-    """The content hash of a file, and the reason why it is bad or an empty string."""
-    content, reason = read_file(path)
+def _check_one(images: EncodedImages, i: int) -> tuple[str, str]:
+    """The content hash of an image, and the reason why it is bad or an empty string."""
+    content, reason = read_encoded(images, i)
     if reason:
         return "", reason
     try:
@@ -116,11 +133,16 @@ def decode_reason(content: bytes, error: tf.errors.OpError) -> str:
     """Why TensorFlow, or we, did not decode an image."""
     if REFUSAL in error.message:
         return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0]
-    for first_bytes, kind in _FIRST_BYTES.items():
-        if content.startswith(first_bytes):
-            detail = error.message.split("}} ")[-1].split(" [Op:")[0]
-            return f"damaged or cut-short {kind} ({detail})"
+    if kind := kind_of(content):
+        detail = error.message.split("}} ")[-1].split(" [Op:")[0]
+        return f"damaged or cut-short {kind} ({detail})"
     return f"not a JPEG, PNG, GIF, BMP or WebP image (starts with {content[:8]!r})"
+
+
+def kind_of(content: bytes) -> str:
+    """JPEG, PNG, GIF, BMP or WebP by the first bytes, or an empty string."""
+    kinds = (kind for first, kind in _FIRST_BYTES.items() if content.startswith(first))
+    return next(kinds, "")
 
 
 def _refusal(bad: Sequence[str], *, total: int) -> str:

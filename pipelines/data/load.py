@@ -8,11 +8,8 @@ from pipelines.data import arrays, builtin, folder, table
 from pipelines.data.checks import OnProgress, content_hashes
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import (
-    PLURALS,
-    Examples,
-    Split,
-    Splits,
+from pipelines.data.splits import PLURALS, Examples, Split, Splits
+from pipelines.data.splitting import (
     fingerprint,
     keep_some,
     require_independent,

@@ -17,9 +17,11 @@ from scipy.special import softmax
 
 from pipelines import environment
 from pipelines.data.batches import batches
+from pipelines.data.checks import read_encoded
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
+    ImageRecords,
     Series,
     Split,
     Texts,
@@ -207,8 +209,9 @@ def _predicted(
 def _raw_behind_bad_one(split: Split) -> np.ndarray:
     """A bad example and all of a split, as a client sends them; bytes as base64."""
     match split.inputs:
-        case ImageFiles(paths):
-            return _base64([_NOT_AN_IMAGE, *(Path(p).read_bytes() for p in paths)])
+        case ImageFiles() | ImageRecords() as images:
+            contents = (read_encoded(images, i)[0] for i in range(len(images)))
+            return _base64([_NOT_AN_IMAGE, *contents])
         case ImageArray(pixels):  # as PNG, which loses nothing
             encoded = [tf.io.encode_png(one).numpy() for one in pixels]
             return _base64([_NOT_AN_IMAGE, *encoded])

@@ -1,0 +1,71 @@
+"""The bytes of encoded images that stay on disk, in Python and inside of tf.data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
+from pipelines.data.strings import Strings, shown
+from pipelines.errors import DataError
+
+
+def reader_of(images: EncodedImages) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from the index of an image to its bytes, for `tf.data.Dataset.map`."""
+    if isinstance(images, ImageFiles):
+        return _file_reader(Strings.of(images.paths).compact())
+    return _record_reader(images)
+
+
+def _file_reader(paths: Strings) -> Callable[[tf.Tensor], tf.Tensor]:
+    # Eager tensors, captured by the function: a Python list or an array would become a
+    # constant in every graph, and a tensor of strings takes twice the memory of one.
+    with tf.device("CPU:0"):
+        block, start, length = map(
+            tf.constant, (paths.block, paths.start, paths.length)
+        )
+
+    def read(i: tf.Tensor) -> tf.Tensor:
+        first, count = tf.gather(start, i), tf.cast(tf.gather(length, i), tf.int64)
+        return tf.io.read_file(tf.strings.substr(block, first, count))
+
+    return read
+
+
+def _record_reader(images: ImageRecords) -> Callable[[tf.Tensor], tf.Tensor]:
+    def one(i: np.ndarray) -> bytes:
+        return record_bytes(images, int(i))
+
+    def read(i: tf.Tensor) -> tf.Tensor:
+        # Stateful: without that, TensorFlow may read an image once and keep it.
+        return tf.ensure_shape(tf.numpy_function(one, [i], tf.string), [])
+
+    return read
+
+
+def record_bytes(images: ImageRecords, i: int) -> bytes:
+    """The bytes of one image in a record file.
+
+    Raises:
+        DataError: if the file is gone, or is shorter than when it was read first.
+    """
+    shard, length = images.shards[images.shard[i]], int(images.length[i])
+    try:
+        descriptor = os.open(shard, os.O_RDONLY)
+        try:
+            content = os.pread(descriptor, length, int(images.start[i]))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DataError(
+            f"{images.where(i)} cannot be read: {error.strerror}."
+        ) from None
+    if len(content) < length:
+        raise DataError(
+            f"{images.where(i)} ends early: {shown(shard)} has changed since it was"
+            " indexed. Start again."
+        )
+    return content
