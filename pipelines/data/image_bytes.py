@@ -12,25 +12,32 @@ from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.data.strings import Strings, shown
 from pipelines.errors import DataError
 
+_PAGE = 32
+
 
 def reader_of(images: EncodedImages) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from the index of an image to its bytes, for `tf.data.Dataset.map`."""
     if isinstance(images, ImageFiles):
-        return _file_reader(Strings.of(images.paths).compact())
+        return _file_reader(Strings.of(images.paths))
     return _record_reader(images)
 
 
 def _file_reader(paths: Strings) -> Callable[[tf.Tensor], tf.Tensor]:
-    # Eager tensors, captured by the function: a Python list or an array would become a
-    # constant in every graph, and a tensor of strings takes twice the memory of one.
+    # A few paths in each string of a tensor: one string for each would take twice the
+    # memory. Eager tensors, captured by the function: anything else would become a
+    # constant in every graph.
+    pages = [paths[first : first + _PAGE] for first in range(0, len(paths), _PAGE)]
     with tf.device("CPU:0"):
-        block, start, length = map(
-            tf.constant, (paths.block, paths.start, paths.length)
-        )
+        texts = tf.constant([bytes(page.compact().block) for page in pages], tf.string)
+        starts = tf.constant(np.concatenate([page.compact().start for page in pages]))
+        lengths = tf.constant(paths.length)
 
     def read(i: tf.Tensor) -> tf.Tensor:
-        first, count = tf.gather(start, i), tf.cast(tf.gather(length, i), tf.int64)
-        return tf.io.read_file(tf.strings.substr(block, first, count))
+        page = tf.gather(texts, i // _PAGE)
+        start, length = tf.gather(starts, i), tf.gather(lengths, i)
+        return tf.io.read_file(
+            tf.strings.substr(page, tf.cast(start, tf.int32), length)
+        )
 
     return read
 

@@ -113,8 +113,7 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     )
     rank = np.empty(len(by_name), np.int64)
     rank[by_name] = np.arange(len(by_name))
-    hashes = np.array([*content], np.bytes_)
-    order = np.lexsort((rank[examples.labels], hashes))
+    order = np.lexsort((rank[examples.labels], content.codes()))
     digest = hashlib.sha256()
     for content_hash, label in zip(content.take(order), examples.labels[order]):
         digest.update(f"{content_hash} {examples.class_names[label]}\n".encode())

@@ -17,11 +17,11 @@ _BLOCK = 65536
 class Strings(Sequence[str]):
     """A sequence of strings that lie in one block of bytes, as file systems spell them.
 
-    String `i` is `length[i]` bytes from `start[i]`, int64 and int32 `[n]`. What `take`
+    String `i` is `length[i]` bytes from `start[i]`, int32 and int64 `[n]`. What `take`
     gives shares the block. Equal to any sequence of the same strings.
     """
 
-    block: bytes
+    block: memoryview
     start: np.ndarray
     length: np.ndarray
 
@@ -39,8 +39,7 @@ class Strings(Sequence[str]):
         return len(self.start)
 
     def __iter__(self) -> Iterator[str]:
-        for first in range(0, len(self), _BLOCK):
-            yield from map(os.fsdecode, self._bytes(slice(first, first + _BLOCK)))
+        return map(os.fsdecode, self._bytes())
 
     @overload
     def __getitem__(self, i: int) -> str: ...
@@ -51,7 +50,7 @@ class Strings(Sequence[str]):
         if isinstance(i, slice):
             return Strings(self.block, self.start[i], self.length[i])
         start = int(self.start[i])
-        return os.fsdecode(self.block[start : start + int(self.length[i])])
+        return os.fsdecode(bytes(self.block[start : start + int(self.length[i])]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
@@ -59,8 +58,8 @@ class Strings(Sequence[str]):
         return len(self) == len(other) and all(map(str.__eq__, self, other))
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(repr, self[:3]))
-        return f"Strings({shown}{', ...' if len(self) > 3 else ''})"
+        some = ", ".join(map(repr, self[:3]))
+        return f"Strings({some}{', ...' if len(self) > 3 else ''})"
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Strings:
         rows = np.asarray(indices, np.int64)
@@ -72,36 +71,34 @@ class Strings(Sequence[str]):
 
     def compact(self) -> Strings:
         """The same strings in a block that holds nothing else, in their order."""
-        ends = self.start + self.length
-        if len(self) and (self.start[1:] == ends[:-1]).all():
-            block = self.block[int(self.start[0]) : int(ends[-1])]
-        else:
-            block = b"".join(
-                b"".join(self._bytes(slice(first, first + _BLOCK)))
-                for first in range(0, len(self), _BLOCK)
-            )
-        return Strings(block, _starts(self.length), self.length)
+        start = _starts(self.length)
+        shift = self.start - start
+        if len(self) and (shift == shift[0]).all():
+            first, count = int(self.start[0]), int(self.length.sum())
+            return Strings(self.block[first : first + count], start, self.length)
+        block = bytearray()
+        for one in self._bytes():
+            block += one
+        return Strings(memoryview(block), start, self.length)
 
     def codes(self) -> np.ndarray:
-        """A number for each string, int64 `[n]`, the same for equal strings."""
-        if len(self) and (self.length == self.length[0]).all() and self.length[0]:
-            # Hashes are all as long: sorted where they lie, without an object for each.
-            cells = np.frombuffer(self.compact().block, f"S{self.length[0]}")
-            return np.unique(cells, return_inverse=True)[1].astype(np.int64)
-        seen: dict[bytes, int] = {}
-        numbers = (
-            seen.setdefault(one, len(seen))
-            for first in range(0, len(self), _BLOCK)
-            for one in self._bytes(slice(first, first + _BLOCK))
-        )
-        return np.fromiter(numbers, np.int64, len(self))
+        """A number for each string, int64 `[n]`: its rank among the different ones.
 
-    def _bytes(self, rows: slice) -> list[bytes]:
-        start, length = self.start[rows], self.length[rows]
-        return [
-            self.block[first:end]
-            for first, end in zip(start.tolist(), (start + length).tolist())
-        ]
+        Equal strings have equal numbers. Strings are ordered as bytes.
+        """
+        width = int(self.length.max(initial=0))
+        if width and (self.length == width).all():
+            return _codes_of_cells(np.frombuffer(self.compact().block, f"S{width}"))
+        rank = {one: i for i, one in enumerate(sorted(set(self._bytes())))}
+        return np.fromiter((rank[one] for one in self._bytes()), np.int64, len(self))
+
+    def _bytes(self) -> Iterator[bytes]:
+        block = self.block
+        for first in range(0, len(self), _BLOCK):
+            start = self.start[first : first + _BLOCK]
+            end = start + self.length[first : first + _BLOCK]
+            for a, b in zip(start.tolist(), end.tolist()):
+                yield bytes(block[a:b])
 
 
 class Packer:
@@ -109,7 +106,7 @@ class Packer:
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
-        self._parts: list[bytes] = []
+        self._block = bytearray()
         self._lengths: list[np.ndarray] = [np.zeros(0, np.int32)]
 
     def add(self, value: str) -> None:
@@ -121,17 +118,13 @@ class Packer:
         """All strings that were added, in their order."""
         self._pack()
         length = np.concatenate(self._lengths)
-        return Strings(b"".join(self._parts), _starts(length), length)
+        return Strings(memoryview(self._block), _starts(length), length)
 
     def _pack(self) -> None:
-        self._parts.append(b"".join(self._waiting))
+        self._block += b"".join(self._waiting)
         lengths = map(len, self._waiting)
         self._lengths.append(np.fromiter(lengths, np.int32, len(self._waiting)))
         self._waiting = []
-
-
-def _starts(length: np.ndarray) -> np.ndarray:
-    return np.cumsum(length, dtype=np.int64) - length
 
 
 def shown(text: str) -> str:
@@ -141,3 +134,22 @@ def shown(text: str) -> str:
     'two\\\\nlines'
     """
     return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _starts(length: np.ndarray) -> np.ndarray:
+    return np.cumsum(length, dtype=np.int64) - length
+
+
+def _codes_of_cells(cells: np.ndarray) -> np.ndarray:
+    """The rank of each of many strings of one length, such as hashes.
+
+    They are sorted where they lie: no object for each, and no second block.
+    """
+    order = np.argsort(cells, kind="stable")
+    is_new = np.ones(len(cells), bool)
+    for first in range(1, len(cells), _BLOCK):
+        rows = order[first - 1 : first + _BLOCK]
+        is_new[first : first + _BLOCK] = cells[rows[1:]] != cells[rows[:-1]]
+    codes = np.empty(len(cells), np.int64)
+    codes[order] = np.cumsum(is_new) - 1
+    return codes
