@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.data import arrays, builtin, folder, table
+from pipelines.data import arrays, builtin, folder, records, table, tfds
 from pipelines.data.checks import OnProgress, content_hashes
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
@@ -67,7 +67,7 @@ def load_part(
 
 
 def read(ref: DatasetRef) -> Examples:
-    """All that a reference holds; files are listed, and neither read nor checked.
+    """All that a reference holds; images in files of their own are only listed.
 
     Raises:
         DataError: if there is nothing of this name, or it is of another kind.
@@ -78,6 +78,10 @@ def read(ref: DatasetRef) -> Examples:
         return arrays.read(ref.location)
     if ref.scheme == "csv":
         return table.read(ref)
+    if ref.scheme == "tfrecord":
+        return records.read(ref)
+    if ref.scheme == "tfds":
+        return tfds.read(ref)
     return builtin.read(ref.location)
 
 

@@ -18,6 +18,8 @@ ROUND_TRIPS = [
     DatasetRef("npz", "x.npz", validation=1 / 3),
     DatasetRef("builtin", "mnist_5k", limit=300),
     DatasetRef("builtin", ""),
+    DatasetRef("tfds", "made/a:1.0.0", data_dir="/a & b", group="patient"),
+    DatasetRef("tfrecord", "/a/*-?.tfrecord", image="image/encoded", label="a&b"),
 ]
 
 
@@ -39,8 +41,7 @@ def test_defaults_stay_unsaid() -> None:
 
 REFUSED = [
     ("photos", "needs a scheme, as in 'dir:photos'"),
-    ("dri:photos", "Unknown scheme 'dri'.*builtin, csv, dir, npz.*Did you mean 'dir'"),
-    ("tfds:mnist", "Unknown scheme 'tfds'"),
+    ("dri:photos", "Unknown scheme 'dri'.*builtin, csv, dir, npz, tf.*Did you mean 'dir'"),
     ("dir:", "'dir:' needs a path"),
     ("dir:p?validaton=0.2", "Unknown option 'validaton'.*mean 'validation'"),
     ("dir:p?on_bad=skip", "Unknown option 'on_bad'"),
@@ -55,7 +56,11 @@ REFUSED = [
     ("dir:p?validation=0.5&test=0.5", "leave nothing to train on"),
     ("dir:p?limit=0", "limit=0 keeps nothing"),
     ("dir:p?group=", "group= is empty"),
-    ("npz:a.npz?group=(x)", "group= works with 'dir:' and 'csv:', not with 'npz:'"),
+    ("npz:a.npz?group=(x)", "group= .* works with 'csv:' and 'dir:' and .*'npz:'. An n"),
+    ("dir:p?image=x", "image= names a column or a key, and works with 'csv:' and"),
+    ("tfds:mnist?split=x", "split= .* not with 'tfds:'. The splits of TensorFlow"),
+    ("tfrecord:a?data_dir=x", "data_dir= is the folder .* works with 'tfds:', not"),
+    ("tfrecord:a?image=x&text=y", "image= and text= are both given"),
 ]
 
 
