@@ -121,6 +121,23 @@ def _parser() -> argparse.ArgumentParser:
     checking = add("check", _check, "what in a data set could hurt, file by file")
     checking.add_argument("data", metavar="REF")
 
+    sharding = add("shard", _shard, "write a data set as record files, with Beam")
+    sharding.add_argument("data", metavar="REF")
+    sharding.add_argument("--to", type=Path, required=True, metavar="DIR")
+    sharding.add_argument(
+        "--shards", type=int, default=8, metavar="N", help="files for each split"
+    )
+    sharding.add_argument(
+        "--runner", default="DirectRunner", help="of Beam; DirectRunner: this machine"
+    )
+    sharding.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the runner, such as region=europe-west1; may be given several times",
+    )
+
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
 
@@ -303,6 +320,30 @@ def _check(arguments: argparse.Namespace) -> None:
         print(survey_table(dataclasses.asdict(found)))
     if not found.is_fit_to_train:
         raise DataError(f"{reference} cannot be trained on as it is; see the errors.")
+
+
+def _shard(arguments: argparse.Namespace) -> None:
+    from pipelines.clock import Clock
+    from pipelines.data.reference import DatasetRef
+
+    reference = DatasetRef.parse(arguments.data)
+    start_tensorflow()
+    from pipelines.data.shard import shard
+
+    written = shard(
+        reference,
+        arguments.to,
+        shards=arguments.shards,
+        runner=arguments.runner,
+        options=[f"--{option}" for option in arguments.option],
+        on_progress=Clock().progress,
+    )
+    if arguments.json:
+        _print_json(dataclasses.asdict(written))
+        return
+    for split, counts in written.counts.items():
+        print(f"{split}: {sum(counts.values())} records")
+    print(f"read them with: tfrecord:{arguments.to}")
 
 
 def _publish(arguments: argparse.Namespace) -> None:

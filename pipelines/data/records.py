@@ -88,20 +88,17 @@ def read_shards(
             f"{shown(paths[0])} has no record; {len(paths)} files are empty."
         )
     labels, names = _classes(paths, shards, class_names)
-    per_file = None if given is None else np.repeat(np.arange(len(paths)), counts)
+    if given is not None:
+        splits = Strings.of(given).take(np.repeat(np.arange(len(paths)), counts))
+    else:
+        splits = _joined(shard.splits for shard in shards)
     return Examples(
         inputs=_inputs(paths, shards, keys.modality),
         names=Strings.of(_names(paths, counts)),
         labels=labels,
         class_names=names,
         groups=_joined(shard.groups for shard in shards) if keys.group else None,
-        given=(
-            Strings.of(given).take(per_file)
-            if given is not None
-            else _joined(shard.splits for shard in shards)
-            if keys.split
-            else None
-        ),
+        given=splits if keys.split or given is not None else None,
     )
 
 
@@ -178,7 +175,7 @@ def _one(
             " in image=KEY, text=KEY or label=KEY."
         )
     kind = features[key].WhichOneof("kind")
-    values = getattr(features[key], kind).value if kind else ()
+    values: Sequence[Any] = getattr(features[key], kind).value if kind else []
     if kind not in kinds or len(values) != 1:
         wanted = " or ".join(_WORDS[one] for one in kinds)
         raise DataError(

@@ -61,6 +61,10 @@ class Strings(Sequence[str]):
         some = ", ".join(map(repr, self[:3]))
         return f"Strings({some}{', ...' if len(self) > 3 else ''})"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        own = self.compact()  # sent to another process without what only others need
+        return _unpickled, (bytes(own.block), own.length)
+
     def take(self, indices: Sequence[int] | np.ndarray) -> Strings:
         rows = np.asarray(indices, np.int64)
         return Strings(self.block, self.start[rows], self.length[rows])
@@ -134,6 +138,10 @@ def shown(text: str) -> str:
     'two\\\\nlines'
     """
     return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _unpickled(block: bytes, length: np.ndarray) -> Strings:
+    return Strings(memoryview(block), _starts(length), length)
 
 
 def _starts(length: np.ndarray) -> np.ndarray:

@@ -169,7 +169,7 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
     )
 
 
-def _require_kind(name: str, feature: Any, modality: str, kind: type) -> None:
+def _require_kind(name: str, feature: Any, modality: str, kind: Any) -> None:
     if type(feature) is not kind:
         raise DataError(
             f"The feature {name!r} is a {type(feature).__name__}, and no {modality}."
