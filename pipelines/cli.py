@@ -277,6 +277,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     start_tensorflow()
     import pipelines
     from pipelines.data.example_files import parse_example
+    from pipelines.data.strings import shown
 
     predictor = pipelines.load(arguments.artifact)
     found = predictor.predict(
@@ -296,7 +297,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     unreadable = f"(not a readable {predictor.modality})"
     lines = [
         (
-            path,
+            shown(str(path)),
             prediction.label if prediction.valid else unreadable,
             f"{prediction.confidence:.4f}",
         )

@@ -6,6 +6,7 @@ Reads every example once, as training will, and trains nothing.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import io
 import os
@@ -25,7 +26,7 @@ from pipelines.data.findings import Finding, class_findings, group_by_reason
 from pipelines.data.images import decode, resize
 from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Examples, ImageFiles
+from pipelines.data.splits import EncodedImages, Examples, ImageFiles, ImageRecords
 
 # Differences of up to so many of the 64 bits are the same picture saved again, smaller
 # or a little brighter: https://www.hackerfactor.com/blog/index.php?/archives/529
@@ -76,7 +77,7 @@ def survey(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Survey:
     examples = read(ref)
     names = examples.class_names
     counts = np.bincount(examples.labels, minlength=len(names))
-    if isinstance(examples.inputs, ImageFiles):
+    if isinstance(examples.inputs, ImageFiles | ImageRecords):
         found = _of_files(examples, examples.inputs, on_progress)
     else:
         found = _of_contents(examples, checks.content_hashes(examples.inputs))
@@ -92,11 +93,12 @@ def survey(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Survey:
 
 
 def _of_files(
-    examples: Examples, files: ImageFiles, on_progress: OnProgress | None
+    examples: Examples, files: EncodedImages, on_progress: OnProgress | None
 ) -> Iterator[Finding]:
     seen = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        for one in threads.map(_look_at, files.paths):
+        look_at = functools.partial(_look_at, files)
+        for one in threads.map(look_at, range(len(files))):
             seen.append(one)
             if on_progress is not None:
                 on_progress(len(seen), len(files))
@@ -121,24 +123,25 @@ def _pairs(
     )
 
 
-def _look_at(path: str) -> _Seen:
-    content, reason = checks.read_file(path)
+def _look_at(files: EncodedImages, i: int) -> _Seen:
+    content, reason = checks.read_encoded(files, i)
     if reason:
         return _Seen(bad=reason)
     try:
         pixels = decode(tf.constant(content))
     except tf.errors.OpError as error:
         return _Seen(bad=checks.decode_reason(content, error))
+    path = Path(files.paths[i]) if isinstance(files, ImageFiles) else None
     small = Image.fromarray(resize(pixels, _HASHED_PX).numpy())
     bits = imagehash.dhash(small).hash.ravel()
     return _Seen(
         content=hashlib.sha256(content).hexdigest(),
         look=int("".join("1" if bit else "0" for bit in bits), 2),
-        odd=tuple(_oddities(content, Path(path))),
+        odd=tuple(_oddities(content, path)),
     )
 
 
-def _oddities(content: bytes, path: Path) -> Iterator[str]:
+def _oddities(content: bytes, path: Path | None) -> Iterator[str]:
     """What is unusual about a file that can be trained on."""
     try:
         image = Image.open(io.BytesIO(content))
@@ -146,7 +149,7 @@ def _oddities(content: bytes, path: Path) -> Iterator[str]:
         yield f"Pillow cannot open it ({error})"
         return
     kind = str(image.format)
-    if path.suffix.lower() not in _EXTENSIONS.get(kind, ()):
+    if path and path.suffix.lower() not in _EXTENSIONS.get(kind, ()):
         yield f"a {kind} whose name ends in {path.suffix or 'nothing'}"
     if min(image.size) < _SMALL_PX:
         yield f"smaller than {_SMALL_PX} px"
