@@ -81,7 +81,8 @@ def _check_encoded(images: EncodedImages, on_progress: OnProgress | None) -> Str
                 if on_progress is not None:
                     on_progress(i + 1, len(images))
     if bad:
-        raise DataError(_refusal(bad, total=len(images)))
+        what = "image files" if isinstance(images, ImageFiles) else "images"
+        raise DataError(_refusal(bad, total=f"{len(images)} {what}"))
     return hashes.packed()
 
 
@@ -145,10 +146,7 @@ def kind_of(content: bytes) -> str:
     return next(kinds, "")
 
 
-def _refusal(bad: Sequence[str], *, total: int) -> str:
+def _refusal(bad: Sequence[str], *, total: str) -> str:
     lines = "".join(f"\n  {line}" for line in bad[:_SHOWN])
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-    return (
-        f"{len(bad)} of {total} image files cannot be used; mend or remove them:"
-        f"{lines}{more}"
-    )
+    return f"{len(bad)} of {total} cannot be used; mend or remove them:{lines}{more}"
