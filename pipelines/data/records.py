@@ -40,7 +40,7 @@ class _Shard:
 
     start: np.ndarray
     length: np.ndarray
-    labels: Sequence[int | bytes]
+    labels: Sequence[int | str]
     texts: Sequence[bytes]
     groups: Strings
     splits: Strings
@@ -134,7 +134,9 @@ def _read_shard(path: str, keys: Keys) -> _Shard:
         where = f"Record {number} of {shown(path)}"
         features = _features(data, where)
         example = _one(features, keys.example, ("bytes_list",), where)
-        labels.append(_one(features, keys.label, ("int64_list", "bytes_list"), where))
+        label = _one(features, keys.label, ("int64_list", "bytes_list"), where)
+        is_bytes = isinstance(label, bytes)
+        labels.append(_as_text(label, keys.label, where) if is_bytes else label)
         if keys.modality == "text":
             texts.append(_require_text(example, keys.example, where))
         else:
@@ -207,7 +209,6 @@ def _classes(
     """Labels as indices, int64 `[n]`, and the names that they index."""
     labels = [label for shard in shards for label in shard.labels]
     kind = type(labels[0])
-    texts = []
     for i, label in enumerate(labels):
         if type(label) is not kind:
             raise DataError(
@@ -215,14 +216,14 @@ def _classes(
                 f" record has {labels[0]!r}. Labels must all be whole numbers, or all"
                 " be bytes."
             )
-        if isinstance(label, bytes):
-            texts.append(_as_text(label, "label", f"example {i}"))
-            if declared is not None and texts[-1] not in declared:
-                raise DataError(
-                    f"{_place(paths, shards, i)} has the label {texts[-1]!r}. "
-                    + choices(texts[-1], declared)
-                )
-        elif declared is not None and not 0 <= label < len(declared):
+        if declared is None:
+            continue
+        if isinstance(label, str) and label not in declared:
+            raise DataError(
+                f"{_place(paths, shards, i)} has the label {label!r}. "
+                + choices(label, declared)
+            )
+        if isinstance(label, int) and not 0 <= label < len(declared):
             raise DataError(
                 f"{_place(paths, shards, i)} has the label {label}; with"
                 f" {len(declared)} classes it may be 0 to {len(declared) - 1}."
@@ -232,6 +233,7 @@ def _classes(
         if declared is not None:
             return values[indices], tuple(declared)
         return indices.astype(np.int64), tuple(map(str, values))
+    texts = [str(label) for label in labels]
     if declared is None:
         return index_classes(texts)
     known = {name: i for i, name in enumerate(declared)}

@@ -42,13 +42,13 @@ def read(ref: DatasetRef) -> Examples:
             neither images nor texts with a label, or as `tfrecord:`.
     """
     path = Path(ref.location).expanduser()
-    if ref.location.startswith(("/", ".", "~")) and not (path / _INFO).is_file():
-        if ref.group is None and path.is_dir():
-            return folder.read(ref.location)  # `tfds.ImageFolder` reads this layout
+    is_path = ref.location.startswith(("/", ".", "~"))
+    if is_path and ref.data_dir is not None:
         raise DataError(
-            f"{shown(str(path))} has no {_INFO}, so it is no version that TensorFlow"
-            " Datasets has prepared. For a folder of images, use 'dir:'."
+            f"{ref.location} is a folder already, so data_dir= means nothing. Give one."
         )
+    if is_path and not (path / _INFO).is_file():
+        return _image_folder(ref, path)
     tfds = _package()
     builder = _builder(tfds, ref)
     keys = _keys(tfds, ref, builder)
@@ -71,6 +71,18 @@ def read(ref: DatasetRef) -> Examples:
             " it again."
         )
     return examples
+
+
+def _image_folder(ref: DatasetRef, path: Path) -> Examples:
+    """A folder in the layout that `tfds.ImageFolder` reads, which is that of `dir:`."""
+    names_features = any((ref.image, ref.text, ref.label))
+    if names_features or not path.is_dir():
+        raise DataError(
+            f"{shown(str(path))} has no {_INFO}, so it is no version that TensorFlow"
+            " Datasets has prepared, and has no features to name. For a folder of"
+            " images, use 'dir:'."
+        )
+    return folder.read(ref.location, group=ref.group)
 
 
 def _package() -> ModuleType:

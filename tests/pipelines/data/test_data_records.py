@@ -150,7 +150,12 @@ def test_groups_stay_together(tmp_path: Path) -> None:
         ),
         ({"image": b"x", "label": 0.5}, "", "has 1 floats under 'label'"),
         ({"image": b"x", "label": [1, 2]}, "", "has 2 whole numbers under 'label'"),
-        ({"image": b"x", "label": b"one"}, "", "label b'one', and the first .* has 0"),
+        (
+            {"image": b"x", "label": b"one"},
+            "",
+            "Record 1 .* label 'one', and .* has 0",
+        ),
+        ({"image": b"x", "label": b"\xff"}, "", "Record 1 .* no UTF-8 under 'label'"),
         ({"image": b"x", "label": 1}, "?group=who", "Record 0 .* no key 'who'"),
         ({"image": b"x", "label": 1}, "?text=body", "Record 0 .* no key 'body'"),
     ],

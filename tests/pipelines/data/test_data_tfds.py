@@ -127,6 +127,11 @@ def test_the_layout_of_image_folder(tmp_path: Path) -> None:
     assert examples.class_names == tuple(theirs.features["label"].names)
     for name in ("train", "test"):
         assert examples.given.count(name) == theirs.splits[name].num_examples
+    groups = read(DatasetRef("tfds", str(tmp_path), group="([0-9])")).groups
+    assert set(groups) == set("0123456789")
+    for option in ("image", "data_dir"):
+        with pytest.raises(DataError, match="no features to name|data_dir= means noth"):
+            read(DatasetRef("tfds", str(tmp_path), **{option: "x"}))
 
 
 class ZooMadeHere(tfds.core.GeneratorBasedBuilder):
