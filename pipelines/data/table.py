@@ -167,7 +167,8 @@ def _texts(values: Strings) -> Texts:
 
 
 def _images(values: Strings, *, lines: Sequence[int], table: Path) -> ImageFiles:
-    paths = Strings.of(_path_of(value.strip(), table.parent) for value in values)
+    folder = str(table.parent)
+    paths = Strings.of(_path_of(value.strip(), folder) for value in values)
     missing = [
         f"line {line} ({shown(value)})"
         for line, value, path in zip(lines, values, paths)
@@ -191,9 +192,9 @@ def _images(values: Strings, *, lines: Sequence[int], table: Path) -> ImageFiles
     return ImageFiles(paths)
 
 
-def _path_of(value: str, folder: Path) -> str:
+def _path_of(value: str, folder: str) -> str:
     if value.startswith(("/", "~", ".")) or "//" in value or "/." in value:
-        return str(folder / value)  # which brings it into its shortest form
+        return str(Path(folder) / value)  # which brings it into its shortest form
     return f"{folder}/{value}"  # the same, at a tenth of the time
 
 
