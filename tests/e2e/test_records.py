@@ -1,6 +1,7 @@
-"""From photos to record files, and from those to an artifact."""
+"""From photos of odd names to record files, and from those to an artifact."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,14 @@ import pytest
 from PIL import Image
 
 from pipelines.cli import main
+
+ODD_NAMES = (
+    "two\nlines.jpg",
+    'it\'s "quoted".jpg',
+    "\u00fcml\u00e4ut \u732b.jpg",
+    "-rf *?[x].jpg",
+    os.fsdecode(b"not \xff\xfe UTF-8.jpg"),
+)
 
 
 @pytest.fixture
@@ -17,19 +26,22 @@ def photos(tmp_path) -> Path:
         low = 128 * (i % 2)
         random = np.random.default_rng(i)
         pixels = random.integers(low, low + 128, (12, 12, 3), dtype=np.uint8)
-        path = folder / ("dark", "bright")[i % 2] / f"{i}.jpg"
+        name = ODD_NAMES[i // 2] if i < 10 else f"{i}.jpg"
+        path = folder / ("dark", "bright")[i % 2] / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
+        with path.open("wb") as stream:
+            Image.fromarray(pixels).save(stream, "JPEG")
     return folder
 
 
 @pytest.mark.slow
-def test_records_are_checked_trained_on_and_evaluated(photos, tmp_path, capsys):
-    records = f"tfrecord:{tmp_path / 'records'}"
+def test_photos_become_records_and_those_an_artifact(photos, tmp_path, capsys):
+    data, records = f"dir:{photos}", f"tfrecord:{tmp_path / 'records'}"
+    assert main(["check", data]) == 0
     to = str(tmp_path / "records")
-    assert main(["shard", f"dir:{photos}", "--to", to, "--shards=2"]) == 0
+    assert main(["shard", data, "--to", to, "--shards=2"]) == 0
     assert main(["check", records]) == 0
-    run = tmp_path / "run"
+    run, artifact = tmp_path / "run", str(tmp_path / "run" / "artifact")
     command = [
         f"--config.data={records}",
         "--config.backbone=tiny_image",
@@ -41,16 +53,19 @@ def test_records_are_checked_trained_on_and_evaluated(photos, tmp_path, capsys):
     assert main(["train", *command]) == 0
     report = json.loads((run / "report.json").read_text())
     assert report["test"]["examples"] == 6
-    capsys.readouterr()
     # The photos are the data that it was trained on, so their test split is taken.
-    photos_too = [
-        "evaluate",
-        str(run / "artifact"),
-        "--data",
-        f"dir:{photos}",
-        "--json",
-    ]
-    assert main(photos_too) == 0
+    capsys.readouterr()
+    assert main(["evaluate", artifact, "--data", data, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["split"], found["examples"]) == ("test", 6)
     assert found["accuracy"] == report["test"]["accuracy"]
+
+    odd = [str(photos / "dark" / name) for name in ODD_NAMES]
+    assert main(["predict", artifact, *odd]) == 0
+    said = capsys.readouterr().out
+    assert r"two\nlines.jpg" in said
+    assert r"not \udcff\udcfe UTF-8.jpg" in said
+    assert len(said.splitlines()) == 1 + len(ODD_NAMES)
+    assert main(["predict", artifact, *odd, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["predictions"]
+    assert [row["file"] for row in rows] == odd

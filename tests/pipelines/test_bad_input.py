@@ -191,27 +191,6 @@ ODD_NAMES = (
 )
 
 
-def test_odd_file_names_work_from_the_check_to_the_prediction(job, photos, capsys):
-    for folder in photos.iterdir():
-        for i, name in enumerate(ODD_NAMES):
-            (folder / f"{i}.png").rename(folder / name)
-    data = f"dir:{photos}"
-    assert zoo_command(["check", data]) == 0
-    job.finishes(f"--config.data={data}")
-    base = str(job.workdir / "artifact")
-    assert zoo_command(["evaluate", base, "--data", data, "--split=all"]) == 0
-    odd = [str(photos / "dark" / name) for name in ODD_NAMES]
-    capsys.readouterr()
-    assert zoo_command(["predict", base, *odd]) == 0
-    said = capsys.readouterr().out
-    assert r"two\nlines.png" in said
-    assert r"not \udcff\udcfe UTF-8.png" in said
-    assert len(said.splitlines()) == 1 + len(ODD_NAMES)
-    assert zoo_command(["predict", base, *odd, "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["predictions"]
-    assert [row["file"] for row in rows] == odd
-
-
 def test_a_bad_file_of_an_odd_name_is_named(job, photos, capsys):
     for name in ODD_NAMES:
         (photos / "dark" / name).write_bytes(b"no image")
