@@ -17,7 +17,7 @@ import numpy as np
 
 from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import keep_some
+from pipelines.data.splitting import keep_some
 from pipelines.methods import label_trouble
 
 

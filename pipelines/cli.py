@@ -135,6 +135,23 @@ def _parser() -> argparse.ArgumentParser:
 
     checking.add_arguments(add("check", checking.check, checking.SUMMARY))
 
+    sharding = add("shard", _shard, "write a data set as record files, with Beam")
+    sharding.add_argument("data", metavar="REF")
+    sharding.add_argument("--to", type=Path, required=True, metavar="DIR")
+    sharding.add_argument(
+        "--shards", type=int, default=8, metavar="N", help="files for each split"
+    )
+    sharding.add_argument(
+        "--runner", default="DirectRunner", help="of Beam; DirectRunner: this machine"
+    )
+    sharding.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the runner, such as region=europe-west1; may be given several times",
+    )
+
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
 
@@ -299,6 +316,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     start_tensorflow()
     import pipelines
     from pipelines.data.example_files import parse_example
+    from pipelines.data.printable import shown
 
     predictor = pipelines.load(arguments.artifact)
     found = predictor.predict(
@@ -318,7 +336,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     unreadable = f"(not a readable {predictor.modality})"
     lines = [
         (
-            path,
+            shown(str(path)),
             prediction.label if prediction.valid else unreadable,
             f"{prediction.confidence:.4f}",
             "yes" if prediction.accepted else "no",
@@ -326,6 +344,30 @@ def _predict(arguments: argparse.Namespace) -> None:
         for path, prediction in zip(arguments.files, found)
     ]
     print(aligned([header, *lines]))
+
+
+def _shard(arguments: argparse.Namespace) -> None:
+    from pipelines.clock import Clock
+    from pipelines.data.reference import DatasetRef
+
+    reference = DatasetRef.parse(arguments.data)
+    start_tensorflow()
+    from pipelines.data.shard import shard
+
+    written = shard(
+        reference,
+        arguments.to,
+        shards=arguments.shards,
+        runner=arguments.runner,
+        options=[f"--{option}" for option in arguments.option],
+        on_progress=Clock().progress,
+    )
+    if arguments.json:
+        _print_json(dataclasses.asdict(written))
+        return
+    for split, counts in written.counts.items():
+        print(f"{split}: {sum(counts.values())} records")
+    print(f"read them with: tfrecord:{arguments.to}")
 
 
 def _publish(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.data.printable import shown
+
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
 
@@ -101,16 +103,6 @@ def survey_table(survey: Mapping[str, Any]) -> str:
 def _first(names: Sequence[str]) -> str:
     some = "; ".join(map(shown, names[:_SHOWN]))
     return f"{some}; and {len(names) - _SHOWN} more" if names[_SHOWN:] else some
-
-
-def shown(name: str) -> str:
-    """A name on one line, with escapes for what no terminal or page can show.
-
-    Such as a line break, or a byte of a file name that is not UTF-8.
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in name
-    )
 
 
 def evaluation_table(report: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,12 @@ from pipelines.data.names import choices, index_classes, split_name
 from pipelines.data.splits import PLURALS, Examples, ImageArray, Series, Texts
 from pipelines.errors import DataError
 
+# Splits are copies of the arrays, so they are in memory twice.
+_MEMORY_SHARE = 0.5
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _ARRAYS = ("x", "y", "group", "split", "class_names")
 
 
@@ -62,6 +70,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             missing = [name for name in ("x", "y") if name not in archive.files]
             if unknown or missing:
                 raise DataError(_refusal(path, unknown=unknown, missing=missing))
+            _require_honest_sizes(archive.zip, path)
             return {name: archive[name] for name in archive.files}
     except DataError:
         raise
@@ -70,6 +79,35 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             f"{path} cannot be read as an npz file ({error}). Write it with "
             "np.savez(path, x=..., y=...), without arrays of Python objects."
         ) from None
+
+
+def _require_honest_sizes(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuses what would fill the memory, before any of it is allocated."""
+    total = 0
+    for member in archive.infolist():
+        with archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read_header = _HEADERS.get(version)
+            if read_header is None:
+                raise ValueError(
+                    f"{member.filename} is of the unknown version {version}"
+                )
+            shape, _, dtype = read_header(stream)
+            claimed = math.prod(shape) * dtype.itemsize
+            held = member.file_size - stream.tell()
+        if claimed != held and not dtype.hasobject:
+            raise DataError(
+                f"{member.filename} in {path} claims {claimed} bytes of numbers, and"
+                f" the file holds {held}. It is damaged, or meant to do harm."
+            )
+        total += member.file_size
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if total > memory * _MEMORY_SHARE:
+        raise DataError(
+            f"{path} unpacks to {total / 1e9:.1f} GB, which is more than half of this"
+            f" machine's memory ({memory / 1e9:.1f} GB). Save the images as files, for"
+            " 'dir:', or as records, for 'tfrecord:': those stay on disk."
+        )
 
 
 def _refusal(path: Path, *, unknown: list[str], missing: list[str]) -> str:

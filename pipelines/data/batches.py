@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.image_bytes import reader_of
 from pipelines.data.images import decode_and_resize, resize
 from pipelines.data.order import shuffled_epochs
-from pipelines.data.splits import ImageArray, ImageFiles, Split
+from pipelines.data.splits import (
+    EncodedImages,
+    ImageFiles,
+    ImageRecords,
+    Series,
+    Split,
+    Texts,
+)
 
 _Batches = Callable[[tf.data.Dataset], tf.data.Dataset]
 
@@ -55,29 +62,25 @@ def training_batches(
 def _loader(split: Split, size_px: int | None, batch_size: int) -> _Batches:
     """A function from a sequence of example indices to batches of those examples."""
     inputs = split.inputs
-    if not isinstance(inputs, ImageFiles | ImageArray):
+    if isinstance(inputs, Texts | Series):
         return _row_loader(split, inputs.values, batch_size)
     if size_px is None:
         raise ValueError("Images need input_size_px, the size to bring them to.")
-    if isinstance(inputs, ImageFiles):
-        return _file_loader(split, inputs, size_px, batch_size)
+    if isinstance(inputs, ImageFiles | ImageRecords):
+        return _encoded_loader(split, inputs, size_px, batch_size)
     return _row_loader(
         split, inputs.pixels, batch_size, lambda rows: resize(rows, size_px)
     )
 
 
-def _file_loader(
-    split: Split, images: ImageFiles, size_px: int, batch_size: int
+def _encoded_loader(
+    split: Split, images: EncodedImages, size_px: int, batch_size: int
 ) -> _Batches:
-    # Eager tensors, captured by the functions below: a Python list or an array would
-    # become a constant in every graph.
-    paths = tf.constant([os.fsencode(path) for path in images.paths], tf.string)
-    labels = _on_host(split.labels)
+    read, labels = reader_of(images), _on_host(split.labels)
 
     def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image_bytes = tf.io.read_file(tf.gather(paths, i))
         pixels = decode_and_resize(
-            image_bytes, size_px, maximum_megapixels=images.maximum_megapixels
+            read(i), size_px, maximum_megapixels=images.maximum_megapixels
         )
         return pixels, tf.gather(labels, i)
 

@@ -7,17 +7,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.data.look_through import OnProgress, look_through
-from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Series, Texts
+from pipelines.data.look_through import OnProgress, look_through_images
+from pipelines.data.splits import (
+    EncodedImages,
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Inputs,
+    Series,
+    Texts,
+)
+from pipelines.data.strings import Packer, Strings
 from pipelines.errors import DataError
 
 _SHOWN = 10
 
 
-def content_hashes(
-    inputs: Inputs, *, on_progress: OnProgress | None = None
-) -> list[str]:
-    """The sha256 of each example; files are also decoded as training will decode them.
+def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
+    """The sha256 of each example; encoded images are also decoded, as in training.
 
     Files that `zoo check` or an earlier run has seen, and that have not changed since,
     are not read again. `on_progress(done, total)` is called from this thread.
@@ -26,42 +33,38 @@ def content_hashes(
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
     match inputs:
-        case ImageFiles():
-            return _check_files(inputs, on_progress)
+        case ImageFiles() | ImageRecords():
+            return _check_encoded(inputs, on_progress)
         case ImageArray(pixels):
-            return [_hash_array(image) for image in pixels]
+            return Strings.of(_hash_array(image) for image in pixels)
         case Texts(texts):
-            return [hashlib.sha256(text).hexdigest() for text in texts]
+            return Strings.of(hashlib.sha256(text).hexdigest() for text in texts)
         case Series(values):
-            return [_hash_array(one) for one in values]
+            return Strings.of(_hash_array(one) for one in values)
 
 
 def _hash_array(array: np.ndarray) -> str:
-    # With the shape: 2x8 and 4x4 images may hold the same bytes.
+    # With the shape: the same bytes in another shape are another example.
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
-def _check_files(files: ImageFiles, on_progress: OnProgress | None) -> list[str]:
-    hashes: list[str] = []
+def _check_encoded(images: EncodedImages, on_progress: OnProgress | None) -> Strings:
+    hashes = Packer()
     bad: list[str] = []
-    looks = look_through(
-        files.paths,
-        maximum_megapixels=files.maximum_megapixels,
-        on_progress=on_progress,
-    )
-    for path, look in zip(files.paths, looks, strict=True):
-        hashes.append(look.content)
+    for i, look in enumerate(look_through_images(images, on_progress=on_progress)):
+        hashes.add(look.content)
         if look.bad:
-            bad.append(f"{path}: {look.bad}")
+            bad.append(f"{images.where(i)}: {look.bad}")
     if bad:
-        raise DataError(_refusal(bad, total=len(files)))
-    return hashes
+        what = "image files" if isinstance(images, ImageFiles) else "images"
+        raise DataError(_refusal(bad, total=f"{len(images)} {what}"))
+    return hashes.packed()
 
 
-def _refusal(bad: Sequence[str], *, total: int) -> str:
+def _refusal(bad: Sequence[str], *, total: str) -> str:
     lines = "".join(f"\n  {line}" for line in bad[:_SHOWN])
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return (
-        f"{len(bad)} of {total} image files cannot be used; mend or remove them:"
+        f"{len(bad)} of {total} cannot be used; mend or remove them:"
         f"{lines}{more}\n`zoo check --fix DIR` makes a copy of a folder without them."
     )

@@ -9,11 +9,27 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.data.names import SPLITS, choices, index_classes, listing
+from pipelines.data.printable import shown
 from pipelines.data.splits import Examples, ImageFiles
+from pipelines.data.strings import Strings
 from pipelines.errors import DataError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"})
+
+# Endings of file names, and what to do with such a file.
+_ARCHIVES = (
+    (".zip", "Unpack the archive first: unzip FILE -d FOLDER."),
+    *(
+        (end, "Unpack the archive first: tar -xf FILE -C FOLDER.")
+        for end in (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+    ),
+    (".npz", "For arrays in a file, use 'npz:'."),
+    (".csv", "For a table, use 'csv:'."),
+    (".tfrecord", "For records, use 'tfrecord:'."),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -32,28 +48,40 @@ def read(location: str, *, group: str | None = None) -> Examples:
     """
     root = Path(location).expanduser().absolute()
     pattern = None if group is None else _compile(group)
-    paths: list[Path] = []
-    labels: list[str] = []
-    given: list[str] = []
-    groups: list[str] = []
     parts = _parts(root)
-    for split, folder in parts:
-        for class_folder in _class_folders(folder):
-            images = _images(class_folder)
-            paths += images
-            labels += [class_folder.name] * len(images)
-            given += [split] * len(images)
+    class_folders = [
+        (split, found) for split, folder in parts for found in _class_folders(folder)
+    ]
+    counts: list[int] = []
+    groups: list[str] = []
+
+    def images() -> Iterator[str]:
+        for _, folder in class_folders:
+            relative = _images(folder)
+            counts.append(len(relative))
             if pattern is not None:
-                groups += [_group(pattern, path, class_folder) for path in images]
-    indices, class_names = index_classes(labels)
+                groups.extend(_group(pattern, path, folder) for path in relative)
+            yield from (f"{folder}/{path}" for path in relative)
+
+    paths = Strings.of(images())
+    labels, class_names = index_classes([folder.name for _, folder in class_folders])
+    given = (split for (split, _), n in zip(class_folders, counts) for _ in range(n))
     return Examples(
-        inputs=ImageFiles(tuple(str(path) for path in paths)),
-        names=tuple(path.relative_to(root).as_posix() for path in paths),
-        labels=indices,
+        inputs=ImageFiles(paths),
+        names=_names_below(root, paths),
+        labels=np.repeat(labels, counts),
         class_names=class_names,
-        groups=None if pattern is None else tuple(groups),
-        given=None if parts[0][0] == "" else tuple(given),
+        groups=None if pattern is None else groups,
+        given=None if parts[0][0] == "" else Strings.of(given),
     )
+
+
+def _names_below(root: Path, paths: Strings) -> Strings:
+    """The paths below `root`, on one line each."""
+    names = paths.without_first(len(os.fsencode(root)) + (root != Path("/")))
+    if all(map(str.isprintable, names)):
+        return names  # in the same memory as the paths
+    return Strings.of(map(shown, names))
 
 
 def _parts(root: Path) -> list[tuple[str, Path]]:
@@ -61,7 +89,10 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
     if not root.exists():
         raise DataError(f"There is no folder {root}. Check the path after 'dir:'.")
     if not root.is_dir():
-        raise DataError(f"{root} is a file; 'dir:' needs a folder of class folders.")
+        how = next((f" {how}" for end, how in _ARCHIVES if root.name.endswith(end)), "")
+        raise DataError(
+            f"{root} is a file; 'dir:' needs a folder of class folders.{how}"
+        )
     folders = _folders(root)
     known = [folder for folder in folders if folder.name.lower() in SPLITS]
     if not any(_folders(folder) for folder in known):
@@ -85,8 +116,14 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
 
 def _class_folders(folder: Path) -> list[Path]:
     found = _folders(folder)
+    lost = [entry.path for entry in _visible(folder) if _is_link_to_nothing(entry)]
+    if lost:
+        raise DataError(
+            f"{listing(map(shown, lost), shown=5)} stands where class folders do, and"
+            " is a link to nothing. Mend or remove the link."
+        )
     if not found:
-        loose = sum(path.suffix.lower() in EXTENSIONS for path in folder.iterdir())
+        loose = sum(_extension(entry.name) in EXTENSIONS for entry in _visible(folder))
         raise DataError(
             f"{folder} has no class folders (and {loose} images of its own). Put the "
             "images of each class into a folder with the name of the class."
@@ -94,15 +131,14 @@ def _class_folders(folder: Path) -> list[Path]:
     return found
 
 
-def _images(class_folder: Path) -> list[Path]:
-    files = sorted(
-        # A link to where we come from would bring the images of other classes.
-        _files(class_folder, seen={os.path.realpath(p) for p in class_folder.parents}),
-        key=lambda path: path.relative_to(class_folder).as_posix(),
-    )
-    images = [path for path in files if path.suffix.lower() in EXTENSIONS]
-    other = Counter(path.suffix.lower() or "no extension" for path in files)
-    left_out = [f"{n} {kind}" for kind, n in other.items() if kind not in EXTENSIONS]
+def _images(class_folder: Path) -> list[str]:
+    """The paths of the images below a class folder, sorted, relative to it."""
+    # A link to where we come from would bring the images of other classes.
+    seen = {os.path.realpath(parent) for parent in class_folder.parents}
+    files = sorted(_files(str(class_folder), "", seen=seen))
+    images = [path for path in files if _extension(path) in EXTENSIONS]
+    kinds = Counter(_extension(path) or "no extension" for path in files)
+    left_out = [f"{n} {kind}" for kind, n in kinds.items() if kind not in EXTENSIONS]
     allowed = ", ".join(sorted(EXTENSIONS))
     if not images:
         found = f"it has {listing(left_out, shown=5)}" if left_out else "it is empty"
@@ -120,29 +156,52 @@ def _images(class_folder: Path) -> list[Path]:
     return images
 
 
-def _files(folder: Path, *, seen: set[str]) -> Iterator[Path]:
-    """Every visible file below `folder`; `seen` ends loops of links."""
+def _extension(path: str) -> str:
+    _, dot, end = path.rpartition("/")[2].rpartition(".")
+    return f".{end.lower()}" if dot else ""
+
+
+def _files(folder: str, below: str, *, seen: set[str]) -> Iterator[str]:
+    """Every visible file in `folder`, with `below` before its name.
+
+    `seen` ends loops of links.
+    """
     real = os.path.realpath(folder)
     if real in seen:
         return
     seen.add(real)
-    for path in _visible(folder):
-        if is_folder(path):
-            yield from _files(path, seen=seen)
+    for entry in _visible(folder):
+        if _is_folder(entry):
+            yield from _files(entry.path, f"{below}{entry.name}/", seen=seen)
         else:
-            yield path
+            yield f"{below}{entry.name}"
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if is_folder(path)]
+    return [Path(entry.path) for entry in _visible(folder) if _is_folder(entry)]
 
 
-def _visible(folder: Path) -> list[Path]:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # A link that goes round in circles is an error to `DirEntry.is_dir` alone.
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+
+
+def _is_link_to_nothing(entry: os.DirEntry[str]) -> bool:
+    is_image = _extension(entry.name) in EXTENSIONS
+    return entry.is_symlink() and not is_image and not Path(entry.path).exists()
+
+
+def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
     try:
-        return sorted(path for path in folder.iterdir() if not is_hidden(path))
+        with os.scandir(folder) as entries:
+            return sorted(
+                (entry for entry in entries if not is_hidden(entry.name)),
+                key=lambda entry: entry.name,
+            )
     except OSError as error:
         raise DataError(
-            f"The folder {folder} cannot be read: {error.strerror}."
+            f"The folder {shown(str(folder))} cannot be read: {error.strerror}. Give"
+            " yourself the right to read it, or remove it."
         ) from None
 
 
@@ -154,9 +213,9 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def is_hidden(path: Path) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a name is left out: what programs put there for themselves."""
-    return path.name.startswith(".") or path.name == "__MACOSX"
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _compile(group: str) -> re.Pattern[str]:
@@ -172,8 +231,7 @@ def _compile(group: str) -> re.Pattern[str]:
     return pattern
 
 
-def _group(pattern: re.Pattern[str], path: Path, class_folder: Path) -> str:
-    relative = path.relative_to(class_folder).as_posix()
+def _group(pattern: re.Pattern[str], relative: str, class_folder: Path) -> str:
     found = pattern.search(relative)
     if found is None or found[1] is None:
         raise DataError(

@@ -110,7 +110,7 @@ class _Walker:
         for path in paths:
             if path.name.startswith(".") and path.suffix.lower() in EXTENSIONS:
                 self._note("note", "left out: a hidden image", path)
-        return [path for path in paths if not is_hidden(path)]
+        return [path for path in paths if not is_hidden(path.name)]
 
     def _note(self, severity: str, what: str, path: Path) -> None:
         name = path.relative_to(self._root).as_posix()

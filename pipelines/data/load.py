@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.data import arrays, builtin, folder, table
+from pipelines.data import arrays, builtin, folder, records, table, tfds
 from pipelines.data.checks import content_hashes
 from pipelines.data.look_through import OnProgress
 from pipelines.data.names import listing
@@ -15,8 +15,11 @@ from pipelines.data.splits import (
     PLURALS,
     Examples,
     ImageFiles,
+    ImageRecords,
     Split,
     Splits,
+)
+from pipelines.data.splitting import (
     fingerprint,
     keep_some,
     require_independent,
@@ -74,13 +77,13 @@ def load_part(
 
 
 def read(ref: DatasetRef) -> Examples:
-    """All that a reference holds; files are listed, and neither read nor checked.
+    """All that a reference holds; images in files of their own are only listed.
 
     Raises:
         DataError: if there is nothing of this name, or it is of another kind.
     """
     examples = _read(ref)
-    if not isinstance(examples.inputs, ImageFiles):
+    if not isinstance(examples.inputs, ImageFiles | ImageRecords):
         return examples
     limited = dataclasses.replace(
         examples.inputs, maximum_megapixels=ref.maximum_megapixels
@@ -95,6 +98,10 @@ def _read(ref: DatasetRef) -> Examples:
         return arrays.read(ref.location)
     if ref.scheme == "csv":
         return table.read(ref)
+    if ref.scheme == "tfrecord":
+        return records.read(ref)
+    if ref.scheme == "tfds":
+        return tfds.read(ref)
     return builtin.read(ref.location)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines.data import look_cache
 from pipelines.data.look import Look
 from pipelines.data.look_cache import LookCache, Stamp
+from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.engine import start_tensorflow
 
 OnProgress = Callable[[int, int], None]
@@ -31,6 +32,31 @@ class _Fresh:
 
     look: Look
     stamp: Stamp | None = None
+
+
+def look_through_images(
+    images: EncodedImages,
+    *,
+    use_cache: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Look]:
+    """A look at every image, in order; what is found of files is kept."""
+    if isinstance(images, ImageFiles):
+        yield from look_through(
+            images.paths,
+            maximum_megapixels=images.maximum_megapixels,
+            use_cache=use_cache,
+            on_progress=on_progress,
+        )
+        return
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        for start in range(0, len(images), _WINDOW):
+            window = range(start, min(start + _WINDOW, len(images)))
+            looks = threads.map(lambda i: _look_at_record(images, i), window)
+            for i, look in zip(window, looks):
+                yield look
+                if on_progress is not None:
+                    on_progress(i + 1, len(images))
 
 
 def look_through(
@@ -130,6 +156,14 @@ def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
     is_same = look_cache.stamp_of(before) == stamp
     may_keep = is_same and look_cache.is_settled(stamp, looked_ns=looked_ns)
     return _Fresh(look, stamp if may_keep else None)
+
+
+def _look_at_record(images: ImageRecords, i: int) -> Look:
+    from pipelines.data.image_bytes import encoded_bytes
+    from pipelines.data.looks import look_at
+
+    limit = images.maximum_megapixels
+    return look_at(encoded_bytes(images, i), suffix=None, maximum_megapixels=limit)
 
 
 def _too_large(size_bytes: int, maximum_megapixels: float) -> str:

@@ -31,7 +31,7 @@ def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels as indices, int64 `[n]`, and the class names in natural order."""
     names = tuple(sorted(set(labels), key=natural_key))
     index = {name: i for i, name in enumerate(names)}
-    return np.array([index[label] for label in labels], np.int64), names
+    return np.fromiter((index[label] for label in labels), np.int64, len(labels)), names
 
 
 def split_name(text: str, *, where: str) -> str:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
 from pipelines.errors import DataError
 
-SCHEMES = ("builtin", "csv", "dir", "npz")
-# Options that name a column of a table.
-_COLUMNS = ("image", "text", "label", "split")
+SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")
+# Options that only some schemes know, and what they say there.
+_SPECIAL = {
+    "group": ("csv", "dir", "tfds", "tfrecord"),
+    "image": ("csv", "tfds", "tfrecord"),
+    "text": ("csv", "tfds", "tfrecord"),
+    "label": ("csv", "tfds", "tfrecord"),
+    "split": ("csv", "tfrecord"),
+    "data_dir": ("tfds",),
+}
+_MEANINGS = {
+    "group": "says what stays together",
+    "data_dir": "is the folder of TensorFlow Datasets",
+}
+_HINTS = {
+    ("group", "npz"): " An npz file says its groups in an array named 'group'.",
+    ("split", "tfds"): " The splits of TensorFlow Datasets are used as they are.",
+}
 
 _OPTIONS: dict[str, Any] = {
     "validation": float,
@@ -24,6 +40,7 @@ _OPTIONS: dict[str, Any] = {
     "text": str,
     "label": str,
     "split": str,
+    "data_dir": str,
 }
 # Decoded, these are 1.5 GB for each image that is read at the same time.
 _MOST_MEGAPIXELS = 500.0
@@ -37,8 +54,8 @@ class DatasetRef:
     `validation` and `test` are the fractions that are carved when the data do not
     come split; `limit` keeps that many examples. Images of more than
     `maximum_megapixels` are refused. `group` is a regular expression for
-    `dir:`, and a column for `csv:`, where `image` or `text`, `label` and `split` name
-    columns too.
+    `dir:`. Elsewhere it names a column of a table, a key of records or a feature, as
+    `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
 
     Raises:
         DataError: if a value is out of its range; the message says the range.
@@ -56,6 +73,7 @@ class DatasetRef:
     text: str | None = None
     label: str | None = None
     split: str | None = None
+    data_dir: str | None = None
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -129,16 +147,13 @@ class DatasetRef:
             )
         if self.group == "":
             raise DataError("group= is empty; give a pattern, or leave it out.")
-        if self.group is not None and self.scheme not in ("dir", "csv"):
-            raise DataError(
-                f"group= works with 'dir:' and 'csv:', not with '{self.scheme}:'; an "
-                "npz file says its groups in an array named 'group'."
-            )
-        for name in _COLUMNS:
-            if getattr(self, name) is not None and self.scheme != "csv":
+        for name, schemes in _SPECIAL.items():
+            if getattr(self, name) is not None and self.scheme not in schemes:
+                meaning = _MEANINGS.get(name, "names a column or a key")
                 raise DataError(
-                    f"{name}= names a column and works with 'csv:' only, not with "
-                    f"'{self.scheme}:'."
+                    f"{name}= {meaning}, and works"
+                    f" with {_quoted(schemes)}, not with '{self.scheme}:'."
+                    + _HINTS.get((name, self.scheme), "")
                 )
         if self.image is not None and self.text is not None:
             raise DataError("image= and text= are both given; keep one.")
@@ -167,6 +182,10 @@ def _parse_value(name: str, value: str) -> Any:
         return kind(value)
     except ValueError:
         raise DataError(f"{name}={value!r} is not {_KINDS[kind]}.") from None
+
+
+def _quoted(schemes: Sequence[str]) -> str:
+    return " and ".join(f"'{scheme}:'" for scheme in schemes)
 
 
 def _escape(text: str, special: str) -> str:

@@ -12,7 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import ImageArray, ImageFiles, Inputs, Splits, Texts
+from pipelines.data.splits import (
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Inputs,
+    Splits,
+    Texts,
+)
 from pipelines.engine import start_tensorflow
 
 
@@ -33,9 +40,16 @@ def _write(one: Inputs, stem: Path) -> Path:
     """Writes a single example; the kind decides the suffix."""
     import tensorflow as tf
 
+    from pipelines.data.file_kinds import kind_of
+    from pipelines.data.image_bytes import record_bytes
+
     if isinstance(one, ImageFiles):
         path = stem.with_name(stem.name + Path(one.paths[0]).suffix)
         path.write_bytes(Path(one.paths[0]).read_bytes())
+    elif isinstance(one, ImageRecords):
+        content = record_bytes(one, 0)
+        path = stem.with_name(f"{stem.name}.{kind_of(content).lower()}")
+        path.write_bytes(content)
     elif isinstance(one, ImageArray):
         path = stem.with_name(f"{stem.name}.png")
         path.write_bytes(tf.io.encode_png(one.pixels[0]).numpy())

@@ -1,19 +1,16 @@
-"""The values that training reads, and the rule that makes three splits of examples."""
+"""The values that a reference is read into, and that training reads."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
-from pipelines.data.names import listing
-from pipelines.data.reference import DatasetRef
-from pipelines.data.units import count_units, deal, find_units
-from pipelines.errors import DataError
+from pipelines.data.printable import shown
+from pipelines.data.strings import Strings
 
 SPLIT_NAMES = ("train", "validation", "test")
 PLURALS = {"image": "images", "text": "texts", "series": "series"}
@@ -21,20 +18,63 @@ PLURALS = {"image": "images", "text": "texts", "series": "series"}
 
 @dataclasses.dataclass(frozen=True)
 class ImageFiles:
-    """Images that stay on disk, one absolute path each.
+    """Images that stay on disk, one absolute path each; any sequence is packed.
 
     One of more than `maximum_megapixels` is refused, in training as when it is served.
     """
 
     modality: ClassVar[str] = "image"
-    paths: tuple[str, ...]
+    paths: Sequence[str]
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", Strings.of(self.paths))
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageFiles:
-        return dataclasses.replace(self, paths=tuple(self.paths[i] for i in indices))
+        taken = Strings.of(self.paths).take(indices)
+        return dataclasses.replace(self, paths=taken)
+
+    def where(self, i: int) -> str:
+        """Which image is meant, for a message."""
+        return shown(self.paths[i])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageRecords:
+    """Encoded images that stay on disk as parts of larger files.
+
+    Image `i` is `length[i]` bytes from `start[i]` of `shards[shard[i]]`, and lies in
+    the record of number `record[i]` there, counted from 0; all int64 `[n]`. One of more
+    than `maximum_megapixels` is refused.
+    """
+
+    modality: ClassVar[str] = "image"
+    shards: tuple[str, ...]
+    shard: np.ndarray
+    record: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+    maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> ImageRecords:
+        rows = np.asarray(indices, np.int64)
+        return dataclasses.replace(
+            self,
+            shard=self.shard[rows],
+            record=self.record[rows],
+            start=self.start[rows],
+            length=self.length[rows],
+        )
+
+    def where(self, i: int) -> str:
+        """Which image is meant, for a message."""
+        return f"{shown(self.shards[self.shard[i]])}, record {self.record[i]}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,7 +119,8 @@ class Series:
         return Series(self.values[np.asarray(indices, np.int64)])
 
 
-Inputs = ImageFiles | ImageArray | Texts | Series
+EncodedImages = ImageFiles | ImageRecords
+Inputs = EncodedImages | ImageArray | Texts | Series
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -88,31 +129,44 @@ class Examples:
 
     `names` say which example is meant in a message; `labels` is int64 `[n]`, indices
     into `class_names`. `groups` keep examples together; `given` is the split that
-    the user put each example in.
+    the user put each example in. Sequences of strings are packed.
     """
 
     inputs: Inputs
-    names: tuple[str, ...]
+    names: Sequence[str]
     labels: np.ndarray
     class_names: tuple[str, ...]
-    groups: tuple[str, ...] | None = None
-    given: tuple[str, ...] | None = None
+    groups: Sequence[str] | None = None
+    given: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for column in ("names", "groups", "given"):
+            values = getattr(self, column)
+            if values is not None:
+                object.__setattr__(self, column, Strings.of(values))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> Examples:
-        def pick(column: tuple[str, ...] | None) -> tuple[str, ...] | None:
-            return None if column is None else tuple(column[i] for i in indices)
+        def pick(column: Sequence[str] | None) -> Strings | None:
+            return None if column is None else Strings.of(column).take(indices)
 
         return dataclasses.replace(
             self,
             inputs=self.inputs.take(indices),
-            names=tuple(self.names[i] for i in indices),
+            names=Strings.of(self.names).take(indices),
             labels=self.labels[indices],
             groups=pick(self.groups),
             given=pick(self.given),
         )
+
+    def split_codes(self) -> np.ndarray | None:
+        """The given splits as indices into `SPLIT_NAMES`, int64 `[n]`."""
+        if self.given is None:
+            return None
+        codes = (SPLIT_NAMES.index(name) for name in self.given)
+        return np.fromiter(codes, np.int64, len(self))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -169,180 +223,3 @@ def first(split: Split, count: int) -> Split:
         units=None if split.units is None else split.units[rows],
         digest=None,
     )
-
-
-def keep_some(examples: Examples, *, limit: int | None, seed: int) -> Examples:
-    """At most `limit` of the examples, drawn by seed, every class in proportion."""
-    if limit is None or limit >= len(examples):
-        return examples
-    strata = examples.labels * len(SPLIT_NAMES)
-    if examples.given is not None:
-        strata = strata + [SPLIT_NAMES.index(name) for name in examples.given]
-    shuffled = np.random.default_rng(seed).permutation(len(examples))
-    # The r-th of the n examples of a stratum gets (r + 1/2) / n: cutting the order
-    # anywhere leaves every stratum cut at the same fraction.
-    position = np.empty(len(examples))
-    for stratum in np.unique(strata):
-        members = shuffled[strata[shuffled] == stratum]
-        position[members] = (np.arange(len(members)) + 0.5) / len(members)
-    order = shuffled[np.argsort(position[shuffled], kind="stable")]
-    return examples.take(np.sort(order[:limit]))
-
-
-def split_examples(
-    examples: Examples, content_hashes: Sequence[str], ref: DatasetRef
-) -> Splits:
-    """Train, validation and test: stratified, seeded, no content or group in two.
-
-    Splits that the user gave are used as they are, and only a missing validation or
-    test is carved, from train. Examples keep their order within a split.
-
-    Raises:
-        DataError: if a class does not reach train or a carved split, or if the same
-            content lies in two given splits.
-    """
-    if examples.given is not None:
-        _refuse_shared_content(examples, content_hashes, examples.given)
-    units = find_units(
-        *[content_hashes, *([examples.groups] if examples.groups else [])]
-    )
-    split_of = _assign(examples, units, ref)
-    parts = {}
-    for i, name in enumerate(SPLIT_NAMES):
-        members = np.flatnonzero(split_of == i)
-        parts[name] = Split(
-            name,
-            examples.inputs.take(members),
-            examples.labels[members],
-            units[members],
-            _digest(content_hashes[int(i)] for i in members),
-        )
-    info = DataInfo(
-        class_names=examples.class_names,
-        counts={name: _count(part, examples) for name, part in parts.items()},
-        fingerprint=fingerprint(examples, content_hashes),
-        reference=str(ref),
-    )
-    return Splits(**parts, info=info)
-
-
-def require_independent(
-    examples: Examples, units: np.ndarray, *, limit: int | None
-) -> None:
-    """Checks that every class has a unit for train and for each split to be carved.
-
-    Raises:
-        DataError: naming the classes, what they have and what to do.
-    """
-    members, carved = _carving(examples)
-    need = 1 + len(carved)
-    have = count_units(
-        examples.labels[members], units[members], len(examples.class_names)
-    )
-    short = [(name, int(n)) for name, n in zip(examples.class_names, have) if n < need]
-    if not short:
-        return
-    what = listing(
-        (f"class {name!r} has {_independent(n, examples)}" for name, n in short),
-        shown=10,
-    )
-    plural = PLURALS[examples.inputs.modality]
-    where = "train" if examples.given is not None else "the data"
-    wanted = "".join(f", {name}" for name in carved)
-    raise DataError(
-        f"Too few {plural} in {where}: {what}. Each class needs at least {need}, one "
-        f"for each of train{wanted}; {plural} with the same content or the same group "
-        f"count as one. Add {plural} to these classes"
-        + (f", raise limit={limit}" if limit is not None else "")
-        + " or leave these classes out."
-    )
-
-
-def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
-    """The sha256 of what the examples are, wherever and in which order they lie."""
-    pairs = sorted(
-        (content, examples.class_names[label])
-        for content, label in zip(content_hashes, examples.labels, strict=True)
-    )
-    digest = hashlib.sha256()
-    for content, class_name in pairs:
-        digest.update(f"{content} {class_name}\n".encode())
-    return digest.hexdigest()
-
-
-def _digest(hashes: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for one in hashes:
-        digest.update(one.encode())
-    return digest.hexdigest()
-
-
-def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarray:
-    """The index into `SPLIT_NAMES` of every example, `[n]`."""
-    require_independent(examples, units, limit=ref.limit)
-    members, carved = _carving(examples)
-    dealt = deal(
-        examples.labels[members],
-        np.unique(units[members], return_inverse=True)[1],
-        held_out=[getattr(ref, name) for name in carved],
-        seed=ref.seed,
-    )
-    given = examples.given or ("train",) * len(examples)
-    split_of = np.array([SPLIT_NAMES.index(name) for name in given])
-    indices = np.array([SPLIT_NAMES.index(name) for name in ("train", *carved)])
-    split_of[members] = indices[dealt]
-    _require_every_class(examples, split_of, carved)
-    return split_of
-
-
-def _carving(examples: Examples) -> tuple[np.ndarray, list[str]]:
-    """The examples to carve from, as indices, and the names of the splits to carve."""
-    if examples.given is None:
-        return np.arange(len(examples)), list(SPLIT_NAMES[1:])
-    given = np.array(examples.given)
-    carved = [name for name in SPLIT_NAMES[1:] if name not in examples.given]
-    return np.flatnonzero(given == "train"), carved
-
-
-def _require_every_class(
-    examples: Examples, split_of: np.ndarray, carved: Sequence[str]
-) -> None:
-    """Groups that hold several classes can make a split impossible: say so."""
-    plural = PLURALS[examples.inputs.modality]
-    for name in ("train", *carved):
-        found = examples.labels[split_of == SPLIT_NAMES.index(name)]
-        missing = np.setdiff1d(np.arange(len(examples.class_names)), found)
-        if len(missing):
-            raise DataError(
-                f"Class {examples.class_names[missing[0]]!r} does not reach {name}: "
-                f"groups or equal content tie its {plural} to those of other classes. "
-                "Use a finer group, another seed, or give the splits yourself."
-            )
-
-
-def _refuse_shared_content(
-    examples: Examples, content_hashes: Sequence[str], given: Sequence[str]
-) -> None:
-    first: dict[str, dict[str, str]] = {}
-    for content, split, name in zip(content_hashes, given, examples.names):
-        first.setdefault(content, {}).setdefault(split, name)
-    shared = [
-        " = ".join(f"{split} {name!r}" for split, name in places.items())
-        for places in first.values()
-        if len(places) > 1
-    ]
-    if shared:
-        raise DataError(
-            f"The same content lies in two given splits, {len(shared)} times: "
-            f"{listing(shared, shown=3)}. Keep each in one split only."
-        )
-
-
-def _count(part: Split, examples: Examples) -> dict[str, int]:
-    counts = np.bincount(part.labels, minlength=len(examples.class_names))
-    return {name: int(n) for name, n in zip(examples.class_names, counts)}
-
-
-def _independent(count: int, examples: Examples) -> str:
-    modality = examples.inputs.modality
-    return f"{count} independent {modality if count == 1 else PLURALS[modality]}"

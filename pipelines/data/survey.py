@@ -18,11 +18,11 @@ from pipelines.data.folder_findings import FolderWalk, Found
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
 from pipelines.data.look import Look
-from pipelines.data.look_through import OnProgress, look_through
+from pipelines.data.look_through import OnProgress, look_through_images
 from pipelines.data.names import index_classes
 from pipelines.data.reference import DatasetRef
 from pipelines.data.repeated import near_findings, same_findings
-from pipelines.data.splits import Examples, ImageFiles
+from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
 
 
@@ -47,7 +47,7 @@ class Survey:
     @property
     def maximum_megapixels(self) -> float:
         inputs = self.examples.inputs
-        if isinstance(inputs, ImageFiles):
+        if isinstance(inputs, ImageFiles | ImageRecords):
             return inputs.maximum_megapixels
         return MAXIMUM_MEGAPIXELS
 
@@ -90,15 +90,11 @@ def survey(
     """
     examples, folder, refusals = _listed(ref)
     looks: tuple[Look, ...] = ()
-    if isinstance(examples.inputs, ImageFiles):
-        looks = tuple(
-            look_through(
-                examples.inputs.paths,
-                maximum_megapixels=examples.inputs.maximum_megapixels,
-                use_cache=use_cache,
-                on_progress=on_progress,
-            )
+    if isinstance(examples.inputs, ImageFiles | ImageRecords):
+        found_looks = look_through_images(
+            examples.inputs, use_cache=use_cache, on_progress=on_progress
         )
+        looks = tuple(found_looks)
         found = list(_of_files(examples, looks))
     else:
         found = list(same_findings(examples, checks.content_hashes(examples.inputs)))

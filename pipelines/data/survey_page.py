@@ -10,15 +10,16 @@ import base64
 import io
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from pipelines.data.findings import Finding
-from pipelines.data.splits import ImageArray, ImageFiles
+from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.printable import shown
+from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
 from pipelines.data.survey import Survey
-from pipelines.tables import shown
+from pipelines.errors import DataError
 
 # Bounds of the page: it stays below some megabytes, whatever is found.
 _SHOWN_PER_FINDING = 24
@@ -107,19 +108,23 @@ class _Thumbnails:
         inputs = self._survey.examples.inputs
         if isinstance(inputs, ImageArray):
             return _small(Image.fromarray(np.asarray(inputs.pixels[example])))
-        if not isinstance(inputs, ImageFiles):
+        if not isinstance(inputs, ImageFiles | ImageRecords):
             return None
         look = self._survey.looks[example]
         if look.bad and not look.kind:
             return None  # no image, or nothing that can be opened
         try:
-            with Image.open(Path(inputs.paths[example])) as image:
+            content = encoded_bytes(inputs, example)
+            with Image.open(io.BytesIO(content)) as image:
                 if image.width * image.height > self._survey.maximum_megapixels * 1e6:
                     return None
                 image.draft("RGB", (2 * _THUMBNAIL_PX, 2 * _THUMBNAIL_PX))
                 return _small(ImageOps.exif_transpose(image))
         # Broken files are what the page is about; each kind fails in its own way.
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (
+            *(DataError, OSError, ValueError, SyntaxError),
+            Image.DecompressionBombError,
+        ):
             return None
 
 

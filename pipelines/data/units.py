@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from pipelines.data.strings import Strings
 
 
-def find_units(*keys: Sequence[Hashable]) -> np.ndarray:
+def find_units(*keys: Strings) -> np.ndarray:
     """Numbers the connected components of examples that share a key, `[n]`.
 
     Every argument gives one key per example; two examples with an equal key in the
     same argument are connected. Units are numbered by first appearance.
     """
-    parent = list(range(len(keys[0])))
+    codes = [column.codes() for column in keys]
+    if len(codes) == 1:
+        return _by_first_appearance(codes[0])
+    # A graph of examples and keys: an edge for each key that an example has.
+    count = len(codes[0])
+    offsets = np.cumsum([count, *(column.max(initial=-1) + 1 for column in codes)])
+    ends = np.concatenate([column + first for column, first in zip(codes, offsets)])
+    starts = np.tile(np.arange(count), len(codes))
+    edges = sparse.coo_matrix(
+        (np.ones(len(starts), np.int8), (starts, ends)), shape=(offsets[-1],) * 2
+    )
+    components = csgraph.connected_components(edges, directed=False)[1]
+    return _by_first_appearance(components[:count])
 
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
 
-    for column in keys:
-        first: dict[Hashable, int] = {}
-        for i, key in enumerate(column):
-            a, b = root(first.setdefault(key, i)), root(i)
-            parent[max(a, b)] = min(a, b)
-    roots = [root(i) for i in range(len(parent))]
-    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+def _by_first_appearance(codes: np.ndarray) -> np.ndarray:
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse]
 
 
 def count_units(labels: np.ndarray, units: np.ndarray, classes: int) -> np.ndarray:
     """How many different units each class occurs in, `[classes]`."""
-    pairs = np.unique(np.stack([labels, units]), axis=1)
-    return np.bincount(pairs[0], minlength=classes)
+    several = units.max(initial=-1) + 1
+    pairs = np.unique(labels * several + units)
+    return np.bincount(pairs // max(several, 1), minlength=classes)
 
 
 def deal(
@@ -51,12 +61,19 @@ def deal(
     split_of = np.zeros(len(labels), np.int64)
     size = np.bincount(units)
     _deal_large(labels, units, split_of, deficit, rng)
-    for label in range(len(totals)):
-        single = np.flatnonzero((labels == label) & (size[units] == 1))
+    singles = np.flatnonzero(size[units] == 1)
+    for label, single in enumerate(members_of(labels[singles], len(totals))):
+        single = singles[single]
         counts = _fill(deficit[:, label].tolist(), len(single))
         split_of[rng.permutation(single)] = np.repeat(np.arange(len(counts)), counts)
     _spread(labels, units, split_of, splits=len(deficit))
     return split_of
+
+
+def members_of(codes: np.ndarray, count: int) -> list[np.ndarray]:
+    """The positions of each of the codes 0 to `count - 1`, in ascending order."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.searchsorted(codes[order], np.arange(1, count)))
 
 
 def targets(count: int, held_out: Sequence[float]) -> list[int]:
@@ -81,17 +98,18 @@ def _deal_large(
     """Deals units of two and more, large first, to the split that lacks them most."""
     totals = deficit.sum(axis=0)
     size = np.bincount(units)
-    members = np.split(np.argsort(units, kind="stable"), np.cumsum(size)[:-1])
+    order = np.argsort(units, kind="stable")
+    ends = np.cumsum(size)
     shuffled = rng.permutation(len(size))
-    for unit in shuffled[np.argsort(-size[shuffled], kind="stable")]:
-        if size[unit] == 1:
-            return
-        classes, amounts = np.unique(labels[members[unit]], return_counts=True)
+    large = shuffled[size[shuffled] > 1]
+    for unit in large[np.argsort(-size[large], kind="stable")]:
+        members = order[ends[unit] - size[unit] : ends[unit]]
+        classes, amounts = np.unique(labels[members], return_counts=True)
         # Relative to the class, so that a rare class counts as much as a common one.
         score = (deficit[:, classes] * (amounts / totals[classes])).sum(axis=1)
         choice = int(np.argmax(score))
         deficit[choice, classes] -= amounts
-        split_of[members[unit]] = choice
+        split_of[members] = choice
 
 
 def _fill(deficit: list[int], count: int) -> list[int]:

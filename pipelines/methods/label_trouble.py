@@ -12,7 +12,6 @@ import importlib.util
 import logging
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -27,6 +26,7 @@ from pipelines.data.checks import content_hashes
 from pipelines.data.findings import Finding
 from pipelines.data.names import listing
 from pipelines.data.splits import Examples, Split
+from pipelines.data.strings import Strings
 from pipelines.data.units import count_units, find_units
 from pipelines.errors import ConfigError, DataError
 from pipelines.planning.features import extract
@@ -136,8 +136,9 @@ def suspects(
 
 def _units(examples: Examples) -> np.ndarray:
     """Examples that must not tell of each other: of one group, or of one content."""
-    keys: list[Any] = [content_hashes(examples.inputs)]
-    return find_units(*keys, *([examples.groups] if examples.groups else []))
+    content = content_hashes(examples.inputs)
+    keys = [content] if examples.groups is None else [content, examples.groups]
+    return find_units(*map(Strings.of, keys))
 
 
 def _fold_count(

@@ -16,10 +16,12 @@ import tensorflow as tf
 
 from pipelines import environment
 from pipelines.data.batches import batches
+from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
+    ImageRecords,
     Series,
     Split,
     Texts,
@@ -95,7 +97,7 @@ def export(
 
 def _maximum_megapixels(split: Split) -> float:
     """How large an image may be that is asked about: as large as in training."""
-    if isinstance(split.inputs, ImageFiles):
+    if isinstance(split.inputs, ImageFiles | ImageRecords):
         return split.inputs.maximum_megapixels
     return MAXIMUM_MEGAPIXELS
 
@@ -244,8 +246,9 @@ def _predicted(
 def _raw_behind_bad_one(split: Split) -> np.ndarray:
     """A bad example and all of a split, as a client sends them; bytes as base64."""
     match split.inputs:
-        case ImageFiles(paths):
-            return _base64([_NOT_AN_IMAGE, *(Path(p).read_bytes() for p in paths)])
+        case ImageFiles() | ImageRecords() as images:
+            contents = (encoded_bytes(images, i) for i in range(len(images)))
+            return _base64([_NOT_AN_IMAGE, *contents])
         case ImageArray(pixels):  # as PNG, which loses nothing
             encoded = [tf.io.encode_png(one).numpy() for one in pixels]
             return _base64([_NOT_AN_IMAGE, *encoded])

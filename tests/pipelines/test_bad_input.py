@@ -201,6 +201,26 @@ def test_unreadable_file(job, photos, target):
     job.refuses(f"--config.data=dir:{photos}", code=3, message=f"{bad}: cannot be read")
 
 
+ODD_NAMES = (
+    "two\nlines.png",
+    'it\'s "quoted".png',
+    "\u00fcml\u00e4ut \u732b.png",
+    "-rf *?[x].png",
+    os.fsdecode(b"not \xff\xfe UTF-8.png"),
+)
+
+
+def test_a_bad_file_of_an_odd_name_is_named(job, photos, capsys):
+    for name in ODD_NAMES:
+        (photos / "dark" / name).write_bytes(b"no image")
+    said = job.refuses(f"--config.data=dir:{photos}", code=3, message="5 of 25 image")
+    assert len(said.splitlines()) == 6
+    assert r"two\nlines.png: not a JPEG" in said
+    assert r"not \udcff\udcfe UTF-8.png: not a JPEG" in said
+    assert zoo_command(["check", f"dir:{photos}"]) == 3
+    assert "5" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
 def test_file_without_permission(job, photos):
     bad = photos / "dark" / "3.png"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,35 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
     for path in (text, array, cut):
         with pytest.raises(DataError, match="cannot be read as an npz file"):
             read(str(path))
+
+
+def test_a_header_that_lies_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, x=np.zeros((4, 2, 2), np.uint8), y=np.arange(4) % 2)
+    assert len(read(str(path))) == 4
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(4, np.uint8))
+    for shape in ((10**12, 28, 28), (4,)):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("x", "y"):
+                stream = io.BytesIO()
+                described = {**header, "shape": shape}
+                np.lib.format.write_array_header_1_0(stream, described)
+                archive.writestr(f"{name}.npy", stream.getvalue() + bytes(16))
+        with pytest.raises(DataError, match="x.npy in .* claims .* file holds 16"):
+            read(str(path))
+
+
+def test_more_than_the_memory_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    """A few hundred bytes that say, in both places, that they unpack to 4 TB."""
+    path = tmp_path / "x.npz"
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(4, np.uint8))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("x", "y"):
+            stream = io.BytesIO()
+            shape = (2**30, 64, 64)
+            np.lib.format.write_array_header_1_0(stream, {**header, "shape": shape})
+            archive.writestr(f"{name}.npy", stream.getvalue() + bytes(1000))
+            archive.filelist[-1].file_size = len(stream.getvalue()) + 2**42
+    assert path.stat().st_size < 1000
+    with pytest.raises(DataError, match="unpacks to 8796.1 GB, .* half of this mach"):
+        read(str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,11 @@ def counting_split(count: int) -> Split:
 def file_split(tmp_path: Path) -> Split:
     paths = []
     for i in range(11):
-        path = tmp_path / f"naïve {i}*[x].{'jpg' if i % 2 else 'png'}"
-        Image.fromarray(noise(20 + i, 30, seed=i)).save(path)
+        odd = os.fsdecode(b"\n'\xff\xfe") if i > 7 else "*[x]"
+        path = tmp_path / f"naïve {i}{odd}.{'jpg' if i % 2 else 'png'}"
+        with path.open("wb") as stream:
+            image = Image.fromarray(noise(20 + i, 30, seed=i))
+            image.save(stream, "JPEG" if i % 2 else "PNG")
         paths.append(str(path))
     return Split("train", ImageFiles(tuple(paths)), np.arange(11, dtype=np.int64))
 
@@ -89,7 +93,7 @@ def test_batches_do_not_mix_epochs_and_keep_the_last_part() -> None:
 
 def test_training_yields_labels_of_its_images(file_split: Split) -> None:
     expected = [
-        decode_and_resize(tf.io.read_file(path), 16).numpy()
+        decode_and_resize(tf.io.read_file(os.fsencode(path)), 16).numpy()
         for path in file_split.inputs.paths
     ]
     stream = training_batches(file_split, input_size_px=16, batch_size=4, seed=1)
@@ -113,7 +117,7 @@ def test_batches_are_every_example_once_in_order(
     assert labels.tolist() == list(range(11))
     pixels = np.concatenate([pixels for pixels, _ in found])
     for path, image in zip(file_split.inputs.paths, pixels):
-        decoded = decode_and_resize(tf.io.read_file(path), 16).numpy()
+        decoded = decode_and_resize(tf.io.read_file(os.fsencode(path)), 16).numpy()
         assert (image == decoded).all()
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -104,6 +108,73 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert len(read(str(tmp_path / "photos"))) == 2
     with pytest.raises(DataError, match="data.npz is a file"):
         read(str(tmp_path / "data.npz"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("photos.zip", "Unpack the archive first: unzip"),
+        ("photos.tar.gz", "Unpack the archive first: tar -xf"),
+        ("photos.tar", "Unpack the archive first: tar -xf"),
+        ("photos.npz", "use 'npz:'"),
+        ("photos.csv", "use 'csv:'"),
+    ],
+)
+def test_a_file_of_another_kind_says_what_to_do(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=f"{name} is a file; .*{message}"):
+        read(str(tmp_path / name))
+
+
+def test_a_class_folder_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    root = fill(tmp_path, "cat/a.jpg", "dog/a.jpg")
+    (root / "cow").symlink_to(tmp_path / "gone")
+    (root / "emu").symlink_to(root / "emu")
+    with pytest.raises(DataError, match="/cow, .*/emu stands where .* link to nothing"):
+        read(str(root))
+    (root / "cow").unlink()
+    (root / "emu").unlink()
+    assert read(str(root)).class_names == ("cat", "dog")
+
+
+@pytest.fixture
+def as_anyone() -> Iterator[Path]:
+    """A folder of a user that has no rights of root while the test runs."""
+    folder = Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    if user == 0:
+        os.chown(folder, 65534, -1)
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("locked", ["dog", "dog/deep"])
+def test_a_folder_that_may_not_be_read_is_named(as_anyone: Path, locked: str) -> None:
+    root = fill(as_anyone, "cat/a.jpg", "dog/a.jpg", "dog/deep/b.jpg")
+    (root / locked).chmod(0)
+    with pytest.raises(DataError, match=f"{locked} cannot be read: Permission denied"):
+        read(str(root))
+    (root / locked).chmod(0o700)
+    assert len(read(str(root))) == 3
+
+
+def test_names_are_on_one_line_whatever_they_hold(tmp_path: Path) -> None:
+    names = ["a\nb.jpg", 'it\'s "1".jpg', "naïve.jpg", os.fsdecode(b"\xff\xfe.jpg")]
+    root = fill(tmp_path, *(f"{c}/{name}" for c in ("cat", "dog") for name in names))
+    examples = read(str(root))
+    assert {os.fsencode(Path(path).name) for path in examples.inputs.paths} == {
+        os.fsencode(name) for name in names
+    }
+    assert examples.names[:4] == (
+        r"cat/a\nb.jpg",
+        'cat/it\'s "1".jpg',
+        "cat/naïve.jpg",
+        r"cat/\udcff\udcfe.jpg",
+    )
 
 
 def test_a_class_with_no_image_is_refused(tmp_path: Path) -> None:

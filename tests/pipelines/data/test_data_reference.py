@@ -19,6 +19,8 @@ ROUND_TRIPS = [
     DatasetRef("builtin", "mnist_5k", limit=300),
     DatasetRef("dir", "scans", maximum_megapixels=120.5),
     DatasetRef("builtin", ""),
+    DatasetRef("tfds", "made/a:1.0.0", data_dir="/a & b", group="patient"),
+    DatasetRef("tfrecord", "/a/*-?.tfrecord", image="image/encoded", label="a&b"),
 ]
 
 
@@ -40,8 +42,10 @@ def test_defaults_stay_unsaid() -> None:
 
 REFUSED = [
     ("photos", "needs a scheme, as in 'dir:photos'"),
-    ("dri:photos", "Unknown scheme 'dri'.*builtin, csv, dir, npz.*Did you mean 'dir'"),
-    ("tfds:mnist", "Unknown scheme 'tfds'"),
+    (
+        "dri:photos",
+        "Unknown scheme 'dri'.*builtin, csv, dir, npz, .*mean 'dir'",
+    ),
     ("dir:", "'dir:' needs a path"),
     ("dir:p?validaton=0.2", "Unknown option 'validaton'.*mean 'validation'"),
     ("dir:p?on_bad=skip", "Unknown option 'on_bad'"),
@@ -58,7 +62,14 @@ REFUSED = [
     ("dir:p?maximum_megapixels=0", "more than 0 and at most 500"),
     ("dir:p?maximum_megapixels=501", "maximum_megapixels=501 is out of range"),
     ("dir:p?group=", "group= is empty"),
-    ("npz:a.npz?group=(x)", "group= works with 'dir:' and 'csv:', not with 'npz:'"),
+    (
+        "npz:a.npz?group=(x)",
+        "group= .* works with 'csv:' and .*'npz:'. An npz",
+    ),
+    ("dir:p?image=x", "image= names a column or a key, and works with 'csv:' and"),
+    ("tfds:mnist?split=x", "split= .* not with 'tfds:'. The splits of TensorFlow"),
+    ("tfrecord:a?data_dir=x", "data_dir= is the folder .* works with 'tfds:', not"),
+    ("tfrecord:a?image=x&text=y", "image= and text= are both given"),
 ]
 
 

@@ -139,7 +139,10 @@ def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
     ("reference", "message"),
     [
         ("csv:a.csv?image=a&text=b", "both given; keep one"),
-        ("dir:photos?label=kind", "label= names a column and works with 'csv:' only"),
+        (
+            "dir:photos?label=kind",
+            "label= names a column or a key, and works with",
+        ),
         ("npz:a.npz?split=part", "split= names a column"),
     ],
 )

@@ -5,23 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipelines.data.strings import Strings
 from pipelines.data.units import count_units, deal, find_units, targets
 
 SEEDS = range(12)
 
 
+def _units(*keys: list[str]) -> np.ndarray:
+    return find_units(*map(Strings.of, keys))
+
+
 def test_units_join_over_either_key() -> None:
-    units = find_units(["a", "b", "a", "c", "d"], ["p", "q", "r", "q", "s"])
+    units = _units(["a", "b", "a", "c", "d"], ["p", "q", "r", "q", "s"])
     assert units.tolist() == [0, 1, 0, 1, 2]
 
 
 def test_units_join_through_a_chain() -> None:
-    units = find_units(["a", "a", "b", "b"], ["1", "2", "2", "3"])
+    units = _units(["a", "a", "b", "b"], ["1", "2", "2", "3"])
     assert units.tolist() == [0, 0, 0, 0]
 
 
 def test_equal_text_in_different_keys_does_not_join() -> None:
-    assert find_units(["a", "b"], ["b", "c"]).tolist() == [0, 1]
+    assert _units(["a", "b"], ["b", "c"]).tolist() == [0, 1]
 
 
 def test_count_units_counts_a_unit_once_per_class() -> None:

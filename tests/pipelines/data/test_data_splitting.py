@@ -11,9 +11,8 @@ from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
     Splits,
-    keep_some,
-    split_examples,
 )
+from pipelines.data.splitting import keep_some, split_examples
 from pipelines.errors import DataError
 
 REF = DatasetRef("npz", "x.npz")

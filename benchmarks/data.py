@@ -1,0 +1,31 @@
+"""How fast and how small the data pipeline is.
+
+Command: python -m benchmarks.data MEASUREMENT [--help]
+Cost:    each measurement says it in its own file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from benchmarks import data_index
+
+_MEASUREMENTS = {"index": data_index}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, module in _MEASUREMENTS.items():
+        command = commands.add_parser(name, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(measure=module.measure)
+    arguments = parser.parse_args()
+    arguments.measure(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""Names that fit into a line of a terminal or a page."""
+
+from __future__ import annotations
+
+
+def shown(text: str) -> str:
+    """The text on one line, with escapes for what cannot be printed.
+
+    Such as a line break, or a byte of a file name that is not UTF-8.
+
+    >>> shown("two\\nlines")
+    'two\\\\nlines'
+    """
+    return text if text.isprintable() else repr(text)[1:-1]

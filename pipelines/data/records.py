@@ -1,0 +1,281 @@
+"""`tfrecord:` - images or texts, and labels, as tf.Example records in files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from pipelines.data import record_files, sidecar
+from pipelines.data.names import choices, index_classes, split_name
+from pipelines.data.printable import shown
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Examples, ImageRecords, Texts
+from pipelines.data.strings import Packer, Strings
+from pipelines.errors import DataError
+
+_WORDS = {"bytes_list": "bytes", "int64_list": "whole numbers", "float_list": "floats"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys:
+    """Which key of a record holds what. `modality` is `image` or `text`."""
+
+    modality: str
+    example: str
+    label: str
+    group: str | None = None
+    split: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Shard:
+    """What was read from one file; see `ImageRecords` for `start` and `length`."""
+
+    start: np.ndarray
+    length: np.ndarray
+    labels: Sequence[int | str]
+    texts: Sequence[bytes]
+    groups: Strings
+    splits: Strings
+
+
+def read(ref: DatasetRef) -> Examples:
+    """The examples of record files, in the order of their names and records.
+
+    Every record is read once and its checksums are verified; images stay in the files.
+    Keys are `image` or `text`, and `label`, unless the reference names others. Labels
+    are whole numbers or bytes. The names of classes come from the file that `zoo shard`
+    leaves beside its records, or are the labels themselves.
+
+    Raises:
+        DataError: naming the file and the record, counted from 0, if it is damaged,
+            lacks a key, or has one of another type.
+    """
+    location, beside = sidecar.locate(ref.location)
+    paths = record_files.find(location)
+    keys = _keys(ref, paths[0], is_ours=beside is not None)
+    examples = read_shards(
+        paths, keys, class_names=None if beside is None else beside.class_names
+    )
+    if beside is not None and location != ref.location:  # all files, by their folder
+        beside.require_all(examples, ref.location)
+    return examples
+
+
+def read_shards(
+    paths: Sequence[str],
+    keys: Keys,
+    *,
+    class_names: Sequence[str] | None = None,
+    given: Sequence[str] | None = None,
+) -> Examples:
+    """The examples of files, whose labels index `class_names` where those are known.
+
+    `given` is the split of each file. Raises as `read` does.
+    """
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        shards = list(threads.map(lambda path: _read_shard(path, keys), paths))
+    counts = [len(shard.labels) for shard in shards]
+    if not sum(counts):
+        raise DataError(
+            f"{shown(paths[0])} has no record; {len(paths)} files are empty."
+        )
+    labels, names = _classes(paths, shards, class_names)
+    if given is not None:
+        splits = Strings.of(given).take(np.repeat(np.arange(len(paths)), counts))
+    else:
+        splits = _joined(shard.splits for shard in shards)
+    return Examples(
+        inputs=_inputs(paths, shards, keys.modality),
+        names=Strings.of(_names(paths, counts)),
+        labels=labels,
+        class_names=names,
+        groups=_joined(shard.groups for shard in shards) if keys.group else None,
+        given=splits if keys.split or given is not None else None,
+    )
+
+
+def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
+    """The keys that the reference names, or those that the first record has."""
+    known: Mapping[str, Any] = {}
+    for _, data in record_files.records(path):
+        known = _features(data, f"Record 0 of {shown(path)}")
+        break
+    modality = next((m for m in ("image", "text") if getattr(ref, m)), None)
+    if modality is None:
+        found = [m for m in ("image", "text") if m in known]
+        if len(found) != 1:
+            raise DataError(
+                f"The records of {shown(path)} have the keys {_listed(known)}. Say"
+                " which one holds the examples, with image=KEY for encoded images or"
+                " text=KEY."
+            )
+        modality = found[0]
+    return Keys(
+        modality,
+        getattr(ref, modality) or modality,
+        ref.label or "label",
+        group=ref.group,
+        split=ref.split or ("split" if is_ours else None),
+    )
+
+
+def _read_shard(path: str, keys: Keys) -> _Shard:
+    start, length, labels, texts = [], [], [], []
+    groups, splits = Packer(), Packer()
+    for number, (offset, data) in enumerate(record_files.records(path)):
+        where = f"Record {number} of {shown(path)}"
+        features = _features(data, where)
+        example = _one(features, keys.example, ("bytes_list",), where)
+        label = _one(features, keys.label, ("int64_list", "bytes_list"), where)
+        is_bytes = isinstance(label, bytes)
+        labels.append(_as_text(label, keys.label, where) if is_bytes else label)
+        if keys.modality == "text":
+            texts.append(_require_text(example, keys.example, where))
+        else:
+            # Where the image itself lies: training reads it without its record. Equal
+            # bytes at another place would be the same image.
+            start.append(offset + data.index(example))
+            length.append(len(example))
+        for key, packer in ((keys.group, groups), (keys.split, splits)):
+            if key is not None:
+                value = _one(features, key, ("int64_list", "bytes_list"), where)
+                packer.add(_as_text(value, key, where))
+    return _Shard(
+        np.array(start, np.int64),
+        np.array(length, np.int64),
+        labels,
+        texts,
+        groups.packed(),
+        Strings.of(split_name(text, where=shown(path)) for text in splits.packed()),
+    )
+
+
+def _features(data: bytes, where: str) -> Mapping[str, Any]:
+    try:
+        return tf.train.Example.FromString(data).features.feature
+    except DecodeError:
+        raise DataError(
+            f"{where} is no tf.Example. Records of another kind cannot be read."
+        ) from None
+
+
+def _one(
+    features: Mapping[str, Any], key: str, kinds: Sequence[str], where: str
+) -> Any:
+    """The single value under a key."""
+    if key not in features:
+        raise DataError(
+            f"{where} has no key {key!r}. {choices(key, features)} Name another one, as"
+            " in image=KEY, text=KEY or label=KEY."
+        )
+    kind = features[key].WhichOneof("kind")
+    values: Sequence[Any] = getattr(features[key], kind).value if kind else []
+    if kind not in kinds or len(values) != 1:
+        wanted = " or ".join(_WORDS[one] for one in kinds)
+        raise DataError(
+            f"{where} has {len(values)} {_WORDS.get(kind, 'values')} under {key!r}; it"
+            f" needs a single value of {wanted}."
+        )
+    return values[0]
+
+
+def _require_text(value: bytes, key: str, where: str) -> bytes:
+    if not _as_text(value, key, where).strip():
+        raise DataError(f"{where} has an empty text under {key!r}. Leave it out.")
+    return value
+
+
+def _as_text(value: int | bytes, key: str, where: str) -> str:
+    try:
+        return value.decode() if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where} has no UTF-8 under {key!r} ({error.reason} at byte"
+            f" {error.start})."
+        ) from None
+
+
+def _classes(
+    paths: Sequence[str], shards: Sequence[_Shard], declared: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as indices, int64 `[n]`, and the names that they index."""
+    labels = [label for shard in shards for label in shard.labels]
+    kind = type(labels[0])
+    for i, label in enumerate(labels):
+        if type(label) is not kind:
+            raise DataError(
+                f"{_place(paths, shards, i)} has the label {label!r}, and the first"
+                f" record has {labels[0]!r}. Labels must all be whole numbers, or all"
+                " be bytes."
+            )
+        if declared is None:
+            continue
+        if isinstance(label, str) and label not in declared:
+            raise DataError(
+                f"{_place(paths, shards, i)} has the label {label!r}. "
+                + choices(label, declared)
+            )
+        if isinstance(label, int) and not 0 <= label < len(declared):
+            raise DataError(
+                f"{_place(paths, shards, i)} has the label {label}; with"
+                f" {len(declared)} classes it may be 0 to {len(declared) - 1}."
+            )
+    if kind is int:
+        values, indices = np.unique(np.array(labels, np.int64), return_inverse=True)
+        if declared is not None:
+            return values[indices], tuple(declared)
+        return indices.astype(np.int64), tuple(map(str, values))
+    texts = [str(label) for label in labels]
+    if declared is None:
+        return index_classes(texts)
+    known = {name: i for i, name in enumerate(declared)}
+    return np.array([known[text] for text in texts], np.int64), tuple(declared)
+
+
+def _place(paths: Sequence[str], shards: Sequence[_Shard], i: int) -> str:
+    """Which record example `i` of all files is, for a message."""
+    ends = np.cumsum([len(shard.labels) for shard in shards])
+    file = int(np.searchsorted(ends, i, side="right"))
+    number = i - int(ends[file]) + len(shards[file].labels)
+    return f"Record {number} of {shown(paths[file])}"
+
+
+def _inputs(
+    paths: Sequence[str], shards: Sequence[_Shard], modality: str
+) -> ImageRecords | Texts:
+    if modality == "text":
+        found = np.empty(sum(len(shard.texts) for shard in shards), object)
+        found[:] = [text for shard in shards for text in shard.texts]
+        return Texts(found)
+    counts = [len(shard.start) for shard in shards]
+    return ImageRecords(
+        shards=tuple(paths),
+        shard=np.repeat(np.arange(len(paths)), counts),
+        record=np.concatenate([np.arange(count) for count in counts]),
+        start=np.concatenate([shard.start for shard in shards]),
+        length=np.concatenate([shard.length for shard in shards]),
+    )
+
+
+def _names(paths: Sequence[str], counts: Sequence[int]) -> Iterable[str]:
+    folder = os.path.commonpath([Path(path).parent for path in paths])
+    for path, count in zip(paths, counts):
+        name = shown(os.path.relpath(path, folder))
+        yield from (f"{name}, record {number}" for number in range(count))
+
+
+def _joined(columns: Iterable[Strings]) -> Strings:
+    return Strings.of(value for column in columns for value in column)
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(keys)))

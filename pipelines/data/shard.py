@@ -1,0 +1,179 @@
+"""`zoo shard`: a data set as files of records, written by Apache Beam.
+
+The same function runs in this process, or on Dataflow, Flink or Spark by their options.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.load import load
+from pipelines.data.look_through import OnProgress
+from pipelines.data.reference import DatasetRef
+from pipelines.data.sidecar import Sidecar
+from pipelines.data.splits import (
+    PLURALS,
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Inputs,
+    Split,
+    Splits,
+    Texts,
+)
+from pipelines.errors import DataError
+
+_LOCAL = "DirectRunner"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ShardJob:
+    """One file to be written, and all that a worker needs to write it."""
+
+    path: str
+    split: Split
+
+
+def shard(
+    ref: DatasetRef,
+    to: Path,
+    *,
+    shards: int,
+    runner: str = _LOCAL,
+    options: Sequence[str] = (),
+    on_progress: OnProgress | None = None,
+) -> Sidecar:
+    """Writes the splits of a data set as `to/SPLIT/SPLIT-00000-of-00008.tfrecord`.
+
+    A record has `image` (encoded) or `text`, `label` (an index), and `split`; class
+    names are in `to/zoo_shards.json`. `shards` files are written for each split, fewer
+    where it has fewer examples. Neighbours in a split go to different files, and the
+    same data always give the same bytes. `to` appears complete or not at all.
+
+    `options` are those of Beam's `runner`, as in `--region=europe-west1`. Its workers
+    must see the data and `to` under the same paths.
+
+    Raises:
+        DataError: as `load`; if the data are series; or if `to` is there already.
+    """
+    to = to.expanduser().absolute()
+    if to.exists():
+        raise DataError(f"{to} is there already. Name a new folder with --to.")
+    if shards < 1:
+        raise DataError(f"--shards is {shards}; it must be 1 or more.")
+    beam = _beam()
+    splits = load(ref, on_progress=on_progress)
+    if splits.train.inputs.modality == "series":
+        raise DataError(f"{ref} holds series; 'npz:' keeps those, and records do not.")
+    with _published(to) as folder:
+        _run(beam, list(_jobs(splits, folder, shards)), runner, options)
+        sidecar = Sidecar(
+            class_names=splits.info.class_names,
+            modality=splits.train.inputs.modality,
+            counts=splits.info.counts,
+            fingerprint=splits.info.fingerprint,
+            reference=splits.info.reference,
+        )
+        sidecar.write(folder)
+    return sidecar
+
+
+def write_file(job: ShardJob) -> int:
+    """Writes one file of records, and gives how many there are."""
+    inputs, modality = job.split.inputs, job.split.inputs.modality
+    with tf.io.TFRecordWriter(job.path) as writer:
+        for i, label in enumerate(job.split.labels):
+            features = {
+                modality: _bytes(_encoded(inputs, i)),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+                "split": _bytes(job.split.name.encode()),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            # In one order of keys, so that a second run writes the same bytes.
+            writer.write(example.SerializeToString(deterministic=True))
+    return len(job.split)
+
+
+def _beam():
+    try:
+        import apache_beam
+    except ImportError as error:
+        raise DataError(
+            f"Records are written by Apache Beam ({error}). Run: pip install"
+            " 'zootune[beam]'"
+        ) from None
+    return apache_beam
+
+
+def _jobs(splits: Splits, folder: Path, shards: int) -> Iterator[ShardJob]:
+    for split in (splits.train, splits.validation, splits.test):
+        (folder / split.name).mkdir()
+        count = max(1, min(shards, len(split)))
+        for k in range(count):
+            name = f"{split.name}-{k:05}-of-{count:05}.tfrecord"
+            rows = np.arange(k, len(split), count)
+            part = Split(split.name, split.inputs.take(rows), split.labels[rows])
+            yield ShardJob(str(folder / split.name / name), part)
+
+
+def _run(beam, jobs: Sequence[ShardJob], runner: str, options: Sequence[str]) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    settings = PipelineOptions([f"--runner={runner}", *options])
+    with beam.Pipeline(options=settings) as pipeline:
+        _ = (
+            pipeline
+            | "jobs" >> beam.Create(jobs)
+            # Without it, a runner may give all jobs to one worker.
+            | "spread" >> beam.Reshuffle()
+            | "write" >> beam.Map(write_file)
+        )
+
+
+@contextlib.contextmanager
+def _published(to: Path) -> Iterator[Path]:
+    """A folder beside `to` that becomes it at the end, or is removed."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=to.parent))
+    try:
+        folder.chmod(0o755)  # mkdtemp makes 0700; readers may be other users
+        yield folder
+        for path in folder.rglob("*"):
+            _to_disk(path)
+        folder.rename(to)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _encoded(inputs: Inputs, i: int) -> bytes:
+    match inputs:
+        case ImageFiles() | ImageRecords():
+            return encoded_bytes(inputs, i)
+        case ImageArray(pixels):  # as PNG, which loses nothing
+            return tf.io.encode_png(pixels[i]).numpy()
+        case Texts(values):
+            return values[i]
+        case _:
+            raise ValueError(f"{PLURALS[inputs.modality]} have no encoded form.")

@@ -1,0 +1,206 @@
+"""The rule that makes three splits of examples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.data.names import listing
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import (
+    PLURALS,
+    SPLIT_NAMES,
+    DataInfo,
+    Examples,
+    Split,
+    Splits,
+)
+from pipelines.data.strings import Strings
+from pipelines.data.units import count_units, deal, find_units, members_of
+from pipelines.errors import DataError
+
+_SHOWN = 3
+
+
+def keep_some(examples: Examples, *, limit: int | None, seed: int) -> Examples:
+    """At most `limit` of the examples, drawn by seed, every class in proportion."""
+    if limit is None or limit >= len(examples):
+        return examples
+    strata = examples.labels * len(SPLIT_NAMES)
+    given = examples.split_codes()
+    if given is not None:
+        strata = strata + given
+    shuffled = np.random.default_rng(seed).permutation(len(examples))
+    # The r-th of the n examples of a stratum gets (r + 1/2) / n: cutting the order
+    # anywhere leaves every stratum cut at the same fraction.
+    position = np.empty(len(examples))
+    for chosen in members_of(strata[shuffled], int(strata.max()) + 1):
+        members = shuffled[chosen]
+        position[members] = (np.arange(len(members)) + 0.5) / max(len(members), 1)
+    order = shuffled[np.argsort(position[shuffled], kind="stable")]
+    return examples.take(np.sort(order[:limit]))
+
+
+def split_examples(
+    examples: Examples, content_hashes: Sequence[str], ref: DatasetRef
+) -> Splits:
+    """Train, validation and test: stratified, seeded, no content or group in two.
+
+    Splits that the user gave are used as they are, and only a missing validation or
+    test is carved, from train. Examples keep their order within a split.
+
+    Raises:
+        DataError: if a class does not reach train or a carved split, or if the same
+            content lies in two given splits.
+    """
+    content = Strings.of(content_hashes)
+    _refuse_shared_content(examples, content)
+    keys = [content] if examples.groups is None else [content, examples.groups]
+    units = find_units(*map(Strings.of, keys))
+    split_of = _assign(examples, units, ref)
+    parts = {}
+    for i, name in enumerate(SPLIT_NAMES):
+        members = np.flatnonzero(split_of == i)
+        parts[name] = Split(
+            name,
+            examples.inputs.take(members),
+            examples.labels[members],
+            units[members],
+            hashlib.sha256(content.take(members).compact().block).hexdigest(),
+        )
+    info = DataInfo(
+        class_names=examples.class_names,
+        counts={name: _count(part, examples) for name, part in parts.items()},
+        fingerprint=fingerprint(examples, content),
+        reference=str(ref),
+    )
+    return Splits(**parts, info=info)
+
+
+def require_independent(
+    examples: Examples, units: np.ndarray, *, limit: int | None
+) -> None:
+    """Checks that every class has a unit for train and for each split to be carved.
+
+    Raises:
+        DataError: naming the classes, what they have and what to do.
+    """
+    members, carved = _carving(examples)
+    need = 1 + len(carved)
+    have = count_units(
+        examples.labels[members], units[members], len(examples.class_names)
+    )
+    short = [(name, int(n)) for name, n in zip(examples.class_names, have) if n < need]
+    if not short:
+        return
+    what = listing(
+        (f"class {name!r} has {_independent(n, examples)}" for name, n in short),
+        shown=10,
+    )
+    plural = PLURALS[examples.inputs.modality]
+    where = "train" if examples.given is not None else "the data"
+    wanted = "".join(f", {name}" for name in carved)
+    raise DataError(
+        f"Too few {plural} in {where}: {what}. Each class needs at least {need}, one "
+        f"for each of train{wanted}; {plural} with the same content or the same group "
+        f"count as one. Add {plural} to these classes"
+        + (f", raise limit={limit}" if limit is not None else "")
+        + " or leave these classes out."
+    )
+
+
+def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
+    """The sha256 of what the examples are, wherever and in which order they lie."""
+    content = Strings.of(content_hashes)
+    by_name = sorted(
+        range(len(examples.class_names)), key=examples.class_names.__getitem__
+    )
+    rank = np.empty(len(by_name), np.int64)
+    rank[by_name] = np.arange(len(by_name))
+    order = np.lexsort((rank[examples.labels], content.codes()))
+    digest = hashlib.sha256()
+    for content_hash, label in zip(content.take(order), examples.labels[order]):
+        digest.update(f"{content_hash} {examples.class_names[label]}\n".encode())
+    return digest.hexdigest()
+
+
+def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarray:
+    """The index into `SPLIT_NAMES` of every example, `[n]`."""
+    require_independent(examples, units, limit=ref.limit)
+    members, carved = _carving(examples)
+    dealt = deal(
+        examples.labels[members],
+        np.unique(units[members], return_inverse=True)[1],
+        held_out=[getattr(ref, name) for name in carved],
+        seed=ref.seed,
+    )
+    given = examples.split_codes()
+    split_of = np.zeros(len(examples), np.int64) if given is None else given
+    indices = np.array([SPLIT_NAMES.index(name) for name in ("train", *carved)])
+    split_of[members] = indices[dealt]
+    _require_every_class(examples, split_of, carved)
+    return split_of
+
+
+def _carving(examples: Examples) -> tuple[np.ndarray, list[str]]:
+    """The examples to carve from, as indices, and the names of the splits to carve."""
+    given = examples.split_codes()
+    if given is None:
+        return np.arange(len(examples)), list(SPLIT_NAMES[1:])
+    found = np.bincount(given, minlength=len(SPLIT_NAMES))
+    carved = [name for name, n in zip(SPLIT_NAMES[1:], found[1:]) if n == 0]
+    return np.flatnonzero(given == SPLIT_NAMES.index("train")), carved
+
+
+def _require_every_class(
+    examples: Examples, split_of: np.ndarray, carved: Sequence[str]
+) -> None:
+    """Groups that hold several classes can make a split impossible: say so."""
+    plural = PLURALS[examples.inputs.modality]
+    for name in ("train", *carved):
+        found = examples.labels[split_of == SPLIT_NAMES.index(name)]
+        missing = np.setdiff1d(np.arange(len(examples.class_names)), found)
+        if len(missing):
+            raise DataError(
+                f"Class {examples.class_names[missing[0]]!r} does not reach {name}: "
+                f"groups or equal content tie its {plural} to those of other classes. "
+                "Use a finer group, another seed, or give the splits yourself."
+            )
+
+
+def _refuse_shared_content(examples: Examples, content: Strings) -> None:
+    given = examples.split_codes()
+    if given is None:
+        return
+    codes = find_units(content)  # numbered by first appearance, which orders the list
+    places = np.unique(codes * len(SPLIT_NAMES) + given)
+    several = np.flatnonzero(np.bincount(places // len(SPLIT_NAMES)) > 1)
+    if not len(several):
+        return
+    texts = []
+    for code in several[:_SHOWN]:
+        members = np.flatnonzero(codes == code)
+        _, first = np.unique(given[members], return_index=True)
+        texts.append(
+            " = ".join(
+                f"{SPLIT_NAMES[given[i]]} {examples.names[i]!r}"
+                for i in members[np.sort(first)]
+            )
+        )
+    more = f" and {len(several) - _SHOWN} more" if len(several) > _SHOWN else ""
+    raise DataError(
+        f"The same content lies in two given splits, {len(several)} times: "
+        f"{', '.join(texts)}{more}. Keep each in one split only."
+    )
+
+
+def _count(part: Split, examples: Examples) -> dict[str, int]:
+    counts = np.bincount(part.labels, minlength=len(examples.class_names))
+    return {name: int(n) for name, n in zip(examples.class_names, counts)}
+
+
+def _independent(count: int, examples: Examples) -> str:
+    modality = examples.inputs.modality
+    return f"{count} independent {modality if count == 1 else PLURALS[modality]}"

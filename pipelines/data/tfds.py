@@ -1,0 +1,230 @@
+"""`tfds:` - data that TensorFlow Datasets has prepared on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tensorflow as tf
+
+from pipelines.data import folder
+from pipelines.data.names import SPLITS, choices, listing
+from pipelines.data.printable import shown
+from pipelines.data.records import Keys, read_shards
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Examples
+from pipelines.errors import DataError
+from zoo.fetch import is_offline
+
+_INFO = "dataset_info.json"
+_PIXELS = (tf.uint8, tf.uint16)
+
+_log = logging.getLogger(__name__)
+
+
+def read(ref: DatasetRef) -> Examples:
+    """The examples of a prepared data set, in the order of its splits and files.
+
+    The location is a name, `NAME[/CONFIG][:VERSION]`, that is looked for in `data_dir`
+    (`~/tensorflow_datasets` by default) and prepared there if it is not yet; or the
+    folder of one prepared version; or one in the layout of `tfds.ImageFolder`.
+
+    Its records are read as those of `tfrecord:` are: images stay encoded in their
+    files. What holds the example and the label follows from the features, unless the
+    reference names them. Splits are `train`, `validation` and `test`; others are left
+    out aloud.
+
+    Raises:
+        DataError: if the data are not there and cannot be prepared, if they hold
+            neither images nor texts with a label, or as `tfrecord:`.
+    """
+    path = Path(ref.location).expanduser()
+    is_path = ref.location.startswith(("/", ".", "~"))
+    if is_path and ref.data_dir is not None:
+        raise DataError(
+            f"{ref.location} is a folder already, so data_dir= means nothing. Give one."
+        )
+    if is_path and not (path / _INFO).is_file():
+        return _image_folder(ref, path)
+    tfds = _package()
+    builder = _builder(tfds, ref)
+    keys = _keys(tfds, ref, builder)
+    files = list(_files(builder))
+    names = getattr(builder.info.features[keys.label], "names", None)
+    examples = read_shards(
+        [path for _, path in files],
+        keys,
+        class_names=names or None,
+        given=[split for split, _ in files],
+    )
+    wanted = sum(
+        split.num_examples
+        for name, split in builder.info.splits.items()
+        if name in SPLITS
+    )
+    if len(examples) != wanted:
+        raise DataError(
+            f"{ref} has {len(examples)} records, and its {_INFO} says {wanted}. Prepare"
+            " it again."
+        )
+    return examples
+
+
+def _image_folder(ref: DatasetRef, path: Path) -> Examples:
+    """A folder in the layout that `tfds.ImageFolder` reads, which is that of `dir:`."""
+    names_features = any((ref.image, ref.text, ref.label))
+    if names_features or not path.is_dir():
+        raise DataError(
+            f"{shown(str(path))} has no {_INFO}, so it is no version that TensorFlow"
+            " Datasets has prepared, and has no features to name. For a folder of"
+            " images, use 'dir:'."
+        )
+    return folder.read(ref.location, group=ref.group)
+
+
+def _package() -> ModuleType:
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise DataError(
+            f"'tfds:' needs TensorFlow Datasets ({error}). Run: pip install"
+            " 'zootune[tfds]'"
+        ) from None
+    return tensorflow_datasets
+
+
+def _builder(tfds: ModuleType, ref: DatasetRef) -> Any:
+    """What knows the features and files, of data that are there or now prepared."""
+    if (Path(ref.location).expanduser() / _INFO).is_file():
+        return tfds.builder_from_directory(str(Path(ref.location).expanduser()))
+    where = {} if ref.data_dir is None else {"data_dir": ref.data_dir}
+    if "data_dir" in where:
+        where["data_dir"] = str(Path(where["data_dir"]).expanduser())
+    from tensorflow_datasets.core import read_only_builder
+
+    try:
+        # From its files alone: without the internet, and without the code that made it.
+        return read_only_builder.builder_from_files(ref.location, **where)
+    except tfds.core.DatasetNotFoundError:
+        return _prepared(tfds, ref, where)
+
+
+def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
+    """A data set that is downloaded and written now."""
+    place = where.get("data_dir", "~/tensorflow_datasets")
+    how = (
+        f"On a machine with internet, run: tfds build {ref.location} --data_dir={place}"
+        " and carry that folder here."
+    )
+    try:
+        builder = tfds.builder(ref.location, **where)
+    except tfds.core.DatasetNotFoundError:
+        near = choices(ref.location.partition("/")[0], tfds.list_builders())
+        hint = near.rpartition(" Did you mean ")[2] if "Did you mean" in near else ""
+        raise DataError(
+            f"There is no prepared data set {ref.location!r} in {place}, and TensorFlow"
+            " Datasets knows none of this name."
+            + (f" Did you mean {hint}" if hint else "")
+            + " Say where it is with data_dir=FOLDER."
+        ) from None
+    if is_offline():
+        raise DataError(
+            f"{ref.location!r} is not prepared in {place}, and ZOOTUNE_OFFLINE forbids"
+            f" to download it. {how}"
+        )
+    try:
+        # Without a look into Google's storage for it, which waits for minutes offline.
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+        )
+    except Exception as error:
+        # Builders are code of many authors; what they raise has no common class.
+        raise DataError(
+            f"{ref.location!r} is not prepared in {place} and could not be downloaded"
+            f" ({type(error).__name__}: {str(error).splitlines()[0]}). {how}"
+        ) from error
+    return builder
+
+
+def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
+    """Which features hold the example and the label."""
+    features = dict(builder.info.features)
+    kinds = {"image": tfds.features.Image, "text": tfds.features.Text}
+    named = {m: getattr(ref, m) for m in kinds if getattr(ref, m) is not None}
+    for option, name in {**named, "label": ref.label, "group": ref.group}.items():
+        if name is not None and name not in features:
+            raise DataError(
+                f"{ref.location} has no feature {name!r} for {option}=."
+                f" {choices(name, features)}"
+            )
+    supervised = builder.info.supervised_keys or ()
+    for modality, kind in kinds.items():
+        found = [named[modality]] if modality in named else []
+        if not named:
+            found = [name for name, one in features.items() if type(one) is kind]
+            found = [name for name in found if name in supervised] or found
+        if len(found) > 1:
+            raise DataError(
+                f"{ref.location} has several features of this kind: {', '.join(found)}."
+                f" Say which one is meant, with {modality}=NAME."
+            )
+        if found:
+            _require_kind(found[0], features[found[0]], modality, kind)
+            label = ref.label or _label(tfds, features, supervised, ref)
+            return Keys(modality, found[0], label, group=ref.group)
+    raise DataError(
+        f"{ref.location} has neither an image nor a text among its features:"
+        f" {', '.join(features)}. Other kinds cannot be read."
+    )
+
+
+def _require_kind(name: str, feature: Any, modality: str, kind: Any) -> None:
+    if type(feature) is not kind:
+        raise DataError(
+            f"The feature {name!r} is a {type(feature).__name__}, and no {modality}."
+        )
+    if modality == "image" and (dtype := tf.as_dtype(feature.dtype)) not in _PIXELS:
+        raise DataError(
+            f"The images of {name!r} are {dtype.name} numbers inside of a PNG, which"
+            " cannot be read as pixels. Images must be uint8."
+        )
+
+
+def _label(
+    tfds: ModuleType, features: dict[str, Any], supervised: Any, ref: DatasetRef
+) -> str:
+    labels = [n for n, one in features.items() if type(one) is tfds.features.ClassLabel]
+    found = [name for name in labels if name in supervised] or labels
+    if len(found) != 1:
+        raise DataError(
+            f"{ref.location} has {len(found)} features that are class labels"
+            f" ({', '.join(found) or 'none'}). Say which feature is the label, with"
+            f" label=NAME. There are: {', '.join(features)}."
+        )
+    return found[0]
+
+
+def _files(builder: Any) -> Iterator[tuple[str, str]]:
+    """Our name of the split, and the path, of every file of records."""
+    form = builder.info.file_format.value
+    if form != "tfrecord":
+        raise DataError(
+            f"{builder.info.full_name} is prepared as {form} files, and only tfrecord"
+            " can be read. Prepare it with: tfds build ... --file_format=tfrecord"
+        )
+    splits = builder.info.splits
+    others = [name for name in splits if name not in SPLITS]
+    if others:
+        _log.warning("%s: left out the splits %s", builder.info.full_name, others)
+    if "train" not in splits:
+        raise DataError(
+            f"{builder.info.full_name} has no train split, and only"
+            f" {listing(splits, shown=5)}."
+        )
+    for name, split in splits.items():
+        if name in SPLITS:
+            for path in split.filepaths:
+                yield SPLITS[name], str(path)

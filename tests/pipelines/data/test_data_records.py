@@ -1,0 +1,267 @@
+"""tf.Example records: what is read of them, and what is refused with its number."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines.data import sidecar
+from pipelines.data.batches import batches, training_batches
+from pipelines.data.checks import content_hashes
+from pipelines.data.images import decode_and_resize
+from pipelines.data.load import load
+from pipelines.data.records import read
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import ImageRecords, Split, Texts
+from pipelines.errors import DataError
+
+
+def encoded(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (10 + seed % 7, 12, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG" if seed % 2 else "PNG")
+    return stream.getvalue()
+
+
+def feature(value: int | bytes | float | Sequence[int]) -> tf.train.Feature:
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    if isinstance(value, float):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+    several = [value] if isinstance(value, int) else value
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=several))
+
+
+def write(path: Path, rows: Sequence[dict]) -> Path:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for row in rows:
+            features = {name: feature(value) for name, value in row.items()}
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    return path
+
+
+def ref(pattern: Path | str, options: str = "") -> DatasetRef:
+    return DatasetRef.parse(f"tfrecord:{pattern}{options}")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> str:
+    """Forty images of the classes 1, 2 and 10 in three files."""
+    labels = [(1, 2, 10)[i % 3] for i in range(40)]
+    rows = [{"image": encoded(i), "label": labels[i]} for i in range(40)]
+    for k, part in enumerate((rows[:15], rows[15:20], rows[20:])):
+        write(tmp_path / f"data-{k}.tfrecord", part)
+    return f"{tmp_path}/data-*.tfrecord"
+
+
+def test_images_stay_in_their_files(images: str) -> None:
+    examples = read(ref(images))
+    assert isinstance(examples.inputs, ImageRecords)
+    assert examples.class_names == ("1", "2", "10")
+    assert examples.labels.tolist() == [i % 3 for i in range(40)]
+    assert examples.names[16] == "data-1.tfrecord, record 1"
+    expected = [hashlib.sha256(encoded(i)).hexdigest() for i in range(40)]
+    assert content_hashes(examples.inputs) == expected
+
+
+def test_batches_hold_what_files_of_their_own_would_give(images: str) -> None:
+    examples = read(ref(images))
+    some = np.array([33, 2, 17])
+    split = Split("train", examples.inputs.take(some), examples.labels[some])
+    (pixels, labels), *rest = batches(split, input_size_px=8, batch_size=4)
+    assert not rest
+    for i, row, label in zip(some, pixels.numpy(), labels.numpy()):
+        assert (row == decode_and_resize(tf.constant(encoded(i)), 8).numpy()).all()
+        assert label == i % 3
+
+
+def test_the_order_of_an_epoch_is_a_function_of_seed_and_number(images: str) -> None:
+    examples = read(ref(images))
+    split = Split("train", examples.inputs, np.arange(40))
+
+    def epochs(count: int, **options: int) -> list[list[int]]:
+        stream = training_batches(split, input_size_px=4, batch_size=40, **options)
+        return [labels.numpy().tolist() for _, labels in stream.take(count)]
+
+    first, second = epochs(2, seed=0)
+    assert sorted(first) == sorted(second) == list(range(40))
+    assert first != second
+    assert epochs(1, seed=0, first_epoch=1) == [second]
+    assert epochs(1, seed=1) != [first]
+
+
+def test_records_are_split_like_any_data(images: str) -> None:
+    splits = load(ref(images))
+    sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
+    assert sizes == [28, 6, 6]
+    assert splits.info.fingerprint == load(ref(images, "?seed=3")).info.fingerprint
+
+
+def test_texts_with_keys_of_other_names(tmp_path: Path) -> None:
+    rows = [
+        {"body": b"rain", "kind": b"no", "who": 7, "part": b"train"},
+        {"body": "naïve".encode(), "kind": "été".encode(), "who": 8, "part": b"val"},
+    ]
+    path = write(tmp_path / "a.tfrecord", rows)
+    options = "?text=body&label=kind&group=who&split=part"
+    examples = read(ref(path, options))
+    assert isinstance(examples.inputs, Texts)
+    assert examples.inputs.values.tolist() == [b"rain", "naïve".encode()]
+    assert examples.class_names == ("no", "été")
+    assert examples.groups == ("7", "8")
+    assert examples.given == ("train", "validation")
+
+
+def test_groups_stay_together(tmp_path: Path) -> None:
+    rows = [
+        {"image": encoded(i), "label": i % 2, "patient": b"p%d" % (i // 4)}
+        for i in range(48)
+    ]
+    path = write(tmp_path / "a.tfrecord", rows)
+    splits = load(ref(path, "?group=patient"))
+    patients = [
+        {int(i) // 4 for i in part.inputs.record}
+        for part in (splits.train, splits.validation, splits.test)
+    ]
+    assert all(patients)
+    assert sum(map(len, patients)) == len(set.union(*patients)) == 12
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "message"),
+    [
+        ({"label": 0}, "?image=image", "Record 1 of .*a.tfrecord has no key 'image'"),
+        ({"image": b"x"}, "", "Record 1 .* has no key 'label'. Allowed: image"),
+        ({"image": b"x", "lable": 0}, "", "no key 'label'.*Did you mean 'lable'"),
+        (
+            {"image": 3, "label": 0},
+            "",
+            "has 1 whole numbers under 'image'; .* of bytes",
+        ),
+        ({"image": b"x", "label": 0.5}, "", "has 1 floats under 'label'"),
+        ({"image": b"x", "label": [1, 2]}, "", "has 2 whole numbers under 'label'"),
+        (
+            {"image": b"x", "label": b"one"},
+            "",
+            "Record 1 .* label 'one', and .* has 0",
+        ),
+        ({"image": b"x", "label": b"\xff"}, "", "Record 1 .* no UTF-8 under 'label'"),
+        ({"image": b"x", "label": 1}, "?group=who", "Record 0 .* no key 'who'"),
+        ({"image": b"x", "label": 1}, "?text=body", "Record 0 .* no key 'body'"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_named(
+    tmp_path: Path, row: dict, options: str, message: str
+) -> None:
+    path = write(tmp_path / "a.tfrecord", [{"image": encoded(0), "label": 0}, row])
+    with pytest.raises(DataError, match=message):
+        read(ref(path, options))
+    write(path, [{"image": encoded(i), "label": i} for i in range(2)])
+    assert len(read(ref(path))) == 2
+
+
+def test_a_damaged_image_is_named_by_its_record(tmp_path: Path) -> None:
+    rows = [{"image": encoded(i), "label": i % 2} for i in range(20)]
+    whole, rows[7]["image"] = rows[7]["image"], rows[7]["image"][:60]
+    path = write(tmp_path / "a.tfrecord", rows)
+    with pytest.raises(
+        DataError, match="1 of 20 .*\n  .*a.tfrecord, record 7: damaged"
+    ):
+        load(ref(path))
+    rows[7]["image"] = b""
+    with pytest.raises(DataError, match="a.tfrecord, record 7: empty"):
+        load(ref(write(path, rows)))
+    rows[7]["image"] = whole
+    assert len(load(ref(write(path, rows))).train) == 12
+
+
+def test_damaged_files_are_named_with_the_record(images: str, tmp_path: Path) -> None:
+    path = tmp_path / "data-1.tfrecord"
+    whole = path.read_bytes()
+    second = 12 + int.from_bytes(whole[:8], "little") + 4
+    for content, message in (
+        (whole[:-7], "Record 4 of .*data-1.tfrecord, .* ends in the middle of it"),
+        (whole[: second + 5], "Record 1 of .*data-1.tfrecord, .* in the middle of it"),
+        (
+            whole[: second + 40] + b"?" + whole[second + 41 :],
+            f"Record 1 of .*data-1.tfrecord, at byte {second}, .* checksum",
+        ),
+        (b"?" + whole[1:], "Record 0 of .*data-1.tfrecord, at byte 0, .* checksum"),
+        (b"\x1f\x8b" + whole, "Record 0 of .*data-1.tfrecord.* probably compressed"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            read(ref(images))
+    path.write_bytes(whole)
+    assert len(read(ref(images))) == 40
+
+
+def test_what_is_no_file_of_records_is_refused(images: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"No file matches .*/gone-\*.tfrecord"):
+        read(ref(tmp_path / "gone-*.tfrecord"))
+    with pytest.raises(DataError, match=r"is no file of records. Name the files"):
+        read(ref(tmp_path))
+    empty = tmp_path / "empty.tfrecord"
+    empty.touch()
+    with pytest.raises(DataError, match="have the keys . Say which"):
+        read(ref(empty))
+    with pytest.raises(DataError, match="empty.tfrecord has no record"):
+        read(ref(empty, "?image=image"))
+    with tf.io.TFRecordWriter(str(empty)) as writer:
+        writer.write(b"no example")
+    with pytest.raises(DataError, match="Record 0 of .*empty.* is no tf.Example"):
+        read(ref(empty))
+    assert len(read(ref(images))) == 40
+
+
+def test_a_file_that_changes_after_it_was_indexed_is_refused(images: str) -> None:
+    examples = read(ref(images))
+    path = Path(examples.inputs.shards[2])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="record 19 ends early: .* has changed since"):
+        content_hashes(examples.inputs.take([39]))
+    path.write_bytes(whole)
+    assert len(content_hashes(examples.inputs)) == 40
+
+
+def describe(folder: Path, **changes: object) -> None:
+    """A sidecar for the classes a, b and c."""
+    counts = {"train": {"a": 14, "b": 13, "c": 13}}
+    values = {"format": 1, "class_names": ["a", "b", "c"], "modality": "image"}
+    values |= {"counts": counts, "fingerprint": "", "reference": "dir:photos"}
+    (folder / sidecar.NAME).write_text(json.dumps(values | changes))
+
+
+def test_class_names_come_from_the_file_beside(tmp_path: Path) -> None:
+    rows = [{"image": encoded(i), "label": i % 3, "split": b"train"} for i in range(40)]
+    (tmp_path / "train").mkdir()
+    write(tmp_path / "train" / "0.tfrecord", rows)
+    describe(tmp_path)
+    assert read(ref(tmp_path)).class_names == ("a", "b", "c")
+    assert read(ref(tmp_path / "train" / "*.tfrecord")).class_names == ("a", "b", "c")
+    describe(tmp_path, class_names=["a", "b"])
+    with pytest.raises(DataError, match="Record 2 .* label 2; with 2 classes it may"):
+        read(ref(tmp_path))
+    describe(tmp_path, counts={"train": {"a": 14, "b": 13, "c": 14}})
+    with pytest.raises(DataError, match="holds 40 records, and 41 were written"):
+        read(ref(tmp_path))
+    describe(tmp_path, counts={"train": {"a": 15, "b": 12, "c": 13}})
+    with pytest.raises(DataError, match="14 records of class 'a', and 15 were"):
+        read(ref(tmp_path))
+    describe(tmp_path, format=2)
+    with pytest.raises(DataError, match="has the format 2; this version reads 1"):
+        read(ref(tmp_path))
+    (tmp_path / sidecar.NAME).write_text("{")
+    with pytest.raises(DataError, match="zoo_shards.json cannot be understood"):
+        read(ref(tmp_path))
