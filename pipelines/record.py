@@ -57,6 +57,7 @@ def artifact_facts(
         "metrics": {
             one.split: {
                 "accuracy": one.accuracy,
+                "balanced_accuracy": one.balanced_accuracy,
                 "loss": one.loss,
                 "examples": one.examples,
             }

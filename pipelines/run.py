@@ -16,7 +16,9 @@ import keras
 from pipelines import environment, record, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
+from pipelines.data import imbalance
 from pipelines.data.load import check_and_split, read
+from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.planning.policy import TrainingFacts, decide
@@ -27,6 +29,7 @@ from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.keep import keep
 from pipelines.stages.obtain import obtain
+from pipelines.training.feed import refuse_augmentation
 from pipelines.training.precision import precision
 
 
@@ -56,6 +59,7 @@ def run(config: RunConfig) -> Run:
     with precision(config.precision):
         reference = DatasetRef.parse(config.data)
         examples = read(reference)
+        refuse_augmentation(config.augment, examples.inputs)
         with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
             base = freeze_base(obtain(config, examples.inputs))
         with clock.stage("data", config.data):
@@ -78,6 +82,11 @@ def run(config: RunConfig) -> Run:
                 deadline_seconds=clock.deadline(config.time_budget_seconds),
                 history_path=folder.history_path,
                 tensorboard_dir=folder.tensorboard_dir,
+                imbalance=imbalance.resolve(
+                    config.imbalance, splits.train.labels, facts.classes
+                ),
+                augment=config.augment,
+                cache=PixelCache(config.input.cache_mib * 2**20),
             )
             history = fine_tune(model, splits, plan, settings)
         with clock.stage("evaluate", "validation and test, every example once"):

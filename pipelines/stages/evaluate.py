@@ -27,11 +27,13 @@ class EvalReport:
 
     `confusion[i][j]` counts examples of class `i` that were taken for class `j`.
     `per_class` has precision, recall, F1 and the number of examples of each class.
+    `balanced_accuracy` is the mean recall of the classes that have examples.
     """
 
     split: str
     examples: int
     accuracy: float
+    balanced_accuracy: float
     loss: float
     confusion: tuple[tuple[int, ...], ...]
     per_class: Mapping[str, Mapping[str, float]]
@@ -74,6 +76,7 @@ def summarize(
         split=split_name,
         examples=len(labels),
         accuracy=float((predicted == labels).mean()),
+        balanced_accuracy=float(recall[support > 0].mean()),
         loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
         confusion=tuple(
             tuple(int(count) for count in row)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from pipelines.data.augment import Augmentation
 from pipelines.data.batches import steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
@@ -31,6 +32,8 @@ from zoo.spec import HEAD
 class PhaseResult:
     """What one phase did. Accuracies and losses are those of the validation split.
 
+    They are balanced, every class counting the same, where `imbalance` is not `none`.
+    `augmentation` tells what was done to the training images, if anything.
     `kept` is false where validation did not improve and the weights of before were put
     back. The receipt tells what training moved, whether it was kept or not.
     """
@@ -44,6 +47,8 @@ class PhaseResult:
     seconds: float
     epochs: tuple[Mapping[str, float], ...]
     receipt: tuple[Movement, ...]
+    imbalance: str = "none"
+    augmentation: Augmentation | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +101,7 @@ def _run_phase(
     if phase.trains_head_only and plan.head.init == "probe":
         start_from_probe(model, task, splits)
     steps = steps_per_epoch(splits.train, plan.batch_size)
-    _compile(task.model, model, phase, steps * phase.epochs)
+    _compile(task, model, phase, steps * phase.epochs)
     at_start = _validate(task)
     best = BestWeights(
         baseline=score(*at_start) if phase.only_if_better else None,
@@ -127,13 +132,14 @@ def _run_phase(
         seconds=seconds,
         epochs=tuple(lines.epochs),
         receipt=movements,
+        imbalance=task.feed.imbalance,
+        augmentation=task.feed.augmentation,
     )
 
 
-def _compile(
-    trained: keras.Model, model: TransferModel, phase: Phase, steps: int
-) -> None:
+def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None:
     """Compiles for one phase: a new optimizer, with a rate for every variable."""
+    trained, feed = task.model, task.feed
     factors = dict(phase.block_multipliers)
     multiplier = {
         id(variable): factors[block.name]
@@ -148,8 +154,9 @@ def _compile(
             ],
             steps=steps,
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=feed.loss(),
+        # With weights where the batches have them, and else as it is.
+        weighted_metrics=["accuracy"],
         # XLA is several times slower than TensorFlow's own kernels on a CPU.
         jit_compile=False,
     )
