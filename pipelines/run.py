@@ -17,6 +17,7 @@ from pipelines import environment, record, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data import imbalance
+from pipelines.data.card import as_markdown, card_of
 from pipelines.data.load import check_and_split, read
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
@@ -73,6 +74,11 @@ def run(config: RunConfig) -> Run:
         plan = decide(facts, config)
         folder.begin(config, environment.describe())
         folder.write("plan.json", to_dict(plan))
+        card = card_of(
+            splits, seed=config.seed, versions=environment.installed_versions()
+        )
+        folder.write("data_card.json", card)
+        folder.write_text("data_card.md", as_markdown(card))
         with clock.stage("head", f"{facts.classes} classes"):
             model = add_head(base, classes=facts.classes, plan=plan.head)
         with clock.stage("finetune", plan.reason):

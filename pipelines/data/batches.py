@@ -15,6 +15,9 @@ from pipelines.data.order import Draw, ToBatches, drawn_epochs, shuffled_epochs
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import ImageArray, ImageFiles, Split
 
+# A function of its own is traced once for a size, and not for every data set.
+_decode_and_resize = tf.function(decode_and_resize)
+
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
     """How many batches hold every example once; the last may be smaller."""
@@ -117,7 +120,7 @@ def _pixel_loader(
     paths = tf.constant([os.fsencode(path) for path in inputs.paths], tf.string)
 
     def load(i: tf.Tensor) -> tf.Tensor:
-        return decode_and_resize(tf.io.read_file(tf.gather(paths, i)), size_px)
+        return _decode_and_resize(tf.io.read_file(tf.gather(paths, i)), size_px)
 
     return load if cache is None else cache.keeping(split, size_px, load)
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -42,15 +42,28 @@ def content_hashes(
     Raises:
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
+    hashes, bad = hashes_and_reasons(inputs, on_progress=on_progress)
+    if bad:
+        raise DataError(f"{refusal(inputs, bad)}\n{_HOW_TO_SKIP}")
+    return hashes
+
+
+_HOW_TO_SKIP = "Or leave them out, up to 1 % of all: add on_bad=skip to the reference."
+
+
+def hashes_and_reasons(
+    inputs: Inputs, *, on_progress: OnProgress | None = None
+) -> tuple[list[str], dict[int, str]]:
+    """The sha256 of each example, and why those at some indices cannot be used."""
     match inputs:
         case ImageFiles(paths):
             return _check_files(paths, on_progress)
         case ImageArray(pixels):
-            return [_hash_array(image) for image in pixels]
+            return [_hash_array(image) for image in pixels], {}
         case Texts(texts):
-            return [hashlib.sha256(text).hexdigest() for text in texts]
+            return [hashlib.sha256(text).hexdigest() for text in texts], {}
         case Series(values):
-            return [_hash_array(one) for one in values]
+            return [_hash_array(one) for one in values], {}
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -58,22 +71,22 @@ def _hash_array(array: np.ndarray) -> str:
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
-def _check_files(paths: Sequence[str], on_progress: OnProgress | None) -> list[str]:
+def _check_files(
+    paths: Sequence[str], on_progress: OnProgress | None
+) -> tuple[list[str], dict[int, str]]:
     hashes: list[str] = []
-    bad: list[str] = []
+    bad: dict[int, str] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         for start in range(0, len(paths), _WINDOW):
             window = paths[start : start + _WINDOW]
             checked = zip(window, threads.map(_check_file, window))
-            for path, (content_hash, reason) in checked:
-                hashes.append(content_hash)
+            for _, (content_hash, reason) in checked:
                 if reason:
-                    bad.append(f"{path}: {reason}")
+                    bad[len(hashes)] = reason
+                hashes.append(content_hash)
                 if on_progress is not None:
                     on_progress(len(hashes), len(paths))
-    if bad:
-        raise DataError(_refusal(bad, total=len(paths)))
-    return hashes
+    return hashes, bad
 
 
 def read_file(path: str) -> tuple[bytes, str]:
@@ -123,10 +136,13 @@ def decode_reason(content: bytes, error: tf.errors.OpError) -> str:
     return f"not a JPEG, PNG, GIF, BMP or WebP image (starts with {content[:8]!r})"
 
 
-def _refusal(bad: Sequence[str], *, total: int) -> str:
-    lines = "".join(f"\n  {line}" for line in bad[:_SHOWN])
+def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
+    """A message that names up to ten files with their reasons."""
+    names = inputs.paths if isinstance(inputs, ImageFiles) else range(len(inputs))
+    shown = list(bad.items())[:_SHOWN]
+    lines = "".join(f"\n  {names[i]}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return (
-        f"{len(bad)} of {total} image files cannot be used; mend or remove them:"
+        f"{len(bad)} of {len(inputs)} image files cannot be used; mend or remove them:"
         f"{lines}{more}"
     )

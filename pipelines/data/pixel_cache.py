@@ -60,8 +60,7 @@ class PixelCache:
 def _remembering(
     load: Load, rows: tf.Variable, is_kept: tf.Variable, count: int
 ) -> Load:
-    def first_time(i: tf.Tensor) -> tf.Tensor:
-        pixels = load(i)
+    def keep(i: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
         put = rows.scatter_update(tf.IndexedSlices(pixels[tf.newaxis], i[tf.newaxis]))
         # In this order: whoever sees the mark must find the pixels.
         with tf.control_dependencies([put]):
@@ -70,8 +69,13 @@ def _remembering(
         with tf.control_dependencies([done]):
             return tf.identity(pixels)
 
-    def with_memory(i: tf.Tensor) -> tf.Tensor:
-        known = tf.gather(is_kept, i)
-        return tf.cond(known, lambda: tf.gather(rows, i), lambda: first_time(i))
+    def first_time(i: tf.Tensor) -> tf.Tensor:
+        pixels = load(i)
+        return tf.cond(i < count, lambda: keep(i, pixels), lambda: pixels)
 
-    return lambda i: tf.cond(i < count, lambda: with_memory(i), lambda: load(i))
+    def with_memory(i: tf.Tensor) -> tf.Tensor:
+        row = tf.minimum(i, count - 1)
+        is_known = (i < count) & tf.gather(is_kept, row)
+        return tf.cond(is_known, lambda: tf.gather(rows, row), lambda: first_time(i))
+
+    return with_memory

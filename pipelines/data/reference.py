@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.data.names import choices
 from pipelines.errors import DataError
 
+ON_BAD = ("fail", "skip")
 SCHEMES = ("builtin", "csv", "dir", "npz")
 # Options that name a column of a table.
 _COLUMNS = ("image", "text", "label", "split")
@@ -18,6 +19,8 @@ _OPTIONS: dict[str, Any] = {
     "seed": int,
     "group": str,
     "limit": int,
+    "on_bad": str,
+    "bad_limit": float,
     "image": str,
     "text": str,
     "label": str,
@@ -31,9 +34,10 @@ class DatasetRef:
     """What `SCHEME:LOCATION[?option=value&...]` says.
 
     `validation` and `test` are the fractions that are carved when the data do not
-    come split; `limit` keeps that many examples. `group` is a regular expression for
-    `dir:`, and a column for `csv:`, where `image` or `text`, `label` and `split` name
-    columns too.
+    come split; `limit` keeps that many examples. `on_bad` is `fail`, or `skip` to leave
+    out image files that cannot be used, up to the fraction `bad_limit`. `group` is a
+    regular expression for `dir:`, and a column for `csv:`, where `image` or `text`,
+    `label` and `split` name columns too.
 
     Raises:
         DataError: if a value is out of its range; the message says the range.
@@ -46,6 +50,8 @@ class DatasetRef:
     seed: int = 0
     group: str | None = None
     limit: int | None = None
+    on_bad: str = "fail"
+    bad_limit: float = 0.01
     image: str | None = None
     text: str | None = None
     label: str | None = None
@@ -114,6 +120,15 @@ class DatasetRef:
         if self.limit is not None and self.limit < 1:
             raise DataError(
                 f"limit={self.limit} keeps nothing; use 1 or more, or leave it out."
+            )
+        if self.on_bad not in ON_BAD:
+            raise DataError(
+                f"on_bad={self.on_bad!r} is unknown. {choices(self.on_bad, ON_BAD)}"
+            )
+        if not 0 <= self.bad_limit <= 1:
+            raise DataError(
+                f"bad_limit={self.bad_limit} is out of range; it is the fraction of the"
+                " files that may be skipped, from 0 to 1, as in bad_limit=0.01."
             )
         if self.group == "":
             raise DataError("group= is empty; give a pattern, or leave it out.")

@@ -128,13 +128,19 @@ class DataInfo:
 
     `counts` is examples per split and class name. `fingerprint` is the
     sha256 of the sorted pairs of content hash and class name: it follows the content,
-    not the place.
+    not the place; `fingerprints` are those of the splits.
+
+    `copies` is how many examples have the content of an earlier one; they are in the
+    split of that. `skipped` are the names of examples that were left out, with reasons.
     """
 
     class_names: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     fingerprint: str
     reference: str
+    fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
+    copies: int = 0
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,9 +194,11 @@ def split_examples(
     if examples.given is not None:
         _refuse_shared_content(examples, content_hashes, examples.given)
     split_of = _assign(examples, content_hashes, ref)
-    parts = {}
+    parts, fingerprints = {}, {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
+        hashes = [content_hashes[j] for j in members.tolist()]
+        fingerprints[name] = fingerprint(examples.take(members), hashes)
         parts[name] = Split(
             name, examples.inputs.take(members), examples.labels[members]
         )
@@ -199,6 +207,8 @@ def split_examples(
         counts={name: _count(part, examples) for name, part in parts.items()},
         fingerprint=fingerprint(examples, content_hashes),
         reference=str(ref),
+        fingerprints=fingerprints,
+        copies=len(examples) - len(set(content_hashes)),
     )
     return Splits(**parts, info=info)
 

@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 from sklearn import metrics
 
 from pipelines.data.batches import batches
+from pipelines.data.broken import broken_files_named
 from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import PLURALS, Split
@@ -47,10 +48,14 @@ def evaluate(
     input_size_px: int | None,
     batch_size: int,
 ) -> EvalReport:
-    """The report of a model that gives logits, in inference mode."""
-    (logits,) = extract(
-        model, batches(split, input_size_px=input_size_px, batch_size=batch_size)
-    )
+    """The report of a model that gives logits, in inference mode.
+
+    Raises:
+        DataError: naming files that have changed since they were checked.
+    """
+    inputs = batches(split, input_size_px=input_size_px, batch_size=batch_size)
+    with broken_files_named(split):
+        (logits,) = extract(model, inputs)
     return summarize(
         split.name,
         labels=split.labels,
@@ -116,9 +121,10 @@ def evaluate_artifact(
         input_size_px=manifest.preprocessing.get("input_size_px"),
         batch_size=_BATCH_SIZE,
     )
-    probabilities = np.concatenate(
-        [predictor.probabilities(batch.numpy()) for batch, _ in inputs]
-    )
+    with broken_files_named(part):
+        probabilities = np.concatenate(
+            [predictor.probabilities(batch.numpy()) for batch, _ in inputs]
+        )
     return summarize(
         part.name,
         labels=labels,

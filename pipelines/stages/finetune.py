@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.data.augment import Augmentation
 from pipelines.data.batches import steps_per_epoch
+from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
@@ -69,14 +70,16 @@ def fine_tune(
 
     Raises:
         TrainingError: if the loss is not a number, or if anything frozen moved.
+        DataError: naming files that have changed since they were checked.
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     results: list[PhaseResult] = []
-    for index, phase in enumerate(plan.phases):
-        if results and time.monotonic() > settings.deadline_seconds:
-            break
-        own_seed = dataclasses.replace(settings, seed=settings.seed + index)
-        results.append(_run_phase(model, splits, plan, phase, own_seed))
+    with broken_files_named(splits.train, splits.validation):
+        for index, phase in enumerate(plan.phases):
+            if results and time.monotonic() > settings.deadline_seconds:
+                break
+            own_seed = dataclasses.replace(settings, seed=settings.seed + index)
+            results.append(_run_phase(model, splits, plan, phase, own_seed))
     done = len(results)
     return FitHistory(tuple(results), tuple(phase.name for phase in plan.phases[done:]))
 

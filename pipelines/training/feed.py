@@ -106,8 +106,8 @@ def chosen_augmentation(
     """
     if augment.strength == "none" or train.inputs.modality != "image":
         return None
-    # A few epochs from random weights learn less from images that change: 0.38 instead
-    # of 0.60 on digits in 8 epochs.
+    # A few epochs from random weights learn less from images that change: on 280 digits
+    # validation accuracy is 0.38 after 8 epochs, and 0.45 without.
     if augment.strength == "auto" and from_random:
         return None
     flip = augment.flip
