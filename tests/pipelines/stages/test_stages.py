@@ -215,6 +215,7 @@ def test_summaries_count_every_example_once():
     assert report.confusion == ((1, 1, 0), (0, 1, 0), (0, 1, 0))
     assert report.examples == sum(map(sum, report.confusion)) == 4
     assert report.accuracy == 0.5
+    assert report.balanced_accuracy == 0.5  # (1/2 + 1 + 0) / 3
     assert report.per_class["b"] == {
         "precision": pytest.approx(1 / 3),
         "recall": 1.0,
