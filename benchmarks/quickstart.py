@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 import tempfile
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -82,7 +83,10 @@ def guide(seed: int, splits: Splits) -> Result:
 
 
 def _fit(model, splits, config, *, epochs: int, rate: float, seed: int) -> None:
-    options = {"input_size_px": config.input_size_px, "batch_size": config.batch_size}
+    options: dict[str, Any] = {
+        "input_size_px": config.input_size_px,
+        "batch_size": config.batch_size,
+    }
     model.compile(
         keras.optimizers.Adam(rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

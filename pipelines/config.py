@@ -20,6 +20,9 @@ CHOICES = {
     "strategy": ("auto", "head_only", "partial", "full", "scratch"),
     "effort": ("seconds", "minutes", "hours"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+    "imbalance": ("none", "weights", "sampling", "prior_correction", "auto"),
+    "augment.strength": ("auto", "none", "light", "strong"),
+    "augment.flip": ("auto", "none", "horizontal", "both"),
     "head.pooling": ("average", "max", "flatten", "gru", "lstm", "bilstm"),
     "head.reads": ("auto", "last", "all"),
     "head.init": ("probe", "zeros", "epsilon"),
@@ -36,6 +39,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "time_budget_seconds": (0, 1e8),
     "batch_size": (1, 65536),
     "head.grid": (0, 2),
+    "input.cache_mib": (0, 1_000_000),
+    "augment.crop": (0.05, 1),
+    "augment.colour": (0, 0.9),
+    "augment.randaugment_operations": (0, 10),
+    "augment.randaugment_strength": (0, 1),
+    "augment.mixup": (0, 1),
+    "augment.mixup_from_images": (0, 10**9),
+    "augment.cutmix": (0, 1),
     "head.recurrent_units": (1, 65536),
     "head.hidden_units": (1, 65536),
     "head.dropout": (0, 0.95),
@@ -53,6 +64,40 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "calibration.in_distribution": (0.5, 1),
     "calibration.conformal_levels": (0.5, 0.9999),
 }
+
+
+@dataclasses.dataclass(slots=True)
+class InputConfig:
+    """How images are read: decoded ones are kept in memory up to `cache_mib`."""
+
+    cache_mib: int = 1024
+
+
+@dataclasses.dataclass(slots=True)
+class AugmentConfig:
+    """What is done to training images, in phases that train blocks of the backbone.
+
+    `strength=light` flips, crops to at least `crop` of the area, and changes
+    brightness, contrast and saturation by up to `colour`; `strong` adds
+    `randaugment_operations` of RandAugment. Both mix images: by MixUp with the alpha
+    `mixup` from as many training images as `mixup_from_images`, and by CutMix with the
+    alpha `cutmix`; 0 is off.
+
+    `strength=auto` is light where a phase reads images in every epoch, and none where
+    it trains on activations that are kept, or from random weights. `flip=auto` is
+    horizontal where the trained head is as good on mirrored validation images, and so
+    none for digits and letters.
+    """
+
+    strength: str = "auto"
+    flip: str = "auto"
+    crop: float = 0.7
+    colour: float = 0.1
+    randaugment_operations: int = 2
+    randaugment_strength: float = 0.3
+    mixup: float = 0.1
+    mixup_from_images: int = 20_000
+    cutmix: float = 0.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -127,6 +172,12 @@ class RunConfig:
     preset). `weights` is `default`, a path, or `none` for random ones. `input_size_px`
     is for images, `input_length` the tokens that texts are cut to, and 0 is the
     backbone's default; `time_budget_seconds` 0 is no limit.
+
+    `imbalance` is for classes of very different size, and makes all of them count the
+    same: by `weights` in the loss, by `sampling` each as often, or by
+    `prior_correction`, which trains with the shares of the classes added to the logits.
+    Then the best epoch is that of the best balanced accuracy. `auto` is the last one
+    where one class has 10 times the examples of another.
     """
 
     data: str = ""
@@ -143,6 +194,9 @@ class RunConfig:
     time_budget_seconds: float = 0.0
     batch_size: int = 32
     overwrite: bool = False
+    imbalance: str = "none"
+    input: InputConfig = dataclasses.field(default_factory=InputConfig)
+    augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
     finetune: FinetuneConfig = dataclasses.field(default_factory=FinetuneConfig)
     calibration: CalibrationConfig = dataclasses.field(

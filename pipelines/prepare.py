@@ -8,6 +8,7 @@ import keras
 
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
+from pipelines.data.imbalance import resolve
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
@@ -16,15 +17,20 @@ from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
+from pipelines.training.feed import refuse_augmentation
 from zoo.builder import Backbone
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
-    """Everything that is known before anything is trained."""
+    """Everything that is known before anything is trained.
+
+    `imbalance` is what is done about it, and not `auto` any more.
+    """
 
     base: Backbone
     splits: Splits
+    imbalance: str
     measured: Measured
     plan: TransferPlan
 
@@ -40,6 +46,7 @@ def prepare(config: RunConfig, clock: Clock) -> Prepared:
     keras.utils.set_random_seed(config.seed)
     reference = DatasetRef.parse(config.data)
     examples = read(reference)
+    refuse_augmentation(config.augment, examples.inputs)
     with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
         base = freeze_base(obtain(config, examples.inputs))
     with clock.stage("data", config.data):
@@ -47,4 +54,7 @@ def prepare(config: RunConfig, clock: Clock) -> Prepared:
     with clock.stage("measure", "what the features are worth on these data"):
         measured = measure(base, splits, config, clock)
     plan = decide(training_facts(base, splits, measured), config)
-    return Prepared(base, splits, measured, plan)
+    imbalance = resolve(
+        config.imbalance, splits.train.labels, len(splits.info.class_names)
+    )
+    return Prepared(base, splits, imbalance, measured, plan)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import environment
 from pipelines.clock import Clock
+from pipelines.data.card import reasons
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.serving.artifact import Artifact
@@ -60,6 +61,7 @@ def artifact_facts(
         "metrics": {
             one.split: {
                 "accuracy": one.accuracy,
+                "balanced_accuracy": one.balanced_accuracy,
                 "loss": one.loss,
                 "calibration_error": one.calibration_error,
                 "examples": one.examples,
@@ -74,6 +76,7 @@ def _data(splits: Splits) -> dict[str, Any]:
         "reference": splits.info.reference,
         "fingerprint": splits.info.fingerprint,
         "counts": splits.info.counts,
+        "skipped": reasons(splits.info.skipped),
     }
 
 

@@ -16,6 +16,8 @@ import keras
 from pipelines import environment, record, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
+from pipelines.data.card import as_markdown, card_of
+from pipelines.data.pixel_cache import PixelCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.prepare import prepare
@@ -59,9 +61,16 @@ def run(config: RunConfig) -> Run:
         base, splits, plan = prepared.base, prepared.splits, prepared.plan
         folder.begin(config, environment.describe())
         folder.write("plan.json", to_dict(plan))
+        card = card_of(
+            splits, seed=config.seed, versions=environment.installed_versions()
+        )
+        folder.write("data_card.json", card)
+        folder.write_text("data_card.md", as_markdown(card))
         classes = len(splits.info.class_names)
         with clock.stage("head", f"{classes} classes"):
-            probe = prepared.measured.probe(plan.head)
+            probe = prepared.measured.probe(
+                plan.head, balanced=prepared.imbalance != "none"
+            )
             model = add_head(base, classes=classes, plan=plan.head, probe=probe)
         with clock.stage("finetune", plan.reason):
             settings = FitSettings(
@@ -71,6 +80,9 @@ def run(config: RunConfig) -> Run:
                 history_path=folder.history_path,
                 tensorboard_dir=folder.tensorboard_dir,
                 head_features=prepared.measured.head_features(plan.head),
+                imbalance=prepared.imbalance,
+                augment=config.augment,
+                cache=PixelCache(config.input.cache_mib * 2**20),
             )
             history = fine_tune(model, splits, plan, settings)
         with clock.stage("calibrate", "on validation"):

@@ -117,7 +117,10 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
 
 
 def _accuracy(report: Mapping[str, Any]) -> str:
-    return f"{report['accuracy']:.4f} on {report['examples']} examples"
+    return (
+        f"{report['accuracy']:.4f} on {report['examples']} examples"
+        f" ({report['balanced_accuracy']:.4f} balanced)"
+    )
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:

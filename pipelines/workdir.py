@@ -18,6 +18,8 @@ _REPORT = "report.json"
 # What a run writes besides config, report and artifact. Published versions stay.
 _REPLACED = (
     "environment.json",
+    "data_card.json",
+    "data_card.md",
     "plan.json",
     "history.jsonl",
     "checkpoints",
@@ -67,9 +69,13 @@ class Workdir:
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file that is either whole or not there."""
+        self.write_text(name, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file, UTF-8, that is either whole or not there."""
         temporary = self.path / _unfinished(name)
-        with temporary.open("w") as stream:
-            stream.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(self.path / name)

@@ -8,19 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.augment import Augmentation, augmenter, mixer
 from pipelines.data.image_bytes import reader_of
 from pipelines.data.images import decode_and_resize, resize
-from pipelines.data.order import shuffled_epochs
-from pipelines.data.splits import (
-    EncodedImages,
-    ImageFiles,
-    ImageRecords,
-    Series,
-    Split,
-    Texts,
-)
+from pipelines.data.order import Draw, ToBatches, drawn_epochs, shuffled_epochs
+from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.splits import ImageArray, Series, Split, Texts
 
-_Batches = Callable[[tf.data.Dataset], tf.data.Dataset]
+# A function of its own is traced once for a size, and not for every data set.
+_decode_and_resize = tf.function(decode_and_resize)
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
@@ -29,7 +25,11 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
 
 
 def batches(
-    split: Split, *, input_size_px: int | None, batch_size: int
+    split: Split,
+    *,
+    input_size_px: int | None,
+    batch_size: int,
+    cache: PixelCache | None = None,
 ) -> tf.data.Dataset:
     """Every example once, in the order of the split.
 
@@ -37,7 +37,7 @@ def batches(
     input_size_px, input_size_px, 3]`; strings `[batch]`; or series, float32 `[batch,
     steps, channels]`, and these two have no size. The last batch may be smaller.
     """
-    to_batches = _loader(split, input_size_px, batch_size)
+    to_batches = _loader(split, input_size_px, batch_size, cache)
     return to_batches(tf.data.Dataset.range(len(split))).prefetch(tf.data.AUTOTUNE)
 
 
@@ -48,43 +48,114 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
+    cache: PixelCache | None = None,
+    balanced: bool = False,
+    augmentation: Augmentation | None = None,
+    classes: int | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order; see `batches` for shapes.
 
     The order of an epoch depends on `seed` and the number of the epoch and on nothing
     else, so a resumed run passes `first_epoch` and sees what it would have seen. A
     batch never holds examples of two epochs.
+
+    Images may be augmented. Where that mixes them, labels are float32 `[batch,
+    classes]`: two that follow each other in the order are mixed, and the last of an odd
+    number stays as it is.
     """
-    to_batches = _loader(split, input_size_px, batch_size)
-    return shuffled_epochs(len(split), to_batches, seed=seed, first_epoch=first_epoch)
-
-
-def _loader(split: Split, size_px: int | None, batch_size: int) -> _Batches:
-    """A function from a sequence of example indices to batches of those examples."""
-    inputs = split.inputs
-    if isinstance(inputs, Texts | Series):
-        return _row_loader(split, inputs.values, batch_size)
-    if size_px is None:
-        raise ValueError("Images need input_size_px, the size to bring them to.")
-    if isinstance(inputs, ImageFiles | ImageRecords):
-        return _encoded_loader(split, inputs, size_px, batch_size)
-    return _row_loader(
-        split, inputs.pixels, batch_size, lambda rows: resize(rows, size_px)
+    balance = split.labels if balanced else None
+    if augmentation is None:
+        to_batches = _loader(split, input_size_px, batch_size, cache)
+        return shuffled_epochs(
+            len(split), to_batches, seed=seed, first_epoch=first_epoch, balance=balance
+        )
+    load = _pixel_loader(split, _required(input_size_px), cache)
+    loaded = _augmented(split, load, augmentation, seed=seed, classes=classes)
+    return drawn_epochs(
+        len(split),
+        lambda draws: loaded(draws).batch(batch_size),
+        seed=seed,
+        first_epoch=first_epoch,
+        balance=balance,
     )
 
 
-def _encoded_loader(
-    split: Split, images: EncodedImages, size_px: int, batch_size: int
-) -> _Batches:
-    read, labels = reader_of(images), _on_host(split.labels)
-
-    def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = decode_and_resize(
-            read(i), size_px, maximum_megapixels=images.maximum_megapixels
+def _loader(
+    split: Split, size_px: int | None, batch_size: int, cache: PixelCache | None
+) -> ToBatches:
+    """A function from a sequence of example indices to batches of those examples."""
+    inputs = split.inputs
+    if isinstance(inputs, ImageArray):
+        size = _required(size_px)
+        return _row_loader(
+            split, inputs.pixels, batch_size, lambda rows: resize(rows, size)
         )
-        return pixels, tf.gather(labels, i)
+    if isinstance(inputs, Texts | Series):
+        return _row_loader(split, inputs.values, batch_size)
+    pixels_of = _pixel_loader(split, _required(size_px), cache)
+    labels = _on_host(split.labels)
+    return lambda indices: _in_parallel(
+        indices, lambda i: (pixels_of(i), tf.gather(labels, i))
+    ).batch(batch_size)
 
-    return lambda indices: _in_parallel(indices, load).batch(batch_size)
+
+def _required(size_px: int | None) -> int:
+    if size_px is None:
+        raise ValueError("Images need input_size_px, the size to bring them to.")
+    return size_px
+
+
+def _pixel_loader(
+    split: Split, size_px: int, cache: PixelCache | None
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from an index to pixels, uint8 `[size_px, size_px, 3]`."""
+    inputs = split.inputs
+    if isinstance(inputs, ImageArray):
+        array = _on_host(inputs.pixels)
+        return lambda i: resize(tf.gather(array, i), size_px)
+    if isinstance(inputs, Texts | Series):
+        raise ValueError(f"Only images can be augmented, and not {inputs.modality}.")
+    read = reader_of(inputs)
+
+    def load(i: tf.Tensor) -> tf.Tensor:
+        return _decode_and_resize(
+            read(i), size_px, maximum_megapixels=inputs.maximum_megapixels
+        )
+
+    return load if cache is None else cache.keeping(split, size_px, load)
+
+
+def _augmented(
+    split: Split,
+    pixels_of: Callable[[tf.Tensor], tf.Tensor],
+    how: Augmentation,
+    *,
+    seed: int,
+    classes: int | None,
+) -> ToBatches:
+    """A function from a sequence of draws to augmented images and their labels."""
+    labels, augment = _on_host(split.labels), augmenter(how, seed=seed)
+
+    def load(draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
+        return augment(pixels_of(draw.index), draw), tf.gather(labels, draw.index)
+
+    if not how.mixes:
+        return lambda draws: _in_parallel(draws, load)
+    mix = mixer(how, seed=seed)
+
+    def mix_pair(
+        pixels: tf.Tensor, pair: tf.Tensor, draws: Draw
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        soft, first = tf.one_hot(pair, classes), Draw(*(part[0] for part in draws))
+        return tf.cond(
+            tf.size(pair) == 2, lambda: mix(pixels, soft, first), lambda: (pixels, soft)
+        )
+
+    def load_mixed(draws: tf.data.Dataset) -> tf.data.Dataset:
+        loaded = _in_parallel(draws, lambda draw: (*load(draw), draw))
+        return _in_parallel(loaded.batch(2), mix_pair).unbatch()
+
+    return load_mixed
 
 
 def _row_loader(
@@ -92,7 +163,7 @@ def _row_loader(
     array: np.ndarray,
     batch_size: int,
     prepare: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
-) -> _Batches:
+) -> ToBatches:
     values, labels = _on_host(array), _on_host(split.labels)
 
     # Whole batches at once: for small rows the call costs more than the work.
@@ -103,10 +174,10 @@ def _row_loader(
 
 
 def _in_parallel(
-    indices: tf.data.Dataset,
-    load: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    items: tf.data.Dataset,
+    load: Callable[..., tuple[tf.Tensor, ...]],
 ) -> tf.data.Dataset:
-    return indices.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return items.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _on_host(array: np.ndarray) -> tf.Tensor:

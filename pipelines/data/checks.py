@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from pipelines.data.look_through import OnProgress, look_through_images
 from pipelines.data.splits import (
-    EncodedImages,
     ImageArray,
     ImageFiles,
     ImageRecords,
@@ -23,6 +22,12 @@ from pipelines.errors import DataError
 _SHOWN = 10
 
 
+_HOW_TO_SKIP = (
+    "`zoo check --fix DIR` makes a copy of a folder without them. Or leave them out, up"
+    " to 1 % of all: add on_bad=skip to the reference."
+)
+
+
 def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
     """The sha256 of each example; encoded images are also decoded, as in training.
 
@@ -32,15 +37,36 @@ def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> 
     Raises:
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
+    hashes, bad = hashes_and_reasons(inputs, on_progress=on_progress)
+    if bad:
+        raise DataError(f"{refusal(inputs, bad)}\n{_HOW_TO_SKIP}")
+    return hashes
+
+
+def hashes_and_reasons(
+    inputs: Inputs,
+    *,
+    use_cache: bool = True,
+    on_progress: OnProgress | None = None,
+) -> tuple[Strings, dict[int, str]]:
+    """The sha256 of each example, and why those at some indices cannot be used."""
     match inputs:
         case ImageFiles() | ImageRecords():
-            return _check_encoded(inputs, on_progress)
+            looks = look_through_images(
+                inputs, use_cache=use_cache, on_progress=on_progress
+            )
+            hashes, bad = Packer(), {}
+            for i, look in enumerate(looks):
+                hashes.add(look.content)
+                if look.bad:
+                    bad[i] = look.bad
+            return hashes.packed(), bad
         case ImageArray(pixels):
-            return Strings.of(_hash_array(image) for image in pixels)
+            return Strings.of(_hash_array(image) for image in pixels), {}
         case Texts(texts):
-            return Strings.of(hashlib.sha256(text).hexdigest() for text in texts)
+            return Strings.of(hashlib.sha256(text).hexdigest() for text in texts), {}
         case Series(values):
-            return Strings.of(_hash_array(one) for one in values)
+            return Strings.of(_hash_array(one) for one in values), {}
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -48,23 +74,15 @@ def _hash_array(array: np.ndarray) -> str:
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
-def _check_encoded(images: EncodedImages, on_progress: OnProgress | None) -> Strings:
-    hashes = Packer()
-    bad: list[str] = []
-    for i, look in enumerate(look_through_images(images, on_progress=on_progress)):
-        hashes.add(look.content)
-        if look.bad:
-            bad.append(f"{images.where(i)}: {look.bad}")
-    if bad:
-        what = "image files" if isinstance(images, ImageFiles) else "images"
-        raise DataError(_refusal(bad, total=f"{len(images)} {what}"))
-    return hashes.packed()
-
-
-def _refusal(bad: Sequence[str], *, total: str) -> str:
-    lines = "".join(f"\n  {line}" for line in bad[:_SHOWN])
+def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
+    """A message that names up to ten images with their reasons."""
+    if not isinstance(inputs, ImageFiles | ImageRecords):
+        raise ValueError(f"{inputs.modality} examples are not refused one by one.")
+    shown = list(bad.items())[:_SHOWN]
+    lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    what = "image files" if isinstance(inputs, ImageFiles) else "images"
     return (
-        f"{len(bad)} of {total} cannot be used; mend or remove them:"
-        f"{lines}{more}\n`zoo check --fix DIR` makes a copy of a folder without them."
+        f"{len(bad)} of {len(inputs)} {what} cannot be used; mend or remove them:"
+        f"{lines}{more}"
     )

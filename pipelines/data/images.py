@@ -175,14 +175,34 @@ def _require(condition: tf.Tensor, otherwise: str) -> tf.Operation:
 
 
 def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
-    """An image or a batch stretched to a square, uint8 `[..., size_px, size_px, 3]`."""
-    resized = tf.image.resize(
-        tf.cast(pixels, tf.float32),
-        [size_px, size_px],
-        method="bilinear",
+    """An image or a batch stretched to a square, uint8 `[..., size_px, size_px, 3]`.
+
+    Bilinear with antialias: bit for bit what `tf.image.resize` gives, rounded.
+    """
+    if pixels.shape.rank == 3:
+        return resize(pixels[tf.newaxis], size_px)[0]
+    upright = _resize_rows(_resize_rows(pixels, size_px), size_px)
+    # Weights add up to 1, so nothing but rounding can leave 0..255.
+    return tf.cast(tf.round(upright), tf.uint8)
+
+
+def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
+    """Images `[n, h, w, 3]` with `size_px` rows, turned: `[n, w, size_px, 3]`.
+
+    A row is handed over as one pixel of many channels, because the op is quick along
+    channels only: both directions in one call take a third longer.
+    """
+    count, height, width, _ = tf.unstack(tf.shape(pixels))
+    rows = tf.raw_ops.ScaleAndTranslate(
+        images=tf.reshape(pixels, [count, height, 1, width * 3]),
+        size=[size_px, 1],
+        scale=tf.stack([size_px / tf.cast(height, tf.float32), 1.0]),
+        translation=[0.0, 0.0],
+        kernel_type="triangle",
         antialias=True,
     )
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    shaped = tf.reshape(rows, [count, size_px, width, 3])
+    return tf.transpose(shaped, [0, 2, 1, 3])
 
 
 def decode_and_resize(

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from pipelines.data import arrays, builtin, folder, records, table, tfds
-from pipelines.data.checks import content_hashes
+from pipelines.data.checks import content_hashes, hashes_and_reasons, refusal
 from pipelines.data.look_through import OnProgress
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
@@ -25,6 +25,7 @@ from pipelines.data.splitting import (
     require_independent,
     split_examples,
 )
+from pipelines.data.strings import Strings
 from pipelines.errors import DataError
 
 
@@ -49,8 +50,28 @@ def check_and_split(
     # Counted again with duplicates in mind when hashes are known; a class with one
     # image should not have to wait until a large folder is read.
     require_independent(examples, np.arange(len(examples)), limit=ref.limit)
-    hashes = content_hashes(examples.inputs, on_progress=on_progress)
-    return split_examples(examples, hashes, ref)
+    examples, hashes, skipped = _usable(examples, ref, on_progress)
+    splits = split_examples(examples, hashes, ref)
+    return dataclasses.replace(
+        splits, info=dataclasses.replace(splits.info, skipped=skipped)
+    )
+
+
+def _usable(
+    examples: Examples, ref: DatasetRef, on_progress: OnProgress | None
+) -> tuple[Examples, Strings, tuple[tuple[str, str], ...]]:
+    """The examples that can be used, their hashes, and what was skipped and why."""
+    if ref.on_bad == "fail":
+        return examples, content_hashes(examples.inputs, on_progress=on_progress), ()
+    hashes, bad = hashes_and_reasons(examples.inputs, on_progress=on_progress)
+    if len(bad) > ref.bad_limit * len(examples):
+        raise DataError(
+            f"{refusal(examples.inputs, bad)}\nThat is more than on_bad=skip leaves"
+            f" out: bad_limit={ref.bad_limit:g} of all."
+        )
+    good = np.setdiff1d(np.arange(len(examples)), list(bad))
+    skipped = tuple((examples.names[i], reason) for i, reason in bad.items())
+    return examples.take(good), hashes.take(good), skipped
 
 
 def load_part(
@@ -65,7 +86,7 @@ def load_part(
         DataError: as `load`, but that `all` may have any number of classes.
     """
     examples = keep_some(read(ref), limit=ref.limit, seed=ref.seed)
-    hashes = content_hashes(examples.inputs)
+    examples, hashes, _ = _usable(examples, ref, None)
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"
     if part == "all":

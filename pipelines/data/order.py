@@ -3,27 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
+
+
+class Draw(NamedTuple):
+    """One step of an epoch: which example, and what else its augmentation depends on.
+
+    `repeat` tells the draws of one example in one epoch apart; all are int64.
+    """
+
+    index: tf.Tensor
+    epoch: tf.Tensor
+    repeat: tf.Tensor
+
+
+ToBatches = Callable[[tf.data.Dataset], tf.data.Dataset]
 
 
 def shuffled_epochs(
     examples: int,
-    to_batches: Callable[[tf.data.Dataset], tf.data.Dataset],
+    to_batches: ToBatches,
     *,
     seed: int,
     first_epoch: int = 0,
+    balance: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order.
 
     `to_batches` turns a sequence of indices, int64, into batches of examples. A resumed
     run passes `first_epoch` and sees what it would have seen. A batch never holds
     examples of two epochs.
+
+    With `balance`, the labels int64 `[examples]`, an epoch of the same length has as
+    many draws of every class: examples of a rare class come again, and those of a
+    common one take turns over the epochs.
     """
+    return drawn_epochs(
+        examples,
+        lambda draws: to_batches(draws.map(lambda draw: draw.index)),
+        seed=seed,
+        first_epoch=first_epoch,
+        balance=balance,
+    )
+
+
+def drawn_epochs(
+    examples: int,
+    to_batches: ToBatches,
+    *,
+    seed: int,
+    first_epoch: int = 0,
+    balance: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """As `shuffled_epochs`, but `to_batches` turns a sequence of `Draw`s."""
+    pick = _each_once if balance is None else _balanced(balance, seed)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        place_of = _shuffler(examples, seed, epoch)
         positions = tf.data.Dataset.range(examples)
-        return to_batches(positions.map(_shuffler(examples, seed, epoch)))
+        return to_batches(positions.map(lambda i: pick(place_of(i), epoch)))
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
@@ -40,3 +81,34 @@ def _shuffler(
     # chi-square of the classes in a batch of 32 is 11.0 after one pass, 8.3 after two,
     # and 8.2 for numpy's permutation.
     return lambda i: shuffle(shuffle(i, first, last), second, last)
+
+
+def _each_once(place: tf.Tensor, epoch: tf.Tensor) -> Draw:
+    return Draw(place, epoch, tf.zeros_like(place))
+
+
+def _balanced(labels: np.ndarray, seed: int) -> Callable[[tf.Tensor, tf.Tensor], Draw]:
+    """Deals the places of an epoch to the classes in turn.
+
+    A class goes through its examples again and again, in another order each time, and
+    goes on in the next epoch where it was.
+    """
+    _, sizes = np.unique(labels, return_counts=True)
+    classes, per_epoch = len(sizes), -(-len(labels) // len(sizes))
+    with tf.device("CPU:0"):
+        members = tf.constant(np.argsort(labels, kind="stable"))
+        starts, counts = tf.constant(np.cumsum(sizes) - sizes), tf.constant(sizes)
+
+    def pick(place: tf.Tensor, epoch: tf.Tensor) -> Draw:
+        # The last places of an epoch may not be enough for all: another class each
+        # time.
+        which = (place + epoch) % classes
+        drawn, count = epoch * per_epoch + place // classes, tf.gather(counts, which)
+        turn = drawn // count
+        # No seed is negative, so this is the key of no epoch.
+        key = tf.stack([tf.constant(-1 - seed, tf.int64), turn * classes + which])
+        within = tf.random.experimental.index_shuffle(drawn % count, key, count - 1)
+        index = tf.gather(members, tf.gather(starts, which) + within)
+        return Draw(index, epoch, turn)
+
+    return pick

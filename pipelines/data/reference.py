@@ -10,6 +10,7 @@ from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
 from pipelines.errors import DataError
 
+ON_BAD = ("fail", "skip")
 SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")
 # Options that only some schemes know, and what they say there.
 _SPECIAL = {
@@ -36,6 +37,8 @@ _OPTIONS: dict[str, Any] = {
     "group": str,
     "limit": int,
     "maximum_megapixels": float,
+    "on_bad": str,
+    "bad_limit": float,
     "image": str,
     "text": str,
     "label": str,
@@ -53,9 +56,10 @@ class DatasetRef:
 
     `validation` and `test` are the fractions that are carved when the data do not
     come split; `limit` keeps that many examples. Images of more than
-    `maximum_megapixels` are refused. `group` is a regular expression for
-    `dir:`. Elsewhere it names a column of a table, a key of records or a feature, as
-    `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
+    `maximum_megapixels` are refused. `on_bad` is `fail`, or `skip` to leave out images
+    that cannot be used, up to the fraction `bad_limit`. `group` is a regular expression
+    for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
+    as `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
 
     Raises:
         DataError: if a value is out of its range; the message says the range.
@@ -69,6 +73,8 @@ class DatasetRef:
     group: str | None = None
     limit: int | None = None
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+    on_bad: str = "fail"
+    bad_limit: float = 0.01
     image: str | None = None
     text: str | None = None
     label: str | None = None
@@ -144,6 +150,15 @@ class DatasetRef:
                 f"maximum_megapixels={self.maximum_megapixels:g} is out of range; it is"
                 " how many million pixels an image may have, more than 0 and at most"
                 f" {_MOST_MEGAPIXELS:g}."
+            )
+        if self.on_bad not in ON_BAD:
+            raise DataError(
+                f"on_bad={self.on_bad!r} is unknown. {choices(self.on_bad, ON_BAD)}"
+            )
+        if not 0 <= self.bad_limit <= 1:
+            raise DataError(
+                f"bad_limit={self.bad_limit} is out of range; it is the fraction of the"
+                " files that may be skipped, from 0 to 1, as in bad_limit=0.01."
             )
         if self.group == "":
             raise DataError("group= is empty; give a pattern, or leave it out.")

@@ -194,13 +194,19 @@ class DataInfo:
 
     `counts` is examples per split and class name. `fingerprint` is the
     sha256 of the sorted pairs of content hash and class name: it follows the content,
-    not the place.
+    not the place; `fingerprints` are those of the splits.
+
+    `copies` is how many examples have the content of an earlier one; they are in the
+    split of that. `skipped` are the names of examples that were left out, with reasons.
     """
 
     class_names: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     fingerprint: str
     reference: str
+    fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
+    copies: int = 0
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -60,21 +60,25 @@ def split_examples(
     keys = [content] if examples.groups is None else [content, examples.groups]
     units = find_units(*map(Strings.of, keys))
     split_of = _assign(examples, units, ref)
-    parts = {}
+    parts, fingerprints = {}, {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
+        own = content.take(members)
+        fingerprints[name] = fingerprint(examples.take(members), own)
         parts[name] = Split(
             name,
             examples.inputs.take(members),
             examples.labels[members],
             units[members],
-            hashlib.sha256(content.take(members).compact().block).hexdigest(),
+            hashlib.sha256(own.compact().block).hexdigest(),
         )
     info = DataInfo(
         class_names=examples.class_names,
         counts={name: _count(part, examples) for name, part in parts.items()},
         fingerprint=fingerprint(examples, content),
         reference=str(ref),
+        fingerprints=fingerprints,
+        copies=len(examples) - int(content.codes().max() + 1),
     )
     return Splits(**parts, info=info)
 

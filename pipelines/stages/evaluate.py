@@ -9,6 +9,7 @@ import numpy as np
 from sklearn import metrics
 
 from pipelines.data.batches import batches
+from pipelines.data.broken import broken_files_named
 from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import PLURALS, Split
@@ -27,12 +28,14 @@ class EvalReport:
 
     `confusion[i][j]` counts examples of class `i` that were taken for class `j`.
     `per_class` has precision, recall, F1 and the number of examples of each class.
-    `calibration_error` is how far confidence is from accuracy, in 15 bins.
+    `balanced_accuracy` is the mean recall of the classes that have examples, and
+    `calibration_error` how far confidence is from accuracy, in 15 bins.
     """
 
     split: str
     examples: int
     accuracy: float
+    balanced_accuracy: float
     loss: float
     calibration_error: float
     confusion: tuple[tuple[int, ...], ...]
@@ -68,6 +71,7 @@ def summarize(
         split=split_name,
         examples=len(labels),
         accuracy=float((predicted == labels).mean()),
+        balanced_accuracy=float(recall[support > 0].mean()),
         loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
         calibration_error=calibration_error(np.exp(log_probabilities), labels),
         confusion=tuple(
@@ -108,9 +112,10 @@ def evaluate_artifact(
         input_size_px=manifest.preprocessing.get("input_size_px"),
         batch_size=_BATCH_SIZE,
     )
-    probabilities = np.concatenate(
-        [predictor.probabilities(batch.numpy()) for batch, _ in inputs]
-    )
+    with broken_files_named(part):
+        probabilities = np.concatenate(
+            [predictor.probabilities(batch.numpy()) for batch, _ in inputs]
+        )
     return summarize(
         part.name,
         labels=labels,

@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from pipelines.data.augment import Augmentation
 from pipelines.data.batches import steps_per_epoch
+from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
@@ -39,10 +41,12 @@ _logger = logging.getLogger("zootune")
 class PhaseResult:
     """What one phase did. Accuracies and losses are those of the validation split.
 
-    `blend` is the share of the trained weights in those that were kept: 1 unless the
-    phase is guarded, and 0 where it was undone because validation did not improve by
-    more than a standard error. `learning_rate` is lower than planned if the loss
-    exploded with that. The receipt tells what training moved, kept or not.
+    They are balanced, every class counting the same, where `imbalance` is not `none`.
+    `augmentation` tells what was done to the training images, if anything. `blend` is
+    the share of the trained weights in those that were kept: 1 unless the phase is
+    guarded, and 0 where it was undone because validation did not improve by more than a
+    standard error. `learning_rate` is lower than planned if the loss exploded with
+    that. The receipt tells what training moved, kept or not.
     """
 
     name: str
@@ -58,6 +62,8 @@ class PhaseResult:
     seconds: float
     epochs: tuple[Mapping[str, float], ...]
     receipt: tuple[Movement, ...]
+    imbalance: str = "none"
+    augmentation: Augmentation | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +87,16 @@ def fine_tune(
     Raises:
         TrainingError: if the loss is not a number all the same, or if anything frozen
             moved.
+        DataError: naming files that have changed since they were checked.
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     results: list[PhaseResult] = []
-    for index, phase in enumerate(plan.phases):
-        if results and time.monotonic() > settings.deadline_seconds:
-            break
-        own_seed = dataclasses.replace(settings, seed=settings.seed + index)
-        results.append(_run_stably(model, splits, plan, phase, own_seed))
+    with broken_files_named(splits.train, splits.validation):
+        for index, phase in enumerate(plan.phases):
+            if results and time.monotonic() > settings.deadline_seconds:
+                break
+            own_seed = dataclasses.replace(settings, seed=settings.seed + index)
+            results.append(_run_stably(model, splits, plan, phase, own_seed))
     done = len(results)
     return FitHistory(tuple(results), tuple(phase.name for phase in plan.phases[done:]))
 
@@ -134,7 +142,7 @@ def _run_phase(
     )
     task = make_task(model, splits, plan, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
-    _compile(task.model, model, phase, steps * phase.epochs)
+    _compile(task, model, phase, steps * phase.epochs)
     at_start = _validate(task)
     start = task.model.get_weights()
     best = BestWeights(patience_epochs=phase.patience_epochs)
@@ -173,13 +181,14 @@ def _run_phase(
         seconds=seconds,
         epochs=tuple(lines.epochs),
         receipt=movements,
+        imbalance=task.feed.imbalance,
+        augmentation=task.feed.augmentation,
     )
 
 
-def _compile(
-    trained: keras.Model, model: TransferModel, phase: Phase, steps: int
-) -> None:
+def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None:
     """Compiles for one phase: a new optimizer, with a rate for every variable."""
+    trained, feed = task.model, task.feed
     factors = dict(phase.block_multipliers)
     multiplier = {
         id(variable): factors[block.name]
@@ -194,8 +203,9 @@ def _compile(
             ],
             steps=steps,
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=feed.loss(),
+        # With weights where the batches have them, and else as it is.
+        weighted_metrics=["accuracy"],
         # XLA is several times slower than TensorFlow's own kernels on a CPU.
         jit_compile=False,
     )

@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches
+from pipelines.data.imbalance import log_prior
 from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.depths import Reading, Tap, readings
@@ -53,8 +54,12 @@ class Measured:
     validation: Mapping[tuple[str, int], np.ndarray]
     is_whole: bool
 
-    def probe(self, head: HeadPlan) -> Probe | None:
-        """The probe on what a standardized head reads, fitted to all that was read."""
+    def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
+        """The probe on what a standardized head reads, fitted to all that was read.
+
+        Where all classes are to count the same (`balanced`), without what it learned of
+        their shares.
+        """
         if self.evidence is None or not head.standardized:
             return None
         scored = next(
@@ -62,7 +67,11 @@ class Measured:
             for one in self.evidence.heads
             if (one.reads, one.grid) == (head.reads, head.grid)
         )
-        return linear_probe(_parts(self.train, head), self.labels, scored)
+        found = linear_probe(_parts(self.train, head), self.labels, scored)
+        if not balanced:
+            return found
+        shares = log_prior(self.labels, len(found.bias))
+        return dataclasses.replace(found, bias=found.bias - shares)
 
     def head_features(self, head: HeadPlan) -> tuple[np.ndarray, np.ndarray] | None:
         """What the head reads of train and validation, if all of it was read."""

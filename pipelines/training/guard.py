@@ -39,36 +39,55 @@ class Verdict:
 def settle(
     model: keras.Model, before: Weights, trained: Weights, validation: tf.data.Dataset
 ) -> Verdict:
-    """Puts the best blend into the model, or the weights of before, and says why."""
-    labels = np.concatenate([y.numpy() for _, y in validation])
+    """Puts the best blend into the model, or the weights of before, and says why.
+
+    Validation has labels, or a row of shares of the classes, and weights where not all
+    examples count the same.
+    """
+    labels, weights = _labels_and_weights(validation)
+    validation = validation.map(lambda x, *_: x)
     model.set_weights(before)
     base = _logits(model, validation)
     best = max(
         (
-            (_quality(logits, labels), blend, logits)
+            (_quality(logits, labels, weights), blend, logits)
             for blend in _BLENDS
             for logits in [_logits_of_blend(model, before, trained, blend, validation)]
         ),
         key=lambda one: one[0],
     )
     _, blend, logits = best
-    gain, standard_error = paired_gain(_right(base, labels), _right(logits, labels))
+    gain, standard_error = paired_gain(
+        _right(base, labels), _right(logits, labels), weights
+    )
     kept = blend if gain > standard_error else 0.0
     model.set_weights(_blended(before, trained, kept))
-    accuracy = _right(logits if kept else base, labels).mean()
+    right = _right(logits if kept else base, labels)
+    accuracy = np.average(right, weights=weights)
     return Verdict(kept, gain, standard_error, float(accuracy))
 
 
-def paired_gain(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+def paired_gain(
+    before: np.ndarray, after: np.ndarray, weights: np.ndarray
+) -> tuple[float, float]:
     """How much more often `after` is right, and the standard error of that.
 
-    Both are bool `[examples]`, about the same examples. The error counts one change
-    more than was seen, so that a single example proves nothing.
+    Both are bool `[examples]`, about the same examples, which count by their weights.
+    The error counts one change more than was seen, so that a single example proves
+    nothing.
     """
-    count = len(before)
-    changed = int((before != after).sum())
-    gain = (int(after.sum()) - int(before.sum())) / count
-    return gain, float(np.sqrt(changed + 1) / count)
+    share = weights / weights.sum()
+    difference = after.astype(np.float64) - before.astype(np.float64)
+    seen = np.square(share * difference).sum()
+    return float(share @ difference), float(np.sqrt(seen + np.square(share).max()))
+
+
+def _labels_and_weights(validation: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    parts = [[part.numpy() for part in rest] for _, *rest in validation]
+    labels, *weights = (np.concatenate(column) for column in zip(*parts))
+    if labels.ndim == 2:
+        labels = labels.argmax(axis=1)
+    return labels, weights[0] if weights else np.ones(len(labels))
 
 
 def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray]:
@@ -100,9 +119,14 @@ def _right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (logits.argmax(axis=1) == labels) & finite
 
 
-def _quality(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+def _quality(
+    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> tuple[float, float]:
     """Accuracy first; between equal ones the lower loss. NaN is worse than anything."""
     if not np.isfinite(logits).all():
         return (-1.0, -np.inf)
     chosen = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
-    return (float(_right(logits, labels).mean()), float(chosen.mean()))
+    return (
+        float(np.average(_right(logits, labels), weights=weights)),
+        float(np.average(chosen, weights=weights)),
+    )

@@ -1,8 +1,8 @@
 from pipelines.tables import aligned, evaluation_table, result_table
 
 REPORT = {
-    "test": {"accuracy": 0.98765, "examples": 750},
-    "validation": {"accuracy": 0.9, "examples": 40},
+    "test": {"accuracy": 0.98765, "balanced_accuracy": 0.97, "examples": 750},
+    "validation": {"accuracy": 0.9, "balanced_accuracy": 0.8, "examples": 40},
     "phases_skipped": ["last"],
     "phases": [
         {"name": "head", "kept": True, "accuracy_before": 0.5, "accuracy_after": 0.75},
@@ -46,8 +46,8 @@ def test_no_line_ends_in_blanks():
 def test_a_result_says_quality_cost_and_place():
     lines = result_table(REPORT).strip().splitlines()
     values = {line[:19].strip(): line[19:].strip() for line in lines}
-    assert values["test accuracy"] == "0.9877 on 750 examples"
-    assert values["validation accuracy"] == "0.9000 on 40 examples"
+    assert values["test accuracy"] == "0.9877 on 750 examples (0.9700 balanced)"
+    assert values["validation accuracy"] == "0.9000 on 40 examples (0.8000 balanced)"
     assert values["phases"].split("; ") == [
         "head 0.5000 to 0.7500",
         "rest 0.7500, no gain, undone",
@@ -70,12 +70,13 @@ def test_an_evaluation_has_a_row_for_every_class():
         {
             "accuracy": 0.75,
             "calibration_error": 0.0314,
+            "balanced_accuracy": 0.5,
             "examples": 8,
             "per_class": {"cat": one, "dog": one},
         }
     )
     first, second, _, header, *rows = table.splitlines()
-    assert first == "accuracy 0.7500 on 8 examples"
+    assert first == "accuracy 0.7500 on 8 examples (0.5000 balanced)"
     assert second == "expected calibration error 0.0314"
     assert header.split() == ["class", "precision", "recall", "f1", "examples"]
     assert [row.split() for row in rows] == [

@@ -96,8 +96,9 @@ def test_all_bad_files_are_counted_and_ten_are_named(tmp_path: Path) -> None:
     assert message.count("cut-short JPEG") == 10
     assert "bad09.jpg" in message
     assert "bad10.jpg" not in message
-    assert "and 3 more\n" in message
-    assert message.endswith("makes a copy of a folder without them.")
+    assert "\n  and 3 more\n" in message
+    assert "makes a copy of a folder without them." in message
+    assert message.endswith("add on_bad=skip to the reference.")
     assert len(check(*good)) == 5
 
 

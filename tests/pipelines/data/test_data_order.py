@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.data.order import shuffled_epochs
+from pipelines.data.order import drawn_epochs, shuffled_epochs
 
 
 def orders(count: int, *, seed: int, epochs: int, first_epoch: int = 0) -> np.ndarray:
@@ -51,3 +51,56 @@ def unevenness(found: np.ndarray) -> float:
         for start in range(0, count - 31, 32)
     ]
     return float(np.mean(deviations))
+
+
+def balanced(labels: np.ndarray, *, epochs: int, seed: int = 0) -> np.ndarray:
+    stream = shuffled_epochs(
+        len(labels),
+        lambda indices: indices.batch(len(labels)),
+        seed=seed,
+        balance=labels,
+    )
+    return np.stack([order.numpy() for order in stream.take(epochs)])
+
+
+LABELS = np.repeat([0, 1, 2], [50, 8, 2])
+
+
+def test_balanced_epochs_draw_every_class_as_often() -> None:
+    found = balanced(LABELS, epochs=4)
+    assert found.shape == (4, 60)
+    for order in found:
+        assert np.bincount(LABELS[order]).tolist() == [20, 20, 20]
+        # Examples of a class take turns; an epoch can end and begin within one.
+        for label in range(3):
+            times = np.bincount(order, minlength=60)[label == LABELS]
+            assert times.max() - times.min() <= 2
+    # The large class takes turns: 80 draws in 4 epochs hold all of its 50 examples.
+    assert set(np.flatnonzero(LABELS == 0)) <= set(found.ravel())
+
+
+def test_balanced_epochs_follow_from_the_seed_and_the_epoch() -> None:
+    whole = balanced(LABELS, epochs=3)
+    assert (balanced(LABELS, epochs=3) == whole).all()
+    assert (balanced(LABELS, epochs=3, seed=1) != whole).any(axis=1).all()
+    assert len({tuple(order) for order in whole}) == 3
+    resumed = shuffled_epochs(
+        60, lambda indices: indices.batch(60), seed=0, first_epoch=2, balance=LABELS
+    )
+    assert (next(iter(resumed)).numpy() == whole[2]).all()
+
+
+def test_draws_of_one_example_in_one_epoch_differ_in_their_repeat() -> None:
+    stream = drawn_epochs(60, lambda draws: draws.batch(60), seed=0, balance=LABELS)
+    for epoch, draw in enumerate(stream.take(3)):
+        pairs = set(zip(draw.index.numpy(), draw.repeat.numpy()))
+        assert len(pairs) == 60
+        assert (draw.epoch.numpy() == epoch).all()
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 2), (7, 3, 1)])
+def test_classes_of_any_size_can_be_balanced(sizes: tuple[int, ...]) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    for order in balanced(labels, epochs=3):
+        counts = np.bincount(labels[order], minlength=len(sizes))
+        assert counts.max() - counts.min() <= 1

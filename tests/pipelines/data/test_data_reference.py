@@ -48,7 +48,7 @@ REFUSED = [
     ),
     ("dir:", "'dir:' needs a path"),
     ("dir:p?validaton=0.2", "Unknown option 'validaton'.*mean 'validation'"),
-    ("dir:p?on_bad=skip", "Unknown option 'on_bad'"),
+    ("dir:p?on_bat=skip", "Unknown option .on_bat.*mean .on_bad."),
     ("dir:p?seed", "'seed' needs a value"),
     ("dir:p?seed=1&seed=2", "'seed' is given twice"),
     ("dir:p?seed=one", "seed='one' is not a whole number"),

@@ -236,6 +236,7 @@ def test_summaries_count_every_example_once():
     assert report.accuracy == 0.5
     # Four of equal confidence, 0.9 + 0.1 / 3, of which half are right.
     assert report.calibration_error == pytest.approx(0.9 + 0.1 / 3 - 0.5)
+    assert report.balanced_accuracy == 0.5  # (1/2 + 1 + 0) / 3
     assert report.per_class["b"] == {
         "precision": pytest.approx(1 / 3),
         "recall": 1.0,

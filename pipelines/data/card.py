@@ -1,0 +1,173 @@
+"""The data card of a run: what it was trained on, for people who ask later."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.splits import (
+    SPLIT_NAMES,
+    EncodedImages,
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Inputs,
+    Series,
+    Splits,
+    Texts,
+)
+
+# Headers are read of so many files, spread evenly: a second, and not minutes.
+_LOOKED_AT = 2000
+_EXIF_ORIENTATION = 0x0112
+_COPIES = "kept, each in the split of the first with the same content"
+
+
+def card_of(
+    splits: Splits, *, seed: int, versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """Counts, sizes, fingerprints, copies and what was skipped, ready for JSON.
+
+    Sizes are those of images in pixels as they are seen, of texts in characters, and of
+    series in steps and channels. `seed` is that of the run; those of the splits are
+    part of the reference.
+    """
+    info = splits.info
+    parts = [getattr(splits, name) for name in SPLIT_NAMES]
+    return {
+        "reference": info.reference,
+        "modality": parts[0].inputs.modality,
+        "seed": seed,
+        "versions": dict(versions),
+        "examples": {part.name: len(part) for part in parts},
+        "counts": {name: dict(counts) for name, counts in info.counts.items()},
+        "largest_to_smallest_class": _ratio(info.counts["train"]),
+        "sizes": _sizes([part.inputs for part in parts]),
+        "fingerprint": info.fingerprint,
+        "fingerprints": dict(info.fingerprints),
+        "copies": {"examples": info.copies, "treatment": _COPIES},
+        "skipped": reasons(info.skipped),
+        "skipped_files": [
+            {"name": name, "reason": reason} for name, reason in info.skipped
+        ],
+    }
+
+
+def reasons(skipped: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """How many examples were left out for each reason."""
+    return dict(Counter(reason for _, reason in skipped))
+
+
+def as_markdown(card: Mapping[str, Any]) -> str:
+    """A data card as a page to read."""
+    head = [
+        "# Data card",
+        "",
+        f"`{card['reference']}`: {card['modality']}, fingerprint"
+        f" `{card['fingerprint']}`. Seed of the run: {card['seed']}.",
+        "",
+        f"Copies: {card['copies']['examples']}, {card['copies']['treatment']}.",
+        f"The largest class has {card['largest_to_smallest_class']:g} times as many"
+        " training examples as the smallest.",
+    ]
+    names = list(card["counts"])
+    counts = [
+        [name, *(str(card["counts"][split][name]) for split in names)]
+        for name in card["counts"]["train"]
+    ]
+    totals = ["all", *(str(card["examples"][split]) for split in names)]
+    prints = [[split, f"`{card['fingerprints'][split]}`"] for split in names]
+    sizes = [
+        [what, *(f"{value:g}" for value in spread.values())]
+        for what, spread in card["sizes"]["spread"].items()
+    ]
+    skipped = [[reason, str(count)] for reason, count in card["skipped"].items()]
+    versions = [[name, version] for name, version in card["versions"].items()]
+    looked_at = f"Sizes of {card['sizes']['examples']} examples"
+    return "\n".join(
+        [
+            *head,
+            *_table("Examples", ["class", *names], [*counts, totals]),
+            *_table(looked_at, ["", "smallest", "median", "largest"], sizes),
+            *_table("Fingerprints", ["split", "sha256"], prints),
+            *_table("Skipped", ["reason", "files"], skipped or [["none", "0"]]),
+            *_table("Versions", ["", ""], versions),
+            "",
+        ]
+    )
+
+
+def _table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Iterator[str]:
+    yield from ("", f"## {title}", "")
+    for row in (header, ["---"] * len(header), *rows):
+        # A name may hold what ends a cell or a line.
+        cells = (" ".join(cell.replace("|", "\\|").split()) for cell in row)
+        yield f"| {' | '.join(cells)} |"
+
+
+def _ratio(counts: Mapping[str, int]) -> float:
+    return round(max(counts.values()) / min(counts.values()), 2)
+
+
+def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:
+    """The spread of sizes, and how many examples it is of."""
+    columns: list[str] = []
+    rows: list[tuple[int, ...]] = []
+    for inputs in parts:
+        columns, found = _sizes_of(inputs, _LOOKED_AT // len(parts))
+        rows += found
+    return {
+        "examples": len(rows),
+        "spread": {
+            column: {
+                "smallest": int(min(values)),
+                "median": float(np.median(values)),
+                "largest": int(max(values)),
+            }
+            for column, values in zip(columns, zip(*rows))
+        },
+    }
+
+
+def _sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, ...]]]:
+    """What is measured, and a row of it for each example that was looked at."""
+    match inputs:
+        case ImageFiles() | ImageRecords():
+            spread = np.linspace(0, len(inputs) - 1, min(at_most, len(inputs)))
+            found = (_encoded_size(inputs, int(i)) for i in spread)
+            return ["width", "height"], [size for size in found if size]
+        case ImageArray(pixels):
+            height, width = pixels.shape[1:3]
+            return ["width", "height"], [(width, height)] * len(pixels)
+        case Texts(texts):
+            return ["characters"], [(len(text.decode()),) for text in texts]
+        case Series(values):
+            return ["steps", "channels"], [values.shape[1:]] * len(values)
+
+
+def _encoded_size(images: EncodedImages, i: int) -> tuple[int, int] | None:
+    """Width and height of an image as it is seen, from its header; none if Pillow
+    cannot tell."""
+    try:
+        with Image.open(_source(images, i)) as image:
+            width, height = image.size
+            turned = image.format in ("JPEG", "MPO")
+            sideways = turned and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return (height, width) if sideways else (width, height)
+
+
+def _source(images: EncodedImages, i: int) -> str | io.BytesIO:
+    """What Pillow opens; of a file it reads no more than the header."""
+    if isinstance(images, ImageFiles):
+        return images.paths[i]
+    return io.BytesIO(encoded_bytes(images, i))

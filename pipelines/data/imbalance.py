@@ -1,0 +1,66 @@
+"""Classes of very different size: how often each is drawn, and what it weighs."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+# From here on `auto` corrects: the size at which the largest class hides others.
+_RATIO = 10
+
+
+def resolve(choice: str, labels: np.ndarray, classes: int) -> str:
+    """`choice`, or for `auto` what goes with the labels of the training split.
+
+    That is `prior_correction` where the largest class has at least 10 times as many
+    examples as the smallest, and else `none`.
+    """
+    if choice != "auto":
+        return choice
+    counts = np.bincount(labels, minlength=classes)
+    return "prior_correction" if counts.max() >= _RATIO * counts.min() else "none"
+
+
+def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Weights float32 `[classes]` that make every class count the same.
+
+    Over the given labels their mean is 1. A class without examples weighs nothing.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    present = np.count_nonzero(counts)
+    weights = np.divide(
+        len(labels), present * counts, out=np.zeros(classes), where=counts > 0
+    )
+    return weights.astype(np.float32)
+
+
+def log_prior(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The logarithm of the share of each class, float32 `[classes]`."""
+    return np.log(np.bincount(labels, minlength=classes) / len(labels)).astype(
+        np.float32
+    )
+
+
+def weighted(batches: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
+    """The same batches with a weight for every example, float32 `[batch]`.
+
+    Labels may be soft. Each class then weighs its own share of a label, as if the
+    images that were mixed had been weighed one by one: the weighted share, divided by
+    its sum, becomes the label, and the sum the weight. (`class_weight` of Keras gives
+    the whole example the weight of its largest class.)
+    """
+    table = tf.constant(weights)
+
+    def weigh(inputs: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        if labels.shape.rank == 1:
+            return inputs, labels, tf.gather(table, labels)
+        shares = labels * table
+        sums = tf.reduce_sum(shares, axis=1)
+        return inputs, shares / sums[:, tf.newaxis], sums
+
+    return batches.map(weigh, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def one_hot(batches: tf.data.Dataset, classes: int) -> tf.data.Dataset:
+    """The same batches with labels float32 `[batch, classes]`."""
+    return batches.map(lambda inputs, labels: (inputs, tf.one_hot(labels, classes)))

@@ -1,0 +1,238 @@
+"""Augmentation and imbalance reach training, and nothing but training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import pipelines
+from pipelines.config import AugmentConfig, RunConfig
+from pipelines.data.augment import Augmentation
+from pipelines.data.load import load
+from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
+from pipelines.errors import ConfigError
+from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.stages.base import freeze_base
+from pipelines.stages.evaluate import evaluate
+from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
+from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.obtain import obtain
+from pipelines.training.feed import (
+    Feed,
+    chosen_augmentation,
+    keeps_labels_mirrored,
+    refuse_augmentation,
+)
+
+SIZE = 16
+
+
+def imbalanced(counts: dict[int, int]) -> Splits:
+    """Digits with so many training examples of each; other splits are even."""
+    whole = load(DatasetRef.parse("builtin:digits?validation=0.2&test=0.3"))
+    wanted = list(counts)
+
+    def part(split: Split, sizes: dict[int, int]) -> Split:
+        rows = [np.flatnonzero(split.labels == d)[: sizes[d]] for d in wanted]
+        members = np.concatenate(rows)
+        labels = np.repeat(np.arange(len(wanted)), [len(r) for r in rows])
+        return Split(split.name, split.inputs.take(members), labels)
+
+    names = tuple(str(digit) for digit in wanted)
+    info = DataInfo(names, {"train": dict(zip(names, counts.values()))}, "", "")
+    even = dict.fromkeys(wanted, 30)
+    return Splits(
+        part(whole.train, counts),
+        part(whole.validation, even),
+        part(whole.test, even),
+        info,
+    )
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return imbalanced({8: 80, 3: 8, 9: 4})
+
+
+def trained(
+    splits: Splits, folder, *, strategy: str = "head_only", epochs: int = 15, **options
+) -> tuple[TransferModel, FitHistory]:
+    config = RunConfig(
+        backbone="tiny_image", weights="none", input_size_px=SIZE, strategy=strategy
+    )
+    config.head.epochs = config.finetune.epochs = epochs
+    config.finetune.patience_epochs = epochs
+    keras.utils.set_random_seed(1)
+    base = freeze_base(obtain(config, splits.train.inputs))
+    classes = len(splits.info.class_names)
+    facts = TrainingFacts(len(splits.train), classes, base.spec.block_names)
+    plan = decide(facts, config)
+    model = add_head(base, classes=classes, plan=plan.head)
+    settings = FitSettings(
+        SIZE, 1, float("inf"), folder / "history", folder / "tb", **options
+    )
+    return model, fine_tune(model, splits, plan, settings)
+
+
+def balanced_accuracy(model: TransferModel, splits: Splits) -> float:
+    return evaluate(
+        model.model,
+        splits.test,
+        class_names=splits.info.class_names,
+        input_size_px=SIZE,
+        batch_size=32,
+    ).balanced_accuracy
+
+
+@pytest.fixture(scope="module")
+def uncorrected(splits: Splits, tmp_path_factory) -> float:
+    model, _ = trained(splits, tmp_path_factory.mktemp("plain"))
+    return balanced_accuracy(model, splits)
+
+
+@pytest.mark.parametrize("how", ["weights", "sampling", "prior_correction"])
+def test_every_correction_improves_balanced_accuracy(
+    splits: Splits, uncorrected: float, tmp_path, how: str
+) -> None:
+    model, history = trained(splits, tmp_path, imbalance=how)
+    assert history.phases[0].imbalance == how
+    assert balanced_accuracy(model, splits) > uncorrected + 0.05
+
+
+@pytest.mark.parametrize("how", ["none", "weights", "sampling", "prior_correction"])
+def test_validation_is_balanced_where_training_is_corrected(
+    splits: Splits, how: str
+) -> None:
+    rows = np.array([0, 1, 30, 60])  # two of the first class
+    part = dataclasses.replace(
+        splits.validation,
+        inputs=splits.validation.inputs.take(rows),
+        labels=splits.validation.labels[rows],
+    )
+    feed = Feed(dataclasses.replace(splits, validation=part), how)
+    stream = tf.data.Dataset.from_tensors((tf.zeros([4, 3]), part.labels))
+    ((_, *rest),) = feed.validation(stream)
+    if how == "none":
+        assert len(rest) == 1
+    else:
+        assert rest[1].numpy() == pytest.approx([2 / 3, 2 / 3, 4 / 3, 4 / 3])
+
+
+@pytest.mark.parametrize("how", ["weights", "prior_correction"])
+def test_mixed_images_train_with_every_correction(
+    splits: Splits, tmp_path, how: str
+) -> None:
+    augment = AugmentConfig(
+        strength="light", flip="none", mixup_from_images=0, mixup=0.4, cutmix=1.0
+    )
+    model, history = trained(
+        splits,
+        tmp_path,
+        strategy="partial",
+        epochs=1,
+        imbalance=how,
+        augment=augment,
+        cache=PixelCache(2**20),
+    )
+    head, blocks = history.phases
+    assert head.augmentation is None
+    assert blocks.augmentation == Augmentation("none", 0.7, 0.1, mixup=0.4, cutmix=1.0)
+    assert np.isfinite(blocks.epochs[0]["loss"])
+    moved = [one.largest_change > 0 for one in blocks.receipt]
+    assert moved == [False, False, True, True, True]
+    assert model.model.count_params() < 20_000  # what is used has no layer more
+
+
+def resolved(augment: AugmentConfig, count: int = 10, **options):
+    options = {"from_random": False, "mirrors": lambda: True, **options}
+    pixels = np.zeros((count, 2, 2, 3), np.uint8)
+    train = Split("train", ImageArray(pixels), np.arange(count) % 2)
+    return chosen_augmentation(augment, train, **options)
+
+
+def test_auto_is_light_where_blocks_are_fine_tuned_on_images() -> None:
+    light = Augmentation("horizontal", 0.7, 0.1)
+    assert resolved(AugmentConfig()) == light
+    assert resolved(AugmentConfig(strength="light")) == light
+    assert resolved(AugmentConfig(), from_random=True) is None
+    assert resolved(AugmentConfig(strength="light"), from_random=True) == light
+    assert resolved(AugmentConfig(strength="none")) is None
+
+
+def test_strong_adds_randaugment_and_many_images_mixup() -> None:
+    strong = resolved(AugmentConfig(strength="strong"))
+    assert strong == Augmentation("horizontal", 0.7, 0.1, 2, 0.3)
+    assert resolved(AugmentConfig(mixup_from_images=10)).mixup == 0.1
+    assert resolved(AugmentConfig(mixup_from_images=11)).mixup == 0
+    assert resolved(AugmentConfig(cutmix=0.5)).cutmix == 0.5
+
+
+def test_a_flip_is_left_out_only_where_the_user_leaves_it_open() -> None:
+    assert resolved(AugmentConfig(), mirrors=lambda: False).flip == "none"
+    for flip in ("none", "horizontal", "both"):
+        found = resolved(AugmentConfig(flip=flip), mirrors=lambda: 1 / 0)
+        assert found.flip == flip
+
+
+def left_or_right() -> keras.Model:
+    """Tells by which half of an image is brighter."""
+    pixels = keras.Input([2, 2, 3])
+    sides = keras.ops.mean(keras.ops.cast(pixels, "float32"), axis=(1, 3))
+    return keras.Model(pixels, sides)
+
+
+def test_mirrored_images_keep_their_labels_or_not() -> None:
+    labels = np.arange(40) % 2
+    sides = np.zeros((40, 2, 2, 3), np.float32)
+    sides[np.arange(40), :, labels] = 255
+    rows = np.zeros((40, 2, 2, 3), np.float32)
+    rows[:, :, 1] = 10  # the same on each side, but for a little
+    stream = tf.data.Dataset.from_tensors((sides, labels))
+    assert not keeps_labels_mirrored(left_or_right(), stream, labels)
+    both = keras.Model((m := left_or_right()).input, m.output)
+    means = tf.data.Dataset.from_tensors((rows, labels))
+    assert not keeps_labels_mirrored(both, means, labels)  # it knows nothing
+    pixels = keras.Input([2, 2, 3])
+    height = keras.Model(pixels, keras.ops.mean(pixels, axis=(2, 3)))
+    turned = tf.data.Dataset.from_tensors((sides.transpose(0, 2, 1, 3), labels))
+    assert keeps_labels_mirrored(height, turned, labels)
+
+
+def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
+    series = Series(np.zeros((4, 3, 1), np.float32))
+    for strength in ("light", "strong"):
+        with pytest.raises(ConfigError, match="hold series; only images can be"):
+            refuse_augmentation(AugmentConfig(strength=strength), series)
+    refuse_augmentation(AugmentConfig(), series)
+    split = Split("train", series, np.arange(4) % 2)
+    options = {"from_random": False, "mirrors": lambda: True}
+    assert chosen_augmentation(AugmentConfig(), split, **options) is None
+
+
+def test_a_run_with_all_of_it_leaves_a_card_and_its_report(tmp_path) -> None:
+    run = pipelines.fine_tune(
+        "builtin:digits?limit=120",
+        backbone="tiny_image",
+        weights="none",
+        strategy="full",
+        imbalance="weights",
+        augment=AugmentConfig(strength="light", mixup_from_images=0),
+        head=dataclasses.replace(RunConfig().head, epochs=1),
+        finetune=dataclasses.replace(RunConfig().finetune, epochs=1),
+        input_size_px=SIZE,
+        workdir=tmp_path / "run",
+    )
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"data_card.json", "data_card.md"} <= left
+    head, blocks = run.report["phases"]
+    assert (head["imbalance"], head["augmentation"]) == ("weights", None)
+    assert blocks["augmentation"]["mixup"] == 0.1
+    assert blocks["augmentation"]["flip"] == "none"  # digits
+    assert 0 <= run.report["test"]["balanced_accuracy"] <= 1
+    assert run.report["data"]["skipped"] == {}
