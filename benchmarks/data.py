@@ -11,9 +11,9 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks import data_index
+from benchmarks import data_check, data_feed, data_index
 
-_MEASUREMENTS = {"index": data_index}
+_MEASUREMENTS = {"check": data_check, "feed": data_feed, "index": data_index}
 
 
 def main() -> None:

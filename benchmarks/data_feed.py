@@ -11,7 +11,7 @@ of bytes that are in memory. `keras`: `image_dataset_from_directory`, which deco
 with a method that is off by up to 3 levels, and resizes without antialias. `keras
 antialias`: the same data set with accurate decoding and antialias, as ours has.
 
-Command: python -m benchmarks.data_feed --photos=2000 --repetitions=5
+Command: python -m benchmarks.data feed --photos=2000 --repetitions=5
 Cost:    about 5 minutes on two CPU cores, 100 MB of disk, 0.3 GB of memory.
 """
 
@@ -32,9 +32,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
-from sklearn.datasets import load_sample_images
 
+from benchmarks.photos import write_photos
 from pipelines.data.batches import training_batches
 from pipelines.data.images import decode_and_resize
 from pipelines.data.pixel_cache import PixelCache
@@ -42,32 +41,7 @@ from pipelines.data.splits import ImageFiles, Split
 
 _SIZE_PX = 224
 _BATCH_SIZE = 32
-_WIDTH, _HEIGHT = 500, 375
-_CLASSES = 4
 _UNTIMED_BATCHES = 4
-
-
-def write_photos(root: Path, count: int) -> None:
-    """Different crops of two photographs, in class folders."""
-    rng = np.random.default_rng(0)
-    photographs = [Image.fromarray(image) for image in load_sample_images().images]
-    for i in range(count):
-        photograph = photographs[i % len(photographs)]
-        width = int(rng.integers(440, 570))
-        height = width * _HEIGHT // _WIDTH
-        left = int(rng.integers(0, photograph.width - width))
-        top = int(rng.integers(0, photograph.height - height + 1))
-        crop = photograph.crop((left, top, left + width, top + height))
-        if rng.random() < 0.5:
-            crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        path = root / f"class {i % _CLASSES}" / f"{i:05}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        photo = crop.resize((_WIDTH, _HEIGHT), Image.Resampling.BICUBIC)
-        photo.save(path, quality=90)
-
-
-def _paths(root: Path) -> tuple[str, ...]:
-    return tuple(str(path) for path in sorted(root.rglob("*.jpg")))
 
 
 def _bare(paths: tuple[str, ...]) -> Iterator[object]:
@@ -110,9 +84,10 @@ def _keras_with_antialias(paths: tuple[str, ...]) -> tf.data.Dataset:
     return loaded.batch(_BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
 
 
-def _contenders(root: Path) -> dict[str, Callable[[], Iterator[object]]]:
+def _contenders(
+    root: Path, paths: tuple[str, ...]
+) -> dict[str, Callable[[], Iterator[object]]]:
     """Functions that begin to read, and give something for every batch."""
-    paths = _paths(root)
     split = Split("train", ImageFiles(paths), np.zeros(len(paths), np.int64))
     epochs = functools.partial(
         training_batches,
@@ -145,8 +120,8 @@ def measure(arguments: argparse.Namespace) -> None:
     rates: dict[str, list[float]] = {}
     processor_ms: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_photos(Path(folder), arguments.photos)
-        contenders = _contenders(Path(folder))
+        paths = write_photos(Path(folder), arguments.photos)
+        contenders = _contenders(Path(folder), paths)
         # One repetition more, to warm up.
         for repetition in range(arguments.repetitions + 1):
             for name, begin in contenders.items():
@@ -192,13 +167,3 @@ _RATIOS = (
 def _spread(values: list[float], form: str) -> str:
     low, high = min(values), max(values)
     return f"{statistics.median(values):{form}} | {low:{form}} to {high:{form}}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser)
-    measure(parser.parse_args())
-
-
-if __name__ == "__main__":
-    main()

@@ -29,6 +29,9 @@ from pipelines.data.splits import Splits
 from pipelines.planning.features import extract
 from pipelines.run import run
 
+# Of the guide's head, and of our fine-tuning.
+_DROPOUT, _RATE = 0.2, 3e-4
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -60,7 +63,7 @@ def guide(seed: int, splits: Splits) -> Result:
     pixels = keras.Input(base.model.input_shape[1:])
     x = base.model(pixels, training=False)
     x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(config.head.dropout)(x)
+    x = keras.layers.Dropout(_DROPOUT)(x)
     model = keras.Model(pixels, keras.layers.Dense(len(splits.info.class_names))(x))
     started = time.monotonic()
     _fit(model, splits, config, epochs=config.head.epochs, rate=1e-3, seed=seed)
@@ -70,14 +73,19 @@ def guide(seed: int, splits: Splits) -> Result:
     for block in base.blocks[: len(base.blocks) // 2]:
         for layer in block.layers:
             layer.trainable = False
-    rate = config.finetune.learning_rate
-    _fit(model, splits, config, epochs=config.finetune.epochs, rate=rate, seed=seed)
+    _fit(model, splits, config, epochs=config.finetune.epochs, rate=_RATE, seed=seed)
     seconds = time.monotonic() - started
     moved = max(
         np.abs(new - old).max() for new, old in zip(_statistics(base.model), before)
     )
-    size = {"input_size_px": config.input_size_px, "batch_size": config.batch_size}
-    (logits,) = extract(model, batches(splits.test, **size))
+    (logits,) = extract(
+        model,
+        batches(
+            splits.test,
+            input_size_px=config.input_size_px,
+            batch_size=config.batch_size,
+        ),
+    )
     accuracy = float((logits.argmax(axis=1) == splits.test.labels).mean())
     return Result(accuracy, seconds, float(moved))
 

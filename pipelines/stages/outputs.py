@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from pipelines.data.batches import batches
+from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Split
 from pipelines.planning.features import extract
 from pipelines.stages.head import TransferModel
@@ -32,7 +33,11 @@ def answering(model: TransferModel) -> keras.Model:
 def outputs(
     model: TransferModel, splits: Sequence[Split], *, batch_size: int
 ) -> list[Outputs]:
-    """What the model gives for every example, in inference mode and in order."""
+    """What the model gives for every example, in inference mode and in order.
+
+    Raises:
+        DataError: naming files that have changed since they were checked.
+    """
     size = model.backbone.input_size_px
     first, *others = (
         batches(split, input_size_px=size, batch_size=batch_size) for split in splits
@@ -40,7 +45,8 @@ def outputs(
     # One pass over all, because every call of `extract` traces the model again.
     for other in others:
         first = first.concatenate(other)
-    logits, features = extract(answering(model), first)
+    with broken_files_named(*splits):
+        logits, features = extract(answering(model), first)
     ends = np.cumsum([len(split) for split in splits])[:-1]
     return [
         Outputs(split.name, split.labels, *arrays)
