@@ -18,6 +18,7 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
+from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.prepare import prepare
@@ -83,6 +84,7 @@ def run(config: RunConfig) -> Run:
                 imbalance=prepared.imbalance,
                 augment=config.augment,
                 cache=PixelCache(config.input.cache_mib * 2**20),
+                activation_cache=ActivationCache(folder.cache_dir),
             )
             history = fine_tune(model, splits, plan, settings)
         with clock.stage("calibrate", "on validation"):

@@ -44,6 +44,11 @@ class Workdir:
         return self.path / "history.jsonl"
 
     @property
+    def cache_dir(self) -> Path:
+        """What can be computed again; it outlives a run that starts over."""
+        return self.path / "cache"
+
+    @property
     def checkpoints_dir(self) -> Path:
         return self.path / "checkpoints"
 

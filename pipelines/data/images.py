@@ -179,6 +179,7 @@ def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
 
     Bilinear with antialias: bit for bit what `tf.image.resize` gives, rounded.
     """
+    pixels = tf.convert_to_tensor(pixels)
     if pixels.shape.rank == 3:
         return resize(pixels[tf.newaxis], size_px)[0]
     upright = _resize_rows(_resize_rows(pixels, size_px), size_px)

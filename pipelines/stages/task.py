@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -16,15 +16,17 @@ from pipelines.config import AugmentConfig
 from pipelines.data.batches import batches, training_batches
 from pipelines.data.order import shuffled_epochs
 from pipelines.data.pixel_cache import PixelCache
-from pipelines.data.splits import Split, Splits
-from pipelines.planning.features import Activations, extract, size_bytes
+from pipelines.data.splits import Splits
+from pipelines.planning.activation_cache import ActivationCache
+from pipelines.planning.features import Activations
 from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.stages.activations import keep, taker
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
 from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirrored
 
-# Activations of frozen blocks are held in memory up to this size.
-_CACHE_BYTES = 2**30
+# Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
+_NO_CHANGES = ("auto", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,8 @@ class FitSettings:
 
     `deadline_seconds` is on the clock of `time.monotonic`. `head_features` are what the
     head reads of train and validation, where that is known already. `imbalance` is none
-    of `auto`. Without a `cache` images are decoded whenever they are read.
+    of `auto`. Without a `cache` images are decoded
+    whenever they are read, and without an `activation_cache` nothing is kept on disk.
     """
 
     input_size_px: int | None
@@ -47,6 +50,7 @@ class FitSettings:
         default_factory=lambda: AugmentConfig(strength="none")
     )
     cache: PixelCache | None = None
+    activation_cache: ActivationCache | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,7 +75,7 @@ def make_task(
     phase: Phase,
     settings: FitSettings,
 ) -> Task:
-    """What trains, on activations of what is frozen below it where they fit in memory.
+    """What trains, on activations of what is frozen below it where there is room.
 
     Nothing in a phase can change them, so they are computed once, not once per epoch.
     """
@@ -86,19 +90,22 @@ def make_task(
         cache=cache,
     )
     feed = Feed(splits, settings.imbalance)
-    if phase.trains_head_only:
-        lower = keras.Model(model.model.input, model.head_input)
-        upper = keras.Model(model.head_input, model.model.output)
-        if settings.head_features is not None:
-            train, validation = ((one,) for one in settings.head_features)
-            return _task_on(upper, (train, validation), feed, plan, settings)
-        return _cached_task(lower, upper, feed, plan, settings, read)
     depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
-    if depth and settings.augment.strength in ("auto", "none"):
-        lower, upper = freezing.split_at(model.model, blocks, depth, taps=model.taps)
-        examples = len(splits.train) + len(splits.validation)
-        if size_bytes(lower, examples) <= _CACHE_BYTES:
-            return _cached_task(lower, upper, feed, plan, settings, read)
+    # Head-only phases never augment, and nor does `auto` where it would cost a pass.
+    if phase.trains_head_only or (depth and settings.augment.strength in _NO_CHANGES):
+        lower, upper = _parts(model, phase, depth)
+        started = time.monotonic()
+        kept = _known(settings, phase) or keep(
+            lower,
+            (splits.train, splits.validation),
+            read,
+            input_size_px=settings.input_size_px,
+            disk=settings.activation_cache,
+        )
+        if kept is not None:
+            task = _task_on(upper, kept, feed, plan, settings)
+            rate = feed.examples / (time.monotonic() - started)
+            return dataclasses.replace(task, images_per_second=rate)
     augmentation = chosen_augmentation(
         settings.augment,
         splits.train,
@@ -129,57 +136,49 @@ def make_task(
     )
 
 
-def _cached_task(
-    lower: keras.Model,
-    upper: keras.Model,
-    feed: Feed,
-    plan: TransferPlan,
-    settings: FitSettings,
-    read: Callable[[Split], tf.data.Dataset],
-) -> Task:
-    started, splits = time.monotonic(), feed.splits
-    train, validation = (
-        extract(lower, read(split)) for split in (splits.train, splits.validation)
-    )
-    seconds = time.monotonic() - started
-    rate = (len(splits.train) + len(splits.validation)) / seconds
-    task = _task_on(upper, (train, validation), feed, plan, settings)
-    return dataclasses.replace(task, images_per_second=rate)
+def _parts(
+    model: TransferModel, phase: Phase, depth: int
+) -> tuple[keras.Model, keras.Model]:
+    """What stays as it is in a phase, and what trains on that."""
+    if phase.trains_head_only:
+        return (
+            keras.Model(model.model.input, model.head_input),
+            keras.Model(model.head_input, model.model.output),
+        )
+    blocks = model.backbone.blocks
+    return freezing.split_at(model.model, blocks, depth, taps=model.taps)
+
+
+def _known(settings: FitSettings, phase: Phase) -> list[Activations] | None:
+    if settings.head_features is None or not phase.trains_head_only:
+        return None
+    return [(one,) for one in settings.head_features]
 
 
 def _task_on(
     upper: keras.Model,
-    activations: tuple[Activations, Activations],
+    activations: Sequence[Activations],
     feed: Feed,
     plan: TransferPlan,
     settings: FitSettings,
 ) -> Task:
     """The upper part of a model, trained on what the lower one gives."""
-    (train, validation), splits = activations, feed.splits
-    held = tf.nest.map_structure(tf.constant, (_input(train), splits.train.labels))
-
-    def taken(rows: tf.Tensor):
-        return tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
-
+    splits = feed.splits
+    train, validation = (
+        taker(kept, split.labels)
+        for kept, split in zip(activations, (splits.train, splits.validation))
+    )
+    in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
     return Task(
         model=feed.model(upper),
         train=feed.training(
             shuffled_epochs(
-                len(train[0]),
-                lambda order: order.batch(plan.batch_size).map(taken),
+                len(splits.train),
+                lambda order: order.batch(plan.batch_size).map(train),
                 seed=settings.seed,
                 balance=splits.train.labels if feed.draws_evenly else None,
             )
         ),
-        validation=feed.validation(
-            tf.data.Dataset.from_tensor_slices(
-                (_input(validation), splits.validation.labels)
-            ).batch(plan.batch_size)
-        ),
+        validation=feed.validation(in_order.map(validation)),
         feed=feed,
     )
-
-
-def _input(activations: Activations):
-    """What Keras takes for a model of one input, or of several."""
-    return activations[0] if len(activations) == 1 else activations

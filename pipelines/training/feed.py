@@ -34,6 +34,11 @@ class Feed:
     augmentation: Augmentation | None = None
 
     @property
+    def examples(self) -> int:
+        """How many training and validation has."""
+        return len(self.splits.train) + len(self.splits.validation)
+
+    @property
     def classes(self) -> int:
         return len(self.splits.info.class_names)
 

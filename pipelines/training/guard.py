@@ -45,7 +45,8 @@ def settle(
     examples count the same.
     """
     labels, weights = _labels_and_weights(validation)
-    validation = validation.map(lambda x, *_: x)
+    # In a tuple of one: Keras takes a tuple of several for inputs, labels and weights.
+    validation = validation.map(lambda x, *_: (x,))
     model.set_weights(before)
     base = _logits(model, validation)
     best = max(

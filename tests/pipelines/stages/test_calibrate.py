@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import pytest
 
+from pipelines.clock import Clock
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.calibration import uncalibrated
-from pipelines.planning.plan import HeadPlan
-from pipelines.planning.probe import linear_probe
+from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
 from pipelines.stages.calibrate import (
     Calibrated,
@@ -22,6 +22,7 @@ from pipelines.stages.calibrate import (
 )
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.head import add_head
+from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
 
@@ -36,15 +37,12 @@ def model(splits):
     """A random backbone with the best linear classifier on it, far from sure enough."""
     keras.utils.set_random_seed(0)
     config = RunConfig(backbone="tiny_image", weights="none", input_size_px=16)
+    config.head.reads = "last"
     base = freeze_base(obtain(config, splits.train.inputs))
-    plan = HeadPlan("average", 8, (), dropout=0.0, init="probe")
-    model = add_head(base, classes=10, plan=plan)
-    train, validation = outputs(
-        model, [splits.train, splits.validation], batch_size=128
-    )
-    probe = linear_probe(
-        train.features, train.labels, validation.features, validation.labels
-    )
+    measured = measure(base, splits, config, Clock())
+    plan = decide(training_facts(base, splits, measured), config).head
+    probe = measured.probe(plan)
+    model = add_head(base, classes=10, plan=plan, probe=probe)
     model.logits_layer.set_weights([probe.kernel / 4, probe.bias / 4])
     return model
 

@@ -14,10 +14,11 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, TrainingError
+from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
-from pipelines.stages import task
+from pipelines.stages import activations
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize
 from pipelines.stages.finetune import FitSettings, fine_tune
@@ -47,7 +48,15 @@ def _config(**fields) -> RunConfig:
 IMAGES = ImageFiles(("a.png", "b.png"))
 
 
-def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("inf")):
+def _run(
+    tmp_path,
+    splits,
+    config,
+    *,
+    edit=lambda plan: plan,
+    deadline=float("inf"),
+    disk=None,
+):
     keras.utils.set_random_seed(config.seed)
     base = freeze_base(obtain(config, IMAGES))
     measured = measure(base, splits, config, Clock())
@@ -60,7 +69,8 @@ def _run(tmp_path, splits, config, *, edit=lambda plan: plan, deadline=float("in
         deadline_seconds=deadline,
         history_path=tmp_path / "history.jsonl",
         tensorboard_dir=tmp_path / "tensorboard",
-        head_features=measured.head_features(plan.head),
+        head_features=None if disk else measured.head_features(plan.head),
+        activation_cache=disk,
     )
     return model, fine_tune(model, splits, plan, settings)
 
@@ -251,7 +261,7 @@ def test_training_on_held_activations_is_training_on_images(
 ):
     """The limit decides where activations come from, and nothing else."""
     held, _ = _run(tmp_path, splits, _config(strategy="partial"))
-    monkeypatch.setattr(task, "_CACHE_BYTES", 0)
+    monkeypatch.setattr(activations, "_MEMORY_BYTES", 0)
     streamed, _ = _run(tmp_path, splits, _config(strategy="partial"))
     for ours, theirs in zip(held.model.get_weights(), streamed.model.get_weights()):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -262,7 +272,7 @@ def test_training_on_held_activations_is_training_on_images(
 def test_a_boundary_that_several_tensors_cross(
     tmp_path, splits, monkeypatch, limit_bytes
 ):
-    monkeypatch.setattr(task, "_CACHE_BYTES", limit_bytes)
+    monkeypatch.setattr(activations, "_MEMORY_BYTES", limit_bytes)
     config = _config(strategy="partial")
     config.backbone, config.input_size_px = "nasnet_mobile", 32
     config.head.epochs = config.finetune.epochs = 1
@@ -284,3 +294,19 @@ def _first(split, count):
     return dataclasses.replace(
         split, inputs=split.inputs.take(rows), labels=split.labels[rows]
     )
+
+
+def test_activations_on_disk_give_the_same_but_for_their_rounding(
+    tmp_path, splits, monkeypatch
+):
+    held, _ = _run(tmp_path, splits, _config(strategy="partial"))
+    monkeypatch.setattr(activations, "_MEMORY_BYTES", 0)
+    disk = ActivationCache(tmp_path / "cache")
+    read, history = _run(tmp_path, splits, _config(strategy="partial"), disk=disk)
+    # Head and blocks, training and validation.
+    assert len(list(disk.folder.iterdir())) == 4
+    for ours, theirs in zip(held.model.get_weights(), read.model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=0.02)
+    _, again = _run(tmp_path, splits, _config(strategy="partial"), disk=disk)
+    assert len(list(disk.folder.iterdir())) == 4
+    assert again.phases[-1].epochs[-1]["loss"] == history.phases[-1].epochs[-1]["loss"]

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import pipelines
+from pipelines.clock import Clock
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.augment import Augmentation
 from pipelines.data.load import load
@@ -17,12 +18,15 @@ from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
 from pipelines.errors import ConfigError
-from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.planning.calibration import uncalibrated
+from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
+from pipelines.stages.outputs import outputs
 from pipelines.training.feed import (
     Feed,
     chosen_augmentation,
@@ -71,9 +75,13 @@ def trained(
     keras.utils.set_random_seed(1)
     base = freeze_base(obtain(config, splits.train.inputs))
     classes = len(splits.info.class_names)
-    facts = TrainingFacts(len(splits.train), classes, base.spec.block_names)
-    plan = decide(facts, config)
-    model = add_head(base, classes=classes, plan=plan.head)
+    # Heads of the last block, so that there is something left to gain.
+    config.head.reads = "last"
+    measured = measure(base, splits, config, Clock())
+    plan = decide(training_facts(base, splits, measured), config)
+    balanced = options.get("imbalance", "none") != "none"
+    probe = measured.probe(plan.head, balanced=balanced)
+    model = add_head(base, classes=classes, plan=plan.head, probe=probe)
     settings = FitSettings(
         SIZE, 1, float("inf"), folder / "history", folder / "tb", **options
     )
@@ -81,13 +89,10 @@ def trained(
 
 
 def balanced_accuracy(model: TransferModel, splits: Splits) -> float:
-    return evaluate(
-        model.model,
-        splits.test,
-        class_names=splits.info.class_names,
-        input_size_px=SIZE,
-        batch_size=32,
-    ).balanced_accuracy
+    (found,) = outputs(model, [splits.test], batch_size=32)
+    as_it_is = uncalibrated(len(splits.info.class_names), reason="as it is")
+    names = splits.info.class_names
+    return evaluate(found, as_it_is, class_names=names).balanced_accuracy
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,93 @@
+"""What frozen blocks give, kept in memory or on disk for a phase to train on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data.splits import Split
+from pipelines.planning.activation_cache import ActivationCache, key_of
+from pipelines.planning.features import Activations, extract, size_bytes, stream
+
+# Up to this size activations are held in memory.
+_MEMORY_BYTES = 2**30
+
+Read = Callable[[Split], tf.data.Dataset]
+
+
+def keep(
+    lower: keras.Model,
+    splits: Sequence[Split],
+    read: Read,
+    *,
+    input_size_px: int | None,
+    disk: ActivationCache | None,
+) -> list[Activations] | None:
+    """What `lower` gives for every example of each split, computed once.
+
+    In memory as float32 where that suffices, else on disk as float16. Nothing where
+    neither has the room: then it has to be computed in every epoch.
+    """
+    needed_bytes = size_bytes(lower, sum(map(len, splits)))
+    if needed_bytes <= _MEMORY_BYTES:
+        return [extract(lower, read(split)) for split in splits]
+    if disk is None or not disk.has_room(needed_bytes // 2):
+        return None
+    kept = []
+    for split in splits:
+        if split.digest is None:
+            return None
+        found = disk.get(
+            key_of(lower, data=split.digest, input_size_px=input_size_px),
+            functools.partial(_streamed, lower, read, split),
+            examples=len(split),
+        )
+        if found is None:
+            return None
+        kept.append(found)
+    return kept
+
+
+def _streamed(lower: keras.Model, read: Read, split: Split) -> Iterator[Activations]:
+    return stream(lower, read(split))
+
+
+def taker(activations: Activations, labels: np.ndarray) -> Callable[[tf.Tensor], tuple]:
+    """A function from rows, int64 `[batch]`, to what a model takes, and the labels."""
+    if any(isinstance(one, np.memmap) for one in activations):
+        return _from_disk(activations, labels)
+    held = tf.nest.map_structure(tf.constant, (_input(activations), labels))
+    return lambda rows: tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
+
+
+def _from_disk(
+    activations: Activations, labels: np.ndarray
+) -> Callable[[tf.Tensor], tuple]:
+    kinds = [
+        one.dtype if one.dtype.kind in "iub" else np.dtype(np.float32)
+        for one in activations
+    ]
+
+    def read_rows(rows: np.ndarray) -> list[np.ndarray]:
+        return [one[rows].astype(kind) for one, kind in zip(activations, kinds)]
+
+    held_labels = tf.constant(labels)
+
+    def take(rows: tf.Tensor) -> tuple:
+        found = tf.numpy_function(read_rows, [rows], [tf.as_dtype(k) for k in kinds])
+        shaped = tuple(
+            tf.ensure_shape(tensor, [None, *one.shape[1:]])
+            for tensor, one in zip(found, activations)
+        )
+        return _input(shaped), tf.gather(held_labels, rows)
+
+    return take
+
+
+def _input(tensors):
+    """What Keras takes for a model of one input, or of several."""
+    return tensors[0] if len(tensors) == 1 else tuple(tensors)
