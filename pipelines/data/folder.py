@@ -77,11 +77,8 @@ def read(location: str, *, group: str | None = None) -> Examples:
 
 
 def _names_below(root: Path, paths: Strings) -> Strings:
-    """The paths below `root`, on one line each."""
-    names = paths.without_first(len(os.fsencode(root)) + (root != Path("/")))
-    if all(map(str.isprintable, names)):
-        return names  # in the same memory as the paths
-    return Strings.of(map(shown, names))
+    """The paths below `root`, in the same memory; whoever shows them escapes them."""
+    return paths.without_first(len(os.fsencode(root)) + (root != Path("/")))
 
 
 def _parts(root: Path) -> list[tuple[str, Path]]:

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from pipelines.planning.features import LARGEST_FLOAT16, Activations
+from zoo.blocks import layers_inside
 from zoo.hashing import hash_file
 
 # Changes whenever the code that computes or writes activations does.
@@ -118,11 +119,23 @@ def key_of(model: keras.Model, *, data: str, input_size_px: int | None) -> str:
     code.
     """
     digest = hashlib.sha256()
-    for part in (_FORMAT, keras.__version__, data, input_size_px, model.to_json()):
+    for part in (_FORMAT, keras.__version__, data, input_size_px, _network(model)):
         digest.update(f"{part}\n".encode())
     for variable in model.variables:
         digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data)
     return digest.hexdigest()
+
+
+def _network(model: keras.Model) -> str:
+    """The layers and how they are connected, with numbers for names.
+
+    Keras counts in them what the process has made before.
+    """
+    text = model.to_json()
+    names = [model.name, *(layer.name for layer in layers_inside(model))]
+    for i, name in enumerate(dict.fromkeys(names)):
+        text = text.replace(f'"{name}"', f'"#{i}"')
+    return text
 
 
 class _TooLargeError(Exception):

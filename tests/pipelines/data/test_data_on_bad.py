@@ -38,7 +38,7 @@ def reference(photos: Path, options: str) -> DatasetRef:
 def test_bad_files_fail_and_the_message_says_how_to_skip(photos: Path) -> None:
     assert len(load(reference(photos, "")).train) == 28
     cut(photos / "a" / "02.png")
-    with pytest.raises(DataError, match=r"a/02\.png: damaged(.|\n)*add on_bad=skip"):
+    with pytest.raises(DataError, match=r"a/02\.png: cut-short(.|\n)*add on_bad=skip"):
         load(reference(photos, ""))
 
 
@@ -50,7 +50,7 @@ def test_skipped_files_are_left_out_and_counted(photos: Path) -> None:
     splits = load(reference(photos, "?on_bad=skip&bad_limit=0.05"))
     assert [name for name, _ in splits.info.skipped] == ["a/02.png", "b/05.png"]
     assert [reason.split(" (")[0] for _, reason in splits.info.skipped] == [
-        "damaged or cut-short PNG",
+        "cut-short PNG",
         "empty file",
     ]
     parts = (splits.train, splits.validation, splits.test)
@@ -119,7 +119,7 @@ def test_a_file_that_breaks_after_the_check_is_named(photos: Path, break_it) -> 
         pytest.raises(
             DataError,
             match=rf"of the train split(.|\n)*1 of 28(.|\n)*"
-            rf"{split.inputs.paths[3]}: (damaged|cannot be read)",
+            rf"{split.inputs.paths[3]}: (cut-short|empty|cannot be read)",
         ),
         broken_files_named(split),
     ):

@@ -175,7 +175,7 @@ def test_a_damaged_image_is_named_by_its_record(tmp_path: Path) -> None:
     whole, rows[7]["image"] = rows[7]["image"], rows[7]["image"][:60]
     path = write(tmp_path / "a.tfrecord", rows)
     with pytest.raises(
-        DataError, match="1 of 20 .*\n  .*a.tfrecord, record 7: damaged"
+        DataError, match="1 of 20 .*\n  .*a.tfrecord, record 7: cut-short"
     ):
         load(ref(path))
     rows[7]["image"] = b""

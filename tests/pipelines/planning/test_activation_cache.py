@@ -128,10 +128,8 @@ def test_room_is_half_of_what_is_free(cache):
 
 def _model(units=3, *, seed=0, dtype="float32"):
     keras.utils.set_random_seed(seed)
-    with keras.name_scope("test"):
-        inputs = keras.Input((4,), name="pixels")
-        outputs = keras.layers.Dense(units, dtype=dtype, name="dense")(inputs)
-    return keras.Model(inputs, outputs, name="model")
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(units, dtype=dtype)(inputs))
 
 
 def test_a_key_is_the_same_for_the_same_and_no_other():
