@@ -105,7 +105,7 @@ def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
     evidence = facts.evidence
     if evidence is None or read is None:
         return ""
-    last, best = evidence.depths[-1], evidence.best_depth
+    last, best = evidence.heads[0], evidence.best_depth
     words = (
         f" A linear probe on {evidence.examples} training examples, each left out in"
         f" turn, is right on {read.accuracy:.1%} (standard error"

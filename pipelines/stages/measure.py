@@ -26,12 +26,16 @@ from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.probe import Probe, linear_probe, score
 from pipelines.stages.pooling import tap, token_average
+from zoo.blocks import Block
 from zoo.builder import Backbone
 
-# Examples that are read at most, and how many of those choose between heads: a
-# standard error of one percent needs no more, and the cost grows with the cube.
+# Examples that are read at most, fewer where their features would take more memory; how
+# many of those choose between heads, a standard error of one percent needs no more and
+# the cost grows with the cube; and how many tell one block from another.
 _READ = 4000
+_READ_BYTES = 2**29
 _COMPARED = 2000
+_COMPARED_ALONE = 1000
 _THUMBNAIL_PX = 16
 _PIXELS = "pixels"
 _GRID = 2
@@ -115,8 +119,9 @@ def measure(
     seconds_left = clock.deadline(config.time_budget_seconds) - started
     outputs = _outputs(base)
     model = keras.Model(base.model.input, list(outputs.values()))
-    rows = spread(splits.train.labels, count=_READ, seed=config.seed)
-    is_whole = len(rows) == len(splits.train) and len(splits.validation) <= _READ
+    most = _examples_at_most(outputs)
+    rows = spread(splits.train.labels, count=most, seed=config.seed)
+    is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     parts = [_taken(splits.train, rows)] + ([splits.validation] if is_whole else [])
     total = sum(len(part) for part in parts)
     arrays, done, rate = [], 0, _Rate(total, seconds_left)
@@ -194,16 +199,35 @@ class _Rate:
             )
 
 
+def _examples_at_most(outputs: Mapping[tuple[str, int], keras.KerasTensor]) -> int:
+    width = sum(output.shape[-1] for output in outputs.values())
+    return min(_READ, _READ_BYTES // (width * np.dtype(np.float16).itemsize))
+
+
+def _readings(base: Backbone) -> tuple[Reading, ...]:
+    """What a head could read; of texts the last block, see the pooling of tokens."""
+    if base.spec.modality == "text":
+        return readings([_tap_of(base.blocks[-1])], cells=1)
+    return readings([_tap_of(block) for block in base.blocks], cells=_cells(base))
+
+
+def _tap_of(block: Block) -> Tap:
+    return Tap(block.name, block.output.shape[-1])
+
+
 def _outputs(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
-    """A vector for every block and grid that can be read, and tiny thumbnails."""
+    """A vector for every block, others for heads to read, and tiny thumbnails."""
     last = base.blocks[-1]
     if base.spec.modality == "text":
         return {(last.name, 1): token_average(last.output)}
-    found = {}
-    for block in base.blocks:
-        for grid in (1, _GRID) if _cells(base) > 1 else (1,):
-            name = f"measured_{grid}_{block.name}"
-            found[block.name, grid] = tap(block, grid=grid, name=name)
+    wanted = {(block.name, 1) for block in base.blocks}
+    wanted |= {(name, one.grid) for one in _readings(base) for name in one.reads}
+    found = {
+        (block.name, grid): tap(block, grid=grid, name=f"measured_{grid}_{block.name}")
+        for block in base.blocks
+        for grid in (1, _GRID)
+        if (block.name, grid) in wanted
+    }
     if base.spec.modality == "image":
         shrink = keras.layers.Resizing(_THUMBNAIL_PX, _THUMBNAIL_PX, antialias=True)
         found[_PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
@@ -226,28 +250,28 @@ def _compare(
     seed: int,
     rate: float,
 ) -> Evidence:
-    rows = spread(labels, count=_COMPARED, seed=seed)
-    some = {key: values[rows] for key, values in train.items()}
-    labels = labels[rows]
-    groups = None if groups is None else groups[rows]
+    several = spread(labels, count=_COMPARED, seed=seed)
+    few = spread(labels, count=_COMPARED_ALONE, seed=seed)
 
-    def scored(reading: Reading) -> ProbeScore:
-        parts = _parts(some, reading)
+    def scored(reading: Reading, rows: np.ndarray) -> ProbeScore:
         return score(
-            parts, labels, groups=groups, reads=reading.reads, grid=reading.grid
+            [part[rows] for part in _parts(train, reading)],
+            labels[rows],
+            groups=None if groups is None else groups[rows],
+            reads=reading.reads,
+            grid=reading.grid,
         )
 
-    taps = [
-        Tap(block.name, some[block.name, 1].shape[1])
-        for block in base.blocks
-        if (block.name, 1) in some
-    ]
-    cells = _cells(base) if (taps[0].block, _GRID) in some else 1
-    heads = tuple(scored(reading) for reading in readings(taps, cells=cells))
-    pixels = scored(Reading((_PIXELS,), grid=1)) if (_PIXELS, 1) in some else None
+    def alone(name: str) -> ProbeScore:
+        return scored(Reading((name,), grid=1), few)
+
+    heads = tuple(scored(reading, several) for reading in _readings(base))
+    pixels = alone(_PIXELS) if (_PIXELS, 1) in train else None
     return Evidence(
-        examples=len(rows),
-        depths=tuple(scored(Reading((one.block,), grid=1)) for one in taps),
+        examples=len(several),
+        depths=tuple(
+            alone(block.name) for block in base.blocks if (block.name, 1) in train
+        ),
         heads=heads,
         majority_accuracy=float(np.bincount(labels).max() / len(labels)),
         pixel_accuracy=None if pixels is None else pixels.accuracy,
