@@ -94,13 +94,14 @@ class Calibration:
     def is_decided(self, answers: Answers) -> np.ndarray:
         """Bool `[n]`: false where a value lies on a limit, and rounding decides."""
         compared = (
-            (answers.confidence[:, None], self.confidence_threshold),
-            (answers.ood_score[:, None], 1.0),
-            (answers.probabilities, self.set_threshold),
+            (answers.confidence[:, None], self.confidence_threshold, EASE),
+            # See the tolerance of parity for this one.
+            (answers.ood_score[:, None], 1.0, 10 * EASE),
+            (answers.probabilities, self.set_threshold, EASE),
         )
         apart = [
-            (np.abs(values - limit) > EASE * limit).all(axis=1)
-            for values, limit in compared
+            (np.abs(values - limit) > ease * limit).all(axis=1)
+            for values, limit, ease in compared
             if limit > 0
         ]
         return np.all(apart, axis=0)

@@ -12,7 +12,8 @@ from sklearn.decomposition import PCA
 # Directions that are kept, and the most numbers for them: 4 MB, however wide.
 _MOST_DIRECTIONS = 32
 _MOST_NUMBERS = 2**20
-_SMALLEST_VARIANCE = 1e-6
+# Of the largest: beyond that, the rounding of features would be most of a distance.
+_SMALLEST_VARIANCE = 1e-4
 SMALLEST_LENGTH = 1e-6
 
 

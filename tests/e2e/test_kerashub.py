@@ -13,7 +13,7 @@ import tensorflow as tf
 import pipelines
 import zoo
 from pipelines.cli import main
-from pipelines.config import FinetuneConfig
+from pipelines.config import FinetuneConfig, HeadConfig
 from pipelines.errors import ArtifactError, ConfigError
 from zoo.errors import BackboneError
 
@@ -44,6 +44,8 @@ def _run(workdir, data, folder, **fields):
         backbone="kerashub",
         handle=str(folder),
         workdir=workdir,
+        # So that what is published is what the head reads.
+        head=HeadConfig(reads="last", grid=1),
         finetune=FinetuneConfig(epochs=2),
         **fields,
     )

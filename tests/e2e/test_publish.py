@@ -13,6 +13,7 @@ import tensorflow as tf
 import pipelines
 import zoo
 from pipelines.cli import main
+from pipelines.config import HeadConfig
 from pipelines.errors import ConfigError
 from tests import wheels
 from zoo import own
@@ -116,14 +117,15 @@ class TestSeries:
         self, published, tmp_path
     ):
         data = _series(tmp_path / "few.npz", 60, rates=(0.3, 0.7), seed=1)
-        fields = {"strategy": "head_only", "weights": "default"}
+        # Of the last block: all of them together tell these waves apart untrained.
+        fields = {"strategy": "head_only", "head": HeadConfig(reads="last")}
         reused = _run(data, tmp_path / "reused", backbone="my_waves", **fields)
         random = _run(
             data,
             tmp_path / "random",
             backbone="series_conv",
-            strategy="head_only",
             weights="none",
+            **fields,
         )
         found = [run.report["validation"]["loss"] for run in (reused, random)]
         assert reused.report["test"]["accuracy"] >= 0.8

@@ -21,8 +21,10 @@ def test_the_quickstart_reaches_its_accuracy_within_its_memory(tmp_path):
     assert set(report["seconds"]) == {
         "obtain",
         "data",
+        "measure",
         "head",
         "finetune",
+        "calibrate",
         "evaluate",
         "export",
         "total",

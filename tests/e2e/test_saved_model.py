@@ -43,7 +43,7 @@ def test_a_module_is_fine_tuned_proved_and_served_without_its_folder(
     assert (head[0]["largest_change"], head[0]["statistics_change"]) == (0.0, 0.0)
     assert tuned[0]["largest_change"] > 0
     assert (tuned[0]["statistics_change"] > 0) == (batchnorm == "trained")
-    assert run.report["parity"]["largest_difference"] < 1e-5
+    assert run.report["parity"]["largest_difference"] <= 1e-4
     manifest = json.loads((run.artifact_dir / "zoo_artifact.json").read_text())
     assert manifest["model"]["handle"] == str(folder)
     shutil.rmtree(folder)
@@ -74,7 +74,7 @@ def test_a_module_of_texts_is_fine_tuned_and_served_without_its_folder(tmp_path)
     head, tuned = (run.report["receipt"][name] for name in ("head", "fine_tune"))
     assert head[0]["largest_change"] == 0.0
     assert tuned[0]["largest_change"] > 0
-    assert run.report["parity"]["largest_difference"] < 1e-5
+    assert run.report["parity"]["largest_difference"] <= 1e-4
     shutil.rmtree(folder)
     predictions = pipelines.load(run.artifact_dir).predict(["a good film", "bad book"])
     assert [one.label for one in predictions] == ["good", "bad"]
