@@ -214,9 +214,10 @@ def test_a_bad_file_of_an_odd_name_is_named(job, photos, capsys):
     for name in ODD_NAMES:
         (photos / "dark" / name).write_bytes(b"no image")
     said = job.refuses(f"--config.data=dir:{photos}", code=3, message="5 of 25 image")
-    assert len(said.splitlines()) == 6
-    assert r"two\nlines.png: not a JPEG" in said
-    assert r"not \udcff\udcfe UTF-8.png: not a JPEG" in said
+    # The counts, a line for each, and what to do.
+    assert len(said.splitlines()) == 7
+    assert r"two\nlines.png: not an image" in said
+    assert r"not \udcff\udcfe UTF-8.png: not an image" in said
     assert zoo_command(["check", f"dir:{photos}"]) == 3
     assert "5" in capsys.readouterr().out
 
