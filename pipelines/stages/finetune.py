@@ -253,7 +253,10 @@ def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> N
     counts.
     """
     losses = [epoch["loss"] for epoch in lines.epochs]
-    bound = _EXPLODED * max(loss_before, 1.0) if np.isfinite(loss_before) else np.inf
+    # With BatchNorm in training, features are others from the first step on, whatever
+    # the rate; then only what is no number counts.
+    comparable = np.isfinite(loss_before) and phase.batchnorm == "frozen"
+    bound = _EXPLODED * max(loss_before, 1.0) if comparable else np.inf
     if all(np.isfinite(loss) and loss < bound for loss in losses):
         return
     raise TrainingExplodedError(
