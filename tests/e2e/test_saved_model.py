@@ -8,7 +8,7 @@ import pytest
 
 import pipelines
 import zoo
-from pipelines.config import FinetuneConfig
+from pipelines.config import FinetuneConfig, HeadConfig
 from pipelines.errors import ConfigError
 from tests.tiny_modules import save_backbone, save_hub, save_signature, save_text
 from zoo.errors import BackboneError
@@ -161,6 +161,8 @@ def test_it_learns_as_well_as_the_native_network(lite0, tmp_path):
                 seed=seed,
                 input_size_px=SIZE,
                 strategy="full",
+                # A module has no blocks inside for a head to read.
+                head=HeadConfig(reads="last", grid=1),
                 finetune=SAME_RATE,
             )
             for seed in SEEDS
