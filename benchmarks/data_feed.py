@@ -1,9 +1,9 @@
 """From a folder of JPEG photos to ready batches, beside the bare ops and Keras.
 
-2,000 photos of 500x375 pixels (quality 90, about 50 KB each) are cut at random from the
-two photographs that scikit-learn carries, in 4 class folders, and read at 224 pixels in
-batches of 32. In each repetition follow each other, so that whatever else the machine
-does falls on all:
+2,000 photos of 500x375 pixels (quality 90, about 50 KB each; other sizes by `--width`)
+are cut at random from the two photographs that scikit-learn carries, in 4 class
+folders, and read at 224 pixels in batches of 32. In each repetition the contenders
+follow each other, so that whatever else the machine does falls on all:
 
 `ours`: `training_batches`, which decodes. `kept`: the same with the pixels that an
 earlier epoch kept. `bare`: the same ops, `decode_and_resize`, in a loop on every core,
@@ -112,6 +112,7 @@ def _contenders(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photos", type=int, default=2000)
+    parser.add_argument("--width", type=int, default=500, help="of a photo, in pixels")
     parser.add_argument("--repetitions", type=int, default=5)
 
 
@@ -120,7 +121,7 @@ def measure(arguments: argparse.Namespace) -> None:
     rates: dict[str, list[float]] = {}
     processor_ms: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        paths = write_photos(Path(folder), arguments.photos)
+        paths = write_photos(Path(folder), arguments.photos, width_px=arguments.width)
         contenders = _contenders(Path(folder), paths)
         # One repetition more, to warm up.
         for repetition in range(arguments.repetitions + 1):

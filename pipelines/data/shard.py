@@ -122,8 +122,7 @@ def _jobs(splits: Splits, folder: Path, shards: int) -> Iterator[ShardJob]:
         for k in range(count):
             name = f"{split.name}-{k:05}-of-{count:05}.tfrecord"
             rows = np.arange(k, len(split), count)
-            part = Split(split.name, split.inputs.take(rows), split.labels[rows])
-            yield ShardJob(str(folder / split.name / name), part)
+            yield ShardJob(str(folder / split.name / name), split.take(rows))
 
 
 def _run(beam, jobs: Sequence[ShardJob], runner: str, options: Sequence[str]) -> None:

@@ -187,6 +187,17 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, indices: Sequence[int] | np.ndarray) -> Split:
+        """Some of the examples, whose `digest` is not known."""
+        rows = np.asarray(indices, np.int64)
+        return dataclasses.replace(
+            self,
+            inputs=self.inputs.take(rows),
+            labels=self.labels[rows],
+            units=None if self.units is None else self.units[rows],
+            digest=None,
+        )
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataInfo:
@@ -221,11 +232,4 @@ class Splits:
 
 def first(split: Split, count: int) -> Split:
     """At most the first `count` examples of a split."""
-    rows = np.arange(min(count, len(split)))
-    return dataclasses.replace(
-        split,
-        inputs=split.inputs.take(rows),
-        labels=split.labels[rows],
-        units=None if split.units is None else split.units[rows],
-        digest=None,
-    )
+    return split.take(np.arange(min(count, len(split))))

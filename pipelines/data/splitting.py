@@ -18,7 +18,7 @@ from pipelines.data.splits import (
     Splits,
 )
 from pipelines.data.strings import Strings
-from pipelines.data.units import count_units, deal, find_units, members_of
+from pipelines.data.units import count_units, deal, find_units, members_of, units_of
 from pipelines.errors import DataError
 
 _SHOWN = 3
@@ -56,29 +56,28 @@ def split_examples(
             content lies in two given splits.
     """
     content = Strings.of(content_hashes)
-    _refuse_shared_content(examples, content)
-    keys = [content] if examples.groups is None else [content, examples.groups]
-    units = find_units(*map(Strings.of, keys))
+    codes = content.codes()
+    _refuse_shared_content(examples, codes)
+    units = units_of(examples, codes)
     split_of = _assign(examples, units, ref)
     parts, fingerprints = {}, {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
-        own = content.take(members)
-        fingerprints[name] = fingerprint(examples.take(members), own)
+        fingerprints[name] = _fingerprint(examples, content, codes, members)
         parts[name] = Split(
             name,
             examples.inputs.take(members),
             examples.labels[members],
             units[members],
-            hashlib.sha256(own.compact().block).hexdigest(),
+            _digest(content.take(members)),
         )
     info = DataInfo(
         class_names=examples.class_names,
         counts={name: _count(part, examples) for name, part in parts.items()},
-        fingerprint=fingerprint(examples, content),
+        fingerprint=_fingerprint(examples, content, codes, np.arange(len(codes))),
         reference=str(ref),
         fingerprints=fingerprints,
-        copies=len(examples) - int(content.codes().max() + 1),
+        copies=len(examples) - int(codes.max() + 1),
     )
     return Splits(**parts, info=info)
 
@@ -118,15 +117,27 @@ def require_independent(
 def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     """The sha256 of what the examples are, wherever and in which order they lie."""
     content = Strings.of(content_hashes)
-    by_name = sorted(
-        range(len(examples.class_names)), key=examples.class_names.__getitem__
-    )
-    rank = np.empty(len(by_name), np.int64)
-    rank[by_name] = np.arange(len(by_name))
-    order = np.lexsort((rank[examples.labels], content.codes()))
+    return _fingerprint(examples, content, content.codes(), np.arange(len(content)))
+
+
+def _fingerprint(
+    examples: Examples, content: Strings, codes: np.ndarray, members: np.ndarray
+) -> str:
+    """That of some of the examples; `codes` are the ranks of all contents, `[n]`."""
+    names = examples.class_names
+    rank = np.argsort(sorted(range(len(names)), key=names.__getitem__))
+    labels = examples.labels[members]
+    order = np.lexsort((rank[labels], codes[members]))
     digest = hashlib.sha256()
-    for content_hash, label in zip(content.take(order), examples.labels[order]):
-        digest.update(f"{content_hash} {examples.class_names[label]}\n".encode())
+    for content_hash, label in zip(content.take(members[order]), labels[order]):
+        digest.update(f"{content_hash} {names[label]}\n".encode())
+    return digest.hexdigest()
+
+
+def _digest(content: Strings) -> str:
+    digest = hashlib.sha256()
+    for content_hash in content:
+        digest.update(content_hash.encode())
     return digest.hexdigest()
 
 
@@ -174,7 +185,7 @@ def _require_every_class(
             )
 
 
-def _refuse_shared_content(examples: Examples, content: Strings) -> None:
+def _refuse_shared_content(examples: Examples, content: np.ndarray) -> None:
     given = examples.split_codes()
     if given is None:
         return

@@ -8,16 +8,27 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from pipelines.data.splits import Examples
 from pipelines.data.strings import Strings
 
 
-def find_units(*keys: Strings) -> np.ndarray:
-    """Numbers the connected components of examples that share a key, `[n]`.
+def units_of(examples: Examples, content: np.ndarray) -> np.ndarray:
+    """The unit of every example, `[n]`: those of one content or one group share it.
 
-    Every argument gives one key per example; two examples with an equal key in the
-    same argument are connected. Units are numbered by first appearance.
+    `content` has a code for the content of each, `[n]`.
     """
-    codes = [column.codes() for column in keys]
+    if examples.groups is None:
+        return find_units(content)
+    return find_units(content, Strings.of(examples.groups).codes())
+
+
+def find_units(*codes: np.ndarray) -> np.ndarray:
+    """Numbers the connected components of examples that share a code, `[n]`.
+
+    Every argument gives one code per example; two examples with an equal code in the
+    same argument are connected. Codes count from 0, with few or none left out; units
+    are numbered by first appearance.
+    """
     if len(codes) == 1:
         return _by_first_appearance(codes[0])
     # A graph of examples and keys: an edge for each key that an example has.
@@ -33,10 +44,12 @@ def find_units(*keys: Strings) -> np.ndarray:
 
 
 def _by_first_appearance(codes: np.ndarray) -> np.ndarray:
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    first = np.full(codes.max(initial=-1) + 1, len(codes))
+    # Of equal codes, the first is written last.
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
     number = np.empty(len(first), np.int64)
     number[np.argsort(first)] = np.arange(len(first))
-    return number[inverse]
+    return number[codes]
 
 
 def count_units(labels: np.ndarray, units: np.ndarray, classes: int) -> np.ndarray:

@@ -27,7 +27,7 @@ from pipelines.data.findings import Finding
 from pipelines.data.names import listing
 from pipelines.data.splits import Examples, Split
 from pipelines.data.strings import Strings
-from pipelines.data.units import count_units, find_units
+from pipelines.data.units import count_units, units_of
 from pipelines.errors import ConfigError, DataError
 from pipelines.planning.features import extract
 from pipelines.stages.obtain import obtain
@@ -136,9 +136,7 @@ def suspects(
 
 def _units(examples: Examples) -> np.ndarray:
     """Examples that must not tell of each other: of one group, or of one content."""
-    content = content_hashes(examples.inputs)
-    keys = [content] if examples.groups is None else [content, examples.groups]
-    return find_units(*map(Strings.of, keys))
+    return units_of(examples, Strings.of(content_hashes(examples.inputs)).codes())
 
 
 def _fold_count(

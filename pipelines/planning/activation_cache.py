@@ -26,7 +26,7 @@ from zoo.blocks import layers_inside
 from zoo.hashing import hash_file
 
 # Changes whenever the code that computes or writes activations does.
-_FORMAT = 1
+_FORMAT = 2
 _RECORD = "activations.json"
 # What a run may take of the free space; the rest belongs to others.
 _SHARE_OF_FREE_SPACE = 0.5
@@ -103,7 +103,7 @@ class ActivationCache:
         try:
             digests = _write_arrays(unfinished, batches, floats, examples)
             with (unfinished / _RECORD).open("w") as stream:
-                json.dump({"format": _FORMAT, "sha256": digests}, stream)
+                json.dump({"sha256": digests}, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             unfinished.replace(self.folder / key)

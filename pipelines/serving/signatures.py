@@ -7,6 +7,7 @@ example gets `valid = false` and never fails its neighbours.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -45,8 +46,12 @@ def requests(
         return {
             DEFAULT: Request(
                 tf.TensorSpec([None], tf.string, name="image_bytes"),
-                lambda encoded: decode_batch(
-                    encoded, size_px, maximum_megapixels=maximum_megapixels
+                tf.function(
+                    functools.partial(
+                        decode_batch,
+                        size_px=size_px,
+                        maximum_megapixels=maximum_megapixels,
+                    )
                 ),
             ),
             "pixels": Request(
@@ -71,15 +76,18 @@ def signatures(
     `model` gives logits and feature vectors.
     """
 
+    # A function, as `Request.read` is, so that every signature calls the same graph.
+    run = tf.function(lambda inputs: run_on_batch(model, inputs))
+
     def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
-        logits, features = run_on_batch(model, inputs)
+        logits, features = run(inputs)
         return {
             **_answers(calibration, logits, features, valid, class_names),
             "valid": valid,
         }
 
     def feature_vectors(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
-        _, vectors = run_on_batch(model, inputs)
+        _, vectors = run(inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
     ways = requests(model, maximum_megapixels=maximum_megapixels)

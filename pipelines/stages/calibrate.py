@@ -70,10 +70,7 @@ def some_of_each_class(split: Split) -> Split:
         members[np.linspace(0, len(members) - 1, min(wanted, len(members))).astype(int)]
         for members in rows
     ]
-    kept = np.sort(np.concatenate(some))
-    return dataclasses.replace(
-        split, inputs=split.inputs.take(kept), labels=split.labels[kept]
-    )
+    return split.take(np.sort(np.concatenate(some)))
 
 
 def calibration_report(calibrated: Calibrated) -> dict[str, Any]:

@@ -121,7 +121,9 @@ def _save(
     archive.track(model.model)
     for name, function in functions.items():
         archive.add_endpoint(name, function)
-    archive.write_out(folder, verbose=False)
+    # Nobody trains what is served.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    archive.write_out(folder, options=options, verbose=False)
     return {name: _described(function) for name, function in functions.items()}
 
 
@@ -191,10 +193,7 @@ def _decided(
     answers = calibration.answer(found.logits, found.features)
     decided = np.flatnonzero(calibration.is_decided(answers))
     rows = (decided if len(decided) else np.arange(len(some)))[:_PARITY_EXAMPLES]
-    chosen = dataclasses.replace(
-        some, inputs=some.inputs.take(rows), labels=some.labels[rows]
-    )
-    return chosen, dataclasses.replace(
+    return some.take(rows), dataclasses.replace(
         found,
         labels=found.labels[rows],
         logits=found.logits[rows],

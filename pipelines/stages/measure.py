@@ -17,7 +17,7 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches
 from pipelines.data.imbalance import log_prior
-from pipelines.data.splits import Split, Splits
+from pipelines.data.splits import Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
@@ -122,7 +122,7 @@ def measure(
     most = _examples_at_most(outputs)
     rows = spread(splits.train.labels, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
-    parts = [_taken(splits.train, rows)] + ([splits.validation] if is_whole else [])
+    parts = [splits.train.take(rows)] + ([splits.validation] if is_whole else [])
     total = sum(len(part) for part in parts)
     arrays, done, rate = [], 0, _Rate(total, seconds_left)
     for part in parts:
@@ -284,13 +284,3 @@ def _parts(
 ) -> list[np.ndarray]:
     """In the order of the blocks, as a head reads them."""
     return [features[block, reading.grid] for block in reading.reads]
-
-
-def _taken(split: Split, rows: np.ndarray) -> Split:
-    return dataclasses.replace(
-        split,
-        inputs=split.inputs.take(rows),
-        labels=split.labels[rows],
-        units=None,
-        digest=None,
-    )

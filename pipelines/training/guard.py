@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import log_softmax
 
+from pipelines.training.callbacks import Score, score
+
 _BLENDS = (0.25, 0.5, 0.75, 1.0)
 
 Weights = Sequence[np.ndarray]
@@ -49,21 +51,17 @@ def settle(
     validation = validation.map(lambda x, *_: (x,))
     model.set_weights(before)
     base = _logits(model, validation)
-    best = max(
-        (
-            (_quality(logits, labels, weights), blend, logits)
-            for blend in _BLENDS
-            for logits in [_logits_of_blend(model, before, trained, blend, validation)]
-        ),
-        key=lambda one: one[0],
-    )
-    _, blend, logits = best
+    found = {}
+    for blend in _BLENDS:
+        model.set_weights(_blended(before, trained, blend))
+        found[blend] = _logits(model, validation)
+    best = max(_BLENDS, key=lambda blend: _score(found[blend], labels, weights))
     gain, standard_error = paired_gain(
-        _right(base, labels), _right(logits, labels), weights
+        _right(base, labels), _right(found[best], labels), weights
     )
-    kept = blend if gain > standard_error else 0.0
-    model.set_weights(_blended(before, trained, kept))
-    right = _right(logits if kept else base, labels)
+    kept = best if gain > standard_error else 0.0
+    model.set_weights(_blended(before, trained, kept) if kept else before)
+    right = _right(found[kept] if kept else base, labels)
     accuracy = np.average(right, weights=weights)
     return Verdict(kept, gain, standard_error, float(accuracy))
 
@@ -92,23 +90,11 @@ def _labels_and_weights(validation: tf.data.Dataset) -> tuple[np.ndarray, np.nda
 
 
 def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray]:
+    if share == 1:  # exactly, also where a weight of before is not finite
+        return list(trained)
     return [
-        # Not `b + share * (t - b)`, which is not exactly `t` where the share is 1.
-        ((1.0 - share) * b + share * t).astype(b.dtype) if 0 < share < 1 else chosen
-        for b, t in zip(before, trained)
-        for chosen in [t if share == 1 else b]
+        ((1.0 - share) * b + share * t).astype(b.dtype) for b, t in zip(before, trained)
     ]
-
-
-def _logits_of_blend(
-    model: keras.Model,
-    before: Weights,
-    trained: Weights,
-    share: float,
-    validation: tf.data.Dataset,
-) -> np.ndarray:
-    model.set_weights(_blended(before, trained, share))
-    return _logits(model, validation)
 
 
 def _logits(model: keras.Model, validation: tf.data.Dataset) -> np.ndarray:
@@ -120,14 +106,10 @@ def _right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (logits.argmax(axis=1) == labels) & finite
 
 
-def _quality(
-    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray
-) -> tuple[float, float]:
-    """Accuracy first; between equal ones the lower loss. NaN is worse than anything."""
-    if not np.isfinite(logits).all():
-        return (-1.0, -np.inf)
+def _score(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Score:
+    # NaN where any logit is not finite.
     chosen = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
-    return (
+    return score(
         float(np.average(_right(logits, labels), weights=weights)),
-        float(np.average(chosen, weights=weights)),
+        -float(np.average(chosen, weights=weights)),
     )

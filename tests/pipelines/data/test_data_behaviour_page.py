@@ -127,7 +127,8 @@ def seen(content: bytes) -> np.ndarray:
     pixels = read_alone(tf.constant(content)).numpy()
     served, valid = read_served(tf.constant([content]))
     assert valid.numpy().tolist() == [True]
-    assert (served.numpy()[0] == resize(pixels, 24).numpy()).all()
+    wanted = resize(decode(tf.constant(content), wanted_px=24), 24).numpy()
+    assert (served.numpy()[0] == wanted).all()
     return pixels.astype(int)
 
 

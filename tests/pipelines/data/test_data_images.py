@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
+from sklearn.datasets import load_sample_image
 
 from pipelines.data.checks import content_hashes
-from pipelines.data.images import decode, resize
+from pipelines.data.images import decode, decode_and_resize, resize
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import DataError
 
@@ -325,3 +326,67 @@ def test_a_bmp_from_the_top_is_the_right_way_up() -> None:
     content[22:26] = (-20).to_bytes(4, "little", signed=True)
     found = decode(tf.constant(bytes(content))).numpy()
     assert (found == as_pillow_sees(bytes(content))).all()
+
+
+def photo(width: int, height: int, *, orientation: int = 1) -> bytes:
+    """A photograph as a camera stores it."""
+    image = Image.fromarray(load_sample_image("china.jpg"))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    large = image.resize((width, height), Image.Resampling.BICUBIC)
+    large.save(buffer, "JPEG", quality=90, exif=exif)
+    return buffer.getvalue()
+
+
+class TestLargePhotos:
+    """Decoded at a fraction of their size where that is enough."""
+
+    @pytest.mark.parametrize(
+        ("short_px", "ratio"),
+        [(255, 1), (256, 2), (511, 2), (512, 4), (1023, 4), (1024, 8), (2049, 8)],
+    )
+    def test_the_fraction_leaves_twice_what_is_wanted(
+        self, short_px: int, ratio: int
+    ) -> None:
+        content = photo(short_px + 100, short_px)
+        pixels = decode(tf.constant(content), wanted_px=64).numpy()
+        assert pixels.shape[:2] == (
+            -(-short_px // ratio),
+            -(-(short_px + 100) // ratio),
+        )
+        image = Image.open(io.BytesIO(content))
+        image.draft("RGB", ((short_px + 100) // ratio, short_px // ratio))
+        difference = np.abs(pixels.astype(int) - np.asarray(image))
+        assert difference.max() <= 1
+
+    def test_resized_it_hardly_differs_from_the_whole(self) -> None:
+        content = tf.constant(photo(1600, 1200))
+        found = decode_and_resize(content, 150).numpy().astype(int)
+        whole = resize(decode(content), 150).numpy().astype(int)
+        difference = np.abs(found - whole)
+        assert 0 < difference.max() <= 16
+        assert difference.mean() < 1
+
+    def test_it_is_turned(self) -> None:
+        content = tf.constant(photo(1200, 900, orientation=6))
+        found = decode(content, wanted_px=200).numpy()
+        assert found.shape == (600, 450, 3)
+        whole = resize(decode(content), 200).numpy().astype(int)
+        assert np.abs(resize(found, 200).numpy() - whole).mean() < 1
+
+    def test_in_a_graph_and_where_nothing_is_wanted(self) -> None:
+        content = tf.constant(photo(1024, 768))
+        in_graph = tf.function(
+            lambda one: decode(one, wanted_px=96),
+            input_signature=[tf.TensorSpec([], tf.string)],
+        )
+        assert (
+            (in_graph(content).numpy() == decode(content, wanted_px=96)).numpy().all()
+        )
+        assert decode(content).shape == (768, 1024, 3)
+
+    def test_damage_is_an_error_all_the_same(self) -> None:
+        content = photo(1024, 768)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decode(tf.constant(content[: len(content) // 2]), wanted_px=64)

@@ -12,7 +12,7 @@ SEEDS = range(12)
 
 
 def _units(*keys: list[str]) -> np.ndarray:
-    return find_units(*map(Strings.of, keys))
+    return find_units(*(Strings.of(column).codes() for column in keys))
 
 
 def test_units_join_over_either_key() -> None:
