@@ -8,6 +8,7 @@ import platform
 import resource
 import shlex
 import sys
+from pathlib import Path
 
 _PACKAGES = (
     "zootune",
@@ -41,7 +42,17 @@ def describe() -> dict[str, object]:
 
 
 def peak_memory_bytes() -> int:
-    """The largest resident memory of this process so far."""
+    """The largest resident memory of this process so far, or since it was forgotten."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in KiB, macOS in bytes.
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def forget_peak_memory() -> bool:
+    """Lets the peak start at what is resident now; says whether this system can."""
+    try:
+        # https://docs.kernel.org/filesystems/proc.html: 5 resets the peak.
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True

@@ -65,7 +65,7 @@ def fit(
     if not np.isfinite(features).all():
         raise ValueError("Some features are NaN or infinite.")
     x, centred, mean, offset = _centred(features, labels)
-    u, values, basis = _eigen(x)
+    u, values, basis = eigen(x)
     projected = u.T @ centred
     rows_of_size = _rows_by_group_size(groups, len(x))
     scale = _mean_squared_norm(x)
@@ -101,7 +101,7 @@ def _mean_squared_norm(x: np.ndarray) -> float:
     return float(np.square(x).sum() / len(x)) or 1.0
 
 
-def _eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`u`, eigenvalues `s` of `x x^T`, and `b`: coefficients are `b (u^T y)/(s+l)`.
 
     From the smaller of the two products, `[rows, rows]` or `[width, width]`.
