@@ -43,7 +43,7 @@ _READ_BYTES = 2**29
 _COMPARED = 2000
 _COMPARED_ALONE = 1000
 # Those that show what BatchNorm sees of the data; a map has many positions.
-_NORMALIZED = 128
+_NORMALIZED = 64
 THUMBNAIL_PX = 16
 PIXELS = "pixels"
 _GRID = 2

@@ -43,7 +43,7 @@ def test_a_peak_of_memory_can_be_forgotten(fresh_process):
         "peak = environment.peak_memory_bytes()\n"
         "assert peak > before + 250_000_000\n"
         "del large\n"
-        "assert environment.peak_memory_bytes() == peak\n"
+        "assert environment.peak_memory_bytes() > peak - 10_000_000\n"
         "assert environment.forget_peak_memory()\n"
         "assert environment.peak_memory_bytes() < before + 50_000_000\n"
     )

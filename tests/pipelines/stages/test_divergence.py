@@ -5,13 +5,14 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_images
 
 import zoo
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import first
+from pipelines.data.splits import ImageArray, Split, first
 from pipelines.stages.base import freeze_base
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.measure import measure
@@ -110,3 +111,22 @@ def test_real_weights_have_both(splits):
     assert 1 / 1000 < source.confidence < 1
     assert 1 < source.entropy < 1000
     assert 1 < source.spread < 1000
+
+
+@pytest.mark.weights
+def test_photographs_are_nearer_to_imagenet_than_digits(splits):
+    """Crops of two photographs that scikit-learn carries, and digits, at 96 px."""
+    base = freeze_base(zoo.build("efficientnet_lite0", input_size_px=96))
+    rng = np.random.default_rng(0)
+    photos = load_sample_images().images
+    corners = rng.integers(0, 427 - 192, (32, 2))
+    crops = [
+        photos[i % 2][y : y + 192, x : x + 192] for i, (y, x) in enumerate(corners)
+    ]
+    images = Split("train", ImageArray(np.stack(crops)), np.zeros(32, np.int64))
+    digits = first(splits.train, 32)
+    near, far = (block_divergences(base, x, batch_size=32) for x in (images, digits))
+    assert len(near) == len(far) == len(base.blocks)
+    for photo, digit in zip(near, far):
+        assert 0 < photo.median < digit.median, photo.block
+        assert photo.divergence < digit.divergence, photo.block
