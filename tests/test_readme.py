@@ -52,15 +52,18 @@ def _run(command: list[str], folder: Path) -> str:
 @pytest.mark.weights
 def test_commands_run_as_they_stand(folder):
     blocks = _blocks("sh")
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     outputs = [_run(["bash", "-euc", block], folder) for block in blocks]
-    assert "test accuracy" in outputs[0]
-    assert re.search(r"photos/daisy/1.jpg +(daisy|rose) +[01]\.", outputs[0])
-    assert "precision" in outputs[1]
-    assert "48 copied; runs/mended/fixed.json lists them" in outputs[2]
+    trained, evaluated, planned, ranked, checked, published = outputs
+    assert "test accuracy" in trained
+    assert re.search(r"photos/daisy/1.jpg +(daisy|rose) +[01]\.", trained)
+    assert "precision" in evaluated
+    assert "The classic rule for few data" in planned
+    assert len(re.findall(r"^efficientnet_lite\d", ranked, re.MULTILINE)) == 3
+    assert "48 copied; runs/mended/fixed.json lists them" in checked
     assert (folder / "runs/photos.html").read_text().count("<img") > 0
-    assert "my_photos.weights.h5" in outputs[3]
-    assert outputs[3].count("test accuracy") == 1
+    assert "my_photos.weights.h5" in published
+    assert published.count("test accuracy") == 1
 
 
 @pytest.mark.slow
