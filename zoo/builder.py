@@ -121,13 +121,15 @@ def build(
 def source_classifier(backbone: Backbone) -> tuple[np.ndarray, np.ndarray] | None:
     """The classifier of the source that building left out, for averaged features.
 
-    Its kernel `[width, classes]` and bias `[classes]`; `None` where the weights are not
-    the published ones, or their file has no classifier.
+    Its kernel `[width, classes]` and bias `[classes]`; `None` unless it was built with
+    the published weights by default, and their file has a classifier.
     """
-    read = _CLASSIFIERS.get(backbone.spec.source)
-    if read is None or backbone.weights != "default":
+    spec = backbone.spec
+    read = _CLASSIFIERS.get(spec.source)
+    is_published = spec.weights is not None and not spec.weights.is_own
+    if read is None or backbone.weights != "default" or not is_published:
         return None
-    return read(weight_files.locate(backbone.spec))
+    return read(weight_files.locate(spec))
 
 
 def _resolve_network(
