@@ -65,11 +65,12 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
     with clock.stage("data", data):
         train = check_and_split(examples, reference, on_progress=clock.progress).train
     first: Measured = ([], [])
-    if len(known.at_hand) > _MOST_IN_FULL_AT_ONCE:
+    chosen = list(known.at_hand)
+    if len(chosen) > _MOST_IN_FULL_AT_ONCE:
         with clock.stage("first_round", f"{len(known.at_hand)} backbones"):
             sizes = {name: _small(name) for name in known.at_hand}
             first = _measure(sizes, train, config, clock, examples=_FIRST_EXAMPLES)
-    chosen = finalists(first[0]) if first[0] else list(known.at_hand)
+        chosen = finalists(first[0])
     with clock.stage("in_full", ", ".join(chosen)):
         done = [one for one in first[0] if one.backbone in chosen and _is_full(one)]
         sizes = {name: 0 for name in chosen if name not in {d.backbone for d in done}}

@@ -161,11 +161,13 @@ def _warnings(facts: TrainingFacts) -> str:
             f" {best.accuracy:.1%}, so this backbone does not help here; try another"
             " (`zoo rank` compares them), or strategy='scratch'."
         )
+    if facts.per_class < _COMPARABLE_PER_CLASS:
+        return ""
     if best.accuracy - best.standard_error <= evidence.majority_accuracy:
         return (
             f" Warning: always saying the most frequent class is right on"
             f" {evidence.majority_accuracy:.1%}, and the best head on"
-            f" {best.accuracy:.1%}, so the features tell nothing of these labels; look"
+            f" {best.accuracy:.1%}, so the features tell little of these labels; look"
             " at the labels (`zoo check`), or try another backbone (`zoo rank`)."
         )
     return ""

@@ -127,7 +127,7 @@ def measure(
     seconds_left = clock.deadline(config.time_budget_seconds) - started
     outputs = vectors_of(base)
     model = keras.Model(base.model.input, list(outputs.values()))
-    most = examples_at_most(outputs)
+    most = _examples_at_most(outputs)
     rows = spread(splits.train.labels, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     parts = [taken(splits.train, rows)] + ([splits.validation] if is_whole else [])
@@ -215,8 +215,7 @@ class _Rate:
             )
 
 
-def examples_at_most(outputs: Mapping[tuple[str, int], keras.KerasTensor]) -> int:
-    """Of how many examples the vectors have room in memory."""
+def _examples_at_most(outputs: Mapping[tuple[str, int], keras.KerasTensor]) -> int:
     width = sum(output.shape[-1] for output in outputs.values())
     return min(_READ, _READ_BYTES // (width * np.dtype(np.float16).itemsize))
 

@@ -33,14 +33,14 @@ def _fails(spec, pixels, weights_file):
 def registered(tmp_path):
     """Registers small rows with weights, as many as asked for, and removes them."""
     names = []
-    path = tmp_path / "tiny.weights.h5"
-    zoo.build("tiny_image", weights=None).model.save_weights(path)
-    tiny = zoo.get_spec("tiny_image")
-    own = zoo.WeightsFile(path.name, license="Apache-2.0", path=str(path))
 
-    def register(name, *, network=None, **fields):
-        row = dataclasses.replace(tiny, name=name, weights=own, **fields)
-        zoo.register(row, network=network)
+    def register(name, *, of="tiny_image", network=None, **fields):
+        path = tmp_path / f"{of}.weights.h5"
+        if not path.exists():
+            zoo.build(of, weights=None).model.save_weights(path)
+        own = zoo.WeightsFile(path.name, license="Apache-2.0", path=str(path))
+        row = dataclasses.replace(zoo.get_spec(of), **{"weights": own, **fields})
+        zoo.register(dataclasses.replace(row, name=name), network=network)
         names.append(name)
 
     yield register
@@ -106,14 +106,9 @@ def test_what_cannot_be_ranked_is_named_and_the_rest_is(registered):
     registered("rank_a")
     registered("rank_broken", network=_fails, source="broken")
     missing = zoo.WeightsFile("gone.h5", license="x", path="gone.h5")
-    tiny = zoo.get_spec("tiny_image")
-    zoo.register(dataclasses.replace(tiny, name="rank_missing", weights=missing))
-    zoo.register(dataclasses.replace(tiny, name="rank_random"))
-    try:
-        found = pipelines.rank(DATA, backbones="rank_*")
-    finally:
-        zoo.unregister("rank_missing")
-        zoo.unregister("rank_random")
+    registered("rank_missing", weights=missing)
+    registered("rank_random", weights=None)
+    found = pipelines.rank(DATA, backbones="rank_*")
     assert [one.backbone for one in found.backbones] == ["rank_a"]
     assert found.missing == ("rank_missing",)
     reasons = {one.backbone: one.reason for one in found.left_out}
@@ -129,12 +124,8 @@ def test_weights_that_are_not_numbers_are_named(registered, tmp_path):
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
     model.save_weights(path)
     own = zoo.WeightsFile(path.name, license="x", path=str(path))
-    tiny = zoo.get_spec("tiny_image")
-    zoo.register(dataclasses.replace(tiny, name="rank_nan", weights=own))
-    try:
-        found = pipelines.rank(DATA, backbones="rank_*")
-    finally:
-        zoo.unregister("rank_nan")
+    registered("rank_nan", weights=own)
+    found = pipelines.rank(DATA, backbones="rank_*")
     (left_out,) = found.left_out
     assert left_out.backbone == "rank_nan"
     assert "gives NaN or infinity" in left_out.reason
@@ -144,6 +135,28 @@ def test_where_nothing_can_be_measured_it_says_why(registered):
     registered("rank_broken", network=_fails, source="broken_again")
     with pytest.raises(BackboneError, match=r"(?s)could be measured.*rank_broken: Run"):
         pipelines.rank(DATA, backbones="rank_*")
+
+
+def test_many_that_all_fail_are_tried_once(registered):
+    for name in ("rank_x", "rank_y", "rank_z"):
+        registered(name, network=_fails, source="fails")
+    with pytest.raises(BackboneError) as caught:
+        pipelines.rank(DATA, backbones="rank_*")
+    assert str(caught.value).count("rank_y: RuntimeError") == 1
+
+
+def test_texts_have_no_thumbnails_and_no_size(registered, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(80) % 2
+    words = np.array([["sun", "rain", "wind"], ["goal", "match", "team"]])
+    texts = [" ".join(rng.choice(words[label], 6)) for label in labels]
+    np.savez(tmp_path / "texts.npz", x=np.array(texts), y=labels)
+    registered("rank_text", of="tiny_text")
+    found = pipelines.rank(f"npz:{tmp_path / 'texts.npz'}", backbones="rank_*")
+    (only,) = found.backbones
+    assert only.input_size_px is None
+    assert found.pixel_accuracy is None
+    assert only.probe.accuracy > 0.9 > found.majority_accuracy
 
 
 REFUSED = {
