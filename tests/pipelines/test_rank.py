@@ -52,21 +52,24 @@ def registered(tmp_path):
 @pytest.mark.slow
 def test_real_weights_are_ranked_in_two_rounds(small_rounds, registered, capsys):
     registered("efficientnet_lite_none", network=_fails, source="breaks")
-    command = ["rank", "--data", DATA, "--backbones", "efficientnet_lite*", "--json"]
-    assert main(command) == 0
+    registered("efficientnet_lite_tiny", imagenet_top1=0.99)
+    pattern = "efficientnet_lite[01_]*"
+    assert main(["rank", "--data", DATA, "--backbones", pattern, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     names = [one["backbone"] for one in found["backbones"]]
-    assert sorted(names) == [f"efficientnet_lite{n}" for n in range(3)]
+    assert sorted(names[:2]) == ["efficientnet_lite0", "efficientnet_lite1"]
     assert names[:2] == found["finalists"]
+    assert names[2:] == ["efficientnet_lite_tiny"]
     first, second, third = found["backbones"]
-    assert {first["input_size_px"], second["input_size_px"]} < {224, 240, 260}
-    assert third["input_size_px"] == 40
+    assert {first["input_size_px"], second["input_size_px"]} == {224, 240}
+    assert third["input_size_px"] == 32
     assert (first["examples"], third["examples"]) == (120, 100)
+    assert third["leep"] is None
+    assert first["leep"] < 0 > second["leep"]
     for one in found["backbones"]:
-        assert found["pixel_accuracy"] > found["majority_accuracy"]
-        assert one["probe"]["accuracy"] > 0.5
+        assert one["probe"]["accuracy"] > found["majority_accuracy"] + 0.2
         assert 0 < one["probe"]["standard_error"] < 0.1
-        assert one["leep"] < 0 < one["h_score"] < 9
+        assert 0 < one["h_score"] < 9
         assert np.isfinite(one["logme"])
         assert one["seconds"] > 0
         assert one["peak_memory_bytes"] > 1e8
