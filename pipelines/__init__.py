@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoo.backend import require_tensorflow
 
 if TYPE_CHECKING:
+    from pipelines.planning.ranking import Ranking
     from pipelines.run import Run
     from pipelines.serving.predictor import Predictor
     from zoo.spec import BackboneSpec
@@ -45,6 +46,20 @@ def fine_tune(
         **fields,
     }
     return run(configs.from_fields(wanted))
+
+
+def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
+    """Backbones with weights on this machine, by what a probe on them is worth on data.
+
+    `backbones` is a pattern such as `efficientnet*`. Nothing is downloaded or trained.
+
+    Raises:
+        ConfigError, DataError, BackboneError: with a sentence that says what to do.
+    """
+    require_tensorflow()
+    from pipelines import ranking
+
+    return ranking.rank(data, backbones=backbones, seed=seed)
 
 
 def publish(workdir: str | Path, *, name: str) -> BackboneSpec:

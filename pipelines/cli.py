@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
-from pipelines.tables import aligned, evaluation_table, plan_table
+from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
 
@@ -106,6 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     for field in ("input_size_px", "input_length", "seed"):
         flag = "--" + field.replace("_", "-")
         planning.add_argument(flag, type=int, default=getattr(_DEFAULTS, field))
+
+    ranking = add("rank", _rank, "backbones, by what they are worth on the data")
+    ranking.add_argument("--data", required=True, metavar="REF")
+    ranking.add_argument(
+        "--backbones",
+        default="*",
+        metavar="GLOB",
+        help="compare those that match, such as 'efficientnet*'; default: all whose"
+        " weights are on this machine",
+    )
+    ranking.add_argument("--seed", type=int, default=_DEFAULTS.seed)
 
     commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
 
@@ -294,6 +306,26 @@ def _plan(arguments: argparse.Namespace) -> None:
         _print_json(values)
         return
     print(plan_table(values))
+
+
+def _rank(arguments: argparse.Namespace) -> None:
+    from pipelines.candidates import require_match
+    from pipelines.data.reference import DatasetRef
+
+    DatasetRef.parse(arguments.data)
+    require_match(arguments.backbones)
+    start_tensorflow()
+    # Progress must not stand between the lines of the result.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("zootune").setLevel(logging.INFO)
+    from pipelines.ranking import rank
+
+    ranking = rank(arguments.data, backbones=arguments.backbones, seed=arguments.seed)
+    values = dataclasses.asdict(ranking)
+    if arguments.json:
+        _print_json(values)
+        return
+    print(ranking_table(values))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import shlex
 import sys
+from pathlib import Path
 
 _PACKAGES = (
     "zootune",
@@ -41,7 +43,25 @@ def describe() -> dict[str, object]:
 
 
 def peak_memory_bytes() -> int:
-    """The largest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    return peak if sys.platform == "darwin" else peak * 1024
+    """The largest resident memory of this process so far, or since it was forgotten."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        status = ""
+    # What Linux gives to getrusage can be the memory of the process that started this.
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    if peak:
+        return int(peak[1]) * 1024
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # In KiB, but on macOS in bytes.
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def forget_peak_memory() -> bool:
+    """Lets the peak start at what is resident now; says whether this system can."""
+    try:
+        # https://docs.kernel.org/filesystems/proc.html: 5 resets the peak.
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True

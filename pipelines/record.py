@@ -11,6 +11,7 @@ from pipelines import environment
 from pipelines.clock import Clock
 from pipelines.data.card import reasons
 from pipelines.data.splits import Splits
+from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.serving.artifact import Artifact
 from pipelines.stages.calibrate import Calibrated, calibration_report
@@ -49,6 +50,12 @@ def report(
         "parity": dict(artifact.manifest.parity),
     }
     return _without_nan(values)
+
+
+def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:
+    """The values of `plan.json`: the plan, and what it rests on."""
+    known = None if evidence is None else dataclasses.asdict(evidence)
+    return {**to_dict(decided), "evidence": known}
 
 
 def artifact_facts(

@@ -7,6 +7,7 @@ nothing flows back.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
-from pipelines.planning.plan import TransferPlan, to_dict
+from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import prepare
+from pipelines.report import depth_plot
 from pipelines.stages.calibrate import calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -29,6 +31,8 @@ from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.keep import keep
 from pipelines.training.precision import precision
+
+_logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +65,9 @@ def run(config: RunConfig) -> Run:
         prepared = prepare(config, clock)
         base, splits, plan = prepared.base, prepared.splits, prepared.plan
         folder.begin(config, environment.describe())
-        folder.write("plan.json", to_dict(plan))
+        planned = record.planned(plan, prepared.measured.evidence)
+        folder.write("plan.json", planned)
+        _plot_depths(folder, planned["evidence"], title=base.spec.name)
         card = card_of(
             splits, seed=config.seed, versions=environment.installed_versions()
         )
@@ -123,3 +129,16 @@ def run(config: RunConfig) -> Run:
         folder.path,
         artifact.path,
     )
+
+
+def _plot_depths(
+    folder: workdir.Workdir, evidence: Mapping[str, Any] | None, *, title: str
+) -> None:
+    """Where several blocks were measured, and where something is there that draws."""
+    if evidence is None or len(evidence["depths"]) < 2:
+        return
+    if not depth_plot.can_draw():
+        _logger.info(depth_plot.HOW_TO_GET)
+        return
+    page = depth_plot.draw(evidence, title=title)
+    folder.write_bytes(depth_plot.FILE_NAME, page)

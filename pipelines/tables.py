@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.data.printable import shown
@@ -57,8 +57,8 @@ def plan_table(planned: Mapping[str, Any]) -> str:
         header = ("head reads", "cells", "width", "left-out accuracy", "standard error")
         heads = [(_read(one), one["grid"], *_scored(one)) for one in evidence["heads"]]
         parts.append(aligned([header, *heads]))
-        depths = [(one["reads"][0], *_scored(one)) for one in evidence["depths"]]
-        parts.append(aligned([("block alone", *header[2:]), *depths]))
+        parts.append(_depth_table(evidence))
+        parts += _baselines(evidence)
     phases = [
         (
             phase["name"],
@@ -74,6 +74,110 @@ def plan_table(planned: Mapping[str, Any]) -> str:
     parts.append(aligned([columns, *phases]))
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
     return "\n\n".join([*parts, f"seconds: {seconds}"])
+
+
+def _depth_table(evidence: Mapping[str, Any]) -> str:
+    """Every block alone: how well it tells classes apart, how far it is from home."""
+    header = ["block alone", "width", "left-out accuracy", "standard error"]
+    far = {
+        one["block"]: (f"{one['divergence']:.2f}", f"{one['median']:.2f}")
+        for one in evidence["divergences"]
+    }
+    if far:
+        header += ["divergence", "median"]
+    unknown = ("-", "-") if far else ()
+    rows = [
+        (name, *_scored(one), *far.get(name, unknown))
+        for one in evidence["depths"]
+        for name in one["reads"]
+    ]
+    return aligned([header, *rows])
+
+
+def _baselines(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """What needs no backbone, and what the source's classifier makes of the data."""
+    pixels = evidence["pixel_accuracy"]
+    words = f"always the most frequent class: {evidence['majority_accuracy']:.4f}"
+    if pixels is not None:
+        words += f"; tiny thumbnails alone: {pixels:.4f}"
+    yield words
+    source = evidence["source_answers"]
+    if source is not None:
+        yield (
+            f"the source's classifier is {source['confidence']:.1%} sure on average; of"
+            f" its {source['classes']} classes it wavers between"
+            f" {source['entropy']:.1f} for an example, and uses"
+            f" {source['spread']:.1f} for all"
+        )
+
+
+def ranking_table(ranking: Mapping[str, Any]) -> str:
+    """Backbones, best first, and what was not measured."""
+    measured = [
+        (one["backbone"], *_appraised(one), "" if is_last else "first round")
+        for one in ranking["backbones"]
+        for is_last in [one["backbone"] in ranking["finalists"]]
+    ]
+    baselines = [("most frequent class", f"{ranking['majority_accuracy']:.4f}")]
+    if ranking["pixel_accuracy"] is not None:
+        baselines.append(("tiny thumbnails", f"{ranking['pixel_accuracy']:.4f}"))
+    width = len(_RANKED) + 2
+    rows = [("backbone", *_RANKED, ""), *measured]
+    rows += [(*one, *[""] * (width - len(one))) for one in baselines]
+    parts = [ranking["reason"], aligned(rows)]
+    if any(one["leep"] is None for one in ranking["backbones"]):
+        parts.append("leep -: the weights do not carry the classifier of the source")
+    parts += [f"{one['backbone']}: {one['reason']}" for one in ranking["left_out"]]
+    if ranking["missing"]:
+        parts.append(
+            "weights not on this machine, see `zoo fetch`:"
+            f" {_first_of(ranking['missing'])}"
+        )
+    seconds = ", ".join(f"{k} {v:.1f}" for k, v in ranking["seconds"].items())
+    return "\n\n".join([*parts, f"seconds: {seconds}"])
+
+
+_RANKED = (
+    "left-out accuracy",
+    "standard error",
+    "last block alone",
+    "ImageNet",
+    "logme",
+    "h-score",
+    "leep",
+    "examples",
+    "px",
+    "seconds",
+    "examples/s",
+    "peak memory",
+)
+
+
+def _appraised(one: Mapping[str, Any]) -> tuple[object, ...]:
+    probe, memory = one["probe"], one["peak_memory_bytes"]
+    return (
+        f"{probe['accuracy']:.4f}",
+        f"{probe['standard_error']:.4f}",
+        f"{one['last']['accuracy']:.4f}",
+        _number(one["imagenet_top1"]),
+        _number(one["logme"]),
+        _number(one["h_score"]),
+        _number(one["leep"]),
+        one["examples"],
+        _number(one["input_size_px"], digits=0),
+        f"{one['seconds']:.1f}",
+        f"{one['examples_per_second']:.0f}",
+        "-" if memory is None else f"{memory / 1e9:.2f} GB",
+    )
+
+
+def _number(value: float | None, *, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if names[_SHOWN:] else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _read(score: Mapping[str, Any]) -> str:
@@ -141,4 +245,5 @@ def _phase(phase: Mapping[str, Any]) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace(",", "").isdigit()
+    digits = text.removeprefix("-").replace(".", "", 1).replace(",", "")
+    return digits.isdigit()

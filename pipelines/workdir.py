@@ -21,6 +21,7 @@ _REPLACED = (
     "data_card.json",
     "data_card.md",
     "plan.json",
+    "depths.png",
     "history.jsonl",
     "checkpoints",
     "tensorboard",
@@ -78,9 +79,13 @@ class Workdir:
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file, UTF-8, that is either whole or not there."""
+        self.write_bytes(name, text.encode("utf-8"))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Writes a file that is either whole or not there."""
         temporary = self.path / _unfinished(name)
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with temporary.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(self.path / name)

@@ -53,15 +53,16 @@ def _run(command: list[str], folder: Path) -> str:
 def test_commands_run_as_they_stand(folder):
     blocks = _blocks("sh")
     outputs = [_run(["bash", "-euc", block], folder) for block in blocks]
-    first, more, plan, check, own = outputs
-    assert "test accuracy" in first
-    assert re.search(r"photos/daisy/1.jpg +(daisy|rose) +[01]\.", first)
-    assert "precision" in more
-    assert "the last block" in plan
-    assert "48 copied; runs/mended/fixed.json lists them" in check
+    trained, evaluated, planned, ranked, checked, published = outputs
+    assert "test accuracy" in trained
+    assert re.search(r"photos/daisy/1.jpg +(daisy|rose) +[01]\.", trained)
+    assert "precision" in evaluated
+    assert "The classic rule for few data" in planned
+    assert len(re.findall(r"^efficientnet_lite\d", ranked, re.MULTILINE)) == 3
+    assert "48 copied; runs/mended/fixed.json lists them" in checked
     assert (folder / "runs/photos.html").read_text().count("<img") > 0
-    assert "my_photos.weights.h5" in own
-    assert own.count("test accuracy") == 1
+    assert "my_photos.weights.h5" in published
+    assert published.count("test accuracy") == 1
 
 
 @pytest.mark.slow

@@ -55,6 +55,22 @@ def layers_inside(layer: keras.layers.Layer) -> Sequence[keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
+def batchnorm_inputs(
+    model: keras.Model, block: Block
+) -> list[tuple[keras.layers.BatchNormalization, keras.KerasTensor]]:
+    """The BatchNorm layers of a block of a model, and what each normalizes.
+
+    Those inside of other layers are left out: what they read is no tensor of the graph.
+    """
+    own = {id(layer) for layer in block.layers}
+    return [
+        (node.operation, node.input_tensors[0])
+        for node in _nodes_in_graph_order(model)
+        if id(node.operation) in own
+        and isinstance(node.operation, keras.layers.BatchNormalization)
+    ]
+
+
 def find_blocks(
     model: keras.Model, boundaries: Sequence[Boundary]
 ) -> tuple[Block, ...]:

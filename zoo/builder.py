@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from zoo import preprocessing, tokenization
 from zoo import weights as weight_files
@@ -38,6 +39,8 @@ _NETWORKS: dict[str, Network] = {
     "use_multilingual": use_multilingual.network,
     "word_vectors": word_vectors.network,
 }
+# What reads the classifier that a file of published weights has, too.
+_CLASSIFIERS = {"efficientnet_lite": efficientnet_lite.source_classifier}
 _FROM_HANDLE = {
     "kerashub": kerashub.from_handle,
     "tfhub": saved_model.from_handle,
@@ -113,6 +116,20 @@ def build(
         input_length=size.length,
         weights="random" if weights is None else str(weights),
     )
+
+
+def source_classifier(backbone: Backbone) -> tuple[np.ndarray, np.ndarray] | None:
+    """The classifier of the source that building left out, for averaged features.
+
+    Its kernel `[width, classes]` and bias `[classes]`; `None` unless it was built with
+    the published weights by default, and their file has a classifier.
+    """
+    spec = backbone.spec
+    read = _CLASSIFIERS.get(spec.source)
+    is_published = spec.weights is not None and not spec.weights.is_own
+    if read is None or backbone.weights != "default" or not is_published:
+        return None
+    return read(weight_files.locate(spec))
 
 
 def _resolve_network(

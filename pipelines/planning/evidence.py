@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from pipelines.planning.similarity import BlockDivergence, SourceAnswers
+
 
 @dataclasses.dataclass(frozen=True)
 class ProbeScore:
@@ -33,7 +35,9 @@ class Evidence:
     `depths` has every block alone, from input to output; `heads` what a head could
     read, from simple to rich. `pixel_accuracy` is that of the same classifier on tiny
     thumbnails instead of features, `majority_accuracy` that of always saying the most
-    frequent class.
+    frequent class. `divergences` are those of the blocks with BatchNorm, and
+    `source_answers` what the source's classifier says, where the weights carry it;
+    neither is there for random weights.
     """
 
     examples: int
@@ -42,6 +46,8 @@ class Evidence:
     majority_accuracy: float
     pixel_accuracy: float | None
     examples_per_second: float
+    divergences: tuple[BlockDivergence, ...] = ()
+    source_answers: SourceAnswers | None = None
 
     @property
     def best_head(self) -> ProbeScore:

@@ -64,13 +64,18 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class TransferPlan:
-    """What a run does with the backbone, and why, in words."""
+    """What a run does with the backbone, and why, in words.
+
+    `rule` names the classic rule for such data, of `pipelines.planning.classic`, or is
+    empty where similarity is not known; it is told, and `action` is what is done.
+    """
 
     action: str
     reason: str
     batch_size: int
     head: HeadPlan
     phases: tuple[Phase, ...]
+    rule: str = ""
 
     def check_covers(self, block_names: Sequence[str]) -> None:
         """Raises `ConfigError` unless every phase names the backbone's blocks.
@@ -102,7 +107,11 @@ def to_dict(plan: TransferPlan) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> TransferPlan:
-    """The plan that `to_dict` gave, also after a round trip through JSON."""
+    """The plan that `to_dict` gave, also after a round trip through JSON.
+
+    The evidence that lies beside it in `plan.json` is left out.
+    """
+    values = {name: value for name, value in values.items() if name != "evidence"}
     lists = {name: tuple(values["head"][name]) for name in ("reads", "hidden_units")}
     head = {**values["head"], **lists}
     phases = tuple(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pipelines.config import FinetuneConfig, RunConfig
 from pipelines.errors import ConfigError
+from pipelines.planning.classic import ClassicRule, classic_rule
 from pipelines.planning.evidence import Evidence, ProbeScore
 from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 
@@ -40,6 +41,18 @@ class TrainingFacts:
     def per_class(self) -> float:
         return self.examples / self.classes
 
+    @property
+    def classic_rule(self) -> ClassicRule | None:
+        """The classic rule for such data; none where similarity was not measured."""
+        evidence = self.evidence
+        if evidence is None or not self.pretrained or len(evidence.depths) < 2:
+            return None
+        return classic_rule(
+            examples=self.examples,
+            per_class=self.per_class,
+            similar=evidence.is_similar,
+        )
+
 
 def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     """The plan for a strategy; `auto` chooses by effort and guards what it adds.
@@ -67,7 +80,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     action, reason, phases = _POLICIES[config.strategy](facts, config)
     plan = TransferPlan(
         action=action,
-        reason=f"{reason}{_findings(facts, read)}",
+        reason=f"{reason}{_findings(facts, read)}{_classic(facts)}{_warnings(facts)}",
+        rule=facts.classic_rule.name if facts.classic_rule else "",
         batch_size=config.batch_size,
         head=head,
         phases=phases,
@@ -121,12 +135,42 @@ def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
             else f" The best single block is '{best.reads[0]}' ({best.accuracy:.1%}):"
             " the data are different from the source."
         )
-    if evidence.pixel_accuracy is not None and evidence.pixel_accuracy > read.accuracy:
-        words += (
-            f" Warning: tiny thumbnails alone give {evidence.pixel_accuracy:.1%}, so"
-            " this backbone does not help here; try another, or strategy='scratch'."
-        )
     return words
+
+
+def _classic(facts: TrainingFacts) -> str:
+    """Which of the classic rules is for such data, and how to follow it instead."""
+    rule = facts.classic_rule
+    if rule is None:
+        return ""
+    return (
+        f" The classic rule for {rule.data} ('{rule.name}') is: {rule.action}"
+        f" (strategy='{rule.strategy}')."
+    )
+
+
+def _warnings(facts: TrainingFacts) -> str:
+    """Where the backbone brings less than nothing, whatever the head reads of it."""
+    evidence = facts.evidence
+    if evidence is None:
+        return ""
+    best, pixels = evidence.best_head, evidence.pixel_accuracy
+    if pixels is not None and pixels > best.accuracy:
+        return (
+            f" Warning: tiny thumbnails alone give {pixels:.1%}, and the best head"
+            f" {best.accuracy:.1%}, so this backbone does not help here; try another"
+            " (`zoo rank` compares them), or strategy='scratch'."
+        )
+    if facts.per_class < _COMPARABLE_PER_CLASS:
+        return ""
+    if best.accuracy - best.standard_error <= evidence.majority_accuracy:
+        return (
+            f" Warning: always saying the most frequent class is right on"
+            f" {evidence.majority_accuracy:.1%}, and the best head on"
+            f" {best.accuracy:.1%}, so the features tell little of these labels; look"
+            " at the labels (`zoo check`), or try another backbone (`zoo rank`)."
+        )
+    return ""
 
 
 def _in_words(read: ProbeScore) -> str:

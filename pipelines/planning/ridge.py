@@ -65,7 +65,7 @@ def fit(
     if not np.isfinite(features).all():
         raise ValueError("Some features are NaN or infinite.")
     x, centred, mean, offset = _centred(features, labels)
-    u, values, basis = _eigen(x)
+    u, values = eigen(x)
     projected = u.T @ centred
     rows_of_size = _rows_by_group_size(groups, len(x))
     scale = _mean_squared_norm(x)
@@ -77,7 +77,7 @@ def fit(
         error = float(np.square(held).mean())
         if error < least:
             least, relative, left_out = error, candidate, centred + offset - held
-    kernel = basis @ (projected / (values + relative * scale)[:, None])
+    kernel = x.T @ (u @ (projected / (values + relative * scale)[:, None]))
     return Ridge(
         kernel=kernel.astype(np.float32),
         bias=(offset - mean @ kernel).astype(np.float32),
@@ -101,19 +101,17 @@ def _mean_squared_norm(x: np.ndarray) -> float:
     return float(np.square(x).sum() / len(x)) or 1.0
 
 
-def _eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`u`, eigenvalues `s` of `x x^T`, and `b`: coefficients are `b (u^T y)/(s+l)`.
+def eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvectors `[rows, directions]` and eigenvalues of `x x^T` that are not zero.
 
     From the smaller of the two products, `[rows, rows]` or `[width, width]`.
     """
     if len(x) <= x.shape[1]:
         values, u = np.linalg.eigh(x @ x.T)
-        u, values = _without_zeros(u, values)
-        return u, values, x.T @ u
+        return _without_zeros(u, values)
     values, v = np.linalg.eigh(x.T @ x)
     v, values = _without_zeros(v, values)
-    root = np.sqrt(values)
-    return (x @ v) / root, values, v * root
+    return (x @ v) / np.sqrt(values), values
 
 
 def _without_zeros(

@@ -25,9 +25,15 @@ from pipelines.planning.features import extract
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.probe import Probe, linear_probe, score
+from pipelines.planning.similarity import (
+    SourceAnswers,
+    source_answers,
+    source_probabilities,
+)
+from pipelines.stages.divergence import block_divergences
 from pipelines.stages.pooling import tap, token_average
 from zoo.blocks import Block
-from zoo.builder import Backbone
+from zoo.builder import Backbone, source_classifier
 
 # Examples that are read at most, fewer where their features would take more memory; how
 # many of those choose between heads, a standard error of one percent needs no more and
@@ -36,8 +42,10 @@ _READ = 4000
 _READ_BYTES = 2**29
 _COMPARED = 2000
 _COMPARED_ALONE = 1000
-_THUMBNAIL_PX = 16
-_PIXELS = "pixels"
+# Those that show what BatchNorm sees of the data; a map has many positions.
+_NORMALIZED = 64
+THUMBNAIL_PX = 16
+PIXELS = "pixels"
 _GRID = 2
 # The first batches build the graph; their time says nothing.
 _WARM_UP_EXAMPLES = 96
@@ -117,42 +125,52 @@ def measure(
         return _NOTHING
     started = time.monotonic()
     seconds_left = clock.deadline(config.time_budget_seconds) - started
-    outputs = _outputs(base)
+    outputs = vectors_of(base)
     model = keras.Model(base.model.input, list(outputs.values()))
     most = _examples_at_most(outputs)
     rows = spread(splits.train.labels, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     parts = [splits.train.take(rows)] + ([splits.validation] if is_whole else [])
     total = sum(len(part) for part in parts)
-    arrays, done, rate = [], 0, _Rate(total, seconds_left)
-    for part in parts:
+    rate = _Rate(total, seconds_left)
 
-        def follow(count: int, before: int = done) -> None:
-            rate.follow(before + count)
-            clock.progress(before + count, total)
+    def follow(done: int) -> None:
+        rate.follow(done)
+        clock.progress(done, total)
 
-        read = batches(
-            part, input_size_px=base.input_size_px, batch_size=config.batch_size
-        )
-        found = extract(model, read, dtype=np.float16, on_progress=follow)
-        arrays.append(dict(zip(outputs, found)))
-        done += len(part)
-    train, validation = arrays[0], arrays[1] if is_whole else {}
+    read, *others = (
+        batches(part, input_size_px=base.input_size_px, batch_size=config.batch_size)
+        for part in parts
+    )
+    # One pass over both, because every call of `extract` traces the model.
+    for other in others:
+        read = read.concatenate(other)
+    found = extract(model, read, dtype=np.float16, on_progress=follow)
+    train = {key: values[: len(rows)] for key, values in zip(outputs, found)}
+    validation = {key: values[len(rows) :] for key, values in zip(outputs, found)}
     labels = splits.train.labels[rows]
     units = splits.train.units
     groups = None if units is None else units[rows]
+    evidence = _compare(
+        base,
+        train,
+        labels,
+        groups,
+        seed=config.seed,
+        rate=total / (time.monotonic() - started),
+    )
+    some = spread(splits.train.labels, count=_NORMALIZED, seed=config.seed)
     return Measured(
-        evidence=_compare(
-            base,
-            train,
-            labels,
-            groups,
-            seed=config.seed,
-            rate=total / (time.monotonic() - started),
+        evidence=dataclasses.replace(
+            evidence,
+            divergences=block_divergences(
+                base, splits.train.take(some), batch_size=config.batch_size
+            ),
+            source_answers=_source_answers(base, train),
         ),
         labels=labels,
         train=train,
-        validation=validation,
+        validation=validation if is_whole else {},
         is_whole=is_whole,
     )
 
@@ -204,7 +222,7 @@ def _examples_at_most(outputs: Mapping[tuple[str, int], keras.KerasTensor]) -> i
     return min(_READ, _READ_BYTES // (width * np.dtype(np.float16).itemsize))
 
 
-def _readings(base: Backbone) -> tuple[Reading, ...]:
+def head_readings(base: Backbone) -> tuple[Reading, ...]:
     """What a head could read; of texts the last block, see the pooling of tokens."""
     if base.spec.modality == "text":
         return readings([_tap_of(base.blocks[-1])], cells=1)
@@ -215,13 +233,13 @@ def _tap_of(block: Block) -> Tap:
     return Tap(block.name, block.output.shape[-1])
 
 
-def _outputs(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
+def vectors_of(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
     """A vector for every block, others for heads to read, and tiny thumbnails."""
     last = base.blocks[-1]
     if base.spec.modality == "text":
         return {(last.name, 1): token_average(last.output)}
     wanted = {(block.name, 1) for block in base.blocks}
-    wanted |= {(name, one.grid) for one in _readings(base) for name in one.reads}
+    wanted |= {(name, one.grid) for one in head_readings(base) for name in one.reads}
     found = {
         (block.name, grid): tap(block, grid=grid, name=f"measured_{grid}_{block.name}")
         for block in base.blocks
@@ -229,8 +247,8 @@ def _outputs(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
         if (block.name, grid) in wanted
     }
     if base.spec.modality == "image":
-        shrink = keras.layers.Resizing(_THUMBNAIL_PX, _THUMBNAIL_PX, antialias=True)
-        found[_PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
+        shrink = keras.layers.Resizing(THUMBNAIL_PX, THUMBNAIL_PX, antialias=True)
+        found[PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
     return found
 
 
@@ -254,19 +272,19 @@ def _compare(
     few = spread(labels, count=_COMPARED_ALONE, seed=seed)
 
     def scored(reading: Reading, rows: np.ndarray) -> ProbeScore:
-        return score(
-            [part[rows] for part in _parts(train, reading)],
+        return score_reading(
+            train,
             labels[rows],
-            groups=None if groups is None else groups[rows],
-            reads=reading.reads,
-            grid=reading.grid,
+            None if groups is None else groups[rows],
+            reading,
+            rows=rows,
         )
 
     def alone(name: str) -> ProbeScore:
         return scored(Reading((name,), grid=1), few)
 
-    heads = tuple(scored(reading, several) for reading in _readings(base))
-    pixels = alone(_PIXELS) if (_PIXELS, 1) in train else None
+    heads = tuple(scored(reading, several) for reading in head_readings(base))
+    pixels = alone(PIXELS) if (PIXELS, 1) in train else None
     return Evidence(
         examples=len(several),
         depths=tuple(
@@ -277,6 +295,40 @@ def _compare(
         pixel_accuracy=None if pixels is None else pixels.accuracy,
         examples_per_second=rate,
     )
+
+
+def score_reading(
+    features: Mapping[tuple[str, int], np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    reading: Reading,
+    *,
+    rows: np.ndarray | slice = slice(None),
+) -> ProbeScore:
+    """How well a head would do that reads these blocks, on examples left out.
+
+    `labels` and `groups` are those of the `rows` of the features.
+
+    Raises:
+        TrainingError: if a feature is not a finite number.
+    """
+    return score(
+        [part[rows] for part in _parts(features, reading)],
+        labels,
+        groups=groups,
+        reads=reading.reads,
+        grid=reading.grid,
+    )
+
+
+def _source_answers(
+    base: Backbone, features: Mapping[tuple[str, int], np.ndarray]
+) -> SourceAnswers | None:
+    classifier = source_classifier(base)
+    if classifier is None:
+        return None
+    last = features[base.blocks[-1].name, 1]
+    return source_answers(source_probabilities(last, *classifier))
 
 
 def _parts(

@@ -29,6 +29,9 @@ QUICK = {
     "unknown_backbone": (["info", "tiny_imag"], 4),
     "fetch_offline": (["fetch", "vgg16", "--offline"], 4),
     "fetch_nothing": (["fetch"], 2),
+    "rank_nothing": (["rank"], 2),
+    "rank_unknown": (["rank", "--data=builtin:digits", "--backbones=vg16"], 4),
+    "rank_no_reference": (["rank", "--data=digits"], 3),
 }
 IMPORTS_NO_ENGINE = (
     "import sys\n"
@@ -200,7 +203,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    for command in ("list", "info", "publish", "train", "predict", "doctor"):
+    for command in ("list", "info", "publish", "rank", "train", "predict", "doctor"):
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
 
 
@@ -321,7 +324,23 @@ def test_plan_as_json_is_the_plan_and_its_evidence(capsys):
     found = json.loads(capsys.readouterr().out)
     assert plans.from_dict(found["plan"]).action == "partial"
     assert len(found["evidence"]["depths"]) == 4
+    # Random weights have no source to be far from.
+    assert found["evidence"]["divergences"] == []
+    assert found["plan"]["rule"] == ""
     assert found["seconds"]["total"] > found["seconds"]["measure"] > 0
+
+
+@pytest.mark.weights
+def test_plan_shows_how_far_the_data_are_from_the_source(capsys):
+    data = "builtin:digits?limit=120"
+    command = ["plan", "--data", data, "--backbone", "efficientnet_lite0"]
+    assert main([*command, "--input-size-px=32"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"block alone +width .* divergence +median", printed)
+    assert re.search(r"^stem( +[\d.]+){5}$", printed, re.MULTILINE)
+    assert "tiny thumbnails alone: 0." in printed
+    assert "of its 1000 classes" in printed
+    assert "The classic rule for few data that are" in printed
 
 
 def test_plan_needs_data_and_a_backbone(capsys):

@@ -3,6 +3,8 @@ import platform
 import shlex
 import sys
 
+import pytest
+
 from pipelines import environment
 
 
@@ -30,3 +32,20 @@ def test_peak_memory_is_in_bytes_and_grows_with_use():
     held[::4096] = b"x" * len(held[::4096])
     assert environment.peak_memory_bytes() >= before + 32 * 2**20
     assert 10 * 2**20 < before < 64 * 2**30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can forget a peak")
+def test_a_peak_of_memory_can_be_forgotten(fresh_process):
+    code = (
+        "from pipelines import environment\n"
+        "before = environment.peak_memory_bytes()\n"
+        "large = b'x' * 300_000_000\n"
+        "peak = environment.peak_memory_bytes()\n"
+        "assert peak > before + 250_000_000\n"
+        "del large\n"
+        "assert environment.peak_memory_bytes() > peak - 10_000_000\n"
+        "assert environment.forget_peak_memory()\n"
+        "assert environment.peak_memory_bytes() < before + 50_000_000\n"
+    )
+    ended = fresh_process(code)
+    assert ended.returncode == 0, ended.stderr

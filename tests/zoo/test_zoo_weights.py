@@ -23,8 +23,8 @@ import zoo
 from pipelines.data.images import decode_and_resize
 from zoo import store
 from zoo import weights as weight_files
+from zoo.builder import source_classifier
 from zoo.errors import CorruptWeightsError, MissingWeightsError, WeightsError
-from zoo.sources.efficientnet_lite import source_classifier
 from zoo.spec import WeightsFile
 from zoo.torch_file import read_torch_file
 
@@ -114,10 +114,21 @@ class TestEfficientNetLite:
         size = pretrained.input_size_px
         pixels = np.stack([decode_and_resize(image, size) for image in images])
         features = pretrained.model.predict(pixels, verbose=0).mean(axis=(1, 2))
-        kernel, bias = source_classifier(weight_files.locate(pretrained.spec))
+        kernel, bias = source_classifier(pretrained)
         predicted = np.argmax(features @ kernel + bias, axis=1)
         hits = int(np.sum(predicted == labels))
         assert hits >= 17, f"{hits} of 20 photos: {predicted.tolist()} for {labels}"
+
+    def test_other_weights_have_no_classifier_of_the_source(
+        self, pretrained, add_row, tmp_path
+    ):
+        assert source_classifier(pretrained)[0].shape == (1280, 1000)
+        assert source_classifier(zoo.build(pretrained.spec.name, weights=None)) is None
+        path = tmp_path / "own.weights.h5"
+        pretrained.model.save_weights(path)
+        own = WeightsFile(path.name, license="Apache-2.0", path=str(path))
+        row = add_row("own_lite", of=pretrained.spec.name, weights=own)
+        assert source_classifier(zoo.build(row.name)) is None
 
     def test_it_says_what_it_was_filled_with(self, pretrained):
         assert pretrained.weights == "default"

@@ -198,8 +198,53 @@ def test_the_reason_tells_similar_from_different():
     assert "source" not in random
 
 
+RULES = [
+    ({"examples": 100}, "small_similar", "'head_only'"),
+    ({"examples": 200}, "large_similar", "'full'"),
+    ({"examples": 100, "depths": (0.5, 0.8, 0.7, 0.7, 0.7)}, "small_different", "part"),
+    (
+        {"examples": 200, "depths": (0.5, 0.8, 0.7, 0.7, 0.7)},
+        "large_different",
+        "'full",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "name", "strategy"), RULES)
+def test_the_plan_names_the_classic_rule_and_does_what_the_strategy_says(
+    given, name, strategy
+):
+    plan = decide(_facts(**given), RunConfig())
+    assert plan.rule == name
+    assert f"('{name}') is: " in plan.reason
+    assert strategy in plan.reason
+    assert plan.action == "auto"
+    chosen = decide(_facts(**given), RunConfig(strategy="full"))
+    assert (chosen.rule, chosen.action) == (name, "full")
+    assert chosen.phases[-1].trainable_blocks == BLOCKS
+
+
+def test_no_rule_is_named_where_similarity_is_not_known():
+    one_block = dataclasses.replace(_facts().evidence, depths=(_score(0.7, "module"),))
+    for facts in (FACTS, _facts(pretrained=False), _facts(evidence=one_block)):
+        plan = decide(facts, RunConfig())
+        assert plan.rule == ""
+        assert "classic rule" not in plan.reason
+
+
 def test_a_backbone_that_loses_to_thumbnails_is_warned_of():
     assert "Warning" not in decide(_facts(pixels=0.85), RunConfig()).reason
-    assert (
-        "thumbnails alone give 95.0%" in decide(_facts(pixels=0.95), RunConfig()).reason
-    )
+    for strategy in ("auto", "full", "head_only"):
+        reason = decide(_facts(pixels=0.95), RunConfig(strategy=strategy)).reason
+        assert "thumbnails alone give 95.0%, and the best head 90.0%" in reason
+    pooled = RunConfig()
+    pooled.head.pooling, pooled.head.init = "max", "zeros"
+    assert "thumbnails alone" in decide(_facts(pixels=0.95), pooled).reason
+
+
+def test_features_that_tell_nothing_are_warned_of():
+    """The most frequent class is right on half; a standard error is 2 %."""
+    above = decide(_facts(heads=(0.4, 0.5, 0.53)), RunConfig()).reason
+    within = decide(_facts(heads=(0.4, 0.5, 0.51)), RunConfig()).reason
+    assert "Warning" not in above
+    assert "Warning: always saying the most frequent class is right on 50.0%" in within

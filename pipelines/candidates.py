@@ -1,0 +1,93 @@
+"""Which backbones can be compared on data: those with their weights on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+
+import zoo
+from pipelines.data.splits import PLURALS
+from zoo import handles, weights
+from zoo.errors import MissingWeightsError, UnknownBackboneError
+
+_SHOWN = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """Names of backbones: those at hand, those to fetch first, and those with nothing.
+
+    `unpublished` are the ones that nobody publishes weights for.
+    """
+
+    at_hand: tuple[str, ...]
+    missing: tuple[str, ...]
+    unpublished: tuple[str, ...]
+
+
+def require_match(pattern: str) -> None:
+    """Raises `UnknownBackboneError` unless a backbone matches, with the nearest."""
+    known = zoo.list_backbones()
+    if zoo.list_backbones(pattern):
+        return
+    near = difflib.get_close_matches(pattern.strip("*"), known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise UnknownBackboneError(
+        f"No backbone matches '{pattern}'.{hint} `zoo list` shows all {len(known)}; a"
+        " pattern such as 'efficientnet_lite*' chooses among them."
+    )
+
+
+def candidates(pattern: str, *, modality: str) -> Candidates:
+    """The backbones for a modality that match, by whether their weights are at hand.
+
+    Raises:
+        UnknownBackboneError: if none matches.
+        MissingWeightsError: if none of them has its weights here; says how to get them.
+    """
+    require_match(pattern)
+    specs = [zoo.get_spec(n) for n in zoo.list_backbones(pattern, modality=modality)]
+    if not specs:
+        others = sorted(
+            {PLURALS[zoo.get_spec(n).modality] for n in zoo.list_backbones(pattern)}
+        )
+        raise UnknownBackboneError(
+            f"The backbones that match '{pattern}' take {' or '.join(others)}, and the"
+            f" data hold {PLURALS[modality]}. `zoo list --modality {modality}` shows"
+            " those for them."
+        )
+    published = [spec for spec in specs if spec.pretrained]
+    here = {spec.name for spec in published if _is_at_hand(spec)}
+    found = Candidates(
+        at_hand=tuple(spec.name for spec in published if spec.name in here),
+        missing=tuple(spec.name for spec in published if spec.name not in here),
+        unpublished=tuple(spec.name for spec in specs if not spec.pretrained),
+    )
+    if not found.at_hand:
+        raise MissingWeightsError(_nothing_to_compare(pattern, found))
+    return found
+
+
+def _is_at_hand(spec: zoo.BackboneSpec) -> bool:
+    if spec.carries_weights:
+        return handles.find_module(spec.handle) is not None
+    return all(weights.find(file) for file in weights.files(spec))
+
+
+def _nothing_to_compare(pattern: str, found: Candidates) -> str:
+    if not found.missing:
+        return (
+            f"Nobody publishes weights for what matches '{pattern}'"
+            f" ({', '.join(found.unpublished[:_SHOWN])}), and random ones are not worth"
+            " comparing. `zoo list --pretrained` shows backbones that have some."
+        )
+    return (
+        f"The weights of what matches '{pattern}' are not on this machine, and nothing"
+        f" is downloaded unasked. Get them with: zoo fetch {listed(found.missing, ' ')}"
+    )
+
+
+def listed(names: tuple[str, ...], separator: str = ", ") -> str:
+    """The first names, and how many more there are."""
+    more = f"{separator}... ({len(names) - _SHOWN} more)" if names[_SHOWN:] else ""
+    return separator.join(names[:_SHOWN]) + more

@@ -1,0 +1,140 @@
+"""Which backbone to take: the order of those that were measured. Pure functions.
+
+Probe accuracy decides where it can tell two of them apart, and ImageNet accuracy where
+it cannot: a list by the latter alone is hard to beat by anything but a probe.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from pipelines.planning.evidence import ProbeScore
+
+# So many are measured in full, however clear the first round is.
+_LEAST_FINALISTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Appraisal:
+    """What was measured of one backbone, on `examples` of so many pixels a side.
+
+    `probe` is that of the best head, on examples left out of its fit, and `last` that
+    of the last block alone. `logme`, `h_score` and `leep` are scores of the last
+    block's features, for information; there is no `leep` where the weights do not carry
+    the classifier of the source. `seconds` are all that went into it: building, reading
+    and fitting. `peak_memory_bytes` is the largest resident memory of the process
+    meanwhile, where the system can tell.
+    """
+
+    backbone: str
+    imagenet_top1: float | None
+    parameters: int | None
+    examples: int
+    input_size_px: int | None
+    probe: ProbeScore
+    last: ProbeScore
+    logme: float
+    h_score: float
+    leep: float | None
+    examples_per_second: float
+    seconds: float
+    peak_memory_bytes: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A backbone that was not ranked, and why, with what to do."""
+
+    backbone: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """All that were measured, best first, and those that were not.
+
+    `finalists` were measured in full and lead; the others have what the first round
+    told, at a lower resolution. `missing` are backbones that were not looked at, since
+    their weights are not on this machine. `seconds` has those of every part.
+    """
+
+    backbones: tuple[Appraisal, ...]
+    finalists: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    missing: tuple[str, ...]
+    reason: str
+    majority_accuracy: float
+    pixel_accuracy: float | None
+    seconds: dict[str, float]
+
+
+def ordered(appraisals: Sequence[Appraisal]) -> list[Appraisal]:
+    """Best first.
+
+    The most accurate one and all within its standard error are alike; among them, the
+    more accurate on ImageNet comes first, and one without such a number last. The next
+    are those that are like the most accurate of what is left, and so on.
+    """
+    left = sorted(appraisals, key=_by_probe)
+    found: list[Appraisal] = []
+    while left:
+        alike = _alike(left)
+        found += sorted(alike, key=lambda one: -(one.imagenet_top1 or 0.0))
+        left = [one for one in left if one not in alike]
+    return found
+
+
+def finalists(appraisals: Sequence[Appraisal]) -> list[str]:
+    """Names of those to measure in full, best first.
+
+    The first two, and of the others those that are as good as the best one, until half
+    of all are chosen: what a low resolution cannot tell apart, a high one may.
+    """
+    best = ordered(appraisals)
+    most = max(_LEAST_FINALISTS, math.ceil(len(best) / 2))
+    alike = _alike(sorted(appraisals, key=_by_probe))
+    return [
+        one.backbone
+        for place, one in enumerate(best[:most])
+        if place < _LEAST_FINALISTS or one in alike
+    ]
+
+
+def reason(best_first: Sequence[Appraisal], pixel_accuracy: float | None) -> str:
+    """Why the first one is first, in words; and whether it is worth its cost."""
+    first, others = best_first[0], best_first[1:]
+    alike = [one for one in others if _within(one, first) or _within(first, one)]
+    words = f"'{first.backbone}': its probe is right on {_share(first.probe)}"
+    if alike:
+        names = ", ".join(f"'{one.backbone}'" for one in alike)
+        words += f", which {names} cannot be told from"
+        if any(one.probe.accuracy > first.probe.accuracy for one in alike):
+            words += "; it is the most accurate of them on ImageNet"
+    elif others:
+        words += f", and that of '{others[0].backbone}' on {_share(others[0].probe)}"
+    words += "."
+    if pixel_accuracy is not None and pixel_accuracy > first.probe.accuracy:
+        words += (
+            f" Warning: tiny thumbnails alone give {pixel_accuracy:.1%}, so none of"
+            " these backbones helps here; try others, or strategy='scratch'."
+        )
+    return words
+
+
+def _by_probe(one: Appraisal) -> tuple[float, float]:
+    return -one.probe.accuracy, one.probe.squared_error
+
+
+def _alike(by_probe: Sequence[Appraisal]) -> list[Appraisal]:
+    return [one for one in by_probe if _within(one, by_probe[0])]
+
+
+def _within(one: Appraisal, best: Appraisal) -> bool:
+    gap = best.probe.accuracy - one.probe.accuracy
+    return 0 <= gap <= best.probe.standard_error
+
+
+def _share(probe: ProbeScore) -> str:
+    return f"{probe.accuracy:.1%} (standard error {probe.standard_error:.1%})"

@@ -1,0 +1,89 @@
+"""How far data are from what a backbone was trained on: evidence, no decision."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockDivergence:
+    """How far what a block's BatchNorm layers see is from what they saw of the source.
+
+    `divergence` is the Kullback-Leibler divergence, in nats, of the data from the
+    source, with every channel taken as normal: 0 for the same mean and variance, 0.5
+    for a mean that is one standard deviation off. It is the average over the `channels`
+    of all BatchNorm layers in the block, and `median` that of the middle channel: a
+    few channels that hardly varied in the source can make most of an average.
+    """
+
+    block: str
+    channels: int
+    divergence: float
+    median: float
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceAnswers:
+    """What the classifier that the backbone came with says of the data.
+
+    `confidence` is the mean of the largest probability. `entropy` is that of one
+    answer on average, and `spread` that of the mean of all answers, both as a number of
+    classes: 1 is always the same one, `classes` all of them evenly.
+    """
+
+    classes: int
+    confidence: float
+    entropy: float
+    spread: float
+
+
+def channel_divergences(
+    means: np.ndarray, squares: np.ndarray, *, floor: np.ndarray
+) -> np.ndarray:
+    """The divergence of each channel from the source, in nats, `[channels]`.
+
+    `means` and `squares` are the averages of `z` and of its square, where `z` is the
+    input of a BatchNorm layer in units of the source: `(x - mean) / deviation` by the
+    layer's own statistics, with its epsilon added to the variance. `floor` is the same
+    epsilon in these units, which is added here too: a channel that is constant in the
+    data has it as its variance, and not 0. See https://arxiv.org/abs/1603.04779 for
+    these statistics as what tells domains apart.
+    """
+    variance = np.maximum(squares - np.square(means), 0.0) + floor
+    return 0.5 * (np.square(means) + variance - 1 - np.log(variance))
+
+
+def block_divergence(block: str, channels: np.ndarray) -> BlockDivergence:
+    """That of a block, of those of its channels."""
+    return BlockDivergence(
+        block=block,
+        channels=len(channels),
+        divergence=float(channels.mean()),
+        median=float(np.median(channels)),
+    )
+
+
+def source_probabilities(
+    features: np.ndarray, kernel: np.ndarray, bias: np.ndarray
+) -> np.ndarray:
+    """What the source's classifier says of features `[n, width]`: `[n, classes]`."""
+    logits = features.astype(np.float32) @ kernel + bias
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def source_answers(probabilities: np.ndarray) -> SourceAnswers:
+    """What these answers `[n, classes]` have in common."""
+    return SourceAnswers(
+        classes=probabilities.shape[1],
+        confidence=float(probabilities.max(axis=1).mean()),
+        entropy=float(np.exp(_entropies(probabilities).mean())),
+        spread=float(np.exp(_entropies(probabilities.mean(axis=0)))),
+    )
+
+
+def _entropies(probabilities: np.ndarray) -> np.ndarray:
+    p = probabilities.astype(np.float64)
+    return -np.sum(p * np.log(np.maximum(p, np.finfo(np.float64).tiny)), axis=-1)

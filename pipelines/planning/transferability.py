@@ -1,0 +1,131 @@
+"""How well features suit a task, from the features and the labels alone.
+
+Three published scores, higher is better. They leave no examples out. Over published
+comparisons their order agrees less with that of fine-tuned accuracy than the order of a
+linear probe, or than that of ImageNet accuracy alone; they are shown for information.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.covariance import ledoit_wolf
+
+from pipelines.planning.ridge import eigen
+
+# The logarithm of the ratio of both precisions of LogME, in units of the mean squared
+# singular value: where evidence grows beyond these, it is rounding that is fitted.
+_LARGEST_LOG_RATIO = 8.0
+_GRID, _REFINEMENTS = 65, 4
+_TINY = 1e-12
+
+
+def logme(features: np.ndarray, labels: np.ndarray) -> float:
+    """The log evidence per example, in nats, of a Bayesian linear model of the labels.
+
+    Features `[n, width]`, labels whole numbers `[n]`. Every class that is there is
+    regressed on, one against the others, and the mean over the classes is given
+    (https://arxiv.org/abs/2102.11005). It is at its maximum over the precisions of
+    weights and noise: for their ratio the noise has a closed form, so that a search in
+    one dimension finds it. Does not change where features are rotated or scaled.
+
+    Raises:
+        ValueError: if a feature is not a finite number.
+    """
+    x, classes, which = _checked(features, labels)
+    u, squared = eigen(x)
+    scale = float(squared.mean()) if len(squared) else 1.0
+    found = []
+    for one in range(len(classes)):
+        target = (which == one).astype(np.float64)
+        inside = np.square(u.T @ target)
+        outside = max(target.sum() - inside.sum(), _TINY * target.sum())
+        found.append(_most_evidence(squared / scale, inside, outside, rows=len(x)))
+    return float(np.mean(found))
+
+
+def _most_evidence(
+    squared: np.ndarray, inside: np.ndarray, outside: float, *, rows: int
+) -> float:
+    """The log evidence per example at the ratio of precisions where it is largest.
+
+    `squared` singular values `[directions]`; `inside` has the squared parts of the
+    target along their directions, and `outside` is the rest of its squared length.
+    """
+
+    def evidence(log_ratios: np.ndarray) -> np.ndarray:
+        ratios = 10.0 ** log_ratios[:, None]
+        kept = ratios / (ratios + squared)  # [ratios, directions]
+        # The noise that goes with a ratio best has this as its sum of squares.
+        error = kept @ inside + outside
+        size = np.log(kept).sum(axis=1) / rows
+        return 0.5 * (np.log(rows / error) - 1 - np.log(2 * np.pi) + size)
+
+    best, reach = 0.0, _LARGEST_LOG_RATIO
+    for _ in range(_REFINEMENTS):
+        grid = np.linspace(best - reach, best + reach, _GRID)
+        grid = grid.clip(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO)
+        found = evidence(grid)
+        best, reach = grid[found.argmax()], reach * 2 / (_GRID - 1)
+    return float(found.max())
+
+
+def h_score(features: np.ndarray, labels: np.ndarray) -> float:
+    """How much of the features' covariance lies between the classes: 0 to classes - 1.
+
+    Features `[n, width]`, labels whole numbers `[n]`. The trace of the inverse
+    covariance of the features times that of the means of their classes
+    (https://arxiv.org/abs/2212.10082 for the score of Bao et al. 2019), with the first
+    one shrunk as Ledoit and Wolf do, and the second by as much
+    (https://arxiv.org/abs/2110.06893): with fewer examples than numbers the plain one
+    is that of any features. 0 for features that are constant.
+
+    Raises:
+        ValueError: if a feature is not a finite number.
+    """
+    x, classes, which = _checked(features, labels)
+    x = x - x.mean(axis=0)
+    varies = np.ptp(x, axis=0) > 0
+    if not varies.any():
+        return 0.0
+    # One scale for all, which changes no score and keeps squares from overflowing.
+    x = x[:, varies] / np.abs(x).max()
+    covariance, shrinkage = ledoit_wolf(x, assume_centered=True)
+    sizes = np.bincount(which)
+    sums = np.zeros((len(classes), x.shape[1]))
+    np.add.at(sums, which, x)
+    weighted = sums / np.sqrt(sizes)[:, None] / np.sqrt(len(x))
+    # Features that repeat each other leave a covariance without an inverse.
+    covariance.flat[:: len(covariance) + 1] += _TINY * np.trace(covariance)
+    solved = np.linalg.solve(covariance, weighted.T)
+    return float((1 - shrinkage) * np.sum(weighted.T * solved))
+
+
+def leep(source_probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The mean log-likelihood of labels, told from the source's answers: at most 0.
+
+    `source_probabilities` are those of the source's classes, `[n, source classes]`. How
+    often every label goes with every source class is the whole model
+    (https://arxiv.org/abs/2002.12462). Minus the entropy of the labels means that the
+    answers tell nothing.
+
+    Raises:
+        ValueError: if a probability is not a finite number.
+    """
+    answers, classes, which = _checked(source_probabilities, labels)
+    joint = np.zeros((len(classes), answers.shape[1]))
+    np.add.at(joint, which, answers)
+    of_source = joint.sum(axis=0)
+    seen = of_source > 0
+    conditional = joint[:, seen] / of_source[seen]
+    likelihood = np.einsum("nz,nz->n", conditional[which], answers[:, seen])
+    return float(np.log(likelihood).mean())
+
+
+def _checked(
+    values: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values as float64, the labels that are there, and which of them each row has."""
+    if not np.isfinite(values).all():
+        raise ValueError("Some values are NaN or infinite.")
+    classes, which = np.unique(labels, return_inverse=True)
+    return np.asarray(values, np.float64), classes, which

@@ -1,0 +1,156 @@
+"""From data to backbones in order: what `zoo rank` prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import logging
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+import zoo
+from pipelines.candidates import Candidates, candidates, require_match
+from pipelines.clock import Clock
+from pipelines.config import RunConfig, checked
+from pipelines.data.broken import broken_files_named
+from pipelines.data.load import check_and_split, read
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Split
+from pipelines.errors import DataError, TrainingError
+from pipelines.planning.ranking import (
+    Appraisal,
+    LeftOut,
+    Ranking,
+    finalists,
+    ordered,
+    reason,
+)
+from pipelines.stages.appraise import appraise, thumbnail_accuracy
+from zoo.errors import BackboneError
+from zoo.spec import ImageInput
+
+_logger = logging.getLogger("zootune")
+
+# The first round: few examples, and images small enough to be fast and large enough for
+# what was trained on 224 px to work.
+_FIRST_EXAMPLES = 1000
+_FIRST_SIZE_PX = 128
+# In full: a standard error of at most a percent, at the size of the backbone.
+_FULL_EXAMPLES = 2000
+# So many need no first round.
+_MOST_IN_FULL_AT_ONCE = 2
+
+Measured = tuple[list[Appraisal], list[LeftOut]]
+
+
+def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
+    """The pretrained backbones that match a pattern, by what they are worth on data.
+
+    All of them are measured on some training examples at a low resolution, the best of
+    them again in full. Downloads nothing: backbones without weights here are named.
+
+    Raises:
+        ConfigError, DataError: if the reference or the data cannot be used.
+        BackboneError: if no backbone can be measured; says what to do.
+    """
+    clock = Clock()
+    config = checked(RunConfig(data=data, seed=seed), writes=False)
+    require_match(backbones)
+    reference = DatasetRef.parse(data)
+    examples = read(reference)
+    known = candidates(backbones, modality=examples.inputs.modality)
+    keras.utils.set_random_seed(seed)
+    with clock.stage("data", data):
+        train = check_and_split(examples, reference, on_progress=clock.progress).train
+    first: Measured = ([], [])
+    chosen = list(known.at_hand)
+    if len(chosen) > _MOST_IN_FULL_AT_ONCE:
+        with clock.stage("first_round", f"{len(known.at_hand)} backbones"):
+            sizes = {name: _small(name) for name in known.at_hand}
+            first = _measure(sizes, train, config, clock, examples=_FIRST_EXAMPLES)
+        chosen = finalists(first[0])
+    with clock.stage("in_full", ", ".join(chosen)):
+        done = [one for one in first[0] if one.backbone in chosen and _is_full(one)]
+        sizes = {name: 0 for name in chosen if name not in {d.backbone for d in done}}
+        last = _measure(sizes, train, config, clock, examples=_FULL_EXAMPLES)
+    best = ordered([*done, *last[0]])
+    others = ordered([one for one in first[0] if one.backbone not in chosen])
+    left_out = (*_unpublished(known), *first[1], *last[1])
+    if not best and not others:
+        raise BackboneError(_nothing_measured(left_out))
+    with clock.stage("baselines", "thumbnails, and the most frequent class"):
+        pixels = thumbnail_accuracy(train, examples=_FIRST_EXAMPLES, seed=seed)
+    return Ranking(
+        backbones=(*best, *others),
+        finalists=tuple(one.backbone for one in best),
+        left_out=left_out,
+        missing=known.missing,
+        reason=reason(best or others, pixels),
+        majority_accuracy=float(np.bincount(train.labels).max() / len(train)),
+        pixel_accuracy=pixels,
+        seconds={**clock.seconds, "total": clock.total_seconds},
+    )
+
+
+def _small(name: str) -> int:
+    """The size for the first round; 0, its own, for what takes no images."""
+    takes = zoo.get_spec(name).input
+    if not isinstance(takes, ImageInput):
+        return 0
+    return min(takes.default_size_px, max(takes.minimum_size_px, _FIRST_SIZE_PX))
+
+
+def _is_full(one: Appraisal) -> bool:
+    """Whether there are no more examples, and no larger size, to measure it on."""
+    takes = zoo.get_spec(one.backbone).input
+    is_own_size = (
+        not isinstance(takes, ImageInput) or takes.default_size_px == one.input_size_px
+    )
+    return is_own_size and one.examples < _FIRST_EXAMPLES
+
+
+def _measure(
+    sizes: Mapping[str, int],
+    train: Split,
+    config: RunConfig,
+    clock: Clock,
+    *,
+    examples: int,
+) -> Measured:
+    """Each backbone at its size; one that fails is named and does not stop others."""
+    found: list[Appraisal] = []
+    failed: list[LeftOut] = []
+    for number, (name, size_px) in enumerate(sizes.items(), start=1):
+        _logger.info("  %s, %d of %d", name, number, len(sizes))
+        wanted = dataclasses.replace(config, backbone=name, input_size_px=size_px)
+        try:
+            with broken_files_named(train):
+                found.append(appraise(train, wanted, clock, examples=examples))
+        except DataError:
+            raise
+        except (BackboneError, TrainingError) as error:
+            failed.append(LeftOut(name, str(error)))
+        except Exception as error:  # noqa: BLE001 - a network may be anybody's
+            said = (str(error).strip().splitlines() or ["no message"])[0]
+            failed.append(LeftOut(name, f"{type(error).__name__}: {said}"))
+        # Networks hold circles of references, and the next one needs the memory.
+        gc.collect()
+    return found, failed
+
+
+def _unpublished(known: Candidates) -> list[LeftOut]:
+    why = (
+        "Nobody publishes weights for it, and random ones are not worth comparing."
+        " strategy='scratch' trains it."
+    )
+    return [LeftOut(name, why) for name in known.unpublished]
+
+
+def _nothing_measured(left_out: Sequence[LeftOut]) -> str:
+    reasons = "\n".join(f"  {one.backbone}: {one.reason}" for one in left_out)
+    return (
+        f"No backbone could be measured. Mend one of them, or name others with"
+        f" --backbones; `zoo doctor` looks at this machine.\n{reasons}"
+    )

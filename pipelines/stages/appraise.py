@@ -1,0 +1,108 @@
+"""What one backbone is worth on the data: the probe of `measure`, and its cost."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+
+from pipelines import environment
+from pipelines.clock import Clock
+from pipelines.config import RunConfig
+from pipelines.data.batches import batches
+from pipelines.data.splits import Split
+from pipelines.planning.features import extract
+from pipelines.planning.probe import score
+from pipelines.planning.ranking import Appraisal
+from pipelines.planning.similarity import source_probabilities
+from pipelines.planning.transferability import h_score, leep, logme
+from pipelines.stages.measure import (
+    PIXELS,
+    THUMBNAIL_PX,
+    head_readings,
+    score_reading,
+    spread,
+    vectors_of,
+)
+from pipelines.stages.obtain import obtain
+from zoo.builder import Backbone, source_classifier
+
+
+def appraise(
+    train: Split, config: RunConfig, clock: Clock, *, examples: int
+) -> Appraisal:
+    """Builds the backbone of a config, and measures it on so many training examples.
+
+    Raises:
+        BackboneError: if it cannot be built.
+        TrainingError: if a feature is not a finite number.
+    """
+    remembers = environment.forget_peak_memory()
+    started = time.monotonic()
+    base = obtain(config, train.inputs)
+    rows = spread(train.labels, count=examples, seed=config.seed)
+    features, rate = _read(base, train.take(rows), config, clock)
+    labels = train.labels[rows]
+    groups = _groups(train, rows)
+    heads = [
+        score_reading(features, labels, groups, reading)
+        for reading in head_readings(base)
+    ]
+    last = features[base.blocks[-1].name, 1].astype(np.float32)
+    classifier = source_classifier(base)
+    return Appraisal(
+        backbone=config.backbone,
+        imagenet_top1=base.spec.imagenet_top1,
+        parameters=base.model.count_params(),
+        examples=len(rows),
+        input_size_px=base.input_size_px,
+        probe=max(heads, key=lambda one: (one.accuracy, -one.squared_error)),
+        last=heads[0],
+        logme=logme(last, labels),
+        h_score=h_score(last, labels),
+        leep=leep(source_probabilities(last, *classifier), labels)
+        if classifier
+        else None,
+        examples_per_second=rate,
+        seconds=time.monotonic() - started,
+        peak_memory_bytes=environment.peak_memory_bytes() if remembers else None,
+    )
+
+
+def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | None:
+    """What the same probe reaches on tiny thumbnails; `None` for texts and series."""
+    if train.inputs.modality != "image":
+        return None
+    rows = spread(train.labels, count=examples, seed=seed)
+    read = batches(train.take(rows), input_size_px=THUMBNAIL_PX, batch_size=256)
+    flat = [pixels.numpy().reshape(len(pixels), -1) for pixels, _ in read]
+    return score(
+        [np.concatenate(flat)],
+        train.labels[rows],
+        groups=_groups(train, rows),
+        reads=(PIXELS,),
+        grid=1,
+    ).accuracy
+
+
+def _read(
+    base: Backbone, some: Split, config: RunConfig, clock: Clock
+) -> tuple[dict[tuple[str, int], np.ndarray], float]:
+    """What heads could read of the examples, and how many were read in a second."""
+    wanted = {(name, one.grid) for one in head_readings(base) for name in one.reads}
+    vectors = {at: one for at, one in vectors_of(base).items() if at in wanted}
+    model = keras.Model(base.model.input, list(vectors.values()))
+    read = batches(some, input_size_px=base.input_size_px, batch_size=config.batch_size)
+    started = time.monotonic()
+    found = extract(
+        model,
+        read,
+        dtype=np.float16,
+        on_progress=lambda done: clock.progress(done, len(some)),
+    )
+    return dict(zip(vectors, found)), len(some) / (time.monotonic() - started)
+
+
+def _groups(train: Split, rows: np.ndarray) -> np.ndarray | None:
+    return None if train.units is None else train.units[rows]

@@ -1,0 +1,66 @@
+"""The plot of accuracy by depth shows what `plan.json` holds."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import run as running
+from pipelines.report import depth_plot
+from pipelines.workdir import Workdir
+
+
+def _evidence(*, far: bool):
+    def scored(name, accuracy):
+        return {"reads": [name], "accuracy": accuracy, "standard_error": 0.02}
+
+    depths = [scored("stem", 0.4), scored("middle", 0.6), scored("final", 0.7)]
+    divergences = [{"block": "stem", "divergence": 2.0, "median": 0.5}]
+    return {
+        "depths": depths,
+        "heads": [scored("final", 0.7), scored("all", 0.8)],
+        "majority_accuracy": 0.1,
+        "pixel_accuracy": None,
+        "divergences": divergences if far else [],
+    }
+
+
+def _pixels(page: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(page)).convert("RGB"))
+
+
+def test_a_page_shows_the_curve_and_below_it_the_divergence():
+    without = _pixels(depth_plot.draw(_evidence(far=False), title="net"))
+    with_bars = _pixels(depth_plot.draw(_evidence(far=True), title="net"))
+    assert with_bars.shape[0] > without.shape[0] > 300
+    other = _evidence(far=False)
+    other["depths"][1]["accuracy"] = 0.2
+    moved = _pixels(depth_plot.draw(other, title="net"))
+    assert (moved != without).any()
+    assert (
+        _pixels(depth_plot.draw(_evidence(far=False), title="net")) == without
+    ).all()
+
+
+def test_a_run_leaves_the_page_of_its_plan(finished_run):
+    planned = json.loads((finished_run / "plan.json").read_text())
+    page = depth_plot.draw(planned["evidence"], title="tiny_image")
+    found = (finished_run / depth_plot.FILE_NAME).read_bytes()
+    assert (_pixels(found) == _pixels(page)).all()
+
+
+def test_without_matplotlib_it_says_what_brings_the_plot(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    caplog.set_level("INFO", logger="zootune")
+    running._plot_depths(Workdir(tmp_path), _evidence(far=True), title="net")
+    assert "pip install 'zootune[plot]'" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("evidence", [None, _evidence(far=False) | {"depths": [1]}])
+def test_there_is_nothing_to_draw_of_one_block_or_of_none(evidence, tmp_path):
+    running._plot_depths(Workdir(tmp_path), evidence, title="net")
+    assert list(tmp_path.iterdir()) == []
