@@ -22,13 +22,13 @@ from pipelines.data.pixel_cache import PixelCache
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
-from pipelines.prepare import prepare
+from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot
-from pipelines.stages.calibrate import calibrate_model
+from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
-from pipelines.stages.head import add_head
+from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.keep import keep
 from pipelines.training.precision import precision
 
@@ -63,40 +63,8 @@ def run(config: RunConfig) -> Run:
     clock = Clock()
     with precision(config.precision):
         prepared = prepare(config, clock)
-        base, splits, plan = prepared.base, prepared.splits, prepared.plan
-        folder.begin(config, environment.describe())
-        planned = record.planned(plan, prepared.measured.evidence)
-        folder.write("plan.json", planned)
-        _plot_depths(folder, planned["evidence"], title=base.spec.name)
-        card = card_of(
-            splits, seed=config.seed, versions=environment.installed_versions()
-        )
-        folder.write("data_card.json", card)
-        folder.write_text("data_card.md", as_markdown(card))
-        classes = len(splits.info.class_names)
-        with clock.stage("head", f"{classes} classes"):
-            probe = prepared.measured.probe(
-                plan.head, balanced=prepared.imbalance != "none"
-            )
-            model = add_head(base, classes=classes, plan=plan.head, probe=probe)
-        with clock.stage("finetune", plan.reason):
-            settings = FitSettings(
-                input_size_px=base.input_size_px,
-                seed=config.seed,
-                deadline_seconds=clock.deadline(config.time_budget_seconds),
-                history_path=folder.history_path,
-                tensorboard_dir=folder.tensorboard_dir,
-                head_features=prepared.measured.head_features(plan.head),
-                imbalance=prepared.imbalance,
-                augment=config.augment,
-                cache=PixelCache(config.input.cache_mib * 2**20),
-                activation_cache=ActivationCache(folder.cache_dir),
-            )
-            history = fine_tune(model, splits, plan, settings)
-        with clock.stage("calibrate", "on validation"):
-            calibrated = calibrate_model(
-                model, splits, config.calibration, batch_size=plan.batch_size
-            )
+        trained = train(config, prepared, folder, clock)
+        splits, calibrated = prepared.splits, trained.calibrated
         with clock.stage("evaluate", "validation and test, every example once"):
             reports = [
                 evaluate(
@@ -108,27 +76,88 @@ def run(config: RunConfig) -> Run:
             ]
         with clock.stage("export", f"to {folder.artifact_base}"):
             artifact = export(
-                model,
+                trained.model,
                 calibrated.calibration,
                 splits.test,
                 folder.artifact_base,
                 class_names=splits.info.class_names,
-                facts=record.artifact_facts(splits, plan, reports),
+                facts=record.artifact_facts(splits, prepared.plan, reports),
             )
-            kept = keep(base, folder.checkpoints_dir, handle=config.handle)
+            kept = keep(prepared.base, folder.checkpoints_dir, handle=config.handle)
     report = record.report(
-        splits, plan, history, calibrated, reports, artifact, kept, clock
+        splits,
+        prepared.plan,
+        trained.history,
+        calibrated,
+        reports,
+        artifact,
+        kept,
+        clock,
     )
     folder.finish(report)
     return Run(
-        plan,
-        history,
+        prepared.plan,
+        trained.history,
         calibrated.calibration,
         report,
-        model.model,
+        trained.model.model,
         folder.path,
         artifact.path,
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """A model that answers, how it came to be, and what it gives for held-out data."""
+
+    model: TransferModel
+    history: FitHistory
+    calibrated: Calibrated
+
+
+def train(
+    config: RunConfig, prepared: Prepared, folder: workdir.Workdir, clock: Clock
+) -> Trained:
+    """Adds the head, trains and calibrates as the plan says; begins the run folder."""
+    base, splits, plan = prepared.base, prepared.splits, prepared.plan
+    folder.begin(config, environment.describe())
+    _describe(folder, prepared, seed=config.seed)
+    classes = len(splits.info.class_names)
+    with clock.stage("head", f"{classes} classes"):
+        probe = prepared.measured.probe(
+            plan.head, balanced=prepared.imbalance != "none"
+        )
+        model = add_head(base, classes=classes, plan=plan.head, probe=probe)
+    with clock.stage("finetune", plan.reason):
+        settings = FitSettings(
+            input_size_px=base.input_size_px,
+            seed=config.seed,
+            deadline_seconds=clock.deadline(config.time_budget_seconds),
+            history_path=folder.history_path,
+            tensorboard_dir=folder.tensorboard_dir,
+            head_features=prepared.measured.head_features(plan.head),
+            imbalance=prepared.imbalance,
+            augment=config.augment,
+            cache=PixelCache(config.input.cache_mib * 2**20),
+            activation_cache=ActivationCache(folder.cache_dir),
+        )
+        history = fine_tune(model, splits, plan, settings)
+    with clock.stage("calibrate", "on validation"):
+        calibrated = calibrate_model(
+            model, splits, config.calibration, batch_size=plan.batch_size
+        )
+    return Trained(model, history, calibrated)
+
+
+def _describe(folder: workdir.Workdir, prepared: Prepared, *, seed: int) -> None:
+    """Writes what is known before training: the plan, and the data card."""
+    planned = record.planned(prepared.plan, prepared.measured.evidence)
+    folder.write("plan.json", planned)
+    _plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
+    versions = environment.installed_versions()
+    card = card_of(prepared.splits, seed=seed, versions=versions)
+    folder.write("data_card.json", card)
+    folder.write_text("data_card.md", as_markdown(card))
 
 
 def _plot_depths(
