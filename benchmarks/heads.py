@@ -83,7 +83,7 @@ def _compared(measured, shots: int, seed: int) -> list[float]:
         rest = np.concatenate([part[others] for part in parts], axis=1)
         logits = probe.scaling(rest) @ probe.kernel + probe.bias
         found.append(float((logits.argmax(axis=1) == labels[others]).mean()))
-        scores.append((scored.accuracy, -scored.squared_error))
+        scores.append(scored.quality)
     chosen = found[max(range(len(scores)), key=scores.__getitem__)]
     last = measured.train[heads[0].reads[0], 1].astype(np.float32)
     scaler = StandardScaler().fit(last[drawn])

@@ -27,6 +27,11 @@ class ProbeScore:
     penalty: float
     sharpness: float
 
+    @property
+    def quality(self) -> tuple[float, float]:
+        """Greater is better: the accuracy, and between equals smaller errors."""
+        return self.accuracy, -self.squared_error
+
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
@@ -51,12 +56,12 @@ class Evidence:
 
     @property
     def best_head(self) -> ProbeScore:
-        """The most accurate one; of equals, the one with the smaller error."""
-        return max(self.heads, key=lambda one: (one.accuracy, -one.squared_error))
+        """The most accurate one."""
+        return max(self.heads, key=lambda one: one.quality)
 
     @property
     def best_depth(self) -> ProbeScore:
-        return max(self.depths, key=lambda one: (one.accuracy, -one.squared_error))
+        return max(self.depths, key=lambda one: one.quality)
 
     @property
     def is_similar(self) -> bool:

@@ -111,7 +111,7 @@ def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
     if facts.per_class < _COMPARABLE_PER_CLASS:
         # Nothing can be told apart; on the development data all blocks did best.
         return wanted[min(1, len(wanted) - 1)]
-    return max(wanted, key=lambda one: (one.accuracy, -one.squared_error))
+    return max(wanted, key=lambda one: one.quality)
 
 
 def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:

@@ -57,7 +57,7 @@ def appraise(
         parameters=base.model.count_params(),
         examples=len(rows),
         input_size_px=base.input_size_px,
-        probe=max(heads, key=lambda one: (one.accuracy, -one.squared_error)),
+        probe=max(heads, key=lambda one: one.quality),
         last=heads[0],
         logme=logme(last, labels),
         h_score=h_score(last, labels),
