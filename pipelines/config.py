@@ -56,6 +56,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "finetune.learning_rate": (0, 10),
     "finetune.backbone_multiplier": (1e-6, 1),
     "finetune.block_decay": (0.01, 1),
+    "finetune.unfreezing_steps": (1, 100),
     "finetune.weight_decay": (0, 1),
     "finetune.warmup_fraction": (0, 0.9),
     "finetune.clip_norm": (1e-6, 1e6),
@@ -131,6 +132,8 @@ class FinetuneConfig:
     `learning_rate` is that of the head; 0 is 3e-4 for what was trained before and 1e-3
     for what starts from random weights. The last block's is lower by
     `backbone_multiplier`, and each earlier block's by another `block_decay`.
+    The blocks of a phase train from its start, or unfreeze in `unfreezing_steps` from
+    the last on, each a phase of its own with its share of the epochs.
     """
 
     epochs: int = 8
@@ -138,6 +141,7 @@ class FinetuneConfig:
     learning_rate: float = 0.0
     backbone_multiplier: float = 1.0
     block_decay: float = 0.85
+    unfreezing_steps: int = 1
     weight_decay: float = 0.0
     warmup_fraction: float = 0.1
     clip_norm: float = 1.0

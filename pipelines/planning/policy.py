@@ -194,7 +194,7 @@ def _partial(facts: TrainingFacts, config: RunConfig) -> _Decision:
     )
     phases = (
         _head_phase(facts, config),
-        _block_phase("fine_tune", facts, last, config.finetune),
+        *_block_phases("fine_tune", facts, last, config.finetune),
     )
     return "partial", reason, phases
 
@@ -206,7 +206,7 @@ def _full(facts: TrainingFacts, config: RunConfig) -> _Decision:
     )
     phases = (
         _head_phase(facts, config),
-        _block_phase("fine_tune", facts, facts.block_names, config.finetune),
+        *_block_phases("fine_tune", facts, facts.block_names, config.finetune),
     )
     return "full", reason, phases
 
@@ -258,10 +258,9 @@ def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
         ),
     }[config.effort]
     added = tuple(
-        dataclasses.replace(
-            _block_phase(name, facts, blocks, config.finetune), only_if_better=True
-        )
+        dataclasses.replace(phase, only_if_better=True)
         for name, blocks in stretches
+        for phase in _block_phases(name, facts, blocks, config.finetune)
     )
     then = "".join(
         f", then the last {len(blocks)} of {_blocks(facts)}" for _, blocks in stretches
@@ -302,6 +301,32 @@ def _head_phase(facts: TrainingFacts, config: RunConfig) -> Phase:
         batchnorm="frozen",
         # A head that starts from a probe is at its best already, or nearly.
         only_if_better=True,
+    )
+
+
+def _block_phases(
+    name: str,
+    facts: TrainingFacts,
+    trainable: Sequence[str],
+    finetune: FinetuneConfig,
+) -> tuple[Phase, ...]:
+    """One phase, or several in which more and more blocks train, from the last on.
+
+    Unfreezing gradually keeps earlier blocks from gradients of a head and of blocks
+    that have not settled (https://arxiv.org/abs/1801.06146). The epochs are divided.
+    """
+    steps = min(finetune.unfreezing_steps, len(trainable))
+    if steps == 1:
+        return (_block_phase(name, facts, trainable, finetune),)
+    shorter = dataclasses.replace(finetune, epochs=max(1, finetune.epochs // steps))
+    return tuple(
+        _block_phase(
+            f"{name}_{step}_of_{steps}",
+            facts,
+            trainable[len(trainable) - len(trainable) * step // steps :],
+            shorter,
+        )
+        for step in range(1, steps + 1)
     )
 
 

@@ -89,6 +89,44 @@ def test_later_phases_of_auto_are_guarded_and_chosen_ones_are_not():
     assert [phase.only_if_better for phase in chosen] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("steps", "trainable", "epochs"),
+    [
+        (1, [BLOCKS], 8),
+        (2, [BLOCKS[3:], BLOCKS], 4),
+        (3, [BLOCKS[4:], BLOCKS[2:], BLOCKS], 2),
+        (99, [BLOCKS[4 - i :] for i in range(5)], 1),
+    ],
+)
+def test_blocks_unfreeze_in_steps_from_the_last_on(steps, trainable, epochs):
+    config = RunConfig(strategy="full")
+    config.finetune.unfreezing_steps = steps
+    head, *phases = decide(FACTS, config).phases
+    assert head.trains_head_only
+    assert [phase.trainable_blocks for phase in phases] == trainable
+    assert {phase.epochs for phase in phases} == {epochs}
+    assert len({phase.name for phase in phases}) == len(trainable)
+    # The rate of a block does not depend on when it unfreezes.
+    rates = [dict(phase.block_multipliers)["block4"] for phase in phases]
+    assert len(set(rates)) == 1
+
+
+def test_every_step_of_auto_is_guarded_and_scratch_has_none():
+    config = RunConfig(effort="hours")
+    config.finetune.unfreezing_steps = 2
+    assert [phase.name for phase in decide(FACTS, config).phases] == [
+        "head",
+        "fine_tune_last_half_1_of_2",
+        "fine_tune_last_half_2_of_2",
+        "fine_tune_all_1_of_2",
+        "fine_tune_all_2_of_2",
+    ]
+    assert all(phase.only_if_better for phase in decide(FACTS, config).phases)
+    config.strategy = "scratch"
+    (phase,) = decide(FACTS, config).phases
+    assert phase.trainable_blocks == BLOCKS
+
+
 def test_batchnorm_statistics_are_frozen_but_from_scratch():
     for strategy in ("head_only", "partial", "full", "auto"):
         plan = decide(FACTS, RunConfig(strategy=strategy))
