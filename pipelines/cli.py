@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
+from pipelines.serving.server import flags as serving
 from pipelines.tables import aligned, evaluation_table, plan_table
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
@@ -126,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
+
+    serving.add_arguments(add("serve", _serve, serving.SUMMARY))
 
     publishing = add(
         "publish", _publish, "make the trained backbone of a run one of your backbones"
@@ -344,6 +348,14 @@ def _predict(arguments: argparse.Namespace) -> None:
         for path, prediction in zip(arguments.files, found)
     ]
     print(aligned([header, *lines]))
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    serving.refuse_contradictions(arguments)
+    start_tensorflow("tensorflow")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("zootune").setLevel(logging.INFO)
+    serving.run(arguments)
 
 
 def _shard(arguments: argparse.Namespace) -> None:
