@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 import time
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from pipelines.serving.server.signature import Arrays, Signature
 
 _logger = logging.getLogger("zootune.serve")
 _SERVE = "serve"
+_IS_PLACE = re.compile(r"Graph execution error|Detected at|<stack|\s|  File")
+_OP = re.compile(r"\s*\[Op:\w+\]$")
 _WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
@@ -48,7 +51,7 @@ class Servable:
         """The outputs of a signature. Takes the time that it takes: call in a thread.
 
         Raises:
-            ServingError: with TensorFlow's code and the first line of what it says.
+            ServingError: with TensorFlow's code and reason.
         """
         wanted = self.signatures[name].inputs
         try:
@@ -59,10 +62,16 @@ class Servable:
             found = self._functions[name](**given)
             return {key: value.numpy() for key, value in found.items()}
         except tf.errors.OpError as error:
-            lines = (error.message or type(error).__name__).strip().splitlines()
-            raise ServingError(_code(error.error_code), lines[0]) from error
+            raise ServingError(_code(error.error_code), _reason(error)) from error
         except (ValueError, TypeError) as error:
             raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What TensorFlow says, without where in the graph: that is nobody's business."""
+    lines = (error.message or type(error).__name__).splitlines()
+    reasons = [one for one in lines if one and not _IS_PLACE.match(one)]
+    return _OP.sub("", reasons[0] if reasons else lines[0])
 
 
 def _code(number: int) -> Code:
