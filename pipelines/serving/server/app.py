@@ -154,7 +154,10 @@ class Server:
         settings, limits = self._settings, self._settings.limits
         token = settings.access.token
         server = grpc.aio.server(
-            interceptors=[TokenInterceptor(token)] if token else None,
+            interceptors=[
+                *([TokenInterceptor(token)] if token else ()),
+                rpc.RefuseMalformed(),
+            ],
             maximum_concurrent_rpcs=limits.max_in_flight,
             options=[
                 ("grpc.max_receive_message_length", limits.max_body_bytes),

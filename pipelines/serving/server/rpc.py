@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -261,6 +262,37 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             raise ServingError(
                 Code.PERMISSION_DENIED, f"Base paths outside of {root}: {outside}."
             )
+
+
+class RefuseMalformed(grpc.aio.ServerInterceptor):
+    """Bytes that are no message are the client's mistake; grpcio calls that unknown."""
+
+    async def intercept_service(
+        self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def read(content: bytes) -> Any:
+            try:
+                return handler.request_deserializer(content)
+            except DecodeError as error:
+                return error
+
+        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            if isinstance(request, DecodeError):
+                await context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"The bytes are no message of this kind: {request}",
+                )
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=read,
+            response_serializer=handler.response_serializer,
+        )
 
 
 def add_services(
