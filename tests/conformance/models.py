@@ -158,7 +158,7 @@ class Slow(tf.Module):
         @tf.function(input_signature=[_spec(tf.float32, name="x")])
         def wait(x):
             rounds = tf.cast(tf.reduce_max(tf.concat([x, [0.0]], 0)), tf.int32)
-            matrix = tf.eye(256) * 0.5
+            matrix = tf.eye(512) * 0.5
             _, found = tf.while_loop(
                 lambda i, _: i < rounds,
                 lambda i, m: (i + 1, tf.matmul(m, matrix) + matrix),

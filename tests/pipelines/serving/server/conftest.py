@@ -14,19 +14,9 @@ NAME = "digits"
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory) -> Path:
+def artifact(finished_run) -> Path:
     """The base folder of an artifact of images with one version, for reading only."""
-    import pipelines
-
-    folder = tmp_path_factory.mktemp("served") / NAME
-    run = pipelines.fine_tune(
-        "builtin:digits?limit=120",
-        backbone="tiny_image",
-        weights="none",
-        strategy="head_only",
-        workdir=folder,
-    )
-    return run.artifact_dir.parent
+    return finished_run / "artifact"
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +42,8 @@ def lines(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def served_artifact(artifact) -> Served:
-    with serving(artifact, "--max-body-mb", "2", "--header-seconds", "2") as served:
+    flags = ("--name", NAME, "--max-body-mb", "2", "--header-seconds", "2")
+    with serving(artifact, *flags) as served:
         yield served
 
 

@@ -114,7 +114,7 @@ def test_other_signatures_are_served_too(served_artifact, photos, signature):
 def test_the_first_request_is_warm(artifact, photos):
     """No slower than three times the median, and a pause of the machine."""
     body = {"instances": [b64(photos[0])]}
-    with serving(artifact) as served:
+    with serving(artifact, "--name", "digits") as served:
         served.wait_for_line("warmed up by 8")
         seconds = []
         for _ in range(30):

@@ -311,7 +311,7 @@ def test_a_configuration_is_followed_and_a_broken_one_is_not(base, tmp_path):
         one = CONFIG.format(name="first", base=base)
         broken = {
             "Error parsing text-format": "model_config_list {",
-            "more than once": one + one,
+            "more than once": one.replace("} }", "} " + one.split("{ ", 1)[1]),
             "no folder": CONFIG.format(name="first", base=tmp_path / "gone"),
             "without one": "",
             "mean versions that are not loaded": one.replace(
