@@ -211,7 +211,7 @@ def _single(arguments, base: Path, rate: float, photo: bytes, folder: Path) -> N
             f" statuses {dict(Counter(status for status, _ in rows))}"
         )
         _reload(port, base, _script(folder, "reload", _request(photo)))
-        _overload(port, process, _script(folder, "over", _request(photo)), body)
+        _overload(port, process, _script(folder, "over", _request(photo)), body, rate)
 
 
 def _reload(port: int, base: Path, script: Path) -> None:
@@ -224,14 +224,18 @@ def _reload(port: int, base: Path, script: Path) -> None:
         print(f"three new versions in 30 s of load: statuses {load.result()[1]}")
 
 
-def _overload(port: int, process, script: Path, body: bytes) -> None:
+def _overload(port: int, process, script: Path, body: bytes, rate: float) -> None:
     before = _memory_mb(process.pid)
-    found = _wrk(port, script, connections=1000, seconds=20)
+    # Each connection asks once a second, if it is answered.
+    script.write_text(script.read_text() + "function delay() return 1000 end\n")
+    connections = int(10 * rate)
+    found = _wrk(port, script, connections=connections, seconds=20)
     started = time.monotonic()
     status, _ = _post(port, body)
     seconds = time.monotonic() - started
     print(
-        f"1,000 connections for 20 s: statuses {found[1]}, p99 {found[3]:.0f} ms;"
+        f"{connections} requests/s for 20 s: statuses {found[1]},"
+        f" p99 {found[3]:.0f} ms;"
         f" memory {before:.0f} to {_memory_mb(process.pid):.0f} MB;"
         f" then {status} after {seconds:.2f} s"
     )

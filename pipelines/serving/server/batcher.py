@@ -33,6 +33,9 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self.slots = asyncio.Semaphore(threads)
+        # For batches that are full: they gain nothing by waiting for a thread to be
+        # free, and under overload the loop takes long to notice that one is.
+        self.ahead = asyncio.Semaphore(threads)
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "compute")
 
     async def run(self, function: Callable[[], list]) -> list:
@@ -119,6 +122,19 @@ class Batcher:
         # The loop keeps weak references to tasks only.
         self._running: set[asyncio.Task] = set()
 
+    @property
+    def _room(self) -> int:
+        """The rows that a queue may hold."""
+        return self._batching.max_enqueued_batches * self._batching.max_batch_size
+
+    def refuse_if_full(self) -> None:
+        """Raises `ServingError` if no queue has room, before a request is read.
+
+        Reading it is most of what a refusal costs, and under overload most are refused.
+        """
+        if self._queues and all(q.rows >= self._room for q in self._queues.values()):
+            raise _full()
+
     async def submit(
         self, signature: Signature, inputs: Arrays, *, deadline: float
     ) -> Arrays:
@@ -182,13 +198,8 @@ class Batcher:
 
     def _enqueue(self, signature: Signature, task: _Task) -> None:
         queue = self._queue(signature, task.inputs)
-        batching = self._batching
-        room = batching.max_enqueued_batches * batching.max_batch_size
-        if queue.rows + task.rows > room:
-            raise ServingError(
-                Code.UNAVAILABLE,
-                "The batch scheduling queue to which this task was submitted is full",
-            )
+        if queue.rows + task.rows > self._room:
+            raise _full()
         queue.put(task)
         if queue.worker is None:
             queue.worker = asyncio.create_task(self._work(queue))
@@ -205,18 +216,22 @@ class Batcher:
 
     async def _work(self, queue: _Queue) -> None:
         """Makes batches of a queue for as long as it holds something."""
-        batching, slots = self._batching, self._workers.slots
+        batching = self._batching
         while queue.tasks:
+            is_full = queue.rows >= batching.max_batch_size
+            slots = self._workers.ahead if is_full else self._workers.slots
             await slots.acquire()
             await queue.fill(batching)
             tasks = queue.take(batching.max_batch_size)
             if not tasks:
                 slots.release()
                 continue
-            self._spawn(self._compute_batch(queue, tasks))
+            self._spawn(self._compute_batch(queue, tasks, slots))
         queue.worker = None
 
-    async def _compute_batch(self, queue: _Queue, tasks: list[_Task]) -> None:
+    async def _compute_batch(
+        self, queue: _Queue, tasks: list[_Task], slots: asyncio.Semaphore
+    ) -> None:
         started = time.monotonic()
         queue.last_rows = sum(task.rows for task in tasks)
         self._metrics.batch(
@@ -228,7 +243,7 @@ class Batcher:
             await self._compute(queue.signature, tasks)
         finally:
             queue.last_seconds = time.monotonic() - started
-            self._workers.slots.release()
+            slots.release()
 
     async def _compute_alone(self, signature: Signature, task: _Task) -> None:
         async with self._workers.slots:
@@ -240,6 +255,9 @@ class Batcher:
 
         So one bad request costs its neighbours a moment and not their answers.
         """
+        tasks = [task for task in tasks if not task.answer.done()]
+        if not tasks:
+            return
         started = time.monotonic()
         try:
             answers = await self._workers.run(lambda: self._call(signature, tasks))
@@ -265,6 +283,8 @@ class Batcher:
 
     def _call(self, signature: Signature, tasks: Sequence[_Task]) -> list[Arrays]:
         """Runs in a thread: one call for all tasks, and to each its rows."""
+        if all(task.answer.done() for task in tasks):  # late, or their clients left
+            raise ServingError(Code.CANCELLED, "Nobody waits for this any more.")
         if len(tasks) == 1 and not self._batching.allowed_batch_sizes:
             return [self._servable.run(signature.name, tasks[0].inputs)]
         rows = sum(task.rows for task in tasks)
@@ -304,6 +324,13 @@ def _joined(arrays: list[np.ndarray], padding: int) -> np.ndarray:
     if padding:  # any row will do; the first is one that the model takes
         arrays = [*arrays, np.repeat(arrays[0][:1], padding, axis=0)]
     return np.concatenate(arrays)
+
+
+def _full() -> ServingError:
+    return ServingError(
+        Code.UNAVAILABLE,
+        "The batch scheduling queue to which this task was submitted is full",
+    )
 
 
 def _late() -> ServingError:

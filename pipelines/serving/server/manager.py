@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import enum
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -318,11 +319,12 @@ def versions_in(base_path: Path) -> dict[int, Path]:
 def _fingerprint(folder: Path) -> tuple:
     """Changes when a file of a version does."""
     found = []
-    for path in sorted(folder.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):
-            facts = path.lstat()
-            found.append((path.name, facts.st_size, facts.st_mtime_ns))
-    return tuple(found)
+    for root, _, files in os.walk(folder):  # which passes what it cannot read
+        for name in files:
+            with contextlib.suppress(OSError):
+                facts = Path(root, name).lstat()
+                found.append((root, name, facts.st_size, facts.st_mtime_ns))
+    return tuple(sorted(found))
 
 
 def _refuse_unservable(model: Model) -> None:

@@ -92,6 +92,7 @@ class ModelApi:
             return self._status(asked)
         if asked.verb == "metadata":
             return self._metadata(asked)
+        self._manager.resolve(asked.target).batcher.refuse_if_full()
         headers = Request(scope).headers
         declared = headers.get("content-length", "")
         body = await read_body(

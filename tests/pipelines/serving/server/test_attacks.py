@@ -1,5 +1,6 @@
 """What a hostile client sends, and what a healthy server says to it."""
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -77,15 +78,11 @@ def test_a_body_without_a_length_is_refused_while_it_comes(served_artifact):
             f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         opened.sendall(head.encode())
-        try:
+        with contextlib.suppress(OSError):  # the server hangs up
             while sent < 100_000_000:
                 opened.sendall(chunk)
                 sent += len(chunk)
-            answer = b""
-        except OSError:  # the server has hung up
-            answer = b""
     assert sent < 50_000_000
-    assert answer == b""
     assert _memory_mb(served_artifact.process) - before < 60
 
 
