@@ -31,7 +31,9 @@ class RequireToken:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
+        # A browser asks OPTIONS before it sends the token.
+        is_open = scope["path"] in _OPEN_PATHS or scope["method"] == "OPTIONS"
+        if not is_open:
             header = dict(scope["headers"]).get(b"authorization", b"")
             if not _is_right(header.decode("latin-1"), self._token):
                 refused = error_response(ServingError(Code.UNAUTHENTICATED, _MESSAGE))

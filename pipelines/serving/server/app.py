@@ -139,6 +139,7 @@ class Server:
             uvicorn.Config(
                 app,
                 http=limited(settings.limits),
+                ws="none",
                 lifespan="off",
                 log_level="warning",
                 access_log=False,

@@ -306,7 +306,7 @@ def test_a_configuration_is_followed_and_a_broken_one_is_not(base, tmp_path):
     """F26, and S23: who may send one, and which."""
     path = tmp_path / "models.config"
     path.write_text(CONFIG.format(name="first", base=base))
-    flags = ("--config-poll-seconds", "0.1", "--reload-root", tmp_path)
+    flags = ("--config-poll-seconds", "0.1", "--reload-root", tmp_path, "--cors")
     with serving("--model-config", path, *flags) as served:
         one = CONFIG.format(name="first", base=base)
         broken = {
@@ -324,6 +324,8 @@ def test_a_configuration_is_followed_and_a_broken_one_is_not(base, tmp_path):
             assert served.get("/v1/models/first").status == 200
         time.sleep(0.5)
         assert served.said.count("is not taken") == len(broken)
+        answer = served.get("/v1/models/first")
+        assert answer.headers["access-control-allow-origin"] == "*"
         path.write_text(CONFIG.format(name="second", base=base))
         served.wait_for_line("is in force")
         assert served.get("/v1/models/second").status == 200
