@@ -20,7 +20,7 @@ class Batching:
     enabled: bool = True
     max_batch_size: int = 32
     batch_timeout_micros: int = 2000
-    max_enqueued_batches: int = 8
+    max_enqueued_batches: int = 4
     num_batch_threads: int = 1
     allowed_batch_sizes: tuple[int, ...] = ()
     enable_large_batch_splitting: bool = True
