@@ -40,7 +40,8 @@ _HARMLESS_STATE = re.compile(
             "Shuffle(AndRepeat)?DatasetV[23]|DatasetToSingleElement|ThreadPool\\w+",
             "(Anonymous|MultiDevice|Make|Delete|OneShot)?Iterator(V[23]|GetNext\\w*)?",
             # Networks in one kernel.
-            "CudnnRNN(V[23])?|SentencepieceOp|Sentencepiece(En|De)?[Tt]okenize\\w*",
+            "CudnnRNN(V[23])?|Sentencepiece\\w+",
+            "WordpieceTokenizeWithOffsets",
         )
     )
 )

@@ -145,6 +145,19 @@ def test_tables_random_numbers_and_loops_are_not_refused(tmp_path):
     servable.load("model", tmp_path / "1", Loading())
 
 
+@pytest.mark.parametrize(
+    "op",
+    ["WordpieceTokenizeWithOffsets", "SentencepieceOp", "RegexSplitWithOffsets"],
+)
+def test_ops_of_tensorflow_text_are_not_refused(op):
+    pytest.importorskip("tensorflow_text")
+    meta_graph = saved_model_pb2.SavedModel().meta_graphs.add()
+    meta_graph.graph_def.node.add(name="tokens", op=op)
+    assert op_scan.refused_ops(meta_graph) == {}
+    meta_graph.graph_def.node.add(name="unknown", op="NobodyKnowsThisOp")
+    assert op_scan.refused_ops(meta_graph) == {"NobodyKnowsThisOp": "the main graph"}
+
+
 def test_assets_outside_of_the_folder_are_refused(tmp_path):
     models.save(models.Line(1.0, 2.0), tmp_path / "1")
     path = tmp_path / "1" / "saved_model.pb"
