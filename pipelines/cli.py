@@ -55,10 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="zoo", description="Transfer learning that you can trust.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, command: Callable[..., None], summary: str):
+    def add(
+        name: str, command: Callable[..., None], summary: str, *, ends: bool = True
+    ):
         added = commands.add_parser(name, help=summary, description=summary)
         added.set_defaults(command=command)
-        added.add_argument("--json", action="store_true", help="print one JSON object")
+        if ends:
+            added.add_argument(
+                "--json", action="store_true", help="print one JSON object"
+            )
         added.add_argument("--debug", action="store_true", help="show tracebacks")
         return added
 
@@ -129,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
 
-    serving.add_arguments(add("serve", _serve, serving.SUMMARY))
+    serving.add_arguments(add("serve", _serve, serving.SUMMARY, ends=False))
 
     publishing = add(
         "publish", _publish, "make the trained backbone of a run one of your backbones"
