@@ -29,9 +29,10 @@ $(VENV)/.quickstart-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart]'
 	@touch $@
 
-$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/kerashub.sh | $(BIN)/python
+$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/kerashub.sh tests/serving.sh | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,dev]'
 	bash tests/kerashub.sh $(BIN)
+	bash tests/serving.sh $(BIN)
 	@touch $@
 
 clean:

@@ -22,6 +22,7 @@ from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
+from pipelines.serving.server import flags as serving
 from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
@@ -54,10 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="zoo", description="Transfer learning that you can trust.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, command: Callable[..., None], summary: str):
+    def add(
+        name: str, command: Callable[..., None], summary: str, *, ends: bool = True
+    ):
         added = commands.add_parser(name, help=summary, description=summary)
         added.set_defaults(command=command)
-        added.add_argument("--json", action="store_true", help="print one JSON object")
+        if ends:
+            added.add_argument(
+                "--json", action="store_true", help="print one JSON object"
+            )
         added.add_argument("--debug", action="store_true", help="show tracebacks")
         return added
 
@@ -138,6 +144,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
+
+    serving.add_arguments(add("serve", _serve, serving.SUMMARY, ends=False))
 
     publishing = add(
         "publish", _publish, "make the trained backbone of a run one of your backbones"
@@ -376,6 +384,14 @@ def _predict(arguments: argparse.Namespace) -> None:
         for path, prediction in zip(arguments.files, found)
     ]
     print(aligned([header, *lines]))
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    serving.refuse_contradictions(arguments)
+    start_tensorflow("tensorflow")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("zootune").setLevel(logging.INFO)
+    serving.run(arguments)
 
 
 def _shard(arguments: argparse.Namespace) -> None:

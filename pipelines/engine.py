@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import sys
@@ -14,8 +15,10 @@ from zoo.backend import require_tensorflow
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(module: str = "keras") -> None:
     """Imports TensorFlow, without the notes that its libraries write while they load.
+
+    `module` is what to import: Keras, which brings it, or `tensorflow` alone.
 
     They precede any log level and would stand before the one sentence of an error.
     Whoever sets `TF_CPP_MIN_LOG_LEVEL` sees all that TensorFlow says at that level.
@@ -28,7 +31,7 @@ def start_tensorflow() -> None:
         return
     os.environ[_LOG_LEVEL] = "2"
     with _stderr_aside():
-        import keras  # noqa: F401
+        importlib.import_module(module)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +11,11 @@ import tensorflow as tf
 
 from pipelines.errors import ArtifactError
 from pipelines.serving.artifact import Artifact, open_verified
+from pipelines.serving.prediction import Prediction, from_outputs
+from pipelines.serving.requirements import import_ops
 
 _BATCH_SIZE = 32
 _DEFAULT = "serving_default"
-_KNOWN_OPS = ("tensorflow_text",)
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """What the artifact says of one example.
-
-    `valid` is false for bytes that are not a readable image, a blank text, or a series
-    with a value that is missing; then `label` is empty and every probability 0.
-    `accepted` is false where the artifact abstains: the confidence is too low, or the
-    example is unlike the training data, which is where `ood_score` is over 1.
-    `prediction_set` are the classes that it could be, likeliest first; they hold the
-    right one at least as often as the first level of
-    `manifest.calibration["prediction_sets"]` says.
-    """
-
-    label: str
-    confidence: float
-    probabilities: Mapping[str, float]
-    accepted: bool
-    ood_score: float
-    prediction_set: tuple[str, ...]
-    valid: bool
 
 
 class Predictor:
@@ -47,7 +24,7 @@ class Predictor:
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         for module in artifact.manifest.preprocessing.get("requires", ()):
-            _import_ops(module, artifact.path)
+            import_ops(module, artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self._model = tf.saved_model.load(str(artifact.path))
 
@@ -94,18 +71,8 @@ class Predictor:
         rows = self._run(_DEFAULT, list(examples))
         names = self.artifact.manifest.class_names
         for i in range(len(examples)):
-            likeliest_first = np.argsort(-rows["probabilities"][i], kind="stable")
-            yield Prediction(
-                label=rows["label"][i].decode(),
-                confidence=float(rows["confidence"][i]),
-                probabilities=dict(zip(names, map(float, rows["probabilities"][i]))),
-                accepted=bool(rows["accepted"][i]),
-                ood_score=float(rows["ood_score"][i]),
-                prediction_set=tuple(
-                    names[k] for k in likeliest_first if rows["prediction_set"][i][k]
-                ),
-                valid=bool(rows["valid"][i]),
-            )
+            row = {name: values[i] for name, values in rows.items()}
+            yield from_outputs(row, names)
 
     def _refuse_other_shape(self, shape: tuple[int, ...]) -> None:
         signature = self.artifact.manifest.signatures[_DEFAULT]
@@ -115,25 +82,6 @@ class Predictor:
                 f"The artifact takes series of shape {wanted}, steps and channels, but"
                 f" one of shape {shape} came."
             )
-
-
-def _import_ops(module: str, path: Path) -> None:
-    """Imports a module that brings TensorFlow ops; it is not used otherwise."""
-    if module not in _KNOWN_OPS:  # a manifest must not choose what runs here
-        raise ArtifactError(
-            f"The artifact in {path} asks for the module {module!r}, which is none of"
-            f" those that bring TensorFlow ops: {', '.join(_KNOWN_OPS)}."
-        )
-    try:
-        importlib.import_module(module)
-    except (ImportError, tf.errors.OpError) as error:
-        package = module.replace("_", "-")
-        series = ".".join(tf.__version__.split(".")[:2])
-        raise ArtifactError(
-            f"The artifact in {path} has ops of {module}, which cannot be imported:"
-            f" {error}. Get it, for this TensorFlow, with: pip install --no-deps"
-            f" '{package}=={series}.*'"
-        ) from error
 
 
 def load(folder: str | Path) -> Predictor:

@@ -20,6 +20,9 @@ from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 
 Outputs = dict[str, tf.Tensor]
 DEFAULT = "serving_default"
+FEATURES = "features"
+CLASSIFY = "classify"
+EXAMPLES = "inputs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +89,16 @@ def signatures(
             "valid": valid,
         }
 
+    def classes_and_scores(serialized: tf.Tensor) -> Outputs:
+        request = ways[DEFAULT]
+        found = classify(*request.read(parse_examples(serialized, request.input)))
+        scores = found["probabilities"]
+        names = tf.constant(class_names)[None, :]
+        return {
+            "classes": tf.tile(names, [tf.shape(scores)[0], 1]),
+            "scores": scores,
+        }
+
     def feature_vectors(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
         _, vectors = run(inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
@@ -93,7 +106,8 @@ def signatures(
     ways = requests(model, maximum_megapixels=maximum_megapixels)
     return {
         **{name: _function(request, classify) for name, request in ways.items()},
-        "features": _function(ways[DEFAULT], feature_vectors),
+        FEATURES: _function(ways[DEFAULT], feature_vectors),
+        CLASSIFY: _function_of_examples(classes_and_scores),
     }
 
 
@@ -173,6 +187,18 @@ def _function(
     return serve
 
 
+def _function_of_examples(
+    answer: Callable[[tf.Tensor], Outputs],
+) -> Callable[..., Outputs]:
+    spec = tf.TensorSpec([None], tf.string, name=EXAMPLES)
+
+    @tf.function(input_signature=[{EXAMPLES: spec}])
+    def serve(inputs):
+        return answer(inputs[EXAMPLES])
+
+    return serve
+
+
 def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> list[tf.Tensor]:
     """The outputs of a model in inference mode, float32, for a batch of any size.
 
@@ -184,6 +210,35 @@ def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> list[tf.Tensor]:
     filled = tf.ensure_shape(filled, inputs.shape)
     # REST clients cannot read bfloat16 and float16.
     return [tf.cast(one, tf.float32)[:count] for one in model(filled, training=False)]
+
+
+def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
+    """What serialized `tf.train.Example` hold under the name of `spec`, `[batch, ...]`.
+
+    Where it is missing or of another type or length, and where the bytes are no
+    example, stands what is not valid: the empty string, or NaN.
+    """
+    feature = tf.io.FixedLenFeature(spec.shape[1:], spec.dtype)
+    missing = "" if spec.dtype == tf.string else float("nan")
+    blank = tf.fill(spec.shape[1:], tf.constant(missing, spec.dtype))
+
+    def parse_or_blank(one: tf.Tensor) -> tf.Tensor:
+        parsed = tf.data.Dataset.from_tensors(one).map(
+            lambda one: tf.io.parse_single_example(one, {spec.name: feature})[spec.name]
+        )
+        fallback = tf.data.Dataset.from_tensors(blank)
+        either = parsed.ignore_errors().concatenate(fallback)
+        return either.take(1).get_single_element()
+
+    # One blank at the end, cut off again, because an empty data set has no batch.
+    count = tf.size(serialized, out_type=tf.int64)
+    rows = (
+        tf.data.Dataset.from_tensor_slices(serialized)
+        .map(parse_or_blank, num_parallel_calls=tf.data.AUTOTUNE)
+        .concatenate(tf.data.Dataset.from_tensors(blank))
+        .batch(count + 1)
+    )
+    return tf.ensure_shape(rows.get_single_element()[:-1], spec.shape)
 
 
 def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

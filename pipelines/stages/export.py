@@ -29,9 +29,16 @@ from pipelines.data.splits import (
 )
 from pipelines.errors import ArtifactError
 from pipelines.planning.calibration import Calibration, to_manifest
-from pipelines.serving import artifact, parity
+from pipelines.serving import artifact, parity, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
-from pipelines.serving.signatures import DEFAULT, requests, signatures
+from pipelines.serving.signatures import (
+    CLASSIFY,
+    DEFAULT,
+    EXAMPLES,
+    FEATURES,
+    requests,
+    signatures,
+)
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Outputs, answering, outputs
 from zoo.builder import Backbone
@@ -73,6 +80,8 @@ def export(
             class_names,
             maximum_megapixels=limit,
         )
+        ways = {name: one.input for name, one in requests(model.model).items()}
+        warm_up.write(unpublished, warm_up.requests(ways))
         record = _prove(model, calibration, examples, unpublished, class_names)
         manifest = _manifest(
             model,
@@ -167,8 +176,14 @@ def _prove(
         signature: predicted if name == "pixels" else behind_bad
         for signature, name in asked.items()
     }
-    given["features"] = given[DEFAULT]
-    wanted["features"] = {"features": _behind_bad_row(given_out.features)}
+    given[FEATURES] = given[DEFAULT]
+    wanted[FEATURES] = {"features": _behind_bad_row(given_out.features)}
+    given[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
+    names = [name.encode() for name in class_names]
+    wanted[CLASSIFY] = {
+        "classes": np.tile(names, (len(raw), 1)),
+        "scores": behind_bad["probabilities"],
+    }
     with tempfile.TemporaryDirectory() as scratch:
         found = parity.run_in_fresh_process(
             folder,
@@ -255,6 +270,12 @@ def _raw_behind_bad_one(split: Split) -> np.ndarray:
             return _base64([_NOT_A_TEXT, *values])
         case Series(values):
             return np.concatenate([np.full_like(values[:1], np.nan), values])
+
+
+def _as_examples(name: str, raw: np.ndarray) -> np.ndarray:
+    """The same as serialized examples, for `classify`; bytes are base64 in both."""
+    given = [base64.b64decode(one) for one in raw] if raw.dtype.kind == "S" else raw
+    return _base64([warm_up.example_of(name, one) for one in given])
 
 
 def _base64(items: Sequence[bytes]) -> np.ndarray:

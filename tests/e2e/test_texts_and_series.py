@@ -161,6 +161,28 @@ class TestSeries:
         assert "holds no series" in capsys.readouterr().err
 
 
+def test_servers_take_them_and_classify_examples(text_run, series_run):
+    from pipelines.serving.server import servable
+    from pipelines.serving.server.settings import Loading
+    from pipelines.serving.warm_up import example_of
+
+    (slow, _), _ = _series(2, seed=7)
+    given = {"text": (text_run, b"an anchor"), "series": (series_run, slow)}
+    for name, (run, value) in given.items():
+        # Runs the warm-up requests too; one that fails is an error.
+        loaded = servable.load("m", run.artifact_dir, Loading(require_manifest=True))
+        other = example_of("another", value)
+        examples = [example_of(name, value), b"\xff", b"", other]
+        found = loaded.run("classify", {"inputs": np.array(examples, object)})
+        (wanted,) = pipelines.load(run.artifact_dir).predict([value])
+        np.testing.assert_allclose(
+            found["scores"][0], list(wanted.probabilities.values()), atol=1e-5
+        )
+        assert not found["scores"][1:].any()
+        names = [one.decode() for one in found["classes"][3]]
+        assert names == list(wanted.probabilities)
+
+
 def test_a_backbone_for_other_data_is_refused(text_run, tmp_path):
     reference = text_run.report["data"]["reference"]
     with pytest.raises(ConfigError, match="'tiny_image' takes images, .* holds texts"):

@@ -131,8 +131,8 @@ def test_no_space_is_said_before_anything_is_written(tmp_path):
 
 
 def test_a_manifest_does_not_choose_what_is_imported(tmp_path):
-    from pipelines.serving import predictor
+    from pipelines.serving import requirements
 
     with pytest.raises(ArtifactError, match="asks for the module 'antigravity'"):
-        predictor._import_ops("antigravity", tmp_path)
+        requirements.import_ops("antigravity", tmp_path)
     assert "antigravity" not in sys.modules

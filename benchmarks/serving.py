@@ -1,0 +1,294 @@
+"""`zoo serve` under load, beside the artifact's own rate and a server without batches.
+
+EfficientNet-Lite0 at 224 pixels with a head for 4 classes, JPEG photos of 500x375 as
+base64 in JSON; the load is `wrk` with 16 connections. In each repetition follow each
+other, so that whatever else the machine does falls on all:
+
+`loop`: the bytes signature in batches of 16 in this process, with nothing around it.
+`served`: `zoo serve` as it is. `plain`: `zoo serve --no-batching`, where each request
+is a call of its own, on a thread for each core. Then come single measurements: the
+latency of a trivial model, the first request after the start, latencies at 70 % of the
+measured rate with random arrivals, a new version every few seconds, and 10 times as
+many requests as can be answered.
+
+Command: python -m benchmarks.serving --repetitions=3 --seconds=8
+Cost:    about 6 minutes on two CPU cores, 2.5 GB of memory. Needs `wrk`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+import pipelines
+from benchmarks.photos import write_photos
+
+_BATCH = 16
+_SCRIPT = """
+wrk.method = "POST"
+wrk.body = io.open("%s", "rb"):read("*a")
+wrk.headers["Content-Type"] = "application/json"
+counts = {}
+local own = nil
+function setup(thread) own = thread end
+function response(status) counts[status] = (counts[status] or 0) + 1
+  said = "" for k, v in pairs(counts) do said = said .. k .. "=" .. v .. " " end end
+function done(summary, latency)
+  io.write("statuses: ", own:get("said") or "", "\\n")
+  io.write("micros: ", latency:percentile(50), " ", latency:percentile(99), "\\n")
+  io.write("rate: ", summary.requests / summary.duration * 1e6, "\\n") end
+"""
+
+
+class _Trivial(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x / 2 + 2}
+
+
+@contextlib.contextmanager
+def _server(base: Path, *flags: str) -> Iterator[tuple[int, subprocess.Popen]]:
+    """A server on a free port, ready."""
+    command = [sys.executable, "-m", "pipelines.cli", "serve", str(base), *flags]
+    process = subprocess.Popen(
+        [*command, "--name", "m", "--rest-port", "0", "--grpc-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        port = 0
+        for line in process.stdout or ():
+            if line.startswith("REST"):
+                port = int(line.rsplit(":", 1)[1])
+            if line.startswith("ready"):
+                break
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wrk(
+    port: int, script: Path, *, connections: int, seconds: float
+) -> tuple[float, dict[int, int], float, float]:
+    """Requests per second, statuses, and the median and p99 in milliseconds."""
+    flags = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "60s"]
+    url = f"http://127.0.0.1:{port}/v1/models/m:predict"
+    said = subprocess.run(
+        ["wrk", *flags, "-s", str(script), url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    statuses = {int(k): int(v) for k, v in re.findall(r"(\d+)=(\d+)", said)}
+    rate = float(re.findall(r"rate: ([\d.]+)", said)[0])
+    median, p99 = re.findall(r"micros: ([\d.]+) ([\d.]+)", said)[0]
+    return rate, statuses, float(median) / 1e3, float(p99) / 1e3
+
+
+def _script(folder: Path, name: str, request: object) -> Path:
+    body = folder / f"{name}.json"
+    body.write_text(json.dumps(request))
+    script = folder / f"{name}.lua"
+    script.write_text(_SCRIPT % body)
+    return script
+
+
+def _loop_rate(serve: Any, photos: list[bytes], seconds: float) -> float:
+    given = tf.constant([photos[i % len(photos)] for i in range(_BATCH)])
+    started, count = time.monotonic(), 0
+    while time.monotonic() - started < seconds:
+        serve(image_bytes=given)["probabilities"].numpy()
+        count += _BATCH
+    return count / (time.monotonic() - started)
+
+
+def _compare(arguments: argparse.Namespace, base: Path, photos, script) -> float:
+    """The three rates, interleaved; gives the median of `served`."""
+    model = tf.saved_model.load(str(base / "1"))
+    serve = model.signatures["serving_default"]
+    _loop_rate(serve, photos, 2)
+    rows = []
+    with _server(base) as (served, _), _server(base, "--no-batching") as (plain, _):
+        for port in (served, plain):
+            _wrk(port, script, connections=16, seconds=3)
+        for _ in range(arguments.repetitions):
+            loop = _loop_rate(serve, photos, arguments.seconds)
+            found = [
+                _wrk(port, script, connections=16, seconds=arguments.seconds)
+                for port in (served, plain)
+            ]
+            assert all(set(one[1]) == {200} for one in found), found
+            rows.append((loop, found[0][0], found[1][0]))
+            print(
+                "loop {:.1f}/s, served {:.1f}/s, plain {:.1f}/s;".format(*rows[-1]),
+                f"served/loop {rows[-1][1] / loop:.2f},",
+                f"served/plain {rows[-1][1] / rows[-1][2]:.2f}",
+                flush=True,
+            )
+    for name, of in (("loop", 0), ("plain", 2)):
+        ratios = sorted(row[1] / row[of] for row in rows)
+        print(
+            f"served/{name}: median {statistics.median(ratios):.2f}",
+            f"({ratios[0]:.2f} to {ratios[-1]:.2f})",
+        )
+    return statistics.median(row[1] for row in rows)
+
+
+def _post(port: int, body: bytes) -> tuple[int, float]:
+    """The status of one request, and its seconds."""
+    started = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request("POST", "/v1/models/m:predict", body)
+        response = connection.getresponse()
+        response.read()
+        return response.status, time.monotonic() - started
+    finally:
+        connection.close()
+
+
+def _arrivals(port: int, body: bytes, rate: float, seconds: float) -> list:
+    """Statuses and seconds of requests that come at random times, whatever happens.
+
+    The time in which a request waits for a thread of ours counts too.
+    """
+    rng = random.Random(0)
+    times, at = [], 0.0
+    while at < seconds:
+        at += rng.expovariate(rate)
+        times.append(at)
+    started = time.monotonic()
+
+    def ask(due: float) -> tuple[int, float]:
+        time.sleep(max(0.0, started + due - time.monotonic()))
+        status, _ = _post(port, body)
+        return status, time.monotonic() - started - due
+
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        return list(pool.map(ask, times))
+
+
+def _percentile(rows: list, share: float) -> float:
+    return float(np.quantile([seconds for _, seconds in rows], share)) * 1e3
+
+
+def _single(arguments, base: Path, rate: float, photo: bytes, folder: Path) -> None:
+    body = json.dumps(_request(photo)).encode()
+    with _server(base) as (port, process):
+        _, first = _post(port, body)
+        alone = [_post(port, body) for _ in range(60)]
+        median = _percentile(alone, 0.5)
+        print(f"first request {first * 1e3:.1f} ms, median alone {median:.1f} ms")
+        rows = _arrivals(port, body, 0.7 * rate, 15)
+        print(
+            f"at 70 % ({0.7 * rate:.0f}/s): median {_percentile(rows, 0.5):.1f} ms,"
+            f" p99 {_percentile(rows, 0.99):.1f} ms,"
+            f" {_percentile(rows, 0.99) / median:.1f} times the median alone;"
+            f" statuses {dict(Counter(status for status, _ in rows))}"
+        )
+        _reload(port, base, _script(folder, "reload", _request(photo)))
+        _overload(port, process, _script(folder, "over", _request(photo)), body, rate)
+
+
+def _reload(port: int, base: Path, script: Path) -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        load = pool.submit(_wrk, port, script, connections=16, seconds=30)
+        for number in (2, 3, 4):
+            time.sleep(6)
+            shutil.copytree(base / "1", base / f".new-{number}")
+            (base / f".new-{number}").rename(base / str(number))
+        print(f"three new versions in 30 s of load: statuses {load.result()[1]}")
+
+
+def _overload(port: int, process, script: Path, body: bytes, rate: float) -> None:
+    before = _memory_mb(process.pid)
+    # Each connection asks once a second, if it is answered.
+    script.write_text(script.read_text() + "function delay() return 1000 end\n")
+    connections = int(10 * rate)
+    found = _wrk(port, script, connections=connections, seconds=20)
+    started = time.monotonic()
+    status, _ = _post(port, body)
+    seconds = time.monotonic() - started
+    print(
+        f"{connections} requests/s for 20 s: statuses {found[1]},"
+        f" p99 {found[3]:.0f} ms;"
+        f" memory {before:.0f} to {_memory_mb(process.pid):.0f} MB;"
+        f" then {status} after {seconds:.2f} s"
+    )
+
+
+def _memory_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+
+
+def _trivial(folder: Path) -> None:
+    module, base = _Trivial(), folder / "trivial"
+    tf.saved_model.save(module, str(base / "1"), {"serving_default": module.serve})
+    script = _script(folder, "trivial", {"instances": [1.0]})
+    with _server(base) as (port, _):
+        _wrk(port, script, connections=1, seconds=2)
+        rate, _, median, p99 = _wrk(port, script, connections=1, seconds=5)
+        print(f"trivial model, one client: median {median:.2f} ms, p99 {p99:.2f} ms")
+        rate, *_ = _wrk(port, script, connections=16, seconds=5)
+        print(f"trivial model, 16 clients: {rate:.0f} requests/s")
+
+
+def _request(photo: bytes) -> dict:
+    return {"instances": [{"b64": base64.b64encode(photo).decode()}]}
+
+
+def _artifact(folder: Path) -> Path:
+    run = pipelines.fine_tune(
+        f"dir:{folder / 'photos'}",
+        backbone="efficientnet_lite0",
+        workdir=folder / "run",
+        input_size_px=224,
+        strategy="head_only",
+    )
+    return run.artifact_dir.parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_photos(folder / "photos", 80)
+        paths = sorted((folder / "photos").rglob("*.jpg"))
+        photos = [path.read_bytes() for path in paths]
+        base = _artifact(folder)
+        _trivial(folder)
+        script = _script(folder, "photo", _request(photos[0]))
+        rate = _compare(arguments, base, photos[:1], script)
+        _single(arguments, base, rate, photos[0], folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A server with the REST and gRPC interfaces of TensorFlow Serving."""

@@ -1,0 +1,64 @@
+"""Who may ask: a bearer token, compared in constant time."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.rest import error_response
+
+# What a load balancer asks, which has no token.
+_OPEN_PATHS = ("/healthz", "/readyz")
+_MESSAGE = "This server wants the header `Authorization: Bearer TOKEN`."
+_PREFIX = "Bearer "
+
+
+def _is_right(header: str, token: str) -> bool:
+    given = header[len(_PREFIX) :] if header.startswith(_PREFIX) else ""
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+class RequireToken:
+    """An ASGI application behind a token."""
+
+    def __init__(self, application: ASGIApp, token: str) -> None:
+        self._application = application
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A browser asks OPTIONS before it sends the token.
+        is_open = scope["path"] in _OPEN_PATHS or scope["method"] == "OPTIONS"
+        if not is_open:
+            header = dict(scope["headers"]).get(b"authorization", b"")
+            if not _is_right(header.decode("latin-1"), self._token):
+                refused = error_response(ServingError(Code.UNAUTHENTICATED, _MESSAGE))
+                await refused(scope, receive, send)
+                return
+        await self._application(scope, receive, send)
+
+
+class TokenInterceptor(grpc.aio.ServerInterceptor):
+    """gRPC services behind a token; health stays open."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+        async def refuse(_: Any, context: grpc.aio.ServicerContext) -> None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, _MESSAGE)
+
+        self._refusal = grpc.unary_unary_rpc_method_handler(refuse)
+
+    async def intercept_service(
+        self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        if details.method.startswith("/grpc.health."):
+            return await continuation(details)
+        header = dict(details.invocation_metadata).get("authorization", "")
+        if _is_right(header, self._token):
+            return await continuation(details)
+        return self._refusal

@@ -1,0 +1,297 @@
+"""The server as a whole: it starts, says where it is, and ends without losing any."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import grpc
+import uvicorn
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from starlette.types import ASGIApp
+
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.server import rpc, text_files
+from pipelines.serving.server.access import RequireToken, TokenInterceptor
+from pipelines.serving.server.batcher import Batcher, Workers
+from pipelines.serving.server.connections import limited
+from pipelines.serving.server.limits import Admission
+from pipelines.serving.server.manager import Manager
+from pipelines.serving.server.metrics import Metrics
+from pipelines.serving.server.model_config import ModelConfig
+from pipelines.serving.server.rest import ModelApi, application
+from pipelines.serving.server.settings import Access, Settings
+
+_logger = logging.getLogger("zootune.serve")
+_FORCED = 143
+
+
+def serve(
+    settings: Settings,
+    models: Sequence[ModelConfig],
+    *,
+    config_file: Path | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, and returns when all in flight is answered.
+
+    `config_file` is read again every `loading.config_poll_seconds`, if that is not 0.
+
+    Raises:
+        ConfigError: if a port is taken, or the configuration cannot be served.
+        ArtifactError: if no version of a model loads.
+    """
+    loop = _new_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_run(settings, models, config_file))
+    # A model may still be loading in a thread, which would run into the end of
+    # everything around it. All is answered and written, so the process ends here.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+async def _run(
+    settings: Settings, models: Sequence[ModelConfig], config_file: Path | None
+) -> None:
+    await Server(settings).run(models, config_file)
+
+
+class Server:
+    """One process with both interfaces."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._admission = Admission(settings.limits)
+        batching = settings.batching
+        self._workers = Workers(batching.num_batch_threads)
+        self._manager = Manager(
+            settings.loading,
+            metrics=self._metrics,
+            batcher_of=lambda servable: Batcher(
+                servable, batching, self._workers, self._metrics
+            ),
+        )
+        self._health = health.aio.HealthServicer()
+        self._ending = asyncio.Event()
+        self._signals = 0
+
+    async def run(
+        self, models: Sequence[ModelConfig], config_file: Path | None
+    ) -> None:
+        self._listen_for_signals()
+        with _bound(self._settings) as (rest_socket, grpc_address):
+            rest = self._rest_server()
+            grpc_server, grpc_port = self._grpc_server(grpc_address)
+            await grpc_server.start()
+            serving = asyncio.create_task(rest.serve(sockets=[rest_socket]))
+            following = asyncio.create_task(self._follow(models, config_file))
+            ending = asyncio.create_task(self._ending.wait())
+            _say_where(self._settings, rest_socket.getsockname()[1], grpc_port)
+            await asyncio.wait(
+                {following, ending, serving}, return_when=asyncio.FIRST_COMPLETED
+            )
+            self._ending.set()
+            following.cancel()
+            await self._drain(rest, serving, grpc_server)
+            if following.done() and not following.cancelled():
+                following.result()  # what kept the models from being served
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        """The first signal ends in peace, the second one at once."""
+        self._signals += 1
+        if self._signals > 1:
+            sys.stderr.write("zoo: ended at once, by a second signal\n")
+            sys.stderr.flush()
+            os._exit(_FORCED)
+        self._ending.set()
+
+    @property
+    def _is_ready(self) -> bool:
+        return self._manager.is_ready and not self._ending.is_set()
+
+    def _rest_server(self) -> _QuietServer:
+        settings = self._settings
+        api = ModelApi(
+            self._manager, self._admission, self._metrics, cors=settings.access.cors
+        )
+        app: ASGIApp = application(
+            api,
+            self._metrics,
+            is_ready=lambda: self._is_ready,
+            metrics_path=settings.metrics_path,
+        )
+        if settings.access.token:
+            app = RequireToken(app, settings.access.token)
+        return _QuietServer(
+            uvicorn.Config(
+                app,
+                http=limited(settings.limits),
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=int(settings.limits.idle_seconds),
+                timeout_graceful_shutdown=int(settings.grace_seconds),
+                ssl_certfile=settings.access.tls_certificate,
+                ssl_keyfile=settings.access.tls_key,
+            )
+        )
+
+    def _grpc_server(self, address: str) -> tuple[grpc.aio.Server, int]:
+        settings, limits = self._settings, self._settings.limits
+        token = settings.access.token
+        server = grpc.aio.server(
+            interceptors=[
+                *([TokenInterceptor(token)] if token else ()),
+                rpc.RefuseMalformed(),
+            ],
+            maximum_concurrent_rpcs=limits.max_in_flight,
+            options=[
+                ("grpc.max_receive_message_length", limits.max_body_bytes),
+                ("grpc.max_send_message_length", -1),
+                # Or a second server would take the port and half of the requests.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_concurrent_streams", limits.max_in_flight),
+            ],
+        )
+        rpc.add_services(
+            server,
+            self._manager,
+            self._admission,
+            self._metrics,
+            reload_root=settings.access.reload_root,
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        credentials = _credentials(settings.access)
+        try:
+            port = (
+                server.add_secure_port(address, credentials)
+                if credentials
+                else server.add_insecure_port(address)
+            )
+        except RuntimeError as error:
+            raise _taken("gRPC", address) from error
+        return server, port
+
+    async def _follow(
+        self, models: Sequence[ModelConfig], config_file: Path | None
+    ) -> None:
+        """Loads what is to be served, and keeps it as the disk says."""
+        await self._manager.apply(models)
+        _logger.info("ready: %s", ", ".join(self._manager.names))
+        await self._tell_health()
+        print(f"ready: {', '.join(self._manager.names)}", flush=True)
+        await asyncio.gather(self._poll_versions(), self._poll_config(config_file))
+
+    async def _poll_versions(self) -> None:
+        seconds = self._settings.loading.poll_seconds
+        while seconds:
+            await asyncio.sleep(seconds)
+            await self._manager.poll()
+            await self._tell_health()
+
+    async def _poll_config(self, path: Path | None) -> None:
+        """Takes a changed configuration over; a broken one is said once and left."""
+        seconds = self._settings.loading.config_poll_seconds
+        seen = _text(path) if path else None
+        while seconds and path:
+            await asyncio.sleep(seconds)
+            text = _text(path)
+            if text == seen:
+                continue
+            seen = text
+            try:
+                await self._manager.apply(text_files.parse_models(text or ""))
+                _logger.info("%s is in force", path)
+            except (ConfigError, ArtifactError) as error:
+                _logger.error("%s is not taken, the one before stays: %s", path, error)
+
+    async def _tell_health(self) -> None:
+        serving = health_pb2.HealthCheckResponse.ServingStatus
+        state = serving.SERVING if self._is_ready else serving.NOT_SERVING
+        for name in ("", *self._manager.names):
+            await self._health.set(name, state)
+
+    async def _drain(
+        self, rest: _QuietServer, serving: asyncio.Task, grpc_server: grpc.aio.Server
+    ) -> None:
+        """Not ready at once, then no new connections, then the last answers."""
+        await self._health.enter_graceful_shutdown()
+        if self._signals:
+            await asyncio.sleep(self._settings.drain_delay_seconds)
+        rest.should_exit = True
+        await asyncio.gather(serving, grpc_server.stop(self._settings.grace_seconds))
+        await self._manager.close()
+        self._workers.close()
+
+
+class _QuietServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: this process has two servers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _bound(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
+    """A socket for REST, and the address for gRPC."""
+    host = settings.host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, settings.rest_port))
+        except OSError as error:
+            raise _taken("REST", f"{host}:{settings.rest_port}") from error
+        in_brackets = f"[{host}]" if ":" in host else host
+        yield listening, f"{in_brackets}:{settings.grpc_port}"
+
+
+def _taken(interface: str, address: str) -> ConfigError:
+    return ConfigError(
+        f"{interface} cannot listen at {address}: the port is taken, or the address is"
+        " not of this machine. Choose another with --rest-port, --grpc-port or --host."
+    )
+
+
+def _credentials(access: Access) -> grpc.ServerCredentials | None:
+    if access.tls_certificate is None or access.tls_key is None:
+        return None
+    pair = (access.tls_key.read_bytes(), access.tls_certificate.read_bytes())
+    return grpc.ssl_server_credentials([pair])
+
+
+def _say_where(settings: Settings, rest_port: int, grpc_port: int) -> None:
+    scheme = "https" if settings.access.tls_certificate else "http"
+    print(f"REST: {scheme}://{settings.host}:{rest_port}", flush=True)
+    print(f"gRPC: {settings.host}:{grpc_port}", flush=True)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # not on Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,0 +1,76 @@
+"""What can go wrong with a request, as gRPC names it and as HTTP numbers it."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Code(enum.IntEnum):
+    """The canonical codes: https://grpc.io/docs/guides/status-codes."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+_HTTP_STATUS = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.INVALID_ARGUMENT: 400,
+    Code.FAILED_PRECONDITION: 400,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.PERMISSION_DENIED: 403,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.ABORTED: 409,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+    Code.DEADLINE_EXCEEDED: 504,
+}
+# What a client may ask again soon.
+_RETRY_AFTER_SECONDS = {Code.RESOURCE_EXHAUSTED: 1, Code.UNAVAILABLE: 1}
+
+
+class ServingError(Exception):
+    """A request that is answered with a code and a sentence.
+
+    `http_status` replaces what follows from the code, where HTTP knows better.
+    """
+
+    def __init__(
+        self, code: Code, message: str, *, http_status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.http_status = http_status or _HTTP_STATUS.get(code, 500)
+
+    @property
+    def retry_after_seconds(self) -> int | None:
+        """When to ask again, if that may help."""
+        return _RETRY_AFTER_SECONDS.get(self.code)
+
+
+def invalid(message: str) -> ServingError:
+    """The client's mistake."""
+    return ServingError(Code.INVALID_ARGUMENT, message)
+
+
+def not_found(message: str) -> ServingError:
+    return ServingError(Code.NOT_FOUND, message)

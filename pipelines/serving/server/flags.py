@@ -1,0 +1,197 @@
+"""The flags of `zoo serve`, and what they say. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.server.model_config import ModelConfig
+from pipelines.serving.server.settings import (
+    MEBIBYTE,
+    Access,
+    Batching,
+    Limits,
+    Loading,
+    Settings,
+)
+
+SUMMARY = "serve an artifact as TensorFlow Serving does, over REST and gRPC"
+_EXTRA = "pip install 'zootune[serve]' && pip install --no-deps tensorflow-serving-api"
+_DEFAULTS = Settings()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of `zoo serve`."""
+    add = parser.add_argument
+    add("base", type=Path, nargs="?", metavar="BASE", help="a folder of versions")
+    add("--name", help="of the model; else that of the run or of the folder")
+    add(
+        "--model-config", type=Path, metavar="FILE", help="a models.config, for several"
+    )
+    add("--host", default=_DEFAULTS.host, help="0.0.0.0: also for other machines")
+    add("--rest-port", type=int, default=_DEFAULTS.rest_port, help="0: any free one")
+    add("--grpc-port", type=int, default=_DEFAULTS.grpc_port, help="0: any free one")
+    _add_loading(parser)
+    _add_limits(parser)
+    add(
+        "--batching-parameters",
+        type=Path,
+        metavar="FILE",
+        help="as in --enable_batching",
+    )
+    add("--no-batching", action="store_true", help="each request is a call of its own")
+    add("--monitoring-config", type=Path, metavar="FILE", help="where the metrics are")
+    add("--token-file", type=Path, metavar="FILE", help="what a bearer must have")
+    add("--tls-certificate", type=Path, metavar="FILE")
+    add("--tls-key", type=Path, metavar="FILE")
+    add("--cors", action="store_true", help="pages of other origins may ask")
+    add(
+        "--reload-root",
+        type=Path,
+        metavar="DIR",
+        help="take configurations over gRPC, with base paths below this folder",
+    )
+    add("--drain-delay-seconds", type=float, default=_DEFAULTS.drain_delay_seconds)
+    add("--grace-seconds", type=float, default=_DEFAULTS.grace_seconds)
+
+
+def _add_loading(parser: argparse.ArgumentParser) -> None:
+    add, loading = parser.add_argument, _DEFAULTS.loading
+    add("--poll-seconds", type=float, default=loading.poll_seconds)
+    add("--config-poll-seconds", type=float, default=loading.config_poll_seconds)
+    add("--max-load-retries", type=int, default=loading.max_num_load_retries)
+    add(
+        "--load-retry-seconds",
+        type=float,
+        default=loading.load_retry_interval_seconds,
+    )
+    add("--allow-ops", default="", metavar="OP,...", help="that reach out of the model")
+    add(
+        "--require-manifest", action="store_true", help="serve zootune's artifacts only"
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add, limits = parser.add_argument, _DEFAULTS.limits
+    add("--timeout-seconds", type=float, default=limits.timeout_seconds)
+    add("--header-seconds", type=float, default=limits.header_seconds)
+    add("--max-body-mb", type=float, default=limits.max_body_bytes / MEBIBYTE)
+    add("--max-in-flight", type=int, default=limits.max_in_flight)
+    add("--max-in-flight-mb", type=float, default=limits.max_in_flight_bytes / MEBIBYTE)
+    add("--max-connections", type=int, default=limits.max_connections)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serves what the flags say, until a signal comes."""
+    try:
+        from pipelines.serving.server import app, text_files
+    except ImportError as error:
+        raise ConfigError(f"Serving needs more packages ({error}): {_EXTRA}") from error
+    if arguments.model_config:
+        models = text_files.parse_models(_read(arguments.model_config))
+    else:
+        base = arguments.base.absolute()
+        models = (ModelConfig(arguments.name or _name_of(base), base),)
+    batching = _DEFAULTS.batching
+    if arguments.batching_parameters:
+        batching = text_files.parse_batching(_read(arguments.batching_parameters))
+    if arguments.no_batching:
+        threads = os.cpu_count() or 1
+        batching = Batching(enabled=False, num_batch_threads=threads)
+    metrics_path = _DEFAULTS.metrics_path
+    if arguments.monitoring_config:
+        metrics_path = text_files.parse_metrics_path(_read(arguments.monitoring_config))
+    settings = dataclasses.replace(
+        _settings(arguments),
+        batching=batching,
+        metrics_path=metrics_path,
+    )
+    app.serve(settings, models, config_file=arguments.model_config)
+
+
+def refuse_contradictions(arguments: argparse.Namespace) -> None:
+    """Raises `ConfigError` if flags exclude each other, or a file is not there."""
+    if (arguments.base is None) == (arguments.model_config is None):
+        raise ConfigError(
+            "Say what to serve: a BASE folder, or --model-config FILE, and not both."
+        )
+    if arguments.model_config and arguments.name:
+        raise ConfigError("--name goes with BASE; a models.config names its models.")
+    if arguments.no_batching and arguments.batching_parameters:
+        raise ConfigError("--no-batching and --batching-parameters exclude each other.")
+    if (arguments.tls_certificate is None) != (arguments.tls_key is None):
+        raise ConfigError("TLS needs both --tls-certificate and --tls-key.")
+    if arguments.base:
+        _refuse_no_base(arguments.base)
+    for path in (arguments.tls_certificate, arguments.tls_key):
+        if path is not None:
+            _read(path)
+
+
+def _refuse_no_base(base: Path) -> None:
+    if (base / "saved_model.pb").exists():
+        raise ArtifactError(
+            f"{base} is one version; serve the folder that it is in: {base.parent}."
+        )
+    if not base.is_dir():
+        raise ArtifactError(
+            f"{base} is no folder. Give one that has versions in it, such as"
+            " runs/photos/artifact."
+        )
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings(
+        host=arguments.host,
+        rest_port=arguments.rest_port,
+        grpc_port=arguments.grpc_port,
+        drain_delay_seconds=arguments.drain_delay_seconds,
+        grace_seconds=arguments.grace_seconds,
+        limits=Limits(
+            timeout_seconds=arguments.timeout_seconds,
+            header_seconds=arguments.header_seconds,
+            max_body_bytes=int(arguments.max_body_mb * MEBIBYTE),
+            max_in_flight=arguments.max_in_flight,
+            max_in_flight_bytes=int(arguments.max_in_flight_mb * MEBIBYTE),
+            max_connections=arguments.max_connections,
+        ),
+        access=Access(
+            token=_token(arguments.token_file),
+            tls_certificate=arguments.tls_certificate,
+            tls_key=arguments.tls_key,
+            reload_root=arguments.reload_root,
+            cors=arguments.cors,
+        ),
+        loading=Loading(
+            poll_seconds=arguments.poll_seconds,
+            config_poll_seconds=arguments.config_poll_seconds,
+            max_num_load_retries=arguments.max_load_retries,
+            load_retry_interval_seconds=arguments.load_retry_seconds,
+            allowed_ops=frozenset(filter(None, arguments.allow_ops.split(","))),
+            require_manifest=arguments.require_manifest,
+        ),
+    )
+
+
+def _token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    token = _read(path).strip()
+    if not token:
+        raise ConfigError(f"{path} is empty; a token file holds the token and no more.")
+    return token
+
+
+def _name_of(base: Path) -> str:
+    """The name of the run, if it is the artifact of one, or of the folder."""
+    return base.parent.name if base.name == "artifact" else base.name
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error

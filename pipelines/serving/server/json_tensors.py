@@ -1,0 +1,366 @@
+"""JSON to arrays and back, as TensorFlow Serving reads and writes it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import tensorflow as tf
+
+from pipelines.serving.server.errors import Code, ServingError, invalid
+from pipelines.serving.server.signature import (
+    Arrays,
+    Signature,
+    TensorInfo,
+    unknown_signature,
+)
+
+_MAXIMUM_DEPTH = 32
+_HALF_TYPES = (tf.float16, tf.bfloat16, tf.complex64, tf.complex128)
+_SHOWN = 64
+_AS_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object in a request's body.
+
+    Raises:
+        ServingError: if it is no JSON object, with the place where it ends to be one.
+    """
+    if not body or body.isspace():
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        value = _parse_with_tokens(body, error)
+    if not isinstance(value, dict):
+        raise invalid(f"JSON Value: {_shown(value)} is not a JSON object.")
+    return value
+
+
+def _parse_with_tokens(body: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Numbers that are NaN or Infinity, which the fast reader does not know."""
+    refusal = invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}")
+    if b"NaN" not in body and b"Infinity" not in body:
+        raise refusal from error
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise refusal from error
+
+
+def signature_name(request: Mapping[str, Any], default: str) -> str:
+    """The signature that a request asks for."""
+    name = request.get("signature_name", default)
+    if not isinstance(name, str):
+        raise invalid("Invalid request: 'signature_name' key must be a string value.")
+    return name or default
+
+
+def find_signature(
+    signatures: Mapping[str, Signature], request: Mapping[str, Any], default: str
+) -> Signature:
+    name = signature_name(request, default)
+    if name not in signatures:
+        raise unknown_signature(name, over_rest=True)
+    return signatures[name]
+
+
+def read_inputs(
+    request: Mapping[str, Any], signature: Signature
+) -> tuple[Arrays, bool]:
+    """The inputs of a prediction, and whether they came as rows.
+
+    Raises:
+        ServingError: naming the row or the input that is not as it should be.
+    """
+    if ("instances" in request) == ("inputs" in request):
+        came = "both" if "instances" in request else "neither"
+        raise invalid(
+            "Missing 'inputs' or 'instances' key: a request has exactly one of them;"
+            f" {came} came."
+        )
+    if "instances" in request:
+        return _from_rows(request["instances"], signature), True
+    return _from_columns(request["inputs"], signature), False
+
+
+def _from_rows(rows: Any, signature: Signature) -> Arrays:
+    if not isinstance(rows, list) or not rows:
+        raise invalid("Request 'instances' must be a list with at least one element.")
+    names = list(signature.inputs)
+    if not _is_object(rows[0]):
+        if len(names) != 1:
+            raise invalid(
+                f"Each of 'instances' must be an object with {sorted(names)};"
+                f" {_shown(rows[0])} came."
+            )
+        for i, row in enumerate(rows):
+            if _is_object(row):
+                raise _bad_row(i, "objects and plain values are mixed")
+        columns = {names[0]: rows}
+    else:
+        for i, row in enumerate(rows):
+            _check_row(i, row, names)
+        columns = {name: [row[name] for row in rows] for name in names}
+    return {
+        name: array_of(values, signature.inputs[name], name)
+        for name, values in columns.items()
+    }
+
+
+def _check_row(i: int, row: Any, names: list[str]) -> None:
+    if not _is_object(row):
+        raise _bad_row(i, "objects and plain values are mixed")
+    if set(row) != set(names):
+        raise _bad_row(i, f"it has {sorted(row)}, and must have {sorted(names)}")
+
+
+def _bad_row(i: int, why: str) -> ServingError:
+    return invalid(f"Failed to process element: {i} of 'instances' list. Error: {why}.")
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it names inputs; an object with bytes is a value."""
+    return isinstance(value, dict) and not _is_bytes(value)
+
+
+def _is_bytes(value: dict) -> bool:
+    return len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def _from_columns(columns: Any, signature: Signature) -> Arrays:
+    names = list(signature.inputs)
+    if not _is_object(columns):
+        if len(names) != 1:
+            raise invalid(
+                f"'inputs' must be an object with {sorted(names)};"
+                f" {_shown(columns)} came."
+            )
+        columns = {names[0]: columns}
+    missing = sorted(set(names) - set(columns))
+    if missing:
+        raise invalid(f"Missing named input: {missing[0]} in 'inputs' object.")
+    return {
+        name: array_of(columns[name], signature.inputs[name], name) for name in names
+    }
+
+
+def array_of(value: Any, info: TensorInfo, name: str) -> np.ndarray:
+    """The array in nested lists, of the type that the signature has.
+
+    Raises:
+        ServingError: if a value is of another type, or lists differ in length.
+    """
+    dtype = info.dtype
+    if dtype in _HALF_TYPES:
+        raise ServingError(
+            Code.UNIMPLEMENTED,
+            f"Conversion of JSON Value to type: {dtype.name} is not supported.",
+        )
+    if dtype == tf.string:
+        return _strings(value, name)
+    _check_leaves(value, _ALLOWED[_kind(dtype)], dtype, name)
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(value, dtype.as_numpy_dtype)
+    except OverflowError as error:
+        if dtype.is_floating:  # an integer that no double holds
+            return np.array(_as_floats(value), dtype.as_numpy_dtype)
+        raise invalid(
+            f"Input {name!r} has a number that is not of expected type: {dtype.name}"
+        ) from error
+    except ValueError as error:
+        raise invalid(
+            f"Encountered list at unexpected size or nesting in input {name!r}: lists"
+            " must have equal lengths."
+        ) from error
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_floats(one) for one in value]
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _kind(dtype: tf.DType) -> str:
+    if dtype.is_floating:
+        return "float"
+    return "bool" if dtype.is_bool else "int"
+
+
+_ALLOWED = {
+    "float": frozenset({int, float}),
+    "int": frozenset({int}),
+    "bool": frozenset({bool}),
+}
+
+
+def _check_leaves(
+    value: Any, allowed: frozenset[type], dtype: tf.DType, name: str
+) -> None:
+    for leaves in _leaf_lists(value, name):
+        if not set(map(type, leaves)) <= allowed:
+            wrong = next(one for one in leaves if type(one) not in allowed)
+            raise _wrong_type(wrong, dtype)
+
+
+def _wrong_type(value: Any, dtype: tf.DType) -> ServingError:
+    return invalid(
+        f"JSON Value: {_shown(value)} Type: {_type_name(value)} is not of expected"
+        f" type: {dtype.name}"
+    )
+
+
+def _leaf_lists(value: Any, name: str, depth: int = 0) -> Iterator[list]:
+    """The innermost lists, whose items are no lists."""
+    if depth > _MAXIMUM_DEPTH:
+        raise invalid(
+            f"Input {name!r} is nested deeper than {_MAXIMUM_DEPTH} lists, which no"
+            " tensor is."
+        )
+    if not isinstance(value, list):
+        yield [value]
+    elif any(isinstance(one, list) for one in value):
+        for one in value:
+            yield from _leaf_lists(one, name, depth + 1)
+    else:
+        yield value
+
+
+def _strings(value: Any, name: str) -> np.ndarray:
+    shape = _shape(value, name)
+    flat = [_bytes_of(one) for leaves in _leaf_lists(value, name) for one in leaves]
+    if len(flat) != math.prod(shape):
+        raise invalid(f"Lists in input {name!r} must have equal lengths.")
+    found = np.empty(len(flat), object)
+    found[:] = flat
+    return found.reshape(shape)
+
+
+def _shape(value: Any, name: str) -> tuple[int, ...]:
+    shape: list[int] = []
+    while isinstance(value, list):
+        if len(shape) > _MAXIMUM_DEPTH:
+            next(_leaf_lists([], name, _MAXIMUM_DEPTH + 1))
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
+
+
+def _bytes_of(value: Any) -> bytes:
+    if isinstance(value, str):
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:  # half of a surrogate pair
+            raise invalid("A string has characters that UTF-8 cannot hold.") from error
+    if isinstance(value, dict) and _is_bytes(value):
+        return decoded(value["b64"])
+    raise _wrong_type(value, tf.string)
+
+
+def decoded(text: str) -> bytes:
+    """The bytes in base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid(f"Unable to base64 decode: {error}") from error
+
+
+def write_rows(outputs: Arrays) -> bytes:
+    """`{"predictions": [...]}`: an object for each row, or the value if it is one."""
+    counts = {name: value.shape[:1] for name, value in outputs.items()}
+    if len(set(counts.values())) != 1 or () in counts.values():
+        raise invalid(
+            "The outputs have no common number of rows, so ask with 'inputs' in place"
+            f" of 'instances'. Their first dimensions: {counts}."
+        )
+    written = {name: _writable(name, value) for name, value in outputs.items()}
+    if len(written) == 1:
+        return _dumped({"predictions": next(iter(written.values()))}, outputs)
+    rows = [dict(zip(written, values)) for values in zip(*written.values())]
+    return _dumped({"predictions": rows}, outputs)
+
+
+def write_columns(outputs: Arrays) -> bytes:
+    """`{"outputs": ...}`: an object with every output, or the value if it is one."""
+    written = {name: _writable(name, value) for name, value in outputs.items()}
+    only = next(iter(written.values())) if len(written) == 1 else written
+    return _dumped({"outputs": only}, outputs)
+
+
+def write_results(results: list) -> bytes:
+    """`{"results": [...]}` of a classification or a regression."""
+    return _dumped({"results": results}, {})
+
+
+def _writable(name: str, array: np.ndarray) -> Any:
+    if array.dtype == object:
+        convert = _as_base64 if name.endswith("_bytes") else _as_text
+        return _mapped(array.tolist(), convert)
+    if array.dtype.kind not in "biuf" or array.dtype == np.float16:
+        raise invalid(
+            f"Failed to write JSON value for tensor type: {array.dtype.name} of output"
+            f" {name!r}."
+        )
+    return np.ascontiguousarray(array) if array.ndim else array.item()
+
+
+def _mapped(value: Any, convert: Callable[[bytes], Any]) -> Any:
+    if isinstance(value, list):
+        return [_mapped(one, convert) for one in value]
+    return convert(value)
+
+
+def _as_base64(value: bytes) -> dict[str, str]:
+    return {"b64": base64.b64encode(value).decode()}
+
+
+def _as_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise invalid(
+            "An output has bytes that are not UTF-8; only outputs whose name ends in"
+            " _bytes may."
+        ) from error
+
+
+def _dumped(value: Any, outputs: Arrays) -> bytes:
+    finite = all(
+        np.isfinite(one).all() for one in outputs.values() if one.dtype.kind == "f"
+    )
+    if finite and outputs:
+        return orjson.dumps(value, option=_AS_NUMBERS)
+    # The fast writer makes null of what JSON has no number for.
+    return json.dumps(value, default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Python's own values, with as many digits as the type has."""
+    if isinstance(value, np.ndarray):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.floating):
+        return float(str(value))
+    return value.item()
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str) if not isinstance(value, list) else "[...]"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _type_name(value: Any) -> str:
+    names = {dict: "Object", list: "Array", str: "String", bool: "Bool"}
+    if value is None:
+        return "Null"
+    return names.get(type(value), "Number")

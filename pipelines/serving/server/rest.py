@@ -1,0 +1,288 @@
+"""The REST interface."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+
+import orjson
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from pipelines.serving.server import (
+    json_examples,
+    json_tensors,
+    metrics,
+    service,
+    targets,
+)
+from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.limits import Admission, read_body
+from pipelines.serving.server.manager import Loaded, Manager
+from pipelines.serving.server.signature import DEFAULT
+from pipelines.serving.server.targets import Asked
+
+_logger = logging.getLogger("zootune.serve")
+_JSON = "application/json"
+
+
+class ModelApi:
+    """`/v1/models/...` as an ASGI application."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        admission: Admission,
+        counted: metrics.Metrics,
+        *,
+        cors: bool,
+    ) -> None:
+        self._manager = manager
+        self._admission = admission
+        self._metrics = counted
+        self._cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.monotonic()
+        asked, error = None, None
+        try:
+            if scope["method"] == "OPTIONS":
+                await self._preflight(scope)(scope, receive, send)
+                return
+            asked = targets.parse(scope["method"], _raw_path(scope))
+            with self._admission.request() as held:
+                deadline = started + self._admission.limits.timeout_seconds
+                body = await self._answer_unless_gone(
+                    asked, scope, receive, held, deadline
+                )
+            response = Response(body, media_type=_JSON)
+        except ServingError as refused:
+            error = refused
+            response = error_response(refused)
+        if self._cors:
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        self._count(asked, error, time.monotonic() - started)
+        await response(scope, receive, send)
+
+    def _preflight(self, scope: Scope) -> Response:
+        origin = Request(scope).headers.get("origin", "")
+        if not origin.startswith(("http://", "https://")):
+            message = "Origin header is missing in CORS preflight"
+            return error_response(ServingError(Code.INVALID_ARGUMENT, message))
+        allowed = {
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "POST, GET",
+            "Access-Control-Allow-Headers": "Content-Type",
+        }
+        return Response(headers=allowed if self._cors else None)
+
+    async def _answer_unless_gone(
+        self, asked: Asked, scope: Scope, receive: Receive, held, deadline: float
+    ) -> bytes:
+        if asked.verb == "status":
+            return self._status(asked)
+        if asked.verb == "metadata":
+            return self._metadata(asked)
+        self._manager.resolve(asked.target).batcher.refuse_if_full()
+        headers = Request(scope).headers
+        declared = headers.get("content-length", "")
+        body = await read_body(
+            _chunks(receive),
+            held,
+            declared_bytes=int(declared) if declared.isdigit() else None,
+            encoding=headers.get("content-encoding", "").lower(),
+            timeout_seconds=max(deadline - time.monotonic(), 0.001),
+        )
+        answering = asyncio.create_task(self._answer(asked, body, deadline))
+        leaving = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait(
+                {answering, leaving}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if answering.done():
+                return answering.result()
+            raise ServingError(Code.CANCELLED, "The client went away.")
+        finally:
+            leaving.cancel()
+            answering.cancel()
+
+    async def _answer(self, asked: Asked, body: bytes, deadline: float) -> bytes:
+        with self._manager.resolve(asked.target).held() as version:
+            request = json_tensors.parse(body)
+            if asked.verb == "predict":
+                return await _predict(version, request, deadline)
+            signature = json_tensors.find_signature(
+                service.signatures(version), request, DEFAULT
+            )
+            examples = json_examples.serialized(request)
+            if asked.verb == "regress":
+                return json_tensors.write_results(
+                    await service.regress(
+                        version, signature, examples, deadline=deadline
+                    )
+                )
+            found = await service.classify(
+                version, signature, examples, deadline=deadline
+            )
+            return json_tensors.write_results(
+                [
+                    [[name.decode(errors="replace"), score] for name, score in one]
+                    for one in found
+                ]
+            )
+
+    def _status(self, asked: Asked) -> bytes:
+        rows = [
+            {
+                "version": str(one.number),
+                "state": one.state.name,
+                "status": {"error_code": one.code.name, "error_message": one.message},
+            }
+            for one in self._manager.status(asked.target)
+        ]
+        return _indented({"model_version_status": rows})
+
+    def _metadata(self, asked: Asked) -> bytes:
+        version = self._manager.resolve(asked.target)
+        described = get_model_metadata_pb2.SignatureDefMap()
+        for name, signature in version.servable.signature_defs.items():
+            described.signature_def[name].CopyFrom(signature)
+        spec = {
+            "name": asked.target.name,
+            "signature_name": "",
+            "version": str(version.number),
+        }
+        as_dict = json_format.MessageToDict(
+            described,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )
+        return _indented({"model_spec": spec, "metadata": {"signature_def": as_dict}})
+
+    def _count(
+        self, asked: Asked | None, error: ServingError | None, seconds: float
+    ) -> None:
+        # A name that is not served would let any client make metrics.
+        name = asked.target.name if asked else ""
+        self._metrics.answered(
+            name if name in self._manager.names else "",
+            api=asked.verb.capitalize() if asked else "",
+            entrypoint="REST",
+            status=(error.code if error else Code.OK).name,
+            seconds=seconds,
+        )
+        self._metrics.in_flight(self._admission.requests)
+
+
+async def _predict(version: Loaded, request: dict, deadline: float) -> bytes:
+    signature = json_tensors.find_signature(
+        service.signatures(version), request, DEFAULT
+    )
+    inputs, as_rows = json_tensors.read_inputs(request, signature)
+    outputs = await service.predict(version, signature, inputs, deadline=deadline)
+    write = json_tensors.write_rows if as_rows else json_tensors.write_columns
+    return write(outputs)
+
+
+def application(
+    api: ModelApi,
+    counted: metrics.Metrics,
+    *,
+    is_ready: Callable[[], bool],
+    metrics_path: str | None,
+) -> Starlette:
+    """Every route of the server."""
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_: Request) -> Response:
+        if is_ready():
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"error": "not ready: loading or ending"}, 503)
+
+    async def numbers(_: Request) -> Response:
+        return Response(counted.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def no_such_page(request: Request, _: Exception) -> Response:
+        message = f"There is no {request.url.path[:100]}; models are below /v1/models."
+        return JSONResponse({"error": message}, 404)
+
+    async def wrong_method(request: Request, _: Exception) -> Response:
+        return JSONResponse({"error": f"{request.method} is not allowed here."}, 405)
+
+    async def unexpected(_: Request, error: Exception) -> Response:
+        return JSONResponse({"error": f"Internal error: {type(error).__name__}"}, 500)
+
+    pages = [Route("/healthz", health), Route("/readyz", ready)]
+    if metrics_path:
+        pages.append(Route(metrics_path, numbers))
+    return Starlette(
+        routes=[
+            *pages,
+            Route("/{path:path}", endpoint=_OnlyModels(api)),
+        ],
+        exception_handlers={
+            404: no_such_page,
+            405: wrong_method,
+            Exception: unexpected,
+        },
+    )
+
+
+class _OnlyModels:
+    """Passes on what begins with `/v1/`, in letters of either case."""
+
+    def __init__(self, api: ModelApi) -> None:
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"][:4].lower() == "/v1/":
+            raise HTTPException(404)
+        await self._api(scope, receive, send)
+
+
+def error_response(error: ServingError) -> Response:
+    """`{"error": ...}` with the status of the error, and when to ask again."""
+    headers = {}
+    if error.http_status == 413:
+        headers["Connection"] = "close"  # what comes behind is not worth reading
+    elif error.retry_after_seconds and error.http_status in (429, 503):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if error.code == Code.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": error.message}, error.http_status, headers)
+
+
+def _raw_path(scope: Scope) -> str:
+    """As the client wrote it, because a name may hold an encoded slash."""
+    return scope["raw_path"].split(b"?")[0].decode("latin-1")
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ServingError(Code.CANCELLED, "The client went away.")
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
+
+
+async def _gone(receive: Receive) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        while (await receive())["type"] != "http.disconnect":
+            continue
+
+
+def _indented(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)

@@ -1,0 +1,373 @@
+"""The gRPC interface: PredictionService and ModelService."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    regression_pb2,
+)
+
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.server import examples, service, tensors, text_files
+from pipelines.serving.server.errors import Code, ServingError, invalid
+from pipelines.serving.server.limits import Admission
+from pipelines.serving.server.manager import Loaded, Manager, Target
+from pipelines.serving.server.metrics import Metrics
+from pipelines.serving.server.signature import (
+    DEFAULT,
+    Signature,
+    check_filter,
+    filtered,
+    unknown_signature,
+)
+
+_logger = logging.getLogger("zootune.serve")
+_SIGNATURE_DEF = "signature_def"
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+_CLASSIFY = "tensorflow/serving/classify"
+_REGRESS = "tensorflow/serving/regress"
+
+
+class _Guarded:
+    """Answers with the code of what goes wrong, and counts."""
+
+    def __init__(
+        self, manager: Manager, admission: Admission, metrics: Metrics
+    ) -> None:
+        self.manager = manager
+        self.admission = admission
+        self.metrics = metrics
+
+    async def answer(
+        self,
+        api: str,
+        name: str,
+        context: grpc.aio.ServicerContext,
+        work: Callable[[float], Awaitable[Any]],
+    ) -> Any:
+        started = time.monotonic()
+        remaining = context.time_remaining()
+        longest = self.admission.limits.timeout_seconds
+        deadline = started + (longest if remaining is None else min(remaining, longest))
+        code = Code.UNKNOWN
+        try:
+            with self.admission.request():
+                answer = await work(deadline)
+            code = Code.OK
+            return answer
+        except ServingError as error:
+            code = error.code
+            await context.abort(_STATUS[code], error.message)
+        finally:
+            self.metrics.answered(
+                name if name in self.manager.names else "",
+                api=api,
+                entrypoint="GRPC",
+                status=code.name,
+                seconds=time.monotonic() - started,
+            )
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict, Classify, Regress, MultiInference and GetModelMetadata."""
+
+    def __init__(self, guarded: _Guarded) -> None:
+        self._guarded = guarded
+        self._manager = guarded.manager
+
+    async def Predict(self, request, context):
+        async def work(deadline: float):
+            with self._manager.resolve(_target(request)).held() as version:
+                signature = _signature(version, request.model_spec)
+                check_filter(signature, request.output_filter)
+                limit = self._guarded.admission.limits.max_body_bytes
+                inputs = {
+                    name: tensors.read(name, proto, max_bytes=limit)
+                    for name, proto in request.inputs.items()
+                }
+                found = await service.predict(
+                    version, signature, inputs, deadline=deadline
+                )
+                response = predict_pb2.PredictResponse()
+                _say_which(response.model_spec, request.model_spec, version)
+                for name, value in filtered(
+                    signature, found, request.output_filter
+                ).items():
+                    response.outputs[name].CopyFrom(tensors.write(value))
+                return response
+
+        return await self._answer("Predict", request, context, work)
+
+    async def Classify(self, request, context):
+        async def work(deadline: float):
+            with self._manager.resolve(_target(request)).held() as version:
+                found = await self._classify(
+                    version, request.model_spec, request.input, deadline
+                )
+                response = classification_pb2.ClassificationResponse(result=found)
+                _say_which(response.model_spec, request.model_spec, version)
+                return response
+
+        return await self._answer("Classify", request, context, work)
+
+    async def Regress(self, request, context):
+        async def work(deadline: float):
+            with self._manager.resolve(_target(request)).held() as version:
+                found = await self._regress(
+                    version, request.model_spec, request.input, deadline
+                )
+                response = regression_pb2.RegressionResponse(result=found)
+                _say_which(response.model_spec, request.model_spec, version)
+                return response
+
+        return await self._answer("Regress", request, context, work)
+
+    async def MultiInference(self, request, context):
+        async def work(deadline: float):
+            _check_tasks(request.tasks)
+            response = inference_pb2.MultiInferenceResponse()
+            with self._manager.resolve(_target(request.tasks[0])).held() as version:
+                for task in request.tasks:
+                    result = response.results.add()
+                    ask = _CLASSIFIERS[task.method_name]
+                    found = await ask(
+                        self, version, task.model_spec, request.input, deadline
+                    )
+                    getattr(result, _RESULTS[task.method_name]).CopyFrom(found)
+                    _say_which(result.model_spec, task.model_spec, version)
+            return response
+
+        first = request.tasks[0] if request.tasks else inference_pb2.InferenceTask()
+        return await self._answer("MultiInference", first, context, work)
+
+    async def GetModelMetadata(self, request, context):
+        async def work(_: float):
+            _check_metadata_fields(request.metadata_field)
+            version = self._manager.resolve(_target(request))
+            described = get_model_metadata_pb2.SignatureDefMap()
+            for name, signature in version.servable.signature_defs.items():
+                described.signature_def[name].CopyFrom(signature)
+            response = get_model_metadata_pb2.GetModelMetadataResponse()
+            response.model_spec.name = request.model_spec.name
+            response.model_spec.version.value = version.number
+            response.metadata[_SIGNATURE_DEF].Pack(described)
+            return response
+
+        return await self._answer("GetModelMetadata", request, context, work)
+
+    async def _answer(self, api: str, request, context, work) -> Any:
+        name = request.model_spec.name
+        return await self._guarded.answer(api, name, context, work)
+
+    async def _classify(
+        self, version: Loaded, spec, given, deadline: float
+    ) -> classification_pb2.ClassificationResult:
+        found = await service.classify(
+            version,
+            _signature(version, spec),
+            examples.serialized(given),
+            deadline=deadline,
+        )
+        result = classification_pb2.ClassificationResult()
+        for classes in found:
+            one = result.classifications.add()
+            for label, score in classes:
+                one.classes.add(label=label.decode(errors="replace"), score=score)
+        return result
+
+    async def _regress(
+        self, version: Loaded, spec, given, deadline: float
+    ) -> regression_pb2.RegressionResult:
+        found = await service.regress(
+            version,
+            _signature(version, spec),
+            examples.serialized(given),
+            deadline=deadline,
+        )
+        result = regression_pb2.RegressionResult()
+        for value in found:
+            result.regressions.add(value=value)
+        return result
+
+
+_CLASSIFIERS = {
+    _CLASSIFY: PredictionService._classify,
+    _REGRESS: PredictionService._regress,
+}
+_RESULTS = {_CLASSIFY: "classification_result", _REGRESS: "regression_result"}
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """GetModelStatus, and HandleReloadConfigRequest where it is allowed."""
+
+    def __init__(self, guarded: _Guarded, *, reload_root: Path | None) -> None:
+        self._guarded = guarded
+        self._manager = guarded.manager
+        self._root = reload_root
+
+    async def GetModelStatus(self, request, context):
+        async def work(_: float):
+            response = get_model_status_pb2.GetModelStatusResponse()
+            for one in self._manager.status(_target(request)):
+                added = response.model_version_status.add(
+                    version=one.number, state=int(one.state)
+                )
+                added.status.error_code = int(one.code)
+                added.status.error_message = one.message
+            return response
+
+        name = request.model_spec.name
+        return await self._guarded.answer("GetModelStatus", name, context, work)
+
+    async def HandleReloadConfigRequest(self, request, context):
+        async def work(_: float):
+            response = model_management_pb2.ReloadConfigResponse()
+            try:
+                configs = text_files.models_of(request.config)
+                self._refuse_outside([one.base_path for one in configs])
+                await self._manager.apply(configs)
+            except (ConfigError, ArtifactError) as error:
+                raise invalid(str(error)) from error
+            response.status.error_code = int(Code.OK)
+            return response
+
+        return await self._guarded.answer("ReloadConfig", "", context, work)
+
+    def _refuse_outside(self, paths: list[Path]) -> None:
+        """A client must not choose what of the disk is read."""
+        if self._root is None:
+            raise ServingError(
+                Code.PERMISSION_DENIED,
+                "Configurations over the network are not taken. Start the server with"
+                " --reload-root DIR to allow base paths below it.",
+            )
+        root = self._root.resolve()
+        outside = [str(p) for p in paths if not p.resolve().is_relative_to(root)]
+        if outside:
+            raise ServingError(
+                Code.PERMISSION_DENIED, f"Base paths outside of {root}: {outside}."
+            )
+
+
+class RefuseMalformed(grpc.aio.ServerInterceptor):
+    """Bytes that are no message are the client's mistake; grpcio calls that unknown."""
+
+    async def intercept_service(
+        self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def read(content: bytes) -> Any:
+            try:
+                return handler.request_deserializer(content)
+            except DecodeError as error:
+                return error
+
+        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            if isinstance(request, DecodeError):
+                await context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"The bytes are no message of this kind: {request}",
+                )
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=read,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def add_services(
+    server: grpc.aio.Server,
+    manager: Manager,
+    admission: Admission,
+    metrics: Metrics,
+    *,
+    reload_root: Path | None,
+) -> None:
+    """Adds both services to a gRPC server."""
+    guarded = _Guarded(manager, admission, metrics)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(guarded), server
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+        ModelService(guarded, reload_root=reload_root), server
+    )
+
+
+def _target(request: Any) -> Target:
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec = request.model_spec
+    if not spec.name:
+        raise invalid("ModelSpec has no name specified.")
+    match spec.WhichOneof("version_choice"):
+        case "version":
+            return Target(spec.name, version=spec.version.value)
+        case "version_label":
+            return Target(spec.name, label=spec.version_label)
+    return Target(spec.name)
+
+
+def _signature(version: Loaded, spec: Any) -> Signature:
+    name = spec.signature_name or DEFAULT
+    known = service.signatures(version)
+    if name not in known:
+        raise unknown_signature(name, over_rest=False)
+    return known[name]
+
+
+def _say_which(answered: Any, asked: Any, version: Loaded) -> None:
+    """The version that answered, which the client may not have named."""
+    answered.name = asked.name
+    answered.version.value = version.number
+    answered.signature_name = asked.signature_name or DEFAULT
+
+
+def _check_tasks(tasks: Any) -> None:
+    if not tasks:
+        raise invalid("Inference request must have at least one task.")
+    names = {task.model_spec.name for task in tasks}
+    if len(names) > 1:
+        raise invalid(
+            "All ModelSpecs in a MultiInferenceRequest must access the same model"
+            f" name; they name {sorted(names)}."
+        )
+    asked = [task.model_spec.signature_name for task in tasks]
+    for i, name in enumerate(asked):
+        if name in asked[:i]:
+            raise invalid(f"Duplicate evaluation of signature: {name}")
+    for task in tasks:
+        if task.method_name not in _CLASSIFIERS:
+            raise ServingError(
+                Code.UNIMPLEMENTED,
+                f"Unsupported signature method_name: {task.method_name}",
+            )
+
+
+def _check_metadata_fields(fields: Any) -> None:
+    if not fields:
+        raise invalid(
+            "GetModelMetadataRequest must specify at least one metadata_field"
+        )
+    for field in fields:
+        if field != _SIGNATURE_DEF:
+            raise invalid(f"Metadata field {field} is not supported")

@@ -1,0 +1,172 @@
+"""One loaded version of a model: checked, loaded, warmed up, and run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from pipelines.errors import ArtifactError
+from pipelines.serving import artifact
+from pipelines.serving.requirements import import_ops
+from pipelines.serving.server import op_scan, signature, warming
+from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.settings import Loading
+from pipelines.serving.server.signature import Arrays, Signature
+
+_logger = logging.getLogger("zootune.serve")
+_SERVE = "serve"
+_IS_PLACE = re.compile(r"Graph execution error|Detected at|<stack|\s|  File")
+_OP = re.compile(r"\s*\[Op:\w+\]$")
+_WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
+
+
+class Servable:
+    """A version that answers. Make one with `load`."""
+
+    def __init__(self, name: str, version: int, meta_graph: Any, model: Any) -> None:
+        self.name = name
+        self.version = version
+        self.signature_defs = dict(meta_graph.signature_def)
+        self.signatures: dict[str, Signature] = {
+            key: signature.of_proto(key, proto)
+            for key, proto in self.signature_defs.items()
+            if key in model.signatures
+        }
+        # Kept, because a signature alone does not keep its variables alive.
+        self._model = model
+        self._functions = {key: model.signatures[key] for key in self.signatures}
+
+    def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """The outputs of a signature. Takes the time that it takes: call in a thread.
+
+        Raises:
+            ServingError: with TensorFlow's code and reason.
+        """
+        wanted = self.signatures[name].inputs
+        try:
+            given = {
+                key: tf.constant(value, wanted[key].dtype)
+                for key, value in inputs.items()
+            }
+            found = self._functions[name](**given)
+            return {key: value.numpy() for key, value in found.items()}
+        except tf.errors.OpError as error:
+            raise ServingError(_code(error.error_code), _reason(error)) from error
+        except (ValueError, TypeError) as error:
+            raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What TensorFlow says, without where in the graph: that is nobody's business."""
+    lines = (error.message or type(error).__name__).splitlines()
+    reasons = [one for one in lines if one and not _IS_PLACE.match(one)]
+    return _OP.sub("", reasons[0] if reasons else lines[0])
+
+
+def _code(number: int) -> Code:
+    return Code(number) if number in list(Code) else Code.UNKNOWN
+
+
+def load(name: str, folder: Path, loading: Loading) -> Servable:
+    """The version in a folder, after all that speaks against it has been looked for.
+
+    Takes seconds: call in a thread.
+
+    Raises:
+        ArtifactError: if files differ from the manifest, are no plain files, or hold
+            ops that reach outside; if it does not load; if a warm-up request fails.
+    """
+    refuse_odd_files(folder)
+    _verify(folder, loading)
+    meta_graph = _read_meta_graph(folder)
+    _refuse_reaching_out(folder, meta_graph, loading)
+    started = time.monotonic()
+    try:
+        model = tf.saved_model.load(str(folder), tags=[_SERVE])
+    except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
+        raise ArtifactError(f"{folder} does not load: {error}") from error
+    servable = Servable(name, int(folder.name), meta_graph, model)
+    if not servable.signatures:
+        raise ArtifactError(f"{folder} has no signature that could be asked.")
+    _warm_up(servable, folder)
+    seconds = time.monotonic() - started
+    _logger.info("%s version %s: loaded in %.1f s", name, folder.name, seconds)
+    return servable
+
+
+def refuse_odd_files(folder: Path) -> None:
+    """Raises `ArtifactError` if there is anything but plain files and folders.
+
+    A link could show a file that nobody wanted to publish; a pipe would block.
+    """
+    for root, folders, files in os.walk(folder):
+        for entry in (*folders, *files):
+            path = Path(root, entry)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise ArtifactError(
+                    f"{path} is a link, a pipe or a device. A version holds plain files"
+                    " only: copy what it points to."
+                )
+
+
+def _verify(folder: Path, loading: Loading) -> None:
+    if (folder / artifact.MANIFEST).exists():
+        manifest = artifact.open_verified(folder).manifest
+        for module in manifest.preprocessing.get("requires", ()):
+            import_ops(module, folder)
+        return
+    if loading.require_manifest:
+        raise ArtifactError(
+            f"{folder} has no {artifact.MANIFEST}, so nothing says what its files"
+            " should be. Export it with zootune, or serve without --require-manifest."
+        )
+    _logger.warning("%s has no manifest: its files cannot be verified", folder)
+
+
+def _read_meta_graph(folder: Path) -> Any:
+    path = folder / "saved_model.pb"
+    try:
+        saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ArtifactError(f"{path} cannot be read: {error}") from error
+    for meta_graph in saved.meta_graphs:
+        if set(meta_graph.meta_info_def.tags) == {_SERVE}:
+            return meta_graph
+    tags = [sorted(one.meta_info_def.tags) for one in saved.meta_graphs]
+    raise ArtifactError(f"{path} has no graph with the tag {_SERVE!r}; it has {tags}.")
+
+
+def _refuse_reaching_out(folder: Path, meta_graph: Any, loading: Loading) -> None:
+    outside = op_scan.outside_assets(meta_graph)
+    if outside:
+        raise ArtifactError(f"{folder} names assets outside of itself: {outside}.")
+    refused = op_scan.refused_ops(meta_graph, allowed=loading.allowed_ops)
+    if refused:
+        listed = ", ".join(f"{op} in {where}" for op, where in sorted(refused.items()))
+        raise ArtifactError(
+            f"{folder} has ops that reach outside of the model: {listed}. It was not"
+            " loaded. If you trust who made it:"
+            f" --allow-ops {','.join(sorted(refused))}"
+        )
+
+
+def _warm_up(servable: Servable, folder: Path) -> None:
+    """Runs the requests that the version brings, so that no client is the first."""
+    path = folder / _WARM_UP_FILE
+    if path.is_file():
+        count = warming.run(servable.signatures, servable.run, path)
+        _logger.info(
+            "%s version %s: warmed up by %d", servable.name, folder.name, count
+        )

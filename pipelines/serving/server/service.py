@@ -1,0 +1,48 @@
+"""What both interfaces ask for: predictions, classes, values, status, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipelines.serving.server import examples
+from pipelines.serving.server.manager import Loaded
+from pipelines.serving.server.signature import Arrays, Signature, check_inputs
+
+
+async def predict(
+    version: Loaded, signature: Signature, inputs: Arrays, *, deadline: float
+) -> Arrays:
+    """The outputs for these inputs.
+
+    Raises:
+        ServingError: if the inputs are not the signature's, or the model fails.
+    """
+    check_inputs(signature, inputs)
+    return await version.batcher.submit(signature, inputs, deadline=deadline)
+
+
+async def classify(
+    version: Loaded, signature: Signature, given: list[bytes], *, deadline: float
+) -> list[examples.Classes]:
+    """Classes with scores for every serialized example."""
+    examples.check_classify(signature)
+    outputs = await predict(
+        version, signature, examples.inputs(given), deadline=deadline
+    )
+    return examples.classes(outputs, len(given))
+
+
+async def regress(
+    version: Loaded, signature: Signature, given: list[bytes], *, deadline: float
+) -> list[float]:
+    """A value for every serialized example."""
+    examples.check_regress(signature)
+    outputs = await predict(
+        version, signature, examples.inputs(given), deadline=deadline
+    )
+    return examples.values(outputs, len(given))
+
+
+def signatures(version: Loaded) -> Mapping[str, Signature]:
+    """The signatures of a version by name."""
+    return version.servable.signatures

@@ -1,0 +1,80 @@
+"""What the server is told at its start: plain data, imports nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+MEBIBYTE = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Batching:
+    """How requests are put together; the names are TensorFlow Serving's.
+
+    A batch never waits while nothing is being computed. `batch_timeout_micros` bounds
+    how long one waits for clients that were answered just now to ask again. If it is
+    not `enabled`, each request is a call of its own.
+    """
+
+    enabled: bool = True
+    max_batch_size: int = 32
+    batch_timeout_micros: int = 2000
+    max_enqueued_batches: int = 4
+    num_batch_threads: int = 1
+    allowed_batch_sizes: tuple[int, ...] = ()
+    enable_large_batch_splitting: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one client, and all of them together, may use."""
+
+    timeout_seconds: float = 30.0
+    header_seconds: float = 10.0
+    idle_seconds: float = 60.0
+    max_body_bytes: int = 32 * MEBIBYTE
+    max_in_flight: int = 1024
+    max_in_flight_bytes: int = 256 * MEBIBYTE
+    max_connections: int = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """Who may ask, and over what. `token` is what a bearer must have."""
+
+    token: str | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    # Configurations over gRPC may name base paths below this folder; None: none.
+    reload_root: Path | None = None
+    cors: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Loading:
+    """How versions are found and loaded."""
+
+    poll_seconds: float = 1.0
+    config_poll_seconds: float = 0.0
+    max_num_load_retries: int = 5
+    load_retry_interval_seconds: float = 60.0
+    # Ops that the scan would refuse.
+    allowed_ops: frozenset[str] = frozenset()
+    require_manifest: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All of it. A `metrics_path` of None is no page with metrics."""
+
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    drain_delay_seconds: float = 0.0
+    grace_seconds: float = 30.0
+    metrics_path: str | None = "/monitoring/prometheus/metrics"
+    batching: Batching = Batching()
+    limits: Limits = Limits()
+    access: Access = Access()
+    loading: Loading = Loading()

@@ -1,0 +1,66 @@
+"""Which model and what of it a URL means; names are looked up, never made a path."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import urllib.parse
+from typing import Any, Literal
+
+from pipelines.serving.server.errors import ServingError, invalid
+from pipelines.serving.server.manager import Target
+
+Verb = Literal["predict", "classify", "regress", "status", "metadata"]
+_MODEL = r"/v1/models(?:/(?P<name>[^/:]+))"
+_WHICH = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+_POST = re.compile(rf"{_MODEL}{_WHICH}:(?P<verb>predict|classify|regress)", re.I)
+_GET = re.compile(rf"{_MODEL}?{_WHICH}(?P<verb>/metadata)?", re.I)
+_LARGEST_VERSION = 2**63 - 1
+_SHOWN = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A URL, read."""
+
+    verb: Verb
+    target: Target
+
+
+def parse(method: str, raw_path: str) -> Asked:
+    """What a request asks for; `raw_path` is not decoded yet.
+
+    Raises:
+        ServingError: if there is no such interface.
+    """
+    pattern = {"POST": _POST, "GET": _GET}.get(method)
+    found = pattern.fullmatch(raw_path) if pattern else None
+    if found is None:
+        raise _malformed(method, raw_path)
+    if found["name"] is None:
+        raise invalid("Missing model name in request.")
+    verb: Any = (found["verb"] or "status").lower().lstrip("/")
+    return Asked(
+        verb,
+        Target(
+            _decoded(found["name"]),
+            version=_version(found["version"]),
+            label=_decoded(found["label"]) if found["label"] else None,
+        ),
+    )
+
+
+def _version(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if len(text) > len(str(_LARGEST_VERSION)) or int(text) > _LARGEST_VERSION:
+        raise invalid(f"Failed to convert version: {text[:_SHOWN]} to numeric.")
+    return int(text)
+
+
+def _decoded(text: str) -> str:
+    return urllib.parse.unquote(text, errors="replace")
+
+
+def _malformed(method: str, raw_path: str) -> ServingError:
+    return invalid(f"Malformed request: {method} {raw_path[:_SHOWN]}")

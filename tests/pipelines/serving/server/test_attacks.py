@@ -1,0 +1,305 @@
+"""What a hostile client sends, and what a healthy server says to it."""
+
+import contextlib
+import gzip
+import http.client
+import json
+import socket
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from tests.servers import ask
+
+pytestmark = pytest.mark.serving
+
+PREDICT = "/v1/models/digits:predict"
+
+
+@pytest.fixture(autouse=True)
+def _still_alive(served_artifact, photos):
+    """After every attack the server answers as it did."""
+    yield
+    answer = served_artifact.get("/readyz")
+    assert answer.status == 200
+
+
+def _memory_mb(process) -> float:
+    with open(f"/proc/{process.pid}/status") as status:  # noqa: PTH123 - a /proc file
+        line = next(one for one in status if one.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/models/..%2f..%2fetc:predict", 404),
+        ("/v1/models/%00:predict", 404),
+        (f"/v1/models/{'a' * 10_000}:predict", 404),
+        ("/v1/models/*:predict", 404),
+        ("/v1/models/d%D1%96gits:predict", 404),  # a Cyrillic letter
+        ("/v1/models/digits/versions/99999999999999999999:predict", 400),
+        ("/v1/models/digits/versions/-1:predict", 400),
+        ("/v1/models/digits/versions/1e3:predict", 400),
+        ("/v1/models/digits/labels/..%2fx:predict", 400),
+        ("/v1/../../etc/passwd", 400),
+    ],
+)
+def test_names_and_versions_are_looked_up_and_never_made_a_path(
+    served_artifact, path, status
+):
+    answer = served_artifact.post(path, {"instances": [1]})
+    assert answer.status == status
+    assert answer.error
+
+
+def test_a_body_that_declares_too_much_is_refused_before_it_is_sent(served_artifact):
+    with socket.create_connection(("127.0.0.1", served_artifact.rest_port)) as opened:
+        opened.settimeout(10)
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {3 * 10**8}"
+        opened.sendall(f"{head}\r\n\r\n".encode())
+        answer = opened.recv(4096)
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert b'{"error":' in answer
+
+
+def test_a_body_without_a_length_is_refused_while_it_comes(served_artifact):
+    before = _memory_mb(served_artifact.process)
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    sent = 0
+    with socket.create_connection(("127.0.0.1", served_artifact.rest_port)) as opened:
+        opened.settimeout(10)
+        head = (
+            f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        opened.sendall(head.encode())
+        with contextlib.suppress(OSError):  # the server hangs up
+            while sent < 100_000_000:
+                opened.sendall(chunk)
+                sent += len(chunk)
+    assert sent < 50_000_000
+    assert _memory_mb(served_artifact.process) - before < 60
+
+
+def test_a_gzip_bomb_is_refused_while_it_inflates(served_artifact):
+    before = _memory_mb(served_artifact.process)
+    bomb = gzip.compress(b" " * 400_000_000)
+    assert len(bomb) < 2**20
+    answer = served_artifact.request(
+        "POST", PREDICT, bomb, headers={"Content-Encoding": "gzip"}
+    )
+    assert answer.status == 413
+    assert _memory_mb(served_artifact.process) - before < 60
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status"),
+    [
+        (b"no gzip", "gzip", 400),
+        (gzip.compress(b'{"instances": []}')[:-4], "gzip", 400),
+        (b"{}", "br", 415),
+    ],
+)
+def test_encodings_that_are_none(served_artifact, body, encoding, status):
+    answer = served_artifact.request(
+        "POST", PREDICT, body, headers={"Content-Encoding": encoding}
+    )
+    assert answer.status == status
+    assert answer.error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 500_000,
+        b'{"instances": ' + b"[" * 500_000 + b"]" * 500_000 + b"}",
+        b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"instances": [NaN, ' + b"[" * 100_000 + b"]}",
+        b'{"instances": [' + b"9" * 5000 + b"]}",
+        b'{"instances": [1e99999]}',
+        b'{"instances": ["\xff\xfe"]}',
+        b'\xef\xbb\xbf{"instances": ["a"]',
+        b'{"instances": ["\\ud800"]}',
+        b"{" + b",".join(b'"%d":1' % i for i in range(100_000)) + b"}",
+        b'{"instances": "\\u0000"}',
+    ],
+    ids=range(11),
+)
+def test_json_that_is_made_to_hurt(served_artifact, body):
+    answer = served_artifact.post(PREDICT, body)
+    assert answer.status == 400
+    assert answer.error
+
+
+@pytest.fixture(scope="module")
+def stub(served_artifact):
+    with grpc.insecure_channel(
+        served_artifact.grpc_address,
+        options=[("grpc.max_send_message_length", -1)],
+    ) as channel:
+        yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def _request(proto, key="image_bytes") -> predict_pb2.PredictRequest:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "digits"
+    request.inputs[key].CopyFrom(proto)
+    return request
+
+
+def _proto(dims, dtype=tf.string, **values):
+    proto = tf.make_tensor_proto([], tf.float32)
+    proto.Clear()
+    proto.dtype = dtype.as_datatype_enum
+    for size in dims:
+        proto.tensor_shape.dim.add(size=size)
+    for name, value in values.items():
+        if isinstance(value, bytes):
+            setattr(proto, name, value)
+        else:
+            getattr(proto, name).extend(value)
+    return proto
+
+
+@pytest.mark.parametrize(
+    "proto",
+    [
+        _proto([2**31], string_val=[b"a"]),
+        _proto([2**40, 2**40], string_val=[b"a"]),
+        _proto([-1], string_val=[b"a"]),
+        _proto([3], string_val=[b"a", b"b", b"c", b"d", b"e"]),
+        _proto([2], tf.float32, float_val=[1.0, 2.0]),
+        _proto([4], tf.uint8, tensor_content=b"\0"),
+        _proto([1] * 200, string_val=[b"a"]),
+        _proto([1], tf.resource),
+        _proto([1, 1], string_val=[b"a"]),
+    ],
+    ids=range(9),
+)
+def test_tensors_that_do_not_add_up(stub, served_artifact, proto):
+    before = _memory_mb(served_artifact.process)
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Predict(_request(proto), timeout=20)
+    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert _memory_mb(served_artifact.process) - before < 60
+
+
+def test_a_message_over_the_limit(stub):
+    proto = _proto([1], string_val=[b"x" * (3 * 2**20)])
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Predict(_request(proto), timeout=20)
+    assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_message_that_is_none(served_artifact):
+    with grpc.insecure_channel(served_artifact.grpc_address) as channel:
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        with pytest.raises(grpc.RpcError) as error:
+            call(b"\xff" * 100, timeout=20)
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "no message of this kind" in error.value.details()
+        unknown = channel.unary_unary("/tensorflow.serving.PredictionService/Other")
+        with pytest.raises(grpc.RpcError) as error:
+            unknown(b"", timeout=20)
+        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_ten_thousand_streams(stub, photos):
+    request = _request(tf.make_tensor_proto([photos[0]]))
+    calls = [stub.Predict.future(request, timeout=60) for _ in range(10_000)]
+    codes = {call.code() for call in calls}
+    allowed = {
+        grpc.StatusCode.OK,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAVAILABLE,
+    }
+    assert grpc.StatusCode.OK in codes
+    assert codes <= allowed
+
+
+def test_headers_that_never_end_are_not_waited_for(served_artifact, photos):
+    slow = [
+        socket.create_connection(("127.0.0.1", served_artifact.rest_port))
+        for _ in range(200)
+    ]
+    try:
+        for i, one in enumerate(slow):
+            one.settimeout(10)
+            if i % 2:
+                one.sendall(b"POST /v1/models/digits:predict HTTP/1.1\r\nX: ")
+        started = time.monotonic()
+        assert served_artifact.get("/readyz").status == 200
+        assert time.monotonic() - started < 1
+        for one in slow:
+            assert one.recv(100) == b""
+        assert time.monotonic() - started < 8
+    finally:
+        for one in slow:
+            one.close()
+
+
+def test_clients_that_leave_give_their_places_back(served_artifact, photos):
+    """A thousand of them, each gone before it is answered."""
+    content = json.dumps({"instances": [{"b64": ""}] * 16}).encode()
+    head = (
+        f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+
+    def leave():
+        for _ in range(125):
+            address = ("127.0.0.1", served_artifact.rest_port)
+            with socket.create_connection(address) as opened:
+                opened.sendall(head.encode() + content)
+
+    threads = [threading.Thread(target=leave) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    def in_flight():
+        text = served_artifact.get("/monitoring/prometheus/metrics").body.decode()
+        lines = [one for one in text.splitlines() if one.startswith(":")]
+        return {one.rsplit(" ", 1)[0]: float(one.rsplit(" ", 1)[1]) for one in lines}
+
+    def all_left():
+        # The number is that of the last request, which is this kind of question.
+        served_artifact.get("/v1/models/digits")
+        return in_flight()[":zootune:serving:requests_in_flight"] == 0
+
+    served_artifact.wait_until(all_left, seconds=30)
+    counts = in_flight()
+    gone = ':tensorflow:serving:request_count{model_name="digits",status="CANCELLED"}'
+    assert counts[gone] > 0
+    # Threads are those that compute, and a few more that do not grow.
+    with open(f"/proc/{served_artifact.process.pid}/status") as status:  # noqa: PTH123
+        threads_now = next(int(s.split()[1]) for s in status if s.startswith("Threads"))
+    assert threads_now < 100
+
+
+def test_a_connection_may_ask_many_times(served_artifact, photos):
+    connection = http.client.HTTPConnection("127.0.0.1", served_artifact.rest_port)
+    statuses = [
+        ask(connection, "POST", PREDICT, body).status
+        for body in (b"{", {"instances": [{"b64": ""}]}) * 5
+    ]
+    connection.close()
+    assert statuses == [400, 200] * 5
+
+
+def test_names_of_models_do_not_make_metrics(served_artifact):
+    for i in range(20):
+        served_artifact.get(f"/v1/models/made-up-{i}")
+    text = served_artifact.get("/monitoring/prometheus/metrics").body
+    assert b"made-up" not in text
+
+
+def test_arrays_of_the_wrong_type_are_named(served_artifact):
+    answer = served_artifact.post(PREDICT, {"instances": np.zeros(3).tolist()})
+    assert answer.status == 400
+    assert "not of expected type: string" in answer.error

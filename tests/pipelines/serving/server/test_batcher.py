@@ -1,0 +1,155 @@
+"""Requests that share a call, with real models and no server around them."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+
+from pipelines.serving.server import servable
+from pipelines.serving.server.batcher import Batcher, Workers
+from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.metrics import Metrics
+from pipelines.serving.server.settings import Batching, Loading
+from tests.conformance import models
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kinds") / "1"
+    models.save(models.Kinds(), folder)
+    return servable.load("kinds", folder, Loading())
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slow") / "1"
+    models.save(models.Slow(), folder)
+    return servable.load("slow", folder, Loading())
+
+
+def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
+    """The answers, or errors, to requests that come at once, and the calls made."""
+    metrics = Metrics()
+
+    async def all_at_once():
+        settings = Batching(**batching)
+        workers = Workers(settings.num_batch_threads)
+        batcher = Batcher(model, settings, workers, metrics)
+        one = model.signatures[signature]
+        deadline = time.monotonic() + seconds
+        found = await asyncio.gather(
+            *(batcher.submit(one, given, deadline=deadline) for given in asked),
+            return_exceptions=True,
+        )
+        workers.close()
+        return found
+
+    found = asyncio.run(all_at_once())
+    lines = metrics.text().decode().splitlines()
+    name = ":tensorflow:serving:runtime_latency_count"
+    calls = sum(float(one.split()[-1]) for one in lines if one.startswith(name))
+    return found, calls
+
+
+def floats(*values):
+    return {"x": np.array(values, np.float32)}
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_requests_that_come_together_share_calls(kinds, rows):
+    asked = [floats(*range(1 + i, 1 + i + rows)) for i in range(8)]
+    found, calls = run(kinds, asked)
+    assert calls <= 2
+    for given, answer in zip(asked, found):
+        np.testing.assert_allclose(answer["y"], 1 / given["x"], rtol=1e-5)
+
+
+def test_without_batching_each_is_a_call(kinds):
+    found, calls = run(kinds, [floats(i + 1) for i in range(8)], enabled=False)
+    assert calls == 8
+    assert [float(one["y"][0]) for one in found] == pytest.approx(
+        [1 / (i + 1) for i in range(8)]
+    )
+
+
+def test_a_bad_request_costs_its_neighbours_nothing(kinds):
+    """F24."""
+    asked = [floats(4.0), floats(9.0), floats(-1.0), *[floats(16.0)] * 5]
+    found, _ = run(kinds, asked, signature="positive")
+    assert isinstance(found[2], ServingError)
+    assert found[2].code == Code.INVALID_ARGUMENT
+    assert "must be positive" in found[2].message
+    good = [*found[:2], *found[3:]]
+    assert [float(one["y"][0]) for one in good] == [2.0, 3.0, *[4.0] * 5]
+
+
+def test_a_large_request_is_split(kinds):
+    values = np.arange(1, 101)
+    (found,), calls = run(kinds, [floats(*values)], max_batch_size=32)
+    assert calls == 4
+    np.testing.assert_allclose(found["y"], 1 / values, rtol=1e-6)
+    (refused,), calls = run(
+        kinds,
+        [floats(*values)],
+        max_batch_size=32,
+        enable_large_batch_splitting=False,
+    )
+    assert calls == 0
+    assert "larger than maximum input batch size 32" in refused.message
+
+
+def test_batches_are_padded_to_allowed_sizes(kinds):
+    seen = []
+    original = kinds.run
+
+    class Seen:
+        name, signatures = kinds.name, kinds.signatures
+
+        def run(self, name, inputs):
+            seen.append(len(inputs["x"]))
+            return original(name, inputs)
+
+    found, _ = run(
+        Seen(),
+        [floats(1.0, 2.0, 4.0), floats(8.0, 16.0)],
+        max_batch_size=8,
+        allowed_batch_sizes=(4, 8),
+    )
+    assert set(seen) <= {4, 8}
+    assert [len(one["y"]) for one in found] == [3, 2]
+    np.testing.assert_allclose(found[1]["y"], [1 / 8, 1 / 16])
+
+
+def test_an_empty_batch_and_one_without_rows(kinds):
+    (found,), _ = run(kinds, [floats()])
+    assert found["y"].shape == (0,)
+    found, calls = run(kinds, [floats(1, 2), floats(3)], signature="total")
+    assert [float(one["total"]) for one in found] == [3.0, 3.0]
+    assert calls == 2
+
+
+def test_other_shapes_are_other_batches(kinds):
+    asked = [
+        {"a": np.ones(1, np.float32), "b": np.ones((1, 2), np.float32)},
+        {"a": np.ones(2, np.float32), "b": np.ones((2, 2), np.float32)},
+    ]
+    found, _ = run(kinds, asked, signature="two")
+    assert [len(one["sum"]) for one in found] == [1, 2]
+
+
+def test_a_full_queue_refuses(slow):
+    asked = [floats(50.0) for _ in range(20)]
+    found, calls = run(slow, asked, max_batch_size=1, max_enqueued_batches=4)
+    refused = [one for one in found if isinstance(one, ServingError)]
+    assert {one.code for one in refused} == {Code.UNAVAILABLE}
+    assert "queue to which this task was submitted is full" in refused[0].message
+    assert calls == 20 - len(refused)
+    assert 4 <= calls <= 6
+
+
+def test_what_is_late_is_not_computed(slow):
+    asked = [floats(500.0)] * 4
+    found, calls = run(slow, asked, max_batch_size=1, seconds=0.1)
+    assert {one.code for one in found} == {Code.DEADLINE_EXCEEDED}
+    assert calls <= 1
