@@ -6,9 +6,9 @@ drawn training images; `zootune` uses validation to choose and to calibrate, the
 recipes do not use one. All are tested on the same images, at most `--test`, of the
 test split of the reference. Images are brought to `--size` before, by the same ops.
 
-Seconds are from pixels in memory to a model that answers: for zootune that is
-measuring, training and calibration with its answers for the test images, without
-export. The backbone is built before. What is done is kept in `--results`, and a second
+Seconds are from pixels in memory to a model that answers: for zootune that is reading
+and checking, measuring, training and calibration, without export. The backbone is built
+before. What is done is kept in `--results`, and a second
 call goes on from there; so the table can be printed of any part.
 
 Command: python -m benchmarks.transfer builtin:mnist_5k --shots 5 20 --seeds=5
@@ -40,10 +40,11 @@ from pipelines.config import RunConfig
 from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Split
+from pipelines.data.splits import Split, first
 from pipelines.prepare import prepare
 from pipelines.run import train
 from pipelines.stages.evaluate import evaluate
+from pipelines.stages.outputs import outputs
 from pipelines.workdir import claim
 from zoo.builder import Backbone
 
@@ -194,13 +195,20 @@ def _run(cell: Cell, drawn: Drawn, arguments: argparse.Namespace) -> Result:
         )
         clock = Clock()
         prepared = prepare(config, clock)
-        calibrated = train(config, prepared, claim(config), clock).calibrated
-    found = evaluate(
-        calibrated.test,
-        calibrated.calibration,
-        class_names=prepared.splits.info.class_names,
-    )
+        # Answers for the test images are not among what is timed of the others.
+        splits = prepared.splits
+        untested = dataclasses.replace(splits, test=first(splits.test, 1))
+        trained = train(
+            config,
+            dataclasses.replace(prepared, splits=untested),
+            claim(config),
+            clock,
+        )
     seconds = sum(clock.seconds[stage] for stage in _STAGES)
+    (answers,) = outputs(trained.model, [splits.test], batch_size=config.batch_size)
+    found = evaluate(
+        answers, trained.calibrated.calibration, class_names=splits.info.class_names
+    )
     return Result(found.accuracy, seconds, found.calibration_error)
 
 

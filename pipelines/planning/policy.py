@@ -18,6 +18,9 @@ _MIDDLE_OF_A_NETWORK = 8
 _EXAMPLES_PER_CLASS = {"minutes": 20, "hours": 5}
 # A head that is right so often is left alone, to save the time.
 _ENOUGH = {"minutes": 0.98}
+# A guarded phase is kept for a gain of more than a standard error, and that of a single
+# example that is now right is as large as the gain; see `training.guard.paired_gain`.
+_NOTICEABLE = 2
 # Left out of a class of two, an example has one other to be recognized by.
 _COMPARABLE_PER_CLASS = 3
 
@@ -27,7 +30,8 @@ class TrainingFacts:
     """What the policy knows before anything is trained.
 
     `trainable` is false where nothing in the backbone can train, and `pretrained` where
-    its weights are random. There is `evidence` unless it is to train from scratch.
+    its weights are random. There is `evidence` unless it is to train from scratch;
+    `validation` examples, if their number is known, judge what a phase gains.
     """
 
     examples: int
@@ -36,6 +40,7 @@ class TrainingFacts:
     trainable: bool = True
     pretrained: bool = True
     evidence: Evidence | None = None
+    validation: int | None = None
 
     @property
     def per_class(self) -> float:
@@ -229,26 +234,10 @@ def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
     """Head; then the last half; with more effort all blocks; each kept if better."""
-    if not facts.trainable:
-        reason = "Trains the head: nothing in the backbone can train, it is frozen."
-        return "auto", reason, (_head_phase(facts, config),)
+    only = _why_head_only(facts, config)
+    if only:
+        return "auto", only, (_head_phase(facts, config),)
     last = _last_half(facts.block_names)
-    least = _EXAMPLES_PER_CLASS.get(config.effort, 0)
-    if facts.per_class < least:
-        reason = (
-            f"Trains the head only: {facts.per_class:.0f} training examples per class"
-            f" are too few to tell whether training blocks does harm (effort"
-            f" '{config.effort}' wants {least})."
-        )
-        return "auto", reason, (_head_phase(facts, config),)
-    read = _reading(facts, config)
-    enough = _ENOUGH.get(config.effort, 1.0)
-    if read is not None and read.accuracy >= enough:
-        reason = (
-            f"Trains the head only: it starts at {read.accuracy:.1%}, and training"
-            f" blocks could add {1 - read.accuracy:.1%} at most (effort 'hours' tries)."
-        )
-        return "auto", reason, (_head_phase(facts, config),)
     stretches = {
         "seconds": (),
         "minutes": (("fine_tune_last_half", last),),
@@ -276,6 +265,37 @@ def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
         f" class: trains the head{then}{kept}."
     )
     return "auto", reason, (_head_phase(facts, config), *added)
+
+
+def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
+    """Why `auto` trains no blocks at this effort; nothing where it does."""
+    if not facts.trainable:
+        return "Trains the head: nothing in the backbone can train, it is frozen."
+    least = _EXAMPLES_PER_CLASS.get(config.effort, 0)
+    if facts.per_class < least:
+        return (
+            f"Trains the head only: {facts.per_class:.0f} training examples per class"
+            f" are too few to tell whether training blocks does harm (effort"
+            f" '{config.effort}' wants {least})."
+        )
+    read = _reading(facts, config)
+    if read is None:
+        return ""
+    if read.accuracy >= _ENOUGH.get(config.effort, 1.0):
+        return (
+            f"Trains the head only: it starts at {read.accuracy:.1%}, and training"
+            f" blocks could add {1 - read.accuracy:.1%} at most (effort 'hours' tries)."
+        )
+    if facts.validation is None or config.effort == "seconds":
+        return ""
+    wrong = facts.validation * (1 - read.accuracy)
+    if wrong < _NOTICEABLE:
+        return (
+            f"Trains the head only: it starts at {read.accuracy:.1%}, which is"
+            f" {wrong:.1f} of {facts.validation} validation examples wrong, and no gain"
+            f" shows there beyond its standard error with fewer than {_NOTICEABLE}."
+        )
+    return ""
 
 
 _POLICIES = {

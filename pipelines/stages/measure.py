@@ -107,6 +107,7 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         trainable=base.spec.trainable,
         pretrained=base.weights != "random",
         evidence=measured.evidence,
+        validation=len(splits.validation),
     )
 
 

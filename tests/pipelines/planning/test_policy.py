@@ -2,12 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
 from pipelines.planning.evidence import Evidence, ProbeScore
 from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.training.guard import paired_gain
 
 BLOCKS = tuple(f"block{i}" for i in range(5))
 FACTS = TrainingFacts(examples=200, classes=2, block_names=BLOCKS)
@@ -224,6 +226,31 @@ def test_a_head_that_is_nearly_always_right_is_left_alone():
     assert len(decide(facts, RunConfig()).phases) == 1
     assert "could add 1.5% at most" in decide(facts, RunConfig()).reason
     assert len(decide(facts, RunConfig(effort="hours")).phases) == 3
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "validation", "phases"),
+    [(0.95, 39, 1), (0.95, 41, 2), (0.9, 19, 1), (0.9, 21, 2), (0.95, None, 2)],
+)
+def test_blocks_train_only_where_validation_could_show_a_gain(
+    accuracy, validation, phases
+):
+    facts = _facts(heads=(0.7, 0.8, accuracy), validation=validation)
+    plan = decide(facts, RunConfig())
+    assert len(plan.phases) == phases
+    assert ("validation examples wrong" in plan.reason) is (phases == 1)
+    # What was asked for is done.
+    assert len(decide(facts, RunConfig(strategy="partial")).phases) == 2
+
+
+@pytest.mark.parametrize("examples", [10, 100, 1000])
+def test_one_example_that_is_now_right_is_no_gain_and_two_are(examples):
+    """What the policy says of validation is what the guard does."""
+    before = np.zeros(examples, bool)
+    for right, shows in ((1, False), (2, True)):
+        after = np.arange(examples) < right
+        gain, error = paired_gain(before, after, np.ones(examples))
+        assert (gain > error) is shows
 
 
 def test_the_reason_tells_similar_from_different():
