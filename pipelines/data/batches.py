@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -39,6 +39,22 @@ def batches(
     """
     to_batches = _loader(split, input_size_px, batch_size, cache)
     return to_batches(tf.data.Dataset.range(len(split))).prefetch(tf.data.AUTOTUNE)
+
+
+def batches_of_all(
+    splits: Sequence[Split], *, input_size_px: int | None, batch_size: int
+) -> tf.data.Dataset:
+    """Every example of several splits once, one split after the other; see `batches`.
+
+    One data set, because what reads it traces a network for each that it is given.
+    """
+    read, *others = (
+        batches(split, input_size_px=input_size_px, batch_size=batch_size)
+        for split in splits
+    )
+    for other in others:
+        read = read.concatenate(other)
+    return read
 
 
 def training_batches(

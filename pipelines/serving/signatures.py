@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -222,23 +223,10 @@ def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
     missing = "" if spec.dtype == tf.string else float("nan")
     blank = tf.fill(spec.shape[1:], tf.constant(missing, spec.dtype))
 
-    def parse_or_blank(one: tf.Tensor) -> tf.Tensor:
-        parsed = tf.data.Dataset.from_tensors(one).map(
-            lambda one: tf.io.parse_single_example(one, {spec.name: feature})[spec.name]
-        )
-        fallback = tf.data.Dataset.from_tensors(blank)
-        either = parsed.ignore_errors().concatenate(fallback)
-        return either.take(1).get_single_element()
+    def parse(one: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_single_example(one, {spec.name: feature})[spec.name]
 
-    # One blank at the end, cut off again, because an empty data set has no batch.
-    count = tf.size(serialized, out_type=tf.int64)
-    rows = (
-        tf.data.Dataset.from_tensor_slices(serialized)
-        .map(parse_or_blank, num_parallel_calls=tf.data.AUTOTUNE)
-        .concatenate(tf.data.Dataset.from_tensors(blank))
-        .batch(count + 1)
-    )
-    return tf.ensure_shape(rows.get_single_element()[:-1], spec.shape)
+    return tf.ensure_shape(_each_or(serialized, parse, blank)[:-1], spec.shape)
 
 
 def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -266,30 +254,40 @@ def decode_batch(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Pixels, uint8 `[batch, size_px, size_px, 3]`, and whether each image is valid.
 
-    A bad image becomes black pixels. `tf.data` is what isolates it: an error inside a
-    data set ends one element, an error in a plain op ends the request.
+    A bad image becomes black pixels.
     """
+
+    def decode(one: tf.Tensor) -> tuple[tf.Tensor, bool]:
+        pixels = decode_and_resize(one, size_px, maximum_megapixels=maximum_megapixels)
+        return pixels, True
+
     blank = tf.zeros([size_px, size_px, 3], tf.uint8)
-
-    def decode_or_blank(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        decoded = tf.data.Dataset.from_tensors(encoded).map(
-            lambda one: (
-                decode_and_resize(one, size_px, maximum_megapixels=maximum_megapixels),
-                True,
-            )
-        )
-        fallback = tf.data.Dataset.from_tensors((blank, False))
-        either = decoded.ignore_errors().concatenate(fallback)
-        return either.take(1).get_single_element()
-
-    # One blank at the end, cut off again, because an empty data set has no batch.
-    count = tf.size(image_bytes, out_type=tf.int64)
-    rows = (
-        tf.data.Dataset.from_tensor_slices(image_bytes)
-        .map(decode_or_blank, num_parallel_calls=tf.data.AUTOTUNE)
-        .concatenate(tf.data.Dataset.from_tensors((blank, False)))
-        .batch(count + 1)
-    )
-    pixels, valid = rows.get_single_element()
+    pixels, valid = _each_or(image_bytes, decode, (blank, False))
     pixels = tf.ensure_shape(pixels[:-1], [None, size_px, size_px, 3])
     return pixels, tf.ensure_shape(valid[:-1], [None])
+
+
+def _each_or(
+    items: tf.Tensor, function: Callable[[tf.Tensor], Any], fallback: Any
+) -> Any:
+    """`function` of every item, `[batch + 1, ...]`; `fallback` where it fails.
+
+    `tf.data` is what isolates an item: an error inside a data set ends one element, an
+    error in a plain op ends the request. The last row is a `fallback` of nothing,
+    because an empty data set has no batch: the caller cuts it off.
+    """
+
+    def one_or_fallback(item: tf.Tensor) -> Any:
+        found = tf.data.Dataset.from_tensors(item).map(function)
+        otherwise = tf.data.Dataset.from_tensors(fallback)
+        either = found.ignore_errors().concatenate(otherwise)
+        return either.take(1).get_single_element()
+
+    count = tf.size(items, out_type=tf.int64)
+    rows = (
+        tf.data.Dataset.from_tensor_slices(items)
+        .map(one_or_fallback, num_parallel_calls=tf.data.AUTOTUNE)
+        .concatenate(tf.data.Dataset.from_tensors(fallback))
+        .batch(count + 1)
+    )
+    return rows.get_single_element()

@@ -42,11 +42,11 @@ def appraise(
     started = time.monotonic()
     base = obtain(config, train.inputs)
     rows = spread(train.labels, count=examples, seed=config.seed)
-    features, rate = _read(base, train.take(rows), config, clock)
-    labels = train.labels[rows]
-    groups = _groups(train, rows)
+    some = train.take(rows)
+    features, rate = _read(base, some, config, clock)
+    labels = some.labels
     heads = [
-        score_reading(features, labels, groups, reading)
+        score_reading(features, labels, some.units, reading)
         for reading in head_readings(base)
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
@@ -74,13 +74,13 @@ def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | Non
     """What the same probe reaches on tiny thumbnails; `None` for texts and series."""
     if train.inputs.modality != "image":
         return None
-    rows = spread(train.labels, count=examples, seed=seed)
-    read = batches(train.take(rows), input_size_px=THUMBNAIL_PX, batch_size=256)
+    some = train.take(spread(train.labels, count=examples, seed=seed))
+    read = batches(some, input_size_px=THUMBNAIL_PX, batch_size=256)
     flat = [pixels.numpy().reshape(len(pixels), -1) for pixels, _ in read]
     return score(
         [np.concatenate(flat)],
-        train.labels[rows],
-        groups=_groups(train, rows),
+        some.labels,
+        groups=some.units,
         reads=(PIXELS,),
         grid=1,
     ).accuracy
@@ -102,7 +102,3 @@ def _read(
         on_progress=lambda done: clock.progress(done, len(some)),
     )
     return dict(zip(vectors, found)), len(some) / (time.monotonic() - started)
-
-
-def _groups(train: Split, rows: np.ndarray) -> np.ndarray | None:
-    return None if train.units is None else train.units[rows]

@@ -54,9 +54,9 @@ def block_divergences(
     if base.weights == "random":
         return ()
     layers = {
-        block.name: batchnorm_inputs(base.model, block)
+        block.name: found
         for block in base.blocks
-        if batchnorm_inputs(base.model, block)
+        if (found := batchnorm_inputs(base.model, block))
     }
     if not layers:
         return ()

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches
+from pipelines.data.batches import batches_of_all
 from pipelines.data.imbalance import log_prior
 from pipelines.data.splits import Splits
 from pipelines.errors import ConfigError
@@ -131,7 +131,8 @@ def measure(
     most = _examples_at_most(outputs)
     rows = spread(splits.train.labels, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
-    parts = [splits.train.take(rows)] + ([splits.validation] if is_whole else [])
+    some = splits.train.take(rows)
+    parts = [some, *([splits.validation] if is_whole else [])]
     total = sum(len(part) for part in parts)
     rate = _Rate(total, seconds_left)
 
@@ -139,37 +140,30 @@ def measure(
         rate.follow(done)
         clock.progress(done, total)
 
-    read, *others = (
-        batches(part, input_size_px=base.input_size_px, batch_size=config.batch_size)
-        for part in parts
+    read = batches_of_all(
+        parts, input_size_px=base.input_size_px, batch_size=config.batch_size
     )
-    # One pass over both, because every call of `extract` traces the model.
-    for other in others:
-        read = read.concatenate(other)
     found = extract(model, read, dtype=np.float16, on_progress=follow)
     train = {key: values[: len(rows)] for key, values in zip(outputs, found)}
     validation = {key: values[len(rows) :] for key, values in zip(outputs, found)}
-    labels = splits.train.labels[rows]
-    units = splits.train.units
-    groups = None if units is None else units[rows]
     evidence = _compare(
         base,
         train,
-        labels,
-        groups,
+        some.labels,
+        some.units,
         seed=config.seed,
         rate=total / (time.monotonic() - started),
     )
-    some = spread(splits.train.labels, count=_NORMALIZED, seed=config.seed)
+    few = spread(splits.train.labels, count=_NORMALIZED, seed=config.seed)
     return Measured(
         evidence=dataclasses.replace(
             evidence,
             divergences=block_divergences(
-                base, splits.train.take(some), batch_size=config.batch_size
+                base, splits.train.take(few), batch_size=config.batch_size
             ),
             source_answers=_source_answers(base, train),
         ),
-        labels=labels,
+        labels=some.labels,
         train=train,
         validation=validation if is_whole else {},
         is_whole=is_whole,

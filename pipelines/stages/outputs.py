@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from pipelines.data.batches import batches
+from pipelines.data.batches import batches_of_all
 from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Split
 from pipelines.planning.features import extract
@@ -39,14 +39,9 @@ def outputs(
         DataError: naming files that have changed since they were checked.
     """
     size = model.backbone.input_size_px
-    first, *others = (
-        batches(split, input_size_px=size, batch_size=batch_size) for split in splits
-    )
-    # One pass over all, because every call of `extract` traces the model again.
-    for other in others:
-        first = first.concatenate(other)
+    read = batches_of_all(splits, input_size_px=size, batch_size=batch_size)
     with broken_files_named(*splits):
-        logits, features = extract(answering(model), first)
+        logits, features = extract(answering(model), read)
     ends = np.cumsum([len(split) for split in splits])[:-1]
     return [
         Outputs(split.name, split.labels, *arrays)

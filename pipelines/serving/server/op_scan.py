@@ -62,11 +62,12 @@ def refused_ops(meta_graph: Any, *, allowed: Collection[str] = ()) -> dict[str, 
     nothing but the saver reaches them, which loading does not run.
     """
     saver = _saver_functions(meta_graph)
+    functions = _functions(meta_graph)
     found: dict[str, str] = {}
     for where, node in _nodes(meta_graph, without=saver):
         if node.op in allowed or node.op in found:
             continue
-        if _is_refused(node.op, _functions(meta_graph)):
+        if _is_refused(node.op, functions):
             found[node.op] = where
     return found
 

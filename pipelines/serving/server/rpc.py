@@ -114,28 +114,22 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return await self._answer("Predict", request, context, work)
 
     async def Classify(self, request, context):
-        async def work(deadline: float):
-            with self._manager.resolve(_target(request)).held() as version:
-                found = await self._classify(
-                    version, request.model_spec, request.input, deadline
-                )
-                response = classification_pb2.ClassificationResponse(result=found)
-                _say_which(response.model_spec, request.model_spec, version)
-                return response
-
-        return await self._answer("Classify", request, context, work)
+        make = classification_pb2.ClassificationResponse
+        return await self._infer("Classify", request, context, self._classify, make)
 
     async def Regress(self, request, context):
+        make = regression_pb2.RegressionResponse
+        return await self._infer("Regress", request, context, self._regress, make)
+
+    async def _infer(self, api: str, request, context, ask, make) -> Any:
         async def work(deadline: float):
             with self._manager.resolve(_target(request)).held() as version:
-                found = await self._regress(
-                    version, request.model_spec, request.input, deadline
-                )
-                response = regression_pb2.RegressionResponse(result=found)
+                found = await ask(version, request.model_spec, request.input, deadline)
+                response = make(result=found)
                 _say_which(response.model_spec, request.model_spec, version)
                 return response
 
-        return await self._answer("Regress", request, context, work)
+        return await self._answer(api, request, context, work)
 
     async def MultiInference(self, request, context):
         async def work(deadline: float):

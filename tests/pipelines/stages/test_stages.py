@@ -12,7 +12,7 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import ImageFiles
+from pipelines.data.splits import ImageFiles, first
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import uncalibrated
@@ -276,7 +276,7 @@ def test_a_boundary_that_several_tensors_cross(
     config = _config(strategy="partial")
     config.backbone, config.input_size_px = "nasnet_mobile", 32
     config.head.epochs = config.finetune.epochs = 1
-    few = dataclasses.replace(splits, train=_first(splits.train, 64))
+    few = dataclasses.replace(splits, train=first(splits.train, 64))
     keras.utils.set_random_seed(0)
     base = freeze_base(obtain(config, IMAGES))
     middle = len(base.blocks) // 2
@@ -287,13 +287,6 @@ def test_a_boundary_that_several_tensors_cross(
     history = fine_tune(model, few, plan, settings)
     moved = [one.largest_change > 0 for one in history.phases[-1].receipt]
     assert moved == [False] * middle + [True] * (len(base.blocks) - middle + 1)
-
-
-def _first(split, count):
-    rows = np.arange(count)
-    return dataclasses.replace(
-        split, inputs=split.inputs.take(rows), labels=split.labels[rows]
-    )
 
 
 def test_activations_on_disk_give_the_same_but_for_their_rounding(
