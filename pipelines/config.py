@@ -39,6 +39,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "time_budget_seconds": (0, 1e8),
     "batch_size": (1, 65536),
     "head.grid": (0, 2),
+    "head.views": (0, 16),
     "input.cache_mib": (0, 1_000_000),
     "augment.crop": (0.05, 1),
     "augment.colour": (0, 0.9),
@@ -107,7 +108,9 @@ class HeadConfig:
 
     With pooling by `average`, the head reads the last block or all of them, and maps as
     one average (`grid` 1) or in 2 by 2 cells (`grid` 2); `auto` and 0 take what does
-    best on examples left out of a linear probe.
+    best on examples left out of a linear probe. The head is fitted to `views` of every
+    training image, of which all but one are random crops (`augment.crop`); 0 takes 3
+    for at most 1,000 images, and 1 for more.
     Pooling by `gru`, `lstm` or `bilstm` reads the features of texts and series in
     order, with `recurrent_units`. `hidden_units` are dense layers between the features
     and the logits; `init=probe` needs none, because it solves for the logits in closed
@@ -116,6 +119,7 @@ class HeadConfig:
 
     reads: str = "auto"
     grid: int = 0
+    views: int = 0
     pooling: str = "average"
     recurrent_units: int = 64
     hidden_units: tuple[int, ...] = ()

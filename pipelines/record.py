@@ -38,6 +38,7 @@ def report(
         "plan": {"action": plan.action, "reason": plan.reason},
         "phases": [_phase(phase) for phase in history.phases],
         "phases_skipped": list(history.skipped),
+        "phases_not_needed": list(history.not_needed),
         "receipt": {
             phase.name: [dataclasses.asdict(one) for one in phase.receipt]
             for phase in history.phases

@@ -33,7 +33,11 @@ def result_table(report: Mapping[str, Any]) -> str:
         f"{stage} {value:.1f}" for stage, value in report["seconds"].items()
     )
     skipped = [f"{name} skipped, no time left" for name in report["phases_skipped"]]
-    phases = "; ".join([*map(_phase, report["phases"]), *skipped])
+    not_needed = [
+        f"{name} left out, too few validation examples are wrong to show a gain"
+        for name in report["phases_not_needed"]
+    ]
+    phases = "; ".join([*map(_phase, report["phases"]), *not_needed, *skipped])
     rows = [
         ("test accuracy", _accuracy(report["test"])),
         ("validation accuracy", _accuracy(report["validation"])),

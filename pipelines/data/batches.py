@@ -57,6 +57,27 @@ def batches_of_all(
     return read
 
 
+def view_batches(
+    split: Split,
+    augmentation: Augmentation,
+    *,
+    view: int,
+    input_size_px: int | None,
+    batch_size: int,
+    seed: int,
+) -> tf.data.Dataset:
+    """Every image once, in the order of the split, as one of its augmented views.
+
+    A view is what an epoch of that number would see; see `batches` for shapes.
+    """
+    load = _pixel_loader(split, _required(input_size_px), None)
+    loaded = _augmented(split, load, augmentation, seed=seed, classes=None)
+    numbers = tf.data.Dataset.range(len(split))
+    none, same = tf.constant(0, tf.int64), tf.constant(view, tf.int64)
+    draws = numbers.map(lambda index: Draw(index, same, none))
+    return loaded(draws).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
 def training_batches(
     split: Split,
     *,

@@ -42,7 +42,7 @@ class Evidence:
     thumbnails instead of features, `majority_accuracy` that of always saying the most
     frequent class. `divergences` are those of the blocks with BatchNorm, and
     `source_answers` what the source's classifier says, where the weights carry it;
-    neither is there for random weights.
+    neither is there for random weights. A head is fitted to `views` of every example.
     """
 
     examples: int
@@ -51,6 +51,7 @@ class Evidence:
     majority_accuracy: float
     pixel_accuracy: float | None
     examples_per_second: float
+    views: int = 1
     divergences: tuple[BlockDivergence, ...] = ()
     source_answers: SourceAnswers | None = None
 

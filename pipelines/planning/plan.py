@@ -8,6 +8,11 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 
+# So many examples of validation have to be wrong for a phase to be kept that has to
+# prove itself: a gain has to exceed its standard error, and that of a single example
+# that is now right is larger than the gain.
+NOTICEABLE = 2
+
 
 @dataclasses.dataclass(frozen=True)
 class HeadPlan:

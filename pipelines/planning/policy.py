@@ -9,7 +9,7 @@ from pipelines.config import FinetuneConfig, RunConfig
 from pipelines.errors import ConfigError
 from pipelines.planning.classic import ClassicRule, classic_rule
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
+from pipelines.planning.plan import NOTICEABLE, HeadPlan, Phase, TransferPlan
 
 # A block that is a whole network, such as a SavedModel, trains at the rate of the
 # middle of one: EfficientNet-Lite0 has 18 blocks.
@@ -18,9 +18,6 @@ _MIDDLE_OF_A_NETWORK = 8
 _EXAMPLES_PER_CLASS = {"minutes": 20, "hours": 5}
 # A head that is right so often is left alone, to save the time.
 _ENOUGH = {"minutes": 0.98}
-# A guarded phase is kept for a gain of more than a standard error, and that of a single
-# example that is now right is as large as the gain; see `training.guard.paired_gain`.
-_NOTICEABLE = 2
 # Left out of a class of two, an example has one other to be recognized by.
 _COMPARABLE_PER_CLASS = 3
 
@@ -289,11 +286,11 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
     if facts.validation is None or config.effort == "seconds":
         return ""
     wrong = facts.validation * (1 - read.accuracy)
-    if wrong < _NOTICEABLE:
+    if wrong < NOTICEABLE:
         return (
             f"Trains the head only: it starts at {read.accuracy:.1%}, which is"
             f" {wrong:.1f} of {facts.validation} validation examples wrong, and no gain"
-            f" shows there beyond its standard error with fewer than {_NOTICEABLE}."
+            f" shows there beyond its standard error with fewer than {NOTICEABLE}."
         )
     return ""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from pipelines.data.batches import batches
@@ -43,13 +44,11 @@ class _Moments(keras.layers.Layer):
         return ops.stack([ops.mean(x, axis=axes) if axes else x for x in both], axis=1)
 
 
-def block_divergences(
-    base: Backbone, some: Split, *, batch_size: int
-) -> tuple[BlockDivergence, ...]:
+def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...]:
     """One for every block with BatchNorm layers, from input to output.
 
-    `some` are the examples that it is measured on. None for random weights, whose
-    statistics are of nothing, and for networks that hide their layers.
+    `some` are the examples that it is measured on, in one batch. None for random
+    weights, whose statistics are of nothing, and for networks that hide their layers.
     """
     if base.weights == "random":
         return ()
@@ -66,10 +65,11 @@ def block_divergences(
         for layer, given in several
     ]
     model = keras.Model(base.model.input, moments)
-    read = batches(some, input_size_px=base.input_size_px, batch_size=batch_size)
-    # A graph takes longer to build than to run once or twice.
-    parts = [model(inputs, training=False) for inputs, _ in read]
-    averages = iter([np.concatenate(one).mean(axis=0) for one in zip(*parts)])
+    read = batches(some, input_size_px=base.input_size_px, batch_size=len(some))
+    inputs, _ = next(iter(read))
+    # A graph takes longer to build than to run once.
+    found = tf.nest.flatten(model(inputs, training=False))
+    averages = iter([one.numpy().mean(axis=0) for one in found])
     return tuple(
         block_divergence(name, np.concatenate(_divergences(several, averages)))
         for name, several in layers.items()

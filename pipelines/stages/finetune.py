@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from pipelines.data.batches import steps_per_epoch
 from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
-from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
 from pipelines.stages.head import TransferModel
 from pipelines.stages.task import FitSettings, Task, make_task
 from pipelines.training import freezing
@@ -68,10 +69,15 @@ class PhaseResult:
 
 @dataclasses.dataclass(frozen=True)
 class FitHistory:
-    """The phases that ran, in order, and the names of those the time did not allow."""
+    """The phases that ran, in order.
+
+    And the names of those that the time did not allow (`skipped`), and of those that
+    were left out because validation could not have shown their gain (`not_needed`).
+    """
 
     phases: tuple[PhaseResult, ...]
     skipped: tuple[str, ...]
+    not_needed: tuple[str, ...] = ()
 
 
 def fine_tune(
@@ -80,7 +86,8 @@ def fine_tune(
     """Trains the model in place and gives what every phase did.
 
     At the deadline training stops with the best weights so far; later phases are
-    skipped.
+    skipped. A guarded phase is left out where what is wrong on validation by now is too
+    little for it to be kept.
 
     A phase whose loss explodes starts over at a tenth of its rate, at most twice.
 
@@ -91,14 +98,27 @@ def fine_tune(
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     results: list[PhaseResult] = []
+    skipped, not_needed = [], []
     with broken_files_named(splits.train, splits.validation):
         for index, phase in enumerate(plan.phases):
             if results and time.monotonic() > settings.deadline_seconds:
-                break
+                skipped.append(phase.name)
+                continue
+            if results and _cannot_gain(phase, results[-1], splits):
+                not_needed.append(phase.name)
+                continue
             own_seed = dataclasses.replace(settings, seed=settings.seed + index)
             results.append(_run_stably(model, splits, plan, phase, own_seed))
-    done = len(results)
-    return FitHistory(tuple(results), tuple(phase.name for phase in plan.phases[done:]))
+    return FitHistory(tuple(results), tuple(skipped), tuple(not_needed))
+
+
+def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
+    """Whether a guarded phase would be undone even if it were right on everything."""
+    # Where classes are balanced, an accuracy says nothing of the number of examples.
+    if not phase.only_if_better or last.imbalance != "none":
+        return False
+    wrong = round((1 - last.accuracy_after) * len(splits.validation))
+    return wrong < NOTICEABLE
 
 
 def _run_stably(
@@ -145,7 +165,10 @@ def _run_phase(
     _compile(task, model, phase, steps * phase.epochs)
     at_start = _validate(task)
     start = task.model.get_weights()
-    best = BestWeights(patience_epochs=phase.patience_epochs)
+    best = BestWeights(
+        patience_epochs=phase.patience_epochs,
+        to_reach=at_start[0] if phase.only_if_better else -math.inf,
+    )
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
     _fit(task, phase, steps, settings, [best, lines])

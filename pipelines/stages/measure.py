@@ -7,6 +7,7 @@ probes in closed form tell what a head should read. Nothing is trained.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping
 
@@ -15,9 +16,9 @@ import numpy as np
 
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches_of_all
+from pipelines.data.batches import batches
 from pipelines.data.imbalance import log_prior
-from pipelines.data.splits import Splits
+from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
@@ -32,16 +33,16 @@ from pipelines.planning.similarity import (
 )
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.pooling import tap, token_average
+from pipelines.stages.views import count_views, in_views
 from zoo.blocks import Block
 from zoo.builder import Backbone, source_classifier
 
-# Examples that are read at most, fewer where their features would take more memory; how
-# many of those choose between heads, a standard error of one percent needs no more and
-# the cost grows with the cube; and how many tell one block from another.
+# Examples that are read at most, fewer where their features would take more memory; and
+# how many of those compare blocks and heads: the cost grows with the cube, and all are
+# judged by the same ones, so that a standard error of 1.6 percent tells them apart.
 _READ = 4000
 _READ_BYTES = 2**29
-_COMPARED = 2000
-_COMPARED_ALONE = 1000
+_COMPARED = 1000
 # Those that show what BatchNorm sees of the data; a map has many positions.
 _NORMALIZED = 64
 THUMBNAIL_PX = 16
@@ -55,9 +56,11 @@ _WARM_UP_EXAMPLES = 96
 class Measured:
     """Evidence for the plan, and the features that it rests on.
 
-    `train` and `validation` hold an array `[examples, width]` for every block and grid,
-    and `labels` go with `train`. With `is_whole` that is every example of
-    both splits. All of it is empty where the backbone starts from random weights.
+    `train` and `validation` hold an array `[rows, width]` for every block and grid: a
+    row for each example of validation, and for each of training as many as `views`, one
+    view of all of them after the other, the first as they are. `labels` are those of
+    one view. With `is_whole` that is every example of both splits. All of it is empty
+    where the backbone starts from random weights.
     """
 
     evidence: Evidence | None
@@ -65,6 +68,7 @@ class Measured:
     train: Mapping[tuple[str, int], np.ndarray]
     validation: Mapping[tuple[str, int], np.ndarray]
     is_whole: bool
+    views: int = 1
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -79,14 +83,18 @@ class Measured:
             for one in self.evidence.heads
             if (one.reads, one.grid) == (head.reads, head.grid)
         )
-        found = linear_probe(_parts(self.train, head), self.labels, scored)
+        labels = np.tile(self.labels, self.views)
+        found = linear_probe(_parts(self.train, head), labels, scored)
         if not balanced:
             return found
         shares = log_prior(self.labels, len(found.bias))
         return dataclasses.replace(found, bias=found.bias - shares)
 
     def head_features(self, head: HeadPlan) -> tuple[np.ndarray, np.ndarray] | None:
-        """What the head reads of train and validation, if all of it was read."""
+        """What the head reads of train and validation, if all of it was read.
+
+        Of train that is every view, as in `train`.
+        """
         if not (self.is_whole and head.standardized):
             return None
         return (
@@ -124,50 +132,65 @@ def measure(
     """
     if config.strategy == "scratch":
         return _NOTHING
-    started = time.monotonic()
-    seconds_left = clock.deadline(config.time_budget_seconds) - started
+    views = count_views(config, splits.train)
     outputs = vectors_of(base)
-    model = keras.Model(base.model.input, list(outputs.values()))
-    most = _examples_at_most(outputs)
+    most = _examples_at_most(outputs, views=views)
     rows = spread(splits.train.labels, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     some = splits.train.take(rows)
-    parts = [some, *([splits.validation] if is_whole else [])]
-    total = sum(len(part) for part in parts)
-    rate = _Rate(total, seconds_left)
+    also = splits.validation if is_whole else None
+    found, rate = _read(base, outputs, some, also, config, clock, views=views)
+    first = {key: values[: len(some)] for key, values in found.items()}
+    few = spread(splits.train.labels, count=_NORMALIZED, seed=config.seed)
+    compared = _compare(
+        base, first, some.labels, some.units, seed=config.seed, rate=rate
+    )
+    seen = views * len(some)
+    return Measured(
+        evidence=dataclasses.replace(
+            compared,
+            views=views,
+            divergences=block_divergences(base, splits.train.take(few)),
+            source_answers=_source_answers(base, first),
+        ),
+        labels=some.labels,
+        train={key: values[:seen] for key, values in found.items()},
+        validation={key: values[seen:] for key, values in found.items()}
+        if is_whole
+        else {},
+        is_whole=is_whole,
+        views=views,
+    )
+
+
+def _read(
+    base: Backbone,
+    outputs: Mapping[tuple[str, int], keras.KerasTensor],
+    train: Split,
+    validation: Split | None,
+    config: RunConfig,
+    clock: Clock,
+    *,
+    views: int,
+) -> tuple[dict[tuple[str, int], np.ndarray], float]:
+    """The outputs for every view of train, then for validation, and images a second."""
+    started = time.monotonic()
+    size_px = base.input_size_px
+    read = in_views(train, config, views=views, input_size_px=size_px)
+    total = views * len(train)
+    if validation is not None:
+        plain = batches(validation, input_size_px=size_px, batch_size=config.batch_size)
+        read, total = read.concatenate(plain), total + len(validation)
+    left = clock.deadline(config.time_budget_seconds) - started
+    rate = _Rate(total, left, views=views)
 
     def follow(done: int) -> None:
         rate.follow(done)
         clock.progress(done, total)
 
-    read = batches_of_all(
-        parts, input_size_px=base.input_size_px, batch_size=config.batch_size
-    )
+    model = keras.Model(base.model.input, list(outputs.values()))
     found = extract(model, read, dtype=np.float16, on_progress=follow)
-    train = {key: values[: len(rows)] for key, values in zip(outputs, found)}
-    validation = {key: values[len(rows) :] for key, values in zip(outputs, found)}
-    evidence = _compare(
-        base,
-        train,
-        some.labels,
-        some.units,
-        seed=config.seed,
-        rate=total / (time.monotonic() - started),
-    )
-    few = spread(splits.train.labels, count=_NORMALIZED, seed=config.seed)
-    return Measured(
-        evidence=dataclasses.replace(
-            evidence,
-            divergences=block_divergences(
-                base, splits.train.take(few), batch_size=config.batch_size
-            ),
-            source_answers=_source_answers(base, train),
-        ),
-        labels=some.labels,
-        train=train,
-        validation=validation if is_whole else {},
-        is_whole=is_whole,
-    )
+    return dict(zip(outputs, found)), total / (time.monotonic() - started)
 
 
 def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
@@ -186,8 +209,8 @@ def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
 class _Rate:
     """Notices early that a pass will not end within the seconds that are left."""
 
-    def __init__(self, total: int, seconds_left: float) -> None:
-        self._total, self._seconds_left = total, seconds_left
+    def __init__(self, total: int, seconds_left: float, *, views: int) -> None:
+        self._total, self._seconds_left, self._views = total, seconds_left, views
         self._first: tuple[int, float] | None = None
         self._started = time.monotonic()
 
@@ -201,19 +224,23 @@ class _Rate:
         per_example = (now - at) / (done - first)
         needed = (at - self._started) + per_example * (self._total - first)
         if needed > self._seconds_left:
-            possible = max(
-                0, int((self._seconds_left - (at - self._started)) / per_example)
-            )
+            left = max(0.0, self._seconds_left - (at - self._started))
+            possible = int(left / per_example / self._views)
+            seen = f", {self._views} views of each," if self._views > 1 else ""
+            fewer = " head.views=1," if self._views > 1 else ""
             raise ConfigError(
-                f"One pass over {self._total} examples takes about {needed:.0f} s here,"
-                f" and config.time_budget_seconds leaves {self._seconds_left:.0f} s."
-                f" Raise it, take a smaller config.input_size_px or backbone, or at"
-                f" most {possible} examples with ?limit= in config.data."
+                f"One pass over {self._total // self._views} examples{seen} takes about"
+                f" {needed:.0f} s here, and config.time_budget_seconds leaves"
+                f" {self._seconds_left:.0f} s. Raise it, take{fewer} a smaller"
+                f" config.input_size_px or backbone, or at most {possible} examples"
+                f" with ?limit= in config.data."
             )
 
 
-def _examples_at_most(outputs: Mapping[tuple[str, int], keras.KerasTensor]) -> int:
-    width = sum(output.shape[-1] for output in outputs.values())
+def _examples_at_most(
+    outputs: Mapping[tuple[str, int], keras.KerasTensor], *, views: int
+) -> int:
+    width = views * sum(output.shape[-1] for output in outputs.values())
     return min(_READ, _READ_BYTES // (width * np.dtype(np.float16).itemsize))
 
 
@@ -263,10 +290,10 @@ def _compare(
     seed: int,
     rate: float,
 ) -> Evidence:
-    several = spread(labels, count=_COMPARED, seed=seed)
-    few = spread(labels, count=_COMPARED_ALONE, seed=seed)
+    rows = spread(labels, count=_COMPARED, seed=seed)
 
-    def scored(reading: Reading, rows: np.ndarray) -> ProbeScore:
+    @functools.cache
+    def scored(reading: Reading) -> ProbeScore:
         return score_reading(
             train,
             labels[rows],
@@ -276,16 +303,15 @@ def _compare(
         )
 
     def alone(name: str) -> ProbeScore:
-        return scored(Reading((name,), grid=1), few)
+        return scored(Reading((name,), grid=1))
 
-    heads = tuple(scored(reading, several) for reading in head_readings(base))
     pixels = alone(PIXELS) if (PIXELS, 1) in train else None
     return Evidence(
-        examples=len(several),
+        examples=len(rows),
         depths=tuple(
             alone(block.name) for block in base.blocks if (block.name, 1) in train
         ),
-        heads=heads,
+        heads=tuple(scored(reading) for reading in head_readings(base)),
         majority_accuracy=float(np.bincount(labels).max() / len(labels)),
         pixel_accuracy=None if pixels is None else pixels.accuracy,
         examples_per_second=rate,

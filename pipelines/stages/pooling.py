@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 
 import keras
@@ -60,22 +61,16 @@ class GridPooling(layers.Layer):
 
     def call(self, features):
         # In float32: bfloat16 loses the ends of long sums.
-        cells = [ops.cast(features, "float32")]
-        for axis in range(1, len(features.shape) - 1):
-            cells = [part for cell in cells for part in self._parts(cell, axis)]
-        axes = tuple(range(1, len(features.shape) - 1))
-        pooled = [ops.mean(cell, axis=axes) for cell in cells]
-        return ops.cast(ops.concatenate(pooled, axis=-1), self.compute_dtype)
-
-    def _parts(self, x, axis: int) -> list:
-        side = x.shape[axis]
-        if side < self.grid:
-            return [x]
-        size = -(-side // self.grid)
-        starts = [round(i * (side - size) / (self.grid - 1)) for i in range(self.grid)]
-        before = (slice(None),) * axis
-        indices = [(*before, slice(start, start + size)) for start in starts]
-        return [x[index] for index in indices]
+        x = ops.cast(features, "float32")
+        sides = x.shape[1:-1]
+        cells = [-(-side // self.grid) if side >= self.grid else side for side in sides]
+        # Two cells begin at the two ends of a side, so what is between decides.
+        steps = [
+            max(1, (side - cell) // (self.grid - 1)) for side, cell in zip(sides, cells)
+        ]
+        pooled = ops.average_pool(x, cells, steps, padding="valid")
+        vector = (math.prod(pooled.shape[1:]),)
+        return ops.cast(ops.reshape(pooled, (-1, *vector)), self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "grid": self.grid}

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pipelines.config import AugmentConfig
 from pipelines.data.batches import batches, training_batches
-from pipelines.data.order import shuffled_epochs
+from pipelines.data.order import Draw, drawn_epochs
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
 from pipelines.planning.activation_cache import ActivationCache
@@ -162,19 +162,26 @@ def _task_on(
     plan: TransferPlan,
     settings: FitSettings,
 ) -> Task:
-    """The upper part of a model, trained on what the lower one gives."""
+    """The upper part of a model, trained on what the lower one gives.
+
+    Of training that may be several views of all examples, one after the other: an epoch
+    takes each example once, and its views take turns.
+    """
     splits = feed.splits
-    train, validation = (
-        taker(kept, split.labels)
-        for kept, split in zip(activations, (splits.train, splits.validation))
-    )
+    examples, views = len(splits.train), len(activations[0][0]) // len(splits.train)
+    train = taker(activations[0], np.tile(splits.train.labels, views))
+    validation = taker(activations[1], splits.validation.labels)
+
+    def row(draw: Draw) -> tf.Tensor:
+        return draw.index + examples * ((draw.index + draw.epoch) % views)
+
     in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
     return Task(
         model=feed.model(upper),
         train=feed.training(
-            shuffled_epochs(
-                len(splits.train),
-                lambda order: order.batch(plan.batch_size).map(train),
+            drawn_epochs(
+                examples,
+                lambda draws: draws.map(row).batch(plan.batch_size).map(train),
                 seed=settings.seed,
                 balance=splits.train.labels if feed.draws_evenly else None,
             )

@@ -22,14 +22,19 @@ def score(accuracy: float, loss: float) -> Score:
 class BestWeights(keras.callbacks.Callback):
     """Remembers the weights of the best epoch, and stops when none was better for long.
 
-    Nothing is restored until `restore`, so that the receipt measures what training did.
+    An epoch below the accuracy `to_reach` counts as no better: a phase that will be
+    undone unless it beats its start does not go on only because it recovers from its
+    first steps. Nothing is restored until `restore`, so that the receipt measures what
+    training did.
     """
 
-    def __init__(self, *, patience_epochs: int) -> None:
+    def __init__(self, *, patience_epochs: int, to_reach: float = -math.inf) -> None:
         super().__init__()
         self.best = (-math.inf, -math.inf)
         self.best_epoch = 0
         self._patience_epochs = patience_epochs
+        self._to_reach = to_reach
+        self._hopeful_epoch = 0
         self._values: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs=None) -> None:
@@ -40,7 +45,9 @@ class BestWeights(keras.callbacks.Callback):
         if reached > self.best:
             self.best, self.best_epoch = reached, epoch + 1
             self._values = self.model.get_weights()
-        elif epoch + 1 - self.best_epoch >= self._patience_epochs:
+            if reached[0] >= self._to_reach:
+                self._hopeful_epoch = epoch + 1
+        if epoch + 1 - self._hopeful_epoch >= self._patience_epochs:
             self.model.stop_training = True
 
     def restore(self) -> None:

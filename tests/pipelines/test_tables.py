@@ -4,6 +4,7 @@ REPORT = {
     "test": {"accuracy": 0.98765, "balanced_accuracy": 0.97, "examples": 750},
     "validation": {"accuracy": 0.9, "balanced_accuracy": 0.8, "examples": 40},
     "phases_skipped": ["last"],
+    "phases_not_needed": ["middle"],
     "phases": [
         {"name": "head", "kept": True, "accuracy_before": 0.5, "accuracy_after": 0.75},
         {
@@ -51,6 +52,7 @@ def test_a_result_says_quality_cost_and_place():
     assert values["phases"].split("; ") == [
         "head 0.5000 to 0.7500",
         "rest 0.7500, no gain, undone",
+        "middle left out, too few validation examples are wrong to show a gain",
         "last skipped, no time left",
     ]
     assert values["calibration"] == (

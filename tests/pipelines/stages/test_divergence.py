@@ -50,7 +50,7 @@ def _inputs(base, split):
 
 def test_it_is_that_of_two_normals(trained, splits):
     base, some = trained(), first(splits.train, 40)
-    found = {one.block: one for one in block_divergences(base, some, batch_size=16)}
+    found = {one.block: one for one in block_divergences(base, some)}
     layers = _inputs(base, some)
     assert sum(one.channels for one in found.values()) == sum(
         x.shape[1] for _, x in layers
@@ -68,13 +68,13 @@ def test_it_is_that_of_two_normals(trained, splits):
 
 def test_there_is_none_from_the_data_that_the_statistics_are_of(trained, splits):
     base, some = trained(), first(splits.train, 40)
-    before = block_divergences(base, some, batch_size=16)
+    before = block_divergences(base, some)
     # One layer changes what the next one reads, so from input to output.
     for at in range(len(_inputs(base, some))):
         layer, x = _inputs(base, some)[at]
         layer.moving_mean.assign(x.mean(axis=0))
         layer.moving_variance.assign(x.var(axis=0))
-    after = block_divergences(base, some, batch_size=16)
+    after = block_divergences(base, some)
     assert len(after) == len(before) > 2
     for one, other in zip(after, before):
         assert one.divergence < 0.02 < other.divergence
@@ -82,7 +82,7 @@ def test_there_is_none_from_the_data_that_the_statistics_are_of(trained, splits)
 
 def test_random_weights_have_no_source(splits):
     base = freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
-    assert block_divergences(base, first(splits.train, 20), batch_size=16) == ()
+    assert block_divergences(base, first(splits.train, 20)) == ()
 
 
 def test_it_is_measured_of_some_examples_and_changes_nothing(trained, splits):
@@ -125,7 +125,7 @@ def test_photographs_are_nearer_to_imagenet_than_digits(splits):
     ]
     images = Split("train", ImageArray(np.stack(crops)), np.zeros(32, np.int64))
     digits = first(splits.train, 32)
-    near, far = (block_divergences(base, x, batch_size=32) for x in (images, digits))
+    near, far = (block_divergences(base, x) for x in (images, digits))
     assert len(near) == len(far) == len(base.blocks)
     for photo, digit in zip(near, far):
         assert 0 < photo.median < digit.median, photo.block

@@ -8,13 +8,15 @@ import pytest
 
 import zoo
 from pipelines.clock import Clock
-from pipelines.config import RunConfig
-from pipelines.data.batches import batches
+from pipelines.config import AugmentConfig, RunConfig
+from pipelines.data.augment import Augmentation
+from pipelines.data.batches import batches, view_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.planning.policy import decide
 from pipelines.stages import measure as measuring
+from pipelines.stages import views as viewing
 from pipelines.stages.base import freeze_base
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, spread, training_facts
@@ -61,11 +63,53 @@ def test_a_head_starts_as_its_probe(measured, base, splits):
     probe = measured.probe(plan.head)
     model = add_head(base, classes=10, plan=plan.head, probe=probe)
     train, _ = measured.head_features(plan.head)
+    train = train[: len(splits.train)]
     expected = probe.scaling(train) @ probe.kernel + probe.bias
     read = batches(splits.train, input_size_px=32, batch_size=64)
     found = np.concatenate([model.model.predict(x, verbose=0) for x, _ in read])
     np.testing.assert_allclose(found, expected, atol=0.05, rtol=0.05)
     assert (found.argmax(axis=1) == splits.train.labels).mean() > 0.9
+
+
+def test_few_images_are_read_as_crops_too(measured, splits, monkeypatch):
+    """Every view of all images, one view after the other, the first as they are."""
+    count = len(splits.train)
+    once = measure_with(splits, views=1)
+    assert (measured.views, measured.evidence.views, once.views) == (3, 3, 1)
+    for key, values in measured.train.items():
+        assert len(values) == 3 * count
+        np.testing.assert_array_equal(values[:count], once.train[key])
+        assert not np.array_equal(values[:count], values[count : 2 * count])
+    assert measured.evidence.heads == once.evidence.heads
+    monkeypatch.setattr(viewing, "_FEW", count - 1)
+    assert viewing.count_views(CONFIG, splits.train) == 1
+    more = dataclasses.replace(CONFIG, head=dataclasses.replace(CONFIG.head, views=2))
+    assert viewing.count_views(more, splits.train) == 2
+    plain = dataclasses.replace(CONFIG, augment=AugmentConfig(strength="none"))
+    assert viewing.count_views(plain, splits.train) == 1
+
+
+def measure_with(splits, *, views):
+    keras.utils.set_random_seed(0)
+    base = freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
+    head = dataclasses.replace(CONFIG.head, views=views)
+    return measure(base, splits, dataclasses.replace(CONFIG, head=head), Clock())
+
+
+def test_views_are_the_same_whatever_the_batch_size(splits):
+    how = Augmentation(crop=0.7)
+    few = dataclasses.replace(splits.train).take(np.arange(20))
+
+    def seen(view, batch_size):
+        read = view_batches(
+            few, how, view=view, input_size_px=32, batch_size=batch_size, seed=0
+        )
+        pixels, labels = zip(*read.as_numpy_iterator())
+        np.testing.assert_array_equal(np.concatenate(labels), few.labels)
+        return np.concatenate(pixels)
+
+    np.testing.assert_array_equal(seen(1, 20), seen(1, 7))
+    assert not np.array_equal(seen(1, 20), seen(2, 20))
 
 
 def test_what_was_left_out_is_as_often_right_as_validation(measured, base, splits):

@@ -10,6 +10,7 @@ import pytest
 import zoo
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
+from pipelines.data.batches import steps_per_epoch
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, first
@@ -26,6 +27,7 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
+from pipelines.stages.task import make_task
 from zoo.errors import MissingWeightsError
 
 SIZE = 16
@@ -174,7 +176,10 @@ def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
         last = dataclasses.replace(last, learning_rate=30.0, clip_norm=1e6)
         return dataclasses.replace(plan, phases=(head, last))
 
-    model, history = _run(tmp_path, splits, _config(strategy="auto"), edit=ruin)
+    config = _config(strategy="auto")
+    # A probe is right on nearly everything here, and then there is no such phase.
+    config.head.init = "zeros"
+    model, history = _run(tmp_path, splits, config, edit=ruin)
     ruined = history.phases[-1]
     assert not ruined.kept
     assert ruined.blend == 0.0
@@ -183,6 +188,52 @@ def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
     assert ruined.learning_rate == pytest.approx(0.3)
     report = _report(model, splits.validation, splits)
     assert report.accuracy == pytest.approx(ruined.accuracy_before, abs=1e-6)
+
+
+def test_a_guarded_phase_that_could_not_show_a_gain_is_left_out(tmp_path, splits):
+    """The head is right on what it was fitted to, so nothing is left to get right."""
+    known = splits.train.take(np.arange(20))
+    splits = dataclasses.replace(splits, validation=known)
+
+    def guard(plan):
+        head, blocks = plan.phases
+        guarded = dataclasses.replace(blocks, only_if_better=True)
+        return dataclasses.replace(plan, phases=(head, guarded))
+
+    _, history = _run(tmp_path, splits, _config(strategy="partial"), edit=guard)
+    assert history.phases[-1].accuracy_after == 1.0
+    assert history.not_needed == ("fine_tune",)
+    _, unguarded = _run(tmp_path, splits, _config(strategy="partial"))
+    assert unguarded.not_needed == ()
+
+
+def test_views_of_an_example_take_turns_over_the_epochs(tmp_path, splits):
+    config = _config(strategy="head_only")
+    base = freeze_base(obtain(config, IMAGES))
+    measured = measure(base, splits, config, Clock())
+    plan = decide(training_facts(base, splits, measured), config)
+    model = add_head(base, classes=10, plan=plan.head)
+    _, validation = measured.head_features(plan.head)
+    count, width = len(splits.train), validation.shape[1]
+    rows = np.repeat(np.arange(3 * count, dtype=np.float32)[:, None], width, axis=1)
+    settings = FitSettings(
+        input_size_px=SIZE,
+        seed=0,
+        deadline_seconds=float("inf"),
+        history_path=tmp_path / "history.jsonl",
+        tensorboard_dir=tmp_path / "tensorboard",
+        head_features=(rows, validation),
+    )
+    task = make_task(model, splits, plan, plan.phases[0], settings)
+    steps = steps_per_epoch(splits.train, plan.batch_size)
+    read = task.train.take(3 * steps).as_numpy_iterator()
+    seen, labels = (np.concatenate(column) for column in zip(*read))
+    row, example = seen[:, 0].astype(int), seen[:, 0].astype(int) % count
+    np.testing.assert_array_equal(labels, splits.train.labels[example])
+    for epoch in range(3):
+        once = example[epoch * count : (epoch + 1) * count]
+        np.testing.assert_array_equal(np.sort(once), np.arange(count))
+    np.testing.assert_array_equal(np.sort(row), np.arange(3 * count))
 
 
 def test_a_loss_that_is_not_a_number_is_an_error_that_names_the_rate(tmp_path, splits):

@@ -47,6 +47,14 @@ def test_patience_runs_out_when_no_epoch_is_better(model):
     assert best.best_epoch == 0
 
 
+def test_patience_runs_out_when_no_epoch_reaches_the_start(model):
+    """The best of them is remembered all the same: a part of it may be better."""
+    best = BestWeights(patience_epochs=3, to_reach=1.1)
+    _fit(model, [best], epochs=8)
+    assert len(model.history.epoch) == 3
+    assert best.best_epoch > 0
+
+
 def test_not_a_number_is_never_best():
     assert score(0.99, math.nan) < score(0.0, 100.0)
     assert score(0.9, 0.3) > score(0.9, 0.4) > score(0.8, 0.1)
