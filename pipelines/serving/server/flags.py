@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.artifact import model_name
 from pipelines.serving.server.model_config import ModelConfig
 from pipelines.serving.server.settings import (
     MEBIBYTE,
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
         models = text_files.parse_models(_read(arguments.model_config))
     else:
         base = arguments.base.absolute()
-        models = (ModelConfig(arguments.name or _name_of(base), base),)
+        models = (ModelConfig(arguments.name or model_name(base), base),)
     batching = _DEFAULTS.batching
     if arguments.batching_parameters:
         batching = text_files.parse_batching(_read(arguments.batching_parameters))
@@ -183,11 +184,6 @@ def _token(path: Path | None) -> str | None:
     if not token:
         raise ConfigError(f"{path} is empty; a token file holds the token and no more.")
     return token
-
-
-def _name_of(base: Path) -> str:
-    """The name of the run, if it is the artifact of one, or of the folder."""
-    return base.parent.name if base.name == "artifact" else base.name
 
 
 def _read(path: Path) -> str:
