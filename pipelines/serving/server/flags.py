@@ -48,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token-file", type=Path, metavar="FILE", help="what a bearer must have")
     add("--tls-certificate", type=Path, metavar="FILE")
     add("--tls-key", type=Path, metavar="FILE")
+    add(
+        "--playground",
+        action="store_true",
+        help="a page to try the model in a browser, at /playground",
+    )
     add("--cors", action="store_true", help="pages of other origins may ask")
     add(
         "--reload-root",
@@ -151,6 +156,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         grpc_port=arguments.grpc_port,
         drain_delay_seconds=arguments.drain_delay_seconds,
         grace_seconds=arguments.grace_seconds,
+        playground=arguments.playground,
         limits=Limits(
             timeout_seconds=arguments.timeout_seconds,
             header_seconds=arguments.header_seconds,
