@@ -22,6 +22,7 @@ from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
+from pipelines.serving.deploy import flags as deploying
 from pipelines.serving.server import flags as serving
 from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
 from zoo import handles, own, weights
@@ -146,6 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
 
     serving.add_arguments(add("serve", _serve, serving.SUMMARY, ends=False))
+
+    deploying.add_arguments(add("deploy", deploying.deploy, deploying.SUMMARY))
 
     publishing = add(
         "publish", _publish, "make the trained backbone of a run one of your backbones"

@@ -138,6 +138,11 @@ def versions(base: Path) -> list[int]:
     )
 
 
+def model_name(base: Path) -> str:
+    """What a server calls a base folder: after the run, if it is one's, or itself."""
+    return base.parent.name if base.name == "artifact" else base.name
+
+
 def require_space(base: Path, weight_bytes: int) -> None:
     """Raises `ArtifactError` unless the disk can take an export of this size."""
     needed = weight_bytes + _OVERHEAD_BYTES

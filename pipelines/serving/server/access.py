@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import grpc
@@ -24,15 +24,18 @@ def _is_right(header: str, token: str) -> bool:
 
 
 class RequireToken:
-    """An ASGI application behind a token."""
+    """An ASGI application behind a token, but for health and `open_paths`."""
 
-    def __init__(self, application: ASGIApp, token: str) -> None:
+    def __init__(
+        self, application: ASGIApp, token: str, *, open_paths: Collection[str] = ()
+    ) -> None:
         self._application = application
         self._token = token
+        self._open_paths = {*_OPEN_PATHS, *open_paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A browser asks OPTIONS before it sends the token.
-        is_open = scope["path"] in _OPEN_PATHS or scope["method"] == "OPTIONS"
+        is_open = scope["path"] in self._open_paths or scope["method"] == "OPTIONS"
         if not is_open:
             header = dict(scope["headers"]).get(b"authorization", b"")
             if not _is_right(header.decode("latin-1"), self._token):

@@ -18,7 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from starlette.types import ASGIApp
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.server import rpc, text_files
+from pipelines.serving.server import playground, rpc, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
 from pipelines.serving.server.batcher import Batcher, Workers
 from pipelines.serving.server.connections import limited
@@ -132,9 +132,15 @@ class Server:
             self._metrics,
             is_ready=lambda: self._is_ready,
             metrics_path=settings.metrics_path,
+            more_pages=(
+                playground.routes(lambda: self._manager.names)
+                if settings.playground
+                else ()
+            ),
         )
         if settings.access.token:
-            app = RequireToken(app, settings.access.token)
+            open_paths = playground.OPEN_PATHS if settings.playground else ()
+            app = RequireToken(app, settings.access.token, open_paths=open_paths)
         return _QuietServer(
             uvicorn.Config(
                 app,
@@ -280,6 +286,9 @@ def _say_where(settings: Settings, rest_port: int, grpc_port: int) -> None:
     scheme = "https" if settings.access.tls_certificate else "http"
     print(f"REST: {scheme}://{settings.host}:{rest_port}", flush=True)
     print(f"gRPC: {settings.host}:{grpc_port}", flush=True)
+    if settings.playground:
+        page = f"{scheme}://{settings.host}:{rest_port}{playground.PATH}"
+        print(f"playground: {page}", flush=True)
 
 
 def _text(path: Path) -> str | None:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.artifact import model_name
 from pipelines.serving.server.model_config import ModelConfig
 from pipelines.serving.server.settings import (
     MEBIBYTE,
@@ -47,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token-file", type=Path, metavar="FILE", help="what a bearer must have")
     add("--tls-certificate", type=Path, metavar="FILE")
     add("--tls-key", type=Path, metavar="FILE")
+    add(
+        "--playground",
+        action="store_true",
+        help="a page to try the model in a browser, at /playground",
+    )
     add("--cors", action="store_true", help="pages of other origins may ask")
     add(
         "--reload-root",
@@ -94,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
         models = text_files.parse_models(_read(arguments.model_config))
     else:
         base = arguments.base.absolute()
-        models = (ModelConfig(arguments.name or _name_of(base), base),)
+        models = (ModelConfig(arguments.name or model_name(base), base),)
     batching = _DEFAULTS.batching
     if arguments.batching_parameters:
         batching = text_files.parse_batching(_read(arguments.batching_parameters))
@@ -150,6 +156,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         grpc_port=arguments.grpc_port,
         drain_delay_seconds=arguments.drain_delay_seconds,
         grace_seconds=arguments.grace_seconds,
+        playground=arguments.playground,
         limits=Limits(
             timeout_seconds=arguments.timeout_seconds,
             header_seconds=arguments.header_seconds,
@@ -183,11 +190,6 @@ def _token(path: Path | None) -> str | None:
     if not token:
         raise ConfigError(f"{path} is empty; a token file holds the token and no more.")
     return token
-
-
-def _name_of(base: Path) -> str:
-    """The name of the run, if it is the artifact of one, or of the folder."""
-    return base.parent.name if base.name == "artifact" else base.name
 
 
 def _read(path: Path) -> str:

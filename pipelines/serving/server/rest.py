@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import orjson
 from google.protobuf import json_format
@@ -199,6 +199,7 @@ def application(
     *,
     is_ready: Callable[[], bool],
     metrics_path: str | None,
+    more_pages: Sequence[Route] = (),
 ) -> Starlette:
     """Every route of the server."""
 
@@ -223,7 +224,7 @@ def application(
     async def unexpected(_: Request, error: Exception) -> Response:
         return JSONResponse({"error": f"Internal error: {type(error).__name__}"}, 500)
 
-    pages = [Route("/healthz", health), Route("/readyz", ready)]
+    pages = [Route("/healthz", health), Route("/readyz", ready), *more_pages]
     if metrics_path:
         pages.append(Route(metrics_path, numbers))
     return Starlette(

@@ -74,6 +74,8 @@ class Settings:
     drain_delay_seconds: float = 0.0
     grace_seconds: float = 30.0
     metrics_path: str | None = "/monitoring/prometheus/metrics"
+    # A page to try the models in a browser.
+    playground: bool = False
     batching: Batching = Batching()
     limits: Limits = Limits()
     access: Access = Access()

@@ -1,0 +1,116 @@
+"""The flags of `zoo deploy`, and what they say. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import re
+from pathlib import Path
+
+from pipelines.errors import ConfigError
+from pipelines.serving.deploy import images
+
+SUMMARY = "write the files that run an artifact on the real TensorFlow Serving"
+_TARGETS = ("docker", "kubernetes", "kserve")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of `zoo deploy`."""
+    add = parser.add_argument
+    add(
+        "artifact",
+        type=Path,
+        metavar="ARTIFACT",
+        help="a base folder: always its newest version; or a version: only that one",
+    )
+    add("--to", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    add(
+        "--target",
+        default=",".join(_TARGETS),
+        metavar="NAME,...",
+        help=f"any of {', '.join(_TARGETS)}; default: all",
+    )
+    add("--name", help="of the model; else that of the run or of the folder")
+    add(
+        "--serving-version",
+        default=images.SERVING_VERSION,
+        metavar="TAG",
+        help=f"of the image tensorflow/serving; default {images.SERVING_VERSION}",
+    )
+    add("--overwrite", action="store_true", help="replace files that are there")
+
+
+def deploy(arguments: argparse.Namespace) -> None:
+    """Carries out the command.
+
+    Raises:
+        ArtifactError: if the artifact is none, or not what was published.
+        ConfigError: if a target is unknown, or the folder or the name cannot be used.
+    """
+    targets = parse_targets(arguments.target)
+    version = _parse_version(arguments.serving_version)
+    from pipelines.serving.deploy.readme import is_older
+    from pipelines.serving.deploy.subject import subject
+    from pipelines.serving.deploy.writing import write
+
+    found = subject(arguments.artifact, name=arguments.name)
+    written = write(
+        found,
+        arguments.to,
+        targets=targets,
+        serving_version=version,
+        overwrite=arguments.overwrite,
+    )
+    warning = (
+        f"The graph was written by TensorFlow {found.tensorflow}; TensorFlow Serving"
+        f" {version} is older and may refuse it."
+        if is_older(version, found.tensorflow)
+        else None
+    )
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "name": found.name,
+                    "version": found.version,
+                    "files": [str(path) for path in written],
+                    "warning": warning,
+                },
+                indent=2,
+            )
+        )
+        return
+    for path in written:
+        print(path)
+    if warning:
+        print(f"warning: {warning}")
+    print(f"what to do with them: {arguments.to / 'README.md'}")
+
+
+def parse_targets(text: str) -> tuple[str, ...]:
+    """The targets in a list with commas, each once, in the order of the list of all.
+
+    Raises:
+        ConfigError: for a target that does not exist, with the nearest one.
+    """
+    named = [name.strip() for name in text.split(",")]
+    for name in named:
+        if name not in _TARGETS:
+            near = difflib.get_close_matches(name, _TARGETS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ConfigError(
+                f"--target {name!r} is unknown; allowed: {', '.join(_TARGETS)}, one or"
+                f" several with commas.{hint}"
+            )
+    return tuple(name for name in _TARGETS if name in named)
+
+
+def _parse_version(text: str) -> str:
+    if not re.fullmatch(r"\d+\.\d+\.\d+", text):
+        raise ConfigError(
+            f"--serving-version is {text!r}; expected a release of TensorFlow Serving,"
+            f" such as {images.SERVING_VERSION}. A tag that moves, such as latest,"
+            " would change the server behind your back."
+        )
+    return text

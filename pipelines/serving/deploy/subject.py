@@ -1,0 +1,87 @@
+"""What is deployed: an artifact, the name it is served by, and which versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from pipelines.errors import ConfigError
+from pipelines.serving import artifact
+
+_MEBIBYTE = 2**20
+# What stands in an address and in the files as it is.
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+# RFC 1035, which Kubernetes wants of a Service; ours have suffixes behind the name.
+_DNS_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """An artifact that is to be served by TensorFlow Serving.
+
+    `base` is the folder of versions. `version` is the one that is served and nothing
+    else; None is the newest, also when it comes later. `input` is what a request of the
+    default signature holds, and `tensorflow` what the graph was written by.
+    """
+
+    name: str
+    base: Path
+    version: int | None
+    newest: int
+    model_bytes: int
+    input: str
+    tensorflow: str
+
+    @property
+    def memory_mib(self) -> int:
+        """What a server needs: two versions while one takes over, and 1 GiB to work."""
+        needed = 2 * self.model_bytes / _MEBIBYTE + 1024
+        return 256 * -(-int(needed) // 256)
+
+
+def subject(folder: Path, *, name: str | None) -> Subject:
+    """The artifact in a folder, verified file by file.
+
+    `folder` is a version, which is then the only one served, or a base folder.
+
+    Raises:
+        ArtifactError: if it is no artifact, or not what was published.
+        ConfigError: if the name cannot stand in an address.
+    """
+    found = artifact.open_verified(folder)
+    path = found.path.absolute()
+    is_version = (folder / artifact.MANIFEST).is_file()
+    given = name or artifact.model_name(path.parent)
+    if not _MODEL_NAME.fullmatch(given):
+        raise ConfigError(
+            f"The model would be called {given!r}; it stands in addresses, so it may"
+            " have up to 63 letters, digits, '_', '.' and '-', the first a letter or a"
+            f" digit. Choose another with --name {_as_label(given)}"
+        )
+    (read,) = found.manifest.signatures["serving_default"]["inputs"]
+    versions = found.manifest.versions
+    return Subject(
+        name=given,
+        base=path.parent,
+        version=found.version if is_version else None,
+        newest=found.version,
+        model_bytes=sum(p.stat().st_size for p in path.rglob("*") if p.is_file()),
+        input=read,
+        tensorflow=versions.get("tensorflow") or versions.get("tensorflow-cpu") or "",
+    )
+
+
+def require_label(name: str, target: str) -> None:
+    """Raises `ConfigError` unless Kubernetes takes the name for its objects."""
+    if not _DNS_LABEL.fullmatch(name):
+        raise ConfigError(
+            f"The model would be called {name!r}, and --target {target} names objects"
+            " after it: they may have up to 53 lower-case letters, digits and '-', the"
+            f" first a letter. Choose another with --name {_as_label(name)}"
+        )
+
+
+def _as_label(name: str) -> str:
+    cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
+    return cleaned if cleaned[:1].isalpha() else f"m-{cleaned}".strip("-")

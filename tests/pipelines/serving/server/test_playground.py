@@ -1,0 +1,211 @@
+"""The page of `zoo serve --playground`, in a real browser that a person could use."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.servers import serving
+
+selenium = pytest.importorskip("selenium.webdriver")
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+pytestmark = pytest.mark.serving
+
+TOKEN = "open sesame"
+_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def served(artifact, tmp_path_factory):
+    """A server with the page, for who has no token."""
+    with serving(artifact, "--name", "digits", "--playground") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no browser: apt-get install chromium chromium-driver")
+    options = selenium.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-background-networking",
+        "disable-dev-shm-usage",
+        "window-size=1000,900",
+        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = selenium.Chrome(options, selenium.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture(scope="module")
+def files(photos, tmp_path_factory) -> list[Path]:
+    """Two photos, and a file that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    contents = {"one.png": photos[0], "two.png": photos[1], "broken.png": b"no photo"}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+def until(browser, condition):
+    return WebDriverWait(browser, _SECONDS).until(lambda _: condition())
+
+
+def texts(browser, selector: str) -> list[str]:
+    return [one.text for one in browser.find_elements(By.CSS_SELECTOR, selector)]
+
+
+def press(browser, key: str) -> None:
+    selenium.ActionChains(browser).send_keys(key).perform()
+
+
+@pytest.fixture
+def page(browser, served):
+    """The page as it is after it has found its model."""
+    browser.get(f"http://127.0.0.1:{served.rest_port}/playground")
+    until(browser, lambda: "classes" in browser.find_element(By.ID, "status").text)
+    yield browser
+    # A refusal by the policy, and every error of the script, is in the log.
+    assert [one["message"] for one in browser.get_log("browser")] == []
+
+
+def test_the_page_is_off_unless_it_is_asked_for(served_artifact):
+    for path in ("/playground", "/playground/page.js", "/playground/models"):
+        assert served_artifact.get(path).status == 404
+
+
+def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, artifact):
+    import pipelines
+
+    page.find_element(By.ID, "files").send_keys(str(files[0]))
+    until(page, lambda: texts(page, ".latency"))
+    (wanted,) = pipelines.load(artifact).predict([files[0].read_bytes()])
+    assert texts(page, ".label") == [wanted.label]
+    shown = texts(page, ".classes span")
+    likeliest = sorted(wanted.probabilities.values(), reverse=True)[:5]
+    assert shown == [f"{100 * one:.1f} %" for one in likeliest]
+    (verdict,) = texts(page, ".verdict")
+    assert verdict.startswith("Accepted" if wanted.accepted else "Not accepted")
+    (latency,) = texts(page, ".latency")
+    assert re.fullmatch(r"answered in \d+ ms", latency)
+    image = page.find_element(By.CSS_SELECTOR, ".seen img")
+    assert image.get_attribute("alt") == "one.png"
+    assert image.get_property("naturalWidth") == 30
+
+
+def test_a_broken_file_is_said_to_be_broken_beside_its_neighbours(page, files):
+    page.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
+    until(page, lambda: len(texts(page, ".latency")) == 3)
+    cards = texts(page, ".answer")  # the last one that was asked is the first one
+    assert "broken.png\nBroken: this cannot be read." in cards[0]
+    assert [name in card for name, card in zip(("two", "one"), cards[1:])] == [True] * 2
+    assert len(texts(page, ".label")) == 2
+    assert "broken.png: cannot be read" in page.find_element(By.ID, "status").text
+
+
+def test_files_that_are_dropped_are_asked_about(page):
+    page.execute_script(
+        """const data = new DataTransfer();
+        data.items.add(new File(["none"], "dropped.png", { type: "image/png" }));
+        document.getElementById("drop").dispatchEvent(
+          new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+        );"""
+    )
+    until(page, lambda: texts(page, ".latency"))
+    assert "dropped.png" in texts(page, ".answer")[0]
+
+
+def test_the_keyboard_is_enough_and_a_reader_is_told(page, files):
+    seen = []
+    for _ in range(3):
+        press(page, Keys.TAB)
+        seen.append(page.switch_to.active_element.get_attribute("id"))
+        if seen[-1] == "files":
+            break
+    assert seen[-1] == "files"  # the model is before it, if anything
+    page.switch_to.active_element.send_keys(str(files[0]))
+    until(page, lambda: texts(page, ".latency"))
+    for _ in range(4):
+        press(page, Keys.TAB)
+        if page.switch_to.active_element.get_attribute("id") == "clear":
+            break
+    press(page, Keys.SPACE)
+    assert texts(page, ".answer") == []
+    assert page.switch_to.active_element.get_attribute("id") == "files"
+    unnamed = page.execute_script(
+        """return [...document.querySelectorAll("input, select, textarea")]
+        .filter((one) => !one.labels.length).map((one) => one.id)"""
+    )
+    assert unnamed == []
+    status = page.find_element(By.ID, "status")
+    assert status.get_attribute("aria-live") == "polite"
+
+
+def test_nothing_is_asked_of_anybody_else(page, files, served):
+    page.find_element(By.ID, "files").send_keys(str(files[0]))
+    until(page, lambda: texts(page, ".latency"))
+    asked = page.execute_script(
+        "return performance.getEntriesByType('resource').map((one) => one.name)"
+    )
+    here = f"http://127.0.0.1:{served.rest_port}/"
+    assert len(asked) >= 4
+    assert all(name.startswith((here, "blob:" + here, "data:")) for name in asked)
+
+
+def test_the_policy_stops_what_a_name_could_smuggle_in(browser, served):
+    """Scripts in the page, styles in tags, and addresses elsewhere, all refused."""
+    browser.get(f"http://127.0.0.1:{served.rest_port}/playground")
+    refused = browser.execute_async_script(
+        """const done = arguments[0], refused = [];
+        document.addEventListener("securitypolicyviolation", (event) => {
+          refused.push(event.effectiveDirective);
+          if (refused.length === 3) done(refused.sort());
+        });
+        const script = document.createElement("script");
+        script.textContent = "window.smuggled = true";
+        document.body.append(script);
+        const image = new Image();
+        image.src = "http://127.0.0.2:9/image.png";
+        fetch("http://127.0.0.2:9/").catch(() => {});"""
+    )
+    assert refused == ["connect-src", "img-src", "script-src-elem"]
+    assert browser.execute_script("return window.smuggled") is None
+    browser.get_log("browser")  # the refusals, which the next test must not see
+
+
+def test_a_server_with_a_token_lets_the_page_ask_for_it(
+    browser, artifact, files, tmp_path
+):
+    (tmp_path / "token").write_text(TOKEN)
+    with serving(
+        *(artifact, "--name", "digits", "--playground"),
+        *("--token-file", tmp_path / "token"),
+    ) as server:
+        assert server.get("/playground").status == 200
+        assert server.get("/playground/models").status == 401
+        browser.get(f"http://127.0.0.1:{server.rest_port}/playground")
+        until(browser, lambda: browser.find_element(By.ID, "access").is_displayed())
+        field = browser.switch_to.active_element
+        assert field.get_attribute("id") == "token"
+        field.send_keys("wrong", Keys.ENTER)
+        until(browser, lambda: "Bearer" in browser.find_element(By.ID, "status").text)
+        field.clear()
+        field.send_keys(TOKEN, Keys.ENTER)
+        until(browser, lambda: browser.find_element(By.ID, "photos").is_displayed())
+        assert not browser.find_element(By.ID, "access").is_displayed()
+        browser.find_element(By.ID, "files").send_keys(str(files[0]))
+        until(browser, lambda: texts(browser, ".latency"))
+        assert len(texts(browser, ".label")) == 1
+    browser.get_log("browser")
