@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from pipelines import checking, fetching
+from pipelines import checking, exporting, fetching
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
@@ -152,6 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     publishing.add_argument("run", type=Path, metavar="RUN")
     publishing.add_argument("--name", required=True, metavar="NAME")
+
+    exporting.add_arguments(add("export", exporting.export, exporting.SUMMARY))
 
     checking.add_arguments(add("check", checking.check, checking.SUMMARY))
 
