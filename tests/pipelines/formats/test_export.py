@@ -213,18 +213,6 @@ def test_a_base_of_another_model_is_refused(
     assert main(["export", str(finished_run), "--to", str(base)]) == 0
 
 
-def test_texts_stay_with_tensorflow(copied_run: Path, tmp_path: Path, capsys):
-    version = copied_run / "artifact" / "1"
-    manifest = json.loads((version / artifact.MANIFEST).read_text())
-    change_manifest(
-        version, preprocessing={**manifest["preprocessing"], "modality": "text"}
-    )
-    base = tmp_path / "base"
-    said = refusal(capsys, copied_run, base, "--format=litert,onnx", code=4)
-    assert "takes texts, and they become tokens inside its graph" in said
-    assert main(["export", str(copied_run), "--to", str(base)]) == 0
-
-
 @pytest.mark.parametrize(
     ("module", "name"), [("ai_edge_litert", "litert"), ("onnxruntime", "onnx")]
 )
@@ -271,27 +259,3 @@ def test_a_tolerance_is_a_fraction(
     more = f"--max-accuracy-loss={tolerance}"
     said = refusal(capsys, finished_run, tmp_path / "base", more, code=2)
     assert "from 0 to 1" in said
-
-
-@pytest.mark.slow
-def test_series_have_all_formats(tmp_path: Path, capsys):
-    random = np.random.default_rng(0)
-    labels = np.arange(80) % 2
-    waves = labels[:, None, None] * 2 * np.sin(np.arange(12))[None, :, None]
-    series = (random.normal(size=(80, 12, 3)) + waves).astype(np.float32)
-    np.savez(tmp_path / "series.npz", x=series, y=labels)
-    pipelines.fine_tune(
-        f"npz:{tmp_path / 'series.npz'}",
-        backbone="tiny_series",
-        weights="none",
-        strategy="head_only",
-        workdir=tmp_path / "run",
-    )
-    command = ["export", str(tmp_path / "run"), "--to", str(tmp_path / "base")]
-    capsys.readouterr()
-    assert main([*command, "--format=litert,onnx", "--json"]) == 0
-    records = json.loads(capsys.readouterr().out)["formats"]
-    assert [one["format"] for one in records] == [target.name for target in TARGETS]
-    for one in records:
-        assert one["agreement"] == 1.0
-        assert one["largest_difference"] < 0.05
