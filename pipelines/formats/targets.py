@@ -6,7 +6,6 @@ import dataclasses
 import importlib.util
 from collections.abc import Sequence
 
-from pipelines.data.names import choices
 from pipelines.errors import ConfigError
 
 SAVED_MODEL = "savedmodel"
@@ -71,6 +70,9 @@ def parse(formats: str) -> tuple[Target, ...]:
         raise ConfigError(f"--format is empty. Allowed: {', '.join(NAMES)}.")
     for name in wanted:
         if name not in NAMES:
+            # Brings numpy, which the help of other commands must not wait for.
+            from pipelines.data.names import choices
+
             raise ConfigError(f"Unknown format {name!r}. {choices(name, NAMES)}")
     return tuple(
         target
