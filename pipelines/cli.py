@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from pipelines import checking, fetching
+from pipelines import checking, exporting, fetching, predicting
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
@@ -145,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
     prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    predicting.add_arguments(prediction)
 
     serving.add_arguments(add("serve", _serve, serving.SUMMARY, ends=False))
 
@@ -155,6 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     publishing.add_argument("run", type=Path, metavar="RUN")
     publishing.add_argument("--name", required=True, metavar="NAME")
+
+    exporting.add_arguments(add("export", exporting.export, exporting.SUMMARY))
 
     checking.add_arguments(add("check", checking.check, checking.SUMMARY))
 
@@ -355,6 +358,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    if arguments.to:
+        predicting.predict(arguments)
+        return
+    predicting.refuse_without_output(arguments)
     contents = [_read(path) for path in arguments.files]
     start_tensorflow()
     import pipelines

@@ -76,6 +76,19 @@ def read(location: str, *, group: str | None = None) -> Examples:
     )
 
 
+def every_image(root: Path) -> Iterator[str]:
+    """The paths of all images below a folder, at any depth, relative to it, in order.
+
+    They are listed as they are asked for, and there need not be classes.
+
+    Raises:
+        DataError: if a folder cannot be read.
+    """
+    for path in _files(str(root), "", seen=set()):
+        if _extension(path) in EXTENSIONS:
+            yield path
+
+
 def _names_below(root: Path, paths: Strings) -> Strings:
     """The paths below `root`, in the same memory; whoever shows them escapes them."""
     return paths.without_first(len(os.fsencode(root)) + (root != Path("/")))

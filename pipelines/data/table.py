@@ -36,9 +36,7 @@ def read(ref: DatasetRef) -> Examples:
         DataError: naming the lines, if columns, cells or files are missing, or if an
             image is listed twice.
     """
-    path = Path(ref.location).expanduser().absolute()
-    if not path.is_file():
-        raise DataError(f"There is no file {path}. Check the path after 'csv:'.")
+    path = _file(ref)
     with _explained(path):
         rows = _parsed(path)
         header = _header(rows, path)
@@ -62,6 +60,53 @@ def read(ref: DatasetRef) -> Examples:
         groups=cells.get("group"),
         given=_given(cells["split"], lines, path) if "split" in cells else None,
     )
+
+
+def unlabelled(ref: DatasetRef) -> tuple[str, Iterator[tuple[int, str]]]:
+    """The modality of a table, and the last line and the cell of every row.
+
+    Rows are read as they are asked for. There need not be labels; files that are
+    missing or named twice, and empty cells, come as they are.
+
+    Raises:
+        DataError: if the columns are missing; and from the rows, if one is broken.
+    """
+    path = _file(ref)
+    with _explained(path):
+        rows = _parsed(path)
+        header = _header(rows, path)
+        modality, column = _examples_column(ref, header, path)
+
+    def cells() -> Iterator[tuple[int, str]]:
+        place = header.index(column)
+        with _explained(path):
+            for line, row in rows:
+                _refuse_other_width(row, header, line, path)
+                yield line, row[place]
+
+    return modality, cells()
+
+
+def path_of(cell: str, table: Path) -> str:
+    """Where the file lies that a cell of a table names."""
+    return _path_of(cell.strip(), str(table.parent))
+
+
+def _file(ref: DatasetRef) -> Path:
+    path = Path(ref.location).expanduser().absolute()
+    if not path.is_file():
+        raise DataError(f"There is no file {path}. Check the path after 'csv:'.")
+    return path
+
+
+def _refuse_other_width(
+    row: Sequence[str], header: Sequence[str], line: int, path: Path
+) -> None:
+    if len(row) != len(header):
+        raise DataError(
+            f"Line {line} of {path} has {len(row)} cells, and the first line names"
+            f" {len(header)} columns. Put a cell with commas between quotes."
+        )
 
 
 @contextlib.contextmanager
@@ -101,11 +146,7 @@ def _cells(
     packers = {option: Packer() for option in columns}
     empty: list[str] = []
     for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(
-                f"Line {line} of {path} has {len(row)} cells, and the first line names"
-                f" {len(header)} columns. Put a cell with commas between quotes."
-            )
+        _refuse_other_width(row, header, line, path)
         lines.append(line)
         for option, place in places.items():
             packers[option].add(row[place])

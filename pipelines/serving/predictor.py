@@ -26,7 +26,7 @@ class Predictor:
         for module in artifact.manifest.preprocessing.get("requires", ()):
             import_ops(module, artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
-        self._model = tf.saved_model.load(str(artifact.path))
+        self.saved_model = tf.saved_model.load(str(artifact.path))
 
     @property
     def modality(self) -> str:
@@ -53,11 +53,25 @@ class Predictor:
 
         That is uint8 `[batch, size, size, 3]`, texts `[batch]`, or series.
         """
-        is_image = self.modality == "image"
-        return self._run("pixels" if is_image else _DEFAULT, inputs)["probabilities"]
+        return self._run(self._raw, inputs)["probabilities"]
+
+    @property
+    def graph(self) -> Any:
+        """The signature behind `probabilities`: a function of a tensor by its name."""
+        return self.saved_model.signatures[self._raw]
+
+    @property
+    def trained_on(self) -> tf.TensorSpec:
+        """What `graph` takes, `[None, ...]`."""
+        (spec,) = self.graph.structured_input_signature[1].values()
+        return spec
+
+    @property
+    def _raw(self) -> str:
+        return "pixels" if self.modality == "image" else _DEFAULT
 
     def _run(self, signature: str, inputs: Any) -> dict[str, np.ndarray]:
-        serve = self._model.signatures[signature]
+        serve = self.saved_model.signatures[signature]
         (spec,) = serve.structured_input_signature[1].values()
         found = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
         return {name: value.numpy() for name, value in found.items()}

@@ -1,5 +1,6 @@
 """Texts and series, from an npz file to predictions of the artifact."""
 
+import csv
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import pipelines
 from pipelines.cli import main
 from pipelines.errors import ArtifactError, ConfigError, DataError
+from pipelines.formats.targets import TARGETS
 
 WORDS = {
     "garden": ["rose", "tulip", "soil", "seed", "bloom", "leaf", "spade", "hedge"],
@@ -92,6 +94,34 @@ class TestTexts:
         assert main(["predict", str(text_run.artifact_dir), str(path)]) == 0
         assert "harbour" in capsys.readouterr().out
 
+    def test_a_table_of_texts_is_predicted_row_by_row(self, text_run, tmp_path, capsys):
+        table, out = tmp_path / "notes.csv", tmp_path / "out.csv"
+        notes = ["the gull above the cargo ship", "  ", "Salt in the Oven!"]
+        with table.open("w", newline="") as stream:
+            csv.writer(stream).writerows([["note"], *([note] for note in notes)])
+        source = f"csv:{table}?text=note"
+        command = ["predict", str(text_run.artifact_dir), source, "--to", str(out)]
+        assert main(command) == 0
+        with out.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert [row["line"] for row in rows] == ["2", "3", "4"]
+        assert [row["label"] for row in rows] == ["harbour", "", "kitchen"]
+        assert [row["valid"] for row in rows] == ["True", "False", "True"]
+        alone = pipelines.load(text_run.artifact_dir).predict(notes)
+        found = [float(row["probability:harbour"]) for row in rows]
+        wanted = [one.probabilities["harbour"] for one in alone]
+        assert found == pytest.approx(wanted, abs=1e-6)
+
+    def test_they_stay_with_tensorflow(self, text_run, tmp_path, capsys):
+        base = tmp_path / "base"
+        command = ["export", str(text_run.workdir), "--to", str(base)]
+        assert main([*command, "--format=litert,onnx"]) == 4
+        said = capsys.readouterr().err
+        assert "takes texts, and they become tokens inside its graph" in said
+        assert not base.exists()
+        assert main(command) == 0
+        assert pipelines.load(base).predict(["an anchor"])[0].label == "harbour"
+
     def test_evaluating_the_same_data_gives_the_same(self, text_run, capsys):
         reference = text_run.report["data"]["reference"]
         command = ["evaluate", str(text_run.artifact_dir), "--data", reference]
@@ -137,6 +167,18 @@ class TestSeries:
         found = predictor.predict([slow, broken, fast])
         assert [one.label for one in found] == ["0", "", "1"]
         assert [one.valid for one in found] == [True, False, True]
+
+    def test_they_have_all_other_formats(self, series_run, tmp_path, capsys):
+        base = tmp_path / "base"
+        command = ["export", str(series_run.workdir), "--to", str(base)]
+        assert main([*command, "--format=litert,onnx", "--json"]) == 0
+        records = json.loads(capsys.readouterr().out)["formats"]
+        assert [one["format"] for one in records] == [one.name for one in TARGETS]
+        for one in records:
+            assert one["accuracy_loss"] <= 0.01
+            assert one["examples"] == 36
+        assert records[0]["largest_difference"] < 1e-4
+        assert records[3]["largest_difference"] < 1e-4
 
     def test_another_shape_is_refused(self, series_run):
         predictor = pipelines.load(series_run.artifact_dir)

@@ -1,0 +1,1 @@
+"""Predictions for more examples than fit into memory, or into a day."""

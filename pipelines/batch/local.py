@@ -1,0 +1,78 @@
+"""Predictions for a whole source into one file, by this process."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from pipelines.batch.output import Output, identity, open_output
+from pipelines.batch.rows import form_of, header, line_of, predicted
+from pipelines.batch.source import Source, parse
+from pipelines.engine import start_tensorflow
+from pipelines.serving.artifact import Artifact, open_verified
+
+# As much work as may be done twice. Batches start anew with every write, so that a file
+# that was cut short and goes on has the same bytes as one written at one go.
+_ROWS_PER_WRITE = 128
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What lies in an output: rows, how many are not valid, and how many are new."""
+
+    path: str
+    examples: int
+    invalid: int
+    new: int
+
+
+def predict_to_file(
+    artifact: Path, source: str, to: Path, *, on_progress: OnProgress
+) -> Written:
+    """Predictions for a folder of images or a table, a row for each example, in order.
+
+    Memory does not grow with the number of examples. Cut short at any moment, the same
+    call goes on where it was; of a finished output, it changes nothing.
+
+    Raises:
+        DataError: if there is nothing to predict.
+        ConfigError: if `to` cannot be the output of this artifact and these data.
+        ArtifactError: if the artifact is not what was published.
+    """
+    form = form_of(to)
+    opened = open_verified(artifact)
+    inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
+    whose = identity(opened.manifest, inputs.fingerprint())
+    with open_output(to, whose) as output:
+        before = output.progress.rows
+        if before < whose.examples:
+            _write_rest(opened, inputs, output, form, whose.examples, on_progress)
+        done = output.progress
+    return Written(str(to), done.rows, done.invalid, done.rows - before)
+
+
+def _write_rest(
+    opened: Artifact,
+    inputs: Source,
+    output: Output,
+    form: str,
+    examples: int,
+    on_progress: OnProgress,
+) -> None:
+    start_tensorflow("tensorflow")
+    from pipelines.serving.predictor import Predictor
+
+    predictor = Predictor(opened)
+    columns, names = inputs.columns, opened.manifest.class_names
+    text = "" if output.progress.bytes else header(form, columns, names)
+    items = inputs.items(output.progress.rows)
+    while rows := list(predicted(predictor, islice(items, _ROWS_PER_WRITE))):
+        text += "".join(line_of(form, columns, row) for row in rows)
+        invalid = sum(not row["valid"] for row in rows)
+        output.append(text, rows=len(rows), invalid=invalid)
+        text = ""
+        on_progress(output.progress.rows, examples)

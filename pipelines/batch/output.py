@@ -1,0 +1,163 @@
+"""A file that grows by whole parts, and that knows what it belongs to.
+
+Beside it lies a record of how many bytes and rows are surely on disk. Whatever follows
+them was cut short; it is dropped and written again, so every row is there once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pipelines.batch.source import Fingerprint
+from pipelines.errors import ConfigError
+from pipelines.serving.artifact import Manifest
+
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What predictions are of, and whose."""
+
+    artifact: str
+    inputs: str
+    examples: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How much of an output is on disk, and how many of its rows are not valid."""
+
+    rows: int = 0
+    bytes: int = 0
+    invalid: int = 0
+
+
+def identity(manifest: Manifest, inputs: Fingerprint) -> Identity:
+    """By the content of both: a copy of an artifact is the same artifact."""
+    files = {
+        name: digest
+        for name, digest in manifest.files.items()
+        if not name.startswith("assets.extra/")  # which answers no question
+    }
+    text = json.dumps([files, manifest.class_names], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Identity(digest, inputs.sha256, inputs.examples)
+
+
+class Output:
+    """An open output. Make one with `open_output`."""
+
+    def __init__(
+        self, path: Path, whose: Identity, stream: IO[bytes], progress: Progress
+    ) -> None:
+        self.progress = progress
+        self._path, self._whose, self._stream = path, whose, stream
+
+    def append(self, text: str, *, rows: int, invalid: int) -> None:
+        """Adds rows: on disk first, and counted after that."""
+        content = text.encode()
+        self._stream.write(content)
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self.progress = Progress(
+            self.progress.rows + rows,
+            self.progress.bytes + len(content),
+            self.progress.invalid + invalid,
+        )
+        write_record(record_of(self._path), self._whose, self.progress)
+
+
+@contextlib.contextmanager
+def open_output(path: Path, whose: Identity) -> Iterator[Output]:
+    """A new output, or one that was cut short, ready for its next row.
+
+    Raises:
+        ConfigError: if the file is not ours, belongs to another artifact or other
+            inputs, is shorter than it was, or is being written now.
+    """
+    record = record_of(path)
+    progress = read_record(record, whose)
+    if progress is None and path.exists():
+        raise ConfigError(
+            f"{path} is there already and is no unfinished output: {record.name} is"
+            " not beside it. Nothing was touched; name another file with --to."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("ab")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    with stream:
+        _lock(stream, path)
+        # Another process may have gone on until it let go of the lock.
+        progress = read_record(record, whose) or Progress()
+        if os.fstat(stream.fileno()).st_size < progress.bytes:
+            raise ConfigError(
+                f"{path} is shorter than the {progress.bytes} bytes that were written."
+                f" Restore it, or remove it and {record.name} to start again."
+            )
+        stream.truncate(progress.bytes)
+        write_record(record, whose, progress)
+        yield Output(path, whose, stream, progress)
+
+
+def record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.progress.json")
+
+
+def read_record(path: Path, whose: Identity) -> Progress | None:
+    """The progress in a record, or nothing if there is no record.
+
+    Raises:
+        ConfigError: if it is of another artifact or of other inputs.
+    """
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text())
+        theirs = Identity(**values["identity"])
+        progress = Progress(**values["progress"])
+        known = values["format"] == _FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be understood: {error!r}.") from error
+    if not known:
+        raise ConfigError(f"{path} has another format; this version reads {_FORMAT}.")
+    if theirs != whose:
+        what = "another artifact" if theirs.artifact != whose.artifact else "other data"
+        raise ConfigError(
+            f"{path} says that its output belongs to {what}. Nothing was touched; name"
+            " another place with --to."
+        )
+    return progress
+
+
+def write_record(path: Path, whose: Identity, progress: Progress) -> None:
+    """Writes a record that is either whole or as it was."""
+    values = {
+        "format": _FORMAT,
+        "identity": dataclasses.asdict(whose),
+        "progress": dataclasses.asdict(progress),
+    }
+    unfinished = path.with_name(f".{path.name}.new")
+    with unfinished.open("w") as stream:
+        json.dump(values, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+
+
+def _lock(stream: IO[bytes], path: Path) -> None:
+    """Takes a lock that the system gives back when the process ends, however."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(f"{path} is being written by another process.") from None

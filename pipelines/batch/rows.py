@@ -1,0 +1,108 @@
+"""Predictions as lines of a file: JSON, or cells of a table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.batch.source import Item, file_bytes
+from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.printable import shown
+from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipelines.serving.predictor import Predictor
+
+FORMS = (".jsonl", ".csv")
+# What a table says in a column each, before the probabilities.
+_ANSWER = ("label", "confidence", "accepted", "ood_score", "prediction_set", "valid")
+_BATCH_SIZE = 32
+# What is read at a time, unless one file alone is more.
+_BATCH_BYTES = 64 * 2**20
+# Four channels of 16 bits, uncompressed, and as much again.
+_MOST_BYTES_PER_PIXEL = 16
+
+
+def form_of(path: Path) -> str:
+    """`.jsonl` or `.csv`. Raises `ConfigError` for any other ending."""
+    if path.suffix not in FORMS:
+        raise ConfigError(
+            f"--to {path} must end in {' or '.join(FORMS)}, which says what is written."
+        )
+    return path.suffix
+
+
+def header(form: str, columns: Sequence[str], class_names: Sequence[str]) -> str:
+    """The line before the first row; JSON has none."""
+    if form == ".jsonl":
+        return ""
+    classes = (f"probability:{name}" for name in class_names)
+    return _cells([*columns, *_ANSWER, *classes])
+
+
+def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str:
+    """One row. In a table, every class has a column, and a name stays on its line."""
+    if form == ".jsonl":
+        return json.dumps(values, allow_nan=False) + "\n"
+    cells = {**values, "prediction_set": json.dumps(values["prediction_set"])}
+    named = [cells[name] for name in (*columns, *_ANSWER)]
+    shorn = [shown(cell) if isinstance(cell, str) else cell for cell in named]
+    return _cells([*shorn, *values["probabilities"].values()])
+
+
+def predicted(predictor: Predictor, items: Iterator[Item]) -> Iterator[dict[str, Any]]:
+    """What is said of each item, and the prediction for it, in order.
+
+    A file that is no image, is missing or cannot be read is not valid, and stops
+    nothing. At most two batches are in memory.
+    """
+    megapixels = predictor.artifact.manifest.preprocessing.get("maximum_megapixels")
+    most = int((megapixels or MAXIMUM_MEGAPIXELS) * 1e6 * _MOST_BYTES_PER_PIXEL)
+    with ThreadPoolExecutor() as threads:
+        batches = _batches(items)
+        batch = next(batches, [])
+        reading = [threads.submit(_content, item, most) for item in batch]
+        while batch:
+            contents = [one.result() for one in reading]
+            now, batch = batch, next(batches, [])
+            reading = [threads.submit(_content, item, most) for item in batch]
+            for item, found in zip(now, predictor.predict(contents)):
+                yield {**item.said, **dataclasses.asdict(found)}
+
+
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    total = 0
+    for item in items:
+        size = len(item.text or b"") if item.path is None else file_bytes(item.path)
+        if batch and (len(batch) == _BATCH_SIZE or total + size > _BATCH_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(item)
+        total += max(size, 0)
+    if batch:
+        yield batch
+
+
+def _content(item: Item, most: int) -> bytes:
+    """The bytes of an example, or none, which no artifact takes for valid."""
+    if item.path is None:
+        return item.text or b""
+    if not 0 <= file_bytes(item.path) <= most:
+        return b""
+    try:
+        return Path(item.path).read_bytes()
+    except OSError:  # as a broken image: its row says so, and the others go on
+        return b""
+
+
+def _cells(values: Sequence[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()

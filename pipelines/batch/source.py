@@ -1,0 +1,134 @@
+"""Examples without labels, in one order, read as they are asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.data import folder, table
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import PLURALS
+from pipelines.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Item:
+    """One example: what the output says of it, and its file or its text."""
+
+    said: dict[str, Any]
+    path: str | None = None
+    text: bytes | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Fingerprint:
+    """How many examples a source has, and the sha256 of what they are called."""
+
+    examples: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A folder of images, or a table of images or texts; parse one with `parse`."""
+
+    ref: DatasetRef
+    modality: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the output says of an example beside its prediction."""
+        if self.ref.scheme == "dir":
+            return ("file",)
+        return ("line",) if self.modality == "text" else ("line", "file")
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """Some of the examples. Their order follows from names and rows alone."""
+        every = (
+            self._folder_items() if self.ref.scheme == "dir" else self._table_items()
+        )
+        return itertools.islice(every, start, stop)
+
+    def fingerprint(self) -> Fingerprint:
+        """Reads all names, and none of the files.
+
+        A file counts by its name and size, a row by its content.
+
+        Raises:
+            DataError: if there is no example, or the table has a broken row.
+        """
+        digest, examples = hashlib.sha256(f"{self.modality}\0".encode()), 0
+        for item in self.items():
+            examples += 1
+            size = -1 if item.path is None else file_bytes(item.path)
+            name = str(item.said.get("file")).encode(errors="surrogateescape")
+            for part in (name, str(size).encode(), item.text or b""):
+                digest.update(b"%d:%b" % (len(part), part))
+        if not examples:
+            allowed = ", ".join(sorted(folder.EXTENSIONS))
+            raise DataError(
+                f"{self.ref.location} has no {self.modality} to predict."
+                + (f" Allowed: {allowed}." if self.ref.scheme == "dir" else "")
+            )
+        return Fingerprint(examples, digest.hexdigest())
+
+    def _folder_items(self) -> Iterator[Item]:
+        root = Path(self.ref.location)
+        for name in folder.every_image(root):
+            yield Item({"file": name}, path=f"{root}/{name}")
+
+    def _table_items(self) -> Iterator[Item]:
+        _, rows = table.unlabelled(self.ref)
+        for line, cell in rows:
+            if self.modality == "text":
+                yield Item({"line": line}, text=cell.encode())
+            else:
+                path = table.path_of(cell, Path(self.ref.location))
+                yield Item({"line": line, "file": cell}, path=path)
+
+
+def parse(text: str, *, modality: str) -> Source:
+    """The source that a folder, or a reference `dir:` or `csv:`, names.
+
+    Raises:
+        DataError: if there is none, or it holds something that the artifact does not
+            take.
+    """
+    plain = Path(text).expanduser()
+    ref = DatasetRef("dir", str(plain)) if plain.is_dir() else DatasetRef.parse(text)
+    location = str(Path(ref.location).expanduser().absolute())
+    ref = dataclasses.replace(ref, location=location)
+    bare = DatasetRef(ref.scheme, location)
+    if ref.scheme not in ("dir", "csv"):
+        raise DataError(
+            f"{text!r} cannot be predicted as a whole: give a folder of images, or a"
+            " table as 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN'."
+        )
+    if dataclasses.replace(ref, image=None, text=None) != bare:
+        raise DataError(
+            f"{text!r} has options that mean nothing here: every row is predicted, and"
+            " only image= and text= are read."
+        )
+    found = table.unlabelled(ref)[0] if ref.scheme == "csv" else "image"
+    if ref.scheme == "dir" and not Path(location).is_dir():
+        raise DataError(f"There is no folder {location}.")
+    if found != modality:
+        raise DataError(
+            f"{text!r} holds {PLURALS[found]}, but the artifact takes"
+            f" {PLURALS[modality]}."
+        )
+    return Source(ref, found)
+
+
+def file_bytes(path: str) -> int:
+    """How large a file is; -1 for what is no file that can be read."""
+    try:
+        facts = Path(path).stat()
+    except (OSError, ValueError):
+        return -1
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else -1

@@ -1,0 +1,95 @@
+"""`zoo export`: what the user types, and what is printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine import start_tensorflow
+from pipelines.formats import targets
+from pipelines.tables import aligned
+
+SUMMARY = "publish the artifact of a run as a new version, also in other formats"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument(
+        "--to", type=Path, required=True, metavar="BASE", help="where versions lie"
+    )
+    parser.add_argument(
+        "--format",
+        default=targets.SAVED_MODEL,
+        metavar="LIST",
+        help=f"some of {', '.join(targets.NAMES)}; the SavedModel is always there",
+    )
+    parser.add_argument(
+        "--max-accuracy-loss",
+        type=float,
+        default=0.01,
+        metavar="FRACTION",
+        help="what a format may lose on the test split; 0.01 unless given",
+    )
+    parser.add_argument(
+        "--data", metavar="REF", help="where the data of the run are, if they moved"
+    )
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Carries out `zoo export`; TensorFlow starts only for other formats."""
+    wanted = targets.parse(arguments.format)
+    targets.require_installed(wanted)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("zootune").setLevel(logging.INFO)
+    if wanted:
+        start_tensorflow()
+    from pipelines.formats.publishing import export_run
+
+    published = export_run(
+        arguments.run,
+        arguments.to,
+        formats=arguments.format,
+        max_accuracy_loss=arguments.max_accuracy_loss,
+        data=arguments.data,
+    )
+    path, records = published.artifact.path, published.formats
+    if arguments.json:
+        version = published.artifact.version
+        print(
+            json.dumps(
+                {"version": version, "path": str(path), "formats": list(records)},
+                indent=2,
+            )
+        )
+        return
+    if records:
+        print(_table(records))
+    print(f"published: {path}")
+
+
+def _table(records: tuple[Mapping[str, Any], ...]) -> str:
+    header = ("format", "MB", "accuracy", "loss", "agreement", "difference", "ms")
+    first = records[0]
+    rows = [
+        (
+            record["format"],
+            f"{record['bytes'] / 1e6:.2f}",
+            f"{record['accuracy']:.4f}",
+            f"{record['accuracy_loss']:.4f}",
+            f"{record['agreement']:.4f}",
+            f"{record['largest_difference']:.1e}",
+            f"{1000 * record['seconds_per_example']:.2f}",
+        )
+        for record in records
+    ]
+    said = (
+        f"on {first['examples']} examples of the {first['split']} split; the SavedModel"
+        f" has accuracy {first['saved_model_accuracy']:.4f} and takes"
+        f" {1000 * first['saved_model_seconds_per_example']:.2f} ms for an example"
+    )
+    return f"{aligned([header, *rows])}\n{said}"

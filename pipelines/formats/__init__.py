@@ -1,0 +1,1 @@
+"""An artifact in other formats, each compared with it before it is published."""

@@ -1,0 +1,202 @@
+"""Proof that a converted file answers as the SavedModel that it was made of.
+
+The file runs in a fresh process with its own runtime and no TensorFlow, as it will
+where it is used: an operation that only TensorFlow has fails here, and not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import ArtifactError
+from pipelines.formats.targets import Target
+
+# Float32 formats differ by the order of their sums; a mixed precision rounds sums, too.
+LARGEST_DIFFERENCE = 0.01
+_TIMEOUT_SECONDS = 3600
+
+# Both read `inputs.npy`, `[n, ...]`, without loading all of it, and write `outputs.npz`
+# with probabilities and the seconds of every example that was asked about alone.
+_LITERT = """
+import sys
+import time
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+file, given, found, threads = sys.argv[1:]
+inputs = np.load(given, mmap_mode="r")
+model = Interpreter(file, num_threads=int(threads))
+run = model.get_signature_runner("serving_default")
+(name,) = run.get_input_details()
+for _ in range(3):
+    run(**{name: inputs[:1]})
+probabilities, seconds = [], []
+for i in range(len(inputs)):
+    one = np.array(inputs[i : i + 1])
+    started = time.perf_counter()
+    probabilities.append(run(**{name: one})["probabilities"][0])
+    seconds.append(time.perf_counter() - started)
+assert "tensorflow" not in sys.modules
+np.savez(found, probabilities=np.array(probabilities), seconds=np.array(seconds))
+"""
+_ONNX = """
+import sys
+import time
+import numpy as np
+import onnxruntime
+
+file, given, found, threads = sys.argv[1:]
+inputs = np.load(given, mmap_mode="r")
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = int(threads)
+model = onnxruntime.InferenceSession(
+    file, options, providers=["CPUExecutionProvider"]
+)
+(name,) = [one.name for one in model.get_inputs()]
+for _ in range(3):
+    model.run(["probabilities"], {name: inputs[:1]})
+alone, seconds = [], []
+for i in range(min(50, len(inputs))):
+    one = np.array(inputs[i : i + 1])
+    started = time.perf_counter()
+    alone.append(model.run(["probabilities"], {name: one})[0][0])
+    seconds.append(time.perf_counter() - started)
+probabilities = np.concatenate([
+    model.run(["probabilities"], {name: np.array(inputs[i : i + 32])})[0]
+    for i in range(0, len(inputs), 32)
+])
+np.testing.assert_allclose(probabilities[: len(alone)], alone, atol=1e-3)
+assert "tensorflow" not in sys.modules
+np.savez(found, probabilities=probabilities, seconds=np.array(seconds))
+"""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reference:
+    """What the SavedModel says of real examples, which a file is compared with.
+
+    `inputs` is a `.npy` file of raw examples `[n, ...]`, `labels` int64 `[n]`, and
+    `probabilities` float32 `[n, classes]`. `seconds` is the median of an example alone.
+    """
+
+    inputs: Path
+    split: str
+    labels: np.ndarray
+    probabilities: np.ndarray
+    seconds: float
+    threads: int
+
+    @property
+    def accuracy(self) -> float:
+        return _accuracy(self.probabilities, self.labels)
+
+
+def prove(
+    target: Target, file: Path, reference: Reference, *, max_accuracy_loss: float
+) -> dict[str, Any]:
+    """The record of a comparison, once the file has passed it.
+
+    Raises:
+        ArtifactError: if the file does not run without TensorFlow, answers with
+            anything but probabilities, loses more than `max_accuracy_loss`, or differs
+            by more than `LARGEST_DIFFERENCE` though the format keeps float32.
+    """
+    probabilities, seconds = _run(target, file, reference)
+    record = _compare(probabilities, reference)
+    _refuse_bad(target, record, max_accuracy_loss=max_accuracy_loss)
+    content = file.read_bytes()
+    return {
+        "format": target.name,
+        "file": file.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        **record,
+        "max_accuracy_loss": max_accuracy_loss,
+        "seconds_per_example": float(np.median(seconds)),
+        "saved_model_seconds_per_example": reference.seconds,
+        "threads": reference.threads,
+    }
+
+
+def _run(
+    target: Target, file: Path, reference: Reference
+) -> tuple[np.ndarray, np.ndarray]:
+    program = _ONNX if target.extra == "onnx" else _LITERT
+    with tempfile.TemporaryDirectory() as scratch:
+        found = Path(scratch) / "outputs.npz"
+        files = [str(path) for path in (file, reference.inputs, found)]
+        command = [sys.executable, "-c", program, *files, str(reference.threads)]
+        try:
+            ended = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ArtifactError(
+                f"The file in the format {target.name} had not answered after"
+                f" {_TIMEOUT_SECONDS} s, so nothing was published."
+            ) from error
+        if ended.returncode != 0:
+            raise ArtifactError(
+                f"The file in the format {target.name} does not run in a fresh process"
+                " with its own runtime, so nothing was published. The end of what it"
+                f" said: {ended.stderr.strip()[-800:]}"
+            )
+        with np.load(found) as arrays:
+            return arrays["probabilities"], arrays["seconds"]
+
+
+def _compare(found: np.ndarray, reference: Reference) -> dict[str, Any]:
+    wanted = reference.probabilities
+    if found.shape != wanted.shape or not np.isfinite(found).all():
+        raise ArtifactError(
+            f"The converted file answers with shape {found.shape}, and"
+            f" {np.count_nonzero(~np.isfinite(found))} of its numbers are not finite."
+            f" Probabilities of shape {wanted.shape} were due; nothing was published."
+        )
+    accuracy = _accuracy(found, reference.labels)
+    return {
+        "split": reference.split,
+        "examples": len(wanted),
+        "accuracy": accuracy,
+        "saved_model_accuracy": reference.accuracy,
+        "accuracy_loss": reference.accuracy - accuracy,
+        "agreement": float((found.argmax(axis=1) == wanted.argmax(axis=1)).mean()),
+        "largest_difference": float(np.abs(found - wanted).max()),
+    }
+
+
+def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def _refuse_bad(
+    target: Target, record: dict[str, Any], *, max_accuracy_loss: float
+) -> None:
+    # Fractions of the same whole number; what rounding leaves is no loss.
+    if record["accuracy_loss"] > max_accuracy_loss + 1e-9:
+        raise ArtifactError(
+            f"The format {target.name} loses {record['accuracy_loss']:.4f} of accuracy"
+            f" on {record['examples']} examples of the {record['split']} split:"
+            f" {record['accuracy']:.4f} after {record['saved_model_accuracy']:.4f}, and"
+            f" {max_accuracy_loss:g} is allowed. Nothing was published. Leave the"
+            " format out, or say with --max-accuracy-loss what it may cost."
+        )
+    if target.keeps_float32 and record["largest_difference"] > LARGEST_DIFFERENCE:
+        raise ArtifactError(
+            f"The format {target.name} differs from the SavedModel by"
+            f" {record['largest_difference']:.3g} in a probability, and"
+            f" {LARGEST_DIFFERENCE:g} is allowed where no weight is rounded: it does"
+            " not compute the same. Nothing was published; leave the format out."
+        )

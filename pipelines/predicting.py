@@ -1,0 +1,95 @@
+"""`zoo predict ... --to`: what the user types, and what is printed."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from pathlib import Path
+
+from pipelines.clock import Clock
+from pipelines.engine import start_tensorflow
+from pipelines.errors import ConfigError
+
+_LOCAL = "DirectRunner"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags for more than a few files."""
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="OUT",
+        help="predict all of one folder of images, or of one table"
+        " 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN', into OUT.jsonl or OUT.csv;"
+        " started again, it goes on where it was",
+    )
+    parser.add_argument(
+        "--shards", type=int, metavar="N", help="OUT is a folder of N files, with Beam"
+    )
+    parser.add_argument("--runner", default=_LOCAL, help="of Beam, with --shards")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the runner; may be given several times",
+    )
+
+
+def refuse_without_output(arguments: argparse.Namespace) -> None:
+    """Raises `ConfigError` for what needs `--to` and came without it."""
+    if arguments.shards is not None or _has_runner(arguments):
+        raise ConfigError("--shards, --runner and --option need --to DIR.")
+    for path in arguments.files:
+        is_table = str(path).startswith(("csv:", "dir:")) and not path.exists()
+        if is_table or path.is_dir():
+            raise ConfigError(
+                f"{path} has many examples: say with --to FILE.jsonl or --to FILE.csv"
+                " where their predictions go."
+            )
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Carries out `zoo predict ARTIFACT SOURCE --to OUT`."""
+    if len(arguments.files) != 1:
+        raise ConfigError(
+            f"--to takes one folder or one table, and {len(arguments.files)} came."
+        )
+    if arguments.shards is None and _has_runner(arguments):
+        raise ConfigError("--runner and --option need --shards N.")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("zootune").setLevel(logging.INFO)
+    (source,), progress = arguments.files, Clock().progress
+    if arguments.shards is None:
+        from pipelines.batch.local import predict_to_file
+
+        written = predict_to_file(
+            arguments.artifact, str(source), arguments.to, on_progress=progress
+        )
+    else:
+        start_tensorflow("tensorflow")
+        from pipelines.batch.shards import predict_to_shards
+
+        written = predict_to_shards(
+            arguments.artifact,
+            str(source),
+            arguments.to,
+            shards=arguments.shards,
+            runner=arguments.runner,
+            options=[f"--{option}" for option in arguments.option],
+            on_progress=progress,
+        )
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(written), indent=2))
+        return
+    print(
+        f"{written.path}: {written.examples} predictions, {written.new} of them new,"
+        f" {written.invalid} not valid"
+    )
+
+
+def _has_runner(arguments: argparse.Namespace) -> bool:
+    return arguments.runner != _LOCAL or bool(arguments.option)
