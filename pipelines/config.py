@@ -27,7 +27,7 @@ CHOICES = {
     "head.reads": ("auto", "last", "all"),
     "head.init": ("probe", "zeros", "epsilon"),
     "finetune.optimizer": ("adam", "adamw", "sgd"),
-    "finetune.batchnorm": ("frozen", "trained"),
+    "finetune.batchnorm": ("frozen", "trained", "reestimated"),
     "calibration.method": ("auto", "none", "temperature", "bias"),
 }
 # Inclusive bounds.
@@ -134,6 +134,9 @@ class FinetuneConfig:
     `backbone_multiplier`, and each earlier block's by another `block_decay`.
     The blocks of a phase train from its start, or unfreeze in `unfreezing_steps` from
     the last on, each a phase of its own with its share of the epochs.
+
+    `batchnorm=reestimated` sets the statistics of BatchNorm to those of the training
+    data before a phase, and freezes them.
     """
 
     epochs: int = 8
@@ -238,12 +241,30 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
             " is. Leave config.head.reads and config.head.grid out, or use"
             " head.pooling='average'."
         )
+    _check_finetune(config)
     if not config.calibration.conformal_levels:
         raise ConfigError(
             "config.calibration.conformal_levels is empty; the artifact gives the"
             " prediction sets of the first level. Set it, for instance to (0.95,)."
         )
     return copy.deepcopy(config)
+
+
+def _check_finetune(config: RunConfig) -> None:
+    """Refuses what cannot go together in the phases that train blocks."""
+    strategy, tune = config.strategy, config.finetune
+    # What is set, what that does not go with, and why.
+    conflicts = (
+        (
+            tune.batchnorm == "reestimated" and strategy in ("head_only", "scratch"),
+            f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
+            " trains no blocks that were trained before. Use another strategy, or"
+            " leave config.finetune.batchnorm out.",
+        ),
+    )
+    for is_conflict, message in conflicts:
+        if is_conflict:
+            raise ConfigError(message)
 
 
 def _check_handle(config: RunConfig) -> None:

@@ -37,8 +37,9 @@ class Phase:
 
     `block_multipliers` has a row for every block of the backbone: the factor on
     `learning_rate` for its updates, 0 where the block is frozen; the head's is 1.
-    `batchnorm` is `frozen` (statistics, scale and offset stay) or `trained`. With
-    `only_if_better` the phase is undone unless validation improves.
+    `batchnorm` is `frozen` (statistics, scale and offset stay), `trained`, or
+    `reestimated`: frozen, after the statistics were set to those of the training data.
+    With `only_if_better` the phase is undone unless validation improves.
     """
 
     name: str

@@ -32,6 +32,7 @@ class TrainingFacts:
     `trainable` is false where nothing in the backbone can train, and `pretrained` where
     its weights are random. There is `evidence` unless it is to train from scratch;
     `validation` examples, if their number is known, judge what a phase gains.
+    `batchnorm_blocks` are those with BatchNorm layers whose statistics can be set.
     """
 
     examples: int
@@ -41,6 +42,7 @@ class TrainingFacts:
     pretrained: bool = True
     evidence: Evidence | None = None
     validation: int | None = None
+    batchnorm_blocks: tuple[str, ...] = ()
 
     @property
     def per_class(self) -> float:
@@ -63,7 +65,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     """The plan for a strategy; `auto` chooses by effort and guards what it adds.
 
     Raises:
-        ConfigError: if the strategy trains blocks and nothing in them can train.
+        ConfigError: if the strategy trains blocks and nothing in them can train, or if
+            the backbone has no layers of the kind that an option is for.
     """
     if not facts.trainable and config.strategy not in ("auto", "head_only"):
         raise ConfigError(
@@ -82,6 +85,7 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         dropout=config.head.dropout,
         init="zeros" if config.strategy == "scratch" else config.head.init,
     )
+    _refuse_missing_layers(facts, config)
     action, reason, phases = _POLICIES[config.strategy](facts, config)
     plan = TransferPlan(
         action=action,
@@ -93,6 +97,15 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     )
     plan.check_covers(facts.block_names)
     return plan
+
+
+def _refuse_missing_layers(facts: TrainingFacts, config: RunConfig) -> None:
+    if config.finetune.batchnorm == "reestimated" and not facts.batchnorm_blocks:
+        raise ConfigError(
+            f"config.finetune.batchnorm is 'reestimated', but the backbone"
+            f" '{config.backbone}' has no BatchNorm layers whose statistics can be set:"
+            " it has none, or they are inside a SavedModel. Use 'frozen' or 'trained'."
+        )
 
 
 def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:

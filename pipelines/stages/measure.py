@@ -32,6 +32,7 @@ from pipelines.planning.similarity import (
 )
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.pooling import tap, token_average
+from pipelines.training.batchnorm import batchnorm_layers
 from zoo.blocks import Block
 from zoo.builder import Backbone, source_classifier
 
@@ -108,6 +109,9 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         pretrained=base.weights != "random",
         evidence=measured.evidence,
         validation=len(splits.validation),
+        batchnorm_blocks=tuple(
+            block.name for block in base.blocks if batchnorm_layers(block)
+        ),
     )
 
 

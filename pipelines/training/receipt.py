@@ -19,7 +19,8 @@ class Movement:
     `largest_change` is the largest absolute change of any weight, `relative_change` the
     norm of the change over the norm at the start, `statistics_change` the largest
     absolute change of a BatchNormalization mean or variance, or of whatever else a
-    layer keeps as statistics.
+    layer keeps as statistics. `reestimated_change` is what the statistics changed by
+    before training, where they were re-estimated; it is in no other number.
     """
 
     block: str
@@ -27,6 +28,7 @@ class Movement:
     largest_change: float
     relative_change: float
     statistics_change: float
+    reestimated_change: float = 0.0
 
 
 Snapshot = dict[str, list[np.ndarray]]
@@ -40,15 +42,42 @@ def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Sna
     }
 
 
+def accept_statistics(
+    before: Snapshot, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
+) -> tuple[Snapshot, dict[str, float]]:
+    """The snapshot with the statistics of now, and their largest change by block.
+
+    Only of statistics: any other weight that moved is still found by `measure`.
+    """
+    accepted: Snapshot = {}
+    changes: dict[str, float] = {}
+    for block, layers in layers_by_block.items():
+        statistics = {id(v) for layer in layers for v in _statistics(layer)}
+        now = [
+            keras.ops.convert_to_numpy(v).copy() if id(v) in statistics else old
+            for v, old in zip(_weights(layers), before[block])
+        ]
+        accepted[block] = now
+        changes[block] = _largest([n - o for n, o in zip(now, before[block])])
+    return accepted, changes
+
+
 def measure(
     before: Snapshot,
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
     *,
     trainable: Sequence[str],
+    reestimated: Mapping[str, float] | None = None,
 ) -> tuple[Movement, ...]:
-    """The movement of every block since the snapshot, in the order of the blocks."""
+    """The movement of every block since the snapshot, in the order of the blocks.
+
+    `reestimated` are the changes that `accept_statistics` gave.
+    """
     return tuple(
-        _movement(block, before[block], layers, trainable=block in trainable)
+        dataclasses.replace(
+            _movement(block, before[block], layers, trainable=block in trainable),
+            reestimated_change=(reestimated or {}).get(block, 0.0),
+        )
         for block, layers in layers_by_block.items()
     )
 

@@ -246,3 +246,23 @@ def test_described_names_every_flag_with_what_is_allowed():
         line.startswith("  --config.strategy=auto  one of auto, head_only")
         for line in lines
     )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields", "message"),
+    [
+        ("head_only", {"batchnorm": "reestimated"}, "trains no blocks"),
+        ("scratch", {"batchnorm": "reestimated"}, "trains no blocks"),
+    ],
+)
+def test_what_cannot_go_together_in_fine_tuning_is_refused(strategy, fields, message):
+    config = valid(strategy=strategy)
+    for name, value in fields.items():
+        setattr(config.finetune, name, value)
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
+
+
+def test_each_option_of_fine_tuning_alone_is_allowed():
+    for name, value in (("batchnorm", "reestimated"),):
+        checked(with_value(f"finetune.{name}", value))

@@ -137,6 +137,21 @@ def test_batchnorm_statistics_are_frozen_but_from_scratch():
     assert {phase.batchnorm for phase in scratch.phases} == {"trained"}
 
 
+def _tuned(**options):
+    config = RunConfig(strategy="partial")
+    for name, value in options.items():
+        setattr(config.finetune, name, value)
+    return config
+
+
+def test_batchnorm_is_reestimated_where_blocks_train_and_there_is_any():
+    facts = dataclasses.replace(FACTS, batchnorm_blocks=BLOCKS[:1])
+    plan = decide(facts, _tuned(batchnorm="reestimated"))
+    assert [phase.batchnorm for phase in plan.phases] == ["frozen", "reestimated"]
+    with pytest.raises(ConfigError, match="has no BatchNorm layers.*Use 'frozen'"):
+        decide(FACTS, _tuned(batchnorm="reestimated"))
+
+
 def test_the_reason_names_the_numbers_it_rests_on():
     reason = decide(FACTS, RunConfig(strategy="auto")).reason
     assert "100 training examples per class" in reason
