@@ -61,6 +61,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "finetune.warmup_fraction": (0, 0.9),
     "finetune.clip_norm": (1e-6, 1e6),
     "finetune.patience_epochs": (1, 10_000),
+    "finetune.ema_decay": (0, 0.9999),
     "calibration.coverage": (0.1, 1),
     "calibration.in_distribution": (0.5, 1),
     "calibration.conformal_levels": (0.5, 0.9999),
@@ -136,7 +137,9 @@ class FinetuneConfig:
     the last on, each a phase of its own with its share of the epochs.
 
     `batchnorm=reestimated` sets the statistics of BatchNorm to those of the training
-    data before a phase, and freezes them.
+    data before a phase, and freezes them. With `ema_decay` an average of the weights
+    is kept, of which every step leaves that share, and validation and what is kept are
+    of the average; 0 is off.
     """
 
     epochs: int = 8
@@ -150,6 +153,7 @@ class FinetuneConfig:
     clip_norm: float = 1.0
     patience_epochs: int = 3
     batchnorm: str = "frozen"
+    ema_decay: float = 0.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -253,6 +257,8 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
 def _check_finetune(config: RunConfig) -> None:
     """Refuses what cannot go together in the phases that train blocks."""
     strategy, tune = config.strategy, config.finetune
+    options = {"ema_decay": tune.ema_decay}
+    useless = [name for name, value in options.items() if value]
     # What is set, what that does not go with, and why.
     conflicts = (
         (
@@ -260,6 +266,12 @@ def _check_finetune(config: RunConfig) -> None:
             f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
             " trains no blocks that were trained before. Use another strategy, or"
             " leave config.finetune.batchnorm out.",
+        ),
+        (
+            useless and strategy == "head_only",
+            f"config.finetune.{' and '.join(useless)} set, but strategy 'head_only'"
+            " trains no blocks, and these are for phases that do. Use another strategy,"
+            " or leave them out.",
         ),
     )
     for is_conflict, message in conflicts:

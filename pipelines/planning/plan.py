@@ -40,6 +40,9 @@ class Phase:
     `batchnorm` is `frozen` (statistics, scale and offset stay), `trained`, or
     `reestimated`: frozen, after the statistics were set to those of the training data.
     With `only_if_better` the phase is undone unless validation improves.
+
+    `ema_decay` is the share of an average of the weights that each step leaves, and 0
+    is no average: then the weights are as trained.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Phase:
     patience_epochs: int
     batchnorm: str
     only_if_better: bool
+    ema_decay: float = 0.0
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -394,6 +394,7 @@ def _block_phase(
         patience_epochs=finetune.patience_epochs,
         batchnorm=finetune.batchnorm,
         only_if_better=False,
+        ema_decay=finetune.ema_decay,
     )
 
 

@@ -24,6 +24,7 @@ from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.stages.head import TransferModel
 from pipelines.stages.task import FitSettings, Task, make_task, whole_model
 from pipelines.training import freezing
+from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
@@ -173,7 +174,7 @@ def _run_phase(
     best = BestWeights(patience_epochs=phase.patience_epochs)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
-    _fit(task, phase, steps, settings, [best, lines])
+    _fit(task, phase, steps, settings, [*averaged(phase), best, lines])
     fit_seconds = time.monotonic() - fit_started
     movements = measure(
         before,

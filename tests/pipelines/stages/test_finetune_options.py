@@ -9,6 +9,7 @@ import pytest
 import zoo
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
+from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.policy import decide
@@ -104,6 +105,21 @@ def test_the_guard_undoes_reestimation_below_what_trains_too(tuned, after_head):
     assert ruined.accuracy_after == pytest.approx(ruined.accuracy_before, abs=1e-6)
     head = history.phases[0]
     assert ruined.accuracy_before == pytest.approx(head.accuracy_after, abs=1e-6)
+
+
+def test_a_phase_is_judged_by_the_average_of_its_weights(tuned, splits):
+    model, history = tuned(ema_decay=0.9)
+    tuned_phase = history.phases[-1]
+    seen = tuned_phase.epochs[tuned_phase.best_epoch - 1]
+    (pixels, labels), *rest = batches(
+        splits.validation, input_size_px=SIZE, batch_size=len(splits.validation)
+    )
+    assert not rest
+    logits = model.model.predict(pixels, verbose=0)
+    accuracy = float((logits.argmax(axis=1) == labels.numpy()).mean())
+    assert seen["val_accuracy"] == tuned_phase.accuracy_after == pytest.approx(accuracy)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert seen["val_loss"] == pytest.approx(float(loss(labels, logits)), abs=1e-5)
 
 
 @pytest.fixture(scope="module")
