@@ -62,6 +62,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "finetune.clip_norm": (1e-6, 1e6),
     "finetune.patience_epochs": (1, 10_000),
     "finetune.ema_decay": (0, 0.9999),
+    "finetune.soup": (0, 20),
     "calibration.coverage": (0.1, 1),
     "calibration.in_distribution": (0.5, 1),
     "calibration.conformal_levels": (0.5, 0.9999),
@@ -139,7 +140,8 @@ class FinetuneConfig:
     `batchnorm=reestimated` sets the statistics of BatchNorm to those of the training
     data before a phase, and freezes them. With `ema_decay` an average of the weights
     is kept, of which every step leaves that share, and validation and what is kept are
-    of the average; 0 is off.
+    of the average; 0 is off. `soup` is how many of the best epochs may be averaged,
+    where that is better on validation than the best one; 0 is off.
     """
 
     epochs: int = 8
@@ -154,6 +156,7 @@ class FinetuneConfig:
     patience_epochs: int = 3
     batchnorm: str = "frozen"
     ema_decay: float = 0.0
+    soup: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -257,7 +260,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
 def _check_finetune(config: RunConfig) -> None:
     """Refuses what cannot go together in the phases that train blocks."""
     strategy, tune = config.strategy, config.finetune
-    options = {"ema_decay": tune.ema_decay}
+    options = {"ema_decay": tune.ema_decay, "soup": tune.soup}
     useless = [name for name, value in options.items() if value]
     # What is set, what that does not go with, and why.
     conflicts = (
@@ -272,6 +275,12 @@ def _check_finetune(config: RunConfig) -> None:
             f"config.finetune.{' and '.join(useless)} set, but strategy 'head_only'"
             " trains no blocks, and these are for phases that do. Use another strategy,"
             " or leave them out.",
+        ),
+        (
+            tune.soup and (tune.batchnorm == "trained" or strategy == "scratch"),
+            "config.finetune.soup averages weights of several epochs, and with"
+            " BatchNorm in training the statistics of none of them go with the average."
+            " Use finetune.batchnorm='frozen', or finetune.ema_decay in place of it.",
         ),
     )
     for is_conflict, message in conflicts:

@@ -42,7 +42,8 @@ class Phase:
     With `only_if_better` the phase is undone unless validation improves.
 
     `ema_decay` is the share of an average of the weights that each step leaves, and 0
-    is no average: then the weights are as trained.
+    is no average: then the weights are as trained. `soup` is of how many of the best
+    epochs the average is kept where it is better than the best one.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Phase:
     batchnorm: str
     only_if_better: bool
     ema_decay: float = 0.0
+    soup: int = 0
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

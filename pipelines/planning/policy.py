@@ -395,6 +395,7 @@ def _block_phase(
         batchnorm=finetune.batchnorm,
         only_if_better=False,
         ema_decay=finetune.ema_decay,
+        soup=finetune.soup,
     )
 
 

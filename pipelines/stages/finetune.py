@@ -36,6 +36,7 @@ from pipelines.training.receipt import (
     refuse_moved,
     snapshot,
 )
+from pipelines.training.soup import Soup
 from pipelines.training.start import Start
 from zoo.spec import HEAD
 
@@ -57,7 +58,8 @@ class PhaseResult:
     standard error. `learning_rate` is lower than planned if the loss exploded with
     that. The receipt tells what training moved, kept or not, and apart from that what
     BatchNorm statistics moved by where they were re-estimated; `accuracy_before` is
-    that of before they were.
+    that of before they were. `soup_epochs` are those whose weights were averaged, if
+    the phase has a soup, and else empty.
     """
 
     name: str
@@ -75,6 +77,7 @@ class PhaseResult:
     receipt: tuple[Movement, ...]
     imbalance: str = "none"
     augmentation: Augmentation | None = None
+    soup_epochs: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +177,8 @@ def _run_phase(
     best = BestWeights(patience_epochs=phase.patience_epochs)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
-    _fit(task, phase, steps, settings, [*averaged(phase), best, lines])
+    soup = Soup(at_most=phase.soup)
+    _fit(task, phase, steps, settings, [*averaged(phase), best, soup, lines])
     fit_seconds = time.monotonic() - fit_started
     movements = measure(
         before,
@@ -186,6 +190,8 @@ def _run_phase(
     if not may_explode:
         _refuse_exploded(phase, at_start[1], lines)
     best.restore()
+    served = soup.serve(lambda: _validate(task))
+    reached, _ = served.reached or best.best
     verdict = (
         settle(
             judge.model,
@@ -194,7 +200,7 @@ def _run_phase(
             judge.validation,
         )
         if phase.only_if_better
-        else Verdict(1.0, best.best[0] - at_start[0], 0.0, best.best[0])
+        else Verdict(1.0, reached - at_start[0], 0.0, reached)
     )
     seconds = time.monotonic() - started
     trained = len(splits.train) * len(lines.epochs)
@@ -206,6 +212,7 @@ def _run_phase(
         gain_standard_error=verdict.standard_error,
         learning_rate=phase.learning_rate,
         best_epoch=best.best_epoch,
+        soup_epochs=served.epochs,
         accuracy_before=at_start[0],
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.

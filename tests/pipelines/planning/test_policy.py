@@ -152,7 +152,7 @@ def test_batchnorm_is_reestimated_where_blocks_train_and_there_is_any():
         decide(FACTS, _tuned(batchnorm="reestimated"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("ema_decay", 0.99)])
+@pytest.mark.parametrize(("name", "value"), [("ema_decay", 0.99), ("soup", 3)])
 def test_options_of_fine_tuning_are_for_phases_that_train_blocks(name, value):
     plan = decide(FACTS, _tuned(**{name: value}))
     assert [getattr(phase, name) for phase in plan.phases] == [0, value]

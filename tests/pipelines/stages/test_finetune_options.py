@@ -107,19 +107,36 @@ def test_the_guard_undoes_reestimation_below_what_trains_too(tuned, after_head):
     assert ruined.accuracy_before == pytest.approx(head.accuracy_after, abs=1e-6)
 
 
-def test_a_phase_is_judged_by_the_average_of_its_weights(tuned, splits):
-    model, history = tuned(ema_decay=0.9)
-    tuned_phase = history.phases[-1]
-    seen = tuned_phase.epochs[tuned_phase.best_epoch - 1]
+def _validated(model, splits):
+    """Accuracy and loss on validation of a model that a run left."""
     (pixels, labels), *rest = batches(
         splits.validation, input_size_px=SIZE, batch_size=len(splits.validation)
     )
     assert not rest
     logits = model.model.predict(pixels, verbose=0)
-    accuracy = float((logits.argmax(axis=1) == labels.numpy()).mean())
-    assert seen["val_accuracy"] == tuned_phase.accuracy_after == pytest.approx(accuracy)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    assert seen["val_loss"] == pytest.approx(float(loss(labels, logits)), abs=1e-5)
+    right = logits.argmax(axis=1) == labels.numpy()
+    return float(right.mean()), float(loss(labels, logits))
+
+
+def test_a_phase_keeps_the_average_that_was_validated(tuned, splits):
+    model, history = tuned(ema_decay=0.9)
+    phase = history.phases[-1]
+    assert phase.soup_epochs == ()
+    seen = phase.epochs[phase.best_epoch - 1]
+    found = seen["val_accuracy"], seen["val_loss"]
+    assert found == pytest.approx(_validated(model, splits), abs=1e-5)
+    assert phase.accuracy_after == pytest.approx(found[0])
+
+
+def test_a_phase_keeps_its_soup_and_names_its_epochs(tuned, splits):
+    model, history = tuned(soup=2, ema_decay=0.5)
+    phase = history.phases[-1]
+    assert phase.best_epoch in phase.soup_epochs
+    seen = phase.epochs[phase.best_epoch - 1]
+    accuracy, loss = _validated(model, splits)
+    assert phase.accuracy_after == pytest.approx(accuracy)
+    assert (accuracy, -loss) >= (seen["val_accuracy"] - 1e-6, -seen["val_loss"] - 1e-5)
 
 
 @pytest.fixture(scope="module")
