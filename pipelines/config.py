@@ -63,6 +63,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "finetune.patience_epochs": (1, 10_000),
     "finetune.ema_decay": (0, 0.9999),
     "finetune.soup": (0, 20),
+    "finetune.lora_rank": (0, 1024),
     "calibration.coverage": (0.1, 1),
     "calibration.in_distribution": (0.5, 1),
     "calibration.conformal_levels": (0.5, 0.9999),
@@ -141,7 +142,9 @@ class FinetuneConfig:
     data before a phase, and freezes them. With `ema_decay` an average of the weights
     is kept, of which every step leaves that share, and validation and what is kept are
     of the average; 0 is off. `soup` is how many of the best epochs may be averaged,
-    where that is better on validation than the best one; 0 is off.
+    where that is better on validation than the best one; 0 is off. With `lora_rank`
+    blocks train no more than two factors of that rank for each dense, attention and
+    embedding layer, which are merged into it; 0 is off.
     """
 
     epochs: int = 8
@@ -157,6 +160,7 @@ class FinetuneConfig:
     batchnorm: str = "frozen"
     ema_decay: float = 0.0
     soup: int = 0
+    lora_rank: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -260,7 +264,11 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
 def _check_finetune(config: RunConfig) -> None:
     """Refuses what cannot go together in the phases that train blocks."""
     strategy, tune = config.strategy, config.finetune
-    options = {"ema_decay": tune.ema_decay, "soup": tune.soup}
+    options = {
+        "ema_decay": tune.ema_decay,
+        "soup": tune.soup,
+        "lora_rank": tune.lora_rank,
+    }
     useless = [name for name, value in options.items() if value]
     # What is set, what that does not go with, and why.
     conflicts = (
@@ -281,6 +289,23 @@ def _check_finetune(config: RunConfig) -> None:
             "config.finetune.soup averages weights of several epochs, and with"
             " BatchNorm in training the statistics of none of them go with the average."
             " Use finetune.batchnorm='frozen', or finetune.ema_decay in place of it.",
+        ),
+        (
+            tune.lora_rank and (tune.soup or tune.ema_decay),
+            "config.finetune.lora_rank goes with neither soup nor ema_decay: the"
+            " product of averaged factors is not the average of their products. Leave"
+            " one of them out.",
+        ),
+        (
+            tune.lora_rank and strategy == "scratch",
+            "config.finetune.lora_rank keeps what was learned before and adapts it, and"
+            " strategy 'scratch' starts from random weights. Leave lora_rank out, or"
+            " use strategy 'full'.",
+        ),
+        (
+            tune.lora_rank and tune.batchnorm == "trained",
+            "config.finetune.lora_rank trains nothing but its factors, and"
+            " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
         ),
     )
     for is_conflict, message in conflicts:

@@ -43,7 +43,8 @@ class Phase:
 
     `ema_decay` is the share of an average of the weights that each step leaves, and 0
     is no average: then the weights are as trained. `soup` is of how many of the best
-    epochs the average is kept where it is better than the best one.
+    epochs the average is kept where it is better than the best one. With `lora_rank`
+    the blocks train factors of that rank, and 0 is whole kernels.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Phase:
     only_if_better: bool
     ema_decay: float = 0.0
     soup: int = 0
+    lora_rank: int = 0
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ class TrainingFacts:
     `trainable` is false where nothing in the backbone can train, and `pretrained` where
     its weights are random. There is `evidence` unless it is to train from scratch;
     `validation` examples, if their number is known, judge what a phase gains.
-    `batchnorm_blocks` are those with BatchNorm layers whose statistics can be set.
+    `batchnorm_blocks` are those with BatchNorm layers whose statistics can be set,
+    `lora_blocks` those with dense, attention or embedding layers.
     """
 
     examples: int
@@ -43,6 +44,7 @@ class TrainingFacts:
     evidence: Evidence | None = None
     validation: int | None = None
     batchnorm_blocks: tuple[str, ...] = ()
+    lora_blocks: tuple[str, ...] = ()
 
     @property
     def per_class(self) -> float:
@@ -85,8 +87,9 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         dropout=config.head.dropout,
         init="zeros" if config.strategy == "scratch" else config.head.init,
     )
-    _refuse_missing_layers(facts, config)
+    _refuse_no_batchnorm(facts, config)
     action, reason, phases = _POLICIES[config.strategy](facts, config)
+    _refuse_no_lora(facts, config, phases)
     plan = TransferPlan(
         action=action,
         reason=f"{reason}{_findings(facts, read)}{_classic(facts)}{_warnings(facts)}",
@@ -99,12 +102,32 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     return plan
 
 
-def _refuse_missing_layers(facts: TrainingFacts, config: RunConfig) -> None:
+def _refuse_no_batchnorm(facts: TrainingFacts, config: RunConfig) -> None:
     if config.finetune.batchnorm == "reestimated" and not facts.batchnorm_blocks:
         raise ConfigError(
             f"config.finetune.batchnorm is 'reestimated', but the backbone"
             f" '{config.backbone}' has no BatchNorm layers whose statistics can be set:"
             " it has none, or they are inside a SavedModel. Use 'frozen' or 'trained'."
+        )
+
+
+def _refuse_no_lora(
+    facts: TrainingFacts, config: RunConfig, phases: Sequence[Phase]
+) -> None:
+    for phase in phases:
+        if not phase.lora_rank or set(phase.trainable_blocks) & set(facts.lora_blocks):
+            continue
+        instead = (
+            f"Its blocks {list(facts.lora_blocks)} have; use strategy 'full'."
+            if facts.lora_blocks
+            else "Leave lora_rank out and choose how much trains by the strategy and"
+            " finetune.backbone_multiplier, or use a transformer, such as minilm_l6 for"
+            " texts."
+        )
+        raise ConfigError(
+            f"config.finetune.lora_rank is {phase.lora_rank}, but no block of"
+            f" '{config.backbone}' that phase '{phase.name}' trains has a dense,"
+            f" attention or embedding layer. {instead}"
         )
 
 
@@ -396,6 +419,7 @@ def _block_phase(
         only_if_better=False,
         ema_decay=finetune.ema_decay,
         soup=finetune.soup,
+        lora_rank=finetune.lora_rank,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.stages.head import TransferModel
 from pipelines.stages.task import FitSettings, Task, make_task, whole_model
-from pipelines.training import freezing
+from pipelines.training import freezing, lora
 from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
@@ -59,7 +60,9 @@ class PhaseResult:
     that. The receipt tells what training moved, kept or not, and apart from that what
     BatchNorm statistics moved by where they were re-estimated; `accuracy_before` is
     that of before they were. `soup_epochs` are those whose weights were averaged, if
-    the phase has a soup, and else empty.
+    the phase has a soup, and else empty. `trained_parameters` counts numbers, with
+    those of the head; of factors of low rank they are what the factors have, and the
+    receipt has what they moved the kernels by.
     """
 
     name: str
@@ -78,6 +81,7 @@ class PhaseResult:
     imbalance: str = "none"
     augmentation: Augmentation | None = None
     soup_epochs: tuple[int, ...] = ()
+    trained_parameters: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +131,7 @@ def _run_stably(
         try:
             return _run_phase(model, splits, plan, phase, settings, may_explode=False)
         except TrainingExplodedError as error:
+            lora.merge(model.backbone.blocks)
             model.model.set_weights(start)
             rate = phase.learning_rate / 10
             _logger.warning("%s Starting it over at %g.", error, rate)
@@ -169,6 +174,13 @@ def _run_phase(
     freezing.set_trainable(
         model.backbone.blocks, phase.trainable_blocks, batchnorm=phase.batchnorm
     )
+    if phase.lora_rank:
+        lora.attach(
+            model.backbone.blocks,
+            phase.trainable_blocks,
+            rank=phase.lora_rank,
+            seed=settings.seed,
+        )
     task = make_task(model, splits, plan, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
     _compile(task, model, phase, steps * phase.epochs)
@@ -192,6 +204,9 @@ def _run_phase(
     best.restore()
     served = soup.serve(lambda: _validate(task))
     reached, _ = served.reached or best.best
+    trainable = task.model.trainable_variables
+    trained_parameters = sum(math.prod(v.shape) for v in trainable)
+    lora.merge(model.backbone.blocks)
     verdict = (
         settle(
             judge.model,
@@ -213,6 +228,7 @@ def _run_phase(
         learning_rate=phase.learning_rate,
         best_epoch=best.best_epoch,
         soup_epochs=served.epochs,
+        trained_parameters=trained_parameters,
         accuracy_before=at_start[0],
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.

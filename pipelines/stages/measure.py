@@ -33,6 +33,7 @@ from pipelines.planning.similarity import (
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.pooling import tap, token_average
 from pipelines.training.batchnorm import batchnorm_layers
+from pipelines.training.lora import adaptable_layers
 from zoo.blocks import Block
 from zoo.builder import Backbone, source_classifier
 
@@ -111,6 +112,9 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         validation=len(splits.validation),
         batchnorm_blocks=tuple(
             block.name for block in base.blocks if batchnorm_layers(block)
+        ),
+        lora_blocks=tuple(
+            block.name for block in base.blocks if adaptable_layers(block)
         ),
     )
 

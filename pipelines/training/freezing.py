@@ -28,6 +28,8 @@ def set_trainable(
     """
     for block in blocks:
         for layer in block.layers:
+            # Keras does nothing where it is so already, also if a single weight is not.
+            layer.trainable = False
             layer.trainable = block.name in trainable
             for inner in layers_inside(layer) if batchnorm != "trained" else ():
                 if isinstance(inner, keras.layers.BatchNormalization):

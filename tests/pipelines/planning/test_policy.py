@@ -137,6 +137,17 @@ def test_batchnorm_statistics_are_frozen_but_from_scratch():
     assert {phase.batchnorm for phase in scratch.phases} == {"trained"}
 
 
+def test_low_rank_is_refused_where_what_trains_has_no_layer_for_it():
+    facts = dataclasses.replace(FACTS, lora_blocks=BLOCKS[3:])
+    plan = decide(facts, _tuned(lora_rank=4))
+    assert [phase.lora_rank for phase in plan.phases] == [0, 4]
+    with pytest.raises(ConfigError, match="no block of.*Leave lora_rank out.*minilm"):
+        decide(FACTS, _tuned(lora_rank=4))
+    below = dataclasses.replace(FACTS, lora_blocks=BLOCKS[:1])
+    with pytest.raises(ConfigError, match=r"\['block0'\] have; use strategy 'full'"):
+        decide(below, _tuned(lora_rank=4))
+
+
 def _tuned(**options):
     config = RunConfig(strategy="partial")
     for name, value in options.items():
