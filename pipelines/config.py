@@ -27,7 +27,7 @@ CHOICES = {
     "head.reads": ("auto", "last", "all"),
     "head.init": ("probe", "zeros", "epsilon"),
     "finetune.optimizer": ("adam", "adamw", "sgd"),
-    "finetune.batchnorm": ("frozen", "trained"),
+    "finetune.batchnorm": ("frozen", "trained", "reestimated"),
     "calibration.method": ("auto", "none", "temperature", "bias"),
 }
 # Inclusive bounds.
@@ -62,6 +62,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "finetune.warmup_fraction": (0, 0.9),
     "finetune.clip_norm": (1e-6, 1e6),
     "finetune.patience_epochs": (1, 10_000),
+    "finetune.ema_decay": (0, 0.9999),
+    "finetune.soup": (0, 20),
+    "finetune.lora_rank": (0, 1024),
     "calibration.coverage": (0.1, 1),
     "calibration.in_distribution": (0.5, 1),
     "calibration.conformal_levels": (0.5, 0.9999),
@@ -138,6 +141,14 @@ class FinetuneConfig:
     `backbone_multiplier`, and each earlier block's by another `block_decay`.
     The blocks of a phase train from its start, or unfreeze in `unfreezing_steps` from
     the last on, each a phase of its own with its share of the epochs.
+
+    `batchnorm=reestimated` sets the statistics of BatchNorm to those of the training
+    data before a phase, and freezes them. With `ema_decay` an average of the weights
+    is kept, of which every step leaves that share, and validation and what is kept are
+    of the average; 0 is off. `soup` is how many of the best epochs may be averaged,
+    where that is better on validation than the best one; 0 is off. With `lora_rank`
+    blocks train no more than two factors of that rank for each dense, attention and
+    embedding layer, which are merged into it; 0 is off.
     """
 
     epochs: int = 8
@@ -151,6 +162,9 @@ class FinetuneConfig:
     clip_norm: float = 1.0
     patience_epochs: int = 3
     batchnorm: str = "frozen"
+    ema_decay: float = 0.0
+    soup: int = 0
+    lora_rank: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -242,12 +256,65 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
             " is. Leave config.head.reads and config.head.grid out, or use"
             " head.pooling='average'."
         )
+    _check_finetune(config)
     if not config.calibration.conformal_levels:
         raise ConfigError(
             "config.calibration.conformal_levels is empty; the artifact gives the"
             " prediction sets of the first level. Set it, for instance to (0.95,)."
         )
     return copy.deepcopy(config)
+
+
+def _check_finetune(config: RunConfig) -> None:
+    """Refuses what cannot go together in the phases that train blocks."""
+    strategy, tune = config.strategy, config.finetune
+    options = {
+        "ema_decay": tune.ema_decay,
+        "soup": tune.soup,
+        "lora_rank": tune.lora_rank,
+    }
+    useless = [name for name, value in options.items() if value]
+    # What is set, what that does not go with, and why.
+    conflicts = (
+        (
+            tune.batchnorm == "reestimated" and strategy in ("head_only", "scratch"),
+            f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
+            " trains no blocks that were trained before. Use another strategy, or"
+            " leave config.finetune.batchnorm out.",
+        ),
+        (
+            useless and strategy == "head_only",
+            f"config.finetune.{' and '.join(useless)} set, but strategy 'head_only'"
+            " trains no blocks, and these are for phases that do. Use another strategy,"
+            " or leave them out.",
+        ),
+        (
+            tune.soup and (tune.batchnorm == "trained" or strategy == "scratch"),
+            "config.finetune.soup averages weights of several epochs, and with"
+            " BatchNorm in training the statistics of none of them go with the average."
+            " Use finetune.batchnorm='frozen', or finetune.ema_decay in place of it.",
+        ),
+        (
+            tune.lora_rank and (tune.soup or tune.ema_decay),
+            "config.finetune.lora_rank goes with neither soup nor ema_decay: the"
+            " product of averaged factors is not the average of their products. Leave"
+            " one of them out.",
+        ),
+        (
+            tune.lora_rank and strategy == "scratch",
+            "config.finetune.lora_rank keeps what was learned before and adapts it, and"
+            " strategy 'scratch' starts from random weights. Leave lora_rank out, or"
+            " use strategy 'full'.",
+        ),
+        (
+            tune.lora_rank and tune.batchnorm == "trained",
+            "config.finetune.lora_rank trains nothing but its factors, and"
+            " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
+        ),
+    )
+    for is_conflict, message in conflicts:
+        if is_conflict:
+            raise ConfigError(message)
 
 
 def _check_handle(config: RunConfig) -> None:

@@ -42,8 +42,14 @@ class Phase:
 
     `block_multipliers` has a row for every block of the backbone: the factor on
     `learning_rate` for its updates, 0 where the block is frozen; the head's is 1.
-    `batchnorm` is `frozen` (statistics, scale and offset stay) or `trained`. With
-    `only_if_better` the phase is undone unless validation improves.
+    `batchnorm` is `frozen` (statistics, scale and offset stay), `trained`, or
+    `reestimated`: frozen, after the statistics were set to those of the training data.
+    With `only_if_better` the phase is undone unless validation improves.
+
+    `ema_decay` is the share of an average of the weights that each step leaves, and 0
+    is no average: then the weights are as trained. `soup` is of how many of the best
+    epochs the average is kept where it is better than the best one. With `lora_rank`
+    the blocks train factors of that rank, and 0 is whole kernels.
     """
 
     name: str
@@ -57,6 +63,9 @@ class Phase:
     patience_epochs: int
     batchnorm: str
     only_if_better: bool
+    ema_decay: float = 0.0
+    soup: int = 0
+    lora_rank: int = 0
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ class TrainingFacts:
     `trainable` is false where nothing in the backbone can train, and `pretrained` where
     its weights are random. There is `evidence` unless it is to train from scratch;
     `validation` examples, if their number is known, judge what a phase gains.
+    `batchnorm_blocks` are those with BatchNorm layers whose statistics can be set,
+    `lora_blocks` those with dense, attention or embedding layers.
     """
 
     examples: int
@@ -38,6 +40,8 @@ class TrainingFacts:
     pretrained: bool = True
     evidence: Evidence | None = None
     validation: int | None = None
+    batchnorm_blocks: tuple[str, ...] = ()
+    lora_blocks: tuple[str, ...] = ()
 
     @property
     def per_class(self) -> float:
@@ -60,7 +64,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     """The plan for a strategy; `auto` chooses by effort and guards what it adds.
 
     Raises:
-        ConfigError: if the strategy trains blocks and nothing in them can train.
+        ConfigError: if the strategy trains blocks and nothing in them can train, or if
+            the backbone has no layers of the kind that an option is for.
     """
     if not facts.trainable and config.strategy not in ("auto", "head_only"):
         raise ConfigError(
@@ -79,7 +84,9 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         dropout=config.head.dropout,
         init="zeros" if config.strategy == "scratch" else config.head.init,
     )
+    _refuse_no_batchnorm(facts, config)
     action, reason, phases = _POLICIES[config.strategy](facts, config)
+    _refuse_no_lora(facts, config, phases)
     plan = TransferPlan(
         action=action,
         reason=f"{reason}{_findings(facts, read)}{_classic(facts)}{_warnings(facts)}",
@@ -90,6 +97,35 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     )
     plan.check_covers(facts.block_names)
     return plan
+
+
+def _refuse_no_batchnorm(facts: TrainingFacts, config: RunConfig) -> None:
+    if config.finetune.batchnorm == "reestimated" and not facts.batchnorm_blocks:
+        raise ConfigError(
+            f"config.finetune.batchnorm is 'reestimated', but the backbone"
+            f" '{config.backbone}' has no BatchNorm layers whose statistics can be set:"
+            " it has none, or they are inside a SavedModel. Use 'frozen' or 'trained'."
+        )
+
+
+def _refuse_no_lora(
+    facts: TrainingFacts, config: RunConfig, phases: Sequence[Phase]
+) -> None:
+    for phase in phases:
+        if not phase.lora_rank or set(phase.trainable_blocks) & set(facts.lora_blocks):
+            continue
+        instead = (
+            f"Its blocks {list(facts.lora_blocks)} have; use strategy 'full'."
+            if facts.lora_blocks
+            else "Leave lora_rank out and choose how much trains by the strategy and"
+            " finetune.backbone_multiplier, or use a transformer, such as minilm_l6 for"
+            " texts."
+        )
+        raise ConfigError(
+            f"config.finetune.lora_rank is {phase.lora_rank}, but no block of"
+            f" '{config.backbone}' that phase '{phase.name}' trains has a dense,"
+            f" attention or embedding layer. {instead}"
+        )
 
 
 def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
@@ -378,6 +414,9 @@ def _block_phase(
         patience_epochs=finetune.patience_epochs,
         batchnorm=finetune.batchnorm,
         only_if_better=False,
+        ema_decay=finetune.ema_decay,
+        soup=finetune.soup,
+        lora_rank=finetune.lora_rank,
     )
 
 

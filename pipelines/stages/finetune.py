@@ -23,12 +23,22 @@ from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
 from pipelines.stages.head import TransferModel
-from pipelines.stages.task import FitSettings, Task, make_task
-from pipelines.training import freezing
+from pipelines.stages.task import FitSettings, Task, make_task, whole_model
+from pipelines.training import freezing, lora
+from pipelines.training.averaging import averaged
+from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
-from pipelines.training.guard import Verdict, settle
+from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.rates import optimizer_for
-from pipelines.training.receipt import Movement, measure, refuse_moved, snapshot
+from pipelines.training.receipt import (
+    Movement,
+    accept_statistics,
+    measure,
+    refuse_moved,
+    snapshot,
+)
+from pipelines.training.soup import Soup
+from pipelines.training.start import Start
 from zoo.spec import HEAD
 
 _MAXIMUM_RETRIES = 2
@@ -47,7 +57,12 @@ class PhaseResult:
     the share of the trained weights in those that were kept: 1 unless the phase is
     guarded, and 0 where it was undone because validation did not improve by more than a
     standard error. `learning_rate` is lower than planned if the loss exploded with
-    that. The receipt tells what training moved, kept or not.
+    that. The receipt tells what training moved, kept or not, and apart from that what
+    BatchNorm statistics moved by where they were re-estimated; `accuracy_before` is
+    that of before they were. `soup_epochs` are those whose weights were averaged, if
+    the phase has a soup, and else empty. `trained_parameters` counts numbers, with
+    those of the head; of factors of low rank they are what the factors have, and the
+    receipt has what they moved the kernels by.
     """
 
     name: str
@@ -65,6 +80,8 @@ class PhaseResult:
     receipt: tuple[Movement, ...]
     imbalance: str = "none"
     augmentation: Augmentation | None = None
+    soup_epochs: tuple[int, ...] = ()
+    trained_parameters: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +150,7 @@ def _run_stably(
         try:
             return _run_phase(model, splits, plan, phase, settings, may_explode=False)
         except TrainingExplodedError as error:
+            lora.merge(model.backbone.blocks)
             model.model.set_weights(start)
             rate = phase.learning_rate / 10
             _logger.warning("%s Starting it over at %g.", error, rate)
@@ -157,33 +175,69 @@ def _run_phase(
         HEAD: model.head_layers,
     }
     before = snapshot(layers_by_block)
+    reestimated: dict[str, float] = {}
+    start = Start(model.model)
+    whole, found = None, None
+    if phase.batchnorm == "reestimated":
+        # Blocks below what trains change too, so the whole model has to be judged.
+        whole = whole_model(model, splits, plan, settings)
+        found = accuracy_and_loss(whole.model, whole.validation)
+        reestimate(
+            model.model,
+            model.backbone.blocks,
+            splits.train,
+            input_size_px=settings.input_size_px,
+            seed=settings.seed,
+        )
+        before, reestimated = accept_statistics(before, layers_by_block)
     freezing.set_trainable(
         model.backbone.blocks, phase.trainable_blocks, batchnorm=phase.batchnorm
     )
+    if phase.lora_rank:
+        lora.attach(
+            model.backbone.blocks,
+            phase.trainable_blocks,
+            rank=phase.lora_rank,
+            seed=settings.seed,
+        )
     task = make_task(model, splits, plan, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
     _compile(task, model, phase, steps * phase.epochs)
-    at_start = _validate(task)
-    start = task.model.get_weights()
+    judge = whole or task
+    at_start = found or _validate(task)
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
         to_reach=at_start[0] if phase.only_if_better else -math.inf,
     )
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
-    _fit(task, phase, steps, settings, [best, lines])
+    soup = Soup(at_most=phase.soup)
+    _fit(task, phase, steps, settings, [*averaged(phase), best, soup, lines])
     fit_seconds = time.monotonic() - fit_started
     movements = measure(
-        before, layers_by_block, trainable=(*phase.trainable_blocks, HEAD)
+        before,
+        layers_by_block,
+        trainable=(*phase.trainable_blocks, HEAD),
+        reestimated=reestimated,
     )
-    refuse_moved(phase.name, movements, statistics_frozen=phase.batchnorm == "frozen")
+    refuse_moved(phase.name, movements, statistics_frozen=phase.batchnorm != "trained")
     if not may_explode:
         _refuse_exploded(phase, at_start[1], lines)
     best.restore()
+    served = soup.serve(lambda: _validate(task))
+    reached, _ = served.reached or best.best
+    trainable = task.model.trainable_variables
+    trained_parameters = sum(math.prod(v.shape) for v in trainable)
+    lora.merge(model.backbone.blocks)
     verdict = (
-        settle(task.model, start, task.model.get_weights(), task.validation)
+        settle(
+            judge.model,
+            start.of(judge.model),
+            judge.model.get_weights(),
+            judge.validation,
+        )
         if phase.only_if_better
-        else Verdict(1.0, best.best[0] - at_start[0], 0.0, best.best[0])
+        else Verdict(1.0, reached - at_start[0], 0.0, reached)
     )
     seconds = time.monotonic() - started
     trained = len(splits.train) * len(lines.epochs)
@@ -195,6 +249,8 @@ def _run_phase(
         gain_standard_error=verdict.standard_error,
         learning_rate=phase.learning_rate,
         best_epoch=best.best_epoch,
+        soup_epochs=served.epochs,
+        trained_parameters=trained_parameters,
         accuracy_before=at_start[0],
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.

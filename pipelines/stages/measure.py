@@ -34,6 +34,8 @@ from pipelines.planning.similarity import (
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.pooling import tap, token_average
 from pipelines.stages.views import count_views, in_views
+from pipelines.training.batchnorm import batchnorm_layers
+from pipelines.training.lora import adaptable_layers
 from zoo.blocks import Block
 from zoo.builder import Backbone, source_classifier
 
@@ -116,6 +118,12 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         pretrained=base.weights != "random",
         evidence=measured.evidence,
         validation=len(splits.validation),
+        batchnorm_blocks=tuple(
+            block.name for block in base.blocks if batchnorm_layers(block)
+        ),
+        lora_blocks=tuple(
+            block.name for block in base.blocks if adaptable_layers(block)
+        ),
     )
 
 

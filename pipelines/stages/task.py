@@ -136,6 +136,28 @@ def make_task(
     )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judge:
+    """A model, and what it is judged by: validation as batches that it takes."""
+
+    model: keras.Model
+    validation: tf.data.Dataset
+
+
+def whole_model(
+    model: TransferModel, splits: Splits, plan: TransferPlan, settings: FitSettings
+) -> Judge:
+    """The whole model, judged on validation examples as they are."""
+    feed = Feed(splits, settings.imbalance)
+    read = batches(
+        splits.validation,
+        input_size_px=settings.input_size_px,
+        batch_size=plan.batch_size,
+        cache=settings.cache,
+    )
+    return Judge(feed.model(model.model), feed.validation(read))
+
+
 def _parts(
     model: TransferModel, phase: Phase, depth: int
 ) -> tuple[keras.Model, keras.Model]:

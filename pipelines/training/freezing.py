@@ -18,7 +18,7 @@ from zoo.blocks import Block, KeepsStatistics, layers_inside
 def set_trainable(
     blocks: Sequence[Block], trainable: Collection[str], *, batchnorm: str
 ) -> None:
-    """Makes exactly the named blocks trainable, and no BatchNorm if it is `frozen`.
+    """Makes exactly the named blocks trainable, and BatchNorm only if it is `trained`.
 
     That holds for the BatchNorm inside of layers too. Where it is out of reach, a layer
     runs in inference mode then, and the scales and offsets that it knows of stay as
@@ -28,13 +28,15 @@ def set_trainable(
     """
     for block in blocks:
         for layer in block.layers:
+            # Keras does nothing where it is so already, also if a single weight is not.
+            layer.trainable = False
             layer.trainable = block.name in trainable
-            for inner in layers_inside(layer) if batchnorm == "frozen" else ():
+            for inner in layers_inside(layer) if batchnorm != "trained" else ():
                 if isinstance(inner, keras.layers.BatchNormalization):
                     inner.trainable = False
             if isinstance(layer, KeepsStatistics):
-                layer.runs_in_inference = batchnorm == "frozen"
-                for weight in layer.scales if batchnorm == "frozen" else ():
+                layer.runs_in_inference = batchnorm != "trained"
+                for weight in layer.scales if batchnorm != "trained" else ():
                     weight.trainable = False
 
 

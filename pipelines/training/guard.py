@@ -66,6 +66,16 @@ def settle(
     return Verdict(kept, gain, standard_error, float(accuracy))
 
 
+def accuracy_and_loss(
+    model: keras.Model, validation: tf.data.Dataset
+) -> tuple[float, float]:
+    """What a model reaches as it is; see `settle` for what validation has."""
+    labels, weights = _labels_and_weights(validation)
+    logits = _logits(model, validation.map(lambda x, *_: (x,)))
+    accuracy, negative_loss = _score(logits, labels, weights)
+    return accuracy, -negative_loss
+
+
 def paired_gain(
     before: np.ndarray, after: np.ndarray, weights: np.ndarray
 ) -> tuple[float, float]:

@@ -103,6 +103,8 @@ def optimizer_for(
         "rate_multipliers": rate_multipliers,
         "learning_rate": schedule,
         "global_clipnorm": phase.clip_norm,
+        "use_ema": phase.ema_decay > 0,
+        "ema_momentum": phase.ema_decay,
     }
     if phase.optimizer == "sgd":
         return SGD(momentum=0.9, weight_decay=phase.weight_decay or None, **options)

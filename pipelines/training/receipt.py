@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from pipelines.errors import TrainingError
+from pipelines.training.lora import plain_weights
 from zoo.blocks import KeepsStatistics, layers_inside
 
 
@@ -19,7 +20,8 @@ class Movement:
     `largest_change` is the largest absolute change of any weight, `relative_change` the
     norm of the change over the norm at the start, `statistics_change` the largest
     absolute change of a BatchNormalization mean or variance, or of whatever else a
-    layer keeps as statistics.
+    layer keeps as statistics. `reestimated_change` is what the statistics changed by
+    before training, where they were re-estimated; it is in no other number.
     """
 
     block: str
@@ -27,17 +29,42 @@ class Movement:
     largest_change: float
     relative_change: float
     statistics_change: float
+    reestimated_change: float = 0.0
 
 
 Snapshot = dict[str, list[np.ndarray]]
 
 
 def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Snapshot:
-    """A copy of all weights, block by block, in the order of the layers."""
+    """A copy of all weights, block by block, in the order of the layers.
+
+    Of weights only: the states of random generators advance in every step. Factors of
+    low rank count as what they add to their kernels.
+    """
     return {
-        block: [keras.ops.convert_to_numpy(v).copy() for v in _weights(layers)]
+        block: [value.copy() for _, value in plain_weights(layers)]
         for block, layers in layers_by_block.items()
     }
+
+
+def accept_statistics(
+    before: Snapshot, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
+) -> tuple[Snapshot, dict[str, float]]:
+    """The snapshot with the statistics of now, and their largest change by block.
+
+    Only of statistics: any other weight that moved is still found by `measure`.
+    """
+    accepted: Snapshot = {}
+    changes: dict[str, float] = {}
+    for block, layers in layers_by_block.items():
+        statistics = {id(v) for layer in layers for v in _statistics(layer)}
+        now = [
+            value.copy() if id(v) in statistics else old
+            for (v, value), old in zip(plain_weights(layers), before[block])
+        ]
+        accepted[block] = now
+        changes[block] = _largest([n - o for n, o in zip(now, before[block])])
+    return accepted, changes
 
 
 def measure(
@@ -45,10 +72,17 @@ def measure(
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
     *,
     trainable: Sequence[str],
+    reestimated: Mapping[str, float] | None = None,
 ) -> tuple[Movement, ...]:
-    """The movement of every block since the snapshot, in the order of the blocks."""
+    """The movement of every block since the snapshot, in the order of the blocks.
+
+    `reestimated` are the changes that `accept_statistics` gave.
+    """
     return tuple(
-        _movement(block, before[block], layers, trainable=block in trainable)
+        dataclasses.replace(
+            _movement(block, before[block], layers, trainable=block in trainable),
+            reestimated_change=(reestimated or {}).get(block, 0.0),
+        )
         for block, layers in layers_by_block.items()
     )
 
@@ -76,8 +110,8 @@ def _movement(
     *,
     trainable: bool,
 ) -> Movement:
-    weights = _weights(layers)
-    changes = [keras.ops.convert_to_numpy(v) - old for v, old in zip(weights, before)]
+    weights = plain_weights(layers)
+    changes = [now - old for (_, now), old in zip(weights, before, strict=True)]
     statistics = {id(v) for layer in layers for v in _statistics(layer)}
     start = np.sqrt(sum(float(np.square(old).sum()) for old in before))
     moved = np.sqrt(sum(float(np.square(change).sum()) for change in changes))
@@ -87,14 +121,9 @@ def _movement(
         largest_change=_largest(changes),
         relative_change=float(moved / start) if start else float(moved),
         statistics_change=_largest(
-            [c for c, v in zip(changes, weights) if id(v) in statistics]
+            [c for c, (v, _) in zip(changes, weights) if id(v) in statistics]
         ),
     )
-
-
-def _weights(layers: Sequence[keras.layers.Layer]) -> list[keras.Variable]:
-    """Weights only: the states of random generators advance in every step."""
-    return [v for layer in layers for v in layer.weights]
 
 
 def _statistics(layer: keras.layers.Layer) -> Sequence[keras.Variable]:

@@ -158,7 +158,7 @@ def test_a_handle_goes_with_the_backbone_that_takes_one():
 
 def test_every_field_is_a_number_with_bounds_or_text_with_choices():
     paths = configs.field_paths()
-    assert len(paths) == 49
+    assert len(paths) == 52
     types = {path: type(value_of(RunConfig(), path)) for path in paths}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
@@ -246,3 +246,37 @@ def test_described_names_every_flag_with_what_is_allowed():
         line.startswith("  --config.strategy=auto  one of auto, head_only")
         for line in lines
     )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields", "message"),
+    [
+        ("head_only", {"batchnorm": "reestimated"}, "trains no blocks"),
+        ("scratch", {"batchnorm": "reestimated"}, "trains no blocks"),
+        ("head_only", {"ema_decay": 0.9}, "ema_decay set, but.*trains no blocks"),
+        ("head_only", {"soup": 3, "ema_decay": 0.9}, "ema_decay and soup set, but"),
+        ("scratch", {"soup": 3}, "statistics of none of them"),
+        ("full", {"soup": 3, "batchnorm": "trained"}, "statistics of none of them"),
+        ("head_only", {"lora_rank": 4}, "lora_rank set, but.*trains no blocks"),
+        ("scratch", {"lora_rank": 4}, "starts from random weights"),
+        ("full", {"lora_rank": 4, "batchnorm": "trained"}, "nothing but its factors"),
+        ("full", {"lora_rank": 4, "soup": 3}, "neither soup nor ema_decay"),
+        ("full", {"lora_rank": 4, "ema_decay": 0.9}, "neither soup nor ema_decay"),
+    ],
+)
+def test_what_cannot_go_together_in_fine_tuning_is_refused(strategy, fields, message):
+    config = valid(strategy=strategy)
+    for name, value in fields.items():
+        setattr(config.finetune, name, value)
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
+
+
+def test_each_option_of_fine_tuning_alone_is_allowed():
+    for name, value in (
+        ("batchnorm", "reestimated"),
+        ("ema_decay", 0.99),
+        ("soup", 3),
+        ("lora_rank", 4),
+    ):
+        checked(with_value(f"finetune.{name}", value))

@@ -166,7 +166,10 @@ def test_help_lists_every_field(flag, capsys):
     assert main([flag]) == 0
     printed = capsys.readouterr().out
     assert "--config=FILE" in printed
-    assert "--config.finetune.batchnorm=frozen  one of frozen, trained" in printed
+    assert (
+        "--config.finetune.batchnorm=frozen  one of frozen, trained, reestimated"
+        in printed
+    )
 
 
 def test_usage_errors_are_found_before_tensorflow_is_imported(fresh_process):

@@ -137,6 +137,38 @@ def test_batchnorm_statistics_are_frozen_but_from_scratch():
     assert {phase.batchnorm for phase in scratch.phases} == {"trained"}
 
 
+def test_low_rank_is_refused_where_what_trains_has_no_layer_for_it():
+    facts = dataclasses.replace(FACTS, lora_blocks=BLOCKS[3:])
+    plan = decide(facts, _tuned(lora_rank=4))
+    assert [phase.lora_rank for phase in plan.phases] == [0, 4]
+    with pytest.raises(ConfigError, match="no block of.*Leave lora_rank out.*minilm"):
+        decide(FACTS, _tuned(lora_rank=4))
+    below = dataclasses.replace(FACTS, lora_blocks=BLOCKS[:1])
+    with pytest.raises(ConfigError, match=r"\['block0'\] have; use strategy 'full'"):
+        decide(below, _tuned(lora_rank=4))
+
+
+def _tuned(**options):
+    config = RunConfig(strategy="partial")
+    for name, value in options.items():
+        setattr(config.finetune, name, value)
+    return config
+
+
+def test_batchnorm_is_reestimated_where_blocks_train_and_there_is_any():
+    facts = dataclasses.replace(FACTS, batchnorm_blocks=BLOCKS[:1])
+    plan = decide(facts, _tuned(batchnorm="reestimated"))
+    assert [phase.batchnorm for phase in plan.phases] == ["frozen", "reestimated"]
+    with pytest.raises(ConfigError, match="has no BatchNorm layers.*Use 'frozen'"):
+        decide(FACTS, _tuned(batchnorm="reestimated"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("ema_decay", 0.99), ("soup", 3)])
+def test_options_of_fine_tuning_are_for_phases_that_train_blocks(name, value):
+    plan = decide(FACTS, _tuned(**{name: value}))
+    assert [getattr(phase, name) for phase in plan.phases] == [0, value]
+
+
 def test_the_reason_names_the_numbers_it_rests_on():
     reason = decide(FACTS, RunConfig(strategy="auto")).reason
     assert "100 training examples per class" in reason

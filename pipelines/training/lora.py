@@ -1,0 +1,111 @@
+"""Low-rank adaptation: large kernels stay, and what is added to them has few numbers.
+
+In https://arxiv.org/abs/2106.09685 the change of a kernel is the product of two thin
+factors, which Keras adds to a layer by `enable_lora`. When a phase ends the product is
+added to the kernel and the factors are taken away, so what is judged, exported and kept
+has the weights of the plain network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import keras
+import numpy as np
+
+from zoo.blocks import Block, layers_inside
+
+_KINDS = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Embedding)
+
+
+def adaptable_layers(block: Block) -> list[keras.layers.Layer]:
+    """The dense and embedding layers of a block, also those that attention is made of.
+
+    One whose kernel has to fulfil a constraint is left out: Keras refuses it.
+    """
+    return [
+        inner
+        for layer in block.layers
+        for inner in layers_inside(layer)
+        if isinstance(inner, _KINDS) and not _constraint(inner)
+    ]
+
+
+def attach(
+    blocks: Sequence[Block], trainable: Collection[str], *, rank: int, seed: int
+) -> None:
+    """Gives the layers of the named blocks factors to train, and freezes the rest.
+
+    The factors change nothing yet: one of them is zero. Takes effect when the model is
+    compiled next, with a new optimizer.
+    """
+    for block in blocks:
+        if block.name not in trainable:
+            continue
+        factors: set[int] = set()
+        for number, layer in enumerate(adaptable_layers(block)):
+            start = keras.initializers.HeUniform(seed=seed + number)
+            layer.enable_lora(rank, a_initializer=start)
+            factors.update(id(factor) for _, factor in _factors(layer))
+        for variable in block.variables:
+            variable.trainable = id(variable) in factors
+
+
+def merge(blocks: Sequence[Block]) -> None:
+    """Adds the products of all factors to their kernels, and takes the factors away."""
+    for block in blocks:
+        for layer in adaptable_layers(block):
+            if not layer.lora_enabled:
+                continue
+            kernel, merged = _kernel(layer)
+            kernel.assign(merged)
+            layer.lora_enabled = False
+            # Else a copy of the layer that is made from its config has factors again.
+            layer.lora_rank = layer.lora_alpha = None
+            for name, factor in _factors(layer):
+                # Graphs that were traced with factors give the same from here on.
+                factor.assign(keras.ops.zeros_like(factor))
+                delattr(layer, name)
+
+
+def plain_weights(
+    layers: Sequence[keras.layers.Layer],
+) -> list[tuple[keras.Variable, np.ndarray]]:
+    """The weights and what they would be if all factors were merged now.
+
+    In the order of the layers, without the factors, so that they can be compared with
+    those of before. States of random generators are none.
+    """
+    merged: dict[int, keras.KerasTensor] = {}
+    factors: set[int] = set()
+    for layer in layers:
+        for inner in layers_inside(layer):
+            if isinstance(inner, _KINDS) and inner.lora_enabled:
+                kernel, value = _kernel(inner)
+                merged[id(kernel)] = value
+                factors.update(id(factor) for _, factor in _factors(inner))
+    return [
+        (v, keras.ops.convert_to_numpy(merged.get(id(v), v)))
+        for layer in layers
+        for v in layer.weights
+        if id(v) not in factors
+    ]
+
+
+def _kernel(layer: keras.layers.Layer) -> tuple[keras.Variable, keras.KerasTensor]:
+    """The variable, and its value together with the product of the factors."""
+    if isinstance(layer, keras.layers.Embedding):
+        return layer._embeddings, layer.embeddings
+    return layer._kernel, layer.kernel
+
+
+def _factors(layer: keras.layers.Layer) -> list[tuple[str, keras.Variable]]:
+    kind = "embeddings" if isinstance(layer, keras.layers.Embedding) else "kernel"
+    names = (f"lora_{kind}_a", f"lora_{kind}_b")
+    return [(name, getattr(layer, name)) for name in names]
+
+
+def _constraint(layer: keras.layers.Layer) -> object:
+    if isinstance(layer, keras.layers.Embedding):
+        return layer.embeddings_constraint
+    return layer.kernel_constraint
