@@ -172,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
         help="of the runner, such as region=europe-west1; may be given several times",
     )
 
+    reporting = add("report", _report, "write the page of a finished run again")
+    reporting.add_argument("run", type=Path, metavar="RUN")
+
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
 
@@ -431,6 +434,22 @@ def _publish(arguments: argparse.Namespace) -> None:
     print(f"{spec.parameters:,} parameters, width {spec.feature_width}")
     print(f"to train from it:     zoo train --config.backbone={spec.name} ...")
     print(f"reusable SavedModel:  {module}")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from pipelines.report import run_page
+    from pipelines.workdir import Workdir
+
+    page = run_page.page(run_page.read(arguments.run))
+    path = arguments.run / run_page.FILE_NAME
+    try:
+        Workdir(arguments.run).write_text(run_page.FILE_NAME, page)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    if arguments.json:
+        _print_json({"report": str(path)})
+        return
+    print(path)
 
 
 def _read(path: Path) -> bytes:
