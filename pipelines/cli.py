@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from pipelines import checking, fetching
+from pipelines import checking, fetching, tuning
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["train"]:
         # Its flags belong to absl, which knows the fields of the config.
         return training.main(arguments[1:])
+    if arguments[:1] == ["tune"]:
+        return tuning.main(arguments[1:])
     return exit_code_of(lambda: _run(arguments), debug="--debug" in arguments)
 
 
@@ -126,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     ranking.add_argument("--seed", type=int, default=_DEFAULTS.seed)
 
     commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
+
+    commands.add_parser("tune", help=tuning.SUMMARY)
 
     evaluation = add("evaluate", _evaluate, "how good an artifact is on labelled data")
     evaluation.add_argument("artifact", type=Path, metavar="ARTIFACT")

@@ -316,7 +316,7 @@ def _calibration(report: Mapping[str, Any]) -> Iterator[str]:
     found = report["calibration"]
     yield f"<p>{text(found['reason'])}</p>"
     measures = ("accuracy", "calibration_error", "brier_score", "log_loss")
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (f"{split}, {when}", *(float(found[split][when][name]) for name in measures))
         for split in ("test", "validation")
         for when in ("before", "after")

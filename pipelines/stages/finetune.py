@@ -148,7 +148,7 @@ def _run_phase(
     best = BestWeights(patience_epochs=phase.patience_epochs)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
-    _fit(task, phase, steps, settings, [best, lines])
+    _fit(task, phase, steps, settings, [best, lines, *settings.watch(phase)])
     fit_seconds = time.monotonic() - fit_started
     movements = measure(
         before, layers_by_block, trainable=(*phase.trainable_blocks, HEAD)
