@@ -35,35 +35,22 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import training_facts
 from pipelines.stages.task import Frozen
 from pipelines.training.precision import precision
+from pipelines.trials import (
+    OUT_OF_TIME,
+    STORAGE,
+    Trial,
+    choose,
+    counts,
+    open_study,
+    plain,
+    queue,
+)
 
 if TYPE_CHECKING:
     import optuna
 
-STORAGE = "trials.db"
 RESULT = "tuning.json"
 BEST = "best_config.py"
-# Trials that ended before others are compared with them.
-_TRIALS_BEFORE_PRUNING = 3
-_TRIALS_AT_RANDOM = 5
-_OUT_OF_TIME = "no time was left"
-# Marks the trial that does what the plan would do without a search.
-_DEFAULT = "default"
-
-
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """One way of training, and what validation says of it.
-
-    `outcome` is `complete`, `pruned` or `failed`, for the `reason`; only the first has
-    an `accuracy`, which is balanced where `config.imbalance` is not `none`.
-    """
-
-    number: int
-    choices: Mapping[str, Any]
-    outcome: str
-    reason: str
-    accuracy: float | None
-    seconds: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,12 +103,14 @@ def search(
             trainable=prepared.base.spec.trainable,
         )
         folder.path.mkdir(parents=True, exist_ok=True)
-        study = _study(folder, config, prepared)
-        if not study.trials:
-            study.enqueue_trial(
-                space.default(prepared.plan), user_attrs={_DEFAULT: True}
-            )
-        _queue_again(study, space.default(prepared.plan))
+        if not (folder.path / "config.json").is_file() or config.overwrite:
+            folder.write("config.json", to_dict(config))
+        study = open_study(
+            folder.path,
+            seed=config.seed,
+            fingerprint=prepared.splits.info.fingerprint,
+        )
+        queue(study, space.default(prepared.plan))
         objective = _Objective(
             config,
             prepared,
@@ -131,7 +120,7 @@ def search(
             deadline_seconds=clock.deadline(time_budget_seconds),
         )
         while time.monotonic() < objective.deadline_seconds:
-            if sum(map(_counts, study.trials)) >= trials:
+            if sum(map(counts, study.trials)) >= trials:
                 break
             study.optimize(objective, n_trials=1, catch=(TrainingError,))
     return _result(study, space, folder, prepared, clock, time_budget_seconds)
@@ -168,7 +157,7 @@ class _Objective:
                 trial.set_user_attr("reason", str(error))
                 raise
         if time.monotonic() > self.deadline_seconds:
-            _prune(trial, _OUT_OF_TIME)
+            _prune(trial, OUT_OF_TIME)
         return accuracy
 
     def _train(self, trial: optuna.Trial, config: RunConfig) -> float:
@@ -266,63 +255,6 @@ def _claim(config: RunConfig) -> workdir.Workdir:
     return folder
 
 
-def _study(
-    folder: workdir.Workdir, config: RunConfig, prepared: Prepared
-) -> optuna.Study:
-    """The trials so far, in a file that survives a kill."""
-    import optuna
-
-    if not (folder.path / "config.json").is_file() or config.overwrite:
-        folder.write("config.json", to_dict(config))
-    # What it says is said by the clock, in this project's words.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name="search",
-        storage=f"sqlite:///{folder.path.absolute() / STORAGE}",
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_TRIALS_BEFORE_PRUNING),
-    )
-    # A search that goes on must not suggest what it did before.
-    study.sampler = optuna.samplers.TPESampler(
-        seed=config.seed + len(study.trials), n_startup_trials=_TRIALS_AT_RANDOM
-    )
-    fingerprint = prepared.splits.info.fingerprint
-    before = study.user_attrs.get("fingerprint", fingerprint)
-    if before != fingerprint:
-        raise ConfigError(
-            f"The data have changed since the trials in {folder.path} were made. Choose"
-            " another config.workdir, or set config.overwrite to begin anew."
-        )
-    study.set_user_attr("fingerprint", fingerprint)
-    return study
-
-
-def _queue_again(study: optuna.Study, default: dict[str, object]) -> None:
-    """Trials that were interrupted or cut short are made again, first of all."""
-    from optuna.trial import TrialState
-
-    again = set(study.user_attrs.get("again", []))
-    for one in study.trials:
-        if one.state == TrialState.RUNNING:
-            study.tell(one.number, state=TrialState.FAIL)
-        elif one.state == TrialState.WAITING or _counts(one):
-            continue
-        if one.number not in again:
-            is_default = _is_default(one)
-            study.enqueue_trial(
-                default if is_default else one.params,
-                user_attrs={_DEFAULT: True} if is_default else None,
-            )
-            study.set_user_attr("again", sorted(again := again | {one.number}))
-
-
-def _counts(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether it came to an end of its own; one that was interrupted has no reason."""
-    reason = trial.user_attrs.get("reason", "")
-    return trial.state.name == "COMPLETE" or reason not in ("", _OUT_OF_TIME)
-
-
 def _in_words(choices: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
@@ -346,17 +278,17 @@ def _result(
             " the same command goes on."
         )
     examples = len(prepared.splits.validation)
-    chosen, reason = _choose(ended, examples)
+    chosen, reason = choose(ended, examples)
     path = folder.path / BEST
     config = space.configured(_fixed(chosen))
-    looks = sum(map(_counts, study.trials))
+    looks = sum(map(counts, study.trials))
     warning = (
         f"Validation has chosen among {looks} trials, so its accuracy of"
         f" {chosen.value:.4f} is on the bright side, as is what is calibrated on it."
         " Test was not looked at: train with the config and read its accuracy there."
     )
     found = Search(
-        trials=tuple(_trial(one) for one in study.trials if one.state.is_finished()),
+        trials=tuple(plain(one) for one in study.trials if one.state.is_finished()),
         chosen=chosen.number,
         reason=reason,
         warning=warning,
@@ -374,53 +306,11 @@ def to_plain(found: Search) -> dict[str, Any]:
     return {**dataclasses.asdict(found), "config_path": str(found.config_path)}
 
 
-def _choose(
-    ended: list[optuna.trial.FrozenTrial], examples: int
-) -> tuple[optuna.trial.FrozenTrial, str]:
-    """The best trial, or the plan's default where that may be as good."""
-    reached = {one.number: one.value or 0.0 for one in ended}
-    best = max(ended, key=lambda one: (reached[one.number], -one.number))
-    default = next((one for one in ended if _is_default(one)), None)
-    if default is None:
-        return best, f"Trial {best.number} is the best; the default did not end."
-    gain = reached[best.number] - reached[default.number]
-    if not gain:
-        return default, "No trial is better than the plan's default."
-    # One more of each outcome: all right is not certain.
-    share = (reached[best.number] * examples + 1) / (examples + 2)
-    error = float(np.sqrt(share * (1 - share) / examples))
-    said = (
-        f"Trial {best.number} gains {gain:.4f} over the plan's default, which has"
-        f" {reached[default.number]:.4f} on {examples} validation examples; the"
-        f" standard error of such an accuracy is {error:.4f}"
-    )
-    if gain <= error:
-        return default, f"{said}: that may be chance, so the default stays."
-    return best, f"{said}."
-
-
-def _is_default(trial: optuna.trial.FrozenTrial) -> bool:
-    return bool(trial.user_attrs.get(_DEFAULT))
-
-
 def _fixed(trial: optuna.trial.FrozenTrial) -> Any:
     """A trial that suggests again what it did."""
     from optuna.trial import FixedTrial
 
     return FixedTrial(trial.params)
-
-
-def _trial(one: optuna.trial.FrozenTrial) -> Trial:
-    ended = one.state.name == "COMPLETE"
-    outcome = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(one.state.name, "failed")
-    return Trial(
-        number=one.number,
-        choices=dict(one.params),
-        outcome=outcome,
-        reason=one.user_attrs.get("reason", "" if ended else "interrupted"),
-        accuracy=one.value if ended else None,
-        seconds=one.duration.total_seconds() if one.duration else None,
-    )
 
 
 def _config_file(config: RunConfig, purpose: str, path: Path) -> str:
