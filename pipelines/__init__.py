@@ -13,6 +13,7 @@ from zoo.backend import require_tensorflow
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
     from pipelines.run import Run
+    from pipelines.search import Search
     from pipelines.serving.predictor import Predictor
     from zoo.spec import BackboneSpec
 
@@ -46,6 +47,43 @@ def fine_tune(
         **fields,
     }
     return run(configs.from_fields(wanted))
+
+
+def tune(
+    data: str,
+    *,
+    backbone: str = "efficientnet_lite0",
+    workdir: str | Path,
+    trials: int = 20,
+    time_budget_seconds: float = 0.0,
+    seed: int = 0,
+    **fields: object,
+) -> Search:
+    """Tries several ways to fine-tune, and writes the best one as a config file.
+
+    Trials are compared on validation; what `fields` set is not searched. The same call
+    goes on with a search that was interrupted. Needs the extra `tune`.
+
+    Raises:
+        ConfigError, DataError, BackboneError, TrainingError: with a sentence that says
+            what to do.
+    """
+    require_tensorflow()
+    from pipelines import config as configs
+    from pipelines.search import search
+
+    wanted = {
+        "data": data,
+        "backbone": backbone,
+        "workdir": str(workdir),
+        "seed": seed,
+        **fields,
+    }
+    return search(
+        configs.from_fields(wanted),
+        trials=trials,
+        time_budget_seconds=time_budget_seconds,
+    )
 
 
 def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from pipelines import checking, exporting, fetching, predicting
+from pipelines import checking, exporting, fetching, predicting, tuning
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.engine import start_tensorflow
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["train"]:
         # Its flags belong to absl, which knows the fields of the config.
         return training.main(arguments[1:])
+    if arguments[:1] == ["tune"]:
+        return tuning.main(arguments[1:])
     return exit_code_of(lambda: _run(arguments), debug="--debug" in arguments)
 
 
@@ -128,6 +130,8 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
 
+    commands.add_parser("tune", help=tuning.SUMMARY)
+
     evaluation = add("evaluate", _evaluate, "how good an artifact is on labelled data")
     evaluation.add_argument("artifact", type=Path, metavar="ARTIFACT")
     evaluation.add_argument("--data", required=True, metavar="REF")
@@ -177,6 +181,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="of the runner, such as region=europe-west1; may be given several times",
     )
+
+    reporting = add("report", _report, "write the page of a finished run again")
+    reporting.add_argument("run", type=Path, metavar="RUN")
 
     add("doctor", _doctor, "whether this machine is ready, and what to mend")
     return parser
@@ -441,6 +448,22 @@ def _publish(arguments: argparse.Namespace) -> None:
     print(f"{spec.parameters:,} parameters, width {spec.feature_width}")
     print(f"to train from it:     zoo train --config.backbone={spec.name} ...")
     print(f"reusable SavedModel:  {module}")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from pipelines.report import run_page
+    from pipelines.workdir import Workdir
+
+    page = run_page.page(run_page.read(arguments.run))
+    path = arguments.run / run_page.FILE_NAME
+    try:
+        Workdir(arguments.run).write_text(run_page.FILE_NAME, page)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    if arguments.json:
+        _print_json({"report": str(path)})
+        return
+    print(path)
 
 
 def _read(path: Path) -> bytes:

@@ -368,6 +368,12 @@ def field_paths() -> list[str]:
     return [path for path, _ in _leaves(RunConfig())]
 
 
+def differences(config: RunConfig) -> dict[str, Any]:
+    """The fields that differ from the default, with dots, and their values."""
+    default = dict(_leaves(RunConfig()))
+    return {path: value for path, value in _leaves(config) if value != default[path]}
+
+
 def described() -> list[str]:
     """A line for every field: its flag, its default, and what is allowed."""
     lines = []

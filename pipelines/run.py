@@ -23,7 +23,7 @@ from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import Prepared, prepare
-from pipelines.report import depth_plot
+from pipelines.report import depth_plot, run_page
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -95,6 +95,7 @@ def run(config: RunConfig) -> Run:
         clock,
     )
     folder.finish(report)
+    folder.write_text(run_page.FILE_NAME, run_page.page(run_page.read(folder.path)))
     return Run(
         prepared.plan,
         trained.history,

@@ -23,6 +23,7 @@ _REPLACED = (
     "plan.json",
     "depths.png",
     "history.jsonl",
+    "report.html",
     "checkpoints",
     "tensorboard",
 )

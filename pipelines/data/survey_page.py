@@ -9,17 +9,16 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
-from html import escape
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from pipelines.data.findings import Finding
 from pipelines.data.image_bytes import encoded_bytes
-from pipelines.data.printable import shown
 from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
 from pipelines.data.survey import Survey
 from pipelines.errors import DataError
+from pipelines.hypertext import document, text
 
 # Bounds of the page: it stays below some megabytes, whatever is found.
 _SHOWN_PER_FINDING = 24
@@ -28,33 +27,23 @@ _THUMBNAILS = 400
 _THUMBNAIL_PX = 112
 _QUALITY = 60
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem;
-  padding: 0 1rem; color: #222; background: #fff; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-table { border-collapse: collapse; } td, th { padding: .1rem .8rem .1rem 0;
-  text-align: left; } td.number { text-align: right; }
 .error { color: #a40000; } .warning { color: #8a5a00; } .note { color: #555; }
 ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .8rem; }
 li { width: 15rem; overflow-wrap: anywhere; font-size: .85rem; }
 img { max-width: 7rem; max-height: 7rem; margin: 0 .3rem .2rem 0;
   border: 1px solid #ccc; }
 """
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(survey: Survey) -> str:
-    """The page as HTML, in ASCII, so that it is the same in every encoding."""
+    """The page as HTML, in ASCII."""
     thumbnails = _Thumbnails(survey)
-    parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        f"<title>{_text(survey.reference)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{_text(survey.reference)}</h1>",
+    body = [
+        f"<h1>{text(survey.reference)}</h1>",
         *_summary(survey),
         *(part for one in survey.findings for part in _finding(one, thumbnails)),
-        "</body></html>\n",
     ]
-    return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return document(survey.reference, body, style=_STYLE)
 
 
 def _summary(survey: Survey) -> Iterator[str]:
@@ -65,19 +54,19 @@ def _summary(survey: Survey) -> Iterator[str]:
         yield "<p>Nothing was found.</p>"
     yield "<table><tr><th>class</th><th>examples</th></tr>"
     for name, count in survey.counts.items():
-        yield f'<tr><td>{_text(name)}</td><td class="number">{count}</td></tr>'
+        yield f'<tr><td>{text(name)}</td><td class="number">{count}</td></tr>'
     yield "</table>"
 
 
 def _finding(finding: Finding, thumbnails: _Thumbnails) -> Iterator[str]:
     yield (
         f'<h2><span class="{finding.severity}">{finding.severity}</span>'
-        f" {_text(finding.what)} ({len(finding.about)})</h2><ul>"
+        f" {text(finding.what)} ({len(finding.about)})</h2><ul>"
     )
     for i, about in enumerate(finding.about[:_SHOWN_PER_FINDING]):
         members = finding.members[i] if finding.members else ()
         images = "".join(map(thumbnails.tag, members[:_SHOWN_PER_ENTRY]))
-        yield f"<li>{images}<br>{_text(about)}</li>"
+        yield f"<li>{images}<br>{text(about)}</li>"
     yield "</ul>"
     more = len(finding.about) - _SHOWN_PER_FINDING
     if more > 0:
@@ -133,7 +122,3 @@ def _small(image: Image.Image) -> Image.Image:
     above.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
     white = Image.new("RGBA", above.size, "white")
     return Image.alpha_composite(white, above).convert("RGB")
-
-
-def _text(text: str) -> str:
-    return escape(shown(text))

@@ -212,7 +212,8 @@ def _run_phase(
     lines = HistoryLines(settings.history_path, phase=phase.name)
     fit_started = time.monotonic()
     soup = Soup(at_most=phase.soup)
-    _fit(task, phase, steps, settings, [*averaged(phase), best, soup, lines])
+    watching = settings.watch(phase)
+    _fit(task, phase, steps, settings, [*averaged(phase), best, soup, lines, *watching])
     fit_seconds = time.monotonic() - fit_started
     movements = measure(
         before,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 
 import keras
@@ -28,6 +28,9 @@ from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirr
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
 _NO_CHANGES = ("auto", "none")
 
+# How many blocks are frozen, and the blocks that a head reads and its grid.
+Frozen = tuple[int, tuple[str, ...], int]
+
 
 @dataclasses.dataclass(frozen=True)
 class FitSettings:
@@ -37,6 +40,10 @@ class FitSettings:
     head reads of train and validation, where that is known already. `imbalance` is none
     of `auto`. Without a `cache` images are decoded
     whenever they are read, and without an `activation_cache` nothing is kept on disk.
+
+    `watch` gives more callbacks for a phase. Where the same backbone trains many times
+    from the same weights, `known` remembers what its frozen blocks gave last, by how
+    many they are and what the head reads.
     """
 
     input_size_px: int | None
@@ -51,6 +58,8 @@ class FitSettings:
     )
     cache: PixelCache | None = None
     activation_cache: ActivationCache | None = None
+    watch: Callable[[Phase], Sequence[keras.callbacks.Callback]] = lambda phase: ()
+    known: MutableMapping[Frozen, list[Activations]] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,7 +104,8 @@ def make_task(
     if phase.trains_head_only or (depth and settings.augment.strength in _NO_CHANGES):
         lower, upper = _parts(model, phase, depth)
         started = time.monotonic()
-        kept = _known(settings, phase) or keep(
+        frozen = (depth, plan.head.reads, plan.head.grid)
+        kept = _known(settings, phase, frozen) or keep(
             lower,
             (splits.train, splits.validation),
             read,
@@ -103,6 +113,9 @@ def make_task(
             disk=settings.activation_cache,
         )
         if kept is not None:
+            if settings.known is not None and not phase.trains_head_only:
+                settings.known.clear()
+                settings.known[frozen] = kept
             task = _task_on(upper, kept, feed, plan, settings)
             rate = feed.examples / (time.monotonic() - started)
             return dataclasses.replace(task, images_per_second=rate)
@@ -171,8 +184,12 @@ def _parts(
     return freezing.split_at(model.model, blocks, depth, taps=model.taps)
 
 
-def _known(settings: FitSettings, phase: Phase) -> list[Activations] | None:
-    if settings.head_features is None or not phase.trains_head_only:
+def _known(
+    settings: FitSettings, phase: Phase, frozen: Frozen
+) -> list[Activations] | None:
+    if not phase.trains_head_only:
+        return None if settings.known is None else settings.known.get(frozen)
+    if settings.head_features is None:
         return None
     return [(one,) for one in settings.head_features]
 

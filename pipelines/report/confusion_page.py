@@ -1,0 +1,80 @@
+"""Which classes were taken for which: a matrix for few classes, a list for many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipelines.hypertext import table, text
+
+# A matrix of more is not read by anyone, and of a thousand it is megabytes.
+_MATRIX_CLASSES = 25
+_SHOWN_PAIRS = 40
+STYLE = """
+.scroll { overflow-x: auto; }
+.matrix td, .matrix thead th { text-align: right; padding: .15rem .5rem; }
+.matrix thead th { max-width: 8rem; overflow-wrap: anywhere; }
+.matrix td.none { color: #6b6b6b; }
+"""
+
+
+def confusion(
+    split: str, counts: Sequence[Sequence[int]], names: Sequence[str]
+) -> Iterator[str]:
+    """HTML for counts `[classes, classes]`: rows are the truth, columns the answers."""
+    found = np.asarray(counts)
+    wrong = int(found.sum() - np.trace(found))
+    if not wrong:
+        yield f"<p>{text(split)}: all {found.sum()} examples were right.</p>"
+    elif len(names) <= _MATRIX_CLASSES:
+        yield from _matrix(split, found, names)
+    else:
+        yield from _pairs(split, found, names, wrong)
+
+
+def _matrix(split: str, counts: np.ndarray, names: Sequence[str]) -> Iterator[str]:
+    caption = f"{split}: rows are the true class, columns the answer"
+    yield (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
+        f'<table class="matrix"><caption>{text(caption)}</caption>'
+    )
+    columns = "".join(f'<th scope="col">{text(name)}</th>' for name in names)
+    yield f'<thead><tr><th scope="col">class</th>{columns}</tr></thead><tbody>'
+    for i, (name, row) in enumerate(zip(names, counts)):
+        cells = "".join(
+            _cell(int(count), int(row.sum()), right=i == j)
+            for j, count in enumerate(row)
+        )
+        yield f'<tr><th scope="row">{text(name)}</th>{cells}</tr>'
+    yield "</tbody></table></div>"
+
+
+def _cell(count: int, of: int, *, right: bool) -> str:
+    """A count, on a ground that is the stronger the greater its share of the class."""
+    if not count:
+        return '<td class="none">0</td>'
+    ground = "66, 133, 244" if right else "234, 67, 53"
+    # Below one half, so that the dark text is easy to read on it.
+    return (
+        f'<td style="background: rgba({ground}, {0.1 + 0.35 * count / of:.2f})">'
+        f"{count}</td>"
+    )
+
+
+def _pairs(
+    split: str, counts: np.ndarray, names: Sequence[str], wrong: int
+) -> Iterator[str]:
+    off = counts.copy()
+    np.fill_diagonal(off, 0)
+    order = np.argsort(off, axis=None, kind="stable")[::-1][:_SHOWN_PAIRS]
+    pairs = [np.unravel_index(at, off.shape) for at in order]
+    yield from table(
+        f"{split}: {wrong} of {counts.sum()} examples were wrong; the most frequent",
+        ("true class", "answer", "times", "share of the class"),
+        [
+            (names[i], names[j], int(off[i, j]), float(off[i, j] / counts[i].sum()))
+            for i, j in pairs
+            if off[i, j]
+        ],
+    )

@@ -1,0 +1,342 @@
+"""A search: the same data and backbone trained in several ways, and the best of them.
+
+The base is obtained, the data are checked and split, and the features are measured
+once; then every trial starts from the same weights. Trials are compared on validation.
+Test is never looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import textwrap
+import time
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from pipelines import workdir
+from pipelines.clock import Clock
+from pipelines.config import RunConfig, checked, differences, to_dict
+from pipelines.data.pixel_cache import PixelCache
+from pipelines.errors import ConfigError, TrainingError
+from pipelines.planning.activation_cache import ActivationCache
+from pipelines.planning.features import Activations
+from pipelines.planning.plan import HeadPlan, Phase
+from pipelines.planning.policy import decide
+from pipelines.planning.probe import Probe
+from pipelines.planning.search_space import SearchSpace, search_space
+from pipelines.prepare import Prepared, prepare
+from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.head import add_head
+from pipelines.stages.measure import training_facts
+from pipelines.stages.task import Frozen
+from pipelines.training.precision import precision
+from pipelines.trials import (
+    OUT_OF_TIME,
+    STORAGE,
+    Trial,
+    choose,
+    counts,
+    open_study,
+    plain,
+    queue,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+RESULT = "tuning.json"
+BEST = "best_config.py"
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What a search found: the trials, and the number of the one that is `chosen`.
+
+    `config_path` is a config file for `zoo train`. `warning` says what the accuracy on
+    validation is worth after so many looks at it.
+    """
+
+    trials: tuple[Trial, ...]
+    chosen: int
+    reason: str
+    warning: str
+    validation_examples: int
+    config_path: Path
+    seconds: Mapping[str, float]
+
+
+def search(
+    config: RunConfig, *, trials: int, time_budget_seconds: float = 0.0
+) -> Search:
+    """Tries the plan's default first, and then other choices, `trials` in all.
+
+    A search that was interrupted goes on where it was: the same command in the same
+    workdir. `time_budget_seconds` is for this call, and 0 is no limit; a trial that it
+    cuts short counts for nothing, and is made again when the search goes on.
+
+    Raises:
+        ConfigError: if Optuna is missing, there is nothing to choose, the workdir holds
+            something else, or the budget does not suffice for one trial.
+        DataError, BackboneError, TrainingError: as a run does.
+    """
+    if importlib.util.find_spec("optuna") is None:
+        raise ConfigError(
+            "A search needs the package optuna: pip install 'zootune[tune]'"
+        )
+    config = checked(config)
+    if trials < 1:
+        raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
+    folder = _claim(config)
+    clock = Clock()
+    with precision(config.precision):
+        prepared = prepare(config, clock)
+        space = search_space(
+            config,
+            prepared.plan,
+            prepared.measured.evidence,
+            modality=prepared.splits.train.inputs.modality,
+            trainable=prepared.base.spec.trainable,
+        )
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if not (folder.path / "config.json").is_file() or config.overwrite:
+            folder.write("config.json", to_dict(config))
+        study = open_study(
+            folder.path,
+            seed=config.seed,
+            fingerprint=prepared.splits.info.fingerprint,
+        )
+        queue(study, space.default(prepared.plan))
+        objective = _Objective(
+            config,
+            prepared,
+            space,
+            folder,
+            clock,
+            deadline_seconds=clock.deadline(time_budget_seconds),
+        )
+        while time.monotonic() < objective.deadline_seconds:
+            if sum(map(counts, study.trials)) >= trials:
+                break
+            study.optimize(objective, n_trials=1, catch=(TrainingError,))
+    return _result(study, space, folder, prepared, clock, time_budget_seconds)
+
+
+class _Objective:
+    """Carries out a trial and gives its accuracy on validation."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        prepared: Prepared,
+        space: SearchSpace,
+        folder: workdir.Workdir,
+        clock: Clock,
+        *,
+        deadline_seconds: float,
+    ) -> None:
+        self.deadline_seconds = deadline_seconds
+        self._config, self._prepared, self._space = config, prepared, space
+        self._folder, self._clock = folder, clock
+        self._start = prepared.base.model.get_weights()
+        self._pixels = PixelCache(config.input.cache_mib * 2**20)
+        self._known: MutableMapping[Frozen, list[Activations]] = {}
+        self._probes: dict[tuple[tuple[str, ...], int], Probe | None] = {}
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        config = self._space.configured(trial)
+        name = f"trial {trial.number}"
+        with self._clock.stage(name, _in_words(trial.params)):
+            try:
+                accuracy = self._train(trial, config)
+            except TrainingError as error:
+                trial.set_user_attr("reason", str(error))
+                raise
+        if time.monotonic() > self.deadline_seconds:
+            _prune(trial, OUT_OF_TIME)
+        return accuracy
+
+    def _train(self, trial: optuna.Trial, config: RunConfig) -> float:
+        base, splits = self._prepared.base, self._prepared.splits
+        keras.utils.set_random_seed(config.seed)
+        base.model.set_weights(self._start)
+        plan = decide(training_facts(base, splits, self._prepared.measured), config)
+        model = add_head(
+            base,
+            classes=len(splits.info.class_names),
+            plan=plan.head,
+            probe=self._probe(plan.head),
+        )
+        folder = self._folder.path / "trials" / f"{trial.number:04d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        own_deadline = (
+            time.monotonic() + config.time_budget_seconds
+            if config.time_budget_seconds
+            else np.inf
+        )
+        watch = PruneByMedian(trial)
+        settings = FitSettings(
+            input_size_px=base.input_size_px,
+            seed=config.seed,
+            deadline_seconds=min(self.deadline_seconds, own_deadline),
+            history_path=folder / "history.jsonl",
+            tensorboard_dir=folder / "tensorboard",
+            head_features=self._prepared.measured.head_features(plan.head),
+            imbalance=self._prepared.imbalance,
+            augment=config.augment,
+            cache=self._pixels,
+            activation_cache=ActivationCache(self._folder.cache_dir),
+            watch=lambda phase: _watched(phase, watch),
+            known=self._known,
+        )
+        return fine_tune(model, splits, plan, settings).phases[-1].accuracy_after
+
+    def _probe(self, head: HeadPlan) -> Probe | None:
+        """Solved once for each head."""
+        key = (head.reads, head.grid)
+        if key not in self._probes:
+            self._probes[key] = self._prepared.measured.probe(
+                head, balanced=self._prepared.imbalance != "none"
+            )
+        return self._probes[key]
+
+
+class PruneByMedian(keras.callbacks.Callback):
+    """Ends a trial whose best epoch so far is worse than the median of the others.
+
+    Epochs are counted over all phases that it is given to.
+    """
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        super().__init__()
+        self._trial = trial
+        self._epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        self._epochs += 1
+        self._trial.report(float(logs["val_accuracy"]), self._epochs)
+        if self._trial.should_prune():
+            _prune(
+                self._trial,
+                f"worse than the median of other trials after epoch {self._epochs}",
+            )
+
+
+def _watched(
+    phase: Phase, watch: keras.callbacks.Callback
+) -> tuple[keras.callbacks.Callback, ...]:
+    """A head trains on kept features in no time; what is worth ending trains blocks."""
+    return () if phase.trains_head_only else (watch,)
+
+
+def _prune(trial: optuna.Trial, reason: str) -> None:
+    from optuna import TrialPruned
+
+    trial.set_user_attr("reason", reason)
+    raise TrialPruned(reason)
+
+
+def _claim(config: RunConfig) -> workdir.Workdir:
+    """The folder of the search, new or to go on with."""
+    folder = workdir.claim(config)
+    storage = folder.path / STORAGE
+    # Every run writes it, and no search does.
+    if (folder.path / "environment.json").exists():
+        raise ConfigError(
+            f"{folder.path} holds a run that is no search. Choose another"
+            " config.workdir."
+        )
+    if config.overwrite:
+        storage.unlink(missing_ok=True)
+    return folder
+
+
+def _in_words(choices: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in choices.items()
+    )
+
+
+def _result(
+    study: optuna.Study,
+    space: SearchSpace,
+    folder: workdir.Workdir,
+    prepared: Prepared,
+    clock: Clock,
+    time_budget_seconds: float,
+) -> Search:
+    ended = [one for one in study.trials if one.state.name == "COMPLETE"]
+    if not ended:
+        raise ConfigError(
+            f"No trial came to its end within {time_budget_seconds:.0f} s, of which"
+            f" {clock.seconds['measure']:.0f} s went into measuring. Give more time;"
+            " the same command goes on."
+        )
+    examples = len(prepared.splits.validation)
+    chosen, reason = choose(ended, examples)
+    path = folder.path / BEST
+    config = space.configured(_fixed(chosen))
+    looks = sum(map(counts, study.trials))
+    warning = (
+        f"Validation has chosen among {looks} trials, so its accuracy of"
+        f" {chosen.value:.4f} is on the bright side, as is what is calibrated on it."
+        " Test was not looked at: train with the config and read its accuracy there."
+    )
+    found = Search(
+        trials=tuple(plain(one) for one in study.trials if one.state.is_finished()),
+        chosen=chosen.number,
+        reason=reason,
+        warning=warning,
+        validation_examples=examples,
+        config_path=path,
+        seconds={**clock.seconds, "total": clock.total_seconds},
+    )
+    folder.write_text(BEST, _config_file(config, f"{reason} {warning}", path))
+    folder.write(RESULT, to_plain(found))
+    return found
+
+
+def to_plain(found: Search) -> dict[str, Any]:
+    """The values of `tuning.json`."""
+    return {**dataclasses.asdict(found), "config_path": str(found.config_path)}
+
+
+def _fixed(trial: optuna.trial.FrozenTrial) -> Any:
+    """A trial that suggests again what it did."""
+    from optuna.trial import FixedTrial
+
+    return FixedTrial(trial.params)
+
+
+def _config_file(config: RunConfig, purpose: str, path: Path) -> str:
+    """A config file with the fields that differ from the default."""
+    left_out = ("workdir", "overwrite")
+    lines = [
+        f"    config.{name} = {value!r}"
+        for name, value in differences(config).items()
+        if name not in left_out
+    ]
+    return "\n".join(
+        [
+            '"""What a search found.',
+            "",
+            textwrap.fill(purpose, 88),
+            "",
+            f"Command: zoo train --config={path.name} --config.workdir=FOLDER",
+            '"""',
+            "",
+            "from pipelines.config import RunConfig",
+            "",
+            "",
+            "def get_config() -> RunConfig:",
+            "    config = RunConfig()",
+            *lines,
+            "    return config",
+            "",
+        ]
+    )

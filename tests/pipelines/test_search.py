@@ -1,0 +1,197 @@
+"""A search tries the default first, goes on after a kill, and keeps to its time."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import pipelines
+from pipelines.cli import main
+from pipelines.config import RunConfig, checked, to_dict
+from pipelines.errors import ConfigError
+from pipelines.parsing import parse
+from pipelines.search import PruneByMedian
+
+optuna = pytest.importorskip("optuna")
+
+DATA = "builtin:digits?limit=120"
+FIELDS = {
+    "backbone": "tiny_image",
+    "weights": "none",
+    "strategy": "full",
+    "batch_size": 64,
+}
+
+
+def tune(folder: Path, **options: object):
+    config = RunConfig()
+    config.head.epochs = config.finetune.epochs = 1
+    known = {"head": config.head, "finetune": config.finetune, **FIELDS, **options}
+    return pipelines.tune(DATA, workdir=folder, **known)
+
+
+def study_in(folder: Path) -> optuna.Study:
+    return optuna.load_study(
+        study_name="search", storage=f"sqlite:///{folder / 'trials.db'}"
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """The folder of a search of two trials, for reading only, and what it found."""
+    folder = tmp_path_factory.mktemp("searched") / "search"
+    return folder, tune(folder, trials=2)
+
+
+@pytest.fixture
+def copied(searched, tmp_path) -> Path:
+    return Path(shutil.copytree(searched[0], tmp_path / "search"))
+
+
+def test_the_first_trial_is_the_default_of_the_plan(searched):
+    _, found = searched
+    first, second = found.trials
+    assert first.choices["optimizer"] == "adam"
+    assert first.choices["backbone_multiplier"] == 1.0
+    assert first.choices["augmentation"] == "auto"
+    assert first.choices != second.choices
+    assert {one.outcome for one in found.trials} == {"complete"}
+    best = max(one.accuracy for one in found.trials)
+    chosen = found.trials[found.chosen]
+    assert chosen.accuracy == best or "chance" in found.reason
+
+
+def test_the_best_is_a_config_file_for_training(searched):
+    folder, found = searched
+    assert found.config_path == folder / "best_config.py"
+    flags = [f"--config={found.config_path}", "--config.workdir=runs/best"]
+    config = checked(parse(flags))
+    chosen = found.trials[found.chosen].choices
+    assert config.data == DATA
+    assert config.strategy == "full"
+    assert config.finetune.block_decay == chosen["block_decay"]
+    assert config.augment.strength == chosen["augmentation"]
+
+
+def test_the_result_says_that_validation_was_used(searched):
+    folder, found = searched
+    written = json.loads((folder / "tuning.json").read_text())
+    assert written["trials"] == [dataclasses.asdict(one) for one in found.trials]
+    assert "chosen among 2 trials" in found.warning
+    assert "Test was not looked at" in found.warning
+    assert found.warning == written["warning"]
+
+
+def test_a_killed_search_goes_on_and_repeats_what_was_lost(copied, searched):
+    flags = [f"--config.{name}={value}" for name, value in FIELDS.items()]
+    flags += [f"--config.data={DATA}", f"--config.workdir={copied}"]
+    flags += ["--config.head.epochs=1", "--config.finetune.epochs=1", "--trials=99"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", "tune", *flags],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(pipelines.__file__).parents[1])},
+    )
+    deadline = time.monotonic() + 300
+    while not (copied / "trials" / "0002").is_dir() and time.monotonic() < deadline:
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    lost = study_in(copied).trials[-1]
+    assert lost.state.name == "RUNNING"
+    ended = sum(one.state.is_finished() for one in study_in(copied).trials)
+    found = tune(copied, trials=ended + 1)
+    assert found.trials[:2] == searched[1].trials
+    assert (found.trials[lost.number].outcome, found.trials[lost.number].reason) == (
+        "failed",
+        "interrupted",
+    )
+    again = found.trials[lost.number + 1]
+    assert again.outcome == "complete"
+    assert again.choices == lost.params
+    assert len(found.trials) == lost.number + 2
+
+
+def test_no_trial_begins_after_the_deadline(copied, searched):
+    found = tune(copied, trials=50, time_budget_seconds=0.01)
+    assert found.trials == searched[1].trials
+
+
+def test_a_trial_that_the_deadline_cuts_short_counts_for_nothing(searched, tmp_path):
+    seconds = searched[1].seconds
+    budget = sum(seconds[name] for name in ("obtain", "data", "measure")) + 3
+    fields = RunConfig().finetune
+    fields.epochs = fields.patience_epochs = 10_000
+    started = time.monotonic()
+    with pytest.raises(ConfigError, match="No trial came to its end"):
+        tune(tmp_path / "search", trials=1, time_budget_seconds=budget, finetune=fields)
+    assert time.monotonic() - started < 3 * budget + 30
+    states = [one.state.name for one in study_in(tmp_path / "search").trials]
+    assert states in (["PRUNED"], ["WAITING"])
+
+
+def test_epochs_that_are_worse_than_the_median_end_a_trial():
+    study = optuna.create_study(
+        direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=3)
+    )
+    for _ in range(3):
+        good = study.ask()
+        good.report(2.0, 1)
+        study.tell(good, 2.0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    x, y = np.ones((8, 2), np.float32), np.arange(8) % 2
+    trial = study.ask()
+    with pytest.raises(optuna.TrialPruned, match="after epoch 1"):
+        model.fit(
+            x,
+            y,
+            validation_data=(x, y),
+            epochs=5,
+            verbose=0,
+            callbacks=[PruneByMedian(trial)],
+        )
+    assert "worse than the median" in trial.user_attrs["reason"]
+
+
+def test_changed_data_are_refused(copied):
+    study_in(copied).set_user_attr("fingerprint", "another")
+    with pytest.raises(ConfigError, match="data have changed"):
+        tune(copied, trials=3)
+
+
+def test_the_folder_of_a_run_is_refused(tmp_path):
+    config = dataclasses.replace(RunConfig(), data=DATA, workdir=str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
+    (tmp_path / "environment.json").write_text("{}")
+    with pytest.raises(ConfigError, match="holds a run that is no search"):
+        pipelines.tune(DATA, workdir=tmp_path)
+
+
+def test_without_optuna_it_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"pip install 'zootune\[tune\]'"):
+        tune(tmp_path / "search")
+
+
+def test_wrong_flags_are_refused_at_once(tmp_path, capsys):
+    good = [f"--config.data={DATA}", f"--config.workdir={tmp_path / 'search'}"]
+    assert main(["tune", *good, "--trials=0"]) == 2
+    assert "give 1 or more" in capsys.readouterr().err
+    assert main(["tune", *good, "--config.no_such=1"]) == 2
+    assert "no config.no_such" in capsys.readouterr().err
+    assert not (tmp_path / "search").exists()
