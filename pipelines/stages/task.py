@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -24,6 +24,7 @@ from pipelines.stages.activations import keep, taker
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
 from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirrored
+from pipelines.training.progress import Progress
 
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
 _NO_CHANGES = ("auto", "none")
@@ -37,6 +38,7 @@ class FitSettings:
     head reads of train and validation, where that is known already. `imbalance` is none
     of `auto`. Without a `cache` images are decoded
     whenever they are read, and without an `activation_cache` nothing is kept on disk.
+    `progress` is what was done before, and where it is saved.
     """
 
     input_size_px: int | None
@@ -51,21 +53,28 @@ class FitSettings:
     )
     cache: PixelCache | None = None
     activation_cache: ActivationCache | None = None
+    progress: Progress = dataclasses.field(default_factory=Progress)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
     """A phase made concrete: the part of the model that trains, and what it reads.
 
+    `train_from` gives the training batches without end, from a step of an epoch on.
     If that is activations that had to be computed, it was at `images_per_second`.
     `feed` tells how batches were prepared.
     """
 
     model: keras.Model
-    train: tf.data.Dataset
+    train_from: Callable[[int, int], tf.data.Dataset]
     validation: tf.data.Dataset
     feed: Feed
     images_per_second: float = 0.0
+
+    @property
+    def train(self) -> tf.data.Dataset:
+        """The training batches from the first one on."""
+        return self.train_from(0, 0)
 
 
 def make_task(
@@ -115,22 +124,28 @@ def make_task(
         ),
     )
     feed = dataclasses.replace(feed, augmentation=augmentation)
-    return Task(
-        model=feed.model(
-            freezing.behind_frozen(model.model, blocks, depth, taps=model.taps)
-        ),
-        train=feed.training(
+
+    def train_from(epoch: int, step: int) -> tf.data.Dataset:
+        return feed.training(
             training_batches(
                 splits.train,
                 input_size_px=settings.input_size_px,
                 batch_size=plan.batch_size,
                 seed=settings.seed,
+                first_epoch=epoch,
+                first_step=step,
                 cache=cache,
                 balanced=feed.draws_evenly,
                 augmentation=augmentation,
                 classes=feed.classes,
             )
+        )
+
+    return Task(
+        model=feed.model(
+            freezing.behind_frozen(model.model, blocks, depth, taps=model.taps)
         ),
+        train_from=train_from,
         validation=feed.validation(read(splits.validation)),
         feed=feed,
     )
@@ -168,17 +183,23 @@ def _task_on(
         taker(kept, split.labels)
         for kept, split in zip(activations, (splits.train, splits.validation))
     )
-    in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
-    return Task(
-        model=feed.model(upper),
-        train=feed.training(
+
+    def train_from(epoch: int, step: int) -> tf.data.Dataset:
+        return feed.training(
             shuffled_epochs(
                 len(splits.train),
                 lambda order: order.batch(plan.batch_size).map(train),
                 seed=settings.seed,
+                first_epoch=epoch,
+                first_example=step * plan.batch_size,
                 balance=splits.train.labels if feed.draws_evenly else None,
             )
-        ),
+        )
+
+    in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
+    return Task(
+        model=feed.model(upper),
+        train_from=train_from,
         validation=feed.validation(in_order.map(validation)),
         feed=feed,
     )
