@@ -38,6 +38,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     # Finite, because JSON has no word for infinity; this is three years.
     "time_budget_seconds": (0, 1e8),
     "batch_size": (1, 65536),
+    "checkpoint_seconds": (0, 1e8),
     "head.grid": (0, 2),
     "head.views": (0, 16),
     "input.cache_mib": (0, 1_000_000),
@@ -195,6 +196,9 @@ class RunConfig:
     is for images, `input_length` the tokens that texts are cut to, and 0 is the
     backbone's default; `time_budget_seconds` 0 is no limit.
 
+    What was done is saved when that was `checkpoint_seconds` ago, or with 0 after every
+    epoch, and a run that was cut short goes on from there.
+
     `imbalance` is for classes of very different size, and makes all of them count the
     same: by `weights` in the loss, by `sampling` each as often, or by
     `prior_correction`, which trains with the shares of the classes added to the logits.
@@ -216,6 +220,7 @@ class RunConfig:
     time_budget_seconds: float = 0.0
     batch_size: int = 32
     overwrite: bool = False
+    checkpoint_seconds: float = 30.0
     imbalance: str = "none"
     input: InputConfig = dataclasses.field(default_factory=InputConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from pipelines import environment, record, workdir
+from pipelines import environment, record, resume, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
@@ -59,7 +59,11 @@ def run(config: RunConfig) -> Run:
         TrainingError, ArtifactError: with the folder left as an unfinished run.
     """
     config = checked(config)
-    folder = workdir.claim(config)
+    with workdir.claimed(config) as folder:
+        return _run(config, folder)
+
+
+def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
     clock = Clock()
     with precision(config.precision):
         prepared = prepare(config, clock)
@@ -75,13 +79,14 @@ def run(config: RunConfig) -> Run:
                 for outputs in (calibrated.validation, calibrated.test)
             ]
         with clock.stage("export", f"to {folder.artifact_base}"):
-            artifact = export(
+            facts = record.artifact_facts(splits, prepared.plan, reports)
+            artifact = resume.exported_before(folder, facts) or export(
                 trained.model,
                 calibrated.calibration,
                 splits.test,
                 folder.artifact_base,
                 class_names=splits.info.class_names,
-                facts=record.artifact_facts(splits, prepared.plan, reports),
+                facts=facts,
             )
             kept = keep(prepared.base, folder.checkpoints_dir, handle=config.handle)
     report = record.report(
@@ -119,10 +124,15 @@ class Trained:
 def train(
     config: RunConfig, prepared: Prepared, folder: workdir.Workdir, clock: Clock
 ) -> Trained:
-    """Adds the head, trains and calibrates as the plan says; begins the run folder."""
+    """Adds the head, trains and calibrates as the plan says.
+
+    Begins the run folder, or goes on from what was saved there.
+    """
     base, splits, plan = prepared.base, prepared.splits, prepared.plan
-    folder.begin(config, environment.describe())
-    _describe(folder, prepared, seed=config.seed)
+    progress = resume.progress_of(config, prepared, folder)
+    if not progress.was_saved:
+        folder.begin(config, environment.describe())
+        _describe(folder, prepared, seed=config.seed)
     classes = len(splits.info.class_names)
     with clock.stage("head", f"{classes} classes"):
         probe = prepared.measured.probe(
@@ -133,7 +143,8 @@ def train(
         settings = FitSettings(
             input_size_px=base.input_size_px,
             seed=config.seed,
-            deadline_seconds=clock.deadline(config.time_budget_seconds),
+            deadline_seconds=clock.deadline(config.time_budget_seconds)
+            - progress.seconds_before,
             history_path=folder.history_path,
             tensorboard_dir=folder.tensorboard_dir,
             head_features=prepared.measured.head_features(plan.head),
@@ -141,6 +152,7 @@ def train(
             augment=config.augment,
             cache=PixelCache(config.input.cache_mib * 2**20),
             activation_cache=ActivationCache(folder.cache_dir),
+            progress=progress,
         )
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):

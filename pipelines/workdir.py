@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipelines import config as configs
+from pipelines import run_lock
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
+from pipelines.serving import artifact
 
 _CONFIG = "config.json"
 _REPORT = "report.json"
+# The versions that were published before this run.
+_VERSIONS = "versions_before.json"
 # What a run writes besides config, report and artifact. Published versions stay.
 _REPLACED = (
     "environment.json",
@@ -27,8 +33,8 @@ _REPLACED = (
     "checkpoints",
     "tensorboard",
 )
-# They say where and whether, and nothing about the result.
-_NOT_COMPARED = ("workdir", "overwrite")
+# They say where, whether and how often, and nothing about the result.
+NOT_COMPARED = ("workdir", "overwrite", "checkpoint_seconds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +61,11 @@ class Workdir:
         return self.path / "checkpoints"
 
     @property
+    def training_dir(self) -> Path:
+        """What a run that is cut short goes on from; a finished one has none."""
+        return self.checkpoints_dir / "training"
+
+    @property
     def tensorboard_dir(self) -> Path:
         return self.path / "tensorboard"
 
@@ -64,6 +75,7 @@ class Workdir:
         Wherever this is cut short, the folder is that of an unfinished run: the report
         goes first, and a config is there from the first file to the last.
         """
+        before = self._versions_before(config)
         self.path.mkdir(parents=True, exist_ok=True)
         for name in (_REPORT, *_REPLACED):
             old = self.path / name
@@ -72,7 +84,25 @@ class Workdir:
             else:
                 old.unlink(missing_ok=True)
         self.write(_CONFIG, configs.to_dict(config))
+        self.training_dir.mkdir(parents=True)
+        self.write(self._versions_name, {"versions": before})
         self.write("environment.json", environment)
+
+    def versions_before(self) -> set[int]:
+        """The numbers of the versions that were published before this run."""
+        found = json.loads((self.path / self._versions_name).read_text())
+        return set(found["versions"])
+
+    @property
+    def _versions_name(self) -> str:
+        return str((self.training_dir / _VERSIONS).relative_to(self.path))
+
+    def _versions_before(self, config: RunConfig) -> list[int]:
+        """As it was, where the same run was cut short before it saved anything."""
+        if not config.overwrite and not (self.path / _REPORT).exists():
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                return sorted(self.versions_before())
+        return artifact.versions(self.artifact_base)
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file that is either whole or not there."""
@@ -84,22 +114,36 @@ class Workdir:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Writes a file that is either whole or not there."""
-        temporary = self.path / _unfinished(name)
+        path = self.path / name
+        temporary = path.with_name(_unfinished(path.name))
         with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(self.path / name)
+        temporary.replace(path)
 
     def finish(self, report: dict[str, Any]) -> None:
         """Writes the report, which is what marks a run as finished."""
         self.write(_REPORT, report)
+        shutil.rmtree(self.training_dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def claimed(config: RunConfig) -> Iterator[Workdir]:
+    """The folder of the config, for this run alone while it lasts.
+
+    Raises:
+        ConfigError: if this run may not write to it; see `claim`.
+    """
+    with run_lock.alone_in(claim(config).path):
+        # Again: another run may have come in between.
+        yield claim(config)
 
 
 def claim(config: RunConfig) -> Workdir:
     """The folder of the config, if this run may write to it. Changes nothing.
 
-    A run that was interrupted starts over: the same seed leads to the same result.
+    A run that was interrupted goes on if it is the same one.
 
     Raises:
         ConfigError: if it holds a finished run, another run, or foreign files.
@@ -109,7 +153,8 @@ def claim(config: RunConfig) -> Workdir:
         raise ConfigError(f"config.workdir {path} is a file. Name a folder.")
     _check_writable(path)
     # A config that was cut short while it was written leaves its temporary file.
-    if not path.exists() or {p.name for p in path.iterdir()} <= {_unfinished(_CONFIG)}:
+    ours = {_unfinished(_CONFIG), run_lock.NAME}
+    if not path.exists() or {p.name for p in path.iterdir()} <= ours:
         return Workdir(path)
     if not (path / _CONFIG).is_file():
         raise ConfigError(
@@ -155,7 +200,7 @@ def _different_fields(path: Path, config: RunConfig) -> str:
         return "config.json cannot be read, so all fields"
     ours = _flat(json.loads(json.dumps(configs.to_dict(config))))
     names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
-    return ", ".join(name for name in names if name not in _NOT_COMPARED)
+    return ", ".join(name for name in names if name not in NOT_COMPARED)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

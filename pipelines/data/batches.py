@@ -85,6 +85,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
+    first_step: int = 0,
     cache: PixelCache | None = None,
     balanced: bool = False,
     augmentation: Augmentation | None = None,
@@ -93,18 +94,24 @@ def training_batches(
     """Epoch after epoch without end, each in its own order; see `batches` for shapes.
 
     The order of an epoch depends on `seed` and the number of the epoch and on nothing
-    else, so a resumed run passes `first_epoch` and sees what it would have seen. A
-    batch never holds examples of two epochs.
+    else, so a resumed run passes `first_epoch`, and `first_step` for its place in that,
+    and sees what it would have seen. A batch never holds examples of two epochs.
 
     Images may be augmented. Where that mixes them, labels are float32 `[batch,
     classes]`: two that follow each other in the order are mixed, and the last of an odd
     number stays as it is.
     """
     balance = split.labels if balanced else None
+    first_example = first_step * batch_size
     if augmentation is None:
         to_batches = _loader(split, input_size_px, batch_size, cache)
         return shuffled_epochs(
-            len(split), to_batches, seed=seed, first_epoch=first_epoch, balance=balance
+            len(split),
+            to_batches,
+            seed=seed,
+            first_epoch=first_epoch,
+            first_example=first_example,
+            balance=balance,
         )
     load = _pixel_loader(split, _required(input_size_px), cache)
     loaded = _augmented(split, load, augmentation, seed=seed, classes=classes)
@@ -113,6 +120,7 @@ def training_batches(
         lambda draws: loaded(draws).batch(batch_size),
         seed=seed,
         first_epoch=first_epoch,
+        first_example=first_example,
         balance=balance,
     )
 

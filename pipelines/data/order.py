@@ -29,13 +29,14 @@ def shuffled_epochs(
     *,
     seed: int,
     first_epoch: int = 0,
+    first_example: int = 0,
     balance: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order.
 
     `to_batches` turns a sequence of indices, int64, into batches of examples. A resumed
-    run passes `first_epoch` and sees what it would have seen. A batch never holds
-    examples of two epochs.
+    run passes `first_epoch`, and `first_example` for its place in that, and sees what
+    it would have seen. A batch never holds examples of two epochs.
 
     With `balance`, the labels int64 `[examples]`, an epoch of the same length has as
     many draws of every class: examples of a rare class come again, and those of a
@@ -46,6 +47,7 @@ def shuffled_epochs(
         lambda draws: to_batches(draws.map(lambda draw: draw.index)),
         seed=seed,
         first_epoch=first_epoch,
+        first_example=first_example,
         balance=balance,
     )
 
@@ -56,6 +58,7 @@ def drawn_epochs(
     *,
     seed: int,
     first_epoch: int = 0,
+    first_example: int = 0,
     balance: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """As `shuffled_epochs`, but `to_batches` turns a sequence of `Draw`s."""
@@ -63,7 +66,8 @@ def drawn_epochs(
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         place_of = _shuffler(examples, seed, epoch)
-        positions = tf.data.Dataset.range(examples)
+        first = tf.where(epoch == first_epoch, tf.constant(first_example, tf.int64), 0)
+        positions = tf.data.Dataset.range(first, examples)
         return to_batches(positions.map(lambda i: pick(place_of(i), epoch)))
 
     epochs = tf.data.Dataset.counter(start=first_epoch)

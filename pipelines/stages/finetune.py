@@ -12,6 +12,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,6 +30,7 @@ from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.progress import Keeper, Remembers, skip_done_steps
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import (
     Movement,
@@ -37,6 +39,7 @@ from pipelines.training.receipt import (
     refuse_moved,
     snapshot,
 )
+from pipelines.training.signals import held_back
 from pipelines.training.soup import Soup
 from pipelines.training.start import Start
 from zoo.spec import HEAD
@@ -104,7 +107,7 @@ def fine_tune(
 
     At the deadline training stops with the best weights so far; later phases are
     skipped. A guarded phase is left out where what is wrong on validation by now is too
-    little for it to be kept.
+    little for it to be kept. What `settings.progress` says was done is not done again.
 
     A phase whose loss explodes starts over at a tenth of its rate, at most twice.
 
@@ -114,18 +117,29 @@ def fine_tune(
         DataError: naming files that have changed since they were checked.
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
+    progress = settings.progress
+    progress.take_up(model.model)
+    done = {values["name"]: _result_of(values) for values in progress.finished}
     results: list[PhaseResult] = []
     skipped, not_needed = [], []
     with broken_files_named(splits.train, splits.validation):
         for index, phase in enumerate(plan.phases):
-            if results and time.monotonic() > settings.deadline_seconds:
+            if phase.name in done:
+                results.append(done[phase.name])
+                continue
+            is_late = time.monotonic() > settings.deadline_seconds
+            if results and is_late and not progress.is_inside(index):
                 skipped.append(phase.name)
                 continue
             if results and _cannot_gain(phase, results[-1], splits):
                 not_needed.append(phase.name)
                 continue
             own_seed = dataclasses.replace(settings, seed=settings.seed + index)
-            results.append(_run_stably(model, splits, plan, phase, own_seed))
+            # So that what a phase draws does not depend on the ones before it.
+            keras.utils.set_random_seed(own_seed.seed)
+            attempt = progress.phase_begins(index, model.model)
+            results.append(_run_stably(model, splits, plan, phase, own_seed, attempt))
+            progress.phase_ends(dataclasses.asdict(results[-1]), model.model)
     return FitHistory(tuple(results), tuple(skipped), tuple(not_needed))
 
 
@@ -144,20 +158,28 @@ def _run_stably(
     plan: TransferPlan,
     phase: Phase,
     settings: FitSettings,
+    attempt: int,
 ) -> PhaseResult:
     start = model.model.get_weights()
-    for _ in range(_MAXIMUM_RETRIES):
+    for _ in range(attempt):
+        phase = _slower(phase)
+    for number in range(attempt, _MAXIMUM_RETRIES):
+        settings.progress.attempt_begins(number)
         try:
             return _run_phase(model, splits, plan, phase, settings, may_explode=False)
         except TrainingExplodedError as error:
             lora.merge(model.backbone.blocks)
             model.model.set_weights(start)
-            rate = phase.learning_rate / 10
-            _logger.warning("%s Starting it over at %g.", error, rate)
-            phase = dataclasses.replace(phase, learning_rate=rate)
+            phase = _slower(phase)
+            _logger.warning("%s Starting it over at %g.", error, phase.learning_rate)
+    settings.progress.attempt_begins(_MAXIMUM_RETRIES)
     # A guarded phase will be undone; any other one has nothing to fall back on.
     guarded = phase.only_if_better
     return _run_phase(model, splits, plan, phase, settings, may_explode=guarded)
+
+
+def _slower(phase: Phase) -> Phase:
+    return dataclasses.replace(phase, learning_rate=phase.learning_rate / 10)
 
 
 def _run_phase(
@@ -169,7 +191,7 @@ def _run_phase(
     *,
     may_explode: bool,
 ) -> PhaseResult:
-    started = time.monotonic()
+    progress = settings.progress
     layers_by_block = {
         **{block.name: block.layers for block in model.backbone.blocks},
         HEAD: model.head_layers,
@@ -210,11 +232,10 @@ def _run_phase(
         to_reach=at_start[0] if phase.only_if_better else -math.inf,
     )
     lines = HistoryLines(settings.history_path, phase=phase.name)
-    fit_started = time.monotonic()
     soup = Soup(at_most=phase.soup)
-    watching = settings.watch(phase)
-    _fit(task, phase, steps, settings, [*averaged(phase), best, soup, lines, *watching])
-    fit_seconds = time.monotonic() - fit_started
+    progress.fit_begins()
+    _fit(task, phase, plan, steps, settings, [*averaged(phase), best, soup, lines])
+    fit_seconds = progress.fit_seconds
     movements = measure(
         before,
         layers_by_block,
@@ -240,7 +261,6 @@ def _run_phase(
         if phase.only_if_better
         else Verdict(1.0, reached - at_start[0], 0.0, reached)
     )
-    seconds = time.monotonic() - started
     trained = len(splits.train) * len(lines.epochs)
     return PhaseResult(
         name=phase.name,
@@ -258,7 +278,7 @@ def _run_phase(
         images_per_second=(
             task.images_per_second if phase.trains_head_only else trained / fit_seconds
         ),
-        seconds=seconds,
+        seconds=progress.phase_seconds,
         epochs=tuple(lines.epochs),
         receipt=movements,
         imbalance=task.feed.imbalance,
@@ -294,26 +314,51 @@ def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None
 def _fit(
     task: Task,
     phase: Phase,
+    plan: TransferPlan,
     steps: int,
     settings: FitSettings,
-    callbacks: Sequence[keras.callbacks.Callback],
+    callbacks: Sequence[Remembers],
 ) -> None:
-    task.model.fit(
-        task.train,
-        epochs=phase.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the order of the data set is shuffled already
-        validation_data=task.validation,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
-            *callbacks,
-            keras.callbacks.TerminateOnNaN(),
-            TimeLimit(settings.deadline_seconds),
-            keras.callbacks.TensorBoard(
-                settings.tensorboard_dir / phase.name, write_graph=False
-            ),
-        ],
-    )
+    place = settings.progress.place
+    if place.has_ended:
+        settings.progress.put_back(task.model, callbacks)
+        return
+    skip_done_steps(task.model, place.step)
+    with held_back() as signals:
+        keeper = Keeper(
+            settings.progress, callbacks, signals, batch_size=plan.batch_size
+        )
+        task.model.fit(
+            task.train_from(place.epoch, place.step),
+            initial_epoch=place.epoch,
+            epochs=phase.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the order of the data set is shuffled already
+            validation_data=task.validation,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                *callbacks,
+                keras.callbacks.TerminateOnNaN(),
+                TimeLimit(settings.deadline_seconds),
+                keras.callbacks.TensorBoard(
+                    settings.tensorboard_dir / phase.name, write_graph=False
+                ),
+                *settings.watch(phase),
+                keeper,
+            ],
+        )
+
+
+def _result_of(values: Mapping[str, Any]) -> PhaseResult:
+    """The result that `dataclasses.asdict` made these values of, and JSON lists."""
+    augmentation = values["augmentation"]
+    parts = {
+        "epochs": tuple(values["epochs"]),
+        "soup_epochs": tuple(values["soup_epochs"]),
+        "receipt": tuple(Movement(**movement) for movement in values["receipt"]),
+        "augmentation": Augmentation(**augmentation) if augmentation else None,
+    }
+    return PhaseResult(**{**values, **parts})
 
 
 def _validate(task: Task) -> tuple[float, float]:

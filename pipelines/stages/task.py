@@ -24,6 +24,7 @@ from pipelines.stages.activations import keep, taker
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
 from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirrored
+from pipelines.training.progress import Progress
 
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
 _NO_CHANGES = ("auto", "none")
@@ -44,6 +45,8 @@ class FitSettings:
     `watch` gives more callbacks for a phase. Where the same backbone trains many times
     from the same weights, `known` remembers what its frozen blocks gave last, by how
     many they are and what the head reads.
+
+    `progress` is what was done before, and where it is saved.
     """
 
     input_size_px: int | None
@@ -60,21 +63,28 @@ class FitSettings:
     activation_cache: ActivationCache | None = None
     watch: Callable[[Phase], Sequence[keras.callbacks.Callback]] = lambda phase: ()
     known: MutableMapping[Frozen, list[Activations]] | None = None
+    progress: Progress = dataclasses.field(default_factory=Progress)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
     """A phase made concrete: the part of the model that trains, and what it reads.
 
+    `train_from` gives the training batches without end, from a step of an epoch on.
     If that is activations that had to be computed, it was at `images_per_second`.
     `feed` tells how batches were prepared.
     """
 
     model: keras.Model
-    train: tf.data.Dataset
+    train_from: Callable[[int, int], tf.data.Dataset]
     validation: tf.data.Dataset
     feed: Feed
     images_per_second: float = 0.0
+
+    @property
+    def train(self) -> tf.data.Dataset:
+        """The training batches from the first one on."""
+        return self.train_from(0, 0)
 
 
 def make_task(
@@ -128,22 +138,28 @@ def make_task(
         ),
     )
     feed = dataclasses.replace(feed, augmentation=augmentation)
-    return Task(
-        model=feed.model(
-            freezing.behind_frozen(model.model, blocks, depth, taps=model.taps)
-        ),
-        train=feed.training(
+
+    def train_from(epoch: int, step: int) -> tf.data.Dataset:
+        return feed.training(
             training_batches(
                 splits.train,
                 input_size_px=settings.input_size_px,
                 batch_size=plan.batch_size,
                 seed=settings.seed,
+                first_epoch=epoch,
+                first_step=step,
                 cache=cache,
                 balanced=feed.draws_evenly,
                 augmentation=augmentation,
                 classes=feed.classes,
             )
+        )
+
+    return Task(
+        model=feed.model(
+            freezing.behind_frozen(model.model, blocks, depth, taps=model.taps)
         ),
+        train_from=train_from,
         validation=feed.validation(read(splits.validation)),
         feed=feed,
     )
@@ -214,17 +230,22 @@ def _task_on(
     def row(draw: Draw) -> tf.Tensor:
         return draw.index + examples * ((draw.index + draw.epoch) % views)
 
-    in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
-    return Task(
-        model=feed.model(upper),
-        train=feed.training(
+    def train_from(epoch: int, step: int) -> tf.data.Dataset:
+        return feed.training(
             drawn_epochs(
                 examples,
                 lambda draws: draws.map(row).batch(plan.batch_size).map(train),
                 seed=settings.seed,
+                first_epoch=epoch,
+                first_example=step * plan.batch_size,
                 balance=splits.train.labels if feed.draws_evenly else None,
             )
-        ),
+        )
+
+    in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
+    return Task(
+        model=feed.model(upper),
+        train_from=train_from,
         validation=feed.validation(in_order.map(validation)),
         feed=feed,
     )

@@ -6,14 +6,30 @@ the average, is in https://arxiv.org/abs/2411.18704.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
 from pipelines.planning.plan import Phase
 
 
-def averaged(phase: Phase) -> Sequence[keras.callbacks.Callback]:
+class Average(keras.callbacks.SwapEMAWeights):
+    """Keras' callback, which goes on after a break."""
+
+    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """Whether the model has the average, for a checkpoint."""
+        return {"in_model": self._ema_weights_in_model}, ()
+
+    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+        """Goes on from what was remembered, with the weights as trained."""
+        # Saved when an epoch had ended; this one's beginning is over.
+        if values["in_model"]:
+            self._swap_variables()
+
+
+def averaged(phase: Phase) -> Sequence[Average]:
     """What puts the average into the model for validation, if a phase has one.
 
     The average stays there while an epoch ends: callbacks after this one, such as
@@ -23,4 +39,4 @@ def averaged(phase: Phase) -> Sequence[keras.callbacks.Callback]:
     """
     if phase.ema_decay == 0:
         return ()
-    return (keras.callbacks.SwapEMAWeights(swap_on_epoch=True),)
+    return (Average(swap_on_epoch=True),)

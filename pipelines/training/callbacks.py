@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,6 +52,21 @@ class BestWeights(keras.callbacks.Callback):
         if epoch + 1 - self._hopeful_epoch >= self._patience_epochs:
             self.model.stop_training = True
 
+    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """All that it knows, for a checkpoint."""
+        values = {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "hopeful_epoch": self._hopeful_epoch,
+        }
+        return values, self._values or ()
+
+    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+        """Goes on from what was remembered."""
+        self.best, self.best_epoch = tuple(values["best"]), values["best_epoch"]
+        self._hopeful_epoch = values["hopeful_epoch"]
+        self._values = list(arrays)
+
     def restore(self) -> None:
         """Puts the best weights back: those of the start if no epoch ended."""
         self.model.set_weights(self._values)
@@ -76,6 +93,14 @@ class HistoryLines(keras.callbacks.Callback):
         self._phase = phase
         self._started_seconds = 0.0
         self.epochs: list[dict[str, float]] = []
+
+    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """All that it knows, for a checkpoint."""
+        return {"epochs": self.epochs}, ()
+
+    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+        """Goes on from what was remembered."""
+        self.epochs = list(values["epochs"])
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         self._started_seconds = time.monotonic()

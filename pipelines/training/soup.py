@@ -7,7 +7,8 @@ does with its best three (https://arxiv.org/abs/2404.16233).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,6 +50,22 @@ class Soup(keras.callbacks.Callback):
         self._best.append(_Ingredient(reached, epoch + 1, values))
         # Stable: of equal ones the earlier comes first, as with `BestWeights`.
         self._best.sort(key=lambda one: one.reached, reverse=True)
+
+    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """All that it holds, for a checkpoint."""
+        best = [{"reached": one.reached, "epoch": one.epoch} for one in self._best]
+        return {"best": best}, [value for one in self._best for value in one.values]
+
+    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+        """Goes on from what was remembered."""
+        best = values["best"]
+        each = len(arrays) // len(best) if best else 0
+        self._best = [
+            _Ingredient(
+                tuple(one["reached"]), one["epoch"], arrays[i * each : (i + 1) * each]
+            )
+            for i, one in enumerate(best)
+        ]
 
     def serve(self, validate: Callable[[], tuple[float, float]]) -> Served:
         """Puts the soup into the model that was trained, which has the best epoch now.

@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import signal
@@ -204,44 +203,6 @@ def start(tmp_path: Path, *flags: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for(condition, process: subprocess.Popen) -> None:
-    until = time.monotonic() + 90
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until, "it never came so far"
-        time.sleep(0.02)
-
-
-@pytest.mark.faults
-@pytest.mark.slow
-def test_a_run_that_is_terminated_is_finished_by_the_same_command(tmp_path):
-    folder = tmp_path / "run"
-    history = folder / "history.jsonl"
-    flags = [
-        "--config.workdir=run",
-        "--config.finetune.epochs=6",
-        "--noconfig.overwrite",
-    ]
-    process = start(tmp_path, *flags)
-    wait_for(lambda: history.is_file() and history.read_text(), process)
-    process.terminate()
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert errors.splitlines()[-1] == "zoo: terminated"
-    assert "Traceback" not in errors
-    assert 1 <= len(history.read_text().splitlines()) < 6
-    left = names_in(folder)
-    assert {"config.json", "plan.json", "environment.json"} <= left
-    assert not left & {"report.json", "artifact"}
-
-    again = start(tmp_path, *flags)
-    _, errors = again.communicate(timeout=180)
-    assert again.returncode == 0, errors
-    assert len(history.read_text().splitlines()) == 6
-    assert json.loads((folder / "report.json").read_text())["test"]["examples"] > 200
-    assert names_in(folder / "artifact") == {"1"}
 
 
 @pytest.mark.faults

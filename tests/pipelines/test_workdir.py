@@ -10,6 +10,7 @@ from pipelines.errors import ConfigError
 
 ENVIRONMENT = {"python": "3"}
 REPORT = {"test": {"accuracy": 1.0}}
+VERSIONS = "checkpoints/training/versions_before.json"
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_begin_makes_the_folder_and_records_config_and_environment(folder):
     workdir.claim(config).begin(config, ENVIRONMENT)
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
     assert json.loads((folder / "environment.json").read_text()) == ENVIRONMENT
-    assert names_in(folder) == {"config.json", "environment.json"}
+    assert names_in(folder) == {"config.json", "environment.json", "checkpoints"}
 
 
 def test_finish_writes_the_report(folder):
@@ -94,6 +95,7 @@ def test_with_overwrite_a_finished_run_is_replaced_but_its_artifacts(folder):
     claimed.begin(config, ENVIRONMENT)
     assert sorted(contents(folder)) == [
         "artifact/1/saved_model.pb",
+        VERSIONS,
         "config.json",
         "environment.json",
     ]
@@ -104,7 +106,7 @@ def test_an_interrupted_run_goes_on_with_the_same_config(folder):
     interrupted(folder)
     config = config_for(folder)
     workdir.claim(config).begin(config, ENVIRONMENT)
-    assert sorted(contents(folder)) == ["config.json", "environment.json"]
+    assert sorted(contents(folder)) == [VERSIONS, "config.json", "environment.json"]
 
 
 def test_an_interrupted_run_goes_on_by_another_spelling_of_its_path(
@@ -190,7 +192,7 @@ def test_a_config_cut_short_while_it_is_written_leaves_a_folder_to_use_again(fol
     (folder / ".config.json.new").write_text('{"da')
     config = config_for(folder)
     workdir.claim(config).begin(config, ENVIRONMENT)
-    assert names_in(folder) == {"config.json", "environment.json"}
+    assert names_in(folder) == {"config.json", "environment.json", "checkpoints"}
 
 
 def test_wherever_begin_is_cut_short_the_folder_is_an_unfinished_run(
@@ -235,3 +237,35 @@ def _completes(
         except KeyboardInterrupt:
             return False
     return True
+
+
+def test_a_version_counts_as_before_the_run_unless_the_run_was_cut_short(folder):
+    claimed = workdir.Workdir(finished(folder))
+    config = config_for(folder, overwrite=True)
+    claimed.begin(config, ENVIRONMENT)
+    assert claimed.versions_before() == {1}
+    (folder / "artifact" / "2").mkdir()
+    config.overwrite = False
+    claimed.begin(config, ENVIRONMENT)
+    assert claimed.versions_before() == {1}
+    config.overwrite = True
+    claimed.begin(config, ENVIRONMENT)
+    assert claimed.versions_before() == {1, 2}
+
+
+def test_a_finished_run_keeps_nothing_to_go_on_from(folder):
+    finished(folder)
+    assert (folder / "checkpoints").is_dir()
+    assert not workdir.Workdir(folder).training_dir.exists()
+
+
+def test_a_folder_is_claimed_for_one_run_and_left_as_it_was(folder):
+    config = config_for(folder)
+    with workdir.claimed(config) as claimed:
+        assert claimed.path == folder
+        with (
+            pytest.raises(ConfigError, match=f"in use: process {os.getpid()} on "),
+            workdir.claimed(config),
+        ):
+            pytest.fail("claimed twice")
+    assert not folder.exists()

@@ -80,6 +80,28 @@ def test_a_resumed_run_sees_what_it_would_have_seen():
     assert (epoch_of(split, 0, ALL)[0] != wanted).any()
 
 
+def test_a_run_resumed_inside_an_epoch_sees_the_rest_of_it():
+    options = {"batch_size": 3, "input_size_px": SIZE, "classes": 3}
+
+    def rest(first_step: int, how: Augmentation | None, *, balanced: bool):
+        stream = training_batches(
+            split_of(11),
+            seed=3,
+            first_epoch=1,
+            first_step=first_step,
+            balanced=balanced,
+            augmentation=how,
+            **options,
+        )
+        return [one.numpy() for batch in stream.take(5 - first_step) for one in batch]
+
+    for how, balanced in ((Augmentation(mixup=0.4), False), (None, True)):
+        whole, later = (rest(step, how, balanced=balanced) for step in (0, 2))
+        assert len(later) == 6
+        for one, other in zip(later, whole[4:], strict=True):
+            assert np.array_equal(one, other)
+
+
 def test_the_seed_and_the_epoch_change_every_image():
     def by_example(seed: int, epoch: int) -> np.ndarray:
         order = epoch_of(split, epoch, Augmentation(), seed=seed)[0]

@@ -82,3 +82,25 @@ def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path
     ]
     assert lines[0]["val_accuracy"] > 0
     assert lines[-1]["loss"] is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: BestWeights(patience_epochs=7),
+        lambda folder: HistoryLines(folder / "history.jsonl", phase="head"),
+    ],
+    ids=["best weights", "history lines"],
+)
+def test_what_a_callback_remembers_is_all_that_training_changed(model, tmp_path, make):
+    trained, fresh = make(tmp_path), make(tmp_path)
+    _fit(model, [trained], epochs=3)
+    values, arrays = trained.remembered()
+    fresh.remember(json.loads(json.dumps(values)), arrays)
+    # Of Keras, or only for the seconds of an epoch.
+    apart = {"_model", "params", "validation_data", "_started_seconds"}
+    known, wanted = vars(fresh), vars(trained)
+    assert wanted.keys() - apart <= known.keys()
+    for name in wanted.keys() - apart:
+        same = keras.tree.map_structure(np.array_equal, known[name], wanted[name])
+        assert all(keras.tree.flatten(same)), name

@@ -1,0 +1,113 @@
+"""Going on with a run that was cut short, if it is the same run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipelines import config as configs
+from pipelines import environment
+from pipelines.config import RunConfig
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.planning.plan import to_dict
+from pipelines.prepare import Prepared
+from pipelines.serving import artifact
+from pipelines.serving.artifact import Artifact
+from pipelines.training.checkpoint import Checkpoints
+from pipelines.training.progress import Progress, Saving
+from pipelines.workdir import NOT_COMPARED, Workdir
+
+_VERSIONS = "versions"
+
+_logger = logging.getLogger("zootune")
+
+
+def progress_of(config: RunConfig, prepared: Prepared, folder: Workdir) -> Progress:
+    """How far the run of this folder has come: to its last checkpoint, or nowhere.
+
+    Raises:
+        ConfigError: naming what differs, if it was a run of another config, of other
+            data or of another plan.
+        ArtifactError: if there are checkpoints, and none is whole.
+    """
+    checkpoints = Checkpoints(folder.training_dir)
+    about = _about(config, prepared)
+    saved = None if config.overwrite else checkpoints.newest()
+    if saved is not None:
+        _refuse_other_run(folder, saved.values["about"], about)
+    saving = Saving(
+        checkpoints,
+        about,
+        history_path=folder.history_path,
+        every_seconds=config.checkpoint_seconds,
+    )
+    return Progress(saving, saved)
+
+
+def exported_before(folder: Workdir, facts: Mapping[str, Any]) -> Artifact | None:
+    """The artifact of this run, if it was cut short after publishing it."""
+    own = set(artifact.versions(folder.artifact_base)) - folder.versions_before()
+    if not own:
+        return None
+    try:
+        found = artifact.open_verified(folder.artifact_base / str(max(own)))
+    except ArtifactError as error:
+        _logger.warning("%s", error)
+        return None
+    said = {name: getattr(found.manifest, name) for name in facts}
+    return found if said == json.loads(json.dumps(facts)) else None
+
+
+def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
+    """What has to be the same for a run to go on, as it is after JSON."""
+    splits = prepared.splits
+    return json.loads(
+        json.dumps(
+            {
+                "config": {
+                    name: value
+                    for name, value in configs.to_dict(config).items()
+                    if name not in NOT_COMPARED
+                },
+                "data": {
+                    "fingerprint": splits.info.fingerprint,
+                    "train": splits.train.digest,
+                    "validation": splits.validation.digest,
+                    "counts": splits.info.counts,
+                },
+                "plan": to_dict(prepared.plan),
+                _VERSIONS: environment.installed_versions(),
+            }
+        )
+    )
+
+
+def _refuse_other_run(
+    folder: Workdir, theirs: Mapping[str, Any], ours: Mapping[str, Any]
+) -> None:
+    was, now = dict(_leaves(theirs)), dict(_leaves(ours))
+    names = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+    others = [name for name in names if not name.startswith(f"{_VERSIONS}.")]
+    if others:
+        shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+        raise ConfigError(
+            f"{folder.path} holds another run, which was not finished: {shown} differ."
+            " Choose another config.workdir, or set config.overwrite to replace it."
+        )
+    if names:
+        _logger.warning(
+            "%s differ from when the run began: its result can differ in last digits.",
+            ", ".join(names),
+        )
+
+
+def _leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every single value under a dotted name: `plan.phases.0.epochs`."""
+    if not isinstance(values, dict | list):
+        yield name, values
+        return
+    items = values.items() if isinstance(values, dict) else enumerate(values)
+    for key, value in items:
+        yield from _leaves(value, f"{name}.{key}" if name else str(key))

@@ -1,0 +1,65 @@
+"""One run at a time in a folder, and nobody waits for a dead one."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.errors import ConfigError
+from pipelines.run_lock import NAME, alone_in
+
+pytestmark = pytest.mark.faults
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipelines.run_lock import alone_in
+with alone_in(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_second_run_is_refused_naming_the_process(tmp_path, holder):
+    host = os.uname().nodename
+    with (
+        pytest.raises(ConfigError, match=f"in use: process {holder.pid} on {host} has"),
+        alone_in(tmp_path / "run"),
+    ):
+        pytest.fail("two runs in one folder")
+
+
+def test_the_lock_of_a_killed_process_is_none(tmp_path, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    assert (tmp_path / "run" / NAME).exists()
+    with alone_in(tmp_path / "run"):
+        pass
+
+
+def test_nothing_stays_of_a_run_that_wrote_nothing(tmp_path):
+    with alone_in(tmp_path / "runs" / "new"):
+        assert (tmp_path / "runs" / "new" / NAME).exists()
+    assert not (tmp_path / "runs" / "new").exists()
+
+
+def test_what_a_run_wrote_stays_and_the_lock_does_not(tmp_path):
+    with alone_in(tmp_path / "run"):
+        (tmp_path / "run" / "config.json").write_text("{}")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
