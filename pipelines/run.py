@@ -82,6 +82,7 @@ def run(config: RunConfig) -> Run:
                 folder.artifact_base,
                 class_names=splits.info.class_names,
                 facts=record.artifact_facts(splits, prepared.plan, reports),
+                explain=config.export.explain,
             )
             kept = keep(prepared.base, folder.checkpoints_dir, handle=config.handle)
     report = record.report(
