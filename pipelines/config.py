@@ -187,6 +187,16 @@ class CalibrationConfig:
 
 
 @dataclasses.dataclass(slots=True)
+class ExportConfig:
+    """What the artifact can do besides answering.
+
+    `explain` adds the signature `explain`: where on an image the network looked.
+    """
+
+    explain: bool = False
+
+
+@dataclasses.dataclass(slots=True)
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves.
 
@@ -229,6 +239,7 @@ class RunConfig:
     calibration: CalibrationConfig = dataclasses.field(
         default_factory=CalibrationConfig
     )
+    export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
 
 
 def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:

@@ -15,6 +15,7 @@ from pipelines.data.splits import Splits
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
+from pipelines.stages.explain import explained_map
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.training.feed import refuse_augmentation
@@ -49,6 +50,8 @@ def prepare(config: RunConfig, clock: Clock) -> Prepared:
     refuse_augmentation(config.augment, examples.inputs)
     with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
         base = freeze_base(obtain(config, examples.inputs))
+    if config.export.explain:
+        explained_map(base)  # refused now, and not after the training
     with clock.stage("data", config.data):
         splits = check_and_split(examples, reference, on_progress=clock.progress)
     with clock.stage("measure", "what the features are worth on these data"):

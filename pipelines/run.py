@@ -87,6 +87,7 @@ def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
                 folder.artifact_base,
                 class_names=splits.info.class_names,
                 facts=facts,
+                explain=config.export.explain,
             )
             kept = keep(prepared.base, folder.checkpoints_dir, handle=config.handle)
     report = record.report(

@@ -18,11 +18,13 @@ from pipelines.data.images import decode_and_resize
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
+from pipelines.serving.heat import grad_cam
 
 Outputs = dict[str, tf.Tensor]
 DEFAULT = "serving_default"
 FEATURES = "features"
 CLASSIFY = "classify"
+EXPLAIN = "explain"
 EXAMPLES = "inputs"
 
 
@@ -74,10 +76,12 @@ def signatures(
     class_names: Sequence[str],
     calibration: Calibration,
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
+    feature_map: keras.KerasTensor | None = None,
 ) -> dict[str, Callable[..., Outputs]]:
     """The signatures of a classifier by name, as concrete TensorFlow functions.
 
-    `model` gives logits and feature vectors.
+    `model` gives logits and feature vectors. With a `feature_map` that the logits
+    follow from, there is one that explains them.
     """
 
     # A function, as `Request.read` is, so that every signature calls the same graph.
@@ -105,11 +109,50 @@ def signatures(
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
     ways = requests(model, maximum_megapixels=maximum_megapixels)
-    return {
+    found = {
         **{name: _function(request, classify) for name, request in ways.items()},
         FEATURES: _function(ways[DEFAULT], feature_vectors),
         CLASSIFY: _function_of_examples(classes_and_scores),
     }
+    if feature_map is not None:
+        look = explanation(model, feature_map, calibration)
+
+        def explain(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
+            heat, likeliest = look(inputs)
+            names = tf.gather(tf.constant(class_names), likeliest)
+            return {
+                "heat_map": tf.where(valid[:, None, None], heat, 0.0),
+                "label": tf.where(valid, names, ""),
+            }
+
+        found[EXPLAIN] = _function(ways[DEFAULT], explain)
+    return found
+
+
+def explanation(
+    model: keras.Model, feature_map: keras.KerasTensor, calibration: Calibration
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """A function of what the model takes: heat maps, and the classes that they are for.
+
+    The class is the one that the answer names, float32 `[batch, height, width]` says
+    what in the map spoke for it.
+    """
+    logits_and_map = keras.Model(model.input, [model.outputs[0], feature_map])
+
+    @tf.function
+    def look(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        filled, count = _never_empty(inputs)
+        logits, features = logits_and_map(filled, training=False)
+        likeliest = tf.argmax(_scaled(calibration, tf.cast(logits, tf.float32)), axis=1)
+        score = tf.gather(logits, likeliest, batch_dims=1)
+        return grad_cam(score, features)[:count], likeliest[:count]
+
+    return look
+
+
+def _scaled(calibration: Calibration, logits: tf.Tensor) -> tf.Tensor:
+    scaling = calibration.scaling
+    return logits / scaling.temperature + tf.constant(scaling.bias, tf.float32)
 
 
 def _answers(
@@ -120,8 +163,7 @@ def _answers(
     class_names: Sequence[str],
 ) -> Outputs:
     """What `Calibration.answer` gives, in the graph; a bad example has no answer."""
-    scaling = calibration.scaling
-    scaled = logits / scaling.temperature + tf.constant(scaling.bias, tf.float32)
+    scaled = _scaled(calibration, logits)
     # A bad example has no class: zeros, not a guess about the blank in its place.
     probabilities = tf.where(valid[:, None], tf.nn.softmax(scaled), 0.0)
     confidence = tf.reduce_max(probabilities, axis=1)
@@ -205,12 +247,17 @@ def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> list[tf.Tensor]:
 
     Some kernels fail on an empty batch, so that gets a row which is cut off again.
     """
+    filled, count = _never_empty(inputs)
+    # REST clients cannot read bfloat16 and float16.
+    return [tf.cast(one, tf.float32)[:count] for one in model(filled, training=False)]
+
+
+def _never_empty(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same batch, or one blank row if it has none, and how many rows it had."""
     count = tf.shape(inputs)[0]
     blank = tf.zeros([1, *inputs.shape[1:]], inputs.dtype)
     filled = tf.cond(count > 0, lambda: inputs, lambda: blank)
-    filled = tf.ensure_shape(filled, inputs.shape)
-    # REST clients cannot read bfloat16 and float16.
-    return [tf.cast(one, tf.float32)[:count] for one in model(filled, training=False)]
+    return tf.ensure_shape(filled, inputs.shape), count
 
 
 def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:

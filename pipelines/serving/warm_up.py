@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from pipelines.serving.signatures import CLASSIFY, DEFAULT, EXAMPLES, FEATURES
+from pipelines.serving.signatures import CLASSIFY, DEFAULT, EXAMPLES, EXPLAIN, FEATURES
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -25,15 +25,18 @@ _ROWS = (1, 4)
 Asked = tuple[str, Mapping[str, np.ndarray]]
 
 
-def requests(ways: Mapping[str, tf.TensorSpec]) -> list[Asked]:
+def requests(ways: Mapping[str, tf.TensorSpec], *, explain: bool) -> list[Asked]:
     """Requests for every signature, of nobody's data: grey, zeros, and a word.
 
-    `ways` are the inputs of the signatures that give predictions.
+    `ways` are the inputs of the signatures that give predictions; with `explain` there
+    is one more that takes what the default one takes.
     """
     asked = {name: {spec.name: _made_up(spec)} for name, spec in ways.items()}
     given = ways[DEFAULT]
     as_examples = [example_of(given.name, one) for one in _made_up(given)]
     asked[FEATURES] = asked[DEFAULT]
+    if explain:
+        asked[EXPLAIN] = asked[DEFAULT]
     asked[CLASSIFY] = {EXAMPLES: np.array(as_examples, object)}
     return [
         (name, {key: value[:rows] for key, value in inputs.items()})

@@ -35,10 +35,13 @@ from pipelines.serving.signatures import (
     CLASSIFY,
     DEFAULT,
     EXAMPLES,
+    EXPLAIN,
     FEATURES,
+    explanation,
     requests,
     signatures,
 )
+from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Outputs, answering, outputs
 from zoo.builder import Backbone
@@ -57,11 +60,13 @@ def export(
     *,
     class_names: Sequence[str],
     facts: Mapping[str, Any],
+    explain: bool = False,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
-    `plan` and `metrics`.
+    `plan` and `metrics`. With `explain` it can say where on an image the network
+    looked.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
@@ -79,10 +84,13 @@ def export(
             unpublished,
             class_names,
             maximum_megapixels=limit,
+            explain=explain,
         )
         ways = {name: one.input for name, one in requests(model.model).items()}
-        warm_up.write(unpublished, warm_up.requests(ways))
-        record = _prove(model, calibration, examples, unpublished, class_names)
+        warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
+        record = _prove(
+            model, calibration, examples, unpublished, class_names, explain=explain
+        )
         manifest = _manifest(
             model,
             calibration,
@@ -118,6 +126,7 @@ def _save(
     class_names: Sequence[str],
     *,
     maximum_megapixels: float,
+    explain: bool,
 ) -> dict[str, Any]:
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
     functions = signatures(
@@ -125,6 +134,7 @@ def _save(
         class_names=class_names,
         calibration=calibration,
         maximum_megapixels=maximum_megapixels,
+        feature_map=explained_map(model.backbone) if explain else None,
     )
     archive = keras.export.ExportArchive()
     archive.track(model.model)
@@ -157,6 +167,8 @@ def _prove(
     examples: Split,
     folder: Path,
     class_names: Sequence[str],
+    *,
+    explain: bool,
 ) -> dict[str, Any]:
     """Runs every signature in a fresh process, on real examples and one that is bad.
 
@@ -184,6 +196,12 @@ def _prove(
         "classes": np.tile(names, (len(raw), 1)),
         "scores": behind_bad["probabilities"],
     }
+    if explain:
+        given[EXPLAIN] = given[DEFAULT]
+        wanted[EXPLAIN] = {
+            "heat_map": _behind_bad_row(_heat_maps(model, calibration, some)),
+            "label": behind_bad["label"],
+        }
     with tempfile.TemporaryDirectory() as scratch:
         found = parity.run_in_fresh_process(
             folder,
@@ -214,6 +232,15 @@ def _decided(
         logits=found.logits[rows],
         features=found.features[rows],
     )
+
+
+def _heat_maps(
+    model: TransferModel, calibration: Calibration, split: Split
+) -> np.ndarray:
+    """Where the model in memory looks."""
+    look = explanation(answering(model), explained_map(model.backbone), calibration)
+    heat, _ = look(tf.constant(_as_in_training(model, split)))
+    return heat.numpy()
 
 
 def _as_in_training(model: TransferModel, split: Split) -> np.ndarray:

@@ -47,6 +47,8 @@ from zoo.spec import HEAD
 _MAXIMUM_RETRIES = 2
 # A loss so many times that of before will not come back.
 _EXPLODED = 50.0
+# And nor will this one, from whatever it started.
+_LARGEST_LOSS = 1e6
 
 _logger = logging.getLogger("zootune")
 
@@ -379,9 +381,9 @@ def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> N
     """
     losses = [epoch["loss"] for epoch in lines.epochs]
     # With BatchNorm in training, features are others from the first step on, whatever
-    # the rate; then only what is no number counts.
+    # the rate; then only what is beyond all measure counts.
     comparable = np.isfinite(loss_before) and phase.batchnorm == "frozen"
-    bound = _EXPLODED * max(loss_before, 1.0) if comparable else np.inf
+    bound = _EXPLODED * max(loss_before, 1.0) if comparable else _LARGEST_LOSS
     if all(np.isfinite(loss) and loss < bound for loss in losses):
         return
     raise TrainingExplodedError(

@@ -54,6 +54,27 @@ def test_what_is_cut_short_ends_as_if_it_had_not_been(parts, whole, tmp_path, wh
     assert_same(resumed, outcome)
 
 
+@pytest.fixture(scope="module")
+def averaged(parts, tmp_path_factory):
+    """As `whole`, with an average of the weights and a soup of two epochs."""
+    head, last = parts.plan.phases
+    mixed = dataclasses.replace(last, ema_decay=0.7, soup=2)
+    plan = dataclasses.replace(parts.plan, phases=(head, mixed))
+    folder = tmp_path_factory.mktemp("averaged")
+    checkpoints = Photographed(folder / "checkpoints")
+    outcome = parts.train(folder, checkpoints, every_seconds=1e-9, plan=plan)
+    return folder, checkpoints.places, outcome, plan
+
+
+@pytest.mark.parametrize("where", list(PLACES)[1:4])
+def test_averages_and_soups_go_on_too(parts, averaged, tmp_path, where):
+    folder, places, outcome, plan = averaged
+    chosen = [number for number, place in enumerate(places) if PLACES[where](place)]
+    last = folder / "copies" / f"{chosen[-1]:03d}"
+    resumed = parts.train(tmp_path, Checkpoints(last), every_seconds=1e9, plan=plan)
+    assert_same(resumed, outcome)
+
+
 class Interrupted(Progress):
     """A person has seen enough in the third step of the second phase."""
 

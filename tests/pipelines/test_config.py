@@ -158,13 +158,13 @@ def test_a_handle_goes_with_the_backbone_that_takes_one():
 
 def test_every_field_is_a_number_with_bounds_or_text_with_choices():
     paths = configs.field_paths()
-    assert len(paths) == 54
+    assert len(paths) == 55
     types = {path: type(value_of(RunConfig(), path)) for path in paths}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
     assert numbers == set(BOUNDS)
     assert texts == set(CHOICES) | FREE_TEXT
-    assert set(paths) - numbers - texts == {"overwrite"}
+    assert set(paths) - numbers - texts == {"overwrite", "export.explain"}
 
 
 def reads(path: str) -> list[str]:
@@ -232,7 +232,14 @@ def test_two_configs_share_no_group():
 def test_to_dict_holds_every_field_once():
     values = configs.to_dict(RunConfig())
     groups = {name for name, value in values.items() if isinstance(value, dict)}
-    assert groups == {"input", "augment", "head", "finetune", "calibration"}
+    assert groups == {
+        "input",
+        "augment",
+        "head",
+        "finetune",
+        "calibration",
+        "export",
+    }
     flat = [name for name in values if name not in groups]
     flat += [f"{group}.{name}" for group in sorted(groups) for name in values[group]]
     assert sorted(flat) == sorted(configs.field_paths())

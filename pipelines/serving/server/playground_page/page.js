@@ -228,7 +228,7 @@ function drawHeat(canvas, rows) {
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(canvas.width, canvas.height);
   rows.flat().forEach((heat, i) => {
-    pixels.data.set([255, 220 * (1 - heat), 0, 190 * heat], 4 * i);
+    pixels.data.set([255, 220 * (1 - heat), 0, 150 * heat], 4 * i);
   });
   context.putImageData(pixels, 0, 0);
 }

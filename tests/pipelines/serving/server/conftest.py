@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pipelines
+from pipelines.config import ExportConfig
+from tests.pipelines.conftest import TINY_DATA
 from tests.servers import Served, serving
 
 NAME = "digits"
@@ -17,6 +20,32 @@ NAME = "digits"
 def artifact(finished_run) -> Path:
     """The base folder of an artifact of images with one version, for reading only."""
     return finished_run / "artifact"
+
+
+@pytest.fixture(scope="session")
+def explained(tmp_path_factory) -> Path:
+    """The base folder of an artifact that says where it looked, for reading only."""
+    folder = tmp_path_factory.mktemp("explained") / "run"
+    pipelines.fine_tune(
+        TINY_DATA,
+        backbone="tiny_image",
+        weights="none",
+        strategy="head_only",
+        export=ExportConfig(explain=True),
+        workdir=folder,
+    )
+    return folder / "artifact"
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory) -> str:
+    """A reference to texts of two classes."""
+    words = ("sunny", "warm", "rainy", "cold")
+    texts = [f"{i} was a {words[i % 4]} day" for i in range(160)]
+    labels = ["good" if i % 4 < 2 else "bad" for i in range(160)]
+    path = tmp_path_factory.mktemp("texts") / "texts.npz"
+    np.savez(path, x=np.array(texts), y=np.array(labels))
+    return f"npz:{path}"
 
 
 @pytest.fixture(scope="session")

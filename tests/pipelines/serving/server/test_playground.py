@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import pipelines
 from tests.servers import serving
 
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from selenium.webdriver.support import ui  # noqa: E402
 
 pytestmark = pytest.mark.serving
 
@@ -20,9 +21,33 @@ _SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def served(artifact, tmp_path_factory):
-    """A server with the page, for who has no token."""
-    with serving(artifact, "--name", "digits", "--playground") as server:
+def sorter(sentences, tmp_path_factory) -> Path:
+    """The base folder of an artifact of texts."""
+    folder = tmp_path_factory.mktemp("sorter") / "run"
+    pipelines.fine_tune(
+        sentences,
+        backbone="tiny_text",
+        weights="none",
+        strategy="head_only",
+        workdir=folder,
+    )
+    return folder / "artifact"
+
+
+@pytest.fixture(scope="module")
+def served(explained, sorter, tmp_path_factory):
+    """A server with the page and two models, for who has no token."""
+    config = tmp_path_factory.mktemp("config") / "models.config"
+    models = {"digits": explained, "texts": sorter}
+    config.write_text(
+        "model_config_list {"
+        + "".join(
+            f" config {{ name: '{name}' base_path: '{base}' }}"
+            for name, base in models.items()
+        )
+        + "}"
+    )
+    with serving("--model-config", config, "--playground") as server:
         yield server
 
 
@@ -60,7 +85,7 @@ def files(photos, tmp_path_factory) -> list[Path]:
 
 
 def until(browser, condition):
-    return WebDriverWait(browser, _SECONDS).until(lambda _: condition())
+    return ui.WebDriverWait(browser, _SECONDS).until(lambda _: condition())
 
 
 def texts(browser, selector: str) -> list[str]:
@@ -86,12 +111,10 @@ def test_the_page_is_off_unless_it_is_asked_for(served_artifact):
         assert served_artifact.get(path).status == 404
 
 
-def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, artifact):
-    import pipelines
-
+def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, explained):
     page.find_element(By.ID, "files").send_keys(str(files[0]))
     until(page, lambda: texts(page, ".latency"))
-    (wanted,) = pipelines.load(artifact).predict([files[0].read_bytes()])
+    (wanted,) = pipelines.load(explained).predict([files[0].read_bytes()])
     assert texts(page, ".label") == [wanted.label]
     shown = texts(page, ".classes span")
     likeliest = sorted(wanted.probabilities.values(), reverse=True)[:5]
@@ -103,6 +126,42 @@ def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, artifact):
     image = page.find_element(By.CSS_SELECTOR, ".seen img")
     assert image.get_attribute("alt") == "one.png"
     assert image.get_property("naturalWidth") == 30
+
+
+def test_the_page_shows_where_the_network_looked_and_hides_it_on_request(page, files):
+    page.find_element(By.ID, "files").send_keys(str(files[0]))
+    until(page, lambda: texts(page, ".place"))
+    canvas = page.find_element(By.CSS_SELECTOR, ".seen canvas")
+    hottest = page.execute_script(
+        """const canvas = arguments[0], { width, height } = canvas;
+        const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+        return Math.max(...pixels.filter((_, i) => i % 4 === 3));""",
+        canvas,
+    )
+    assert hottest == 150
+    place = r"the (top|middle|bottom) (left|centre|right)"
+    label = canvas.get_attribute("aria-label")
+    assert re.fullmatch(rf"It looked most at {place}\.", label)
+    assert canvas.size == page.find_element(By.CSS_SELECTOR, ".seen img").size
+    page.find_element(By.ID, "heat").click()
+    assert not canvas.is_displayed()
+
+
+def test_a_text_is_asked_about_and_a_blank_one_is_said_to_be_none(page):
+    ui.Select(page.find_element(By.ID, "model")).select_by_visible_text("texts")
+    until(page, lambda: page.find_element(By.ID, "text").is_displayed())
+    assert not page.find_element(By.ID, "photos").is_displayed()
+    field = page.find_element(By.ID, "text")
+    field.send_keys("7 was a <b>rainy</b> day")
+    page.find_element(By.CSS_SELECTOR, "#texts button").click()
+    until(page, lambda: texts(page, ".latency"))
+    assert texts(page, ".label")[0] in ("bad", "good")
+    assert sorted(texts(page, ".classes dt")) == ["bad", "good"]
+    assert "7 was a <b>rainy</b> day" in texts(page, ".answer")[0]
+    field.clear()
+    page.find_element(By.CSS_SELECTOR, "#texts button").click()
+    until(page, lambda: len(texts(page, ".latency")) == 2)
+    assert "Broken" in texts(page, ".answer")[0]
 
 
 def test_a_broken_file_is_said_to_be_broken_beside_its_neighbours(page, files):
