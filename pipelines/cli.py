@@ -454,8 +454,15 @@ def _report(arguments: argparse.Namespace) -> None:
     from pipelines.report import run_page
     from pipelines.workdir import Workdir
 
-    page = run_page.page(run_page.read(arguments.run))
+    files = run_page.read(arguments.run)
     path = arguments.run / run_page.FILE_NAME
+    try:
+        page = run_page.page(files)
+    except KeyError as error:
+        raise ConfigError(
+            f"The files of {arguments.run} have no {error}, so another version of"
+            " zootune left them. Make the page with that one, or train again."
+        ) from error
     try:
         Workdir(arguments.run).write_text(run_page.FILE_NAME, page)
     except OSError as error:

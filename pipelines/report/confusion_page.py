@@ -13,7 +13,8 @@ _MATRIX_CLASSES = 25
 _SHOWN_PAIRS = 40
 STYLE = """
 .scroll { overflow-x: auto; }
-.matrix td, .matrix thead th { text-align: right; padding: .15rem .5rem; }
+.matrix td, .matrix thead th { text-align: right; padding: .15rem .5rem;
+  min-width: 0; }
 .matrix thead th { max-width: 8rem; overflow-wrap: anywhere; }
 .matrix td.none { color: #6b6b6b; }
 """

@@ -26,8 +26,9 @@ _STYLE = """
 h2 { border-top: 1px solid #ccc; padding-top: 1rem; }
 caption { text-align: left; font-weight: 600; padding: .6rem 0 .2rem; }
 thead th { border-bottom: 1px solid #888; vertical-align: bottom; }
-tbody th { font-weight: 400; overflow-wrap: anywhere; }
-td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+tbody th { font-weight: 400; overflow-wrap: anywhere; min-width: 6rem; }
+td { overflow-wrap: anywhere; min-width: 4rem; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; min-width: 0; }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 1rem; }
 img { max-width: 100%; height: auto; }
 details { margin: .6rem 0; } summary { cursor: pointer; }

@@ -52,6 +52,7 @@ def test_the_run_learns_and_leaves_its_folder(run):
         "environment.json",
         "plan.json",
         "history.jsonl",
+        "report.html",
         "report.json",
         "tensorboard",
         "artifact",

@@ -160,6 +160,19 @@ def test_a_folder_without_a_finished_run_is_refused(tmp_path, capsys):
     assert "no finished run" in capsys.readouterr().err
 
 
+def test_files_of_another_version_are_refused_in_a_sentence(
+    finished_run, tmp_path, capsys
+):
+    for name in ("report.json", "plan.json", "config.json", "environment.json"):
+        shutil.copy(finished_run / name, tmp_path)
+    plan = json.loads((finished_run / "plan.json").read_text())
+    del plan["evidence"]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    assert main(["report", str(tmp_path)]) == 2
+    assert "no 'evidence', so another version" in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_a_damaged_file_is_named(finished_run, tmp_path):
     for name in ("report.json", "plan.json", "config.json", "environment.json"):
         shutil.copy(finished_run / name, tmp_path)

@@ -58,6 +58,7 @@ def _run(
     edit=lambda plan: plan,
     deadline=float("inf"),
     disk=None,
+    known=None,
 ):
     keras.utils.set_random_seed(config.seed)
     base = freeze_base(obtain(config, IMAGES))
@@ -73,6 +74,7 @@ def _run(
         tensorboard_dir=tmp_path / "tensorboard",
         head_features=None if disk else measured.head_features(plan.head),
         activation_cache=disk,
+        known=known,
     )
     return model, fine_tune(model, splits, plan, settings)
 
@@ -316,6 +318,17 @@ def test_training_on_held_activations_is_training_on_images(
     streamed, _ = _run(tmp_path, splits, _config(strategy="partial"))
     for ours, theirs in zip(held.model.get_weights(), streamed.model.get_weights()):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_same_base_trains_again_on_activations_that_are_known(tmp_path, splits):
+    known = {}
+    first_time, _ = _run(tmp_path, splits, _config(strategy="partial"), known=known)
+    ((frozen, kept),) = known.items()
+    assert frozen[0] > 0
+    again, _ = _run(tmp_path, splits, _config(strategy="partial"), known=known)
+    assert known[frozen] is kept
+    for ours, theirs in zip(first_time.model.get_weights(), again.model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 @pytest.mark.slow
