@@ -29,6 +29,7 @@ from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import (
     Movement,
@@ -62,7 +63,8 @@ class PhaseResult:
     that of before they were. `soup_epochs` are those whose weights were averaged, if
     the phase has a soup, and else empty. `trained_parameters` counts numbers, with
     those of the head; of factors of low rank they are what the factors have, and the
-    receipt has what they moved the kernels by.
+    receipt has what they moved the kernels by. `rate_found` is the range test of a
+    phase that was to find its rate, unless it started over at a lower one.
     """
 
     name: str
@@ -82,6 +84,7 @@ class PhaseResult:
     augmentation: Augmentation | None = None
     soup_epochs: tuple[int, ...] = ()
     trained_parameters: int = 0
+    rate_found: RateFound | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +116,19 @@ def fine_tune(
         for index, phase in enumerate(plan.phases):
             if results and time.monotonic() > settings.deadline_seconds:
                 break
+            phase = _at_found_rate(phase, results)
             own_seed = dataclasses.replace(settings, seed=settings.seed + index)
             results.append(_run_stably(model, splits, plan, phase, own_seed))
     done = len(results)
     return FitHistory(tuple(results), tuple(phase.name for phase in plan.phases[done:]))
+
+
+def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:
+    """The phase at the rate that an earlier one has found, if it trains blocks."""
+    found = [result for result in earlier if result.rate_found]
+    if not found or phase.trains_head_only:
+        return phase
+    return dataclasses.replace(phase, learning_rate=found[0].learning_rate)
 
 
 def _run_stably(
@@ -133,9 +145,11 @@ def _run_stably(
         except TrainingExplodedError as error:
             lora.merge(model.backbone.blocks)
             model.model.set_weights(start)
-            rate = phase.learning_rate / 10
+            rate = error.learning_rate / 10
             _logger.warning("%s Starting it over at %g.", error, rate)
-            phase = dataclasses.replace(phase, learning_rate=rate)
+            phase = dataclasses.replace(
+                phase, learning_rate=rate, find_learning_rate=False
+            )
     # A guarded phase will be undone; any other one has nothing to fall back on.
     guarded = phase.only_if_better
     return _run_phase(model, splits, plan, phase, settings, may_explode=guarded)
@@ -183,6 +197,11 @@ def _run_phase(
         )
     task = make_task(model, splits, plan, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
+    rate_found = None
+    if phase.find_learning_rate:
+        rate_found = _find_rate(task, model, phase)
+        rate = rate_found.suggested or phase.learning_rate
+        phase = dataclasses.replace(phase, learning_rate=rate)
     _compile(task, model, phase, steps * phase.epochs)
     judge = whole or task
     at_start = found or _validate(task)
@@ -229,6 +248,7 @@ def _run_phase(
         best_epoch=best.best_epoch,
         soup_epochs=served.epochs,
         trained_parameters=trained_parameters,
+        rate_found=rate_found,
         accuracy_before=at_start[0],
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.
@@ -243,7 +263,30 @@ def _run_phase(
     )
 
 
-def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None:
+def _find_rate(task: Task, model: TransferModel, phase: Phase) -> RateFound:
+    plain = dataclasses.replace(phase, ema_decay=0.0)
+    found = find_rate(
+        task.model,
+        task.train,
+        lambda schedule: _compile(task, model, plain, 1, schedule),
+    )
+    _logger.info(
+        "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
+        phase.name,
+        len(found.rates),
+        "of the plan" if found.suggested is None else f"{found.suggested:.3g}",
+        phase.learning_rate,
+    )
+    return found
+
+
+def _compile(
+    task: Task,
+    model: TransferModel,
+    phase: Phase,
+    steps: int,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> None:
     """Compiles for one phase: a new optimizer, with a rate for every variable."""
     trained, feed = task.model, task.feed
     factors = dict(phase.block_multipliers)
@@ -259,6 +302,7 @@ def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None
                 multiplier.get(id(v), 1.0) for v in trained.trainable_variables
             ],
             steps=steps,
+            schedule=schedule,
         ),
         loss=feed.loss(),
         # With weights where the batches have them, and else as it is.
@@ -300,7 +344,11 @@ def _validate(task: Task) -> tuple[float, float]:
 
 
 class TrainingExplodedError(TrainingError):
-    """The loss of a phase left all bounds."""
+    """The loss of a phase left all bounds at a rate."""
+
+    def __init__(self, message: str, *, learning_rate: float) -> None:
+        super().__init__(message)
+        self.learning_rate = learning_rate
 
 
 def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> None:
@@ -319,5 +367,6 @@ def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> N
     raise TrainingExplodedError(
         f"The loss became {losses[-1]:.3g} in epoch {len(losses)} of phase"
         f" '{phase.name}'. Lower the learning rate (it is {phase.learning_rate:g}) or"
-        f" the clip norm ({phase.clip_norm:g})."
+        f" the clip norm ({phase.clip_norm:g}).",
+        learning_rate=phase.learning_rate,
     )
