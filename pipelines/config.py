@@ -149,7 +149,9 @@ class FinetuneConfig:
     of the average; 0 is off. `soup` is how many of the best epochs may be averaged,
     where that is better on validation than the best one; 0 is off. With `lora_rank`
     blocks train no more than two factors of that rank for each dense, attention and
-    embedding layer, which are merged into it; 0 is off.
+    embedding layer, which are merged into it; 0 is off. `find_learning_rate` takes the
+    rate from at most 100 steps at rising rates on training data, which are undone,
+    before the first phase that trains blocks.
     """
 
     epochs: int = 8
@@ -166,6 +168,7 @@ class FinetuneConfig:
     ema_decay: float = 0.0
     soup: int = 0
     lora_rank: int = 0
+    find_learning_rate: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -288,6 +291,7 @@ def _check_finetune(config: RunConfig) -> None:
         "ema_decay": tune.ema_decay,
         "soup": tune.soup,
         "lora_rank": tune.lora_rank,
+        "find_learning_rate": tune.find_learning_rate,
     }
     useless = [name for name, value in options.items() if value]
     # What is set, what that does not go with, and why.
@@ -326,6 +330,11 @@ def _check_finetune(config: RunConfig) -> None:
             tune.lora_rank and tune.batchnorm == "trained",
             "config.finetune.lora_rank trains nothing but its factors, and"
             " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
+        ),
+        (
+            tune.find_learning_rate and tune.learning_rate,
+            f"config.finetune.learning_rate is {tune.learning_rate:g}, and"
+            " find_learning_rate is to find another. Leave one of them out.",
         ),
     )
     for is_conflict, message in conflicts:

@@ -49,7 +49,9 @@ class Phase:
     `ema_decay` is the share of an average of the weights that each step leaves, and 0
     is no average: then the weights are as trained. `soup` is of how many of the best
     epochs the average is kept where it is better than the best one. With `lora_rank`
-    the blocks train factors of that rank, and 0 is whole kernels.
+    the blocks train factors of that rank, and 0 is whole kernels. With
+    `find_learning_rate` a range test replaces the rate, here and in later phases that
+    train blocks.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Phase:
     ema_decay: float = 0.0
     soup: int = 0
     lora_rank: int = 0
+    find_learning_rate: bool = False
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

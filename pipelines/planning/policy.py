@@ -87,6 +87,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     _refuse_no_batchnorm(facts, config)
     action, reason, phases = _POLICIES[config.strategy](facts, config)
     _refuse_no_lora(facts, config, phases)
+    if config.finetune.find_learning_rate:
+        phases = _finding_rate(phases)
     plan = TransferPlan(
         action=action,
         reason=f"{reason}{_findings(facts, read)}{_classic(facts)}{_warnings(facts)}",
@@ -329,6 +331,15 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
             f" shows there beyond its standard error with fewer than {NOTICEABLE}."
         )
     return ""
+
+
+def _finding_rate(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The same phases, of which the first that trains blocks finds its rate."""
+    first = next((phase for phase in phases if phase.trainable_blocks), None)
+    return tuple(
+        dataclasses.replace(phase, find_learning_rate=phase is first)
+        for phase in phases
+    )
 
 
 _POLICIES = {

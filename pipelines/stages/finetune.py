@@ -31,6 +31,7 @@ from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.progress import Keeper, Remembers, skip_done_steps
+from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import (
     Movement,
@@ -67,7 +68,8 @@ class PhaseResult:
     that of before they were. `soup_epochs` are those whose weights were averaged, if
     the phase has a soup, and else empty. `trained_parameters` counts numbers, with
     those of the head; of factors of low rank they are what the factors have, and the
-    receipt has what they moved the kernels by.
+    receipt has what they moved the kernels by. `rate_found` is the range test of a
+    phase that was to find its rate, unless it started over at a lower one.
     """
 
     name: str
@@ -87,6 +89,7 @@ class PhaseResult:
     augmentation: Augmentation | None = None
     soup_epochs: tuple[int, ...] = ()
     trained_parameters: int = 0
+    rate_found: RateFound | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +139,7 @@ def fine_tune(
             if results and _cannot_gain(phase, results[-1], splits):
                 not_needed.append(phase.name)
                 continue
+            phase = _at_found_rate(phase, results)
             own_seed = dataclasses.replace(settings, seed=settings.seed + index)
             # So that what a phase draws does not depend on the ones before it.
             keras.utils.set_random_seed(own_seed.seed)
@@ -154,6 +158,14 @@ def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
     return wrong < NOTICEABLE
 
 
+def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:
+    """The phase at the rate that an earlier one has found, if it trains blocks."""
+    found = [result for result in earlier if result.rate_found]
+    if not found or phase.trains_head_only:
+        return phase
+    return dataclasses.replace(phase, learning_rate=found[0].learning_rate)
+
+
 def _run_stably(
     model: TransferModel,
     splits: Splits,
@@ -163,8 +175,11 @@ def _run_stably(
     attempt: int,
 ) -> PhaseResult:
     start = model.model.get_weights()
+    # The rate that a phase found is not saved: one that started over with that is done
+    # from its beginning, to the same result.
+    attempt = 0 if phase.find_learning_rate else attempt
     for _ in range(attempt):
-        phase = _slower(phase)
+        phase = _slower(phase, than=phase.learning_rate)
     for number in range(attempt, _MAXIMUM_RETRIES):
         settings.progress.attempt_begins(number)
         try:
@@ -172,7 +187,7 @@ def _run_stably(
         except TrainingExplodedError as error:
             lora.merge(model.backbone.blocks)
             model.model.set_weights(start)
-            phase = _slower(phase)
+            phase = _slower(phase, than=error.learning_rate)
             _logger.warning("%s Starting it over at %g.", error, phase.learning_rate)
     settings.progress.attempt_begins(_MAXIMUM_RETRIES)
     # A guarded phase will be undone; any other one has nothing to fall back on.
@@ -180,8 +195,8 @@ def _run_stably(
     return _run_phase(model, splits, plan, phase, settings, may_explode=guarded)
 
 
-def _slower(phase: Phase) -> Phase:
-    return dataclasses.replace(phase, learning_rate=phase.learning_rate / 10)
+def _slower(phase: Phase, *, than: float) -> Phase:
+    return dataclasses.replace(phase, learning_rate=than / 10, find_learning_rate=False)
 
 
 def _run_phase(
@@ -226,6 +241,11 @@ def _run_phase(
         )
     task = make_task(model, splits, plan, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
+    rate_found = None
+    if phase.find_learning_rate:
+        rate_found = _find_rate(task, model, phase)
+        rate = rate_found.suggested or phase.learning_rate
+        phase = dataclasses.replace(phase, learning_rate=rate)
     _compile(task, model, phase, steps * phase.epochs)
     judge = whole or task
     at_start = found or _validate(task)
@@ -274,6 +294,7 @@ def _run_phase(
         best_epoch=best.best_epoch,
         soup_epochs=served.epochs,
         trained_parameters=trained_parameters,
+        rate_found=rate_found,
         accuracy_before=at_start[0],
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.
@@ -288,7 +309,30 @@ def _run_phase(
     )
 
 
-def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None:
+def _find_rate(task: Task, model: TransferModel, phase: Phase) -> RateFound:
+    plain = dataclasses.replace(phase, ema_decay=0.0)
+    found = find_rate(
+        task.model,
+        task.train,
+        lambda schedule: _compile(task, model, plain, 1, schedule),
+    )
+    _logger.info(
+        "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
+        phase.name,
+        len(found.rates),
+        "of the plan" if found.suggested is None else f"{found.suggested:.3g}",
+        phase.learning_rate,
+    )
+    return found
+
+
+def _compile(
+    task: Task,
+    model: TransferModel,
+    phase: Phase,
+    steps: int,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> None:
     """Compiles for one phase: a new optimizer, with a rate for every variable."""
     trained, feed = task.model, task.feed
     factors = dict(phase.block_multipliers)
@@ -304,6 +348,7 @@ def _compile(task: Task, model: TransferModel, phase: Phase, steps: int) -> None
                 multiplier.get(id(v), 1.0) for v in trained.trainable_variables
             ],
             steps=steps,
+            schedule=schedule,
         ),
         loss=feed.loss(),
         # With weights where the batches have them, and else as it is.
@@ -351,14 +396,21 @@ def _fit(
         )
 
 
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _result_of(values: Mapping[str, Any]) -> PhaseResult:
     """The result that `dataclasses.asdict` made these values of, and JSON lists."""
-    augmentation = values["augmentation"]
+    augmentation, found = values["augmentation"], values["rate_found"]
     parts = {
         "epochs": tuple(values["epochs"]),
         "soup_epochs": tuple(values["soup_epochs"]),
         "receipt": tuple(Movement(**movement) for movement in values["receipt"]),
         "augmentation": Augmentation(**augmentation) if augmentation else None,
+        "rate_found": RateFound(**{k: _frozen(v) for k, v in found.items()})
+        if found
+        else None,
     }
     return PhaseResult(**{**values, **parts})
 
@@ -370,7 +422,11 @@ def _validate(task: Task) -> tuple[float, float]:
 
 
 class TrainingExplodedError(TrainingError):
-    """The loss of a phase left all bounds."""
+    """The loss of a phase left all bounds at a rate."""
+
+    def __init__(self, message: str, *, learning_rate: float) -> None:
+        super().__init__(message)
+        self.learning_rate = learning_rate
 
 
 def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> None:
@@ -389,5 +445,6 @@ def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> N
     raise TrainingExplodedError(
         f"The loss became {losses[-1]:.3g} in epoch {len(losses)} of phase"
         f" '{phase.name}'. Lower the learning rate (it is {phase.learning_rate:g}) or"
-        f" the clip norm ({phase.clip_norm:g})."
+        f" the clip norm ({phase.clip_norm:g}).",
+        learning_rate=phase.learning_rate,
     )

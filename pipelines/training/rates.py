@@ -82,18 +82,22 @@ class AdamW(_PerVariableRates, keras.optimizers.AdamW):
 
 
 def optimizer_for(
-    phase: Phase, *, rate_multipliers: Sequence[float], steps: int
+    phase: Phase,
+    *,
+    rate_multipliers: Sequence[float],
+    steps: int,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> keras.optimizers.Optimizer:
     """A new optimizer that warms up linearly and then follows a cosine to zero.
 
-    `rate_multipliers` are in the order of the model's trainable variables; `steps` is
-    the length of the phase.
+    Or follows the `schedule` that is given. `rate_multipliers` are in the order of the
+    model's trainable variables; `steps` is the length of the phase.
 
     Raises:
         ConfigError: for an optimizer without exact multipliers.
     """
     warmup_steps = round(steps * phase.warmup_fraction)
-    schedule = keras.optimizers.schedules.CosineDecay(
+    planned = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=phase.learning_rate if warmup_steps == 0 else 0.0,
         warmup_target=phase.learning_rate if warmup_steps else None,
         warmup_steps=warmup_steps,
@@ -101,7 +105,7 @@ def optimizer_for(
     )
     options = {
         "rate_multipliers": rate_multipliers,
-        "learning_rate": schedule,
+        "learning_rate": schedule or planned,
         "global_clipnorm": phase.clip_norm,
         "use_ema": phase.ema_decay > 0,
         "ema_momentum": phase.ema_decay,

@@ -158,13 +158,14 @@ def test_a_handle_goes_with_the_backbone_that_takes_one():
 
 def test_every_field_is_a_number_with_bounds_or_text_with_choices():
     paths = configs.field_paths()
-    assert len(paths) == 55
+    assert len(paths) == 56
     types = {path: type(value_of(RunConfig(), path)) for path in paths}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
     assert numbers == set(BOUNDS)
     assert texts == set(CHOICES) | FREE_TEXT
-    assert set(paths) - numbers - texts == {"overwrite", "export.explain"}
+    switches = {"overwrite", "export.explain", "finetune.find_learning_rate"}
+    assert set(paths) - numbers - texts == switches
 
 
 def reads(path: str) -> list[str]:
@@ -268,6 +269,8 @@ def test_described_names_every_flag_with_what_is_allowed():
         ("scratch", {"lora_rank": 4}, "starts from random weights"),
         ("full", {"lora_rank": 4, "batchnorm": "trained"}, "nothing but its factors"),
         ("full", {"lora_rank": 4, "soup": 3}, "neither soup nor ema_decay"),
+        ("head_only", {"find_learning_rate": True}, "find_learning_rate set, but"),
+        ("full", {"find_learning_rate": True, "learning_rate": 0.1}, "find another"),
         ("full", {"lora_rank": 4, "ema_decay": 0.9}, "neither soup nor ema_decay"),
     ],
 )
@@ -285,5 +288,6 @@ def test_each_option_of_fine_tuning_alone_is_allowed():
         ("ema_decay", 0.99),
         ("soup", 3),
         ("lora_rank", 4),
+        ("find_learning_rate", True),
     ):
         checked(with_value(f"finetune.{name}", value))

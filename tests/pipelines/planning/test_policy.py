@@ -137,6 +137,12 @@ def test_batchnorm_statistics_are_frozen_but_from_scratch():
     assert {phase.batchnorm for phase in scratch.phases} == {"trained"}
 
 
+def test_the_first_phase_that_trains_blocks_finds_its_rate():
+    config = _tuned(find_learning_rate=True, unfreezing_steps=2)
+    plan = decide(FACTS, config)
+    assert [phase.find_learning_rate for phase in plan.phases] == [False, True, False]
+
+
 def test_low_rank_is_refused_where_what_trains_has_no_layer_for_it():
     facts = dataclasses.replace(FACTS, lora_blocks=BLOCKS[3:])
     plan = decide(facts, _tuned(lora_rank=4))

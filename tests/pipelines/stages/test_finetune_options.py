@@ -139,6 +139,19 @@ def test_a_phase_keeps_its_soup_and_names_its_epochs(tuned, splits):
     assert (accuracy, -loss) >= (seen["val_accuracy"] - 1e-6, -seen["val_loss"] - 1e-5)
 
 
+def test_a_phase_at_the_rate_it_found_is_one_that_was_given_this_rate(tuned):
+    model, history = tuned(find_learning_rate=True)
+    phase = history.phases[-1]
+    assert phase.rate_found.suggested == phase.learning_rate != 3e-4
+    assert len(phase.rate_found.losses) <= 100
+    given, its_history = tuned(learning_rate=phase.learning_rate)
+    for ours, theirs in zip(model.model.get_weights(), given.model.get_weights()):
+        np.testing.assert_array_equal(ours, theirs)
+    its_phase = its_history.phases[-1]
+    assert its_phase.rate_found is None
+    assert phase.epochs[-1]["loss"] == its_phase.epochs[-1]["loss"]
+
+
 @pytest.fixture(scope="module")
 def facts(splits):
     """What the policy gets to know of a backbone by its name."""
