@@ -37,9 +37,10 @@ from pipelines.data.splits import Split, Splits
 from pipelines.planning.features import extract
 from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
-from pipelines.stages.finetune import PhaseResult, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, spread, training_facts
+from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings
 from zoo.builder import Backbone
 

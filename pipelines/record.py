@@ -16,7 +16,8 @@ from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.serving.artifact import Artifact
 from pipelines.stages.calibrate import Calibrated, calibration_report
 from pipelines.stages.evaluate import EvalReport
-from pipelines.stages.finetune import FitHistory, PhaseResult
+from pipelines.stages.finetune import FitHistory
+from pipelines.stages.phase_result import PhaseResult
 
 
 def report(

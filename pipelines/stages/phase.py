@@ -1,0 +1,318 @@
+"""One phase of fine-tuning.
+
+It freezes, compiles with a new optimizer, fits, proves what moved, and keeps its best
+weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import sys
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from pipelines.data.batches import steps_per_epoch
+from pipelines.data.splits import Splits
+from pipelines.errors import TrainingError
+from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.stages.head import TransferModel
+from pipelines.stages.phase_result import PhaseResult
+from pipelines.stages.task import FitSettings, Judge, Task, make_task, whole_model
+from pipelines.training import freezing, lora
+from pipelines.training.averaging import averaged
+from pipelines.training.batchnorm import reestimate
+from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
+from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.progress import Keeper, Remembers, skip_done_steps
+from pipelines.training.rate_finder import RateFound, find_rate
+from pipelines.training.rates import optimizer_for
+from pipelines.training.receipt import (
+    Movement,
+    Snapshot,
+    accept_statistics,
+    measure,
+    refuse_moved,
+    snapshot,
+)
+from pipelines.training.signals import held_back
+from pipelines.training.soup import Soup
+from pipelines.training.start import Start
+from zoo.spec import HEAD
+
+# A loss so many times that of before will not come back.
+_EXPLODED = 50.0
+# And nor will this one, from whatever it started.
+_LARGEST_LOSS = 1e6
+
+_logger = logging.getLogger("zootune")
+
+
+def run_phase(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+    *,
+    may_explode: bool,
+) -> PhaseResult:
+    """Trains the model in place, and keeps the best of it.
+
+    Raises:
+        TrainingExplodedError: if the loss left all bounds, unless it `may_explode`.
+        TrainingError: if anything frozen moved.
+    """
+    progress = settings.progress
+    begun = _begin(model, splits, plan, phase, settings)
+    task = make_task(model, splits, plan, phase, settings)
+    phase, rate_found = _at_its_rate(task, model, phase)
+    steps = steps_per_epoch(splits.train, plan.batch_size)
+    _compile(task, model, phase, steps * phase.epochs)
+    at_start = begun.reached or _validate(task)
+    best = BestWeights(
+        patience_epochs=phase.patience_epochs,
+        to_reach=at_start[0] if phase.only_if_better else -math.inf,
+    )
+    lines = HistoryLines(settings.history_path, phase=phase.name)
+    soup = Soup(at_most=phase.soup)
+    progress.fit_begins()
+    _fit(task, phase, plan, steps, settings, [*averaged(phase), best, soup, lines])
+    fit_seconds = progress.fit_seconds
+    receipt = begun.receipt(phase)
+    if not may_explode:
+        _refuse_exploded(phase, at_start[1], lines)
+    best.restore()
+    served = soup.serve(lambda: _validate(task))
+    reached, _ = served.reached or best.best
+    trained_parameters = sum(math.prod(v.shape) for v in task.model.trainable_variables)
+    lora.merge(model.backbone.blocks)
+    verdict = (
+        begun.settled(begun.whole or task)
+        if phase.only_if_better
+        else Verdict(1.0, reached - at_start[0], 0.0, reached)
+    )
+    seen = len(splits.train) * len(lines.epochs)
+    return PhaseResult(
+        name=phase.name,
+        kept=verdict.blend > 0,
+        blend=verdict.blend,
+        gain=verdict.gain,
+        gain_standard_error=verdict.standard_error,
+        learning_rate=phase.learning_rate,
+        best_epoch=best.best_epoch,
+        soup_epochs=served.epochs,
+        trained_parameters=trained_parameters,
+        rate_found=rate_found,
+        accuracy_before=at_start[0],
+        accuracy_after=verdict.accuracy,
+        # A head trains on features in no time; what costs is the pass before.
+        images_per_second=(
+            task.images_per_second if phase.trains_head_only else seen / fit_seconds
+        ),
+        seconds=progress.phase_seconds,
+        epochs=tuple(lines.epochs),
+        receipt=receipt,
+        imbalance=task.feed.imbalance,
+        augmentation=task.feed.augmentation,
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Begun:
+    """What a phase is compared with when it ends.
+
+    Where BatchNorm statistics were re-estimated, blocks below what trains have changed
+    too: then the `whole` model is judged, and `reached` is what it did before.
+    """
+
+    start: Start
+    layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
+    before: Snapshot
+    reestimated: Mapping[str, float]
+    whole: Judge | None = None
+    reached: tuple[float, float] | None = None
+
+    def receipt(self, phase: Phase) -> tuple[Movement, ...]:
+        """What has moved until now; nothing that is frozen."""
+        movements = measure(
+            self.before,
+            self.layers_by_block,
+            trainable=(*phase.trainable_blocks, HEAD),
+            reestimated=self.reestimated,
+        )
+        statistics_frozen = phase.batchnorm != "trained"
+        refuse_moved(phase.name, movements, statistics_frozen=statistics_frozen)
+        return movements
+
+    def settled(self, judged: Judge | Task) -> Verdict:
+        """Puts the best blend of start and now into a model that is judged."""
+        trained = judged.model.get_weights()
+        start = self.start.of(judged.model)
+        return settle(judged.model, start, trained, judged.validation)
+
+
+def _begin(
+    model: TransferModel,
+    splits: Splits,
+    plan: TransferPlan,
+    phase: Phase,
+    settings: FitSettings,
+) -> _Begun:
+    """Notes what is there, and makes trainable what the phase trains."""
+    blocks = model.backbone.blocks
+    layers = {**{one.name: one.layers for one in blocks}, HEAD: model.head_layers}
+    begun = _Begun(Start(model.model), layers, snapshot(layers), {})
+    if phase.batchnorm == "reestimated":
+        whole = whole_model(model, splits, plan, settings)
+        reached = accuracy_and_loss(whole.model, whole.validation)
+        reestimate(
+            model.model,
+            blocks,
+            splits.train,
+            input_size_px=settings.input_size_px,
+            seed=settings.seed,
+        )
+        before, changes = accept_statistics(begun.before, layers)
+        begun = _Begun(begun.start, layers, before, changes, whole, reached)
+    trainable = phase.trainable_blocks
+    freezing.set_trainable(blocks, trainable, batchnorm=phase.batchnorm)
+    if phase.lora_rank:
+        lora.attach(blocks, trainable, rank=phase.lora_rank, seed=settings.seed)
+    return begun
+
+
+def _at_its_rate(
+    task: Task, model: TransferModel, phase: Phase
+) -> tuple[Phase, RateFound | None]:
+    """The phase at the rate that a range test suggests, if it is to make one."""
+    if not phase.find_learning_rate:
+        return phase, None
+    found = _find_rate(task, model, phase)
+    rate = found.suggested or phase.learning_rate
+    return dataclasses.replace(phase, learning_rate=rate), found
+
+
+def _find_rate(task: Task, model: TransferModel, phase: Phase) -> RateFound:
+    plain = dataclasses.replace(phase, ema_decay=0.0)
+    found = find_rate(
+        task.model,
+        task.train,
+        lambda schedule: _compile(task, model, plain, 1, schedule),
+    )
+    _logger.info(
+        "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
+        phase.name,
+        len(found.rates),
+        "of the plan" if found.suggested is None else f"{found.suggested:.3g}",
+        phase.learning_rate,
+    )
+    return found
+
+
+def _compile(
+    task: Task,
+    model: TransferModel,
+    phase: Phase,
+    steps: int,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> None:
+    """Compiles for one phase: a new optimizer, with a rate for every variable."""
+    trained, feed = task.model, task.feed
+    factors = dict(phase.block_multipliers)
+    multiplier = {
+        id(variable): factors[block.name]
+        for block in model.backbone.blocks
+        for variable in block.variables
+    }
+    trained.compile(
+        optimizer=optimizer_for(
+            phase,
+            rate_multipliers=[
+                multiplier.get(id(v), 1.0) for v in trained.trainable_variables
+            ],
+            steps=steps,
+            schedule=schedule,
+        ),
+        loss=feed.loss(),
+        # With weights where the batches have them, and else as it is.
+        weighted_metrics=["accuracy"],
+        # XLA is several times slower than TensorFlow's own kernels on a CPU.
+        jit_compile=False,
+    )
+
+
+def _fit(
+    task: Task,
+    phase: Phase,
+    plan: TransferPlan,
+    steps: int,
+    settings: FitSettings,
+    callbacks: Sequence[Remembers],
+) -> None:
+    place = settings.progress.place
+    if place.has_ended:
+        settings.progress.put_back(task.model, callbacks)
+        return
+    skip_done_steps(task.model, place.step)
+    with held_back() as signals:
+        keeper = Keeper(
+            settings.progress, callbacks, signals, batch_size=plan.batch_size
+        )
+        task.model.fit(
+            task.train_from(place.epoch, place.step),
+            initial_epoch=place.epoch,
+            epochs=phase.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the order of the data set is shuffled already
+            validation_data=task.validation,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                *callbacks,
+                keras.callbacks.TerminateOnNaN(),
+                TimeLimit(settings.deadline_seconds),
+                keras.callbacks.TensorBoard(
+                    settings.tensorboard_dir / phase.name, write_graph=False
+                ),
+                *settings.watch(phase),
+                keeper,
+            ],
+        )
+
+
+def _validate(task: Task) -> tuple[float, float]:
+    """Accuracy and loss on the validation split."""
+    found = task.model.evaluate(task.validation, verbose=0, return_dict=True)
+    return found["accuracy"], found["loss"]
+
+
+class TrainingExplodedError(TrainingError):
+    """The loss of a phase left all bounds at a rate."""
+
+    def __init__(self, message: str, *, learning_rate: float) -> None:
+        super().__init__(message)
+        self.learning_rate = learning_rate
+
+
+def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> None:
+    """Raises `TrainingExplodedError` for a loss that is NaN, or many times that before.
+
+    A head that starts from a probe has a small loss, so at least that of guessing
+    counts.
+    """
+    losses = [epoch["loss"] for epoch in lines.epochs]
+    # With BatchNorm in training, features are others from the first step on, whatever
+    # the rate; then only what is beyond all measure counts.
+    comparable = np.isfinite(loss_before) and phase.batchnorm == "frozen"
+    bound = _EXPLODED * max(loss_before, 1.0) if comparable else _LARGEST_LOSS
+    if all(np.isfinite(loss) and loss < bound for loss in losses):
+        return
+    raise TrainingExplodedError(
+        f"The loss became {losses[-1]:.3g} in epoch {len(losses)} of phase"
+        f" '{phase.name}'. Lower the learning rate (it is {phase.learning_rate:g}) or"
+        f" the clip norm ({phase.clip_norm:g}).",
+        learning_rate=phase.learning_rate,
+    )
