@@ -74,6 +74,11 @@ def export_run(
             f"--max-accuracy-loss is {max_accuracy_loss:g}; it is a fraction of all"
             " examples, from 0 to 1."
         )
+    if data and not targets:
+        raise ConfigError(
+            "--data is for formats that are compared on examples, and the SavedModel is"
+            " published as it is. Leave --data out, or name formats with --format."
+        )
     require_installed(targets)
     reference, source = _finished(run)
     _refuse_other_model(base, source.manifest)

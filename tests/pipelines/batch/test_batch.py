@@ -25,7 +25,7 @@ from pipelines.errors import DataError
 
 ODD_NAMES = ("two\nlines.png", '"quoted", =1+1.png', os.fsdecode(b"not \xff UTF-8.png"))
 BAD_NAMES = ("broken.jpg", "empty.png", "nowhere.png", "pipe.png", "folder.png/x.gif")
-MANY = 1000
+MANY = 700
 
 
 @pytest.fixture(scope="module")

@@ -197,6 +197,8 @@ def test_data_that_changed_are_refused(finished_run: Path, tmp_path: Path, capsy
     more = ("--format=onnx", "--data=builtin:digits?limit=100")
     said = refusal(capsys, finished_run, base, *more, code=3)
     assert "is not what the run was trained on" in said
+    said = refusal(capsys, finished_run, base, "--data=builtin:digits", code=2)
+    assert "the SavedModel is published as it is. Leave --data out" in said
 
 
 def test_a_base_of_another_model_is_refused(
