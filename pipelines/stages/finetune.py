@@ -27,6 +27,7 @@ from pipelines.stages.task import FitSettings, Task, make_task
 from pipelines.training import freezing
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, settle
+from pipelines.training.memory import advice_when_full
 from pipelines.training.progress import Keeper, skip_done_steps
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import Movement, measure, refuse_moved, snapshot
@@ -243,12 +244,12 @@ def _fit(
         settings.progress.put_back(task.model, callbacks)
         return
     skip_done_steps(task.model, place.step)
-    with held_back() as signals:
-        keeper = Keeper(
-            settings.progress, callbacks, signals, batch_size=plan.batch_size
-        )
+    batches = task.train_from(place.epoch, place.step)
+    size = plan.batch_size
+    with held_back() as signals, advice_when_full(task.model, batches, batch_size=size):
+        keeper = Keeper(settings.progress, callbacks, signals, batch_size=size)
         task.model.fit(
-            task.train_from(place.epoch, place.step),
+            batches,
             initial_epoch=place.epoch,
             epochs=phase.epochs,
             steps_per_epoch=steps,
