@@ -27,6 +27,7 @@ from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.memory import advice_when_full
 from pipelines.training.progress import Keeper, Remembers, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
@@ -258,12 +259,12 @@ def _fit(
         settings.progress.put_back(task.model, callbacks)
         return
     skip_done_steps(task.model, place.step)
-    with held_back() as signals:
-        keeper = Keeper(
-            settings.progress, callbacks, signals, batch_size=plan.batch_size
-        )
+    batches = task.train_from(place.epoch, place.step)
+    size = plan.batch_size
+    with held_back() as signals, advice_when_full(task.model, batches, batch_size=size):
+        keeper = Keeper(settings.progress, callbacks, signals, batch_size=size)
         task.model.fit(
-            task.train_from(place.epoch, place.step),
+            batches,
             initial_epoch=place.epoch,
             epochs=phase.epochs,
             steps_per_epoch=steps,

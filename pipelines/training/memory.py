@@ -1,0 +1,55 @@
+"""Training that runs out of memory says which batch size would not have."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from pipelines.errors import TrainingError
+
+
+@contextlib.contextmanager
+def advice_when_full(
+    model: keras.Model, batches: tf.data.Dataset, *, batch_size: int
+) -> Iterator[None]:
+    """Where memory runs out inside, steps of smaller batches are tried.
+
+    That changes the weights of the model, which is lost in any case; what was saved of
+    it stays.
+
+    Raises:
+        TrainingError: with the largest half, quarter, ... of the batch size that fits.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        fits = _largest_that_fits(model, batches, batch_size)
+        advice = (
+            "Not even one example fits: take a smaller config.input_size_px or backbone"
+            if fits is None
+            else f"A step of {fits} examples fits: set config.batch_size={fits}"
+        )
+        raise TrainingError(
+            f"There is no memory for a step of {batch_size} examples. {advice}, and"
+            " config.overwrite or another config.workdir, because that is another run."
+            f" ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _largest_that_fits(
+    model: keras.Model, batches: tf.data.Dataset, batch_size: int
+) -> int | None:
+    size = batch_size // 2
+    while size:
+        for inputs, *rest in batches.take(1):
+            few = tf.nest.map_structure(lambda one, n=size: one[:n], (inputs, *rest))
+            try:
+                model.train_on_batch(*few)
+            except tf.errors.ResourceExhaustedError:
+                size //= 2
+            else:
+                return size
+    return None
