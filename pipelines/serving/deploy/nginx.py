@@ -47,10 +47,14 @@ def configuration(name: str, *, upstream: str) -> str:
                     (f"client_max_body_size {MAX_BODY_MIB}m", None),
                     ("client_header_timeout 10s", None),
                     (f"client_body_timeout {wait}s", None),
-                    # `off` is what turns the password off for who has a token.
+                    # `off` turns the password off for who has a token; a model of
+                    # that name must not, so the realm is never a name alone.
                     (
                         "map $http_authorization $realm",
-                        [(f"default {name}", None), (f"include {TOKENS}", None)],
+                        [
+                            (f'default "model {name}"', None),
+                            (f"include {TOKENS}", None),
+                        ],
                     ),
                     (
                         "upstream serving",

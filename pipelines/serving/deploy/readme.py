@@ -32,8 +32,10 @@ def _head(subject: Subject) -> str:
     return f"""\
 # {subject.name} on TensorFlow Serving
 
-Written by `zoo deploy`. It serves {which}. These files were checked by programs that
-read them, not by running Docker or a cluster. TensorFlow Serving has no authentication,
+Written by `zoo deploy`. It serves {which}.
+
+These files were checked by programs that read them, not by running Docker or a cluster.
+TensorFlow Serving has no authentication,
 no limit of bodies and no TLS: keep its ports {model_server.GRPC_PORT} and\
  {model_server.REST_PORT} inside, behind a proxy.
 

@@ -11,7 +11,7 @@ import yaml
 
 from pipelines.cli import main
 from pipelines.errors import ConfigError
-from pipelines.serving.deploy import flags, images, subject
+from pipelines.serving.deploy import flags, images, nginx, subject
 from pipelines.serving.deploy.readme import is_older
 from pipelines.serving.deploy.targets import TARGETS
 from pipelines.serving.server import text_files
@@ -314,6 +314,12 @@ def test_kubernetes_takes_names_that_are_labels(name):
 def test_kubernetes_takes_no_other_names(name):
     with pytest.raises(ConfigError, match="Choose another with --name [a-z]"):
         subject.require_label(name, "kubernetes")
+
+
+def test_a_model_that_is_called_off_does_not_turn_passwords_off():
+    text = nginx.configuration("off", upstream="serving:8501")
+    assert 'default "model off";' in text
+    assert "default off" not in text
 
 
 def test_the_flag_knows_every_target():
