@@ -104,7 +104,7 @@ def test_a_phase_that_started_over_goes_on_at_its_lower_rate(parts, tmp_path):
     wild = dataclasses.replace(
         last,
         optimizer="sgd",
-        learning_rate=10.0,
+        learning_rate=0.1,
         clip_norm=1e6,
         warmup_fraction=0.0,
         epochs=1,
@@ -114,7 +114,7 @@ def test_a_phase_that_started_over_goes_on_at_its_lower_rate(parts, tmp_path):
     whole = parts.train(tmp_path, checkpoints, every_seconds=1e-9, plan=plan)
     (phase,) = whole.history.phases
     attempts = [place["attempt"] for place in checkpoints.places if place]
-    assert phase.learning_rate < 10
+    assert phase.learning_rate < 0.1
     last = max(attempts)
     assert last > 0
     copy = tmp_path / "copies" / f"{attempts.index(last):03d}"
