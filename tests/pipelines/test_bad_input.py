@@ -233,8 +233,8 @@ def test_unreadable_files_of_predict(finished_run, photos, capsys):
     base = str(finished_run / "artifact")
     assert zoo_command(["predict", base, str(photos / "none.png")]) == 3
     assert f"{photos / 'none.png'} cannot be read: No such" in capsys.readouterr().err
-    assert zoo_command(["predict", base, str(photos)]) == 3
-    assert f"{photos} cannot be read: Is a directory" in capsys.readouterr().err
+    assert zoo_command(["predict", base, str(photos)]) == 2
+    assert f"{photos} has many examples: say with --to" in capsys.readouterr().err
     assert zoo_command(["predict", base, str(photos / "dark" / "0.png")]) == 0
 
 

@@ -39,6 +39,8 @@ def tuned(splits, tmp_path_factory):
             strategy=strategy,
         )
         config.head.epochs, config.finetune.epochs = 1, 2
+        # A probe is right on nearly all of validation here, which leaves nothing to do.
+        config.head.init = "zeros"
         for name, value in options.items():
             setattr(config.finetune, name, value)
         keras.utils.set_random_seed(config.seed)
