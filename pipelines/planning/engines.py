@@ -1,0 +1,124 @@
+"""Passes through a frozen network by OpenVINO, where it is there and gives the same.
+
+A compiled network has BatchNorm folded into its convolutions and one kernel for several
+layers. TensorFlow's graph, whose variables could change, has neither. Which engine it
+is depends on what is installed and on the number of batches, and never on a clock: the
+same run has to give the same bits again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+# Converting takes one to three seconds, which fewer batches do not bring back.
+_LEAST_BATCHES = 64
+# Of the largest value of an output. Activations are kept as float16, which rounds by
+# five times as much.
+_TOLERANCE = 1e-4
+
+_logger = logging.getLogger("zootune")
+
+Infer = Callable[[tf.Tensor], list[np.ndarray]]
+
+
+def is_worth_a_try(inputs: tf.TensorSpec, batches: int) -> bool:
+    """Whether a pass over so many batches of numbers may gain by another engine."""
+    return (
+        batches >= _LEAST_BATCHES
+        and (inputs.dtype.is_floating or inputs.dtype.is_integer)
+        and importlib.util.find_spec("openvino") is not None
+        and not tf.config.list_physical_devices("GPU")
+    )
+
+
+def by_tensorflow(function: tf.types.experimental.PolymorphicFunction) -> Infer:
+    """The outputs of a function, in order."""
+    return lambda inputs: [one.numpy() for one in tf.nest.flatten(function(inputs))]
+
+
+def compiled(
+    function: tf.types.experimental.PolymorphicFunction, batch: tf.Tensor
+) -> Infer:
+    """What gives the outputs of a function by OpenVINO, if the same for this batch."""
+    plain = by_tensorflow(function)
+    other = _converted(function)
+    if other is None:
+        return plain
+    wanted, found = plain(batch), other(batch)
+    difference = max(map(_difference, found, wanted))
+    if not difference <= _TOLERANCE:
+        _logger.warning(
+            "OpenVINO differs from TensorFlow by %.1e of the largest value, more than"
+            " %.0e, and is not used.",
+            difference,
+            _TOLERANCE,
+        )
+        return plain
+    _logger.info("OpenVINO differs by %.1e, and does the rest.", difference)
+    return other
+
+
+def _converted(function: tf.types.experimental.PolymorphicFunction) -> Infer | None:
+    """The function as OpenVINO has it; none where it cannot convert one."""
+    with _logging_as_it_was():
+        import openvino
+        from openvino import frontend
+
+    try:
+        with _logging_as_it_was():
+            graph = openvino.convert_model(function.get_concrete_function())
+        # Left to itself it computes in bfloat16 where the processor can.
+        model = openvino.Core().compile_model(
+            graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        )
+    except (
+        RuntimeError,
+        frontend.GeneralFailure,
+        frontend.NotImplementedFailure,
+        frontend.OpConversionFailure,
+        frontend.OpValidationFailure,
+    ) as error:
+        _logger.info("OpenVINO cannot convert this network: %s", str(error)[:200])
+        return None
+    outputs = sorted(model.outputs, key=_number)
+
+    def infer(inputs: tf.Tensor) -> list[np.ndarray]:
+        found = model(inputs.numpy())
+        # The memory behind them belongs to the next call.
+        return [np.array(found[one]) for one in outputs]
+
+    return infer
+
+
+@contextlib.contextmanager
+def _logging_as_it_was() -> Iterator[None]:
+    """OpenVINO's converter sets the level of the root logger, and more of it."""
+    root = logging.getLogger()
+    level, handlers, filters = root.level, list(root.handlers), list(root.filters)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:], root.filters[:] = handlers, filters
+
+
+def _number(output) -> int:
+    """The place of an output: `Identity`, `Identity_1`, `Identity_2`, ... by name."""
+    (digits,) = {
+        found.group(1)
+        for name in output.get_names()
+        if (found := re.match(r"Identity(?:_(\d+))?(?::0)?$", name))
+    }
+    return int(digits or 0)
+
+
+def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
+    largest = float(np.abs(wanted).max(initial=0.0)) or 1.0
+    return float(np.abs(found - wanted).max(initial=0.0)) / largest
