@@ -19,6 +19,7 @@ import zoo
 from pipelines import checking, exporting, fetching, predicting, tuning
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
+from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
@@ -172,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shards", type=int, default=8, metavar="N", help="files for each split"
     )
     sharding.add_argument(
-        "--runner", default="DirectRunner", help="of Beam; DirectRunner: this machine"
+        "--runner", default=LOCAL, help="of Beam; DirectRunner: this machine"
     )
     sharding.add_argument(
         "--option",

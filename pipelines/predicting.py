@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 from pipelines.clock import Clock
+from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError
-
-_LOCAL = "DirectRunner"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shards", type=int, metavar="N", help="OUT is a folder of N files, with Beam"
     )
-    parser.add_argument("--runner", default=_LOCAL, help="of Beam, with --shards")
+    parser.add_argument("--runner", default=LOCAL, help="of Beam, with --shards")
     parser.add_argument(
         "--option",
         action="append",
@@ -92,4 +91,4 @@ def predict(arguments: argparse.Namespace) -> None:
 
 
 def _has_runner(arguments: argparse.Namespace) -> bool:
-    return arguments.runner != _LOCAL or bool(arguments.option)
+    return arguments.runner != LOCAL or bool(arguments.option)

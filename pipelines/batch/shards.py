@@ -21,6 +21,7 @@ from pipelines.batch.local import OnProgress, Written
 from pipelines.batch.output import Progress, identity
 from pipelines.batch.rows import line_of, predicted
 from pipelines.batch.source import Source, parse
+from pipelines.data.beam_jobs import import_beam, run_jobs
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import open_verified
 from pipelines.serving.predictor import Predictor, load
@@ -63,7 +64,7 @@ def predict_to_shards(
     """
     if shards < 1:
         raise ConfigError(f"--shards is {shards}; it must be 1 or more.")
-    beam = _beam()
+    beam = import_beam(otherwise=", or leave --shards out")
     opened = open_verified(artifact)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
     whose = identity(opened.manifest, inputs.fingerprint())
@@ -78,7 +79,7 @@ def predict_to_shards(
         if not (to / name).exists()
     ]
     if jobs:
-        _run(beam, jobs, runner, options)
+        run_jobs(beam, jobs, write_shard, runner=runner, options=options)
     invalid = sum(_invalid(to / name) for name in names)
     done = Progress(rows=whose.examples, invalid=invalid)
     output.write_record(to / _RECORD, whose, done)
@@ -146,28 +147,3 @@ def _claim(to: Path, whose: output.Identity, names: Sequence[str]) -> None:
 def _invalid(path: Path) -> int:
     with path.open() as stream:
         return sum(not json.loads(line)["valid"] for line in stream)
-
-
-def _beam():
-    try:
-        import apache_beam
-    except ImportError as error:
-        raise ConfigError(
-            f"Shards are written by Apache Beam ({error}). Run: pip install"
-            " 'zootune[beam]', or leave --shards out."
-        ) from None
-    return apache_beam
-
-
-def _run(beam, jobs: Sequence[ShardJob], runner: str, options: Sequence[str]) -> None:
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    settings = PipelineOptions([f"--runner={runner}", *options])
-    with beam.Pipeline(options=settings) as pipeline:
-        _ = (
-            pipeline
-            | "jobs" >> beam.Create(jobs)
-            # Without it, a runner may give all jobs to one worker.
-            | "spread" >> beam.Reshuffle()
-            | "predict" >> beam.Map(write_shard)
-        )

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.beam_jobs import LOCAL, import_beam, run_jobs
 from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.load import load
 from pipelines.data.look_through import OnProgress
@@ -33,8 +34,6 @@ from pipelines.data.splits import (
 )
 from pipelines.errors import DataError
 
-_LOCAL = "DirectRunner"
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ShardJob:
@@ -49,7 +48,7 @@ def shard(
     to: Path,
     *,
     shards: int,
-    runner: str = _LOCAL,
+    runner: str = LOCAL,
     options: Sequence[str] = (),
     on_progress: OnProgress | None = None,
 ) -> Sidecar:
@@ -65,18 +64,20 @@ def shard(
 
     Raises:
         DataError: as `load`; if the data are series; or if `to` is there already.
+        ConfigError: if Beam is not installed.
     """
     to = to.expanduser().absolute()
     if to.exists():
         raise DataError(f"{to} is there already. Name a new folder with --to.")
     if shards < 1:
         raise DataError(f"--shards is {shards}; it must be 1 or more.")
-    beam = _beam()
+    beam = import_beam()
     splits = load(ref, on_progress=on_progress)
     if splits.train.inputs.modality == "series":
         raise DataError(f"{ref} holds series; 'npz:' keeps those, and records do not.")
     with _published(to) as folder:
-        _run(beam, list(_jobs(splits, folder, shards)), runner, options)
+        jobs = list(_jobs(splits, folder, shards))
+        run_jobs(beam, jobs, write_file, runner=runner, options=options)
         sidecar = Sidecar(
             class_names=splits.info.class_names,
             modality=splits.train.inputs.modality,
@@ -104,17 +105,6 @@ def write_file(job: ShardJob) -> int:
     return len(job.split)
 
 
-def _beam():
-    try:
-        import apache_beam
-    except ImportError as error:
-        raise DataError(
-            f"Records are written by Apache Beam ({error}). Run: pip install"
-            " 'zootune[beam]'"
-        ) from None
-    return apache_beam
-
-
 def _jobs(splits: Splits, folder: Path, shards: int) -> Iterator[ShardJob]:
     for split in (splits.train, splits.validation, splits.test):
         (folder / split.name).mkdir()
@@ -123,20 +113,6 @@ def _jobs(splits: Splits, folder: Path, shards: int) -> Iterator[ShardJob]:
             name = f"{split.name}-{k:05}-of-{count:05}.tfrecord"
             rows = np.arange(k, len(split), count)
             yield ShardJob(str(folder / split.name / name), split.take(rows))
-
-
-def _run(beam, jobs: Sequence[ShardJob], runner: str, options: Sequence[str]) -> None:
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    settings = PipelineOptions([f"--runner={runner}", *options])
-    with beam.Pipeline(options=settings) as pipeline:
-        _ = (
-            pipeline
-            | "jobs" >> beam.Create(jobs)
-            # Without it, a runner may give all jobs to one worker.
-            | "spread" >> beam.Reshuffle()
-            | "write" >> beam.Map(write_file)
-        )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,48 @@
+"""Jobs that Apache Beam's workers carry out, each on its own: one file, one job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pipelines.errors import ConfigError
+
+LOCAL = "DirectRunner"
+
+
+def import_beam(*, otherwise: str = "") -> Any:
+    """The package apache_beam.
+
+    Raises:
+        ConfigError: if it is not installed; `otherwise` is what else the user may do.
+    """
+    try:
+        import apache_beam
+    except ImportError as error:
+        raise ConfigError(
+            f"Shards are written by Apache Beam ({error}). Run: pip install"
+            f" 'zootune[beam]'{otherwise}."
+        ) from None
+    return apache_beam
+
+
+def run_jobs(
+    beam: Any,
+    jobs: Sequence[Any],
+    carry_out: Callable[[Any], object],
+    *,
+    runner: str,
+    options: Sequence[str],
+) -> None:
+    """Has each job carried out by a worker of the runner, which has the options."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    settings = PipelineOptions([f"--runner={runner}", *options])
+    with beam.Pipeline(options=settings) as pipeline:
+        _ = (
+            pipeline
+            | "jobs" >> beam.Create(jobs)
+            # Without it, a runner may give all jobs to one worker.
+            | "spread" >> beam.Reshuffle()
+            | "carry out" >> beam.Map(carry_out)
+        )
