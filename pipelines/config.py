@@ -17,6 +17,7 @@ from zoo.registry import TAKES_HANDLE
 
 RANDOM_WEIGHTS = "none"
 CHOICES = {
+    "deterministic": ("default", "strict"),
     "strategy": ("auto", "head_only", "partial", "full", "scratch"),
     "effort": ("seconds", "minutes", "hours"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
@@ -209,6 +210,9 @@ class RunConfig:
     is for images, `input_length` the tokens that texts are cut to, and 0 is the
     backbone's default; `time_budget_seconds` 0 is no limit.
 
+    The same seed gives the same weights on the same machine; `deterministic=strict` has
+    TensorFlow refuse ops that it cannot promise that of, for the whole process.
+
     What was done is saved when that was `checkpoint_seconds` ago, or with 0 after every
     epoch, and a run that was cut short goes on from there.
 
@@ -228,6 +232,7 @@ class RunConfig:
     input_size_px: int = 0
     input_length: int = 0
     precision: str = "auto"
+    deterministic: str = "default"
     strategy: str = "auto"
     effort: str = "minutes"
     time_budget_seconds: float = 0.0

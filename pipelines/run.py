@@ -30,6 +30,7 @@ from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.keep import keep
+from pipelines.training.determinism import determinism
 from pipelines.training.precision import precision
 
 _logger = logging.getLogger("zootune")
@@ -65,7 +66,7 @@ def run(config: RunConfig) -> Run:
 
 def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
     clock = Clock()
-    with precision(config.precision):
+    with precision(config.precision), determinism(config.deterministic):
         prepared = prepare(config, clock)
         trained = train(config, prepared, folder, clock)
         splits, calibrated = prepared.splits, trained.calibrated

@@ -34,6 +34,7 @@ from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import training_facts
 from pipelines.stages.task import Frozen
+from pipelines.training.determinism import determinism
 from pipelines.training.precision import precision
 from pipelines.trials import (
     OUT_OF_TIME,
@@ -93,7 +94,7 @@ def search(
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     folder = _claim(config)
     clock = Clock()
-    with precision(config.precision):
+    with precision(config.precision), determinism(config.deterministic):
         prepared = prepare(config, clock)
         space = search_space(
             config,

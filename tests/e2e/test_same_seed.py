@@ -27,6 +27,7 @@ RANDOM = {
     "strategy": "scratch",
     "input_size_px": 16,
 }
+STRICT = {**RANDOM, "deterministic": "strict"}
 PRETRAINED = {
     "data": "builtin:mnist_5k?limit=200",
     "backbone": "efficientnet_lite0",
@@ -45,7 +46,9 @@ def _train(workdir, seed: int, fields: dict) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.weights
-@pytest.mark.parametrize("fields", [RANDOM, PRETRAINED], ids=["random", "pretrained"])
+@pytest.mark.parametrize(
+    "fields", [RANDOM, STRICT, PRETRAINED], ids=["random", "strict", "pretrained"]
+)
 def test_two_processes_agree(tmp_path, fields):
     first = _train(tmp_path / "first", 0, fields)
     second = _train(tmp_path / "second", 0, fields)
