@@ -16,6 +16,13 @@ from pipelines.planning.evidence import ProbeScore
 # the first steps of Adam, whose size does not depend on the gradient's, move logits by
 # less than one.
 _NORM = 4.0
+# Left out of a class of two, an example has one other to be recognized by, and of one
+# it has none: then that tells nothing of the penalty or of how sure to be. With these,
+# on MNIST, Fashion-MNIST and emoji with 1 and 2 images per class, a probe is as often
+# right as it says within .06, and as accurate within .02 as with any penalty.
+_TELLING_PER_CLASS = 3
+_USUAL_PENALTY = 1.0
+_USUAL_SHARPNESS = 9.5
 _TINY = 1e-6
 
 
@@ -105,7 +112,9 @@ def score(
     scaling = scaling_of(parts)
     fitted = ridge.fit(scaling(np.concatenate(parts, axis=1)), labels, groups=groups)
     right = fitted.left_out.argmax(axis=1) == labels
-    targets = np.eye(fitted.left_out.shape[1])[labels]
+    classes = fitted.left_out.shape[1]
+    targets = np.eye(classes)[labels]
+    is_telling = len(labels) >= _TELLING_PER_CLASS * classes
     return ProbeScore(
         reads=reads,
         grid=grid,
@@ -113,8 +122,10 @@ def score(
         accuracy=float(right.mean()),
         standard_error=_standard_error(int(right.sum()), len(right)),
         squared_error=float(np.square(targets - fitted.left_out).mean()),
-        penalty=fitted.penalty,
-        sharpness=_sharpness(fitted.left_out, labels),
+        penalty=fitted.penalty if is_telling else _USUAL_PENALTY,
+        sharpness=(
+            _sharpness(fitted.left_out, labels) if is_telling else _USUAL_SHARPNESS
+        ),
     )
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.datasets import load_digits
 
 from pipelines.errors import TrainingError
 from pipelines.planning.probe import linear_probe, scaling_of, score
@@ -53,6 +55,22 @@ def test_logits_are_as_sure_as_the_probe_is_right():
     sure = 1 / (1 + np.exp(-np.abs(logits[:, 1] - logits[:, 0])))
     right = (logits.argmax(axis=1) == labels).mean()
     assert sure.mean() == pytest.approx(right, abs=0.02)
+
+
+@pytest.mark.parametrize("per_class", [1, 2])
+def test_also_with_one_or_two_examples_of_a_class(per_class):
+    """Nothing that is left out tells how sure to be, so it is as sure as usual."""
+    pixels, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(labels))
+    known = np.concatenate([order[labels[order] == c][:per_class] for c in range(10)])
+    others = np.setdiff1d(order, known)
+    parts = [pixels[known].astype(np.float32)]
+    probe = linear_probe(parts, labels[known], _scored(parts, labels[known]))
+    logits = _logits(probe, [pixels[others]])
+    sure = softmax(logits, axis=1).max(axis=1)
+    right = (logits.argmax(axis=1) == labels[others]).mean()
+    assert right > 0.5
+    assert sure.mean() == pytest.approx(right, abs=0.2)
 
 
 def test_constant_features_are_no_reason_to_fail():
