@@ -1,8 +1,9 @@
 """What measuring, a head and a partial fine-tuning cost, beside plain passes and Keras.
 
 `probe`: the stage that reads every block and compares heads in closed form, beside one
-pass for the average of the last block. `head`: that stage and 20 epochs of the head,
-beside the same pass; images are read once, as nothing in the frozen blocks changes.
+pass for the average of the last block, both on the images as they are. `head`: that
+stage on all views of the images, and 20 epochs of the head on them, beside one pass for
+each view; images are read once, as nothing in the frozen blocks changes.
 `partial`: examples per second of the last half of the blocks on activations that are
 kept, with their computation and without, beside `fit` of Keras with the same blocks
 trainable, on pixels that are in memory. All at batches of 32, interleaved. Passes,
@@ -42,6 +43,7 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, spread, training_facts
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings
+from pipelines.stages.views import count_views, in_views
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32
@@ -66,7 +68,14 @@ def main() -> None:
     seconds: dict[str, list[float]] = {}
     # One repetition more, to warm up.
     for repetition in range(arguments.repetitions + 1):
-        for contender in (_plain_pass, _probe, _head, _partial, _keras_partial):
+        for contender in (
+            _plain_pass,
+            _probe,
+            _view_passes,
+            _head,
+            _partial,
+            _keras_partial,
+        ):
             keras.utils.clear_session()
             base = freeze_base(
                 zoo.build(arguments.backbone, input_size_px=arguments.size)
@@ -78,7 +87,7 @@ def main() -> None:
         print(f"{name}: {', '.join(f'{value:.2f}' for value in values)} s")
     for ours, theirs in (
         ("probe", "pass"),
-        ("head", "pass"),
+        ("head", "pass for each view"),
         ("keras partial", "partial"),
         ("keras partial", "partial with its pass"),
     ):
@@ -97,20 +106,42 @@ def _plain_pass(
     base: Backbone, splits: Splits, arguments: argparse.Namespace
 ) -> dict[str, float]:
     """Seconds for the average of the last block, of train and validation."""
+    return {"pass": _pass_seconds(base, splits, arguments, views=1)}
+
+
+def _view_passes(
+    base: Backbone, splits: Splits, arguments: argparse.Namespace
+) -> dict[str, float]:
+    """The same for every view of train that a head is fitted to."""
+    views = count_views(_config(arguments), splits.train)
+    seconds = _pass_seconds(base, splits, arguments, views=views)
+    return {"pass for each view": seconds}
+
+
+def _pass_seconds(
+    base: Backbone, splits: Splits, arguments: argparse.Namespace, *, views: int
+) -> float:
     pooled = layers.GlobalAveragePooling2D()(base.model.output)
     model = keras.Model(base.model.input, pooled)
+    size_px = arguments.size
     started = time.perf_counter()
-    for part in (splits.train, splits.validation):
-        read = batches(part, input_size_px=arguments.size, batch_size=_BATCH_SIZE)
-        extract(model, read)
-    return {"pass": time.perf_counter() - started}
+    train = in_views(
+        splits.train, _config(arguments), views=views, input_size_px=size_px
+    )
+    validation = batches(
+        splits.validation, input_size_px=size_px, batch_size=_BATCH_SIZE
+    )
+    extract(model, train.concatenate(validation))
+    return time.perf_counter() - started
 
 
 def _probe(
     base: Backbone, splits: Splits, arguments: argparse.Namespace
 ) -> dict[str, float]:
+    config = _config(arguments)
+    config.head.views = 1
     started = time.perf_counter()
-    measure(base, splits, _config(arguments), Clock())
+    measure(base, splits, config, Clock())
     return {"probe": time.perf_counter() - started}
 
 

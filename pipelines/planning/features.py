@@ -35,7 +35,10 @@ def extract(
         done += len(given[0])
         if on_progress is not None:
             on_progress(done)
-    return tuple(np.concatenate(tensors) for tensors in zip(*parts))
+    columns = list(zip(*parts))
+    parts.clear()
+    # One after the other, each freed when it is whole: not everything twice.
+    return tuple(np.concatenate(columns.pop(0)) for _ in range(len(columns)))
 
 
 def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]:

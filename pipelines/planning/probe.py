@@ -34,7 +34,11 @@ class Scaling:
     scale: np.ndarray
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        return (features.astype(np.float32) - self.mean) / self.scale
+        # In place: of thousands of wide rows every copy is hundreds of megabytes.
+        scaled = features.astype(np.float32)
+        scaled -= self.mean
+        scaled /= self.scale
+        return scaled
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,8 +85,9 @@ def linear_probe(
     are those that did best when these features were scored.
     """
     scaling = scaling_of(parts)
-    features = scaling(np.concatenate(parts, axis=1))
-    kernel, bias = ridge.solve(features, labels, penalty=scored.penalty)
+    kernel, bias = ridge.solve(
+        scaling(np.concatenate(parts, axis=1)), labels, penalty=scored.penalty
+    )
     factor = np.float32(scored.sharpness)
     return Probe(scaling=scaling, kernel=kernel * factor, bias=bias * factor)
 

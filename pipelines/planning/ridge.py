@@ -38,6 +38,7 @@ def solve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias for one penalty, several times faster than the path of `fit`."""
     x, targets, mean, offset = _centred(features, labels)
+    del features  # as large as `x`, and nobody else may have it
     strength = penalty * _mean_squared_norm(x)
     if len(x) <= x.shape[1]:
         gram = _of_rows(x)

@@ -61,7 +61,13 @@ def taker(activations: Activations, labels: np.ndarray) -> Callable[[tf.Tensor],
     if any(isinstance(one, np.memmap) for one in activations):
         return _from_disk(activations, labels)
     held = tf.nest.map_structure(tf.constant, (_input(activations), labels))
-    return lambda rows: tf.nest.map_structure(lambda t: tf.gather(t, rows), held)
+    return lambda rows: tf.nest.map_structure(lambda t: _rows(t, rows), held)
+
+
+def _rows(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    found = tf.gather(tensor, rows)
+    # Half as large in memory; a head computes in float32.
+    return tf.cast(found, tf.float32) if found.dtype == tf.float16 else found
 
 
 def _from_disk(

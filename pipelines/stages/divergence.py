@@ -23,6 +23,9 @@ from pipelines.planning.similarity import (
 from zoo.blocks import batchnorm_inputs
 from zoo.builder import Backbone
 
+# Without a graph every map of a batch is held at once: 13 MB an example at 128 px.
+_BATCH = 32
+
 
 class _Moments(keras.layers.Layer):
     """The averages of `z` and of its square over an example, `[batch, 2, channels]`.
@@ -47,8 +50,8 @@ class _Moments(keras.layers.Layer):
 def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...]:
     """One for every block with BatchNorm layers, from input to output.
 
-    `some` are the examples that it is measured on, in one batch. None for random
-    weights, whose statistics are of nothing, and for networks that hide their layers.
+    `some` are the examples that it is measured on. None for random weights, whose
+    statistics are of nothing, and for networks that hide their layers.
     """
     if base.weights == "random":
         return ()
@@ -65,11 +68,10 @@ def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...
         for layer, given in several
     ]
     model = keras.Model(base.model.input, moments)
-    read = batches(some, input_size_px=base.input_size_px, batch_size=len(some))
-    inputs, _ = next(iter(read))
-    # A graph takes longer to build than to run once.
-    found = tf.nest.flatten(model(inputs, training=False))
-    averages = iter([one.numpy().mean(axis=0) for one in found])
+    read = batches(some, input_size_px=base.input_size_px, batch_size=_BATCH)
+    # A graph takes longer to build than to run once or twice.
+    parts = [tf.nest.flatten(model(inputs, training=False)) for inputs, _ in read]
+    averages = iter([np.concatenate(one).mean(axis=0) for one in zip(*parts)])
     return tuple(
         block_divergence(name, np.concatenate(_divergences(several, averages)))
         for name, several in layers.items()

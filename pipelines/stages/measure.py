@@ -95,13 +95,14 @@ class Measured:
     def head_features(self, head: HeadPlan) -> tuple[np.ndarray, np.ndarray] | None:
         """What the head reads of train and validation, if all of it was read.
 
-        Of train that is every view, as in `train`.
+        As it was read, float16 where that suffices. Of train that is every view, as in
+        `train`.
         """
         if not (self.is_whole and head.standardized):
             return None
         return (
-            np.concatenate(_parts(self.train, head), axis=1).astype(np.float32),
-            np.concatenate(_parts(self.validation, head), axis=1).astype(np.float32),
+            np.concatenate(_parts(self.train, head), axis=1),
+            np.concatenate(_parts(self.validation, head), axis=1),
         )
 
 
