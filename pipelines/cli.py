@@ -13,7 +13,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import zoo
 from pipelines import checking, exporting, fetching, predicting, tuning
@@ -26,6 +26,7 @@ from pipelines.exit_codes import exit_code_of
 from pipelines.serving.deploy import flags as deploying
 from pipelines.serving.server import flags as serving
 from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
+from pipelines.terminal import Parser, say_progress
 from zoo import handles, own, weights
 from zoo.spec import ImageInput
 
@@ -48,15 +49,8 @@ def _run(arguments: Sequence[str]) -> None:
     parsed.command(parsed)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong first and how it is used after that."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}\n{self.format_usage()}".rstrip())
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="zoo", description="Transfer learning that you can trust.")
+    parser = Parser(prog="zoo", description="Transfer learning that you can trust.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(
@@ -337,9 +331,7 @@ def _rank(arguments: argparse.Namespace) -> None:
     DatasetRef.parse(arguments.data)
     require_match(arguments.backbones)
     start_tensorflow()
-    # Progress must not stand between the lines of the result.
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("zootune").setLevel(logging.INFO)
+    say_progress(sys.stderr)
     from pipelines.ranking import rank
 
     ranking = rank(arguments.data, backbones=arguments.backbones, seed=arguments.seed)

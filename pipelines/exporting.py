@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from pipelines.engine import start_tensorflow
 from pipelines.formats import targets
 from pipelines.tables import aligned
+from pipelines.terminal import say_progress
 
 SUMMARY = "publish the artifact of a run as a new version, also in other formats"
 
@@ -44,8 +44,7 @@ def export(arguments: argparse.Namespace) -> None:
     """Carries out `zoo export`; TensorFlow starts only for other formats."""
     wanted = targets.parse(arguments.format)
     targets.require_installed(wanted)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("zootune").setLevel(logging.INFO)
+    say_progress(sys.stderr)
     if wanted:
         start_tensorflow()
     from pipelines.formats.publishing import export_run

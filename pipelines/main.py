@@ -5,7 +5,6 @@ Parses flags into a config and calls `pipelines.run.run`.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from pipelines.config import RunConfig
 from pipelines.engine import start_tensorflow
 from pipelines.exit_codes import exit_code_of
 from pipelines.parsing import parse
+from pipelines.terminal import say_progress
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,8 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 def _train(config: RunConfig) -> None:
     configs.checked(config)  # at once, and not after seconds of imports
     start_tensorflow()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("zootune").setLevel(logging.INFO)
+    say_progress(sys.stdout)
     from pipelines.run import run
     from pipelines.tables import result_table
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipelines.clock import Clock
 from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError
+from pipelines.terminal import say_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +59,7 @@ def predict(arguments: argparse.Namespace) -> None:
         )
     if arguments.shards is None and _has_runner(arguments):
         raise ConfigError("--runner and --option need --shards N.")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("zootune").setLevel(logging.INFO)
+    say_progress(sys.stderr)
     (source,), progress = arguments.files, Clock().progress
     if arguments.shards is None:
         from pipelines.batch.local import predict_to_file

@@ -5,28 +5,21 @@ Imports TensorFlow only when there is something to train.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pipelines import config as configs
 from pipelines.engine import start_tensorflow
-from pipelines.errors import ConfigError
 from pipelines.exit_codes import exit_code_of
 from pipelines.parsing import parse
 from pipelines.tables import aligned
+from pipelines.terminal import Parser, say_progress
 
 SUMMARY = "try several ways to train, and write the best as a config file"
 _TRIALS = 20
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}\n{self.format_usage()}".rstrip())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _tune(arguments: Sequence[str]) -> None:
-    parser = _Parser(
+    parser = Parser(
         prog="zoo tune",
         description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}. All other flags are those of"
         " `zoo train`: --config=FILE and --config.FIELD=VALUE. What the config sets to"
@@ -55,9 +48,7 @@ def _tune(arguments: Sequence[str]) -> None:
     flags, rest = parser.parse_known_args(arguments)
     config = configs.checked(parse(rest))
     start_tensorflow()
-    stream = sys.stderr if flags.json else sys.stdout
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=stream)
-    logging.getLogger("zootune").setLevel(logging.INFO)
+    say_progress(sys.stderr if flags.json else sys.stdout)
     from pipelines.search import search, to_plain
 
     # Keras prints epochs; what belongs to stdout is the result.
