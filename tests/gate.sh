@@ -33,17 +33,13 @@ echo "installed package: trained and predicted from another folder"
 # Commands that must answer within half a second, while nothing else runs.
 "$bin/python" -m pytest tests/pipelines/test_cli.py tests/zoo/test_zoo_plugins.py
 
-# Three processes keep two cores busy: each half of the contract, and all other tests.
+# Three processes keep two cores busy: the contract, which builds each backbone once for
+# all its files, and two that share all other files.
+"$bin/python" -m pytest tests/zoo/contract --durations=20 >"$scratch/contract" 2>&1 &
 failed=0
-for part in 1 2; do
-  CONTRACT_PART=$part/2 "$bin/python" -m pytest tests/zoo/contract --durations=20 \
-    >"$scratch/contract-$part" 2>&1 &
-  contracts+=($!)
-done
-"$bin/python" -m pytest --ignore=tests/zoo/contract --ignore=tests/pipelines/test_cli.py \
-  --ignore=tests/zoo/test_zoo_plugins.py --durations=40 || failed=1
-for contract in "${contracts[@]}"; do
-  wait "$contract" || failed=1
-done
-cat "$scratch"/contract-*
+"$bin/python" -m pytest --numprocesses=2 --dist=loadfile --ignore=tests/zoo/contract \
+  --ignore=tests/pipelines/test_cli.py --ignore=tests/zoo/test_zoo_plugins.py \
+  --durations=40 || failed=1
+wait $! || failed=1
+cat "$scratch/contract"
 exit $failed
