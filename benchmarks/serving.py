@@ -8,8 +8,8 @@ other, so that whatever else the machine does falls on all:
 `served`: `zoo serve` as it is. `plain`: `zoo serve --no-batching`, where each request
 is a call of its own, on a thread for each core. Then come single measurements: the
 latency of a trivial model, the first request after the start, latencies at 70 % of the
-measured rate with random arrivals, a new version every few seconds, and 10 times as
-many requests as can be answered.
+measured rate from clients that pause for random times, a new version every few seconds,
+and 10 times as many requests as can be answered.
 
 Command: python -m benchmarks.serving --repetitions=3 --seconds=8
 Cost:    about 6 minutes on two CPU cores, 2.5 GB of memory. Needs `wrk`.
@@ -24,7 +24,6 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import statistics
@@ -32,14 +31,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np
 import tensorflow as tf
 
 import pipelines
@@ -171,47 +168,34 @@ def _post(port: int, body: bytes) -> tuple[int, float]:
         connection.close()
 
 
-def _arrivals(port: int, body: bytes, rate: float, seconds: float) -> list:
-    """Statuses and seconds of requests that come at random times, whatever happens.
-
-    The time in which a request waits for a thread of ours counts too.
-    """
-    rng = random.Random(0)
-    times, at = [], 0.0
-    while at < seconds:
-        at += rng.expovariate(rate)
-        times.append(at)
-    started = time.monotonic()
-
-    def ask(due: float) -> tuple[int, float]:
-        time.sleep(max(0.0, started + due - time.monotonic()))
-        status, _ = _post(port, body)
-        return status, time.monotonic() - started - due
-
-    with concurrent.futures.ThreadPoolExecutor(64) as pool:
-        return list(pool.map(ask, times))
-
-
-def _percentile(rows: list, share: float) -> float:
-    return float(np.quantile([seconds for _, seconds in rows], share)) * 1e3
-
-
 def _single(arguments, base: Path, rate: float, photo: bytes, folder: Path) -> None:
     body = json.dumps(_request(photo)).encode()
+    script = _script(folder, "alone", _request(photo))
     with _server(base) as (port, process):
         _, first = _post(port, body)
-        alone = [_post(port, body) for _ in range(60)]
-        median = _percentile(alone, 0.5)
+        _, _, median, _ = _wrk(port, script, connections=1, seconds=5)
         print(f"first request {first * 1e3:.1f} ms, median alone {median:.1f} ms")
-        rows = _arrivals(port, body, 0.7 * rate, 15)
-        print(
-            f"at 70 % ({0.7 * rate:.0f}/s): median {_percentile(rows, 0.5):.1f} ms,"
-            f" p99 {_percentile(rows, 0.99):.1f} ms,"
-            f" {_percentile(rows, 0.99) / median:.1f} times the median alone;"
-            f" statuses {dict(Counter(status for status, _ in rows))}"
-        )
+        for _ in range(arguments.repetitions):
+            _, _, median, _ = _wrk(port, script, connections=1, seconds=5)
+            _at_random(port, _script(folder, "random", _request(photo)), rate, median)
         _reload(port, base, _script(folder, "reload", _request(photo)))
         _overload(port, process, _script(folder, "over", _request(photo)), body, rate)
+
+
+def _at_random(port: int, script: Path, rate: float, alone_ms: float) -> None:
+    """At 70 % of a rate, from 64 clients that pause for exponential random times."""
+    pause_ms = 1e3 * 64 / (0.7 * rate) - 2 * alone_ms
+    script.write_text(
+        f"{script.read_text()}function delay() return"
+        f" -math.log(1 - math.random()) * {pause_ms} end\n"
+    )
+    found, statuses, median, p99 = _wrk(port, script, connections=64, seconds=15)
+    print(
+        f"{found:.0f}/s, which is {found / rate:.2f} of what was served:"
+        f" median {median:.1f} ms, p99 {p99:.1f} ms, {p99 / alone_ms:.1f} times the"
+        f" {alone_ms:.1f} ms of one alone; statuses {statuses}",
+        flush=True,
+    )
 
 
 def _reload(port: int, base: Path, script: Path) -> None:

@@ -27,6 +27,7 @@ from pipelines.serving.server.manager import Manager
 from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.model_config import ModelConfig
 from pipelines.serving.server.rest import ModelApi, application
+from pipelines.serving.server.servable import share_cores
 from pipelines.serving.server.settings import Access, Settings
 
 _logger = logging.getLogger("zootune.serve")
@@ -47,6 +48,7 @@ def serve(
         ConfigError: if a port is taken, or the configuration cannot be served.
         ArtifactError: if no version of a model loads.
     """
+    share_cores(settings.batching.num_batch_threads)
     loop = _new_loop()
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_run(settings, models, config_file))

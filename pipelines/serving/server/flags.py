@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
@@ -105,8 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.batching_parameters:
         batching = text_files.parse_batching(_read(arguments.batching_parameters))
     if arguments.no_batching:
-        threads = os.cpu_count() or 1
-        batching = Batching(enabled=False, num_batch_threads=threads)
+        batching = Batching(enabled=False)
     metrics_path = _DEFAULTS.metrics_path
     if arguments.monitoring_config:
         metrics_path = text_files.parse_metrics_path(_read(arguments.monitoring_config))

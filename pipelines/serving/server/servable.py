@@ -78,6 +78,16 @@ def _code(number: int) -> Code:
     return Code(number) if number in list(Code) else Code.UNKNOWN
 
 
+def share_cores(calls: int) -> None:
+    """Has each of so many calls at once compute on its share of the cores.
+
+    Two calls on a core each take less time than one after the other on two: where ops
+    share cores, they wait for each other. To be called before TensorFlow starts.
+    """
+    cores = max(1, (os.cpu_count() or 1) // calls)
+    tf.config.threading.set_intra_op_parallelism_threads(cores)
+
+
 def load(name: str, folder: Path, loading: Loading) -> Servable:
     """The version in a folder, after all that speaks against it has been looked for.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 MEBIBYTE = 2**20
@@ -12,16 +13,19 @@ MEBIBYTE = 2**20
 class Batching:
     """How requests are put together; the names are TensorFlow Serving's.
 
-    A batch never waits while nothing is being computed. `batch_timeout_micros` bounds
-    how long one waits for clients that were answered just now to ask again. If it is
-    not `enabled`, each request is a call of its own.
+    `batch_timeout_micros` bounds how long a batch waits for clients that were answered
+    just now to ask again. If it is not `enabled`, each request is a call of its own.
+    The `num_batch_threads` share the cores: with as many as there are cores, each call
+    has one.
     """
 
     enabled: bool = True
     max_batch_size: int = 32
     batch_timeout_micros: int = 2000
     max_enqueued_batches: int = 4
-    num_batch_threads: int = 1
+    num_batch_threads: int = dataclasses.field(
+        default_factory=lambda: os.cpu_count() or 1
+    )
     allowed_batch_sizes: tuple[int, ...] = ()
     enable_large_batch_splitting: bool = True
 

@@ -33,7 +33,7 @@ def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
     metrics = Metrics()
 
     async def all_at_once():
-        settings = Batching(**batching)
+        settings = Batching(**{"num_batch_threads": 2, **batching})
         workers = Workers(settings.num_batch_threads)
         batcher = Batcher(model, settings, workers, metrics)
         one = model.signatures[signature]
@@ -61,6 +61,26 @@ def test_requests_that_come_together_share_calls(kinds, rows):
     asked = [floats(*range(1 + i, 1 + i + rows)) for i in range(8)]
     found, calls = run(kinds, asked)
     assert calls <= 2
+    for given, answer in zip(asked, found):
+        np.testing.assert_allclose(answer["y"], 1 / given["x"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("threads", "rows"), [(1, [16]), (2, [8, 8]), (3, [6, 6, 4])])
+def test_each_thread_gets_its_share(kinds, threads, rows):
+    seen = []
+    original = kinds.run
+
+    class Seen:
+        name, signatures = kinds.name, kinds.signatures
+
+        def run(self, name, inputs):
+            seen.append(len(inputs["x"]))
+            time.sleep(0.05)  # so that all of them are computed at once
+            return original(name, inputs)
+
+    asked = [floats(1 + i) for i in range(16)]
+    found, _ = run(Seen(), asked, num_batch_threads=threads)
+    assert sorted(seen, reverse=True) == rows
     for given, answer in zip(asked, found):
         np.testing.assert_allclose(answer["y"], 1 / given["x"], rtol=1e-5)
 
