@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -36,6 +38,16 @@ def is_worth_a_try(inputs: tf.TensorSpec, batches: int) -> bool:
         and importlib.util.find_spec("openvino") is not None
         and not tf.config.list_physical_devices("GPU")
     )
+
+
+def batches_at_once() -> int:
+    """How many batches a pass computes at once.
+
+    On a CPU, ops of one batch leave cores idle that another one can use. On a GPU they
+    do not, and two batches need twice the memory.
+    """
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    return 1 if has_gpu else min(2, os.cpu_count() or 1)
 
 
 def by_tensorflow(function: tf.types.experimental.PolymorphicFunction) -> Infer:
@@ -88,10 +100,13 @@ def _converted(function: tf.types.experimental.PolymorphicFunction) -> Infer | N
         _logger.info("OpenVINO cannot convert this network: %s", str(error)[:200])
         return None
     outputs = sorted(model.outputs, key=_number)
+    own = threading.local()
 
     def infer(inputs: tf.Tensor) -> list[np.ndarray]:
-        found = model(inputs.numpy())
-        # The memory behind them belongs to the next call.
+        # A request holds the memory of its answer, which belongs to its next call.
+        if not hasattr(own, "request"):
+            own.request = model.create_infer_request()
+        found = own.request.infer(inputs.numpy())
         return [np.array(found[one]) for one in outputs]
 
     return infer
