@@ -8,6 +8,7 @@ import logging
 import os
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from pipelines.config import RunConfig
@@ -18,7 +19,8 @@ from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.cluster import VARIABLE, Cluster, cluster_of
 from pipelines.training.team import Team, lost_workers_named
-from zoo.blocks import Block, KeepsStatistics
+from zoo.blocks import Block, KeepsStatistics, layers_inside
+from zoo.saved_model_layer import SavedModelLayer
 
 _logger = logging.getLogger("zootune")
 
@@ -110,8 +112,9 @@ def refuse_undoable(
 ) -> None:
     """Raises `ConfigError` for a plan that several devices cannot carry out together.
 
-    That is one that trains BatchNorm: the rows that fill up a last batch would count in
-    its statistics.
+    That is one that trains BatchNorm, because the rows that fill up a last batch would
+    count in its statistics, or a SavedModel, whose graph holds the variables of one
+    device.
     """
     if distribution.strategy is None:
         return
@@ -119,6 +122,19 @@ def refuse_undoable(
         raise ConfigError(
             "config.distribution is 'tpu', and texts are strings, which a TPU cannot"
             " take. Use config.distribution='none' or 'mirrored'."
+        )
+    trained = {name for phase in plan.phases for name in phase.trainable_blocks}
+    graphs = [
+        block.name
+        for block in blocks
+        if block.name in trained and any(_holds_graph(layer) for layer in block.layers)
+    ]
+    if graphs:
+        raise ConfigError(
+            f"The plan trains {', '.join(graphs)}, a SavedModel, whose graph holds the"
+            " variables of one device, and config.distribution is"
+            f" '{distribution.kind}'. Use config.strategy='head_only',"
+            " config.distribution='none', or another backbone."
         )
     trains = [phase.name for phase in plan.phases if phase.batchnorm == "trained"]
     with_statistics = [
@@ -135,6 +151,10 @@ def refuse_undoable(
             " 'reestimated' (strategy 'scratch' always trains it), or"
             " config.distribution='none'."
         )
+
+
+def _holds_graph(layer: keras.Layer) -> bool:
+    return any(isinstance(one, SavedModelLayer) for one in layers_inside(layer))
 
 
 def _fitting(config: RunConfig, found: Distribution) -> Distribution:

@@ -27,6 +27,7 @@ from pipelines.training.distribution import (
     distribution_of,
     refuse_undoable,
 )
+from tests import tiny_modules
 
 SCRIPT = Path(__file__).with_name("distributed_steps.py")
 TOLERANCE = 1e-5
@@ -170,9 +171,9 @@ def test_what_is_not_there_is_refused(monkeypatch):
     assert distribution_of(RunConfig(distribution="none")) is ONE_DEVICE
 
 
-def plan_and_base(strategy: str):
+def plan_and_base(strategy: str, base: zoo.Backbone | None = None):
     config = RunConfig(strategy=strategy)
-    base = zoo.build("tiny_image", weights=None, input_size_px=16)
+    base = base or zoo.build("tiny_image", weights=None, input_size_px=16)
     names = [block.name for block in base.blocks]
     facts = TrainingFacts(
         examples=100,
@@ -196,6 +197,18 @@ def test_a_plan_that_trains_batchnorm_is_refused():
     with pytest.raises(
         ConfigError, match="'scratch' trains BatchNorm.*'mirrored' cannot.*'frozen' or"
     ):
+        refuse_undoable(distribution, plan, base.blocks, inputs)
+
+
+def test_a_saved_model_that_trains_is_refused(tmp_path):
+    module = tiny_modules.save_hub(tmp_path / "module", size=16)
+    base = zoo.build("tfhub", handle=str(module), input_size_px=16)
+    distribution = Distribution("workers", tf.distribute.OneDeviceStrategy("/cpu:0"))
+    inputs = ImageArray(np.zeros((1, 16, 16, 3), np.uint8))
+    plan, _ = plan_and_base("head_only", base)
+    refuse_undoable(distribution, plan, base.blocks, inputs)
+    plan, _ = plan_and_base("full", base)
+    with pytest.raises(ConfigError, match="a SavedModel, whose graph.*'head_only'"):
         refuse_undoable(distribution, plan, base.blocks, inputs)
 
 
