@@ -39,10 +39,12 @@ def _of_rows(layer: keras.Layer, replica: tf.Tensor, replicas: int) -> Callable:
     of_class = type(layer).call
 
     def call(inputs, training=False):
-        rows = inputs.shape[0]
-        if not training or layer.rate == 0 or rows is None:
+        if not training or layer.rate == 0:
             return of_class(layer, inputs, training=training)
-        ones = tf.ones([rows * replicas, *inputs.shape[1:]], inputs.dtype)
+        # Of texts, sizes are known only when they are tokens.
+        known = enumerate(inputs.shape)
+        rows, *rest = [tf.shape(inputs)[i] if n is None else n for i, n in known]
+        ones = tf.ones([rows * replicas, *rest], inputs.dtype)
         noise = of_class(layer, ones, training=True)
         return inputs * noise[replica * rows : (replica + 1) * rows]
 
