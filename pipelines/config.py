@@ -17,6 +17,7 @@ from zoo.registry import TAKES_HANDLE
 
 RANDOM_WEIGHTS = "none"
 CHOICES = {
+    "distribution": ("auto", "none", "mirrored", "workers", "tpu"),
     "deterministic": ("default", "strict"),
     "strategy": ("auto", "head_only", "partial", "full", "scratch"),
     "effort": ("seconds", "minutes", "hours"),
@@ -216,6 +217,10 @@ class RunConfig:
     What was done is saved when that was `checkpoint_seconds` ago, or with 0 after every
     epoch, and a run that was cut short goes on from there.
 
+    `distribution` has several devices share each batch: `mirrored` those of this
+    machine, `workers` those of all machines that TF_CONFIG names, and `tpu` the cores
+    of one. `auto` is `workers` or `mirrored` where there are several, and else `none`.
+
     `imbalance` is for classes of very different size, and makes all of them count the
     same: by `weights` in the loss, by `sampling` each as often, or by
     `prior_correction`, which trains with the shares of the classes added to the logits.
@@ -239,6 +244,7 @@ class RunConfig:
     batch_size: int = 32
     overwrite: bool = False
     checkpoint_seconds: float = 30.0
+    distribution: str = "auto"
     imbalance: str = "none"
     input: InputConfig = dataclasses.field(default_factory=InputConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -10,6 +11,8 @@ import resource
 import shlex
 import sys
 from pathlib import Path
+
+import zoo
 
 _PACKAGES = (
     "zootune",
@@ -30,6 +33,17 @@ def installed_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def code_sha256() -> str:
+    """A digest of the source files of this package, which tells workers' apart."""
+    digest = hashlib.sha256()
+    for folder in (Path(__file__).parent, Path(zoo.__file__).parent):
+        for path in sorted(folder.rglob("*.py")):
+            name = path.relative_to(folder.parent).as_posix()
+            digest.update(f"{name}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def describe() -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Any
 from pipelines import config as configs
 from pipelines import environment
 from pipelines.config import RunConfig
+from pipelines.data.splits import Splits
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning.plan import to_dict
 from pipelines.prepare import Prepared
@@ -17,6 +18,7 @@ from pipelines.serving import artifact
 from pipelines.serving.artifact import Artifact
 from pipelines.training.checkpoint import Checkpoints
 from pipelines.training.progress import Progress, Saving
+from pipelines.training.team import ALONE, Team
 from pipelines.workdir import NOT_COMPARED, Workdir
 
 _VERSIONS = "versions"
@@ -24,14 +26,20 @@ _VERSIONS = "versions"
 _logger = logging.getLogger("zootune")
 
 
-def progress_of(config: RunConfig, prepared: Prepared, folder: Workdir) -> Progress:
+def progress_of(
+    config: RunConfig, prepared: Prepared, folder: Workdir, team: Team = ALONE
+) -> Progress:
     """How far the run of this folder has come: to its last checkpoint, or nowhere.
+
+    Of several workers the chief has the folder, and gives the others what is in it.
 
     Raises:
         ConfigError: naming what differs, if it was a run of another config, of other
             data or of another plan.
         ArtifactError: if there are checkpoints, and none is whole.
     """
+    if not team.is_chief:
+        return Progress(None, team.chiefs_checkpoint(None))
     checkpoints = Checkpoints(folder.training_dir)
     about = _about(config, prepared)
     saved = None if config.overwrite else checkpoints.newest()
@@ -43,7 +51,7 @@ def progress_of(config: RunConfig, prepared: Prepared, folder: Workdir) -> Progr
         history_path=folder.history_path,
         every_seconds=config.checkpoint_seconds,
     )
-    return Progress(saving, saved)
+    return Progress(saving, team.chiefs_checkpoint(saved))
 
 
 def exported_before(folder: Workdir, facts: Mapping[str, Any]) -> Artifact | None:
@@ -60,28 +68,35 @@ def exported_before(folder: Workdir, facts: Mapping[str, Any]) -> Artifact | Non
     return found if said == json.loads(json.dumps(facts)) else None
 
 
+def about_program(config: RunConfig) -> dict[str, Any]:
+    """What has to be the same in all workers, and is known before anything is read."""
+    return {
+        "config": {
+            name: value
+            for name, value in configs.to_dict(config).items()
+            if name not in NOT_COMPARED
+        },
+        _VERSIONS: environment.installed_versions(),
+    }
+
+
+def about_data(splits: Splits) -> dict[str, Any]:
+    """What tells data from others."""
+    return {
+        "data": {
+            "fingerprint": splits.info.fingerprint,
+            "train": splits.train.digest,
+            "validation": splits.validation.digest,
+            "counts": splits.info.counts,
+        }
+    }
+
+
 def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     """What has to be the same for a run to go on, as it is after JSON."""
-    splits = prepared.splits
-    return json.loads(
-        json.dumps(
-            {
-                "config": {
-                    name: value
-                    for name, value in configs.to_dict(config).items()
-                    if name not in NOT_COMPARED
-                },
-                "data": {
-                    "fingerprint": splits.info.fingerprint,
-                    "train": splits.train.digest,
-                    "validation": splits.validation.digest,
-                    "counts": splits.info.counts,
-                },
-                "plan": to_dict(prepared.plan),
-                _VERSIONS: environment.installed_versions(),
-            }
-        )
-    )
+    plan = {"plan": to_dict(prepared.plan)}
+    about = about_program(config) | about_data(prepared.splits) | plan
+    return json.loads(json.dumps(about))
 
 
 def _refuse_other_run(

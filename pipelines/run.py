@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from pipelines import environment, record, resume, workdir
+from pipelines import environment, record, resume, workdir, workers
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
@@ -31,7 +31,9 @@ from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.keep import keep
 from pipelines.training.determinism import determinism
+from pipelines.training.distribution import ONE_DEVICE, Distribution
 from pipelines.training.precision import precision
+from pipelines.training.team import Team
 
 _logger = logging.getLogger("zootune")
 
@@ -60,15 +62,20 @@ def run(config: RunConfig) -> Run:
         TrainingError, ArtifactError: with the folder left as an unfinished run.
     """
     config = checked(config)
-    with workdir.claimed(config) as folder:
-        return _run(config, folder)
+    distribution = workers.gathered(config)
+    is_chief = distribution.team.is_chief
+    with workdir.claimed(config) if is_chief else workdir.lent() as folder:
+        return _run(config, folder, distribution)
 
 
-def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
-    clock = Clock()
-    with precision(config.precision), determinism(config.deterministic):
-        prepared = prepare(config, clock)
-        trained = train(config, prepared, folder, clock)
+def _run(config: RunConfig, folder: workdir.Workdir, distribution: Distribution) -> Run:
+    clock, team = Clock(), distribution.team
+    in_precision = precision(distribution.precision(config.precision))
+    with in_precision, determinism(config.deterministic):
+        prepared = workers.agreed(prepare(config, clock), distribution)
+        trained = train(config, prepared, folder, clock, distribution)
+        if not team.is_chief:
+            return _of_worker(trained, prepared, team, config)
         splits, calibrated = prepared.splits, trained.calibrated
         with clock.stage("evaluate", "validation and test, every example once"):
             reports = [
@@ -103,6 +110,7 @@ def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
     )
     folder.finish(report)
     folder.write_text(run_page.FILE_NAME, run_page.page(run_page.read(folder.path)))
+    team.chiefs(report)
     return Run(
         prepared.plan,
         trained.history,
@@ -111,6 +119,27 @@ def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
         trained.model.model,
         folder.path,
         artifact.path,
+    )
+
+
+def _of_worker(
+    trained: Trained, prepared: Prepared, team: Team, config: RunConfig
+) -> Run:
+    """What a worker gives that is not the chief: what that one tells when it is done.
+
+    So all workers succeed or none. The folders are those of the chief's machine.
+    """
+    _logger.info("The chief evaluates and exports.")
+    nothing: dict[str, Any] = {}
+    report = team.chiefs(nothing)
+    return Run(
+        prepared.plan,
+        trained.history,
+        trained.calibrated.calibration,
+        report,
+        trained.model.model,
+        Path(config.workdir),
+        Path(report["artifact"]),
     )
 
 
@@ -124,16 +153,20 @@ class Trained:
 
 
 def train(
-    config: RunConfig, prepared: Prepared, folder: workdir.Workdir, clock: Clock
+    config: RunConfig,
+    prepared: Prepared,
+    folder: workdir.Workdir,
+    clock: Clock,
+    distribution: Distribution = ONE_DEVICE,
 ) -> Trained:
     """Adds the head, trains and calibrates as the plan says.
 
     Begins the run folder, or goes on from what was saved there.
     """
     base, splits, plan = prepared.base, prepared.splits, prepared.plan
-    progress = resume.progress_of(config, prepared, folder)
-    if not progress.was_saved:
-        folder.begin(config, environment.describe())
+    progress = resume.progress_of(config, prepared, folder, distribution.team)
+    if not progress.was_saved and distribution.team.is_chief:
+        folder.begin(config, environment.describe() | distribution.described())
         _describe(folder, prepared, seed=config.seed)
     classes = len(splits.info.class_names)
     with clock.stage("head", f"{classes} classes"):
@@ -153,8 +186,12 @@ def train(
             imbalance=prepared.imbalance,
             augment=config.augment,
             cache=PixelCache(config.input.cache_mib * 2**20),
-            activation_cache=ActivationCache(folder.cache_dir),
+            # The disks of workers differ, and what they train must not.
+            activation_cache=ActivationCache(folder.cache_dir)
+            if distribution.team.is_alone
+            else None,
             progress=progress,
+            distribution=distribution,
         )
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):

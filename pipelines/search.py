@@ -90,6 +90,12 @@ def search(
             "A search needs the package optuna: pip install 'zootune[tune]'"
         )
     config = checked(config)
+    if config.distribution not in ("auto", "none"):
+        raise ConfigError(
+            f"config.distribution is '{config.distribution}', and a search trains on"
+            " one device. Leave it out here; `zoo train` with the config that the"
+            " search writes can have it."
+        )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     folder = _claim(config)

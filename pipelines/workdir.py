@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _REPLACED = (
     "tensorboard",
 )
 # They say where, whether and how often, and nothing about the result.
-NOT_COMPARED = ("workdir", "overwrite", "checkpoint_seconds")
+NOT_COMPARED = ("workdir", "overwrite", "checkpoint_seconds", "distribution")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +139,13 @@ def claimed(config: RunConfig) -> Iterator[Workdir]:
     with run_lock.alone_in(claim(config).path):
         # Again: another run may have come in between.
         yield claim(config)
+
+
+@contextlib.contextmanager
+def lent() -> Iterator[Workdir]:
+    """A folder that is gone afterwards, for a worker that is not the chief."""
+    with tempfile.TemporaryDirectory(prefix="zootune_worker_") as folder:
+        yield Workdir(Path(folder))
 
 
 def claim(config: RunConfig) -> Workdir:

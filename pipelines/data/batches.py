@@ -11,7 +11,13 @@ import tensorflow as tf
 from pipelines.data.augment import Augmentation, augmenter, mixer
 from pipelines.data.image_bytes import reader_of
 from pipelines.data.images import decode_and_resize, resize
-from pipelines.data.order import Draw, ToBatches, drawn_epochs, shuffled_epochs
+from pipelines.data.order import (
+    Draw,
+    Share,
+    ToBatches,
+    drawn_epochs,
+    shuffled_epochs,
+)
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import ImageArray, Series, Split, Texts
 
@@ -90,6 +96,7 @@ def training_batches(
     balanced: bool = False,
     augmentation: Augmentation | None = None,
     classes: int | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order; see `batches` for shapes.
 
@@ -99,12 +106,13 @@ def training_batches(
 
     Images may be augmented. Where that mixes them, labels are float32 `[batch,
     classes]`: two that follow each other in the order are mixed, and the last of an odd
-    number stays as it is.
+    number stays as it is. With a `share`, only those rows of every batch are read.
     """
+    rows = batch_size if share is None else share.rows
     balance = split.labels if balanced else None
     first_example = first_step * batch_size
     if augmentation is None:
-        to_batches = _loader(split, input_size_px, batch_size, cache)
+        to_batches = _loader(split, input_size_px, rows, cache)
         return shuffled_epochs(
             len(split),
             to_batches,
@@ -112,16 +120,18 @@ def training_batches(
             first_epoch=first_epoch,
             first_example=first_example,
             balance=balance,
+            share=share,
         )
     load = _pixel_loader(split, _required(input_size_px), cache)
     loaded = _augmented(split, load, augmentation, seed=seed, classes=classes)
     return drawn_epochs(
         len(split),
-        lambda draws: loaded(draws).batch(batch_size),
+        lambda draws: loaded(draws).batch(rows),
         seed=seed,
         first_epoch=first_epoch,
         first_example=first_example,
         balance=balance,
+        share=share,
     )
 
 

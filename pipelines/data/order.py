@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,6 +24,38 @@ class Draw(NamedTuple):
 ToBatches = Callable[[tf.data.Dataset], tf.data.Dataset]
 
 
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The rows of every batch that one of `count` workers reads: as many each.
+
+    So the last batch of an epoch is filled up, by its last example again and again;
+    `are_real` tells those rows from the others.
+    """
+
+    index: int
+    count: int
+    batch_size: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows of a batch this worker reads."""
+        return self.batch_size // self.count
+
+    def are_real(self, step: tf.Tensor, *, examples: int) -> tf.Tensor:
+        """1 for each row of this step of an epoch that is an example, and else 0."""
+        first = step * self.batch_size + self.index * self.rows
+        rows = first + tf.range(self.rows, dtype=tf.int64)
+        return tf.cast(rows < examples, tf.float32)
+
+    def of(self, positions: tf.data.Dataset) -> tf.data.Dataset:
+        """Those of the positions in an epoch that this worker reads."""
+        if self.count == 1:
+            return positions
+        return positions.filter(
+            lambda i: i % self.batch_size // self.rows == self.index
+        )
+
+
 def shuffled_epochs(
     examples: int,
     to_batches: ToBatches,
@@ -31,6 +64,7 @@ def shuffled_epochs(
     first_epoch: int = 0,
     first_example: int = 0,
     balance: np.ndarray | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order.
 
@@ -41,6 +75,8 @@ def shuffled_epochs(
     With `balance`, the labels int64 `[examples]`, an epoch of the same length has as
     many draws of every class: examples of a rare class come again, and those of a
     common one take turns over the epochs.
+
+    With a `share`, only that, in batches of that many rows, and all of them full.
     """
     return drawn_epochs(
         examples,
@@ -49,6 +85,7 @@ def shuffled_epochs(
         first_epoch=first_epoch,
         first_example=first_example,
         balance=balance,
+        share=share,
     )
 
 
@@ -60,6 +97,7 @@ def drawn_epochs(
     first_epoch: int = 0,
     first_example: int = 0,
     balance: np.ndarray | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """As `shuffled_epochs`, but `to_batches` turns a sequence of `Draw`s."""
     pick = _each_once if balance is None else _balanced(balance, seed)
@@ -67,7 +105,12 @@ def drawn_epochs(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         place_of = _shuffler(examples, seed, epoch)
         first = tf.where(epoch == first_epoch, tf.constant(first_example, tf.int64), 0)
-        positions = tf.data.Dataset.range(first, examples)
+        if share is None:
+            positions = tf.data.Dataset.range(first, examples)
+        else:
+            full = -(-examples // share.batch_size) * share.batch_size
+            filled = share.of(tf.data.Dataset.range(first, full))
+            positions = filled.map(lambda i: tf.minimum(i, examples - 1))
         return to_batches(positions.map(lambda i: pick(place_of(i), epoch)))
 
     epochs = tf.data.Dataset.counter(start=first_epoch)

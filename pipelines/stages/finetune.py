@@ -20,6 +20,7 @@ from pipelines.stages.phase import TrainingExplodedError, run_phase
 from pipelines.stages.phase_result import PhaseResult, result_of
 from pipelines.stages.task import FitSettings
 from pipelines.training import lora
+from pipelines.training.team import Team
 
 _MAXIMUM_RETRIES = 2
 
@@ -58,6 +59,9 @@ def fine_tune(
     plan.check_covers([block.name for block in model.backbone.blocks])
     progress = settings.progress
     progress.take_up(model.model)
+    team = settings.distribution.team
+    # A probe is solved, and BatchNorm measured, by each worker for itself.
+    team.share(model.model.variables)
     done = {values["name"]: result_of(values) for values in progress.finished}
     results: list[PhaseResult] = []
     skipped, not_needed = [], []
@@ -66,7 +70,7 @@ def fine_tune(
             if phase.name in done:
                 results.append(done[phase.name])
                 continue
-            is_late = time.monotonic() > settings.deadline_seconds
+            is_late = team.chiefs(time.monotonic() > settings.deadline_seconds)
             if results and is_late and not progress.is_inside(index):
                 skipped.append(phase.name)
                 continue
@@ -78,9 +82,18 @@ def fine_tune(
             # So that what a phase draws does not depend on the ones before it.
             keras.utils.set_random_seed(own_seed.seed)
             attempt = progress.phase_begins(index, model.model)
-            results.append(_run_stably(model, splits, plan, phase, own_seed, attempt))
+            result = _run_stably(model, splits, plan, phase, own_seed, attempt)
+            results.append(_of_chief(result, model, team))
             progress.phase_ends(dataclasses.asdict(results[-1]), model.model)
     return FitHistory(tuple(results), tuple(skipped), tuple(not_needed))
+
+
+def _of_chief(result: PhaseResult, model: TransferModel, team: Team) -> PhaseResult:
+    """The chief's result, and its weights in the model: both lead what comes next."""
+    if team.is_alone:
+        return result
+    team.share(model.model.variables)
+    return result_of(team.chiefs(dataclasses.asdict(result)))
 
 
 def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pipelines.data.batches import steps_per_epoch
 from pipelines.data.splits import Splits
@@ -26,9 +27,10 @@ from pipelines.training import freezing, lora
 from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
+from pipelines.training.distribution import Distribution
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.memory import advice_when_full
-from pipelines.training.progress import Keeper, Remembers, skip_done_steps
+from pipelines.training.progress import Keeper, Place, Remembers, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.receipt import (
@@ -39,6 +41,7 @@ from pipelines.training.receipt import (
     refuse_moved,
     snapshot,
 )
+from pipelines.training.replicas import in_shares, together, train_in_replicas
 from pipelines.training.signals import held_back
 from pipelines.training.soup import Soup
 from pipelines.training.start import Start
@@ -73,7 +76,8 @@ def run_phase(
     phase, rate_found = _at_its_rate(task, model, phase)
     steps = steps_per_epoch(splits.train, plan.batch_size)
     _compile(task, model, phase, steps * phase.epochs)
-    at_start = begun.reached or _validate(task)
+    team = settings.distribution.of_phase(phase).team
+    at_start = team.chiefs(begun.reached or _validate(task))
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
         to_reach=at_start[0] if phase.only_if_better else -math.inf,
@@ -87,7 +91,7 @@ def run_phase(
     if not may_explode:
         _refuse_exploded(phase, at_start[1], lines)
     best.restore()
-    served = soup.serve(lambda: _validate(task))
+    served = soup.serve(lambda: team.chiefs(_validate(task)))
     reached, _ = served.reached or best.best
     trained_parameters = sum(math.prod(v.shape) for v in task.model.trainable_variables)
     lora.merge(model.backbone.blocks)
@@ -258,10 +262,16 @@ def _fit(
     if place.has_ended:
         settings.progress.put_back(task.model, callbacks)
         return
-    skip_done_steps(task.model, place.step)
-    batches = task.train_from(place.epoch, place.step)
     size = plan.batch_size
-    with held_back() as signals, advice_when_full(task.model, batches, batch_size=size):
+    distribution = settings.distribution.of_phase(phase)
+    batches = _batches(task, place, distribution, settings, batch_size=size)
+    skip_done_steps(task.model, place.step)
+    with (
+        held_back() as signals,
+        advice_when_full(
+            task.model, batches, batch_size=size, replicas=distribution.replicas
+        ),
+    ):
         keeper = Keeper(settings.progress, callbacks, signals, batch_size=size)
         task.model.fit(
             batches,
@@ -272,6 +282,7 @@ def _fit(
             validation_data=task.validation,
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
+                *together(distribution),
                 *callbacks,
                 keras.callbacks.TerminateOnNaN(),
                 TimeLimit(settings.deadline_seconds),
@@ -282,6 +293,34 @@ def _fit(
                 keeper,
             ],
         )
+
+
+def _batches(
+    task: Task,
+    place: Place,
+    distribution: Distribution,
+    settings: FitSettings,
+    *,
+    batch_size: int,
+) -> tf.data.Dataset:
+    """What a fit reads; where several devices share it, that is prepared."""
+    if distribution.strategy is None:
+        return task.train_from(place.epoch, place.step, None)
+    if not task.model.metrics_variables:
+        task.model.evaluate(task.validation.take(1), verbose=0)
+    train_in_replicas(
+        task.model,
+        task.feed.loss(),
+        distribution,
+        deadline_seconds=settings.deadline_seconds,
+    )
+    share = distribution.share(batch_size)
+    return in_shares(
+        task.train_from(place.epoch, place.step, share),
+        share,
+        examples=len(task.feed.splits.train),
+        first_step=place.step,
+    )
 
 
 def _validate(task: Task) -> tuple[float, float]:

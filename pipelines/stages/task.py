@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pipelines.config import AugmentConfig
 from pipelines.data.batches import batches, training_batches
-from pipelines.data.order import Draw, drawn_epochs
+from pipelines.data.order import Draw, Share, drawn_epochs
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
 from pipelines.planning.activation_cache import ActivationCache
@@ -23,6 +23,7 @@ from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.stages.activations import keep, taker
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
+from pipelines.training.distribution import Distribution
 from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirrored
 from pipelines.training.progress import Progress
 
@@ -46,7 +47,8 @@ class FitSettings:
     from the same weights, `known` remembers what its frozen blocks gave last, by how
     many they are and what the head reads.
 
-    `progress` is what was done before, and where it is saved.
+    `progress` is what was done before, and where it is saved. `distribution` is where
+    phases that train blocks run.
     """
 
     input_size_px: int | None
@@ -64,19 +66,21 @@ class FitSettings:
     watch: Callable[[Phase], Sequence[keras.callbacks.Callback]] = lambda phase: ()
     known: MutableMapping[Frozen, list[Activations]] | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
+    distribution: Distribution = dataclasses.field(default_factory=Distribution)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
     """A phase made concrete: the part of the model that trains, and what it reads.
 
-    `train_from` gives the training batches without end, from a step of an epoch on.
+    `train_from` gives the training batches without end, from a step of an epoch on, or
+    of every batch a share.
     If that is activations that had to be computed, it was at `images_per_second`.
     `feed` tells how batches were prepared.
     """
 
     model: keras.Model
-    train_from: Callable[[int, int], tf.data.Dataset]
+    train_from: Callable[[int, int, Share | None], tf.data.Dataset]
     validation: tf.data.Dataset
     feed: Feed
     images_per_second: float = 0.0
@@ -84,7 +88,7 @@ class Task:
     @property
     def train(self) -> tf.data.Dataset:
         """The training batches from the first one on."""
-        return self.train_from(0, 0)
+        return self.train_from(0, 0, None)
 
 
 def make_task(
@@ -133,13 +137,15 @@ def make_task(
         settings.augment,
         splits.train,
         from_random=phase == plan.phases[0],
-        mirrors=lambda: keeps_labels_mirrored(
-            model.model, read(splits.validation), splits.validation.labels
+        mirrors=lambda: settings.distribution.team.chiefs(
+            keeps_labels_mirrored(
+                model.model, read(splits.validation), splits.validation.labels
+            )
         ),
     )
     feed = dataclasses.replace(feed, augmentation=augmentation)
 
-    def train_from(epoch: int, step: int) -> tf.data.Dataset:
+    def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
         return feed.training(
             training_batches(
                 splits.train,
@@ -152,6 +158,7 @@ def make_task(
                 balanced=feed.draws_evenly,
                 augmentation=augmentation,
                 classes=feed.classes,
+                share=share,
             )
         )
 
@@ -230,15 +237,17 @@ def _task_on(
     def row(draw: Draw) -> tf.Tensor:
         return draw.index + examples * ((draw.index + draw.epoch) % views)
 
-    def train_from(epoch: int, step: int) -> tf.data.Dataset:
+    def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
+        rows = plan.batch_size if share is None else share.rows
         return feed.training(
             drawn_epochs(
                 examples,
-                lambda draws: draws.map(row).batch(plan.batch_size).map(train),
+                lambda draws: draws.map(row).batch(rows).map(train),
                 seed=settings.seed,
                 first_epoch=epoch,
                 first_example=step * plan.batch_size,
                 balance=splits.train.labels if feed.draws_evenly else None,
+                share=share,
             )
         )
 

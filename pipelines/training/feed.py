@@ -151,4 +151,4 @@ def keeps_labels_mirrored(
     if as_they_are <= np.bincount(labels).max() / len(labels) + error:
         return False
     mirrored = batches.map(lambda images, y: (tf.reverse(images, [2]), y))
-    return right(mirrored) >= as_they_are - error
+    return bool(right(mirrored) >= as_they_are - error)

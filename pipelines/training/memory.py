@@ -13,9 +13,15 @@ from pipelines.errors import TrainingError
 
 @contextlib.contextmanager
 def advice_when_full(
-    model: keras.Model, batches: tf.data.Dataset, *, batch_size: int
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    *,
+    batch_size: int,
+    replicas: int = 1,
 ) -> Iterator[None]:
     """Where memory runs out inside, steps of smaller batches are tried.
+
+    Not where several replicas share them, which would have to try it together.
 
     That changes the weights of the model, which is lost in any case; what was saved of
     it stays.
@@ -26,6 +32,13 @@ def advice_when_full(
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
+        if replicas > 1:
+            raise TrainingError(
+                f"There is no memory for a step of {batch_size} examples in {replicas}"
+                f" replicas. Set config.batch_size lower, to a multiple of {replicas},"
+                " and config.overwrite or another config.workdir, because that is"
+                f" another run. ({str(error).splitlines()[0]})"
+            ) from error
         fits = _largest_that_fits(model, batches, batch_size)
         advice = (
             "Not even one example fits: take a smaller config.input_size_px or backbone"

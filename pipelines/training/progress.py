@@ -75,7 +75,7 @@ class Saving:
 class Progress:
     """What a run has done, and `saved`, a checkpoint that it goes on from.
 
-    Without `saving` nothing is saved.
+    Without `saving` nothing is saved, as in workers that are not the chief.
     """
 
     def __init__(
@@ -103,11 +103,12 @@ class Progress:
 
     def take_up(self, model: keras.Model) -> None:
         """Brings the model, and the lines of history, to where they were saved."""
-        if self._saved is None or self._saving is None:
+        if self._saved is None:
             return
         place = self._saved_place()
         _assign(model.variables, self._saved.arrays["start"])
-        self._saving.history_path.write_text(self._saved.values["history"])
+        if self._saving is not None:
+            self._saving.history_path.write_text(self._saved.values["history"])
         where = f"{len(self.finished)} phases done"
         if place is not None:
             where += f", {place.epoch} epochs and {place.step} steps of the next one"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from pipelines.data.order import drawn_epochs, shuffled_epochs
+from pipelines.data.order import Share, drawn_epochs, shuffled_epochs
 
 
 def orders(count: int, *, seed: int, epochs: int, first_epoch: int = 0) -> np.ndarray:
@@ -104,3 +105,23 @@ def test_classes_of_any_size_can_be_balanced(sizes: tuple[int, ...]) -> None:
     for order in balanced(labels, epochs=3):
         counts = np.bincount(labels[order], minlength=len(sizes))
         assert counts.max() - counts.min() <= 1
+
+
+def test_shares_of_a_batch_make_the_batch_and_the_last_one_is_filled_up():
+    def taken(share: Share | None, rows: int) -> np.ndarray:
+        stream = shuffled_epochs(
+            13, lambda rows_of: rows_of.batch(rows), seed=3, share=share
+        )
+        return [batch.numpy() for batch in stream.take(5)]
+
+    whole = taken(None, 6)
+    shares = [Share(index, 2, 6) for index in (0, 1)]
+    parts = [taken(share, 3) for share in shares]
+    real = [share.are_real(tf.constant(2, tf.int64), examples=13) for share in shares]
+    assert [one.numpy().tolist() for one in real] == [[1, 0, 0], [0, 0, 0]]
+    for step, batch in enumerate(whole):
+        joined = np.concatenate([part[step] for part in parts])
+        assert len(joined) == 6
+        assert joined[: len(batch)].tolist() == batch.tolist()
+        assert set(joined[len(batch) :]) <= {batch[-1]}
+    assert [len(batch) for batch in whole] == [6, 6, 1, 6, 6]

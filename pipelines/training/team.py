@@ -1,0 +1,236 @@
+"""What workers tell each other besides gradients: the chief's values, and all of them.
+
+Everything that a worker decides by (plans, results, numbers of validation) is the
+chief's: what each computes for itself could differ in last digits, and then one worker
+would wait for steps that another one does not take.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.errors import ConfigError, TrainingError
+from pipelines.training.checkpoint import Checkpoint
+from pipelines.training.cluster import Cluster
+
+T = TypeVar("T")
+
+# What is sent at once; a message takes twice that in memory.
+_PIECE_BYTES = 2**26
+
+
+class WorkerLostError(TrainingError):
+    """Another worker has died, or cannot be reached."""
+
+
+class Team:
+    """The workers of a run; without a cluster there is one, and nothing is sent.
+
+    All workers have to make the same calls in the same order.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy | None = None,
+        cluster: Cluster | None = None,
+    ) -> None:
+        self.cluster = cluster
+        if strategy is not None:
+            self._total = _summing(strategy, workers=self.size)
+
+    @property
+    def is_alone(self) -> bool:
+        return self.cluster is None
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return 1 if self.cluster is None else len(self.cluster.addresses)
+
+    @property
+    def index(self) -> int:
+        """Which of them this is; the chief is 0."""
+        return 0 if self.cluster is None else self.cluster.index
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this is the one that writes files."""
+        return self.cluster is None or self.cluster.is_chief
+
+    def chiefs(self, value: T) -> T:
+        """What the chief has; a value that JSON has words for."""
+        if self.cluster is None:
+            return value
+        return json.loads(self.chiefs_bytes(json.dumps(value).encode()))
+
+    def chiefs_bytes(self, content: bytes) -> bytes:
+        """What the chief has; what others give is ignored."""
+        if self.cluster is None:
+            return content
+        size = int(self._sum(np.array([len(content) if self.is_chief else 0]))[0])
+        pieces = []
+        for start in range(0, size, _PIECE_BYTES):
+            length = min(_PIECE_BYTES, size - start)
+            piece = np.zeros(-(-length // 8) * 8, np.uint8)
+            if self.is_chief:
+                own = content[start : start + length]
+                piece[:length] = np.frombuffer(own, np.uint8)
+            # Nothing is added to what the chief sends: all others send zeros.
+            pieces.append(self._sum(piece.view(np.int64)).tobytes()[:length])
+        return b"".join(pieces)
+
+    def of_all(self, value: T) -> list[T]:
+        """The value that each worker has, the chief's first."""
+        if self.cluster is None:
+            return [value]
+        content = json.dumps(value).encode()
+        count, index = len(self.cluster.addresses), self.cluster.index
+        sizes = np.zeros(count, np.int64)
+        sizes[index] = len(content)
+        sizes = self._sum(sizes)
+        table = np.zeros((count, -(-int(sizes.max()) // 8) * 8), np.uint8)
+        table[index, : len(content)] = np.frombuffer(content, np.uint8)
+        found = self._sum(table.view(np.int64)).view(np.uint8)
+        return [json.loads(row[:n].tobytes()) for row, n in zip(found, sizes)]
+
+    def share(self, variables: Sequence[keras.Variable]) -> None:
+        """Gives variables the values that they have in the chief, bit for bit."""
+        if self.cluster is None:
+            return
+        own = [np.asarray(keras.ops.convert_to_numpy(v)) for v in variables]
+        found = self.chiefs_bytes(b"".join(one.tobytes() for one in own))
+        start = 0
+        for variable, one in zip(variables, own):
+            values = np.frombuffer(found, one.dtype, one.size, start)
+            variable.assign(values.reshape(one.shape))
+            start += one.nbytes
+
+    def chiefs_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """The checkpoint that the chief goes on from, if there is one."""
+        if self.cluster is None:
+            return checkpoint
+        head, arrays = _described(checkpoint)
+        head = self.chiefs(head)
+        body = self.chiefs_bytes(b"".join(array.tobytes() for array in arrays))
+        return None if head is None else _restored(head, body)
+
+    def _sum(self, array: np.ndarray) -> np.ndarray:
+        """The sum over all workers; int64, which every kind of device can add."""
+        flat = tf.constant(array.reshape(-1), tf.int64)
+        with lost_workers_named():
+            return self._total(flat).numpy().reshape(array.shape)
+
+
+def _summing(
+    strategy: tf.distribute.Strategy, *, workers: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from what a worker has to the sum over all of them."""
+    per_worker = strategy.num_replicas_in_sync // workers
+
+    def replica(value: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        # A worker with several devices counts once.
+        is_first = context.replica_id_in_sync_group % per_worker == 0
+        own = value * tf.cast(is_first, tf.int64)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+    # One trace for all sizes: workers number their collectives as they trace them.
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
+    def total(value: tf.Tensor) -> tf.Tensor:
+        found = strategy.run(replica, args=(value,))
+        return strategy.experimental_local_results(found)[0]
+
+    return total
+
+
+ALONE = Team()
+
+
+@contextlib.contextmanager
+def lost_workers_named() -> Iterator[None]:
+    """Raises `WorkerLostError` where a collective ends because a worker has gone."""
+    try:
+        yield
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+    ) as error:
+        raise WorkerLostError(
+            "Another worker has ended, or cannot be reached any more. What the chief"
+            " has saved is whole: start the same command on all workers again, and the"
+            f" run goes on from there. ({str(error).splitlines()[0][:300]})"
+        ) from error
+
+
+def refuse_strangers(team: Team, about: dict[str, Any]) -> None:
+    """Compares what must be the same in all workers, before they train together.
+
+    `about` has values, or more such, under names. All workers raise the same error.
+
+    Raises:
+        ConfigError: naming what differs, and where.
+    """
+    if team.cluster is None:
+        return
+    chiefs, *others = [_flat(one) for one in team.of_all(about)]
+    for number, found in enumerate(others, 1):
+        names = [n for n in {**chiefs, **found} if chiefs.get(n) != found.get(n)]
+        if names:
+            shown = ", ".join(
+                f"{name} ({_short(chiefs.get(name))} and {_short(found.get(name))})"
+                for name in names[:5]
+            )
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            raise ConfigError(
+                f"{team.cluster.name_of(0)} and {team.cluster.name_of(number)} would"
+                f" not train the same: they differ in {shown}{more}. Give all workers"
+                " the same package, config and data."
+            )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _described(
+    checkpoint: Checkpoint | None,
+) -> tuple[dict[str, Any] | None, list[np.ndarray]]:
+    if checkpoint is None:
+        return None, []
+    groups = checkpoint.arrays.items()
+    kinds = {name: [(a.dtype.name, a.shape) for a in group] for name, group in groups}
+    arrays = [array for _, group in groups for array in group]
+    return {"values": dict(checkpoint.values), "kinds": kinds}, arrays
+
+
+def _restored(head: dict[str, Any], body: bytes) -> Checkpoint:
+    start = 0
+    arrays: dict[str, list[np.ndarray]] = {}
+    for name, kinds in head["kinds"].items():
+        arrays[name] = []
+        for kind, shape in kinds:
+            dtype, count = np.dtype(kind), int(np.prod(shape, dtype=np.int64))
+            found = np.frombuffer(body, dtype, count, start)
+            arrays[name].append(found.reshape(shape))
+            start += found.nbytes
+    return Checkpoint(head["values"], arrays)
