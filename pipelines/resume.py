@@ -11,6 +11,8 @@ from pipelines import config as configs
 from pipelines import environment
 from pipelines.config import RunConfig
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.planning import compute
+from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
 from pipelines.prepare import Prepared
 from pipelines.serving import artifact
@@ -19,9 +21,26 @@ from pipelines.training.checkpoint import Checkpoints
 from pipelines.training.progress import Progress, Saving
 from pipelines.workdir import NOT_COMPARED, Workdir
 
+# How a run computes, as it was chosen when it began.
+COMPUTE = "compute.json"
 _VERSIONS = "versions"
 
 _logger = logging.getLogger("zootune")
+
+
+def compute_before(config: RunConfig, folder: Workdir) -> Compute | None:
+    """How the run of this folder computed before it was cut short, if it got so far.
+
+    A clock has chosen that, and could choose something else now.
+    """
+    path = folder.path / COMPUTE
+    if config.overwrite or not path.is_file():
+        return None
+    try:
+        return compute.from_dict(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        _logger.warning("%s cannot be read (%s); it is chosen anew.", path, error)
+        return None
 
 
 def progress_of(config: RunConfig, prepared: Prepared, folder: Workdir) -> Progress:
@@ -78,6 +97,7 @@ def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
                     "counts": splits.info.counts,
                 },
                 "plan": to_dict(prepared.plan),
+                "precision": prepared.compute.precision,
                 _VERSIONS: environment.installed_versions(),
             }
         )

@@ -6,6 +6,7 @@ nothing flows back.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
+from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
@@ -66,8 +68,10 @@ def run(config: RunConfig) -> Run:
 
 def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
     clock = Clock()
-    with precision(config.precision), determinism(config.deterministic):
-        prepared = prepare(config, clock)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(determinism(config.deterministic))
+        prepared = prepare(config, clock, before=resume.compute_before(config, folder))
+        stack.enter_context(precision(prepared.compute.precision))
         trained = train(config, prepared, folder, clock)
         splits, calibrated = prepared.splits, trained.calibrated
         with clock.stage("evaluate", "validation and test, every example once"):
@@ -94,6 +98,7 @@ def _run(config: RunConfig, folder: workdir.Workdir) -> Run:
     report = record.report(
         splits,
         prepared.plan,
+        prepared.compute,
         trained.history,
         calibrated,
         reports,
@@ -155,6 +160,7 @@ def train(
             cache=PixelCache(config.input.cache_mib * 2**20),
             activation_cache=ActivationCache(folder.cache_dir),
             progress=progress,
+            xla=prepared.compute.xla,
         )
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):
@@ -168,6 +174,7 @@ def _describe(folder: workdir.Workdir, prepared: Prepared, *, seed: int) -> None
     """Writes what is known before training: the plan, and the data card."""
     planned = record.planned(prepared.plan, prepared.measured.evidence)
     folder.write("plan.json", planned)
+    folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
     _plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
     versions = environment.installed_versions()
     card = card_of(prepared.splits, seed=seed, versions=versions)

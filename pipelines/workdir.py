@@ -27,6 +27,7 @@ _REPLACED = (
     "data_card.json",
     "data_card.md",
     "plan.json",
+    "compute.json",
     "depths.png",
     "history.jsonl",
     "report.html",

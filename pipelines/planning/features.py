@@ -53,7 +53,10 @@ def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]
         return base(inputs, training=False)
 
     run = engines.by_tensorflow(infer)
-    worth_a_try = engines.is_worth_a_try(inputs_spec, int(batches.cardinality()))
+    # What computes in another format could not give the same.
+    worth_a_try = base.compute_dtype == "float32" and engines.is_worth_a_try(
+        inputs_spec, int(batches.cardinality())
+    )
     for number, (inputs, _) in enumerate(batches):
         if number == 1 and worth_a_try:
             run = engines.compiled(infer, inputs)

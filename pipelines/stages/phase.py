@@ -70,9 +70,9 @@ def run_phase(
     progress = settings.progress
     begun = _begin(model, splits, plan, phase, settings)
     task = make_task(model, splits, plan, phase, settings)
-    phase, rate_found = _at_its_rate(task, model, phase)
+    phase, rate_found = _at_its_rate(task, model, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
-    _compile(task, model, phase, steps * phase.epochs)
+    _compile(task, model, phase, steps * phase.epochs, settings)
     at_start = begun.reached or _validate(task)
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
@@ -187,22 +187,24 @@ def _begin(
 
 
 def _at_its_rate(
-    task: Task, model: TransferModel, phase: Phase
+    task: Task, model: TransferModel, phase: Phase, settings: FitSettings
 ) -> tuple[Phase, RateFound | None]:
     """The phase at the rate that a range test suggests, if it is to make one."""
     if not phase.find_learning_rate:
         return phase, None
-    found = _find_rate(task, model, phase)
+    found = _find_rate(task, model, phase, settings)
     rate = found.suggested or phase.learning_rate
     return dataclasses.replace(phase, learning_rate=rate), found
 
 
-def _find_rate(task: Task, model: TransferModel, phase: Phase) -> RateFound:
+def _find_rate(
+    task: Task, model: TransferModel, phase: Phase, settings: FitSettings
+) -> RateFound:
     plain = dataclasses.replace(phase, ema_decay=0.0)
     found = find_rate(
         task.model,
         task.train,
-        lambda schedule: _compile(task, model, plain, 1, schedule),
+        lambda schedule: _compile(task, model, plain, 1, settings, schedule),
     )
     _logger.info(
         "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
@@ -219,6 +221,7 @@ def _compile(
     model: TransferModel,
     phase: Phase,
     steps: int,
+    settings: FitSettings,
     schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> None:
     """Compiles for one phase: a new optimizer, with a rate for every variable."""
@@ -241,8 +244,8 @@ def _compile(
         loss=feed.loss(),
         # With weights where the batches have them, and else as it is.
         weighted_metrics=["accuracy"],
-        # XLA is several times slower than TensorFlow's own kernels on a CPU.
-        jit_compile=False,
+        # Keras would choose it by itself, also where it was measured to be slower.
+        jit_compile=settings.xla,
     )
 
 

@@ -46,7 +46,8 @@ class FitSettings:
     from the same weights, `known` remembers what its frozen blocks gave last, by how
     many they are and what the head reads.
 
-    `progress` is what was done before, and where it is saved.
+    `progress` is what was done before, and where it is saved. With `xla` steps are
+    compiled by it.
     """
 
     input_size_px: int | None
@@ -64,6 +65,7 @@ class FitSettings:
     watch: Callable[[Phase], Sequence[keras.callbacks.Callback]] = lambda phase: ()
     known: MutableMapping[Frozen, list[Activations]] | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
+    xla: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
