@@ -161,6 +161,7 @@ def train(
             activation_cache=ActivationCache(folder.cache_dir),
             progress=progress,
             xla=prepared.compute.xla,
+            profile=config.profile,
         )
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):

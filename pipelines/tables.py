@@ -51,7 +51,20 @@ def result_table(report: Mapping[str, Any]) -> str:
         ("peak memory", f"{report['peak_memory_bytes'] / 1e9:.2f} GB"),
         ("artifact", report["artifact"]),
     ]
-    return "\n" + aligned(rows)
+    parts = [aligned(rows), *_profiles(report["phases"])]
+    return "\n" + "\n\n".join(parts)
+
+
+def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Where the seconds of a step go, of phases that were to tell."""
+    rows = [(one["name"], one["profile"]) for one in phases if one.get("profile")]
+    columns = ("input", "forward", "backward", "update", "callbacks")
+    if rows:
+        cells = [
+            (name, *(f"{1000 * seconds[column]:.2f}" for column in columns))
+            for name, seconds in rows
+        ]
+        yield aligned([("milliseconds of a step", *columns), *cells])
 
 
 def plan_table(planned: Mapping[str, Any]) -> str:

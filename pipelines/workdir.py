@@ -35,7 +35,7 @@ _REPLACED = (
     "tensorboard",
 )
 # They say where, whether and how often, and nothing about the result.
-NOT_COMPARED = ("workdir", "overwrite", "checkpoint_seconds")
+NOT_COMPARED = ("workdir", "overwrite", "checkpoint_seconds", "profile")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,11 @@ from pipelines.training.batchnorm import reestimate
 from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.memory import advice_when_full
+from pipelines.training.profiling import (
+    CallbackSeconds,
+    StepProfile,
+    profile_steps,
+)
 from pipelines.training.progress import Keeper, Remembers, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
@@ -73,6 +78,10 @@ def run_phase(
     phase, rate_found = _at_its_rate(task, model, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
     _compile(task, model, phase, steps * phase.epochs, settings)
+    profiled = _profile(task, phase, settings)
+    if profiled is not None:
+        # With a new optimizer: that one has taken steps.
+        _compile(task, model, phase, steps * phase.epochs, settings)
     at_start = begun.reached or _validate(task)
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
@@ -81,7 +90,9 @@ def run_phase(
     lines = HistoryLines(settings.history_path, phase=phase.name)
     soup = Soup(at_most=phase.soup)
     progress.fit_begins()
-    _fit(task, phase, plan, steps, settings, [*averaged(phase), best, soup, lines])
+    watched = CallbackSeconds() if profiled else None
+    remembering: list[Remembers] = [*averaged(phase), best, soup, lines]
+    _fit(task, phase, plan, steps, settings, remembering, watched)
     fit_seconds = progress.fit_seconds
     receipt = begun.receipt(phase)
     if not may_explode:
@@ -119,6 +130,8 @@ def run_phase(
         receipt=receipt,
         imbalance=task.feed.imbalance,
         augmentation=task.feed.augmentation,
+        profile=profiled
+        and dataclasses.replace(profiled, callbacks=watched.median if watched else 0.0),
     )
 
 
@@ -249,6 +262,15 @@ def _compile(
     )
 
 
+def _profile(task: Task, phase: Phase, settings: FitSettings) -> StepProfile | None:
+    """Where the seconds of a step of this phase go, if that is wanted."""
+    if not settings.profile:
+        return None
+    _logger.info("phase '%s': profiling some steps, which are undone", phase.name)
+    folder = settings.tensorboard_dir / phase.name
+    return profile_steps(task.model, task.train, folder=folder)
+
+
 def _fit(
     task: Task,
     phase: Phase,
@@ -256,6 +278,7 @@ def _fit(
     steps: int,
     settings: FitSettings,
     callbacks: Sequence[Remembers],
+    watched: CallbackSeconds | None,
 ) -> None:
     place = settings.progress.place
     if place.has_ended:
@@ -275,6 +298,7 @@ def _fit(
             validation_data=task.validation,
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
+                *([watched.first] if watched else []),
                 *callbacks,
                 keras.callbacks.TerminateOnNaN(),
                 TimeLimit(settings.deadline_seconds),
@@ -283,6 +307,7 @@ def _fit(
                 ),
                 *settings.watch(phase),
                 keeper,
+                *([watched.last] if watched else []),
             ],
         )
 

@@ -47,7 +47,7 @@ class FitSettings:
     many they are and what the head reads.
 
     `progress` is what was done before, and where it is saved. With `xla` steps are
-    compiled by it.
+    compiled by it; with `profile` each phase says where the seconds of a step go.
     """
 
     input_size_px: int | None
@@ -66,6 +66,7 @@ class FitSettings:
     known: MutableMapping[Frozen, list[Activations]] | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
     xla: bool = False
+    profile: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
