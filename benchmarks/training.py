@@ -8,9 +8,9 @@ epoch that builds the graph does not count. `decoding` reads every file in every
 training steps, from the end of the first step of an epoch to the end of its last.
 
 `precision`: a training step as `precision=auto` has it, beside that of a model that
-Keras compiles by default (float32, and XLA also on a CPU), and beside float32 without
-XLA. The three take turns, step by step. What `auto` compares is compared however
-short training would be.
+Keras compiles by default (float32, with XLA where there is a GPU), and beside float32
+without XLA. On a CPU the last two are the same, and their difference is noise. They
+take turns, step by step. What `auto` compares is compared however short training is.
 
 Command: python -m benchmarks.training feed --backbone=efficientnet_lite0 --size=160
          python -m benchmarks.training precision --size=96 --batch=16
