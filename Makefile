@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: quickstart test lint docs clean
+.PHONY: quickstart test lint docs benchmark clean
 
 quickstart: $(VENV)/.quickstart-$(ENGINE)
 	$(BIN)/zoo train --config=configs/quickstart.py
@@ -18,6 +18,10 @@ test: $(VENV)/.dev-$(ENGINE)
 
 docs: $(VENV)/.dev-$(ENGINE)
 	$(BIN)/python docs/backbone_table.py
+
+# An hour on a quiet machine: what RESULTS.md says beside plain Keras.
+benchmark: $(VENV)/.dev-$(ENGINE)
+	$(BIN)/python -m benchmarks.suite
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

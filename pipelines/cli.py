@@ -316,6 +316,7 @@ def _plan(arguments: argparse.Namespace) -> None:
     values = {
         "plan": to_dict(prepared.plan),
         "evidence": None if evidence is None else dataclasses.asdict(evidence),
+        "compute": dataclasses.asdict(prepared.compute),
         "seconds": {**clock.seconds, "total": clock.total_seconds},
     }
     if arguments.json:

@@ -226,6 +226,8 @@ class RunConfig:
     `prior_correction`, which trains with the shares of the classes added to the logits.
     Then the best epoch is that of the best balanced accuracy. `auto` is the last one
     where one class has 10 times the examples of another.
+
+    `profile` says where the seconds of a step go, and traces some for TensorBoard.
     """
 
     data: str = ""
@@ -246,6 +248,7 @@ class RunConfig:
     checkpoint_seconds: float = 30.0
     distribution: str = "auto"
     imbalance: str = "none"
+    profile: bool = False
     input: InputConfig = dataclasses.field(default_factory=InputConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     head: HeadConfig = dataclasses.field(default_factory=HeadConfig)

@@ -96,7 +96,7 @@ def _devices(mend: list[str]) -> tuple[str, ...]:
         if capability:
             formats += ["mixed_float16"] * (capability >= (7, 0))
             formats += ["mixed_bfloat16"] * (capability >= (8, 0))
-        elif "amx_bf16" in _processor_features():
+        elif {"avx512_bf16", "amx_bf16"} & set(_processor_features()):
             formats += ["mixed_bfloat16"]
         found.append(f"{name} ({' '.join(formats)})")
     return tuple(found)

@@ -12,13 +12,16 @@ from pipelines.data.imbalance import resolve
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
+from pipelines.planning.compute import Compute
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
 from pipelines.stages.explain import explained_map
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
+from pipelines.stages.pace import set_pace
 from pipelines.training.feed import refuse_augmentation
+from pipelines.training.precision import precision
 from zoo.builder import Backbone
 
 
@@ -34,16 +37,25 @@ class Prepared:
     imbalance: str
     measured: Measured
     plan: TransferPlan
+    compute: Compute
 
 
-def prepare(config: RunConfig, clock: Clock) -> Prepared:
+def prepare(
+    config: RunConfig, clock: Clock, *, before: Compute | None = None
+) -> Prepared:
     """Obtains the base, checks and splits the data, measures, and decides.
 
-    Writes nothing but caches.
+    The base computes as `compute` says, and so has what comes after it: as `before`, if
+    that was chosen before. Writes nothing but caches.
 
     Raises:
         ConfigError, DataError, BackboneError, TrainingError: see the stages.
     """
+    with precision(config.precision):
+        return _prepare(config, clock, before)
+
+
+def _prepare(config: RunConfig, clock: Clock, before: Compute | None) -> Prepared:
     keras.utils.set_random_seed(config.seed)
     reference = DatasetRef.parse(config.data)
     examples = read(reference)
@@ -57,7 +69,14 @@ def prepare(config: RunConfig, clock: Clock) -> Prepared:
     with clock.stage("measure", "what the features are worth on these data"):
         measured = measure(base, splits, config, clock)
     plan = decide(training_facts(base, splits, measured), config)
+    paced = set_pace(config, base, splits, measured, plan, clock, before=before)
+    if paced.base is not base:
+        # Features belong to the format that they were computed in. The probe on them
+        # only says where the head starts.
+        measured = dataclasses.replace(measured, is_whole=False)
+    # What is drawn next must not depend on what was timed, built anew or neither.
+    keras.utils.set_random_seed(config.seed)
     imbalance = resolve(
         config.imbalance, splits.train.labels, len(splits.info.class_names)
     )
-    return Prepared(base, splits, imbalance, measured, plan)
+    return Prepared(paced.base, splits, imbalance, measured, plan, paced.compute)

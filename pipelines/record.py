@@ -11,6 +11,8 @@ from pipelines import environment
 from pipelines.clock import Clock
 from pipelines.data.card import reasons
 from pipelines.data.splits import Splits
+from pipelines.planning import compute
+from pipelines.planning.compute import Compute
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.serving.artifact import Artifact
@@ -23,6 +25,7 @@ from pipelines.stages.phase_result import PhaseResult
 def report(
     splits: Splits,
     plan: TransferPlan,
+    computed: Compute,
     history: FitHistory,
     calibrated: Calibrated,
     reports: Sequence[EvalReport],
@@ -37,6 +40,7 @@ def report(
         "class_names": list(splits.info.class_names),
         "data": _data(splits),
         "plan": {"action": plan.action, "reason": plan.reason},
+        "compute": compute.to_dict(computed),
         "phases": [_phase(phase) for phase in history.phases],
         "phases_skipped": list(history.skipped),
         "phases_not_needed": list(history.not_needed),

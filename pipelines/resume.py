@@ -12,6 +12,8 @@ from pipelines import environment
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.planning import compute
+from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
 from pipelines.prepare import Prepared
 from pipelines.serving import artifact
@@ -21,9 +23,26 @@ from pipelines.training.progress import Progress, Saving
 from pipelines.training.team import ALONE, Team
 from pipelines.workdir import NOT_COMPARED, Workdir
 
+# How a run computes, as it was chosen when it began.
+COMPUTE = "compute.json"
 _VERSIONS = "versions"
 
 _logger = logging.getLogger("zootune")
+
+
+def compute_before(config: RunConfig, folder: Workdir) -> Compute | None:
+    """How the run of this folder computed before it was cut short, if it got so far.
+
+    A clock has chosen that, and could choose something else now.
+    """
+    path = folder.path / COMPUTE
+    if config.overwrite or not path.is_file():
+        return None
+    try:
+        return compute.from_dict(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        _logger.warning("%s cannot be read (%s); it is chosen anew.", path, error)
+        return None
 
 
 def progress_of(
@@ -94,8 +113,11 @@ def about_data(splits: Splits) -> dict[str, Any]:
 
 def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     """What has to be the same for a run to go on, as it is after JSON."""
-    plan = {"plan": to_dict(prepared.plan)}
-    about = about_program(config) | about_data(prepared.splits) | plan
+    agreed = {
+        "plan": to_dict(prepared.plan),
+        "precision": prepared.compute.precision,
+    }
+    about = about_program(config) | about_data(prepared.splits) | agreed
     return json.loads(json.dumps(about))
 
 

@@ -6,6 +6,7 @@ nothing flows back.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
+from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
@@ -70,9 +72,14 @@ def run(config: RunConfig) -> Run:
 
 def _run(config: RunConfig, folder: workdir.Workdir, distribution: Distribution) -> Run:
     clock, team = Clock(), distribution.team
-    in_precision = precision(distribution.precision(config.precision))
-    with in_precision, determinism(config.deterministic):
-        prepared = workers.agreed(prepare(config, clock), distribution)
+    asked = dataclasses.replace(
+        config, precision=distribution.precision(config.precision)
+    )
+    before = resume.compute_before(config, folder)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(determinism(config.deterministic))
+        prepared = workers.agreed(prepare(asked, clock, before=before), distribution)
+        stack.enter_context(precision(prepared.compute.precision))
         trained = train(config, prepared, folder, clock, distribution)
         if not team.is_chief:
             return _of_worker(trained, prepared, team, config)
@@ -101,6 +108,7 @@ def _run(config: RunConfig, folder: workdir.Workdir, distribution: Distribution)
     report = record.report(
         splits,
         prepared.plan,
+        prepared.compute,
         trained.history,
         calibrated,
         reports,
@@ -192,6 +200,8 @@ def train(
             else None,
             progress=progress,
             distribution=distribution,
+            xla=prepared.compute.xla,
+            profile=config.profile,
         )
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):
@@ -205,6 +215,7 @@ def _describe(folder: workdir.Workdir, prepared: Prepared, *, seed: int) -> None
     """Writes what is known before training: the plan, and the data card."""
     planned = record.planned(prepared.plan, prepared.measured.evidence)
     folder.write("plan.json", planned)
+    folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
     _plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
     versions = environment.installed_versions()
     card = card_of(prepared.splits, seed=seed, versions=versions)

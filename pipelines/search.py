@@ -7,6 +7,7 @@ Test is never looked at.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import textwrap
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from pipelines import workdir
+from pipelines import resume, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked, differences, to_dict
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.errors import ConfigError, TrainingError
+from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.features import Activations
 from pipelines.planning.plan import HeadPlan, Phase
@@ -100,8 +102,10 @@ def search(
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     folder = _claim(config)
     clock = Clock()
-    with precision(config.precision), determinism(config.deterministic):
-        prepared = prepare(config, clock)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(determinism(config.deterministic))
+        prepared = prepare(config, clock, before=resume.compute_before(config, folder))
+        stack.enter_context(precision(prepared.compute.precision))
         space = search_space(
             config,
             prepared.plan,
@@ -112,6 +116,7 @@ def search(
         folder.path.mkdir(parents=True, exist_ok=True)
         if not (folder.path / "config.json").is_file() or config.overwrite:
             folder.write("config.json", to_dict(config))
+        folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
         study = open_study(
             folder.path,
             seed=config.seed,
@@ -199,6 +204,7 @@ class _Objective:
             activation_cache=ActivationCache(self._folder.cache_dir),
             watch=lambda phase: _watched(phase, watch),
             known=self._known,
+            xla=self._prepared.compute.xla,
         )
         return fine_tune(model, splits, plan, settings).phases[-1].accuracy_after
 
@@ -287,7 +293,10 @@ def _result(
     examples = len(prepared.splits.validation)
     chosen, reason = choose(ended, examples)
     path = folder.path / BEST
-    config = space.configured(_fixed(chosen))
+    # As the trials were: a clock could choose something else for another run.
+    config = dataclasses.replace(
+        space.configured(_fixed(chosen)), precision=prepared.compute.precision
+    )
     looks = sum(map(counts, study.trials))
     warning = (
         f"Validation has chosen among {looks} trials, so its accuracy of"

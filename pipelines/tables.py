@@ -44,13 +44,27 @@ def result_table(report: Mapping[str, Any]) -> str:
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", report["plan"]["reason"]),
+        ("precision", _computed(report["compute"])),
         ("parity", f"largest difference {report['parity']['largest_difference']:.1e}"),
         ("seconds", seconds),
         ("images per second", f"{report['images_per_second']:.0f} in the last phase"),
         ("peak memory", f"{report['peak_memory_bytes'] / 1e9:.2f} GB"),
         ("artifact", report["artifact"]),
     ]
-    return "\n" + aligned(rows)
+    parts = [aligned(rows), *_profiles(report["phases"])]
+    return "\n" + "\n\n".join(parts)
+
+
+def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Where the seconds of a step go, of phases that were to tell."""
+    rows = [(one["name"], one["profile"]) for one in phases if one.get("profile")]
+    columns = ("input", "forward", "backward", "update", "callbacks")
+    if rows:
+        cells = [
+            (name, *(f"{1000 * seconds[column]:.2f}" for column in columns))
+            for name, seconds in rows
+        ]
+        yield aligned([("milliseconds of a step", *columns), *cells])
 
 
 def plan_table(planned: Mapping[str, Any]) -> str:
@@ -76,8 +90,15 @@ def plan_table(planned: Mapping[str, Any]) -> str:
     ]
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
     parts.append(aligned([columns, *phases]))
+    computed = f"precision: {_computed(planned['compute'])}"
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
-    return "\n\n".join([*parts, f"seconds: {seconds}"])
+    return "\n\n".join([*parts, computed, f"seconds: {seconds}"])
+
+
+def _computed(compute: Mapping[str, Any]) -> str:
+    """In which number format it trains, and why."""
+    how = compute["precision"] + (" with XLA" if compute["xla"] else "")
+    return f"{how} ({compute['reason']})"
 
 
 def _depth_table(evidence: Mapping[str, Any]) -> str:

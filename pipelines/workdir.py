@@ -28,6 +28,7 @@ _REPLACED = (
     "data_card.json",
     "data_card.md",
     "plan.json",
+    "compute.json",
     "depths.png",
     "history.jsonl",
     "report.html",
@@ -35,7 +36,13 @@ _REPLACED = (
     "tensorboard",
 )
 # They say where, whether and how often, and nothing about the result.
-NOT_COMPARED = ("workdir", "overwrite", "checkpoint_seconds", "distribution")
+NOT_COMPARED = (
+    "workdir",
+    "overwrite",
+    "checkpoint_seconds",
+    "distribution",
+    "profile",
+)
 
 
 @dataclasses.dataclass(frozen=True)

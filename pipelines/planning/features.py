@@ -57,7 +57,10 @@ def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]
         return base(inputs, training=False)
 
     run = engines.by_tensorflow(infer)
-    worth_a_try = engines.is_worth_a_try(inputs_spec, int(batches.cardinality()))
+    # What computes in another format could not give the same.
+    worth_a_try = base.compute_dtype == "float32" and engines.is_worth_a_try(
+        inputs_spec, int(batches.cardinality())
+    )
     at_once = engines.batches_at_once()
     waiting: collections.deque[Future[list[np.ndarray]]] = collections.deque()
     with ThreadPoolExecutor(at_once) as threads:

@@ -30,6 +30,11 @@ from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
 from pipelines.training.distribution import Distribution
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.memory import advice_when_full
+from pipelines.training.profiling import (
+    CallbackSeconds,
+    StepProfile,
+    profile_steps,
+)
 from pipelines.training.progress import Keeper, Place, Remembers, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
@@ -73,9 +78,13 @@ def run_phase(
     progress = settings.progress
     begun = _begin(model, splits, plan, phase, settings)
     task = make_task(model, splits, plan, phase, settings)
-    phase, rate_found = _at_its_rate(task, model, phase)
+    phase, rate_found = _at_its_rate(task, model, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
-    _compile(task, model, phase, steps * phase.epochs)
+    _compile(task, model, phase, steps * phase.epochs, settings)
+    profiled = _profile(task, phase, settings)
+    if profiled is not None:
+        # With a new optimizer: that one has taken steps.
+        _compile(task, model, phase, steps * phase.epochs, settings)
     team = settings.distribution.of_phase(phase).team
     at_start = team.chiefs(begun.reached or _validate(task))
     best = BestWeights(
@@ -85,7 +94,9 @@ def run_phase(
     lines = HistoryLines(settings.history_path, phase=phase.name)
     soup = Soup(at_most=phase.soup)
     progress.fit_begins()
-    _fit(task, phase, plan, steps, settings, [*averaged(phase), best, soup, lines])
+    watched = CallbackSeconds() if profiled else None
+    remembering: list[Remembers] = [*averaged(phase), best, soup, lines]
+    _fit(task, phase, plan, steps, settings, remembering, watched)
     fit_seconds = progress.fit_seconds
     receipt = begun.receipt(phase)
     if not may_explode:
@@ -123,6 +134,8 @@ def run_phase(
         receipt=receipt,
         imbalance=task.feed.imbalance,
         augmentation=task.feed.augmentation,
+        profile=profiled
+        and dataclasses.replace(profiled, callbacks=watched.median if watched else 0.0),
     )
 
 
@@ -191,22 +204,24 @@ def _begin(
 
 
 def _at_its_rate(
-    task: Task, model: TransferModel, phase: Phase
+    task: Task, model: TransferModel, phase: Phase, settings: FitSettings
 ) -> tuple[Phase, RateFound | None]:
     """The phase at the rate that a range test suggests, if it is to make one."""
     if not phase.find_learning_rate:
         return phase, None
-    found = _find_rate(task, model, phase)
+    found = _find_rate(task, model, phase, settings)
     rate = found.suggested or phase.learning_rate
     return dataclasses.replace(phase, learning_rate=rate), found
 
 
-def _find_rate(task: Task, model: TransferModel, phase: Phase) -> RateFound:
+def _find_rate(
+    task: Task, model: TransferModel, phase: Phase, settings: FitSettings
+) -> RateFound:
     plain = dataclasses.replace(phase, ema_decay=0.0)
     found = find_rate(
         task.model,
         task.train,
-        lambda schedule: _compile(task, model, plain, 1, schedule),
+        lambda schedule: _compile(task, model, plain, 1, settings, schedule),
     )
     _logger.info(
         "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
@@ -223,6 +238,7 @@ def _compile(
     model: TransferModel,
     phase: Phase,
     steps: int,
+    settings: FitSettings,
     schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> None:
     """Compiles for one phase: a new optimizer, with a rate for every variable."""
@@ -245,9 +261,18 @@ def _compile(
         loss=feed.loss(),
         # With weights where the batches have them, and else as it is.
         weighted_metrics=["accuracy"],
-        # XLA is several times slower than TensorFlow's own kernels on a CPU.
-        jit_compile=False,
+        # Keras would choose it by itself, also where it was measured to be slower.
+        jit_compile=settings.xla,
     )
+
+
+def _profile(task: Task, phase: Phase, settings: FitSettings) -> StepProfile | None:
+    """Where the seconds of a step of this phase go, if that is wanted."""
+    if not settings.profile:
+        return None
+    _logger.info("phase '%s': profiling some steps, which are undone", phase.name)
+    folder = settings.tensorboard_dir / phase.name
+    return profile_steps(task.model, task.train, folder=folder)
 
 
 def _fit(
@@ -257,6 +282,7 @@ def _fit(
     steps: int,
     settings: FitSettings,
     callbacks: Sequence[Remembers],
+    watched: CallbackSeconds | None,
 ) -> None:
     place = settings.progress.place
     if place.has_ended:
@@ -282,6 +308,7 @@ def _fit(
             validation_data=task.validation,
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
+                *([watched.first] if watched else []),
                 *together(distribution),
                 *callbacks,
                 keras.callbacks.TerminateOnNaN(),
@@ -291,6 +318,7 @@ def _fit(
                 ),
                 *settings.watch(phase),
                 keeper,
+                *([watched.last] if watched else []),
             ],
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.data.augment import Augmentation
+from pipelines.training.profiling import StepProfile
 from pipelines.training.rate_finder import RateFound
 from pipelines.training.receipt import Movement
 
@@ -26,7 +27,8 @@ class PhaseResult:
     the phase has a soup, and else empty. `trained_parameters` counts numbers, with
     those of the head; of factors of low rank they are what the factors have, and the
     receipt has what they moved the kernels by. `rate_found` is the range test of a
-    phase that was to find its rate, unless it started over at a lower one.
+    phase that was to find its rate, unless it started over at a lower one. `profile` is
+    where the seconds of a step go, if that was wanted.
     """
 
     name: str
@@ -47,6 +49,7 @@ class PhaseResult:
     soup_epochs: tuple[int, ...] = ()
     trained_parameters: int = 0
     rate_found: RateFound | None = None
+    profile: StepProfile | None = None
 
 
 def _frozen(value: Any) -> Any:
@@ -56,6 +59,7 @@ def _frozen(value: Any) -> Any:
 def result_of(values: Mapping[str, Any]) -> PhaseResult:
     """The result that `dataclasses.asdict` made these values of, and JSON lists."""
     augmentation, found = values["augmentation"], values["rate_found"]
+    profile = values["profile"]
     parts = {
         "epochs": tuple(values["epochs"]),
         "soup_epochs": tuple(values["soup_epochs"]),
@@ -64,5 +68,6 @@ def result_of(values: Mapping[str, Any]) -> PhaseResult:
         "rate_found": RateFound(**{k: _frozen(v) for k, v in found.items()})
         if found
         else None,
+        "profile": StepProfile(**profile) if profile else None,
     }
     return PhaseResult(**{**values, **parts})

@@ -58,9 +58,13 @@ class Distribution:
         return Share(self.team.index, self.team.size, batch_size)
 
     def precision(self, wanted: str) -> str:
-        """The number format: `auto` is bfloat16 on a TPU, whose matrices have that."""
-        is_tpu = self.kind == "tpu" and wanted == "auto"
-        return "mixed_bfloat16" if is_tpu else wanted
+        """The number format: `auto` is bfloat16 on a TPU, whose matrices have that.
+
+        Several other devices take float32: what each worker times could differ.
+        """
+        if wanted != "auto" or self.kind == "none":
+            return wanted
+        return "mixed_bfloat16" if self.kind == "tpu" else "float32"
 
     def described(self) -> dict[str, Any]:
         """What a run puts on record of it; nothing for one device."""
@@ -173,6 +177,11 @@ def _fitting(config: RunConfig, found: Distribution) -> Distribution:
             "config.finetune.find_learning_rate tries rates on one device, and"
             f" config.distribution is '{found.kind}'. Find the rate with 'none' first,"
             " and set config.finetune.learning_rate."
+        )
+    if config.profile:
+        raise ConfigError(
+            "config.profile is of steps on one device, and config.distribution is"
+            f" '{found.kind}'. Use config.distribution='none' with it."
         )
     if config.precision == "mixed_float16":
         raise ConfigError(

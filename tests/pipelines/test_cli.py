@@ -324,6 +324,7 @@ def test_plan_as_json_is_the_plan_and_its_evidence(capsys):
     found = json.loads(capsys.readouterr().out)
     assert plans.from_dict(found["plan"]).action == "partial"
     assert len(found["evidence"]["depths"]) == 4
+    assert found["compute"]["precision"] == "float32"
     # Random weights have no source to be far from.
     assert found["evidence"]["divergences"] == []
     assert found["plan"]["rule"] == ""

@@ -158,13 +158,18 @@ def test_a_handle_goes_with_the_backbone_that_takes_one():
 
 def test_every_field_is_a_number_with_bounds_or_text_with_choices():
     paths = configs.field_paths()
-    assert len(paths) == 58
+    assert len(paths) == 59
     types = {path: type(value_of(RunConfig(), path)) for path in paths}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
     assert numbers == set(BOUNDS)
     assert texts == set(CHOICES) | FREE_TEXT
-    switches = {"overwrite", "export.explain", "finetune.find_learning_rate"}
+    switches = {
+        "overwrite",
+        "profile",
+        "export.explain",
+        "finetune.find_learning_rate",
+    }
     assert set(paths) - numbers - texts == switches
 
 

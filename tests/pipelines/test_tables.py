@@ -22,6 +22,7 @@ REPORT = {
         }
     },
     "plan": {"action": "auto", "reason": "Because."},
+    "compute": {"precision": "float32", "xla": False, "reason": "So it is."},
     "parity": {"largest_difference": 2e-7},
     "seconds": {"obtain": 1.23, "total": 4.56},
     "images_per_second": 123.4,

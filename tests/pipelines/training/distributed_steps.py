@@ -123,6 +123,7 @@ def refusals_of_mirrored() -> dict[str, str]:
         "batch_size": refusal(lambda: distribution_of(odd)),
         "rate": of(finetune=FinetuneConfig(find_learning_rate=True)),
         "float16": of(precision="mixed_float16"),
+        "profile": of(profile=True),
     }
 
 

@@ -117,6 +117,7 @@ def test_what_several_devices_cannot_do_is_refused(trained):
     assert "set config.batch_size to 14 or 16" in found["batch_size"]
     assert "find_learning_rate tries rates on one device" in found["rate"]
     assert "Use 'mixed_bfloat16'" in found["float16"]
+    assert "config.profile is of steps on one device" in found["profile"]
 
 
 def test_the_step_of_a_tpu_compiles_in_bfloat16(trained):
@@ -219,10 +220,13 @@ def test_texts_are_refused_on_a_tpu():
         refuse_undoable(tpu, plan, base.blocks, Texts(np.array(["a"])))
 
 
-def test_bfloat16_is_what_auto_means_on_a_tpu_alone():
+def test_several_devices_measure_no_precision():
     assert Distribution("tpu").precision("auto") == "mixed_bfloat16"
     assert Distribution("tpu").precision("float32") == "float32"
-    assert Distribution("mirrored").precision("auto") == "auto"
+    assert Distribution().precision("auto") == "auto"
+    # What each of several workers would time could differ.
+    assert Distribution("mirrored").precision("auto") == "float32"
+    assert Distribution("workers").precision("mixed_bfloat16") == "mixed_bfloat16"
 
 
 def test_a_search_refuses_to_be_distributed(tmp_path):

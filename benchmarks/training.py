@@ -1,0 +1,229 @@
+"""How fast training is, beside the same work with nothing around it.
+
+`feed`: full fine-tuning from JPEG files, beside the bare compiled train step on batches
+that are in memory. Both are steps of the same model in the same process: after every
+epoch of `fit`, with everything that a run has in it, as many bare steps follow. The
+epoch that builds the graph does not count. `decoding` reads every file in every epoch,
+`kept` keeps decoded pixels, as runs do by default. Images per second are those of
+training steps, from the end of the first step of an epoch to the end of its last.
+
+`precision`: a training step as `precision=auto` has it, beside that of a model that
+Keras compiles by default (float32, with XLA where there is a GPU), and beside float32
+without XLA. On a CPU the last two are the same, and their difference is noise. They
+take turns, step by step. What `auto` compares is compared however short training is.
+
+Command: python -m benchmarks.training feed --backbone=efficientnet_lite0 --size=160
+         python -m benchmarks.training precision --size=96 --batch=16
+Cost:    about 3 minutes on two CPU cores; precision 2 to 4 minutes for each backbone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import zoo
+from benchmarks.photos import write_photos
+from benchmarks.spread import ratios, spread
+from pipelines.clock import Clock
+from pipelines.config import AugmentConfig, RunConfig, checked
+from pipelines.data.batches import training_batches
+from pipelines.data.pixel_cache import PixelCache
+from pipelines.planning import compute
+from pipelines.prepare import prepare
+from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.head import add_head
+from pipelines.training.precision import precision
+
+_BACKBONES = (
+    "resnet50",
+    "vgg16",
+    "mobilenet_v2",
+    "efficientnet_lite0",
+    "efficientnet_b0",
+    "densenet121",
+)
+
+
+class _BareSteps(keras.callbacks.Callback):
+    """Images per second of the steps of each epoch, and of bare ones that follow."""
+
+    def __init__(self, in_memory: tf.data.Dataset, *, batch_size: int) -> None:
+        super().__init__()
+        self.fit: list[float] = []
+        self.bare: list[float] = []
+        self._batches = iter(in_memory)
+        self._batch_size = batch_size
+        self._first = self._last = 0.0
+        self._steps = 0
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        self._steps = 0
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        self._last = time.perf_counter()
+        self._first = self._first if self._steps else self._last
+        self._steps += 1
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        timed = self._steps - 1
+        seconds = self._last - self._first
+        self.model.train_function(self._batches)
+        started = time.perf_counter()
+        for _ in range(timed):
+            found = self.model.train_function(self._batches)
+        float(next(iter(tf.nest.flatten(found))))  # until all of it is computed
+        bare = time.perf_counter() - started
+        if epoch:
+            self.fit.append(timed * self._batch_size / seconds)
+            self.bare.append(timed * self._batch_size / bare)
+
+
+def feed(arguments: argparse.Namespace) -> None:
+    """Prints a row for each way to read."""
+    print("| images per second | fine-tuning | bare step | ratio |")
+    print("| --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        write_photos(Path(folder), arguments.photos)
+        for name, cache_mib in (("decoding", 0), ("kept", 1024)):
+            steps = _fine_tuned(arguments, Path(folder), cache_mib=cache_mib)
+            columns = f"{spread(steps.fit, digits=1)} | {spread(steps.bare, digits=1)}"
+            print(f"| {name} | {columns} | {spread(ratios(steps.fit, steps.bare))} |")
+
+
+def _fine_tuned(
+    arguments: argparse.Namespace, photos: Path, *, cache_mib: int
+) -> _BareSteps:
+    config = RunConfig(
+        data=f"dir:{photos}",
+        backbone=arguments.backbone,
+        weights="none",
+        strategy="scratch",
+        precision="float32",
+        input_size_px=arguments.size,
+        batch_size=arguments.batch,
+        augment=AugmentConfig(strength=arguments.augment),
+    )
+    config.finetune.epochs = config.finetune.patience_epochs = arguments.epochs + 1
+    prepared = prepare(checked(config, writes=False), Clock())
+    splits = prepared.splits
+    classes = len(splits.info.class_names)
+    model = add_head(prepared.base, classes=classes, plan=prepared.plan.head)
+    size = config.batch_size
+    in_memory = training_batches(
+        splits.train, input_size_px=config.input_size_px, batch_size=size, seed=0
+    )
+    watch = _BareSteps(in_memory.take(2).cache().repeat(), batch_size=size)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = FitSettings(
+            input_size_px=config.input_size_px,
+            seed=0,
+            deadline_seconds=float("inf"),
+            history_path=Path(folder) / "history.jsonl",
+            tensorboard_dir=Path(folder) / "tensorboard",
+            augment=config.augment,
+            cache=PixelCache(cache_mib * 2**20),
+            watch=lambda phase: (watch,),
+        )
+        fine_tune(model, splits, prepared.plan, settings)
+    return watch
+
+
+def compare_precisions(arguments: argparse.Namespace) -> None:
+    """Prints a row for each backbone."""
+    compute.REPAID_BY = 0.0
+    print(
+        "| | Keras' default | float32 | auto | chosen | auto / Keras | auto / float32 |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in arguments.backbones:
+        keras.utils.clear_session()
+        config = RunConfig(
+            data="builtin:digits?limit=200",
+            backbone=name,
+            weights="none",
+            strategy="scratch",
+            input_size_px=arguments.size,
+            batch_size=arguments.batch,
+        )
+        chosen = prepare(checked(config, writes=False), Clock()).compute
+        steps = {
+            "keras": _step(arguments, name, "float32", xla="auto"),
+            "float32": _step(arguments, name, "float32", xla=False),
+            "auto": _step(arguments, name, chosen.precision, xla=chosen.xla),
+        }
+        rates: dict[str, list[float]] = {one: [] for one in steps}
+        for _ in range(arguments.repetitions):
+            for one, step in steps.items():
+                rates[one].append(arguments.batch / step())
+        columns = " | ".join(spread(rate, digits=1) for rate in rates.values())
+        auto = [
+            f"{statistics.median(ratios(rates['auto'], rates[one])):.2f}"
+            for one in ("keras", "float32")
+        ]
+        how = compute.StepTrial(chosen.precision, chosen.xla, 0.0).name
+        print(f"| {name} | {columns} | {how} | {' | '.join(auto)} |", flush=True)
+
+
+def _step(
+    arguments: argparse.Namespace, name: str, policy: str, *, xla: bool | str
+) -> Callable[[], float]:
+    """What trains on one batch and gives its seconds; the graph is built already."""
+    with precision(policy):
+        base = zoo.build(name, weights=None, input_size_px=arguments.size)
+        pooled = keras.layers.GlobalAveragePooling2D()(base.model.output)
+        logits = keras.layers.Dense(10, dtype="float32")(pooled)
+        model = keras.Model(base.model.input, logits)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(1e-4), loss, jit_compile=xla)
+    random = np.random.default_rng(0)
+    shape = (arguments.batch, arguments.size, arguments.size, 3)
+    pixels = random.integers(0, 256, shape).astype("uint8")
+    labels = random.integers(0, 10, arguments.batch)
+
+    def step() -> float:
+        started = time.perf_counter()
+        model.train_on_batch(pixels, labels)
+        return time.perf_counter() - started
+
+    for _ in range(2):
+        step()
+    return step
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("feed")
+    one.add_argument("--backbone", default="efficientnet_lite0")
+    one.add_argument("--size", type=int, default=160)
+    one.add_argument("--batch", type=int, default=32)
+    one.add_argument("--photos", type=int, default=400)
+    one.add_argument("--epochs", type=int, default=5, help="that count")
+    one.add_argument(
+        "--augment", default="auto", help="strength; light for random crops"
+    )
+    one.set_defaults(measure=feed)
+    other = commands.add_parser("precision")
+    other.add_argument("--backbones", nargs="+", default=_BACKBONES)
+    other.add_argument("--size", type=int, default=96)
+    other.add_argument("--batch", type=int, default=16)
+    other.add_argument("--repetitions", type=int, default=7)
+    other.set_defaults(measure=compare_precisions)
+    arguments = parser.parse_args(given)
+    arguments.measure(arguments)
+
+
+if __name__ == "__main__":
+    main()

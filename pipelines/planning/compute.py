@@ -1,0 +1,107 @@
+"""How a run computes: the number format of its layers, and whether XLA compiles steps.
+
+Plain decisions on what was measured; nothing here is timed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FLOAT32 = "float32"
+# Another format has to be so many times faster. Near a tie a clock would choose now one
+# and now the other, and two runs of a seed would differ.
+CLEAR_GAIN = 1.2
+# Of the comparison's cost: training has to take so many times that, so that it never
+# costs more than five percent, and brings back more than three times as much.
+REPAID_BY = 20.0
+# Root mean square of the difference of the logits, of their spread. bfloat16 rounds by
+# 0.4 percent, and through a network that adds up to some percent.
+LARGEST_LOGIT_DIFFERENCE = 0.1
+# Of the loss, or of 1 where that is smaller.
+LARGEST_LOSS_DIFFERENCE = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class StepTrial:
+    """A few training steps on one batch: seconds of the fastest, and what came out.
+
+    Differences are those to float32 with the same weights: of the logits, as a share of
+    their spread, and of the loss.
+    """
+
+    precision: str
+    xla: bool
+    seconds: float
+    logit_difference: float = 0.0
+    loss_difference: float = 0.0
+
+    @property
+    def is_like_float32(self) -> bool:
+        """Whether differences are within the tolerance; NaN is not."""
+        return (
+            self.logit_difference <= LARGEST_LOGIT_DIFFERENCE
+            and self.loss_difference <= LARGEST_LOSS_DIFFERENCE
+        )
+
+    @property
+    def name(self) -> str:
+        return f"{self.precision} with XLA" if self.xla else self.precision
+
+
+@dataclasses.dataclass(frozen=True)
+class Compute:
+    """What was chosen and why; `trials` are empty where nothing had to be measured."""
+
+    precision: str
+    xla: bool = False
+    reason: str = ""
+    trials: tuple[StepTrial, ...] = ()
+
+
+def is_repaid(training_seconds: float, cost_seconds: float) -> bool:
+    """Whether training takes so long that a comparison of this cost can pay."""
+    return training_seconds >= REPAID_BY * cost_seconds
+
+
+def fastest(trials: Sequence[StepTrial]) -> Compute:
+    """The fastest of the trials that agree with the first one, if the gain is clear."""
+    plain = trials[0]
+    same = [plain, *(one for one in trials[1:] if one.is_like_float32)]
+    best = min(same, key=lambda one: one.seconds)
+    if plain.seconds < CLEAR_GAIN * best.seconds:
+        best = plain
+    said = "; ".join(_in_words(one, plain) for one in trials[1:])
+    return Compute(
+        best.precision,
+        best.xla,
+        f"a step in {plain.name} takes {plain.seconds:.3g} s; {said}",
+        tuple(trials),
+    )
+
+
+def _in_words(one: StepTrial, plain: StepTrial) -> str:
+    gain = plain.seconds / one.seconds
+    words = f"in {one.name} {one.seconds:.3g} s ({gain:.2f} times as fast"
+    if not one.is_like_float32:
+        return (
+            f"{words}, but logits differ by {one.logit_difference:.1%} of their spread"
+            f" and the loss by {one.loss_difference:.3g})"
+        )
+    return f"{words})" if gain >= CLEAR_GAIN else f"{words}, not {CLEAR_GAIN:g})"
+
+
+def to_dict(compute: Compute) -> dict[str, Any]:
+    """As plain values, ready for JSON."""
+    return dataclasses.asdict(compute)
+
+
+def from_dict(values: Mapping[str, Any]) -> Compute:
+    """What `to_dict` gave, also after a round trip through JSON.
+
+    Raises:
+        KeyError, TypeError: if these are other values.
+    """
+    trials = tuple(StepTrial(**one) for one in values["trials"])
+    return Compute(**{**values, "trials": trials})

@@ -1,0 +1,181 @@
+"""Number formats are compared where that can pay, and nothing is left of it."""
+
+import json
+import logging
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import resume, workdir
+from pipelines.clock import Clock
+from pipelines.config import RunConfig, checked
+from pipelines.planning import compute
+from pipelines.planning.compute import Compute
+from pipelines.prepare import prepare
+from pipelines.run import run as run_of
+from pipelines.stages import pace
+from pipelines.training import precision as formats
+
+MIXED = Compute("mixed_bfloat16", reason="it was three times as fast")
+
+
+def config_for(**fields) -> RunConfig:
+    return checked(
+        RunConfig(
+            **{
+                "data": "builtin:digits?limit=60",
+                "backbone": "tiny_image",
+                "weights": "none",
+                "strategy": "full",
+                "input_size_px": 16,
+                "batch_size": 16,
+                **fields,
+            }
+        ),
+        writes=False,
+    )
+
+
+def prepared_for(*, before=None, **fields):
+    return prepare(config_for(**fields), Clock(), before=before)
+
+
+@pytest.fixture
+def always_pays(monkeypatch):
+    """As with long training, on a machine that has units for bfloat16."""
+    monkeypatch.setattr(compute, "REPAID_BY", 0.0)
+    monkeypatch.setattr(pace, "shorter_format", lambda: "mixed_bfloat16")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return prepared_for(precision="float32")
+
+
+def weights_of(prepared):
+    return [np.array(one) for one in prepared.base.model.get_weights()]
+
+
+def test_both_formats_are_timed_and_nothing_is_left_of_it(
+    always_pays, monkeypatch, plain, caplog
+):
+    monkeypatch.setattr(pace, "may_use_xla", lambda: True)
+    caplog.set_level(logging.INFO, logger="zootune")
+    found = prepared_for()
+    names = [(one.precision, one.xla) for one in found.compute.trials]
+    assert names[:2] == [("float32", False), ("mixed_bfloat16", False)]
+    assert [xla for _, xla in names] == [False, False, True]
+    assert all(one.seconds > 0 for one in found.compute.trials)
+    assert 0 < found.compute.trials[1].logit_difference < 0.1
+    assert f"precision: {found.compute.precision}: a step in float32" in caplog.text
+    for ours, wanted in zip(weights_of(found), weights_of(plain), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+    assert found.plan == plain.plan
+    assert not found.base.model.trainable_variables
+    # What is drawn next is what is drawn without a comparison.
+    drawn = keras.random.normal((3,))
+    keras.utils.set_random_seed(0)
+    np.testing.assert_array_equal(drawn, keras.random.normal((3,)))
+
+
+def test_what_overflows_is_not_taken_however_fast(always_pays, monkeypatch):
+    monkeypatch.setattr(pace, "shorter_format", lambda: "mixed_float16")
+    monkeypatch.setattr(compute, "CLEAR_GAIN", 0.0)
+    config = config_for(strategy="scratch")
+    prepared = prepared_for(strategy="scratch")
+    for weight in prepared.base.model.weights:
+        if weight.path.endswith("kernel"):
+            weight.assign(weight * 1000.0)  # features beyond 65,504
+    found = pace.set_pace(
+        config,
+        prepared.base,
+        prepared.splits,
+        prepared.measured,
+        prepared.plan,
+        Clock(),
+    )
+    assert [one.precision for one in found.compute.trials] == [
+        "float32",
+        "mixed_float16",
+    ]
+    assert found.compute.precision == "float32"
+    assert "but logits differ by nan" in found.compute.reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({}, "too little to compare formats"),
+        ({"strategy": "scratch"}, "too little to compare formats"),
+        ({"strategy": "head_only"}, "no phase trains blocks"),
+        ({"precision": "float32"}, "as the config says"),
+    ],
+)
+def test_nothing_is_timed_where_it_cannot_pay(monkeypatch, fields, why):
+    monkeypatch.setattr(pace, "shorter_format", lambda: "mixed_bfloat16")
+    found = prepared_for(**fields).compute
+    assert (found.precision, found.trials) == ("float32", ())
+    assert why in found.reason
+
+
+def test_nothing_is_timed_without_units_for_it(always_pays, monkeypatch):
+    monkeypatch.setattr(pace, "shorter_format", lambda: None)
+    assert "no units for a shorter number format" in prepared_for().compute.reason
+
+
+def test_strict_determinism_is_not_left_to_a_clock(always_pays):
+    found = prepared_for(deterministic="strict").compute
+    assert found.trials == ()
+    assert "leaves nothing to a clock" in found.reason
+
+
+def test_the_processor_says_whether_it_has_units_for_bfloat16(monkeypatch):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("a GPU decides")
+    monkeypatch.setattr(formats, "_cpu_flags", lambda: {"avx512f", "amx_bf16"})
+    assert formats.shorter_format() == "mixed_bfloat16"
+    monkeypatch.setattr(formats, "_cpu_flags", lambda: {"avx2", "avx512f"})
+    assert formats.shorter_format() is None
+    assert not formats.may_use_xla()
+
+
+def test_what_was_chosen_before_is_built_with_the_same_weights(plain):
+    found = prepared_for(before=MIXED)
+    assert found.compute == MIXED
+    assert found.base.model.layers[-1].compute_dtype == "bfloat16"
+    assert not found.base.model.trainable_variables
+    for ours, wanted in zip(weights_of(found), weights_of(plain), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+    # Features of float32 are not those of the network that trains.
+    assert found.measured.head_features(found.plan.head) is None
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_run_that_was_cut_short_goes_on_as_it_computed(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="zootune")
+    config = config_for(workdir=str(tmp_path / "run"))
+    folder = workdir.Workdir(tmp_path / "run")
+    folder.begin(config, {"python": "3"})
+    folder.write(resume.COMPUTE, compute.to_dict(MIXED))
+    run = run_of(config)
+    assert "precision: mixed_bfloat16, as before" in caplog.text
+    report = json.loads((folder.path / "report.json").read_text())
+    assert report["compute"] == json.loads(json.dumps(compute.to_dict(MIXED)))
+    assert {one.compute_dtype for one in run.model.layers} == {"bfloat16", "float32"}
+    served = tf.saved_model.load(str(run.artifact_dir))
+    found = served.signatures["pixels"](pixels=tf.zeros((1, 16, 16, 3), tf.uint8))
+    assert found["probabilities"].dtype == tf.float32
+
+
+def test_overwriting_chooses_anew(tmp_path):
+    config = config_for(workdir=str(tmp_path))
+    folder = workdir.Workdir(tmp_path)
+    folder.write(resume.COMPUTE, compute.to_dict(MIXED))
+    assert resume.compute_before(config, folder) == MIXED
+    config.overwrite = True
+    assert resume.compute_before(config, folder) is None
+    (tmp_path / resume.COMPUTE).write_text('{"precision"')
+    config.overwrite = False
+    assert resume.compute_before(config, folder) is None
