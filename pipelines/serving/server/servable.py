@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,7 +85,7 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
         ArtifactError: if files differ from the manifest, are no plain files, or hold
             ops that reach outside; if it does not load; if a warm-up request fails.
     """
-    refuse_odd_files(folder)
+    artifact.refuse_odd_files(folder)
     _verify(folder, loading)
     meta_graph = _read_meta_graph(folder)
     _refuse_reaching_out(folder, meta_graph, loading)
@@ -103,22 +101,6 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     seconds = time.monotonic() - started
     _logger.info("%s version %s: loaded in %.1f s", name, folder.name, seconds)
     return servable
-
-
-def refuse_odd_files(folder: Path) -> None:
-    """Raises `ArtifactError` if there is anything but plain files and folders.
-
-    A link could show a file that nobody wanted to publish; a pipe would block.
-    """
-    for root, folders, files in os.walk(folder):
-        for entry in (*folders, *files):
-            path = Path(root, entry)
-            mode = path.lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise ArtifactError(
-                    f"{path} is a link, a pipe or a device. A version holds plain files"
-                    " only: copy what it points to."
-                )
 
 
 def _verify(folder: Path, loading: Loading) -> None:
