@@ -89,6 +89,10 @@ class Workdir:
         self.write(self._versions_name, {"versions": before})
         self.write("environment.json", environment)
 
+    def forget_training(self) -> None:
+        """Removes what a run that is cut short would go on from."""
+        shutil.rmtree(self.training_dir, ignore_errors=True)
+
     def versions_before(self) -> set[int]:
         """The numbers of the versions that were published before this run."""
         found = json.loads((self.path / self._versions_name).read_text())
@@ -120,7 +124,7 @@ class Workdir:
     def finish(self, report: dict[str, Any]) -> None:
         """Writes the report, which is what marks a run as finished."""
         self.write(_REPORT, report)
-        shutil.rmtree(self.training_dir, ignore_errors=True)
+        self.forget_training()
 
 
 @contextlib.contextmanager
