@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 import zoo
 from pipelines import environment
@@ -33,7 +36,7 @@ class Examination:
 
 def examine() -> Examination:
     """Looks at versions, weights and disks, and starts TensorFlow to see devices."""
-    mend: list[str] = []
+    mend = list(_outdated())
     here = Path.cwd()
     writable = {str(path): _is_writable(path) for path in (here, _temporary())}
     mend += [
@@ -76,6 +79,23 @@ def as_text(found: Examination) -> str:
         *(f"To mend: {sentence}" for sentence in found.mend),
     ]
     return "\n".join([*lines, "" if found.mend else "Ready."]).rstrip()
+
+
+def _outdated() -> Iterator[str]:
+    """What is installed in another version than is needed."""
+    for line in importlib.metadata.requires("zootune") or ():
+        needed = Requirement(line)
+        if needed.marker and not needed.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = importlib.metadata.version(needed.name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "none"
+        if found == "none" or not needed.specifier.contains(found, prereleases=True):
+            yield (
+                f"{needed.name} {needed.specifier} is needed, and {found} is installed:"
+                f" pip install '{needed.name}{needed.specifier}'."
+            )
 
 
 def _devices(mend: list[str]) -> tuple[str, ...]:

@@ -9,6 +9,10 @@ class DataError(ValueError):
     """The data cannot be used as they are; the message names the file or the class."""
 
 
+class ChangedFilesError(DataError):
+    """Files were good when they were checked, and are no longer."""
+
+
 class ArtifactError(RuntimeError):
     """An artifact could not be written, verified or read."""
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from pipelines.data.printable import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from zoo.errors import BackboneError
 
@@ -40,7 +41,7 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     except tuple(_CODES) as error:
         if debug:
             traceback.print_exc()
-        print(f"zoo: {error}", file=sys.stderr)
+        _say(str(error))
         return next(code for kind, code in _CODES.items() if isinstance(error, kind))
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)
@@ -57,11 +58,16 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         hint = "" if debug else " --debug shows where."
-        print(f"zoo: {type(error).__name__}: {error}{hint}", file=sys.stderr)
+        _say(f"{type(error).__name__}: {error}{hint}")
         return UNEXPECTED
     finally:
         signal.signal(signal.SIGTERM, before)
     return DONE
+
+
+def _say(sentence: str) -> None:
+    # It may have names of files in it, and those may have what moves a cursor.
+    print(f"zoo: {lines_shown(sentence)}", file=sys.stderr)
 
 
 class _Terminated(BaseException):

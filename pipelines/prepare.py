@@ -8,6 +8,7 @@ import keras
 
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
+from pipelines.data.broken import broken_files_named
 from pipelines.data.imbalance import resolve
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
@@ -66,7 +67,10 @@ def _prepare(config: RunConfig, clock: Clock, before: Compute | None) -> Prepare
         explained_map(base)  # refused now, and not after the training
     with clock.stage("data", config.data):
         splits = check_and_split(examples, reference, on_progress=clock.progress)
-    with clock.stage("measure", "what the features are worth on these data"):
+    with (
+        clock.stage("measure", "what the features are worth on these data"),
+        broken_files_named(splits.train, splits.validation),
+    ):
         measured = measure(base, splits, config, clock)
     plan = decide(training_facts(base, splits, measured), config)
     paced = set_pace(config, base, splits, measured, plan, clock, before=before)

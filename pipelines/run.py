@@ -20,6 +20,8 @@ from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.reference import DatasetRef
+from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
@@ -36,6 +38,9 @@ from pipelines.training.determinism import determinism
 from pipelines.training.distribution import ONE_DEVICE, Distribution
 from pipelines.training.precision import precision
 from pipelines.training.team import Team
+
+# Files that keep on breaking mean a disk that does.
+_MOST_NEW_BEGINNINGS = 3
 
 _logger = logging.getLogger("zootune")
 
@@ -59,19 +64,36 @@ class Run:
 def run(config: RunConfig) -> Run:
     """Carries out a config, and leaves its run folder.
 
+    Where `on_bad=skip` allows it, files that break on the way are left out too: then
+    the run begins anew with the rest, so that its counts are those of what it saw.
+
     Raises:
         ConfigError, DataError, BackboneError: before anything is written.
-        TrainingError, ArtifactError: with the folder left as an unfinished run.
+        ChangedFilesError, TrainingError, ArtifactError: with the folder left as an
+            unfinished run.
     """
-    config = checked(config)
+    config, clock = checked(config), Clock()
     distribution = workers.gathered(config)
-    is_chief = distribution.team.is_chief
-    with workdir.claimed(config) if is_chief else workdir.lent() as folder:
-        return _run(config, folder, distribution)
+    team = distribution.team
+    # One of several workers cannot begin anew without the others.
+    skips = team.is_alone and DatasetRef.parse(config.data).on_bad == "skip"
+    with workdir.claimed(config) if team.is_chief else workdir.lent() as folder:
+        for _ in range(_MOST_NEW_BEGINNINGS if skips else 0):
+            try:
+                return _run(config, folder, distribution, clock)
+            except ChangedFilesError as error:
+                _logger.warning("%s\nThe run begins anew without them.", error)
+                folder.forget_training()
+        return _run(config, folder, distribution, clock)
 
 
-def _run(config: RunConfig, folder: workdir.Workdir, distribution: Distribution) -> Run:
-    clock, team = Clock(), distribution.team
+def _run(
+    config: RunConfig,
+    folder: workdir.Workdir,
+    distribution: Distribution,
+    clock: Clock,
+) -> Run:
+    team = distribution.team
     asked = dataclasses.replace(
         config, precision=distribution.precision(config.precision)
     )
@@ -116,8 +138,7 @@ def _run(config: RunConfig, folder: workdir.Workdir, distribution: Distribution)
         kept,
         clock,
     )
-    folder.finish(report)
-    folder.write_text(run_page.FILE_NAME, run_page.page(run_page.read(folder.path)))
+    _finish(folder, report)
     team.chiefs(report)
     return Run(
         prepared.plan,
@@ -149,6 +170,31 @@ def _of_worker(
         Path(config.workdir),
         Path(report["artifact"]),
     )
+
+
+def _finish(folder: workdir.Workdir, report: Mapping[str, Any]) -> None:
+    """Writes the report, and the page of it.
+
+    Raises:
+        ArtifactError: if the disk does not take them. The artifact is complete then.
+    """
+    try:
+        folder.finish(dict(report))
+    except OSError as error:
+        raise ArtifactError(
+            f"{report['artifact']} is complete, but the report of the run could not be"
+            f" written: {error}. Mend this and give the same command again: it goes on"
+            " from what was saved, and publishes nothing twice."
+        ) from error
+    try:
+        page = run_page.page(run_page.read(folder.path))
+        folder.write_text(run_page.FILE_NAME, page)
+    except OSError as error:
+        raise ArtifactError(
+            f"The run is finished and {report['artifact']} is complete, but its page"
+            f" could not be written: {error}. Mend this, and write it with: zoo report"
+            f" {folder.path}"
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -100,7 +100,19 @@ def search(
         )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
-    folder = _claim(config)
+    with workdir.claimed(config) as folder:
+        _refuse_a_run(folder)
+        if config.overwrite:
+            (folder.path / STORAGE).unlink(missing_ok=True)
+        return _search(config, folder, trials, time_budget_seconds)
+
+
+def _search(
+    config: RunConfig,
+    folder: workdir.Workdir,
+    trials: int,
+    time_budget_seconds: float,
+) -> Search:
     clock = Clock()
     with contextlib.ExitStack() as stack:
         stack.enter_context(determinism(config.deterministic))
@@ -253,19 +265,13 @@ def _prune(trial: optuna.Trial, reason: str) -> None:
     raise TrialPruned(reason)
 
 
-def _claim(config: RunConfig) -> workdir.Workdir:
-    """The folder of the search, new or to go on with."""
-    folder = workdir.claim(config)
-    storage = folder.path / STORAGE
+def _refuse_a_run(folder: workdir.Workdir) -> None:
     # Every run writes it, and no search does.
     if (folder.path / "environment.json").exists():
         raise ConfigError(
             f"{folder.path} holds a run that is no search. Choose another"
             " config.workdir."
         )
-    if config.overwrite:
-        storage.unlink(missing_ok=True)
-    return folder
 
 
 def _in_words(choices: Mapping[str, Any]) -> str:

@@ -13,15 +13,15 @@ _SHOWN = 3
 
 def aligned(rows: Sequence[Sequence[object]]) -> str:
     """Rows of cells as lines with columns of equal width, numbers to the right."""
-    columns = list(zip(*rows))
-    widths = [max(len(str(cell)) for cell in column) for column in columns]
+    texts = [[shown(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts)]
     lines = []
-    for row in rows:
+    for row, printed in zip(rows, texts):
         cells = (
-            str(cell).rjust(width)
-            if isinstance(cell, (int, float)) or _is_number(str(cell))
-            else str(cell).ljust(width)
-            for cell, width in zip(row, widths)
+            text.rjust(width)
+            if isinstance(cell, (int, float)) or _is_number(text)
+            else text.ljust(width)
+            for cell, text, width in zip(row, printed, widths)
         )
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from pipelines import run_lock
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
 from pipelines.serving import artifact
+from zoo import durable
 
 _CONFIG = "config.json"
 _REPORT = "report.json"
@@ -96,6 +97,10 @@ class Workdir:
         self.write(self._versions_name, {"versions": before})
         self.write("environment.json", environment)
 
+    def forget_training(self) -> None:
+        """Removes what a run that is cut short would go on from."""
+        shutil.rmtree(self.training_dir, ignore_errors=True)
+
     def versions_before(self) -> set[int]:
         """The numbers of the versions that were published before this run."""
         found = json.loads((self.path / self._versions_name).read_text())
@@ -122,18 +127,12 @@ class Workdir:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Writes a file that is either whole or not there."""
-        path = self.path / name
-        temporary = path.with_name(_unfinished(path.name))
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        durable.write_whole(self.path / name, [content])
 
     def finish(self, report: dict[str, Any]) -> None:
         """Writes the report, which is what marks a run as finished."""
         self.write(_REPORT, report)
-        shutil.rmtree(self.training_dir, ignore_errors=True)
+        self.forget_training()
 
 
 @contextlib.contextmanager
@@ -168,7 +167,7 @@ def claim(config: RunConfig) -> Workdir:
         raise ConfigError(f"config.workdir {path} is a file. Name a folder.")
     _check_writable(path)
     # A config that was cut short while it was written leaves its temporary file.
-    ours = {_unfinished(_CONFIG), run_lock.NAME}
+    ours = {durable.unfinished_name(path / _CONFIG), run_lock.NAME}
     if not path.exists() or {p.name for p in path.iterdir()} <= ours:
         return Workdir(path)
     if not (path / _CONFIG).is_file():
@@ -190,10 +189,6 @@ def claim(config: RunConfig) -> Workdir:
             " Choose another config.workdir, or set config.overwrite to replace it."
         )
     return Workdir(path)
-
-
-def _unfinished(name: str) -> str:
-    return f".{name}.new"
 
 
 def _check_writable(path: Path) -> None:

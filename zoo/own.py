@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo import durable
 from zoo.errors import BackboneError
 from zoo.spec import (
     BackboneSpec,
@@ -109,7 +110,7 @@ def add(
         fill(new)
         values = {"format": _FORMAT, "spec": _as_values(spec), "origin": dict(origin)}
         (new / _FILE).write_text(json.dumps(values, indent=2) + "\n")
-        _sync(new)
+        durable.sync_all(new)
         new.rename(target)
     except OSError as error:
         if target.exists():
@@ -128,16 +129,6 @@ def taken(name: str) -> str:
         f"A backbone called '{name}' was published already. Choose another name, or"
         f" delete {folder() / name} first."
     )
-
-
-def _sync(path: Path) -> None:
-    """Waits until every file is on disk: what is seen after a crash is whole."""
-    for file in (*path.rglob("*"), path):
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _read(path: Path) -> BackboneSpec:

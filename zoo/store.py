@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from zoo import durable
 from zoo.errors import CorruptEntryError, StoreError
 from zoo.hashing import hash_file
 
@@ -76,10 +77,10 @@ def put(key: str, fill: Callable[[Path], None], *, source: str) -> Path:
     (new / "content").mkdir(mode=_PRIVATE)
     try:
         fill(new / "content")
-        _sync(new / "content")
+        durable.sync_all(new / "content")
         manifest = {"source": source, "files": _describe(new / "content")}
         (new / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        _sync(new)
+        durable.sync_all(new)
         _exchange(new, _entry(key))
     except BaseException:
         _remove(new)
@@ -111,7 +112,7 @@ def copy(source: Path, target: Path) -> None:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
-        _sync_one(target.parent)
+        durable.sync(target.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -133,7 +134,7 @@ def copy_folder(source: Path, target: Path) -> None:
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)
         temporary.replace(target)
-        _sync_one(target.parent)
+        durable.sync(target.parent)
     except BaseException:
         _remove(temporary)
         raise
@@ -199,25 +200,12 @@ def _exchange(new: Path, final: Path) -> None:
         _remove(old)
     else:
         new.rename(final)
-    _sync_one(final.parent)
+    durable.sync(final.parent)
 
 
 def _remove(path: Path) -> None:
     if path.exists():
         shutil.rmtree(path)
-
-
-def _sync(root: Path) -> None:
-    for path in (*root.rglob("*"), root):
-        _sync_one(path)
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _corrupt(path: Path, what: str) -> CorruptEntryError:

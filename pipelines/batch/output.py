@@ -19,6 +19,7 @@ from typing import IO
 from pipelines.batch.source import Fingerprint
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import Manifest
+from zoo import durable
 
 _FORMAT = 1
 
@@ -147,12 +148,7 @@ def write_record(path: Path, whose: Identity, progress: Progress) -> None:
         "identity": dataclasses.asdict(whose),
         "progress": dataclasses.asdict(progress),
     }
-    unfinished = path.with_name(f".{path.name}.new")
-    with unfinished.open("w") as stream:
-        json.dump(values, stream, indent=2)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
+    durable.write_whole(path, [json.dumps(values, indent=2).encode()])
 
 
 def _lock(stream: IO[bytes], path: Path) -> None:

@@ -23,6 +23,7 @@ FORMS = (".jsonl", ".csv")
 # What a table says in a column each, before the probabilities.
 _ANSWER = ("label", "confidence", "accepted", "ood_score", "prediction_set", "valid")
 _BATCH_SIZE = 32
+_FORMULA = ("=", "+", "-", "@")
 # What is read at a time, unless one file alone is more.
 _BATCH_BYTES = 64 * 2**20
 # Four channels of 16 bits, uncompressed, and as much again.
@@ -52,8 +53,7 @@ def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str
         return json.dumps(values, allow_nan=False) + "\n"
     cells = {**values, "prediction_set": json.dumps(values["prediction_set"])}
     named = [cells[name] for name in (*columns, *_ANSWER)]
-    shorn = [shown(cell) if isinstance(cell, str) else cell for cell in named]
-    return _cells([*shorn, *values["probabilities"].values()])
+    return _cells([*named, *values["probabilities"].values()])
 
 
 def predicted(predictor: Predictor, items: Iterator[Item]) -> Iterator[dict[str, Any]]:
@@ -104,5 +104,22 @@ def _content(item: Item, most: int) -> bytes:
 
 def _cells(values: Sequence[Any]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
+    csv.writer(text, lineterminator="\n").writerow(map(_harmless, values))
     return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """A cell on one line that no spreadsheet computes: formulas get a quote in front.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    if not isinstance(value, str):
+        return value
+    text = shown(value)
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text  # a label such as -1

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipelines.data.checks import hashes_and_reasons, refusal
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
-from pipelines.errors import DataError
+from pipelines.errors import ChangedFilesError
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def broken_files_named(*splits: Split) -> Iterator[None]:
     TensorFlow tells the op that failed, and not the file that it was given.
 
     Raises:
-        DataError: naming the files that cannot be used any more.
+        ChangedFilesError: naming the files that cannot be used any more.
     """
     try:
         yield
@@ -30,7 +30,7 @@ def broken_files_named(*splits: Split) -> Iterator[None]:
             # A change may leave size and time as they were.
             _, bad = hashes_and_reasons(split.inputs, use_cache=False)
             if bad:
-                raise DataError(
+                raise ChangedFilesError(
                     f"Files of the {split.name} split were good when they were checked,"
                     " and changed while the run was reading them."
                     f" {refusal(split.inputs, bad)}"

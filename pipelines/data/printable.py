@@ -12,3 +12,8 @@ def shown(text: str) -> str:
     'two\\\\nlines'
     """
     return text if text.isprintable() else repr(text)[1:-1]
+
+
+def lines_shown(text: str) -> str:
+    """The same for a text of several lines, which stay lines."""
+    return "\n".join(map(shown, text.split("\n")))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -33,6 +32,7 @@ from pipelines.data.splits import (
     Texts,
 )
 from pipelines.errors import DataError
+from zoo import durable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,19 +123,10 @@ def _published(to: Path) -> Iterator[Path]:
     try:
         folder.chmod(0o755)  # mkdtemp makes 0700; readers may be other users
         yield folder
-        for path in folder.rglob("*"):
-            _to_disk(path)
+        durable.sync_all(folder)
         folder.rename(to)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

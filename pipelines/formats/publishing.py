@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -84,39 +85,37 @@ def export_run(
     _refuse_other_model(base, source.manifest)
     if targets:
         _refuse_texts(source, targets)
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        artifact.require_space(base, (1 + len(targets)) * _bytes_of(source.path))
-        unpublished = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=base))
-    except OSError as error:
-        raise ConfigError(f"{base} cannot be written: {error}.") from error
-    try:
-        unpublished.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
-        _copy(source, unpublished)
-        records = (
-            _add(
-                targets,
-                source,
-                unpublished,
-                DatasetRef.parse(data or reference),
-                max_accuracy_loss=max_accuracy_loss,
+    with contextlib.ExitStack() as stack:
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            artifact.require_space(base, (1 + len(targets)) * _bytes_of(source.path))
+            unpublished = stack.enter_context(artifact.unpublished(base))
+        except OSError as error:
+            raise ConfigError(f"{base} cannot be written: {error}.") from error
+        try:
+            _copy(source, unpublished)
+            records = (
+                _add(
+                    targets,
+                    source,
+                    unpublished,
+                    DatasetRef.parse(data or reference),
+                    max_accuracy_loss=max_accuracy_loss,
+                )
+                if targets
+                else ()
             )
-            if targets
-            else ()
-        )
-        manifest = dataclasses.replace(
-            source.manifest, files=artifact.hash_files(unpublished)
-        )
-        artifact.write_manifest(unpublished, manifest)
-        published = artifact.publish(unpublished, base)
-        return Published(Artifact(published, manifest), tuple(records))
-    except OSError as error:
-        raise ArtifactError(
-            f"The export to {base} failed and was taken back: {error}. The versions"
-            f" that were there are untouched: {artifact.versions(base)}."
-        ) from error
-    finally:
-        shutil.rmtree(unpublished, ignore_errors=True)
+            manifest = dataclasses.replace(
+                source.manifest, files=artifact.hash_files(unpublished)
+            )
+            artifact.write_manifest(unpublished, manifest)
+            published = artifact.publish(unpublished, base)
+            return Published(Artifact(published, manifest), tuple(records))
+        except OSError as error:
+            raise ArtifactError(
+                f"The export to {base} failed and was taken back: {error}. The versions"
+                f" that were there are untouched: {artifact.versions(base)}."
+            ) from error
 
 
 def _finished(run: Path) -> tuple[str, Artifact]:

@@ -28,6 +28,7 @@ from zoo.hashing import hash_file
 # Changes whenever the code that computes or writes activations does.
 _FORMAT = 2
 _RECORD = "activations.json"
+_UNFINISHED = ".unfinished-"
 # What a run may take of the free space; the rest belongs to others.
 _SHARE_OF_FREE_SPACE = 0.5
 
@@ -99,7 +100,10 @@ class ActivationCache:
         examples: int,
     ) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder))
+        # Of a process that was killed while it wrote; a folder has one at a time.
+        for path in self.folder.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(path, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.folder))
         try:
             digests = _write_arrays(unfinished, batches, floats, examples)
             with (unfinished / _RECORD).open("w") as stream:

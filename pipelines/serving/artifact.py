@@ -5,12 +5,16 @@ Imports no TensorFlow, so that a folder can be listed and verified anywhere.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Mapping
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,11 @@ MANIFEST = "zoo_artifact.json"
 FORMAT = 2
 # A graph, its assets and file system overhead, on top of the weights.
 _OVERHEAD_BYTES = 32 * 2**20
+# No version number, so that a server does not take it for one.
+_UNPUBLISHED = ".unpublished-"
+_ABANDONED_AFTER_SECONDS = 3600
+
+_logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,11 +117,13 @@ def open_verified(folder: Path) -> Artifact:
     `folder` is a version, or a base folder, of which the newest version is taken.
 
     Raises:
-        ArtifactError: naming the files that are missing, changed or unknown.
+        ArtifactError: naming the files that are missing, changed or unknown, or are no
+            plain files.
     """
     if not (folder / MANIFEST).is_file() and versions(folder):
         folder = folder / str(max(versions(folder)))
     manifest = read_manifest(folder)
+    refuse_odd_files(folder)
     found = hash_files(folder)
     changed = sorted(
         name
@@ -154,11 +165,84 @@ def require_space(base: Path, weight_bytes: int) -> None:
         )
 
 
+def refuse_odd_files(folder: Path) -> None:
+    """Raises `ArtifactError` if there is anything but plain files and folders.
+
+    A link could show a file that nobody wanted to publish; a pipe would block.
+    """
+    for root, folders, files in os.walk(folder):
+        for entry in (*folders, *files):
+            path = Path(root, entry)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise ArtifactError(
+                    f"{path} is a link, a pipe or a device. A version holds plain files"
+                    " only: copy what it points to."
+                )
+
+
+@contextlib.contextmanager
+def unpublished(base: Path) -> Iterator[Path]:
+    """A folder below `base` in which a version is made; no server takes it for one.
+
+    It goes at the end, unless it was published. What exports that were killed have left
+    goes at the beginning: where nothing was written for an hour, and nobody has it
+    locked, as its maker does while it lives.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=_UNPUBLISHED, dir=base))
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a disk without locks: the hour has to do
+            _lock(descriptor)
+        folder.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
+        # By the clock of the disk, which may be another machine's.
+        _remove_abandoned(base, now_seconds=folder.stat().st_mtime)
+        yield folder
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(base: Path, *, now_seconds: float) -> None:
+    for path in base.glob(f"{_UNPUBLISHED}*"):
+        # Another export removes it too, or it is not ours to remove.
+        with contextlib.suppress(OSError):
+            written = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+            if now_seconds - written > _ABANDONED_AFTER_SECONDS:
+                _remove_unless_held(path)
+
+
+def _remove_unless_held(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _lock(descriptor)
+        shutil.rmtree(path)
+        _logger.info("%s was removed: an export that was killed left it.", path)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Locks a folder until its descriptor is closed, however the process ends.
+
+    Raises:
+        OSError: if somebody has it locked, or it cannot be locked.
+    """
+    # Here, so that artifacts can be read where there is no such call.
+    import fcntl
+
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def publish(unpublished: Path, base: Path) -> Path:
     """Gives a complete folder the next version number, by one rename.
 
     Every file is on disk before the rename, so a version that is seen is whole.
+
+    Raises:
+        ArtifactError: if there is anything in it but plain files and folders.
     """
+    refuse_odd_files(unpublished)
     for path in unpublished.rglob("*"):
         _flush(path)
     _flush(unpublished)

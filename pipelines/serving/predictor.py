@@ -13,6 +13,7 @@ from pipelines.errors import ArtifactError
 from pipelines.serving.artifact import Artifact, open_verified
 from pipelines.serving.prediction import Prediction, from_outputs
 from pipelines.serving.requirements import import_ops
+from pipelines.serving.server import op_scan
 
 _BATCH_SIZE = 32
 _DEFAULT = "serving_default"
@@ -25,6 +26,7 @@ class Predictor:
         self.artifact = artifact
         for module in artifact.manifest.preprocessing.get("requires", ()):
             import_ops(module, artifact.path)
+        op_scan.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self.saved_model = tf.saved_model.load(str(artifact.path))
 
@@ -105,7 +107,7 @@ def load(folder: str | Path) -> Predictor:
     SavedModel is a program: load artifacts from people you trust.
 
     Raises:
-        ArtifactError: if it is not an artifact, or not what was published, or if a
-            module that it requires is not installed.
+        ArtifactError: if it is not an artifact, or not what was published, or has ops
+            that reach outside of it, or if a module that it requires is not installed.
     """
     return Predictor(open_verified(Path(folder)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,42 +73,39 @@ def export(
     """
     base.mkdir(parents=True, exist_ok=True)
     artifact.require_space(base, sum(w.nbytes for w in model.model.get_weights()))
-    unpublished = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=base))
     limit = _maximum_megapixels(examples)
     try:
-        unpublished.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
-        described = _save(
-            model,
-            calibration,
-            unpublished,
-            class_names,
-            maximum_megapixels=limit,
-            explain=explain,
-        )
-        ways = {name: one.input for name, one in requests(model.model).items()}
-        warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
-        record = _prove(
-            model, calibration, examples, unpublished, class_names, explain=explain
-        )
-        manifest = _manifest(
-            model,
-            calibration,
-            class_names=class_names,
-            signatures=described,
-            record=record,
-            folder=unpublished,
-            facts=facts,
-            maximum_megapixels=limit,
-        )
-        artifact.write_manifest(unpublished, manifest)
-        return Artifact(artifact.publish(unpublished, base), manifest)
+        with artifact.unpublished(base) as unpublished:
+            described = _save(
+                model,
+                calibration,
+                unpublished,
+                class_names,
+                maximum_megapixels=limit,
+                explain=explain,
+            )
+            ways = {name: one.input for name, one in requests(model.model).items()}
+            warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
+            record = _prove(
+                model, calibration, examples, unpublished, class_names, explain=explain
+            )
+            manifest = _manifest(
+                model,
+                calibration,
+                class_names=class_names,
+                signatures=described,
+                record=record,
+                folder=unpublished,
+                facts=facts,
+                maximum_megapixels=limit,
+            )
+            artifact.write_manifest(unpublished, manifest)
+            return Artifact(artifact.publish(unpublished, base), manifest)
     except (OSError, tf.errors.OpError) as error:
         raise ArtifactError(
             f"The export to {base} failed and was taken back: {error}. The versions"
             f" that were there are untouched: {artifact.versions(base)}."
         ) from error
-    finally:
-        shutil.rmtree(unpublished, ignore_errors=True)
 
 
 def _maximum_megapixels(split: Split) -> float:

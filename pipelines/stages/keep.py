@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import zoo
 from pipelines.errors import ConfigError
-from zoo import own
+from zoo import durable, own
 from zoo.builder import Backbone
 from zoo.errors import BackboneError, CorruptWeightsError
 from zoo.hashing import hash_file
@@ -41,8 +40,7 @@ def keep(backbone: Backbone, folder: Path, *, handle: str) -> dict[str, Any]:
     # Keras only writes to names that end like this.
     unfinished = folder / f".new.{_WEIGHTS}"
     backbone.model.save_weights(unfinished)
-    with unfinished.open("rb") as stream:
-        os.fsync(stream.fileno())
+    durable.sync(unfinished)
     path = folder / _WEIGHTS
     unfinished.replace(path)
     takes = backbone.model.input

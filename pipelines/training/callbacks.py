@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipelines.errors import TrainingError
+
 # Accuracy first; between equal ones the lower loss, a finer measure on small splits.
 Score = tuple[float, float]
 
@@ -112,5 +114,11 @@ class HistoryLines(keras.callbacks.Callback):
         self.epochs.append(line)
         # JSON has no word for NaN.
         written = {k: v if math.isfinite(v) else None for k, v in line.items()}
-        with self._path.open("a") as stream:
-            stream.write(json.dumps({"phase": self._phase, **written}) + "\n")
+        try:
+            with self._path.open("a") as stream:
+                stream.write(json.dumps({"phase": self._phase, **written}) + "\n")
+        except OSError as error:
+            raise TrainingError(
+                f"{self._path} cannot be written: {error.strerror}. What was saved"
+                " before is whole: mend this, and the same command goes on from there."
+            ) from error

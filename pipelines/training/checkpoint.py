@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import ArtifactError, TrainingError
+from zoo import durable
 
 _FORMAT = 1
 _KEPT = 2
@@ -163,19 +163,9 @@ class Checkpoints:
         return arrays
 
     def _write(self, path: Path, pieces: Sequence[Any]) -> None:
-        unfinished = path.with_name(f".{path.name}.new")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with unfinished.open("wb") as stream:
-                    for piece in pieces:
-                        stream.write(piece)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                unfinished.replace(path)
-                _flush(self.folder)
-            finally:
-                unfinished.unlink(missing_ok=True)
+            durable.write_whole(path, pieces)
         except OSError as error:
             raise TrainingError(self._refused(path, error, pieces)) from error
 
@@ -211,11 +201,3 @@ class Checkpoints:
 def _bytes_of(array: np.ndarray) -> memoryview:
     # As bytes, because not every type that Keras has can be a buffer.
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 
 import keras
@@ -27,11 +29,19 @@ def advice_when_full(
     it stays.
 
     Raises:
-        TrainingError: with the largest half, quarter, ... of the batch size that fits.
+        TrainingError: with the largest half, quarter, ... of the batch size that fits;
+            or saying that it is the disk that is full.
     """
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
+        # TensorFlow calls a full disk by the same name; TensorBoard writes in every
+        # epoch.
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise TrainingError(
+                f"The disk is full: {str(error).splitlines()[0]}. What was saved before"
+                " is whole: free some space, and the same command goes on from there."
+            ) from error
         if replicas > 1:
             raise TrainingError(
                 f"There is no memory for a step of {batch_size} examples in {replicas}"

@@ -63,6 +63,26 @@ def test_on_a_full_disk_what_was_saved_stays_and_it_can_go_on_later(
     assert checkpoints.newest().arrays["some"][0].shape == (100,)
 
 
+def test_a_log_that_finds_the_disk_full_is_no_lack_of_memory(
+    parts, small_disk, tmp_path
+):
+    """F8: TensorFlow has one name for both."""
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    filler = small_disk / "filler"
+
+    class Filling(Checkpoints):
+        def write(self, values, groups):
+            super().write(values, groups)
+            if not filler.exists():
+                filler.write_bytes(b"0" * _free(small_disk))
+
+    with pytest.raises(TrainingError, match="(?s)^(?!.*memory).*No space left on dev"):
+        parts.train(small_disk / "run", Filling(checkpoints.folder), every_seconds=1e-9)
+    filler.unlink()
+    outcome = parts.train(small_disk / "run", checkpoints, every_seconds=1e9)
+    assert len(outcome.history.phases) == 2
+
+
 def _free(path: Path) -> int:
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize

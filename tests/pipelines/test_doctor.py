@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -28,6 +29,23 @@ def test_it_finds_what_this_machine_has(tmp_path, monkeypatch):
     assert "efficientnet_lite0" in found.weights_at_hand
     assert not any("cannot be written" in sentence for sentence in found.mend)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_that_is_too_old_is_to_be_mended(monkeypatch):
+    """S28: an older Keras runs code of model files."""
+    known = importlib.metadata.version
+    older = {"keras": "3.14.1", "pillow": "1.0"}
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: older.get(name) or known(name)
+    )
+    mend = doctor.examine().mend
+    assert (
+        "keras >=3.15.1 is needed, and 3.14.1 is installed: pip install"
+        " 'keras>=3.15.1'." in mend
+    )
+    assert any(sentence.startswith("pillow >=") for sentence in mend)
+    monkeypatch.undo()
+    assert not any("is needed" in sentence for sentence in doctor.examine().mend)
 
 
 def test_every_device_says_which_precisions_it_supports():

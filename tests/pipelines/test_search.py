@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import pipelines
+from pipelines import run_lock
 from pipelines.cli import main
 from pipelines.config import RunConfig, checked, to_dict
 from pipelines.errors import ConfigError
@@ -180,6 +181,16 @@ def test_the_folder_of_a_run_is_refused(tmp_path):
     (tmp_path / "environment.json").write_text("{}")
     with pytest.raises(ConfigError, match="holds a run that is no search"):
         pipelines.tune(DATA, workdir=tmp_path)
+
+
+def test_a_second_search_in_its_folder_is_refused(copied):
+    before = sorted(path.name for path in copied.iterdir())
+    with (
+        run_lock.alone_in(copied),
+        pytest.raises(ConfigError, match=f"in use: process {os.getpid()} on "),
+    ):
+        tune(copied, trials=3)
+    assert sorted(path.name for path in copied.iterdir()) == before
 
 
 def test_without_optuna_it_says_how_to_get_it(monkeypatch, tmp_path):

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
+
+from pipelines.errors import ArtifactError
+
+SERVE = "serve"
 
 # Stateful ops whose state is inside of the process, by what they are for. Every other
 # stateful op is refused.
@@ -53,6 +59,40 @@ _REACHES_OUT = re.compile(
     "|Debug(Identity|NanCount|NumericSummary)|\\w*DataService\\w*|Remote\\w*|Rpc\\w*"
     "|\\w*FileSystem\\w*"
 )
+
+
+def harmless_graph(folder: Path, *, allowed: Collection[str] = ()) -> Any:
+    """The `MetaGraphDef` of a SavedModel, read and not loaded.
+
+    Raises:
+        ArtifactError: if it cannot be read, or has ops or assets outside of itself.
+    """
+    meta_graph = _read(folder)
+    outside = outside_assets(meta_graph)
+    if outside:
+        raise ArtifactError(f"{folder} names assets outside of itself: {outside}.")
+    refused = refused_ops(meta_graph, allowed=allowed)
+    if refused:
+        listed = ", ".join(f"{op} in {where}" for op, where in sorted(refused.items()))
+        raise ArtifactError(
+            f"{folder} has ops that reach outside of the model: {listed}. It was not"
+            " loaded. If you trust who made it, serve it with:"
+            f" --allow-ops {','.join(sorted(refused))}"
+        )
+    return meta_graph
+
+
+def _read(folder: Path) -> Any:
+    path = folder / "saved_model.pb"
+    try:
+        saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ArtifactError(f"{path} cannot be read: {error}") from error
+    for meta_graph in saved.meta_graphs:
+        if set(meta_graph.meta_info_def.tags) == {SERVE}:
+            return meta_graph
+    tags = [sorted(one.meta_info_def.tags) for one in saved.meta_graphs]
+    raise ArtifactError(f"{path} has no graph with the tag {SERVE!r}; it has {tags}.")
 
 
 def refused_ops(meta_graph: Any, *, allowed: Collection[str] = ()) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
 from pipelines.errors import ArtifactError
 from pipelines.serving import artifact
@@ -25,7 +22,6 @@ from pipelines.serving.server.settings import Loading
 from pipelines.serving.server.signature import Arrays, Signature
 
 _logger = logging.getLogger("zootune.serve")
-_SERVE = "serve"
 _IS_PLACE = re.compile(r"Graph execution error|Detected at|<stack|\s|  File")
 _OP = re.compile(r"\s*\[Op:\w+\]$")
 _WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -97,13 +93,12 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
         ArtifactError: if files differ from the manifest, are no plain files, or hold
             ops that reach outside; if it does not load; if a warm-up request fails.
     """
-    refuse_odd_files(folder)
+    artifact.refuse_odd_files(folder)
     _verify(folder, loading)
-    meta_graph = _read_meta_graph(folder)
-    _refuse_reaching_out(folder, meta_graph, loading)
+    meta_graph = op_scan.harmless_graph(folder, allowed=loading.allowed_ops)
     started = time.monotonic()
     try:
-        model = tf.saved_model.load(str(folder), tags=[_SERVE])
+        model = tf.saved_model.load(str(folder), tags=[op_scan.SERVE])
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{folder} does not load: {error}") from error
     servable = Servable(name, int(folder.name), meta_graph, model)
@@ -113,22 +108,6 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     seconds = time.monotonic() - started
     _logger.info("%s version %s: loaded in %.1f s", name, folder.name, seconds)
     return servable
-
-
-def refuse_odd_files(folder: Path) -> None:
-    """Raises `ArtifactError` if there is anything but plain files and folders.
-
-    A link could show a file that nobody wanted to publish; a pipe would block.
-    """
-    for root, folders, files in os.walk(folder):
-        for entry in (*folders, *files):
-            path = Path(root, entry)
-            mode = path.lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise ArtifactError(
-                    f"{path} is a link, a pipe or a device. A version holds plain files"
-                    " only: copy what it points to."
-                )
 
 
 def _verify(folder: Path, loading: Loading) -> None:
@@ -143,33 +122,6 @@ def _verify(folder: Path, loading: Loading) -> None:
             " should be. Export it with zootune, or serve without --require-manifest."
         )
     _logger.warning("%s has no manifest: its files cannot be verified", folder)
-
-
-def _read_meta_graph(folder: Path) -> Any:
-    path = folder / "saved_model.pb"
-    try:
-        saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
-        raise ArtifactError(f"{path} cannot be read: {error}") from error
-    for meta_graph in saved.meta_graphs:
-        if set(meta_graph.meta_info_def.tags) == {_SERVE}:
-            return meta_graph
-    tags = [sorted(one.meta_info_def.tags) for one in saved.meta_graphs]
-    raise ArtifactError(f"{path} has no graph with the tag {_SERVE!r}; it has {tags}.")
-
-
-def _refuse_reaching_out(folder: Path, meta_graph: Any, loading: Loading) -> None:
-    outside = op_scan.outside_assets(meta_graph)
-    if outside:
-        raise ArtifactError(f"{folder} names assets outside of itself: {outside}.")
-    refused = op_scan.refused_ops(meta_graph, allowed=loading.allowed_ops)
-    if refused:
-        listed = ", ".join(f"{op} in {where}" for op, where in sorted(refused.items()))
-        raise ArtifactError(
-            f"{folder} has ops that reach outside of the model: {listed}. It was not"
-            " loaded. If you trust who made it:"
-            f" --allow-ops {','.join(sorted(refused))}"
-        )
 
 
 def _warm_up(servable: Servable, folder: Path) -> None:

@@ -102,6 +102,14 @@ def test_an_interrupted_computation_leaves_nothing(cache):
     assert list(cache.folder.iterdir()) == []
 
 
+def test_what_a_killed_computation_left_goes_with_the_next(cache):
+    left = cache.folder / ".unfinished-1"
+    left.mkdir(parents=True)
+    (left / "0.npy").write_bytes(b"half")
+    assert _get(cache, Computation(ROWS)) is not None
+    assert [path.name for path in cache.folder.iterdir()] == ["key"]
+
+
 def test_too_few_examples_are_no_entry(cache, caplog):
     assert cache.get("key", Computation(ROWS), examples=12) is None
     assert "10 of 12 examples" in caplog.text

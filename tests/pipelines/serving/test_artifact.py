@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 import threading
 
@@ -70,6 +71,29 @@ def test_changed_missing_and_added_files_are_refused_by_name(version):
     (version / "assets").mkdir()
     (version / "assets" / "more.txt").write_text("unknown")
     with pytest.raises(ArtifactError, match="assets/more.txt differ"):
+        artifact.open_verified(version)
+
+
+def _link(path):
+    path.symlink_to("/etc/passwd")
+
+
+def _link_to_a_folder(path):
+    path.symlink_to("/etc")
+
+
+@pytest.mark.parametrize("make", [_link, _link_to_a_folder, os.mkfifo])
+def test_links_pipes_and_devices_are_neither_published_nor_opened(
+    tmp_path, version, make
+):
+    _folder(tmp_path / "new")
+    make(tmp_path / "new" / "odd")
+    with pytest.raises(ArtifactError, match="new/odd is a link, a pipe or a device"):
+        artifact.publish(tmp_path / "new", tmp_path / "versions")
+    (tmp_path / "new" / "odd").unlink()
+    artifact.open_verified(version)
+    make(version / "odd")
+    with pytest.raises(ArtifactError, match="odd is a link, a pipe or a device"):
         artifact.open_verified(version)
 
 

@@ -1,19 +1,26 @@
 """What a hostile client sends, and what a healthy server says to it."""
 
+import base64
 import contextlib
 import gzip
 import http.client
+import io
 import json
+import resource
 import socket
+import struct
 import threading
 import time
+import zlib
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from tests.faults.kills import IS_LONG
 from tests.servers import ask
 
 pytestmark = pytest.mark.serving
@@ -197,6 +204,17 @@ def test_a_message_over_the_limit(stub):
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_LONG, reason="takes 3 GB of memory in the client")
+def test_a_message_of_a_gigabyte(stub, served_artifact):
+    before = _memory_mb(served_artifact.process)
+    proto = _proto([1], string_val=[b"x" * 2**30])
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Predict(_request(proto), timeout=120)
+    assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert _memory_mb(served_artifact.process) - before < 60
+
+
 def test_a_message_that_is_none(served_artifact):
     with grpc.insecure_channel(served_artifact.grpc_address) as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
@@ -223,10 +241,21 @@ def test_ten_thousand_streams(stub, photos):
     assert codes <= allowed
 
 
+@pytest.fixture
+def _many_files():
+    """As many open files as the test is allowed to have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_many_files")
 def test_headers_that_never_end_are_not_waited_for(served_artifact, photos):
+    """S18: 2,000 connections that say nothing, or that never end what they say."""
     slow = [
         socket.create_connection(("127.0.0.1", served_artifact.rest_port))
-        for _ in range(200)
+        for _ in range(2000)
     ]
     try:
         for i, one in enumerate(slow):
@@ -242,6 +271,117 @@ def test_headers_that_never_end_are_not_waited_for(served_artifact, photos):
     finally:
         for one in slow:
             one.close()
+
+
+def _png_header(width, height):
+    """A PNG that says how large it is, and holds nothing."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    check = struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + check + bytes(100)
+
+
+def _png_bomb(side):
+    """A whole PNG of so many black pixels, a thousandth of that in size."""
+    packer, pieces = zlib.compressobj(), []
+    for _ in range(side):
+        pieces.append(packer.compress(bytes(3 * side + 1)))
+    data = b"".join([*pieces, packer.flush()])
+
+    def chunk(kind, content):
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", data), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _saved(kind, size=(4, 4), **options):
+    stream = io.BytesIO()
+    Image.new("RGB", size, "red").save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def _jpeg_of(width, height):
+    """A JPEG whose header was made to say another size."""
+    content = bytearray(_saved("JPEG"))
+    start = content.index(b"\xff\xc0") + 5
+    content[start : start + 4] = struct.pack(">HH", height, width)
+    return bytes(content)
+
+
+def _gif_of(width, height):
+    content = bytearray(_saved("GIF"))
+    content[6:10] = struct.pack("<HH", width, height)
+    frame = content.index(b",")
+    content[frame + 5 : frame + 9] = struct.pack("<HH", width, height)
+    return bytes(content)
+
+
+def _webp_of(width, height):
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    chunk = b"VP8X" + struct.pack("<I", 10) + bytes(4) + size
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+def _exif_bomb():
+    """A JPEG with an Exif directory of 65,535 entries that lead back to itself."""
+    entry = struct.pack("<HHII", 0x8769, 4, 1, 8)
+    tiff = b"II*\0" + struct.pack("<IH", 8, 65535) + entry * 5000
+    body = b"Exif\0\0" + tiff
+    content = _saved("JPEG")
+    return (
+        content[:2]
+        + b"\xff\xe1"
+        + struct.pack(">H", len(body) + 2)
+        + body
+        + content[2:]
+    )
+
+
+def _bad_images():
+    return {
+        "a PNG of 64 million pixels in 200 kB": _png_bomb(8_000),
+        "a PNG that says it is huge": _png_header(60_000, 60_000),
+        "a JPEG that says it is huge": _jpeg_of(65_000, 65_000),
+        "a GIF that says it is huge": _gif_of(60_000, 60_000),
+        "a WebP that says it is huge": _webp_of(16_000_000, 16_000_000),
+        "a JPEG cut short": _saved("JPEG", (64, 64))[:200],
+        "an SVG": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        "a page": b"<!doctype html><img src=x onerror=alert(1)>",
+        "a TIFF": _saved("TIFF"),
+        "a PDF": b"%PDF-1.7 \xff\xd8\xff",
+        "nothing": b"",
+    }
+
+
+def _good_images():
+    return {
+        "one pixel": _saved("PNG", (1, 1)),
+        "a line": _saved("PNG", (65_535, 1)),
+        "a PNG that is a ZIP file too": _saved("PNG") + gzip.compress(b"code"),
+        "a GIF that is a script too": _saved("GIF") + b"/*'*/=1;alert(1)",
+        "an Exif bomb": _exif_bomb(),
+    }
+
+
+def test_images_that_are_made_to_hurt_are_not_valid_and_hurt_nobody(
+    served_artifact, photos
+):
+    """S21: what an image says of its size is read before a pixel is."""
+    bad, good = _bad_images(), _good_images()
+    encoded = [*bad.values(), *good.values(), photos[0]]
+    instances = [{"b64": base64.b64encode(one).decode()} for one in encoded]
+    before, started = _memory_mb(served_artifact.process), time.monotonic()
+    answer = served_artifact.post(PREDICT, {"instances": instances})
+    assert answer.status == 200
+    found = [row["valid"] for row in answer.json["predictions"]]
+    assert dict(zip([*bad, *good, "a photo"], found)) == {
+        **dict.fromkeys(bad, False),
+        **dict.fromkeys([*good, "a photo"], True),
+    }
+    assert _memory_mb(served_artifact.process) - before < 100
+    assert time.monotonic() - started < 10
 
 
 def test_clients_that_leave_give_their_places_back(served_artifact, photos):
@@ -274,6 +414,10 @@ def test_clients_that_leave_give_their_places_back(served_artifact, photos):
         return in_flight()[":zootune:serving:requests_in_flight"] == 0
 
     served_artifact.wait_until(all_left, seconds=30)
+    # What was queued for them is dropped when its turn comes.
+    served_artifact.wait_until(
+        lambda: served_artifact.post(PREDICT, content).status == 200, seconds=30
+    )
     counts = in_flight()
     gone = ':tensorflow:serving:request_count{model_name="digits",status="CANCELLED"}'
     assert counts[gone] > 0

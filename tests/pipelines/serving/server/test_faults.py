@@ -6,6 +6,7 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 
@@ -118,6 +119,8 @@ def test_versions_come_break_and_go_under_load(base, lines):
         publish(lines, base, 9, source=2)
         served.wait_until(lambda: served.states("line").get(9) == "AVAILABLE")
         (base / "9" / "saved_model.pb").write_bytes(b"broken")
+        # What an export that was killed leaves is no version.
+        shutil.copytree(lines / "2", base / ".unpublished-10")
         assert served.end(signal.SIGKILL) == -signal.SIGKILL
     with serving(base) as served:  # the newest is broken, so the one before is served
         assert served.post(LINE, {"instances": [0.0]}).json == {"predictions": [3.0]}
@@ -220,6 +223,21 @@ def test_a_request_that_takes_too_long_is_504(slow):
         answer = served.post(SLOW, {"instances": [3000.0]})
         assert answer.status == 504
         assert "deadline" in answer.error.lower()
+        _send_a_body_that_never_ends(served)
+
+
+def _send_a_body_that_never_ends(served):
+    """S18: a byte from time to time keeps no place longer than a request may take."""
+    head = f"POST {SLOW} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.rest_port)) as opened:
+        opened.sendall(head.encode())
+        opened.settimeout(0.1)
+        started, answer = time.monotonic(), b""
+        while not answer and time.monotonic() - started < 30:
+            with contextlib.suppress(OSError):
+                opened.sendall(b" ")
+                answer = opened.recv(4096)
+    assert b" 408 " in answer.split(b"\r\n")[0]
 
 
 def test_the_end_waits_for_all_that_is_in_flight(slow):
@@ -386,7 +404,6 @@ def test_a_token_and_tls(base, tmp_path):
 
 
 def test_a_port_that_is_taken_is_said(base):
-    import socket
     import subprocess
     import sys
 

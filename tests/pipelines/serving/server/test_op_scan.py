@@ -1,10 +1,16 @@
 """What a SavedModel may not do, found before it is loaded."""
 
+import dataclasses
+import shutil
+
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+import pipelines
+from pipelines.cli import main
 from pipelines.errors import ArtifactError
+from pipelines.serving import artifact as artifacts
 from pipelines.serving.server import op_scan, servable
 from pipelines.serving.server.settings import Loading
 from tests.conformance import models
@@ -103,6 +109,23 @@ def test_what_reaches_outside_is_refused_by_name(tmp_path, monkeypatch, op):
         servable.load("model", folder, Loading())
     assert not (tmp_path / "made-by-a-model").exists()
     assert op not in op_scan.refused_ops(graph_of(folder), allowed={op})
+
+
+def test_an_artifact_that_reaches_outside_is_not_evaluated_either(
+    artifact, tmp_path, capsys
+):
+    """Its manifest is right: whoever made the one has made the other."""
+    folder = tmp_path / "1"
+    shutil.copytree(artifact / "1", folder)
+    evil = saved(tmp_path / "evil", read_it)
+    shutil.copy(evil / "saved_model.pb", folder)
+    manifest = artifacts.read_manifest(folder)
+    files = artifacts.hash_files(folder)
+    artifacts.write_manifest(folder, dataclasses.replace(manifest, files=files))
+    with pytest.raises(ArtifactError, match="ReadFile in .*was not loaded"):
+        pipelines.load(folder)
+    assert main(["evaluate", str(folder), "--data", "builtin:digits?limit=40"]) == 4
+    assert "ReadFile in" in capsys.readouterr().err
 
 
 def test_an_op_that_is_allowed_by_name_is_loaded(tmp_path):
