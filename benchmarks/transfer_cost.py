@@ -1,7 +1,9 @@
 """What measuring, a head and a partial fine-tuning cost, beside plain passes and Keras.
 
 `probe`: the stage that reads every block and compares heads in closed form, beside one
-pass for the average of the last block, both on the images as they are. `head`: that
+pass for the average of the last block, both on the images as they are; also without the
+part of it that compares statistics of BatchNorm with the source's (`similarity`), which
+no probe needs. `head`: that
 stage on all views of the images, and 20 epochs of the head on them, beside one pass for
 each view; images are read once, as nothing in the frozen blocks changes.
 `partial`: examples per second of the last half of the blocks on activations that are
@@ -38,9 +40,10 @@ from pipelines.data.splits import Split, Splits
 from pipelines.planning.features import extract
 from pipelines.planning.policy import decide
 from pipelines.stages.base import freeze_base
+from pipelines.stages.divergence import block_divergences
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
-from pipelines.stages.measure import measure, spread, training_facts
+from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings
 from pipelines.stages.views import count_views, in_views
@@ -71,6 +74,7 @@ def main() -> None:
         for contender in (
             _plain_pass,
             _probe,
+            _similarity,
             _view_passes,
             _head,
             _partial,
@@ -83,10 +87,14 @@ def main() -> None:
             for name, found in contender(base, splits, arguments).items():
                 if repetition > 0:
                     seconds.setdefault(name, []).append(found)
+    seconds["probe alone"] = [
+        whole - part for whole, part in zip(seconds["probe"], seconds["similarity"])
+    ]
     for name, values in seconds.items():
         print(f"{name}: {', '.join(f'{value:.2f}' for value in values)} s")
     for ours, theirs in (
         ("probe", "pass"),
+        ("probe alone", "pass"),
         ("head", "pass for each view"),
         ("keras partial", "partial"),
         ("keras partial", "partial with its pass"),
@@ -143,6 +151,14 @@ def _probe(
     started = time.perf_counter()
     measure(base, splits, config, Clock())
     return {"probe": time.perf_counter() - started}
+
+
+def _similarity(
+    base: Backbone, splits: Splits, arguments: argparse.Namespace
+) -> dict[str, float]:
+    started = time.perf_counter()
+    block_divergences(base, _some(splits.train, NORMALIZED))
+    return {"similarity": time.perf_counter() - started}
 
 
 def _head(

@@ -46,7 +46,7 @@ _READ = 4000
 _READ_BYTES = 2**29
 _COMPARED = 1000
 # Those that show what BatchNorm sees of the data; a map has many positions.
-_NORMALIZED = 64
+NORMALIZED = 64
 THUMBNAIL_PX = 16
 PIXELS = "pixels"
 _GRID = 2
@@ -150,7 +150,7 @@ def measure(
     also = splits.validation if is_whole else None
     found, rate = _read(base, outputs, some, also, config, clock, views=views)
     first = {key: values[: len(some)] for key, values in found.items()}
-    few = spread(splits.train.labels, count=_NORMALIZED, seed=config.seed)
+    few = spread(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
         base, first, some.labels, some.units, seed=config.seed, rate=rate
     )
