@@ -26,7 +26,12 @@ from pipelines.stages.task import FitSettings, Judge, Task, make_task, whole_mod
 from pipelines.training import freezing, lora
 from pipelines.training.averaging import averaged
 from pipelines.training.batchnorm import reestimate
-from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit
+from pipelines.training.callbacks import (
+    BestWeights,
+    HistoryLines,
+    RareReads,
+    TimeLimit,
+)
 from pipelines.training.distribution import Distribution
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.memory import advice_when_full
@@ -299,6 +304,23 @@ def _fit(
         ),
     ):
         keeper = Keeper(settings.progress, callbacks, signals, batch_size=size)
+        verbose = 1 if sys.stdout.isatty() else 2
+        seen = [
+            *([watched.first] if watched else []),
+            *together(distribution),
+            *callbacks,
+            keras.callbacks.TerminateOnNaN(),
+            *_time_limit(distribution, settings),
+            keras.callbacks.TensorBoard(
+                settings.tensorboard_dir / phase.name, write_graph=False
+            ),
+            *settings.watch(phase),
+            keeper,
+            *([watched.last] if watched else []),
+        ]
+        # What is timed needs every step. And several workers have to stop after the
+        # same one, and so to read the same ones.
+        reads_all = watched is not None or distribution.strategy is not None
         task.model.fit(
             batches,
             initial_epoch=place.epoch,
@@ -306,21 +328,27 @@ def _fit(
             steps_per_epoch=steps,
             shuffle=False,  # the order of the data set is shuffled already
             validation_data=task.validation,
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                *([watched.first] if watched else []),
-                *together(distribution),
-                *callbacks,
-                keras.callbacks.TerminateOnNaN(),
-                TimeLimit(settings.deadline_seconds),
-                keras.callbacks.TensorBoard(
-                    settings.tensorboard_dir / phase.name, write_graph=False
-                ),
-                *settings.watch(phase),
-                keeper,
-                *([watched.last] if watched else []),
-            ],
+            verbose=verbose,
+            callbacks=seen
+            if reads_all
+            else RareReads(
+                seen,
+                model=task.model,
+                add_progbar=True,
+                verbose=verbose,
+                epochs=phase.epochs,
+                steps=steps,
+            ),
         )
+
+
+def _time_limit(
+    distribution: Distribution, settings: FitSettings
+) -> Sequence[keras.callbacks.Callback]:
+    """Nothing where several devices train: their step looks at the chief's clock."""
+    if distribution.strategy is not None:
+        return ()
+    return (TimeLimit(settings.deadline_seconds),)
 
 
 def _batches(

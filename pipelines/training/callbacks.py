@@ -1,4 +1,7 @@
-"""Callbacks of a phase: the best weights, a time limit, and a line per epoch."""
+"""Callbacks of a phase: the best weights, a time limit, and a line per epoch.
+
+They do without the end of a step: see `RareReads`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ import keras
 import numpy as np
 
 from pipelines.errors import TrainingError
+
+_SECONDS_BETWEEN_READS = 0.1
 
 # Accuracy first; between equal ones the lower loss, a finer measure on small splits.
 Score = tuple[float, float]
@@ -75,15 +80,45 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Stops training at a deadline, in the seconds of `time.monotonic`."""
+    """Stops training after the step that begins at a deadline, or later.
+
+    In the seconds of `time.monotonic`.
+    """
 
     def __init__(self, deadline_seconds: float) -> None:
         super().__init__()
         self._deadline_seconds = deadline_seconds
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
         if time.monotonic() > self._deadline_seconds:
             self.model.stop_training = True
+
+
+class RareReads(keras.callbacks.CallbackList):
+    """Callbacks that see the end of a step ten times a second at most.
+
+    Keras reads the metrics of every step for them, and so waits for the device before
+    it starts the next one.
+    """
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], **how) -> None:
+        super().__init__(list(callbacks), add_history=True, **how)
+        self._read_seconds = -math.inf
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        if self._is_time():
+            super().on_train_batch_end(batch, logs)
+
+    def on_test_batch_end(self, batch: int, logs=None) -> None:
+        if self._is_time():
+            super().on_test_batch_end(batch, logs)
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        is_time = now - self._read_seconds >= _SECONDS_BETWEEN_READS
+        if is_time:
+            self._read_seconds = now
+        return is_time
 
 
 class HistoryLines(keras.callbacks.Callback):

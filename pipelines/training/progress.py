@@ -253,9 +253,9 @@ class Progress:
 class Keeper(keras.callbacks.Callback):
     """Puts back what was saved when a fit begins, and saves while it goes on.
 
-    Comes last, so that it sees what the others have done. After a signal it saves at
-    the end of the step, or of the epoch where there is no step left, and lets the
-    signal go.
+    Comes last, so that it sees what the others have done. After a signal it saves when
+    the step is done, or the epoch where there is no step left, and lets the signal go.
+    A step is done when the next one begins: its end is not seen (`RareReads`).
 
     A fit that goes on inside an epoch is given that epoch again, but the steps that
     were done do nothing (`skip_done_steps`).
@@ -284,17 +284,16 @@ class Keeper(keras.callbacks.Callback):
             self._progress.forget_saved()
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        step = batch + 1
-        if step == self._done_steps:
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+        step = batch
+        if step and step == self._done_steps:
             # Again: for the other callbacks these were steps like any.
             self._progress.put_back(self.model, self._remembering)
             self._progress.forget_saved()
         # Where images are mixed it is in pairs, and those must not be torn apart.
         is_whole = step * self._batch_size % 2 == 0
         is_wanted = self._signals.pending or self._progress.saves_inside_epochs
-        is_last = step >= self.params["steps"]
-        if step <= self._done_steps or is_last or not (is_whole and is_wanted):
+        if step <= self._done_steps or not (is_whole and is_wanted):
             return
         if not self.model.stop_training:
             self._save(self._epoch, step, has_ended=False)

@@ -8,7 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.training.callbacks import BestWeights, HistoryLines, TimeLimit, score
+from pipelines.training.callbacks import (
+    BestWeights,
+    HistoryLines,
+    RareReads,
+    TimeLimit,
+    score,
+)
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")
@@ -65,6 +71,36 @@ def test_training_stops_at_the_deadline(model):
     assert len(model.history.epoch) == 1
     _fit(model, [TimeLimit(time.monotonic() + 1000)])
     assert len(model.history.epoch) == 5
+
+
+class _Seen(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.begun, self.ended = 0, []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begun += 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.ended.append((time.monotonic(), logs["loss"]))
+
+
+def test_steps_are_read_ten_times_a_second_at_most(model):
+    every, rare = _Seen(), _Seen()
+    model.fit(X, Y, 1, 20, 0, [every])
+    started = time.monotonic()
+    model.fit(X, Y, 1, 20, 0, RareReads([rare], model=model, epochs=20))
+    allowed = 1 + (time.monotonic() - started) / 0.1
+    assert every.begun == len(every.ended) == rare.begun == 20 * 64
+    assert 1 <= len(rare.ended) <= allowed < 20 * 64
+    assert all(math.isfinite(loss) for _, loss in rare.ended)
+    assert len(model.history.epoch) == 20
+
+
+def test_training_stops_at_a_loss_that_is_no_number(model):
+    callbacks = RareReads([keras.callbacks.TerminateOnNaN()], model=model)
+    model.fit(X * np.nan, Y, 1, 1000, 0, callbacks)
+    assert len(model.history.epoch) < 100
 
 
 def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path):
