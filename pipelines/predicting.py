@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from pipelines.batch.rows import FEATURES, PREDICTIONS
 from pipelines.clock import Clock
 from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
@@ -26,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " started again, it goes on where it was",
     )
     parser.add_argument(
+        "--features",
+        action="store_true",
+        help="not predictions but what the head reads, for other uses; with --to",
+    )
+    parser.add_argument(
         "--shards", type=int, metavar="N", help="OUT is a folder of N files, with Beam"
     )
     parser.add_argument("--runner", default=LOCAL, help="of Beam, with --shards")
@@ -42,6 +48,8 @@ def refuse_without_output(arguments: argparse.Namespace) -> None:
     """Raises `ConfigError` for what needs `--to` and came without it."""
     if arguments.shards is not None or _has_runner(arguments):
         raise ConfigError("--shards, --runner and --option need --to DIR.")
+    if arguments.features:
+        raise ConfigError("--features needs --to FILE.jsonl.")
     for path in arguments.files:
         is_table = str(path).startswith(("csv:", "dir:")) and not path.exists()
         if is_table or path.is_dir():
@@ -61,11 +69,16 @@ def predict(arguments: argparse.Namespace) -> None:
         raise ConfigError("--runner and --option need --shards N.")
     say_progress(sys.stderr)
     (source,), progress = arguments.files, Clock().progress
+    what = FEATURES if arguments.features else PREDICTIONS
     if arguments.shards is None:
         from pipelines.batch.local import predict_to_file
 
         written = predict_to_file(
-            arguments.artifact, str(source), arguments.to, on_progress=progress
+            arguments.artifact,
+            str(source),
+            arguments.to,
+            what=what,
+            on_progress=progress,
         )
     else:
         start_tensorflow("tensorflow")
@@ -75,6 +88,7 @@ def predict(arguments: argparse.Namespace) -> None:
             arguments.artifact,
             str(source),
             arguments.to,
+            what=what,
             shards=arguments.shards,
             runner=arguments.runner,
             options=[f"--{option}" for option in arguments.option],
@@ -84,7 +98,7 @@ def predict(arguments: argparse.Namespace) -> None:
         print(json.dumps(dataclasses.asdict(written), indent=2))
         return
     print(
-        f"{written.path}: {written.examples} predictions, {written.new} of them new,"
+        f"{written.path}: {written.examples} {what}, {written.new} of them new,"
         f" {written.invalid} not valid"
     )
 

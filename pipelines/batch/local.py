@@ -1,4 +1,4 @@
-"""Predictions for a whole source into one file, by this process."""
+"""Predictions or features for a whole source into one file, by this process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from pipelines.batch.output import Output, identity, open_output
-from pipelines.batch.rows import form_of, header, line_of, predicted
+from pipelines.batch.output import Identity, Output, identity, open_output
+from pipelines.batch.rows import PREDICTIONS, form_of, header, line_of, predicted
 from pipelines.batch.source import Source, parse
 from pipelines.engine import start_tensorflow
 from pipelines.serving.artifact import Artifact, open_verified
@@ -31,10 +31,16 @@ class Written:
 
 
 def predict_to_file(
-    artifact: Path, source: str, to: Path, *, on_progress: OnProgress
+    artifact: Path,
+    source: str,
+    to: Path,
+    *,
+    what: str = PREDICTIONS,
+    on_progress: OnProgress,
 ) -> Written:
     """Predictions for a folder of images or a table, a row for each example, in order.
 
+    Or, if `what` is `features`, what the head reads of each.
     Memory does not grow with the number of examples. Cut short at any moment, the same
     call goes on where it was; of a finished output, it changes nothing.
 
@@ -43,14 +49,14 @@ def predict_to_file(
         ConfigError: if `to` cannot be the output of this artifact and these data.
         ArtifactError: if the artifact is not what was published.
     """
-    form = form_of(to)
+    form = form_of(to, what=what)
     opened = open_verified(artifact)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
-    whose = identity(opened.manifest, inputs.fingerprint())
+    whose = identity(opened.manifest, inputs.fingerprint(), what=what)
     with open_output(to, whose) as output:
         before = output.progress.rows
         if before < whose.examples:
-            _write_rest(opened, inputs, output, form, whose.examples, on_progress)
+            _write_rest(opened, inputs, output, form, whose, on_progress)
         done = output.progress
     return Written(str(to), done.rows, done.invalid, done.rows - before)
 
@@ -60,7 +66,7 @@ def _write_rest(
     inputs: Source,
     output: Output,
     form: str,
-    examples: int,
+    whose: Identity,
     on_progress: OnProgress,
 ) -> None:
     start_tensorflow("tensorflow")
@@ -70,9 +76,11 @@ def _write_rest(
     columns, names = inputs.columns, opened.manifest.class_names
     text = "" if output.progress.bytes else header(form, columns, names)
     items = inputs.items(output.progress.rows)
-    while rows := list(predicted(predictor, islice(items, _ROWS_PER_WRITE))):
+    while rows := list(
+        predicted(predictor, islice(items, _ROWS_PER_WRITE), what=whose.what)
+    ):
         text += "".join(line_of(form, columns, row) for row in rows)
         invalid = sum(not row["valid"] for row in rows)
         output.append(text, rows=len(rows), invalid=invalid)
         text = ""
-        on_progress(output.progress.rows, examples)
+        on_progress(output.progress.rows, whose.examples)

@@ -21,16 +21,17 @@ from pipelines.errors import ConfigError
 from pipelines.serving.artifact import Manifest
 from zoo import durable
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What predictions are of, and whose."""
+    """What was predicted or computed, of what, and by whose artifact."""
 
     artifact: str
     inputs: str
     examples: int
+    what: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Progress:
     invalid: int = 0
 
 
-def identity(manifest: Manifest, inputs: Fingerprint) -> Identity:
+def identity(manifest: Manifest, inputs: Fingerprint, *, what: str) -> Identity:
     """By the content of both: a copy of an artifact is the same artifact."""
     files = {
         name: digest
@@ -51,7 +52,7 @@ def identity(manifest: Manifest, inputs: Fingerprint) -> Identity:
     }
     text = json.dumps([files, manifest.class_names], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Identity(digest, inputs.sha256, inputs.examples)
+    return Identity(digest, inputs.sha256, inputs.examples, what)
 
 
 class Output:
@@ -125,13 +126,18 @@ def read_record(path: Path, whose: Identity) -> Progress | None:
         return None
     try:
         values = json.loads(path.read_text())
-        theirs = Identity(**values["identity"])
-        progress = Progress(**values["progress"])
         known = values["format"] == _FORMAT
+        theirs = Identity(**values["identity"]) if known else whose
+        progress = Progress(**values["progress"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} cannot be understood: {error!r}.") from error
     if not known:
         raise ConfigError(f"{path} has another format; this version reads {_FORMAT}.")
+    if theirs.what != whose.what:
+        raise ConfigError(
+            f"{path} says that its output holds {theirs.what}, not {whose.what}."
+            " Nothing was touched; name another place with --to."
+        )
     if theirs != whose:
         what = "another artifact" if theirs.artifact != whose.artifact else "other data"
         raise ConfigError(

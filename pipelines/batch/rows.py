@@ -1,4 +1,4 @@
-"""Predictions as lines of a file: JSON, or cells of a table."""
+"""Predictions or features as lines of a file: JSON, or cells of a table."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pipelines.errors import ConfigError
 if TYPE_CHECKING:
     from pipelines.serving.predictor import Predictor
 
+PREDICTIONS, FEATURES = "predictions", "features"
 FORMS = (".jsonl", ".csv")
 # What a table says in a column each, before the probabilities.
 _ANSWER = ("label", "confidence", "accepted", "ood_score", "prediction_set", "valid")
@@ -30,11 +31,13 @@ _BATCH_BYTES = 64 * 2**20
 _MOST_BYTES_PER_PIXEL = 16
 
 
-def form_of(path: Path) -> str:
+def form_of(path: Path, *, what: str) -> str:
     """`.jsonl` or `.csv`. Raises `ConfigError` for any other ending."""
-    if path.suffix not in FORMS:
+    forms = FORMS if what == PREDICTIONS else FORMS[:1]
+    if path.suffix not in forms:
         raise ConfigError(
-            f"--to {path} must end in {' or '.join(FORMS)}, which says what is written."
+            f"--to {path} must end in {' or '.join(forms)}, which says how {what} are"
+            " written."
         )
     return path.suffix
 
@@ -56,8 +59,10 @@ def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str
     return _cells([*named, *values["probabilities"].values()])
 
 
-def predicted(predictor: Predictor, items: Iterator[Item]) -> Iterator[dict[str, Any]]:
-    """What is said of each item, and the prediction for it, in order.
+def predicted(
+    predictor: Predictor, items: Iterator[Item], *, what: str
+) -> Iterator[dict[str, Any]]:
+    """What is said of each item, and the prediction or features for it, in order.
 
     A file that is no image, is missing or cannot be read is not valid, and stops
     nothing. At most two batches are in memory.
@@ -72,8 +77,25 @@ def predicted(predictor: Predictor, items: Iterator[Item]) -> Iterator[dict[str,
             contents = [one.result() for one in reading]
             now, batch = batch, next(batches, [])
             reading = [threads.submit(_content, item, most) for item in batch]
-            for item, found in zip(now, predictor.predict(contents)):
-                yield {**item.said, **dataclasses.asdict(found)}
+            for item, found in zip(now, _ANSWERS[what](predictor, contents)):
+                yield {**item.said, **found}
+
+
+def _predictions(
+    predictor: Predictor, contents: Sequence[bytes]
+) -> Iterator[dict[str, Any]]:
+    yield from map(dataclasses.asdict, predictor.predict(contents))
+
+
+def _features(
+    predictor: Predictor, contents: Sequence[bytes]
+) -> Iterator[dict[str, Any]]:
+    for row in predictor.features(contents):
+        # As the artifact says it: nothing but what is not valid has zeros only.
+        yield {"features": row.tolist(), "valid": bool(row.any())}
+
+
+_ANSWERS = {PREDICTIONS: _predictions, FEATURES: _features}
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

@@ -1,4 +1,4 @@
-"""Predictions for a whole source into many files, by the workers of Apache Beam.
+"""Predictions or features of a whole source into many files, by Apache Beam's workers.
 
 A shard is one element, and one call writes its file: the file appears complete, by one
 rename, so a run that was cut short does only what is missing. Beam's RunInference would
@@ -19,7 +19,7 @@ from pathlib import Path
 from pipelines.batch import output
 from pipelines.batch.local import OnProgress, Written
 from pipelines.batch.output import Progress, identity
-from pipelines.batch.rows import line_of, predicted
+from pipelines.batch.rows import PREDICTIONS, line_of, predicted
 from pipelines.batch.source import Source, parse
 from pipelines.data.beam_jobs import import_beam, run_jobs
 from pipelines.errors import ConfigError
@@ -37,6 +37,7 @@ class ShardJob:
     path: str
     artifact: str
     source: Source
+    what: str
     start: int
     stop: int
 
@@ -46,12 +47,13 @@ def predict_to_shards(
     source: str,
     to: Path,
     *,
+    what: str = PREDICTIONS,
     shards: int,
     runner: str,
     options: Sequence[str] = (),
     on_progress: OnProgress,
 ) -> Written:
-    """Predictions as `to/predictions-00000-of-00008.jsonl` and so on.
+    """Predictions as `to/predictions-00000-of-00008.jsonl` and so on, or features.
 
     Each has its part of the examples, in order; one after the other they are what a
     single file would hold. Started again, it writes the files that are missing.
@@ -67,14 +69,14 @@ def predict_to_shards(
     beam = import_beam(otherwise=", or leave --shards out")
     opened = open_verified(artifact)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
-    whose = identity(opened.manifest, inputs.fingerprint())
+    whose = identity(opened.manifest, inputs.fingerprint(), what=what)
     to = to.expanduser().absolute()
-    names = _names(min(shards, whose.examples))
+    names = _names(what, min(shards, whose.examples))
     _claim(to, whose, names)
     bounds = [whose.examples * k // len(names) for k in range(len(names) + 1)]
     path = str(opened.path.absolute())
     jobs = [
-        ShardJob(str(to / name), path, inputs, start, stop)
+        ShardJob(str(to / name), path, inputs, what, start, stop)
         for name, start, stop in zip(names, bounds, bounds[1:])
         if not (to / name).exists()
     ]
@@ -98,7 +100,7 @@ def write_shard(job: ShardJob) -> int:
         with os.fdopen(descriptor, "w") as stream:
             os.fchmod(stream.fileno(), 0o644)  # mkstemp makes 0600
             items = job.source.items(job.start, job.stop)
-            for row in predicted(predictor, items):
+            for row in predicted(predictor, items, what=job.what):
                 stream.write(line_of(".jsonl", job.source.columns, row))
                 rows += 1
             stream.flush()
@@ -115,8 +117,8 @@ def _predictor(artifact: str) -> Predictor:
     return load(artifact)
 
 
-def _names(count: int) -> list[str]:
-    return [f"predictions-{k:05}-of-{count:05}.jsonl" for k in range(count)]
+def _names(what: str, count: int) -> list[str]:
+    return [f"{what}-{k:05}-of-{count:05}.jsonl" for k in range(count)]
 
 
 def _claim(to: Path, whose: output.Identity, names: Sequence[str]) -> None:
@@ -128,7 +130,7 @@ def _claim(to: Path, whose: output.Identity, names: Sequence[str]) -> None:
             f"{to} is there already and has no {_RECORD}. Nothing was touched; name a"
             " new folder with --to."
         )
-    old = {name for name in found if name.startswith("predictions-")}
+    old = {name for name in found if name.startswith(f"{whose.what}-")}
     if not old <= set(names):
         raise ConfigError(
             f"{to} was begun with another number of shards: {min(old)} is there. Give"

@@ -17,6 +17,7 @@ from pipelines.serving.server import op_scan
 
 _BATCH_SIZE = 32
 _DEFAULT = "serving_default"
+_FEATURES = "features"
 
 
 class Predictor:
@@ -50,6 +51,22 @@ class Predictor:
             for prediction in self._predict_batch(examples[start : start + _BATCH_SIZE])
         ]
 
+    def features(self, examples: Sequence[bytes | str | np.ndarray]) -> np.ndarray:
+        """What the head reads of each example, float32 `[examples, width]`, in order.
+
+        Zeros for one that is not valid. Examples are as for `predict`.
+
+        Raises:
+            ArtifactError: if a series has another shape than the artifact takes.
+        """
+        return np.concatenate(
+            [
+                self._run(_FEATURES, batch)["features"]
+                for start in range(0, max(1, len(examples)), _BATCH_SIZE)
+                for batch in [self._fitting(examples[start : start + _BATCH_SIZE])]
+            ]
+        )
+
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Float32 `[batch, classes]` for what the model was trained on.
 
@@ -81,14 +98,18 @@ class Predictor:
     def _predict_batch(
         self, examples: Sequence[bytes | str | np.ndarray]
     ) -> Iterator[Prediction]:
-        if self.modality == "series":
-            for one in examples:
-                self._refuse_other_shape(np.shape(one))
-        rows = self._run(_DEFAULT, list(examples))
+        rows = self._run(_DEFAULT, self._fitting(examples))
         names = self.artifact.manifest.class_names
         for i in range(len(examples)):
             row = {name: values[i] for name, values in rows.items()}
             yield from_outputs(row, names)
+
+    def _fitting(self, examples: Sequence[bytes | str | np.ndarray]) -> list:
+        """The same, unless a signature could not take them."""
+        if self.modality == "series":
+            for one in examples:
+                self._refuse_other_shape(np.shape(one))
+        return list(examples)
 
     def _refuse_other_shape(self, shape: tuple[int, ...]) -> None:
         signature = self.artifact.manifest.signatures[_DEFAULT]

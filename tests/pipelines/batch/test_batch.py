@@ -291,6 +291,55 @@ def test_shards_are_the_parts_of_one_file(artifact, photos, written, tmp_path, c
     assert "has no zoo_predictions.json" in said
 
 
+@pytest.fixture(scope="module")
+def features(artifact, photos, tmp_path_factory):
+    """What the head reads of the photos, for reading only."""
+    out = tmp_path_factory.mktemp("features") / "out.jsonl"
+    assert predict(artifact, photos, out, "--features") == 0
+    return out
+
+
+def test_features_are_those_of_the_artifact(artifact, photos, written, features):
+    rows, predictions = lines(features), lines(written)
+    keys = [(row["file"], row["valid"]) for row in rows]
+    assert keys == [(row["file"], row["valid"]) for row in predictions]
+    good = [row for row in rows if row["valid"]]
+    assert len(good) == 40
+    contents = [(photos / row["file"]).read_bytes() for row in good]
+    wanted = pipelines.load(artifact).features(contents)
+    found = np.array([row["features"] for row in good])
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert found.std(axis=0).max() > 0.01
+    assert not any(np.any(row["features"]) for row in rows if not row["valid"])
+
+
+def test_features_and_predictions_are_not_mixed(
+    artifact, photos, written, features, tmp_path, capsys
+):
+    said = refusal(capsys, artifact, photos, features)
+    assert "its output holds features, not predictions" in said
+    said = refusal(capsys, artifact, photos, written, "--features")
+    assert "its output holds predictions, not features" in said
+    said = refusal(capsys, artifact, photos, tmp_path / "out.csv", "--features")
+    assert "must end in .jsonl, which says how features are written" in said
+    assert main(["predict", str(artifact), str(photos), "--features"]) == 2
+    assert "--features needs --to FILE.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_shards_of_features_are_the_parts_of_one_file(
+    artifact, photos, features, tmp_path
+):
+    shards = tmp_path / "shards"
+    assert predict(artifact, photos, shards, "--features", "--shards=2") == 0
+    names = [f"features-{k:05}-of-00002.jsonl" for k in range(2)]
+    found = [row for name in names for row in lines(shards / name)]
+    for one, other in zip(found, lines(features), strict=True):
+        assert (one["file"], one["valid"]) == (other["file"], other["valid"])
+        np.testing.assert_allclose(one["features"], other["features"], atol=1e-5)
+
+
 def test_beam_is_an_extra(artifact, photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     said = refusal(capsys, artifact, photos, tmp_path / "shards", "--shards=2")
