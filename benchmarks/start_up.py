@@ -51,7 +51,13 @@ class Watch(keras.callbacks.Callback):
 fit = keras.Model.fit
 
 def watched(self, *given, callbacks=(), **options):
-    return fit(self, *given, callbacks=[*callbacks, Watch()], **options)
+    watch = Watch()
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(watch)
+        watch.set_model(self)
+    else:
+        callbacks = [*callbacks, watch]
+    return fit(self, *given, callbacks=callbacks, **options)
 
 keras.Model.fit = watched
 """

@@ -5,7 +5,7 @@ that are in memory. Both are steps of the same model in the same process: after 
 epoch of `fit`, with everything that a run has in it, as many bare steps follow. The
 epoch that builds the graph does not count. `decoding` reads every file in every epoch,
 `kept` keeps decoded pixels, as runs do by default. Images per second are those of
-training steps, from the end of the first step of an epoch to the end of its last.
+training steps, from the second one of an epoch until validation begins.
 
 `precision`: a training step as `precision=auto` has it, beside that of a model that
 Keras compiles by default (float32, with XLA where there is a GPU), and beside float32
@@ -71,10 +71,13 @@ class _BareSteps(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         self._steps = 0
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        self._last = time.perf_counter()
-        self._first = self._first if self._steps else self._last
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
         self._steps += 1
+        if self._steps == 2:
+            self._first = time.perf_counter()
+
+    def on_test_begin(self, logs=None) -> None:
+        self._last = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         timed = self._steps - 1
