@@ -170,6 +170,7 @@ def test_overload_is_refused_and_over_at_once(slow, tmp_path):
     parameters = tmp_path / "batching.txt"
     parameters.write_text(
         "max_batch_size { value: 1 } max_enqueued_batches { value: 8 }"
+        " num_batch_threads { value: 1 }"
     )
     flags = ("--batching-parameters", parameters, "--max-in-flight", "40")
     with serving(slow, *flags) as served:
