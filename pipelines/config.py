@@ -397,6 +397,17 @@ def from_fields(fields: Mapping[str, Any]) -> RunConfig:
     return RunConfig(**fields)
 
 
+def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The same values under dotted names: `head.dropout`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= dotted(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain values, ready for JSON."""
     return dataclasses.asdict(config)

@@ -205,20 +205,9 @@ def _check_writable(path: Path) -> None:
 
 def _different_fields(path: Path, config: RunConfig) -> str:
     try:
-        theirs = _flat(json.loads(path.read_text()))
+        theirs = configs.dotted(json.loads(path.read_text()))
     except (ValueError, AttributeError):
         return "config.json cannot be read, so all fields"
-    ours = _flat(json.loads(json.dumps(configs.to_dict(config))))
+    ours = configs.dotted(json.loads(json.dumps(configs.to_dict(config))))
     names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     return ", ".join(name for name in names if name not in NOT_COMPARED)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The same values under dotted names: `head.dropout`."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

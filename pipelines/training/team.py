@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.config import dotted
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.cluster import Cluster
@@ -181,7 +182,7 @@ def refuse_strangers(team: Team, about: dict[str, Any]) -> None:
     """
     if team.cluster is None:
         return
-    chiefs, *others = [_flat(one) for one in team.of_all(about)]
+    chiefs, *others = [dotted(one) for one in team.of_all(about)]
     for number, found in enumerate(others, 1):
         names = [n for n in {**chiefs, **found} if chiefs.get(n) != found.get(n)]
         if names:
@@ -195,16 +196,6 @@ def refuse_strangers(team: Team, about: dict[str, Any]) -> None:
                 f" not train the same: they differ in {shown}{more}. Give all workers"
                 " the same package, config and data."
             )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def _short(value: Any) -> str:

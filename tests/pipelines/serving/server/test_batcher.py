@@ -52,6 +52,20 @@ def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
     return found, calls
 
 
+class Seen:
+    """A model that notes how many rows each call has."""
+
+    def __init__(self, model, *, pause_seconds=0.0):
+        self.name, self.signatures = model.name, model.signatures
+        self.rows = []
+        self._run, self._pause_seconds = model.run, pause_seconds
+
+    def run(self, name, inputs):
+        self.rows.append(len(inputs["x"]))
+        time.sleep(self._pause_seconds)
+        return self._run(name, inputs)
+
+
 def floats(*values):
     return {"x": np.array(values, np.float32)}
 
@@ -67,20 +81,11 @@ def test_requests_that_come_together_share_calls(kinds, rows):
 
 @pytest.mark.parametrize(("threads", "rows"), [(1, [16]), (2, [8, 8]), (3, [6, 6, 4])])
 def test_each_thread_gets_its_share(kinds, threads, rows):
-    seen = []
-    original = kinds.run
-
-    class Seen:
-        name, signatures = kinds.name, kinds.signatures
-
-        def run(self, name, inputs):
-            seen.append(len(inputs["x"]))
-            time.sleep(0.05)  # so that all of them are computed at once
-            return original(name, inputs)
-
+    # Each takes a moment, so that all of them are computed at once.
+    seen = Seen(kinds, pause_seconds=0.05)
     asked = [floats(1 + i) for i in range(16)]
-    found, _ = run(Seen(), asked, num_batch_threads=threads)
-    assert sorted(seen, reverse=True) == rows
+    found, _ = run(seen, asked, num_batch_threads=threads)
+    assert sorted(seen.rows, reverse=True) == rows
     for given, answer in zip(asked, found):
         np.testing.assert_allclose(answer["y"], 1 / given["x"], rtol=1e-5)
 
@@ -120,23 +125,14 @@ def test_a_large_request_is_split(kinds):
 
 
 def test_batches_are_padded_to_allowed_sizes(kinds):
-    seen = []
-    original = kinds.run
-
-    class Seen:
-        name, signatures = kinds.name, kinds.signatures
-
-        def run(self, name, inputs):
-            seen.append(len(inputs["x"]))
-            return original(name, inputs)
-
+    seen = Seen(kinds)
     found, _ = run(
-        Seen(),
+        seen,
         [floats(1.0, 2.0, 4.0), floats(8.0, 16.0)],
         max_batch_size=8,
         allowed_batch_sizes=(4, 8),
     )
-    assert set(seen) <= {4, 8}
+    assert set(seen.rows) <= {4, 8}
     assert [len(one["y"]) for one in found] == [3, 2]
     np.testing.assert_allclose(found[1]["y"], [1 / 8, 1 / 16])
 
