@@ -8,7 +8,6 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.batch.rows import FEATURES, PREDICTIONS
 from pipelines.clock import Clock
 from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
@@ -68,6 +67,8 @@ def predict(arguments: argparse.Namespace) -> None:
     if arguments.shards is None and _has_runner(arguments):
         raise ConfigError("--runner and --option need --shards N.")
     say_progress(sys.stderr)
+    from pipelines.batch.rows import FEATURES, PREDICTIONS
+
     (source,), progress = arguments.files, Clock().progress
     what = FEATURES if arguments.features else PREDICTIONS
     if arguments.shards is None:
