@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.data import folder, table
+from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import PLURALS
 from pipelines.errors import DataError
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.names import choices, index_classes, split_name
-from pipelines.data.splits import PLURALS, Examples, ImageArray, Series, Texts
+from pipelines.data.printable import PLURALS
+from pipelines.data.splits import Examples, ImageArray, Series, Texts
 from pipelines.errors import DataError
 
 # Splits are copies of the arrays, so they are in memory twice.

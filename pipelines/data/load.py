@@ -10,9 +10,9 @@ from pipelines.data import arrays, builtin, folder, records, table, tfds
 from pipelines.data.checks import content_hashes, hashes_and_reasons, refusal
 from pipelines.data.look_through import OnProgress
 from pipelines.data.names import listing
+from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import (
-    PLURALS,
     Examples,
     ImageFiles,
     ImageRecords,

@@ -1,6 +1,9 @@
-"""Names that fit into a line of a terminal or a page."""
+"""Words of messages, and names that fit into a line of a terminal or a page."""
 
 from __future__ import annotations
+
+# What the examples of a modality are called.
+PLURALS = {"image": "images", "text": "texts", "series": "series"}
 
 
 def shown(text: str) -> str:

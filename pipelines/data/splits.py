@@ -13,7 +13,6 @@ from pipelines.data.printable import shown
 from pipelines.data.strings import Strings
 
 SPLIT_NAMES = ("train", "validation", "test")
-PLURALS = {"image": "images", "text": "texts", "series": "series"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.data.names import listing
+from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import (
-    PLURALS,
     SPLIT_NAMES,
     DataInfo,
     Examples,

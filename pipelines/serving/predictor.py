@@ -45,11 +45,13 @@ class Predictor:
         Raises:
             ArtifactError: if a series has another shape than the artifact takes.
         """
-        return [
-            prediction
-            for start in range(0, len(examples), _BATCH_SIZE)
-            for prediction in self._predict_batch(examples[start : start + _BATCH_SIZE])
-        ]
+        names, predictions = self.artifact.manifest.class_names, []
+        for batch in self._batches(examples):
+            found = self._run(_DEFAULT, batch)
+            for i in range(len(batch)):
+                row = {name: values[i] for name, values in found.items()}
+                predictions.append(from_outputs(row, names))
+        return predictions
 
     def features(self, examples: Sequence[bytes | str | np.ndarray]) -> np.ndarray:
         """What the head reads of each example, float32 `[examples, width]`, in order.
@@ -59,12 +61,10 @@ class Predictor:
         Raises:
             ArtifactError: if a series has another shape than the artifact takes.
         """
+        # No examples are a batch too, of no rows and the right width.
+        batches = list(self._batches(examples)) or [[]]
         return np.concatenate(
-            [
-                self._run(_FEATURES, batch)["features"]
-                for start in range(0, max(1, len(examples)), _BATCH_SIZE)
-                for batch in [self._fitting(examples[start : start + _BATCH_SIZE])]
-            ]
+            [self._run(_FEATURES, batch)["features"] for batch in batches]
         )
 
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
@@ -95,21 +95,16 @@ class Predictor:
         found = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
         return {name: value.numpy() for name, value in found.items()}
 
-    def _predict_batch(
+    def _batches(
         self, examples: Sequence[bytes | str | np.ndarray]
-    ) -> Iterator[Prediction]:
-        rows = self._run(_DEFAULT, self._fitting(examples))
-        names = self.artifact.manifest.class_names
-        for i in range(len(examples)):
-            row = {name: values[i] for name, values in rows.items()}
-            yield from_outputs(row, names)
-
-    def _fitting(self, examples: Sequence[bytes | str | np.ndarray]) -> list:
-        """The same, unless a signature could not take them."""
-        if self.modality == "series":
-            for one in examples:
-                self._refuse_other_shape(np.shape(one))
-        return list(examples)
+    ) -> Iterator[list[bytes | str | np.ndarray]]:
+        """The examples as a signature takes them, some at a time."""
+        for start in range(0, len(examples), _BATCH_SIZE):
+            batch = list(examples[start : start + _BATCH_SIZE])
+            if self.modality == "series":
+                for one in batch:
+                    self._refuse_other_shape(np.shape(one))
+            yield batch
 
     def _refuse_other_shape(self, shape: tuple[int, ...]) -> None:
         signature = self.artifact.manifest.signatures[_DEFAULT]

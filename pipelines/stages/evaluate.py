@@ -11,8 +11,9 @@ from sklearn import metrics
 from pipelines.data.batches import batches
 from pipelines.data.broken import broken_files_named
 from pipelines.data.load import load_part
+from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import PLURALS, Split
+from pipelines.data.splits import Split
 from pipelines.errors import DataError
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.reliability import calibration_error

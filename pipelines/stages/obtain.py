@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
-from pipelines.data.splits import PLURALS, Inputs, Series
+from pipelines.data.printable import PLURALS
+from pipelines.data.splits import Inputs, Series
 from pipelines.errors import ConfigError
 from zoo.builder import Backbone
 from zoo.spec import BackboneSpec

@@ -16,6 +16,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from pipelines.errors import ArtifactError
+from pipelines.serving.server.own_files import OwnFiles
 
 SERVE = "serve"
 
@@ -99,16 +100,20 @@ def refused_ops(meta_graph: Any, *, allowed: Collection[str] = ()) -> dict[str, 
     """The ops of a `MetaGraphDef` that reach outside, and where the first one is.
 
     Ops that save and restore variables are in every SavedModel. They are passed where
-    nothing but the saver reaches them, which loading does not run.
+    nothing but the saver reaches them, which loading does not run. So are ops that fill
+    a table from a file, where that can only be an asset of the SavedModel.
     """
     saver = _saver_functions(meta_graph)
     functions = _functions(meta_graph)
+    own_files = OwnFiles(meta_graph)
     found: dict[str, str] = {}
-    for where, node in _nodes(meta_graph, without=saver):
+    for function, node in _nodes(meta_graph, without=saver):
         if node.op in allowed or node.op in found:
             continue
-        if _is_refused(node.op, functions):
-            found[node.op] = where
+        if not _is_refused(node.op, functions):
+            continue
+        if not own_files.are_all_it_reads(function, node):
+            found[node.op] = f"function {function}" if function else "the main graph"
     return found
 
 
@@ -135,15 +140,18 @@ def _functions(meta_graph: Any) -> dict[str, Any]:
     return {one.signature.name: one for one in library.function}
 
 
-def _nodes(meta_graph: Any, *, without: Collection[str]) -> Iterator[tuple[str, Any]]:
+def _nodes(
+    meta_graph: Any, *, without: Collection[str]
+) -> Iterator[tuple[str | None, Any]]:
+    """Every node, and the name of its function; the main graph has none."""
     saver = _saver_nodes(meta_graph)
     for node in meta_graph.graph_def.node:
         if node.name not in saver:
-            yield "the main graph", node
+            yield None, node
     for name, function in _functions(meta_graph).items():
         if name not in without:
             for node in function.node_def:
-                yield f"function {name}", node
+                yield name, node
 
 
 def _saver_nodes(meta_graph: Any) -> set[str]:

@@ -14,6 +14,7 @@ from pipelines.serving import artifact as artifacts
 from pipelines.serving.server import op_scan, servable
 from pipelines.serving.server.settings import Loading
 from tests.conformance import models
+from tests.tiny_modules import save_text
 
 TEXT = tf.TensorSpec([None], tf.string, name="x")
 
@@ -166,6 +167,106 @@ def test_tables_random_numbers_and_loops_are_not_refused(tmp_path):
     tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": module.serve})
     assert op_scan.refused_ops(graph_of(tmp_path / "1")) == {}
     servable.load("model", tmp_path / "1", Loading())
+
+
+def edited(folder, edit):
+    """The same SavedModel, changed by `edit(meta_graph)`."""
+    path = folder / "saved_model.pb"
+    content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    edit(content.meta_graphs[0])
+    path.write_bytes(content.SerializeToString())
+    return folder
+
+
+def initializer_of(meta_graph):
+    """The function that fills a table from a file, and the node that does."""
+    for function in meta_graph.graph_def.library.function:
+        for node in function.node_def:
+            if node.op == "InitializeTableFromTextFileV2":
+                return function, node
+    raise AssertionError("no table is filled from a file")
+
+
+def test_a_table_of_words_that_the_model_brings_is_not_refused(tmp_path):
+    folder = save_text(tmp_path / "1")
+    assert initializer_of(graph_of(folder))
+    assert op_scan.refused_ops(graph_of(folder)) == {}
+    servable.load("model", folder, Loading())
+    again = tmp_path / "again" / "1"  # one function more around the first
+    loaded = tf.saved_model.load(str(folder))
+    tf.saved_model.save(loaded, str(again))
+    assert op_scan.refused_ops(graph_of(again)) == {}
+
+
+def name_another_file(meta_graph):
+    function, node = initializer_of(meta_graph)
+    path = function.node_def.add(name="path", op="Const")
+    path.attr["value"].tensor.string_val.append(b"/etc/passwd")
+    node.input[1] = "path:output:0"
+
+
+def bind_a_variable(meta_graph):
+    function, node = initializer_of(meta_graph)
+    names = [one.name for one in function.signature.input_arg]
+    objects = meta_graph.object_graph_def
+    bound = objects.concrete_functions[function.signature.name].bound_inputs
+    position = names.index(node.input[1])
+    bound[position] = next(
+        i for i, one in enumerate(objects.nodes) if one.HasField("variable")
+    )
+
+
+def let_a_request_name_it(meta_graph):
+    function, _ = initializer_of(meta_graph)
+    found = meta_graph.object_graph_def.concrete_functions[function.signature.name]
+    del found.bound_inputs[:]
+
+
+def call_it_with_another_file(meta_graph):
+    function, _ = initializer_of(meta_graph)
+    nodes = meta_graph.graph_def.node
+    path = nodes.add(name="path", op="Const")
+    path.attr["value"].tensor.string_val.append(b"/etc/passwd")
+    call = nodes.add(name="call", op="StatefulPartitionedCall", input=["path", "path"])
+    call.attr["f"].func.name = function.signature.name
+
+
+def branch_to_it(meta_graph):
+    function, _ = initializer_of(meta_graph)
+    branch = meta_graph.graph_def.node.add(name="branch", op="If")
+    branch.attr["then_branch"].func.name = function.signature.name
+
+
+def assign_another_file(meta_graph):
+    nodes = meta_graph.graph_def.node
+    path = nodes.add(name="path", op="Const")
+    path.attr["value"].tensor.string_val.append(b"/etc/passwd")
+    handle = next(
+        node.input[0]
+        for node in nodes
+        if node.op == "AssignVariableOp" and "asset_path" in node.input[1]
+    )
+    nodes.add(name="assign", op="AssignVariableOp", input=[handle, "path"])
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        name_another_file,
+        bind_a_variable,
+        let_a_request_name_it,
+        call_it_with_another_file,
+        branch_to_it,
+        assign_another_file,
+    ],
+)
+def test_a_table_that_could_be_filled_from_any_file_is_refused(tmp_path, edit):
+    folder = edited(save_text(tmp_path / "1"), edit)
+    assert list(op_scan.refused_ops(graph_of(folder))) == [
+        "InitializeTableFromTextFileV2"
+    ]
+    with pytest.raises(ArtifactError, match="InitializeTableFromTextFileV2 in"):
+        servable.load("model", folder, Loading())
 
 
 @pytest.mark.parametrize(

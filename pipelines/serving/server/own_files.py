@@ -1,0 +1,126 @@
+"""Which ops of a SavedModel read a file that it brings along, and can read no other.
+
+A table of words is filled by an op that would read any file. It is harmless where its
+file name can be nothing but an asset of the SavedModel, whose place is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+# Position of the file name among the inputs of an op.
+_FILE_NAME = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+class OwnFiles:
+    """Follows the file names of a `MetaGraphDef` back to where they come from."""
+
+    def __init__(self, meta_graph: Any):
+        self._meta_graph = meta_graph
+        self._main = {node.name: node for node in meta_graph.graph_def.node}
+        library = meta_graph.graph_def.library.function
+        self._functions = {one.signature.name: one for one in library}
+        self._assets = {
+            asset.tensor_info.name.split(":")[0] for asset in meta_graph.asset_file_def
+        }
+
+    def are_all_it_reads(self, function: str | None, node: Any) -> bool:
+        """Whether a node, of a function or of the main graph, reads assets alone."""
+        position = _FILE_NAME.get(node.op)
+        if position is None or len(node.input) <= position:
+            return False
+        return self._is_asset(function, node.input[position], frozenset())
+
+    def _is_asset(
+        self, function: str | None, tensor: str, seen: frozenset[tuple]
+    ) -> bool:
+        name = tensor.split(":")[0]
+        if (function, name) in seen:
+            return False
+        seen |= {(function, name)}
+        if function is None:
+            return self._is_asset_of_main(name, seen)
+        definition = self._functions[function]
+        arguments = [one.name for one in definition.signature.input_arg]
+        if name in arguments:
+            return self._is_always_passed_one(function, arguments.index(name), seen)
+        nodes = {node.name: node for node in definition.node_def}
+        node = nodes.get(name)
+        return (
+            node is not None
+            and node.op == "Identity"
+            and self._is_asset(function, node.input[0], seen)
+        )
+
+    def _is_asset_of_main(self, name: str, seen: frozenset[tuple]) -> bool:
+        node = self._main.get(name)
+        if node is None:
+            return False
+        if node.op == "Placeholder" or node.op == "Const":
+            return name in self._assets
+        if node.op == "Identity":
+            return self._is_asset(None, node.input[0], seen)
+        return node.op == "ReadVariableOp" and self._is_ever_assigned_one(
+            node.input[0].split(":")[0], seen
+        )
+
+    def _is_ever_assigned_one(self, handle: str, seen: frozenset[tuple]) -> bool:
+        """Whether a variable of the main graph holds assets and goes nowhere else."""
+        assigned = []
+        for node in self._main.values():
+            if handle not in (one.split(":")[0] for one in node.input):
+                continue
+            if node.op == "AssignVariableOp":
+                assigned.append(node.input[1])
+            elif node.op not in ("ReadVariableOp", "VarIsInitializedOp"):
+                return False
+        return bool(assigned) and all(
+            self._is_asset(None, tensor, seen) for tensor in assigned
+        )
+
+    def _is_always_passed_one(
+        self, function: str, index: int, seen: frozenset[tuple]
+    ) -> bool:
+        passed = [
+            *self._passed_by_nodes(function, index, seen),
+            *self._passed_by_objects(function, index),
+        ]
+        return bool(passed) and all(passed)
+
+    def _passed_by_nodes(
+        self, function: str, index: int, seen: frozenset[tuple]
+    ) -> Iterator[bool]:
+        for caller, node in self._nodes():
+            if function == node.op or node.attr["f"].func.name == function:
+                calls = node.op in (*_CALLS, function) and index < len(node.input)
+                yield calls and self._is_asset(caller, node.input[index], seen)
+            elif _mentions(node, function):
+                yield False
+
+    def _passed_by_objects(self, function: str, index: int) -> Iterator[bool]:
+        """What the loader binds: the last arguments, to objects of the SavedModel."""
+        objects = self._meta_graph.object_graph_def
+        found = objects.concrete_functions.get(function)
+        if found is not None:
+            arguments = len(self._functions[function].signature.input_arg)
+            bound = index - (arguments - len(found.bound_inputs))
+            yield bound >= 0 and objects.nodes[found.bound_inputs[bound]].HasField(
+                "asset"
+            )
+
+    def _nodes(self) -> Iterator[tuple[str | None, Any]]:
+        for node in self._main.values():
+            yield None, node
+        for name, definition in self._functions.items():
+            for node in definition.node_def:
+                yield name, node
+
+
+def _mentions(node: Any, function: str) -> bool:
+    return any(
+        value.func.name == function
+        or any(one.name == function for one in value.list.func)
+        for value in node.attr.values()
+    )
