@@ -53,7 +53,7 @@ fit = keras.Model.fit
 def watched(self, *given, callbacks=(), **options):
     watch = Watch()
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(watch)
+        callbacks.callbacks.append(watch)
         watch.set_model(self)
     else:
         callbacks = [*callbacks, watch]

@@ -98,8 +98,13 @@ def drawn_epochs(
     first_example: int = 0,
     balance: np.ndarray | None = None,
     share: Share | None = None,
+    at_once: int | None = None,
 ) -> tf.data.Dataset:
-    """As `shuffled_epochs`, but `to_batches` turns a sequence of `Draw`s."""
+    """As `shuffled_epochs`, but `to_batches` turns a sequence of `Draw`s.
+
+    With `at_once` it gets so many draws in each of them, `[draws]`, for batches that
+    take less time than to draw one example after the other.
+    """
     pick = _each_once if balance is None else _balanced(balance, seed)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -111,7 +116,14 @@ def drawn_epochs(
             full = -(-examples // share.batch_size) * share.batch_size
             filled = share.of(tf.data.Dataset.range(first, full))
             positions = filled.map(lambda i: tf.minimum(i, examples - 1))
-        return to_batches(positions.map(lambda i: pick(place_of(i), epoch)))
+        # A key of its own for every draw is one that `index_shuffle` cannot have.
+        together = at_once is not None and balance is None
+        if together:
+            positions = positions.batch(at_once)
+        draws = positions.map(lambda i: pick(place_of(i), epoch))
+        return to_batches(
+            draws if together or at_once is None else draws.batch(at_once)
+        )
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
@@ -131,7 +143,7 @@ def _shuffler(
 
 
 def _each_once(place: tf.Tensor, epoch: tf.Tensor) -> Draw:
-    return Draw(place, epoch, tf.zeros_like(place))
+    return Draw(place, tf.broadcast_to(epoch, tf.shape(place)), tf.zeros_like(place))
 
 
 def _balanced(labels: np.ndarray, seed: int) -> Callable[[tf.Tensor, tf.Tensor], Draw]:

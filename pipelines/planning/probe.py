@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -28,15 +29,23 @@ _TINY = 1e-6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scaling:
-    """Brings features `[rows, width]` to comparable sizes: `(x - mean) / scale`."""
+    """Brings features to comparable sizes: `(x - mean) / scale`.
+
+    They lie side by side, an array `[rows, width]` for every block; what it gives is
+    one of all, float32.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
+    def __call__(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         # In place: of thousands of wide rows every copy is hundreds of megabytes.
-        scaled = features.astype(np.float32)
-        scaled -= self.mean
+        scaled = np.empty((len(parts[0]), len(self.mean)), np.float32)
+        start = 0
+        for part in parts:
+            at = slice(start, start + part.shape[1])
+            np.subtract(part, self.mean[at], out=scaled[:, at])
+            start = at.stop
         scaled /= self.scale
         return scaled
 
@@ -85,9 +94,7 @@ def linear_probe(
     are those that did best when these features were scored.
     """
     scaling = scaling_of(parts)
-    kernel, bias = ridge.solve(
-        scaling(np.concatenate(parts, axis=1)), labels, penalty=scored.penalty
-    )
+    kernel, bias = ridge.solve(scaling(parts), labels, penalty=scored.penalty)
     factor = np.float32(scored.sharpness)
     return Probe(scaling=scaling, kernel=kernel * factor, bias=bias * factor)
 
@@ -115,7 +122,7 @@ def score(
                 " config.precision='float32', or other weights."
             )
     scaling = scaling_of(parts)
-    fitted = ridge.fit(scaling(np.concatenate(parts, axis=1)), labels, groups=groups)
+    fitted = ridge.fit(scaling(parts), labels, groups=groups)
     right = fitted.left_out.argmax(axis=1) == labels
     classes = fitted.left_out.shape[1]
     targets = np.eye(classes)[labels]

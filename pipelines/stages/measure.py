@@ -278,7 +278,9 @@ def vectors_of(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
         if (block.name, grid) in wanted
     }
     if base.spec.modality == "image":
-        shrink = keras.layers.Resizing(THUMBNAIL_PX, THUMBNAIL_PX, antialias=True)
+        # Resizing with antialias would keep OpenVINO from doing the pass.
+        cell = [-(-side // THUMBNAIL_PX) for side in base.model.input.shape[1:3]]
+        shrink = keras.layers.AveragePooling2D(cell, padding="same")
         found[PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
     return found
 

@@ -245,12 +245,13 @@ def _task_on(
         return feed.training(
             drawn_epochs(
                 examples,
-                lambda draws: draws.map(row).batch(rows).map(train),
+                lambda draws: draws.map(row).map(train),
                 seed=settings.seed,
                 first_epoch=epoch,
                 first_example=step * plan.batch_size,
                 balance=splits.train.labels if feed.draws_evenly else None,
                 share=share,
+                at_once=rows,
             )
         )
 

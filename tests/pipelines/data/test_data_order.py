@@ -99,6 +99,21 @@ def test_draws_of_one_example_in_one_epoch_differ_in_their_repeat() -> None:
         assert (draw.epoch.numpy() == epoch).all()
 
 
+@pytest.mark.parametrize("balance", [None, LABELS])
+@pytest.mark.parametrize("share", [None, Share(1, 2, 16)])
+def test_draws_of_many_at_once_are_the_same(balance, share) -> None:
+    def drawn(prepare, **how):
+        stream = drawn_epochs(
+            60, prepare, seed=3, first_example=16, balance=balance, share=share, **how
+        )
+        return list(stream.take(9).as_numpy_iterator())
+
+    one_by_one = drawn(lambda draws: draws.batch(8))
+    for one, other in zip(one_by_one, drawn(lambda draws: draws, at_once=8)):
+        for expected, found in zip(one, other):
+            assert found.tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("sizes", [(1, 1), (5, 2), (7, 3, 1)])
 def test_classes_of_any_size_can_be_balanced(sizes: tuple[int, ...]) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)

@@ -24,7 +24,7 @@ def _scored(parts, labels, groups=None):
 
 
 def _logits(probe, parts):
-    return probe.scaling(np.concatenate(parts, axis=1)) @ probe.kernel + probe.bias
+    return probe.scaling(parts) @ probe.kernel + probe.bias
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -91,5 +91,5 @@ def test_a_feature_that_is_not_a_number_names_its_example():
 def test_standardized_features_have_a_norm_that_does_not_depend_on_their_number():
     for width in (10, 1000):
         part = np.random.default_rng(0).normal(3.0, 0.1, (50, width))
-        scaled = scaling_of([part])(part)
+        scaled = scaling_of([part])([part])
         assert np.linalg.norm(scaled, axis=1).mean() == pytest.approx(4.0, rel=0.1)
