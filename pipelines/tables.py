@@ -263,10 +263,14 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
 
 def _phase(phase: Mapping[str, Any]) -> str:
     """What a phase did to validation accuracy, and whether it was kept."""
-    before = f"{phase['name']} {phase['accuracy_before']:.4f}"
+    name, before, after = (
+        phase[key] for key in ("name", "accuracy_before", "accuracy_after")
+    )
+    if before is None:
+        return f"{name} {after:.4f}"
     if not phase["kept"]:
-        return f"{before}, no gain, undone"
-    return f"{before} to {phase['accuracy_after']:.4f}"
+        return f"{name} {before:.4f}, no gain, undone"
+    return f"{name} {before:.4f} to {after:.4f}"
 
 
 def _is_number(text: str) -> bool:

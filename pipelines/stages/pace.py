@@ -48,6 +48,8 @@ _TRACING_SECONDS_PER_LAYER = 0.1
 # The first step builds the graph; the fastest of the others counts, because nothing
 # makes a step faster than it is.
 _TIMED_STEPS, _MOST_STEPS, _TIMED_SECONDS = 3, 12, 2.0
+# Of two formats, the fewest.
+_COMPARED_STEPS = 2 * (1 + _TIMED_STEPS)
 
 _logger = logging.getLogger("zootune")
 
@@ -109,13 +111,18 @@ def _worth_timing(
         return None, "this machine has no units for a shorter number format"
     if base.spec.carries_weights:
         return None, "a SavedModel computes in a format of its own"
-    forward = _forward_seconds(base, splits, measured, plan)
     steps = {phase: _training_steps(phase, base, splits, plan) for phase in phases}
-    training = forward * _FORWARD_PASSES * sum(steps.values())
+    all_steps = sum(steps.values())
+    if not is_repaid(all_steps, _COMPARED_STEPS):
+        return None, f"{all_steps:.0f} training steps are too few to compare formats"
+    forward = _forward_seconds(base, splits, measured, plan)
+    training = forward * _FORWARD_PASSES * all_steps
     step = forward * _FORWARD_PASSES
     layers = len(base.model.layers)
-    cost = clock.seconds.get("obtain", 0.0) + 2 * (
-        _TRACING_SECONDS_PER_LAYER * layers + (1 + _TIMED_STEPS) * step
+    cost = (
+        clock.seconds.get("obtain", 0.0)
+        + 2 * _TRACING_SECONDS_PER_LAYER * layers
+        + _COMPARED_STEPS * step
     )
     if not is_repaid(training, cost):
         return None, (

@@ -91,10 +91,12 @@ def run_phase(
         # With a new optimizer: that one has taken steps.
         _compile(task, model, phase, steps * phase.epochs, settings)
     team = settings.distribution.of_phase(phase).team
-    at_start = team.chiefs(begun.reached or _validate(task))
+    # What random weights answer says nothing, and validating them builds a graph.
+    says_nothing = model.backbone.weights == "random" and not phase.only_if_better
+    at_start = None if says_nothing else team.chiefs(begun.reached or _validate(task))
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
-        to_reach=at_start[0] if phase.only_if_better else -math.inf,
+        to_reach=at_start[0] if at_start and phase.only_if_better else -math.inf,
     )
     lines = HistoryLines(settings.history_path, phase=phase.name)
     soup = Soup(at_most=phase.soup)
@@ -105,7 +107,7 @@ def run_phase(
     fit_seconds = progress.fit_seconds
     receipt = begun.receipt(phase)
     if not may_explode:
-        _refuse_exploded(phase, at_start[1], lines)
+        _refuse_exploded(phase, at_start and at_start[1], lines)
     best.restore()
     served = soup.serve(lambda: team.chiefs(_validate(task)))
     reached, _ = served.reached or best.best
@@ -114,7 +116,7 @@ def run_phase(
     verdict = (
         begun.settled(begun.whole or task)
         if phase.only_if_better
-        else Verdict(1.0, reached - at_start[0], 0.0, reached)
+        else Verdict(1.0, reached - (at_start or (0.0,))[0], 0.0, reached)
     )
     seen = len(splits.train) * len(lines.epochs)
     return PhaseResult(
@@ -128,7 +130,7 @@ def run_phase(
         soup_epochs=served.epochs,
         trained_parameters=trained_parameters,
         rate_found=rate_found,
-        accuracy_before=at_start[0],
+        accuracy_before=at_start and at_start[0],
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.
         images_per_second=(
@@ -393,7 +395,9 @@ class TrainingExplodedError(TrainingError):
         self.learning_rate = learning_rate
 
 
-def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> None:
+def _refuse_exploded(
+    phase: Phase, loss_before: float | None, lines: HistoryLines
+) -> None:
     """Raises `TrainingExplodedError` for a loss that is NaN, or many times that before.
 
     A head that starts from a probe has a small loss, so at least that of guessing
@@ -402,8 +406,9 @@ def _refuse_exploded(phase: Phase, loss_before: float, lines: HistoryLines) -> N
     losses = [epoch["loss"] for epoch in lines.epochs]
     # With BatchNorm in training, features are others from the first step on, whatever
     # the rate; then only what is beyond all measure counts.
-    comparable = np.isfinite(loss_before) and phase.batchnorm == "frozen"
-    bound = _EXPLODED * max(loss_before, 1.0) if comparable else _LARGEST_LOSS
+    before = 1.0 if loss_before is None else max(loss_before, 1.0)
+    comparable = np.isfinite(before) and phase.batchnorm == "frozen"
+    bound = _EXPLODED * before if comparable else _LARGEST_LOSS
     if all(np.isfinite(loss) and loss < bound for loss in losses):
         return
     raise TrainingExplodedError(

@@ -23,12 +23,13 @@ class PhaseResult:
     standard error. `learning_rate` is lower than planned if the loss exploded with
     that. The receipt tells what training moved, kept or not, and apart from that what
     BatchNorm statistics moved by where they were re-estimated; `accuracy_before` is
-    that of before they were. `soup_epochs` are those whose weights were averaged, if
-    the phase has a soup, and else empty. `trained_parameters` counts numbers, with
-    those of the head; of factors of low rank they are what the factors have, and the
-    receipt has what they moved the kernels by. `rate_found` is the range test of a
-    phase that was to find its rate, unless it started over at a lower one. `profile` is
-    where the seconds of a step go, if that was wanted.
+    that of before they were, and none where the weights were random. `soup_epochs` are
+    those whose weights were averaged, if the phase has a soup, and else empty.
+    `trained_parameters` counts numbers, with those of the head; of factors of low rank
+    they are what the factors have, and the receipt has what they moved the kernels by.
+    `rate_found` is the range test of a phase that was to find its rate, unless it
+    started over at a lower one. `profile` is where the seconds of a step go, if that
+    was wanted.
     """
 
     name: str
@@ -38,7 +39,7 @@ class PhaseResult:
     gain_standard_error: float
     learning_rate: float
     best_epoch: int
-    accuracy_before: float
+    accuracy_before: float | None
     accuracy_after: float
     images_per_second: float
     seconds: float

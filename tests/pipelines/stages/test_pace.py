@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipelines import resume, workdir
 from pipelines.clock import Clock
-from pipelines.config import RunConfig, checked
+from pipelines.config import FinetuneConfig, RunConfig, checked
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
 from pipelines.prepare import prepare
@@ -18,6 +18,8 @@ from pipelines.run import run as run_of
 from pipelines.stages import pace
 from pipelines.training import precision as formats
 
+# Steps enough for a comparison, on images so small that they take a second or two.
+LONG = FinetuneConfig(epochs=100)
 MIXED = Compute("mixed_bfloat16", reason="it was three times as fast")
 
 
@@ -107,8 +109,8 @@ def test_what_overflows_is_not_taken_however_fast(always_pays, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({}, "too little to compare formats"),
-        ({"strategy": "scratch"}, "too little to compare formats"),
+        ({"strategy": "scratch"}, "24 training steps are too few to compare formats"),
+        ({"finetune": LONG, "strategy": "scratch"}, "too little to compare formats"),
         ({"strategy": "head_only"}, "no phase trains blocks"),
         ({"precision": "float32"}, "as the config says"),
     ],
