@@ -25,48 +25,56 @@ class OwnFiles:
         self._assets = {
             asset.tensor_info.name.split(":")[0] for asset in meta_graph.asset_file_def
         }
+        # By function and name. What is asked for again on the way is not one: so a
+        # cycle ends, and no graph takes longer than its size.
+        self._known: dict[tuple[str | None, str], bool] = {}
 
     def are_all_it_reads(self, function: str | None, node: Any) -> bool:
         """Whether a node, of a function or of the main graph, reads assets alone."""
         position = _FILE_NAME.get(node.op)
         if position is None or len(node.input) <= position:
             return False
-        return self._is_asset(function, node.input[position], frozenset())
-
-    def _is_asset(
-        self, function: str | None, tensor: str, seen: frozenset[tuple]
-    ) -> bool:
-        name = tensor.split(":")[0]
-        if (function, name) in seen:
+        try:
+            return self._is_asset(function, node.input[position])
+        except (IndexError, RecursionError):  # nothing that TensorFlow has written
             return False
-        seen |= {(function, name)}
+
+    def _is_asset(self, function: str | None, tensor: str) -> bool:
+        at = function, tensor.split(":")[0]
+        if at not in self._known:
+            self._known[at] = False
+            self._known[at] = self._comes_from_one(*at)
+        return self._known[at]
+
+    def _comes_from_one(self, function: str | None, name: str) -> bool:
         if function is None:
-            return self._is_asset_of_main(name, seen)
+            return self._is_asset_of_main(name)
         definition = self._functions[function]
         arguments = [one.name for one in definition.signature.input_arg]
         if name in arguments:
-            return self._is_always_passed_one(function, arguments.index(name), seen)
+            return self._is_always_passed_one(function, arguments.index(name))
         nodes = {node.name: node for node in definition.node_def}
         node = nodes.get(name)
         return (
             node is not None
             and node.op == "Identity"
-            and self._is_asset(function, node.input[0], seen)
+            and self._is_asset(function, node.input[0])
         )
 
-    def _is_asset_of_main(self, name: str, seen: frozenset[tuple]) -> bool:
+    def _is_asset_of_main(self, name: str) -> bool:
         node = self._main.get(name)
         if node is None:
             return False
-        if node.op == "Placeholder" or node.op == "Const":
+        # Not a constant: where the loader puts no path in its place, it has its own.
+        if node.op == "Placeholder":
             return name in self._assets
         if node.op == "Identity":
-            return self._is_asset(None, node.input[0], seen)
+            return self._is_asset(None, node.input[0])
         return node.op == "ReadVariableOp" and self._is_ever_assigned_one(
-            node.input[0].split(":")[0], seen
+            node.input[0].split(":")[0]
         )
 
-    def _is_ever_assigned_one(self, handle: str, seen: frozenset[tuple]) -> bool:
+    def _is_ever_assigned_one(self, handle: str) -> bool:
         """Whether a variable of the main graph holds assets and goes nowhere else."""
         assigned = []
         for node in self._main.values():
@@ -77,27 +85,21 @@ class OwnFiles:
             elif node.op not in ("ReadVariableOp", "VarIsInitializedOp"):
                 return False
         return bool(assigned) and all(
-            self._is_asset(None, tensor, seen) for tensor in assigned
+            self._is_asset(None, tensor) for tensor in assigned
         )
 
-    def _is_always_passed_one(
-        self, function: str, index: int, seen: frozenset[tuple]
-    ) -> bool:
+    def _is_always_passed_one(self, function: str, index: int) -> bool:
         passed = [
-            *self._passed_by_nodes(function, index, seen),
+            *self._passed_by_nodes(function, index),
             *self._passed_by_objects(function, index),
         ]
         return bool(passed) and all(passed)
 
-    def _passed_by_nodes(
-        self, function: str, index: int, seen: frozenset[tuple]
-    ) -> Iterator[bool]:
+    def _passed_by_nodes(self, function: str, index: int) -> Iterator[bool]:
         for caller, node in self._nodes():
-            if function == node.op or node.attr["f"].func.name == function:
+            if node.op == function or _mentions(node, function):
                 calls = node.op in (*_CALLS, function) and index < len(node.input)
-                yield calls and self._is_asset(caller, node.input[index], seen)
-            elif _mentions(node, function):
-                yield False
+                yield calls and self._is_asset(caller, node.input[index])
 
     def _passed_by_objects(self, function: str, index: int) -> Iterator[bool]:
         """What the loader binds: the last arguments, to objects of the SavedModel."""

@@ -249,9 +249,29 @@ def assign_another_file(meta_graph):
     nodes.add(name="assign", op="AssignVariableOp", input=[handle, "path"])
 
 
+def name_a_constant(meta_graph):
+    """As a loader of the first version would find it."""
+    for node in meta_graph.graph_def.node:
+        if node.name == "asset_path_initializer":
+            node.op = "Const"
+            node.attr["value"].tensor.string_val.append(b"/etc/passwd")
+
+
+def hide_it_behind_much(meta_graph):
+    function, node = initializer_of(meta_graph)
+    before = node.input[1]
+    for i in range(3000):
+        name = f"one_more_{i}"
+        function.node_def.add(name=name, op="Identity", input=[before])
+        before = f"{name}:output:0"
+    node.input[1] = before
+
+
 @pytest.mark.parametrize(
     "edit",
     [
+        name_a_constant,
+        hide_it_behind_much,
         name_another_file,
         bind_a_variable,
         let_a_request_name_it,
