@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 from pipelines.planning import engines
 from pipelines.planning.features import extract
+from pipelines.stages.base import freeze_base
+from pipelines.stages.measure import vectors_of
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
 
@@ -82,3 +85,20 @@ def test_few_batches_and_texts_are_left_to_tensorflow(monkeypatch):
     assert engines.is_worth_a_try(numbers, 2)
     assert not engines.is_worth_a_try(numbers, 1)
     assert not engines.is_worth_a_try(texts, 1000)
+
+
+@pytest.mark.parametrize(("side", "least"), [(64, 8), (128, 2), (182, 1)])
+def test_of_larger_images_fewer_batches_are_worth_it(side, least):
+    images = tf.TensorSpec([None, side, side, 3], tf.uint8)
+    assert engines.is_worth_a_try(images, least)
+    assert not engines.is_worth_a_try(images, least - 1)
+
+
+def test_all_that_is_measured_of_a_network_can_be_converted(caplog):
+    """An op that cannot would cost the conversion, each time, and gain nothing."""
+    base = freeze_base(zoo.build("efficientnet_lite0", weights=None, input_size_px=64))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype("uint8")
+    given = tf.data.Dataset.from_tensor_slices((pixels, np.arange(4))).batch(1)
+    model = keras.Model(base.model.input, list(vectors_of(base).values()))
+    extract(model, given.repeat(2))
+    assert "does the rest" in caplog.text
