@@ -297,6 +297,8 @@ def _fit(
         return
     size = plan.batch_size
     distribution = settings.distribution.of_phase(phase)
+    if place.step or distribution.strategy is not None:
+        _build_metrics(task)
     batches = _batches(task, place, distribution, settings, batch_size=size)
     skip_done_steps(task.model, place.step)
     with (
@@ -364,8 +366,6 @@ def _batches(
     """What a fit reads; where several devices share it, that is prepared."""
     if distribution.strategy is None:
         return task.train_from(place.epoch, place.step, None)
-    if not task.model.metrics_variables:
-        task.model.evaluate(task.validation.take(1), verbose=0)
     train_in_replicas(
         task.model,
         task.feed.loss(),
@@ -379,6 +379,11 @@ def _batches(
         examples=len(task.feed.splits.train),
         first_step=place.step,
     )
+
+
+def _build_metrics(task: Task) -> None:
+    """What counts inside of an epoch, which else the first step would build."""
+    task.model.evaluate(task.validation.take(1), verbose=0)
 
 
 def _validate(task: Task) -> tuple[float, float]:
