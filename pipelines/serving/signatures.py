@@ -192,20 +192,28 @@ def _ood_score(
         energy = -tf.reduce_logsumexp(logits, axis=1)
         scores.append(calibration.energy.score(energy))
     if calibration.distance and calibration.space:
-        distance = _distance(calibration.space, features)
+        distance = feature_distance(calibration.space, features)
         scores.append(calibration.distance.score(distance))
     return tf.reduce_max(scores, axis=0) if scores else tf.zeros_like(logits[:, 0])
 
 
-def _distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
-    """`FeatureSpace.distances` in the graph."""
-    axes, means = tf.constant(space.axes), tf.constant(space.means)
+def feature_distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
+    """`FeatureSpace.distances` in the graph.
+
+    In float64, as there: where the classes are far apart, the squares that are
+    multiplied out below are large beside what is left of them.
+    """
+    centre, axes, whitening, means = (
+        tf.cast(tf.constant(one), tf.float64)
+        for one in (space.centre, space.axes, space.whitening, space.means)
+    )
+    features = tf.cast(features, tf.float64)
     lengths = tf.norm(features, axis=1, keepdims=True)
     unit_length = features / tf.maximum(lengths, SMALLEST_LENGTH)
-    from_centre = unit_length - tf.constant(space.centre)
+    from_centre = unit_length - centre
     inside = tf.matmul(from_centre, axes)
     outside = from_centre - tf.matmul(inside, axes, transpose_b=True)
-    whitened = tf.matmul(inside, tf.constant(space.whitening))
+    whitened = tf.matmul(inside, whitening)
     # Squares multiplied out, because differences to every class would fill the memory
     # where classes are many.
     to_means = (
@@ -215,7 +223,7 @@ def _distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
     )
     nearest = tf.maximum(tf.reduce_min(to_means, axis=1), 0.0)
     beyond = space.outside_weight * tf.reduce_sum(outside**2, axis=1)
-    return tf.sqrt(nearest + beyond)
+    return tf.cast(tf.sqrt(nearest + beyond), tf.float32)
 
 
 def _function(

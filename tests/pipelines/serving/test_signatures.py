@@ -13,7 +13,8 @@ from PIL import Image
 from pipelines.config import CalibrationConfig
 from pipelines.data.images import decode_and_resize
 from pipelines.planning.calibration import calibrate
-from pipelines.serving.signatures import decode_batch, signatures
+from pipelines.planning.feature_space import fit_feature_space
+from pipelines.serving.signatures import decode_batch, feature_distance, signatures
 
 SIZE = 24
 FORMATS = ["JPEG", "PNG", "GIF", "BMP", "WEBP"]
@@ -170,3 +171,17 @@ def test_a_bad_example_gets_no_answer(kind):
     empty = serve({kind: tf.constant(good[:0])})
     assert empty["prediction_set"].shape == (0, 3)
     assert empty["ood_score"].shape == (0,)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.01, 0.001])
+def test_distances_are_those_of_training_where_classes_are_far_apart(spread):
+    """As after long training: then little is left of squares that are large."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    noise = rng.normal(size=(400, 16)) * np.linspace(1, 0.05, 16)
+    features = (np.eye(2, 16)[labels] + spread * noise).astype(np.float32)
+    space = fit_feature_space(features, labels)
+    some = np.concatenate([features[:50], np.eye(2, 16, dtype=np.float32)])
+    found = feature_distance(space, tf.constant(some))
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, space.distances(some), rtol=1e-6, atol=1e-6)
