@@ -98,9 +98,15 @@ def test_versions_come_break_and_go_under_load(base, lines):
                 )
         assert {one.status for one in clients.all} == {200}
         assert {one.json["predictions"][0] for one in clients.all} == {3.0}
-        rows = served.get("/v1/models/line/versions/4").json["model_version_status"]
-        assert rows[0]["status"]["error_code"] == "FAILED_PRECONDITION"
-        assert "does not load" in rows[0]["status"]["error_message"]
+
+        def says_why() -> bool:
+            found = served.get("/v1/models/line/versions/4").json
+            status = found["model_version_status"][0]["status"]
+            failed = status["error_code"] == "FAILED_PRECONDITION"
+            return failed and "does not load" in status["error_message"]
+
+        # Not while it is tried again.
+        served.wait_until(says_why)
         metrics = served.get("/monitoring/prometheus/metrics").body.decode()
         assert ':zootune:serving:load_failures{model_name="line"}' in metrics
 
