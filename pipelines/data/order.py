@@ -116,14 +116,16 @@ def drawn_epochs(
             full = -(-examples // share.batch_size) * share.batch_size
             filled = share.of(tf.data.Dataset.range(first, full))
             positions = filled.map(lambda i: tf.minimum(i, examples - 1))
-        # A key of its own for every draw is one that `index_shuffle` cannot have.
-        together = at_once is not None and balance is None
-        if together:
-            positions = positions.batch(at_once)
-        draws = positions.map(lambda i: pick(place_of(i), epoch))
-        return to_batches(
-            draws if together or at_once is None else draws.batch(at_once)
-        )
+
+        def draw(position: tf.Tensor) -> Draw:
+            return pick(place_of(position), epoch)
+
+        if at_once is None:
+            return to_batches(positions.map(draw))
+        if balance is None:
+            return to_batches(positions.batch(at_once).map(draw))
+        # `index_shuffle` takes one key at a time, and each of these draws has its own.
+        return to_batches(positions.map(draw).batch(at_once))
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)

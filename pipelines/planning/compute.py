@@ -60,9 +60,12 @@ class Compute:
     trials: tuple[StepTrial, ...] = ()
 
 
-def is_repaid(training_seconds: float, cost_seconds: float) -> bool:
-    """Whether training takes so long that a comparison of this cost can pay."""
-    return training_seconds >= REPAID_BY * cost_seconds
+def is_repaid(training: float, cost: float) -> bool:
+    """Whether training takes so long that a comparison of this cost can pay.
+
+    Both in seconds, or both in training steps.
+    """
+    return training >= REPAID_BY * cost
 
 
 def fastest(trials: Sequence[StepTrial]) -> Compute:

@@ -94,10 +94,11 @@ def run_phase(
     # What random weights answer says nothing, and validating them builds a graph.
     says_nothing = model.backbone.weights == "random" and not phase.only_if_better
     at_start = None if says_nothing else team.chiefs(begun.reached or _validate(task))
-    best = BestWeights(
-        patience_epochs=phase.patience_epochs,
-        to_reach=at_start[0] if at_start and phase.only_if_better else -math.inf,
-    )
+    accuracy_before, loss_before = at_start or (None, None)
+    to_reach = -math.inf
+    if phase.only_if_better and accuracy_before is not None:
+        to_reach = accuracy_before
+    best = BestWeights(patience_epochs=phase.patience_epochs, to_reach=to_reach)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     soup = Soup(at_most=phase.soup)
     progress.fit_begins()
@@ -107,7 +108,7 @@ def run_phase(
     fit_seconds = progress.fit_seconds
     receipt = begun.receipt(phase)
     if not may_explode:
-        _refuse_exploded(phase, at_start and at_start[1], lines)
+        _refuse_exploded(phase, loss_before, lines)
     best.restore()
     served = soup.serve(lambda: team.chiefs(_validate(task)))
     reached, _ = served.reached or best.best
@@ -116,7 +117,7 @@ def run_phase(
     verdict = (
         begun.settled(begun.whole or task)
         if phase.only_if_better
-        else Verdict(1.0, reached - (at_start or (0.0,))[0], 0.0, reached)
+        else Verdict(1.0, reached - (accuracy_before or 0.0), 0.0, reached)
     )
     seen = len(splits.train) * len(lines.epochs)
     return PhaseResult(
@@ -130,7 +131,7 @@ def run_phase(
         soup_epochs=served.epochs,
         trained_parameters=trained_parameters,
         rate_found=rate_found,
-        accuracy_before=at_start and at_start[0],
+        accuracy_before=accuracy_before,
         accuracy_after=verdict.accuracy,
         # A head trains on features in no time; what costs is the pass before.
         images_per_second=(

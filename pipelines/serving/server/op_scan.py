@@ -16,6 +16,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from pipelines.errors import ArtifactError
+from pipelines.serving.server.graph_walk import called, functions_of, nodes_of
 from pipelines.serving.server.own_files import OwnFiles
 
 SERVE = "serve"
@@ -103,11 +104,10 @@ def refused_ops(meta_graph: Any, *, allowed: Collection[str] = ()) -> dict[str, 
     nothing but the saver reaches them, which loading does not run. So are ops that fill
     a table from a file, where that can only be an asset of the SavedModel.
     """
-    saver = _saver_functions(meta_graph)
-    functions = _functions(meta_graph)
+    functions = functions_of(meta_graph)
     own_files = OwnFiles(meta_graph)
     found: dict[str, str] = {}
-    for function, node in _nodes(meta_graph, without=saver):
+    for function, node in _without_saver(meta_graph):
         if node.op in allowed or node.op in found:
             continue
         if not _is_refused(node.op, functions):
@@ -135,23 +135,13 @@ def _is_refused(op: str, functions: Collection[str]) -> bool:
     return known.is_stateful and not _HARMLESS_STATE.fullmatch(op)
 
 
-def _functions(meta_graph: Any) -> dict[str, Any]:
-    library = meta_graph.graph_def.library
-    return {one.signature.name: one for one in library.function}
-
-
-def _nodes(
-    meta_graph: Any, *, without: Collection[str]
-) -> Iterator[tuple[str | None, Any]]:
-    """Every node, and the name of its function; the main graph has none."""
-    saver = _saver_nodes(meta_graph)
-    for node in meta_graph.graph_def.node:
-        if node.name not in saver:
-            yield None, node
-    for name, function in _functions(meta_graph).items():
-        if name not in without:
-            for node in function.node_def:
-                yield name, node
+def _without_saver(meta_graph: Any) -> Iterator[tuple[str | None, Any]]:
+    """Every node but those that nothing else than the saver reaches."""
+    nodes, functions = _saver_nodes(meta_graph), _saver_functions(meta_graph)
+    for function, node in nodes_of(meta_graph):
+        saves = node.name in nodes if function is None else function in functions
+        if not saves:
+            yield function, node
 
 
 def _saver_nodes(meta_graph: Any) -> set[str]:
@@ -162,7 +152,7 @@ def _saver_nodes(meta_graph: Any) -> set[str]:
 
 def _saver_functions(meta_graph: Any) -> set[str]:
     """Functions that only the saver calls, at any depth."""
-    functions = _functions(meta_graph)
+    functions = functions_of(meta_graph)
     savers = _saver_nodes(meta_graph)
     called_by_saver: set[str] = set()
     called_otherwise = {
@@ -172,7 +162,7 @@ def _saver_functions(meta_graph: Any) -> set[str]:
     }
     for node in meta_graph.graph_def.node:
         into = called_by_saver if node.name in savers else called_otherwise
-        into.update(_called(node))
+        into.update(called(node))
     return _reached(called_by_saver, functions) - _reached(called_otherwise, functions)
 
 
@@ -180,15 +170,6 @@ def _object_functions(node: Any) -> Iterator[str]:
     """Functions that an object offers to whoever loads it, and to the loader."""
     yield from node.function.concrete_functions
     yield node.bare_concrete_function.concrete_function_name
-
-
-def _called(node: Any) -> Iterator[str]:
-    yield node.op
-    for value in node.attr.values():
-        if value.HasField("func"):
-            yield value.func.name
-        for one in value.list.func:
-            yield one.name
 
 
 def _reached(names: Collection[str], functions: dict[str, Any]) -> set[str]:
@@ -199,5 +180,5 @@ def _reached(names: Collection[str], functions: dict[str, Any]) -> set[str]:
             continue
         seen.add(name)
         for node in functions[name].node_def:
-            todo.extend(_called(node))
+            todo.extend(called(node))
     return seen

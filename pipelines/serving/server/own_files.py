@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.serving.server.graph_walk import called, functions_of, nodes_of
+
 # Position of the file name among the inputs of an op.
 _FILE_NAME = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -20,8 +22,7 @@ class OwnFiles:
     def __init__(self, meta_graph: Any):
         self._meta_graph = meta_graph
         self._main = {node.name: node for node in meta_graph.graph_def.node}
-        library = meta_graph.graph_def.library.function
-        self._functions = {one.signature.name: one for one in library}
+        self._functions = functions_of(meta_graph)
         self._assets = {
             asset.tensor_info.name.split(":")[0] for asset in meta_graph.asset_file_def
         }
@@ -47,29 +48,23 @@ class OwnFiles:
         return self._known[at]
 
     def _comes_from_one(self, function: str | None, name: str) -> bool:
-        if function is None:
-            return self._is_asset_of_main(name)
-        definition = self._functions[function]
-        arguments = [one.name for one in definition.signature.input_arg]
-        if name in arguments:
-            return self._is_always_passed_one(function, arguments.index(name))
-        nodes = {node.name: node for node in definition.node_def}
+        nodes = self._main
+        if function is not None:
+            definition = self._functions[function]
+            arguments = [one.name for one in definition.signature.input_arg]
+            if name in arguments:
+                return self._is_always_passed_one(function, arguments.index(name))
+            nodes = {node.name: node for node in definition.node_def}
         node = nodes.get(name)
-        return (
-            node is not None
-            and node.op == "Identity"
-            and self._is_asset(function, node.input[0])
-        )
+        if node is not None and node.op == "Identity":
+            return self._is_asset(function, node.input[0])
+        return function is None and node is not None and self._holds_one(node)
 
-    def _is_asset_of_main(self, name: str) -> bool:
-        node = self._main.get(name)
-        if node is None:
-            return False
+    def _holds_one(self, node: Any) -> bool:
+        """Whether a node of the main graph has the path of an asset from the loader."""
         # Not a constant: where the loader puts no path in its place, it has its own.
         if node.op == "Placeholder":
-            return name in self._assets
-        if node.op == "Identity":
-            return self._is_asset(None, node.input[0])
+            return node.name in self._assets
         return node.op == "ReadVariableOp" and self._is_ever_assigned_one(
             node.input[0].split(":")[0]
         )
@@ -96,8 +91,8 @@ class OwnFiles:
         return bool(passed) and all(passed)
 
     def _passed_by_nodes(self, function: str, index: int) -> Iterator[bool]:
-        for caller, node in self._nodes():
-            if node.op == function or _mentions(node, function):
+        for caller, node in nodes_of(self._meta_graph):
+            if function in called(node):
                 calls = node.op in (*_CALLS, function) and index < len(node.input)
                 yield calls and self._is_asset(caller, node.input[index])
 
@@ -111,18 +106,3 @@ class OwnFiles:
             yield bound >= 0 and objects.nodes[found.bound_inputs[bound]].HasField(
                 "asset"
             )
-
-    def _nodes(self) -> Iterator[tuple[str | None, Any]]:
-        for node in self._main.values():
-            yield None, node
-        for name, definition in self._functions.items():
-            for node in definition.node_def:
-                yield name, node
-
-
-def _mentions(node: Any, function: str) -> bool:
-    return any(
-        value.func.name == function
-        or any(one.name == function for one in value.list.func)
-        for value in node.attr.values()
-    )
