@@ -7,9 +7,10 @@ epoch that builds the graph does not count. `decoding` reads every file in every
 `kept` keeps decoded pixels, as runs do by default. Images per second are those of
 training steps, from the second one of an epoch until validation begins.
 
-`precision`: a training step as `precision=auto` has it, beside that of a model that
-Keras compiles by default (float32, with XLA where there is a GPU), and beside float32
-without XLA. On a CPU the last two are the same, and their difference is noise. They
+`precision`: a step of fine-tuning all blocks as a run with `precision=auto` takes it,
+beside two by plain Keras, in float32 as it compiles by default. `guide` follows its
+guide to transfer learning, `base(x, training=False)`, which trains BatchNorm in Keras
+3; in `held` BatchNorm is frozen layer by layer, which is the same work as ours. They
 take turns, step by step. What `auto` compares is compared however short training is.
 
 Command: python -m benchmarks.training feed --backbone=efficientnet_lite0 --size=160
@@ -21,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -44,7 +44,9 @@ from pipelines.planning import compute
 from pipelines.prepare import prepare
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
+from pipelines.training import freezing
 from pipelines.training.precision import precision
+from zoo.folding import folded
 
 _BACKBONES = (
     "resnet50",
@@ -146,9 +148,7 @@ def _fine_tuned(
 def compare_precisions(arguments: argparse.Namespace) -> None:
     """Prints a row for each backbone."""
     compute.REPAID_BY = 0.0
-    print(
-        "| | Keras' default | float32 | auto | chosen | auto / Keras | auto / float32 |"
-    )
+    print("| images per second | guide | held | auto | chosen | / guide | / held |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in arguments.backbones:
         keras.utils.clear_session()
@@ -156,40 +156,59 @@ def compare_precisions(arguments: argparse.Namespace) -> None:
             data="builtin:digits?limit=200",
             backbone=name,
             weights="none",
-            strategy="scratch",
+            strategy="full",
+            effort="seconds",
             input_size_px=arguments.size,
             batch_size=arguments.batch,
         )
         chosen = prepare(checked(config, writes=False), Clock()).compute
         steps = {
-            "keras": _step(arguments, name, "float32", xla="auto"),
-            "float32": _step(arguments, name, "float32", xla=False),
-            "auto": _step(arguments, name, chosen.precision, xla=chosen.xla),
+            "guide": _step(arguments, _guide(arguments, name), xla="auto"),
+            "held": _step(arguments, _held(arguments, name), xla="auto"),
+            "auto": _step(
+                arguments, _ours(arguments, name, chosen.precision), xla=chosen.xla
+            ),
         }
         rates: dict[str, list[float]] = {one: [] for one in steps}
         for _ in range(arguments.repetitions):
             for one, step in steps.items():
                 rates[one].append(arguments.batch / step())
         columns = " | ".join(spread(rate, digits=1) for rate in rates.values())
-        auto = [
-            f"{statistics.median(ratios(rates['auto'], rates[one])):.2f}"
-            for one in ("keras", "float32")
-        ]
+        auto = [spread(ratios(rates["auto"], rates[one])) for one in ("guide", "held")]
         how = compute.StepTrial(chosen.precision, chosen.xla, 0.0).name
         print(f"| {name} | {columns} | {how} | {' | '.join(auto)} |", flush=True)
 
 
+def _guide(arguments: argparse.Namespace, name: str) -> keras.Model:
+    """As https://keras.io/guides/transfer_learning fine-tunes."""
+    base = zoo.build(name, weights=None, input_size_px=arguments.size).model
+    inputs = keras.Input(base.input.shape[1:], dtype=base.input.dtype)
+    return _classifying(inputs, base(inputs, training=False))
+
+
+def _held(arguments: argparse.Namespace, name: str) -> keras.Model:
+    base = zoo.build(name, weights=None, input_size_px=arguments.size)
+    names = [block.name for block in base.blocks]
+    freezing.set_trainable(base.blocks, names, batchnorm="frozen")
+    return _classifying(base.model.input, base.model.output)
+
+
+def _ours(arguments: argparse.Namespace, name: str, policy: str) -> keras.Model:
+    with precision(policy):
+        return folded(_held(arguments, name))
+
+
+def _classifying(inputs: keras.KerasTensor, found: keras.KerasTensor) -> keras.Model:
+    pooled = keras.layers.GlobalAveragePooling2D()(found)
+    return keras.Model(inputs, keras.layers.Dense(10, dtype="float32")(pooled))
+
+
 def _step(
-    arguments: argparse.Namespace, name: str, policy: str, *, xla: bool | str
+    arguments: argparse.Namespace, model: keras.Model, *, xla: bool | str
 ) -> Callable[[], float]:
     """What trains on one batch and gives its seconds; the graph is built already."""
-    with precision(policy):
-        base = zoo.build(name, weights=None, input_size_px=arguments.size)
-        pooled = keras.layers.GlobalAveragePooling2D()(base.model.output)
-        logits = keras.layers.Dense(10, dtype="float32")(pooled)
-        model = keras.Model(base.model.input, logits)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(1e-4), loss, jit_compile=xla)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-5), loss, jit_compile=xla)
     random = np.random.default_rng(0)
     shape = (arguments.batch, arguments.size, arguments.size, 3)
     pixels = random.integers(0, 256, shape).astype("uint8")

@@ -65,7 +65,7 @@ def batchnorm_inputs(
     own = {id(layer) for layer in block.layers}
     return [
         (node.operation, node.input_tensors[0])
-        for node in _nodes_in_graph_order(model)
+        for node in nodes_in_graph_order(model)
         if id(node.operation) in own
         and isinstance(node.operation, keras.layers.BatchNormalization)
     ]
@@ -83,7 +83,7 @@ def find_blocks(
         BackboneError: if a boundary names no layer, comes out of order, or if layers
             stay without a block.
     """
-    nodes = _nodes_in_graph_order(model)
+    nodes = nodes_in_graph_order(model)
     producer = {id(t): node for node in nodes for t in node.outputs}
     placed: dict[int, int] = {}
     ends: list[keras.KerasTensor] = []
@@ -116,7 +116,7 @@ def find_blocks(
     )
 
 
-def _nodes_in_graph_order(model: keras.Model) -> list:
+def nodes_in_graph_order(model: keras.Model) -> list:
     """The graph's nodes, inputs first, each after everything that it reads."""
     return [
         node

@@ -12,7 +12,12 @@ import numpy as np
 from zoo import preprocessing, tokenization
 from zoo import weights as weight_files
 from zoo.blocks import Block, find_blocks
-from zoo.errors import BackboneError, MissingWeightsError, WeightsError
+from zoo.errors import (
+    BackboneError,
+    CorruptWeightsError,
+    MissingWeightsError,
+    WeightsError,
+)
 from zoo.plugins import Network
 from zoo.registry import TAKES_HANDLE, get_network, get_spec
 from zoo.sources import (
@@ -96,7 +101,8 @@ def build(
         UnknownBackboneError: if no row has this name.
         BackboneError: if the network cannot take input of this size.
         MissingWeightsError: if the weights are not here; never a silent random start.
-        CorruptWeightsError: if the weight file is not the published one.
+        CorruptWeightsError: if the weight file is not the published one, or if a weight
+            is not a finite number.
     """
     wanted = InputSize(input_size_px, input_length, channels)
     spec, network = _resolve_network(name, handle, wanted)
@@ -108,6 +114,8 @@ def build(
     model = keras.Model(inputs, features, name=spec.name)
     if saved:
         _load_saved_weights(model, saved)
+    if weights is not None:
+        _refuse_not_finite(spec, model)
     return Backbone(
         spec=spec,
         model=model,
@@ -116,6 +124,17 @@ def build(
         input_length=size.length,
         weights="random" if weights is None else str(weights),
     )
+
+
+def _refuse_not_finite(spec: BackboneSpec, model: keras.Model) -> None:
+    """What the network gives need not tell: a ReLU within a convolution hides NaN."""
+    for variable in model.variables:
+        values = keras.ops.convert_to_numpy(variable)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise CorruptWeightsError(
+                f"The weight '{variable.path}' of {spec.name} holds NaN or infinity."
+                " Take weights of before that, or those of the registry."
+            )
 
 
 def source_classifier(backbone: Backbone) -> tuple[np.ndarray, np.ndarray] | None:

@@ -38,6 +38,7 @@ from pipelines.training import freezing
 from pipelines.training.precision import may_use_xla, precision, shorter_format
 from pipelines.training.rates import optimizer_for
 from zoo.builder import Backbone
+from zoo.folding import folded
 
 # A step is a forward pass and, where all blocks train, about two more backwards.
 _FORWARD_PASSES = 3
@@ -276,9 +277,9 @@ class _Bench:
         depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
         trained, taps = model.model, model.taps
         if depth and self.keeps_activations:
-            lower, trained = freezing.split_at(trained, blocks, depth, taps=taps)
-            given = lower(given, training=False)
-        elif depth:
+            lower, upper = freezing.split_at(trained, blocks, depth, taps=taps)
+            given, trained = lower(given, training=False), folded(upper)
+        else:
             trained = freezing.behind_frozen(trained, blocks, depth, taps=taps)
         trained.compile(
             optimizer=optimizer_for(

@@ -26,6 +26,7 @@ from pipelines.training import freezing
 from pipelines.training.distribution import Distribution
 from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirrored
 from pipelines.training.progress import Progress
+from zoo.folding import folded
 
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
 _NO_CHANGES = ("auto", "none")
@@ -207,7 +208,8 @@ def _parts(
             keras.Model(model.head_input, model.model.output),
         )
     blocks = model.backbone.blocks
-    return freezing.split_at(model.model, blocks, depth, taps=model.taps)
+    lower, upper = freezing.split_at(model.model, blocks, depth, taps=model.taps)
+    return lower, folded(upper)
 
 
 def _known(

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 import keras
 
 from zoo.blocks import Block, KeepsStatistics, layers_inside
+from zoo.folding import folded
 
 
 def set_trainable(
@@ -84,10 +85,14 @@ def split_at(
 def behind_frozen(
     model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
 ) -> keras.Model:
-    """The same function as `model`, with its first `depth` blocks in inference mode."""
+    """The same function as `model`, with its first `depth` blocks in inference mode.
+
+    BatchNorm that does not train is folded.
+    """
     if depth == 0:
-        return model
+        return folded(model)
     lower, upper = split_at(model, blocks, depth, taps=taps)
+    frozen = InferenceOnly(folded(lower, in_inference=True), name="frozen")
     given = model.input
     inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
-    return keras.Model(inputs, upper(InferenceOnly(lower, name="frozen")(inputs)))
+    return keras.Model(inputs, folded(upper)(frozen(inputs)))

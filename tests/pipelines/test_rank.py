@@ -131,7 +131,7 @@ def test_weights_that_are_not_numbers_are_named(registered, tmp_path):
     found = pipelines.rank(DATA, backbones="rank_*")
     (left_out,) = found.left_out
     assert left_out.backbone == "rank_nan"
-    assert "gives NaN or infinity" in left_out.reason
+    assert "holds NaN or infinity" in left_out.reason
 
 
 def test_where_nothing_can_be_measured_it_says_why(registered):

@@ -516,3 +516,14 @@ def test_keras_is_offered_what_it_would_fetch_itself(keras_home, tmp_path):
     keras_home.joinpath("models").write_text("a file")
     with pytest.raises(WeightsError, match=r"b0\.h5 cannot be copied to .*models"):
         weight_files.offer_to_keras(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_weight_that_is_no_number_is_named(tmp_path, value):
+    path = tmp_path / "broken.weights.h5"
+    model = zoo.build("tiny_image", weights=None).model
+    kernel = model.layers[2].kernel
+    kernel.assign(np.where(np.arange(kernel.shape[-1]) == 1, value, kernel))
+    model.save_weights(path)
+    with pytest.raises(CorruptWeightsError, match=f"'{kernel.path}' of tiny_image"):
+        zoo.build("tiny_image", weights=path)

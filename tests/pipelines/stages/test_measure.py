@@ -13,7 +13,7 @@ from pipelines.data.augment import Augmentation
 from pipelines.data.batches import batches, view_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.errors import ConfigError, TrainingError
+from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
 from pipelines.stages import measure as measuring
 from pipelines.stages import views as viewing
@@ -164,14 +164,6 @@ def test_a_budget_too_small_for_one_pass_says_what_is_possible(base, splits):
         measure(base, splits, config, Clock())
     enough = dataclasses.replace(CONFIG, time_budget_seconds=1e3)
     assert measure(base, splits, enough, Clock()).evidence is not None
-
-
-def test_weights_that_are_not_numbers_are_refused(splits):
-    broken = freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
-    weights = broken.model.get_weights()
-    broken.model.set_weights([np.full_like(w, np.nan) for w in weights])
-    with pytest.raises(TrainingError, match="NaN or infinity for training example 0"):
-        measure(broken, splits, CONFIG, Clock())
 
 
 def test_some_rows_of_every_class_are_taken():

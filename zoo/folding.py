@@ -1,0 +1,178 @@
+"""BatchNorm that stays as it is, computed as part of the convolution before it.
+
+With statistics, scale and offset that do not change, BatchNorm multiplies each channel
+by one number and adds another. A convolution with scaled filters and another offset is
+the same function (https://arxiv.org/abs/1712.05877, section 3.2). Keras computes both
+apart: each BatchNorm reads and writes a whole map, in float32 also where layers compute
+in bfloat16. Folded, EfficientNet-Lite0 and ResNet50 take 20 to 30 percent less time for
+a forward pass on a CPU, and ResNet50 40 percent less for a training step in bfloat16.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from zoo.blocks import nodes_in_graph_order
+
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+
+# A convolution, and the BatchNorm that reads nothing but what it gives.
+_Pair = tuple[keras.layers.Layer, keras.layers.BatchNormalization]
+_Make = Callable[[keras.layers.Layer, keras.layers.BatchNormalization], Any]
+
+
+def folded(model: keras.Model, *, in_inference: bool = False) -> keras.Model:
+    """The same function of the same weights, with frozen BatchNorm folded.
+
+    Filters are scaled whenever the model is called, so that they train as before. Only
+    BatchNorm whose `trainable` is false is folded; `in_inference` all of it, which
+    holds for a model that is called with `training=False` and nothing else.
+
+    Returns the model itself where nothing can be folded, and else a functional one.
+    """
+    return _rewired(model, FoldedConvolution, all_at_rest=in_inference)
+
+
+def folded_copy(model: keras.Model) -> keras.Model:
+    """The same for inference alone, with all BatchNorm folded once and for all.
+
+    Its convolutions have weights of their own, and do not follow those of the model.
+    All other layers are the model's.
+    """
+    return _rewired(model, _ordinary, all_at_rest=True)
+
+
+class FoldedConvolution(keras.layers.Layer):
+    """A convolution and a BatchNorm at rest, by one convolution."""
+
+    def __init__(
+        self, convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization
+    ) -> None:
+        # A policy of its own, so that filters are scaled in float32 and then rounded:
+        # by that of the convolution Keras would give rounded ones.
+        super().__init__(name=convolution.name, dtype="float32", autocast=False)
+        self.convolution = convolution
+        self.norm = norm
+        self.built = True
+
+    def call(self, inputs):
+        inputs, kernel, bias = (
+            keras.ops.cast(one, self.convolution.compute_dtype)
+            for one in (inputs, *_scaled(self.convolution, self.norm))
+        )
+        return _convolve(self.convolution, inputs, kernel) + bias
+
+
+def _ordinary(
+    convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization
+) -> keras.layers.Layer:
+    """A convolution of the same class that gives what both give."""
+    config = {**convolution.get_config(), "use_bias": True, "trainable": False}
+    one = type(convolution).from_config(config)
+    one.build(convolution.input.shape)
+    kernel, bias = _scaled(convolution, norm)
+    _kernel(one).assign(kernel)
+    one.bias.assign(bias)
+    if isinstance(convolution, _SEPARABLE):
+        one.depthwise_kernel.assign(convolution.depthwise_kernel)
+    return one
+
+
+def _scaled(
+    convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization
+) -> tuple[Any, Any]:
+    """The kernel and the bias with which the convolution gives what both give."""
+    scale = keras.ops.rsqrt(norm.moving_variance + norm.epsilon)
+    if norm.scale:
+        scale = scale * norm.gamma
+    kernel = _kernel(convolution)
+    # Of depthwise ones the last two axes are input channels and what each becomes.
+    last = kernel.shape[-2:] if isinstance(convolution, _DEPTHWISE) else (-1,)
+    offset = -norm.moving_mean
+    if convolution.use_bias:
+        offset = offset + convolution.bias
+    bias = offset * scale
+    if norm.center:
+        bias = bias + norm.beta
+    return kernel * keras.ops.reshape(scale, last), bias
+
+
+def _kernel(convolution: keras.layers.Layer) -> keras.Variable:
+    """That one of its weights whose channels are those of its output."""
+    if isinstance(convolution, _SEPARABLE):
+        return convolution.pointwise_kernel
+    return convolution.kernel
+
+
+def _convolve(convolution: keras.layers.Layer, inputs: Any, kernel: Any) -> Any:
+    how = {
+        "strides": convolution.strides,
+        "padding": convolution.padding,
+        "dilation_rate": convolution.dilation_rate,
+        "data_format": convolution.data_format,
+    }
+    if isinstance(convolution, _DEPTHWISE):
+        return keras.ops.depthwise_conv(inputs, kernel, **how)
+    if isinstance(convolution, _SEPARABLE):
+        depthwise = keras.ops.cast(convolution.depthwise_kernel, kernel.dtype)
+        return keras.ops.separable_conv(inputs, depthwise, kernel, **how)
+    return keras.ops.conv(inputs, kernel, **how)
+
+
+def _rewired(model: keras.Model, make: _Make, *, all_at_rest: bool) -> keras.Model:
+    pairs = _pairs(model, all_at_rest=all_at_rest)
+    if not pairs:
+        return model
+    made = {id(convolution): make(convolution, norm) for convolution, norm in pairs}
+    norms = {id(norm) for _, norm in pairs}
+
+    def call(layer: keras.layers.Layer, *given: Any, **options: Any) -> Any:
+        if id(layer) in norms:
+            return given[0]
+        return made.get(id(layer), layer)(*given, **options)
+
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=call
+    )
+
+
+def _pairs(model: keras.Model, *, all_at_rest: bool) -> Sequence[_Pair]:
+    nodes = nodes_in_graph_order(model)
+    producer = {id(tensor): node for node in nodes for tensor in node.outputs}
+    times_read = collections.Counter(
+        id(tensor) for node in nodes for tensor in node.input_tensors
+    )
+    times_read.update(id(tensor) for tensor in keras.tree.flatten(model.output))
+    times_called = collections.Counter(id(node.operation) for node in nodes)
+    found = []
+    for node in nodes:
+        norm = node.operation
+        if type(norm) is not keras.layers.BatchNormalization:
+            continue
+        (given,) = node.input_tensors
+        before = producer[id(given)].operation
+        if (
+            (all_at_rest or not norm.trainable)
+            and norm.axis in (-1, len(given.shape) - 1)
+            and _can_take_one(before)
+            and times_read[id(given)] == 1
+            and times_called[id(norm)] == times_called[id(before)] == 1
+        ):
+            found.append((before, norm))
+    return found
+
+
+def _can_take_one(layer: keras.Operation) -> bool:
+    return (
+        type(layer) in (*_CONVOLUTIONS, *_DEPTHWISE, *_SEPARABLE)
+        and layer.activation is keras.activations.linear
+        and layer.data_format == "channels_last"
+        and layer.padding != "causal"
+        and not getattr(layer, "lora_enabled", False)
+    )
