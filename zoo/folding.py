@@ -66,7 +66,8 @@ class FoldedConvolution(keras.layers.Layer):
             keras.ops.cast(one, self.convolution.compute_dtype)
             for one in (inputs, *_scaled(self.convolution, self.norm))
         )
-        return _convolve(self.convolution, inputs, kernel) + bias
+        # Not `+`, which nothing computes together with the convolution.
+        return keras.ops.add(_convolve(self.convolution, inputs, kernel), bias)
 
 
 def _ordinary(

@@ -43,6 +43,7 @@ from pipelines.serving.signatures import (
 from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Outputs, answering
+from zoo.blocks import layers_inside
 from zoo.builder import Backbone
 from zoo.folding import folded, folded_copy
 from zoo.spec import ImageInput
@@ -126,8 +127,7 @@ def _save(
     explain: bool,
 ) -> dict[str, Any]:
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
-    # Nobody trains what is served, so its weights need not be those that train.
-    served = folded_copy(_network(model, explain=explain))
+    served = _served(model, explain=explain)
     functions = signatures(
         keras.Model(served.input, served.outputs[:2]),
         class_names=class_names,
@@ -154,12 +154,26 @@ def _network(model: TransferModel, *, explain: bool) -> keras.Model:
 def _in_memory(model: TransferModel, *, explain: bool = False) -> keras.Model:
     """What the SavedModel has to equal: layer by layer, as the backbone is described.
 
-    But in the shorter formats as it was trained: rounding alone makes a difference of
-    up to a percent between layer by layer and folded.
+    But in a shorter format as it was trained: there rounding alone makes a difference
+    of up to a percent between layer by layer and folded.
     """
     network = _network(model, explain=explain)
-    is_short = any("float16" in layer.compute_dtype for layer in network.layers)
-    return folded(network, in_inference=True) if is_short else network
+    return folded(network, in_inference=True) if _rounds(network) else network
+
+
+def _served(model: TransferModel, *, explain: bool) -> keras.Model:
+    """What is written: nobody trains it, so its weights need not be those that train.
+
+    In a shorter format they are, because scaled by another process they may be rounded
+    to the other side.
+    """
+    network = _in_memory(model, explain=explain)
+    return network if _rounds(network) else folded_copy(network)
+
+
+def _rounds(network: keras.Model) -> bool:
+    """Whether any of it computes in float16 or bfloat16."""
+    return any("float16" in layer.compute_dtype for layer in layers_inside(network))
 
 
 def _described(function: tf.types.experimental.PolymorphicFunction) -> dict[str, Any]:
