@@ -5,7 +5,8 @@ pass for the average of the last block, both on the images as they are; also wit
 part of it that compares statistics of BatchNorm with the source's (`similarity`), which
 no probe needs. `head`: that
 stage on all views of the images, and 20 epochs of the head on them, beside one pass for
-each view; images are read once, as nothing in the frozen blocks changes.
+each view; images are read once, as nothing in the frozen blocks changes. A pass is one
+of ours, and `keras pass` is `predict` of the same network on the same batches.
 `partial`: examples per second of the last half of the blocks on activations that are
 kept, with their computation and without, beside `fit` of Keras with the same blocks
 trainable, on pixels that are in memory. All at batches of 32, interleaved. Passes,
@@ -23,11 +24,13 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 import zoo
@@ -73,9 +76,11 @@ def main() -> None:
     for repetition in range(arguments.repetitions + 1):
         for contender in (
             _plain_pass,
+            _keras_pass,
             _probe,
             _similarity,
             _view_passes,
+            _keras_view_passes,
             _head,
             _partial,
             _keras_partial,
@@ -95,7 +100,9 @@ def main() -> None:
     for ours, theirs in (
         ("probe", "pass"),
         ("probe alone", "pass"),
+        ("probe alone", "keras pass"),
         ("head", "pass for each view"),
+        ("head", "keras pass for each view"),
         ("keras partial", "partial"),
         ("keras partial", "partial with its pass"),
     ):
@@ -114,7 +121,14 @@ def _plain_pass(
     base: Backbone, splits: Splits, arguments: argparse.Namespace
 ) -> dict[str, float]:
     """Seconds for the average of the last block, of train and validation."""
-    return {"pass": _pass_seconds(base, splits, arguments, views=1)}
+    return {"pass": _pass_seconds(base, splits, arguments, views=1, run=extract)}
+
+
+def _keras_pass(
+    base: Backbone, splits: Splits, arguments: argparse.Namespace
+) -> dict[str, float]:
+    seconds = _pass_seconds(base, splits, arguments, views=1, run=_predict)
+    return {"keras pass": seconds}
 
 
 def _view_passes(
@@ -122,12 +136,29 @@ def _view_passes(
 ) -> dict[str, float]:
     """The same for every view of train that a head is fitted to."""
     views = count_views(_config(arguments), splits.train)
-    seconds = _pass_seconds(base, splits, arguments, views=views)
+    seconds = _pass_seconds(base, splits, arguments, views=views, run=extract)
     return {"pass for each view": seconds}
 
 
+def _keras_view_passes(
+    base: Backbone, splits: Splits, arguments: argparse.Namespace
+) -> dict[str, float]:
+    views = count_views(_config(arguments), splits.train)
+    seconds = _pass_seconds(base, splits, arguments, views=views, run=_predict)
+    return {"keras pass for each view": seconds}
+
+
+def _predict(model: keras.Model, read: tf.data.Dataset) -> None:
+    model.predict(read, verbose=0)
+
+
 def _pass_seconds(
-    base: Backbone, splits: Splits, arguments: argparse.Namespace, *, views: int
+    base: Backbone,
+    splits: Splits,
+    arguments: argparse.Namespace,
+    *,
+    views: int,
+    run: Callable[[keras.Model, tf.data.Dataset], object],
 ) -> float:
     pooled = layers.GlobalAveragePooling2D()(base.model.output)
     model = keras.Model(base.model.input, pooled)
@@ -139,7 +170,7 @@ def _pass_seconds(
     validation = batches(
         splits.validation, input_size_px=size_px, batch_size=_BATCH_SIZE
     )
-    extract(model, train.concatenate(validation))
+    run(model, train.concatenate(validation))
     return time.perf_counter() - started
 
 
