@@ -166,6 +166,10 @@ def _left_out(
         for part in _parts(rows):
             own = u[part]
             # The mean over all rows belongs to the fit, so it is in the hat matrix.
+            if rows.shape[1] == 1:  # a number each, in a tenth of the time
+                keep = 1 - np.square(own[:, 0]) @ shrink - 1 / len(u)
+                held[part[:, 0]] = residuals[part[:, 0]] / keep[:, None]
+                continue
             hat = (own * shrink) @ own.swapaxes(1, 2) + 1 / len(u)
             keep = np.eye(rows.shape[1]) - hat
             held[part] = np.linalg.solve(keep, residuals[part])
