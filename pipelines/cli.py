@@ -99,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="take what is on this machine and fetch nothing",
     )
+    bringing.add_argument(
+        "--allow-unpinned",
+        action="store_true",
+        default=None,
+        help="trust the address of what no hash is known of",
+    )
 
     planning = add("plan", _plan, "what training would do with the data, and why")
     planning.add_argument("--data", required=True, metavar="REF")
@@ -281,7 +287,12 @@ def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, 
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
-    found = fetching.fetch(arguments.names, to=arguments.to, offline=arguments.offline)
+    found = fetching.fetch(
+        arguments.names,
+        to=arguments.to,
+        offline=arguments.offline,
+        allow_unpinned=arguments.allow_unpinned,
+    )
     if arguments.json:
         _print_json({"weights": [dataclasses.asdict(one) for one in found]})
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import zoo
@@ -23,7 +23,11 @@ class Fetched:
 
 
 def fetch(
-    names: list[str], *, to: Path | None, offline: bool | None
+    names: list[str],
+    *,
+    to: Path | None,
+    offline: bool | None,
+    allow_unpinned: bool | None = None,
 ) -> tuple[Fetched, ...]:
     """What the backbones of these names need; an address is the name of its module.
 
@@ -31,6 +35,7 @@ def fetch(
         BackboneError: for a name that no row has, before the first byte is fetched, or
             if something cannot be had.
     """
+    how = {"offline": offline, "allow_unpinned": allow_unpinned}
     names = list(dict.fromkeys(one for name in names for one in _matching(name)))
     rows = [
         None if handles.is_web_address(name) else zoo.get_spec(name) for name in names
@@ -39,9 +44,9 @@ def fetch(
         found
         for name, spec in zip(names, rows)
         for found in (
-            [_module(name, spec, to=to, offline=offline)]
+            [_module(name, spec, to, how)]
             if spec is None or spec.carries_weights
-            else _files(spec, to=to, offline=offline)
+            else _files(spec, to, how)
         )
     )
 
@@ -60,10 +65,10 @@ def _matching(name: str) -> list[str]:
 
 
 def _files(
-    spec: zoo.BackboneSpec, *, to: Path | None, offline: bool | None
+    spec: zoo.BackboneSpec, to: Path | None, how: Mapping[str, bool | None]
 ) -> Iterator[Fetched]:
     for file in weights.files(spec) or (weights.published(spec),):
-        path = weights.obtain(spec, file, offline=offline)
+        path = weights.obtain(spec, file, **how)
         if to:
             path = weights.copy_to(to, path, spec, file)
         sha256 = weights.hash_file(path, "sha256")
@@ -71,9 +76,12 @@ def _files(
 
 
 def _module(
-    name: str, spec: zoo.BackboneSpec | None, *, to: Path | None, offline: bool | None
+    name: str,
+    spec: zoo.BackboneSpec | None,
+    to: Path | None,
+    how: Mapping[str, bool | None],
 ) -> Fetched:
-    folder = handles.resolve_handle(spec.handle if spec else name, offline=offline)
+    folder = handles.resolve_handle(spec.handle if spec else name, **how)
     if to:
         folder = _copy(folder, to / (spec.name if spec else _folder_name(name)))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -18,6 +18,7 @@ from zoo.errors import (
     MissingWeightsError,
     WeightsError,
 )
+from zoo.handles import is_unpinned as is_unpinned_address
 from zoo.plugins import Network
 from zoo.registry import TAKES_HANDLE, get_network, get_spec
 from zoo.sources import (
@@ -124,6 +125,16 @@ def build(
         input_length=size.length,
         weights="random" if weights is None else str(weights),
     )
+
+
+def is_unpinned(backbone: Backbone) -> bool:
+    """Whether an address gave its weights, and no hash says which they must be."""
+    spec = backbone.spec
+    if spec.carries_weights:
+        return is_unpinned_address(str(spec.handle))
+    if backbone.weights != "default" or spec.weights is None or spec.weights.is_own:
+        return False
+    return not spec.weights.is_pinned
 
 
 def _refuse_not_finite(spec: BackboneSpec, model: keras.Model) -> None:

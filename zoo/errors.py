@@ -33,6 +33,10 @@ class OfflineError(DownloadError):
     """A file is not on this machine, and nothing may be fetched."""
 
 
+class UnpinnedError(DownloadError):
+    """Nobody published a hash of a file, and nobody has said to trust its address."""
+
+
 class ArchiveError(BackboneError):
     """An archive is damaged, holds no model, or would write where it must not."""
 

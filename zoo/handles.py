@@ -27,14 +27,21 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FORMAT, _COMPRESSED = "tf-hub-format", "compressed"
 
 
-def resolve_handle(handle: str | Path, *, offline: bool | None = None) -> Path:
+def resolve_handle(
+    handle: str | Path,
+    *,
+    offline: bool | None = None,
+    allow_unpinned: bool | None = None,
+) -> Path:
     """The folder of a module, absolute; an archive is brought into the store first.
 
     An archive on this machine is unpacked once for each content. With its sha256 it is
-    found again also when the archive itself is gone.
+    found again also when the archive itself is gone. An address without one is fetched
+    with `allow_unpinned` only; see `zoo.fetch.file`.
 
     Raises:
-        OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
+        OfflineError, UnpinnedError, DownloadError, ArchiveError, StoreError: if it
+            cannot be had.
         BackboneError: if there is no such folder, or if the handle is of another kind.
     """
     given = _parse(handle)
@@ -43,6 +50,7 @@ def resolve_handle(handle: str | Path, *, offline: bool | None = None) -> Path:
             _archive_address(given.url),
             sha256=given.sha256,
             offline=offline,
+            allow_unpinned=allow_unpinned,
             progress=on_stderr(given.url.partition("?")[0]),
         )
     if given.is_archive:
@@ -81,6 +89,11 @@ def lasting_handle(handle: str | Path) -> str:
 def is_web_address(text: str) -> bool:
     """Whether it is a handle of what has to be fetched."""
     return urllib.parse.urlsplit(text).scheme in _WEB and "://" in text
+
+
+def is_unpinned(handle: str) -> bool:
+    """Whether it is an address that does not say which archive must come from it."""
+    return is_web_address(handle) and _parse(handle).sha256 is None
 
 
 @dataclasses.dataclass(frozen=True)

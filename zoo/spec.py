@@ -90,6 +90,11 @@ class WeightsFile:
     def is_own(self) -> bool:
         return self.package is None and self.url is None
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a hash is known that the file must have."""
+        return self.sha256 is not None or self.md5 is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class InputSize:

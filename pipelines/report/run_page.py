@@ -375,7 +375,7 @@ def _settings(run: RunFiles) -> Iterator[str]:
     )
     facts: list[tuple[Cell, ...]] = [
         ("data fingerprint", run.report["data"]["fingerprint"]),
-        ("weights of the backbone", str(run.report["backbone"]["weights"])),
+        ("weights of the backbone", _weights(run.report["backbone"])),
         ("platform", environment["platform"]),
         ("processors", environment["processor_count"]),
         ("command", environment["command"]),
@@ -385,6 +385,11 @@ def _settings(run: RunFiles) -> Iterator[str]:
         "The whole config",
         table("Fields of the config", ("field", "value"), _flat(run.config)),
     )
+
+
+def _weights(backbone: Mapping[str, Any]) -> str:
+    unpinned = ", from an address that was trusted: no hash of them is known"
+    return f"{backbone['weights']}{unpinned if backbone.get('unpinned') else ''}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

@@ -44,7 +44,7 @@ from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Outputs, answering
 from zoo.blocks import layers_inside
-from zoo.builder import Backbone
+from zoo.builder import Backbone, is_unpinned
 from zoo.folding import folded, folded_copy
 from zoo.spec import ImageInput
 
@@ -358,6 +358,7 @@ def _manifest(
             "backbone": spec.name,
             "handle": spec.handle,
             "weights": model.backbone.weights,
+            "unpinned": is_unpinned(model.backbone),
             "license": spec.license,
             "paper": spec.paper,
         },

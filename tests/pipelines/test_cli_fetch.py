@@ -28,7 +28,7 @@ FETCHES_SLOWLY = (
     "spec = zoo.get_spec('vgg16')\n"
     "weights = dataclasses.replace(spec.weights, url=sys.argv[1], md5=None)\n"
     "zoo.register(dataclasses.replace(spec, name='slow', weights=weights))\n"
-    "sys.exit(main(['fetch', 'slow']))\n"
+    "sys.exit(main(['fetch', 'slow', '--allow-unpinned']))\n"
 )
 
 
@@ -110,6 +110,26 @@ def test_offline_it_fetches_nothing(capsys, server, offered):
     assert main(["fetch", "offered", "--offline"]) == 4
     assert "nothing is fetched offline" in capsys.readouterr().err
     assert server.paths == []
+
+
+def test_what_has_no_hash_has_to_be_trusted(capsys, server, offered, monkeypatch):
+    spec = zoo.get_spec("offered")
+    weights = dataclasses.replace(spec.weights, sha256=None)
+    zoo.register(dataclasses.replace(spec, name="unpinned", weights=weights))
+    try:
+        assert main(["fetch", "unpinned"]) == 4
+        assert "zoo fetch unpinned --allow-unpinned" in capsys.readouterr().err
+        assert server.paths == []
+        assert main(["info", "unpinned"]) == 0
+        assert "zoo fetch unpinned --allow-unpinned" in capsys.readouterr().out
+        assert main(["fetch", "unpinned", "--allow-unpinned"]) == 0
+        assert main(["fetch", "unpinned"]) == 0
+        monkeypatch.setenv("ZOOTUNE_HOME", str(store.folder().parent / "other"))
+        monkeypatch.setenv("ZOOTUNE_ALLOW_UNPINNED", "1")
+        assert main(["fetch", "unpinned"]) == 0
+    finally:
+        zoo.unregister("unpinned")
+    assert server.paths == ["/offered", "/offered"]
 
 
 def test_a_wrong_hash_is_an_error(capsys, server, offered):

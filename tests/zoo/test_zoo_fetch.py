@@ -26,6 +26,7 @@ from zoo.errors import (
     DownloadError,
     OfflineError,
     StoreError,
+    UnpinnedError,
     WrongContentError,
 )
 
@@ -62,7 +63,7 @@ def in_process(code, *arguments):
 
 @pytest.fixture
 def get(patience):
-    def run(url, *, sha256=SHA256, offline=None, name="weights.h5"):
+    def run(url, *, sha256=SHA256, offline=None, name="weights.h5", **trust):
         return fetch.file(
             url,
             name=name,
@@ -70,6 +71,7 @@ def get(patience):
             expected=Expected(sha256=sha256),
             offline=offline,
             patience=patience,
+            **trust,
         )
 
     return run
@@ -141,6 +143,27 @@ class TestFile:
         assert get(url) == get(url, offline=True) == path
         monkeypatch.setenv("ZOOTUNE_OFFLINE", "0")
         assert not fetch.is_offline()
+
+    def test_what_has_no_hash_has_to_be_trusted(self, site, answer, get, monkeypatch):
+        url = site.at("file", answer(BODY))
+        monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED")
+        with pytest.raises(UnpinnedError, match=r"No hash of .*/file.*allow-unpinned"):
+            get(url, sha256=None)
+        with pytest.raises(UnpinnedError):
+            get(url, sha256=None, allow_unpinned=False)
+        with pytest.raises(OfflineError):
+            get(url, sha256=None, offline=True)
+        assert site.requests == []
+        path = get(url, sha256=None, allow_unpinned=True)
+        # From then on it is what came that counts.
+        assert get(url, sha256=None) == path
+        path.write_bytes(b"x" + BODY[1:])
+        assert get(url, sha256=None).read_bytes() == BODY
+
+    def test_what_has_a_hash_needs_no_trust(self, site, answer, get, monkeypatch):
+        url = site.at("file", answer(BODY))
+        monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED")
+        assert get(url, allow_unpinned=False).read_bytes() == BODY
 
 
 class TestStore:

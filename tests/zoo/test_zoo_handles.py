@@ -18,9 +18,15 @@ from zoo.errors import (
     CorruptEntryError,
     DownloadError,
     OfflineError,
+    UnpinnedError,
     WrongContentError,
 )
-from zoo.handles import is_web_address, lasting_handle, resolve_handle
+from zoo.handles import (
+    is_unpinned,
+    is_web_address,
+    lasting_handle,
+    resolve_handle,
+)
 from zoo.saved_model_layer import SavedModelLayer
 
 SIZE = 16
@@ -190,6 +196,21 @@ class TestAddresses:
         pinned = f"{url}#sha256={_sha256(packed).upper()}"
         assert (resolve_handle(pinned) / "saved_model.pb").is_file()
         assert {path for path, _ in site.requests} == {"/module.tar.gz"}
+
+    def test_one_without_a_sha256_has_to_be_trusted(
+        self, site, answer, packed, monkeypatch
+    ):
+        url = site.at("module.tar.gz", answer(packed.read_bytes()))
+        pinned = f"{url}#sha256={_sha256(packed)}"
+        assert is_unpinned(url)
+        assert not any(map(is_unpinned, (pinned, str(packed), "")))
+        monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED")
+        with pytest.raises(UnpinnedError, match="No hash of .*module.tar.gz is known"):
+            resolve_handle(url)
+        assert site.requests == []
+        assert (resolve_handle(pinned) / "saved_model.pb").is_file()
+        folder = resolve_handle(url, allow_unpinned=True)
+        assert resolve_handle(url) == folder
 
     def test_offline_only_what_is_here(self, site, answer, packed, monkeypatch):
         url = site.at("module.tar.gz", answer(packed.read_bytes()))

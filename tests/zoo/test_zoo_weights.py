@@ -23,7 +23,7 @@ import zoo
 from pipelines.data.images import decode_and_resize
 from zoo import store
 from zoo import weights as weight_files
-from zoo.builder import source_classifier
+from zoo.builder import is_unpinned, source_classifier
 from zoo.errors import CorruptWeightsError, MissingWeightsError, WeightsError
 from zoo.spec import WeightsFile
 from zoo.torch_file import read_torch_file
@@ -293,6 +293,8 @@ class TestSavedWeights:
 def keras_home(tmp_path, monkeypatch):
     """An empty cache of Keras, in place of the user's."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    # Tests of what is refused without it take it back.
+    monkeypatch.setenv("ZOOTUNE_ALLOW_UNPINNED", "1")
     return tmp_path / "keras"
 
 
@@ -421,6 +423,22 @@ class TestKerasDownloads:
                 zoo.build(spec.name)
             monkeypatch.delenv("ZOOTUNE_OFFLINE")
             assert _same(_values(zoo.build(spec.name).model), values)
+
+    def test_what_has_no_hash_has_to_be_trusted(
+        self, add_row, keras_home, mobilenet, monkeypatch
+    ):
+        folder, _, values = mobilenet
+        monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED")
+        with _offered(folder) as address:
+            spec = self._offer(add_row, address)
+            trust = f"zoo fetch {spec.name} --allow-unpinned"
+            with pytest.raises(MissingWeightsError, match=trust):
+                zoo.build(spec.name)
+            weight_files.obtain(spec, spec.weights, allow_unpinned=True)
+        found = zoo.build(spec.name)
+        assert _same(_values(found.model), values)
+        assert is_unpinned(found)
+        assert not is_unpinned(zoo.build("efficientnet_lite0", input_size_px=32))
 
     def test_offline_nothing_is_fetched(
         self, add_row, keras_home, mobilenet, monkeypatch
