@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import zoo
-from pipelines import checking, exporting, fetching, predicting, tuning
+from pipelines import checking, exporting, fetching, listing, predicting, tuning
 from pipelines import main as training
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.data.beam_jobs import LOCAL
@@ -27,8 +26,7 @@ from pipelines.serving.deploy import flags as deploying
 from pipelines.serving.server import flags as serving
 from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
 from pipelines.terminal import Parser, say_progress
-from zoo import handles, own, weights
-from zoo.spec import ImageInput
+from zoo import own
 
 _DEFAULTS = RunConfig()
 
@@ -49,14 +47,22 @@ def _run(arguments: Sequence[str]) -> None:
     parsed.command(parsed)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="zoo", description="Transfer learning that you can trust.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+class _Commands:
+    """The commands of a parser, each with a function that takes what was parsed."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(
-        name: str, command: Callable[..., None], summary: str, *, ends: bool = True
-    ):
-        added = commands.add_parser(name, help=summary, description=summary)
+        self,
+        name: str,
+        command: Callable[[argparse.Namespace], None],
+        summary: str,
+        *,
+        ends: bool = True,
+    ) -> argparse.ArgumentParser:
+        """One more; what `ends` can print its result as JSON."""
+        added = self._commands.add_parser(name, help=summary, description=summary)
         added.set_defaults(command=command)
         if ends:
             added.add_argument(
@@ -65,117 +71,102 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--debug", action="store_true", help="show tracebacks")
         return added
 
-    listing = add("list", _list, "the backbones, as a table")
-    listing.add_argument("glob", nargs="?", default="*", metavar="GLOB")
-    specs = [zoo.get_spec(name) for name in zoo.list_backbones()]
-    for field in ("modality", "source"):
-        known = sorted({getattr(spec, field) for spec in specs})
-        listing.add_argument(f"--{field}", choices=known)
-    listing.add_argument("--pretrained", action="store_true", default=None)
-    listing.add_argument(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="leave out what matches; may be given several times",
-    )
+    def mention(self, name: str, summary: str) -> None:
+        """One that parses its arguments by itself."""
+        self._commands.add_parser(name, help=summary)
 
-    info = add("info", _info, "what is known about one backbone")
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="zoo", description="Transfer learning that you can trust.")
+    commands = _Commands(parser)
+    add = commands.add
+
+    listing.add_arguments(add("list", listing.show_all, "the backbones, as a table"))
+    info = add("info", listing.show_one, "what is known about one backbone")
     info.add_argument("name", metavar="NAME")
+    fetching.add_arguments(add("fetch", fetching.fetch_named, fetching.SUMMARY))
+    _plan_flags(add("plan", _plan, "what training would do with the data, and why"))
+    _rank_flags(add("rank", _rank, "backbones, by what they are worth on the data"))
+    commands.mention("train", "fine-tune; `zoo train --help` lists the fields")
+    commands.mention("tune", tuning.SUMMARY)
+    _evaluate_flags(
+        add("evaluate", _evaluate, "how good an artifact is on labelled data")
+    )
+    _predict_flags(
+        add(
+            "predict",
+            _predict,
+            "what an artifact says of files: images, texts, series",
+        )
+    )
+    serving.add_arguments(add("serve", _serve, serving.SUMMARY, ends=False))
+    deploying.add_arguments(add("deploy", deploying.deploy, deploying.SUMMARY))
+    publishing = add(
+        "publish", _publish, "make the trained backbone of a run one of your backbones"
+    )
+    publishing.add_argument("run", type=Path, metavar="RUN")
+    publishing.add_argument("--name", required=True, metavar="NAME")
+    exporting.add_arguments(add("export", exporting.export, exporting.SUMMARY))
+    checking.add_arguments(add("check", checking.check, checking.SUMMARY))
+    _shard_flags(add("shard", _shard, "write a data set as record files, with Beam"))
+    reporting = add("report", _report, "write the page of a finished run again")
+    reporting.add_argument("run", type=Path, metavar="RUN")
+    add("doctor", _doctor, "whether this machine is ready, and what to mend")
+    return parser
 
-    bringing = add("fetch", _fetch, "pretrained weights into the store, verified")
-    bringing.add_argument(
-        "names",
-        nargs="+",
-        metavar="NAME",
-        help="or a quoted GLOB such as 'resnet*', or a module's address",
-    )
-    bringing.add_argument(
-        "--to", type=Path, metavar="DIR", help="copy the files there, to carry them"
-    )
-    bringing.add_argument(
-        "--offline",
-        action="store_true",
-        default=None,
-        help="take what is on this machine and fetch nothing",
-    )
-    bringing.add_argument(
-        "--allow-unpinned",
-        action="store_true",
-        default=None,
-        help="trust the address of what no hash is known of",
-    )
 
-    planning = add("plan", _plan, "what training would do with the data, and why")
-    planning.add_argument("--data", required=True, metavar="REF")
-    planning.add_argument("--backbone", required=True, metavar="NAME")
+def _plan_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="REF")
+    parser.add_argument("--backbone", required=True, metavar="NAME")
     for field in ("handle", "weights"):
-        planning.add_argument(f"--{field}", default=getattr(_DEFAULTS, field))
+        parser.add_argument(f"--{field}", default=getattr(_DEFAULTS, field))
     for field in ("strategy", "effort"):
         default = getattr(_DEFAULTS, field)
-        planning.add_argument(f"--{field}", choices=CHOICES[field], default=default)
+        parser.add_argument(f"--{field}", choices=CHOICES[field], default=default)
     for field in ("input_size_px", "input_length", "seed"):
         flag = "--" + field.replace("_", "-")
-        planning.add_argument(flag, type=int, default=getattr(_DEFAULTS, field))
+        parser.add_argument(flag, type=int, default=getattr(_DEFAULTS, field))
 
-    ranking = add("rank", _rank, "backbones, by what they are worth on the data")
-    ranking.add_argument("--data", required=True, metavar="REF")
-    ranking.add_argument(
+
+def _rank_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="REF")
+    parser.add_argument(
         "--backbones",
         default="*",
         metavar="GLOB",
         help="compare those that match, such as 'efficientnet*'; default: all whose"
         " weights are on this machine",
     )
-    ranking.add_argument("--seed", type=int, default=_DEFAULTS.seed)
+    parser.add_argument("--seed", type=int, default=_DEFAULTS.seed)
 
-    commands.add_parser("train", help="fine-tune; `zoo train --help` lists the fields")
 
-    commands.add_parser("tune", help=tuning.SUMMARY)
-
-    evaluation = add("evaluate", _evaluate, "how good an artifact is on labelled data")
-    evaluation.add_argument("artifact", type=Path, metavar="ARTIFACT")
-    evaluation.add_argument("--data", required=True, metavar="REF")
-    evaluation.add_argument(
+def _evaluate_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    parser.add_argument("--data", required=True, metavar="REF")
+    parser.add_argument(
         "--split",
         choices=("auto", "train", "validation", "test", "all"),
         default="auto",
         help="auto: the test split of the data it was trained on, all of other data",
     )
 
-    prediction = add(
-        "predict",
-        _predict,
-        "what an artifact says of files: images, texts, series",
-    )
-    prediction.add_argument("artifact", type=Path, metavar="ARTIFACT")
-    prediction.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    predicting.add_arguments(prediction)
 
-    serving.add_arguments(add("serve", _serve, serving.SUMMARY, ends=False))
+def _predict_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    predicting.add_arguments(parser)
 
-    deploying.add_arguments(add("deploy", deploying.deploy, deploying.SUMMARY))
 
-    publishing = add(
-        "publish", _publish, "make the trained backbone of a run one of your backbones"
-    )
-    publishing.add_argument("run", type=Path, metavar="RUN")
-    publishing.add_argument("--name", required=True, metavar="NAME")
-
-    exporting.add_arguments(add("export", exporting.export, exporting.SUMMARY))
-
-    checking.add_arguments(add("check", checking.check, checking.SUMMARY))
-
-    sharding = add("shard", _shard, "write a data set as record files, with Beam")
-    sharding.add_argument("data", metavar="REF")
-    sharding.add_argument("--to", type=Path, required=True, metavar="DIR")
-    sharding.add_argument(
+def _shard_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="REF")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
         "--shards", type=int, default=8, metavar="N", help="files for each split"
     )
-    sharding.add_argument(
+    parser.add_argument(
         "--runner", default=LOCAL, help="of Beam; DirectRunner: this machine"
     )
-    sharding.add_argument(
+    parser.add_argument(
         "--option",
         action="append",
         default=[],
@@ -183,131 +174,9 @@ def _parser() -> argparse.ArgumentParser:
         help="of the runner, such as region=europe-west1; may be given several times",
     )
 
-    reporting = add("report", _report, "write the page of a finished run again")
-    reporting.add_argument("run", type=Path, metavar="RUN")
-
-    add("doctor", _doctor, "whether this machine is ready, and what to mend")
-    return parser
-
 
 def _print_json(values: Any) -> None:
     print(json.dumps(values, indent=2))
-
-
-def _list(arguments: argparse.Namespace) -> None:
-    names = zoo.list_backbones(
-        arguments.glob,
-        exclude=tuple(arguments.exclude),
-        modality=arguments.modality,
-        source=arguments.source,
-        pretrained=arguments.pretrained,
-    )
-    specs = [zoo.get_spec(name) for name in names]
-    if arguments.json:
-        _print_json({"backbones": [_summary(spec) for spec in specs]})
-        return
-    header = ("name", "source", "input", "width", "parameters", "blocks", "top-1")
-    rows = [
-        (
-            spec.name,
-            spec.source,
-            str(spec.input),
-            spec.feature_width,
-            "-" if spec.parameters is None else f"{spec.parameters:,}",
-            len(spec.blocks),
-            "-" if spec.imagenet_top1 is None else f"{spec.imagenet_top1:.3f}",
-        )
-        for spec in specs
-    ]
-    print(aligned([header, *rows]))
-
-
-def _summary(spec: zoo.BackboneSpec) -> dict[str, Any]:
-    values = dataclasses.asdict(spec)
-    values["blocks"] = list(spec.block_names)
-    return {**values, "modality": spec.modality, "pretrained": spec.pretrained}
-
-
-def _info(arguments: argparse.Namespace) -> None:
-    spec = zoo.get_spec(arguments.name)
-    values = _summary(spec)
-    path = _weights_at(spec)
-    values["weights_at"] = str(path) if path else None
-    if arguments.json:
-        _print_json(values)
-        return
-    rows = [
-        ("name", spec.name),
-        ("source", f"{spec.source} ({spec.handle})"),
-        ("modality", spec.modality),
-        ("input", str(spec.input)),
-        *_pixels_rows(spec),
-        ("feature width", str(spec.feature_width)),
-        ("parameters", _parameters(spec)),
-        ("ImageNet top-1", str(spec.imagenet_top1 or "-")),
-        ("licence", spec.license),
-        ("paper", spec.paper or "-"),
-        *_weights_rows(spec, path),
-        ("blocks", f"{len(spec.blocks)}: {' '.join(spec.block_names)}"),
-    ]
-    print("\n".join(f"{name:<15} {value}" for name, value in rows))
-
-
-def _parameters(spec: zoo.BackboneSpec) -> str:
-    if spec.parameters is None:
-        return "not counted before it is built"
-    return f"{spec.parameters:,} without classifier"
-
-
-def _pixels_rows(spec: zoo.BackboneSpec) -> list[tuple[str, str]]:
-    if isinstance(spec.input, ImageInput):
-        return [("pixels", spec.input.pixels.name)]
-    return []
-
-
-def _weights_at(spec: zoo.BackboneSpec) -> Path | None:
-    if spec.carries_weights:
-        return handles.find_module(spec.handle)
-    return weights.find(spec.weights) if spec.weights else None
-
-
-def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:
-    here = ("on this machine", str(path or f"no; {weights.how_to_get(spec)}"))
-    if spec.carries_weights:
-        return [("weights", "in the module"), ("from", spec.handle), here]
-    file = spec.weights
-    if file is None:
-        return [("weights", "none published")]
-    digest = f"sha256 {file.sha256}" if file.sha256 else f"md5 {file.md5 or '-'}"
-    return [
-        ("weights", f"{file.file_name} ({file.license}), {digest}"),
-        ("from", weights.source_of(file)),
-        here,
-    ]
-
-
-def _fetch(arguments: argparse.Namespace) -> None:
-    found = fetching.fetch(
-        arguments.names,
-        to=arguments.to,
-        offline=arguments.offline,
-        allow_unpinned=arguments.allow_unpinned,
-    )
-    if arguments.json:
-        _print_json({"weights": [dataclasses.asdict(one) for one in found]})
-        return
-    table = [(one.name, f"{one.bytes / 1e6:.1f} MB", one.path) for one in found]
-    print(aligned([("name", "size", "verified file"), *table]))
-    if arguments.to and any(one.sha256 for one in found):
-        print(
-            "On the other machine, give the file: --config.weights=PATH, or"
-            " weights=PATH in Python."
-        )
-    if arguments.to and not all(one.sha256 for one in found):
-        print(
-            "On the other machine, give the folder of a module:"
-            " --config.backbone=tfhub --config.handle=PATH."
-        )
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -447,7 +316,7 @@ def _publish(arguments: argparse.Namespace) -> None:
     spec = pipelines.publish(arguments.run, name=arguments.name)
     module = own.module_folder(spec.name)
     if arguments.json:
-        _print_json({**_summary(spec), "module": str(module)})
+        _print_json({**listing.summary(spec), "module": str(module)})
         return
     print(f"{spec.name}: {spec.modality}, {len(spec.blocks)} blocks,", end=" ")
     print(f"{spec.parameters:,} parameters, width {spec.feature_width}")

@@ -2,14 +2,73 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import json
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import zoo
+from pipelines.tables import aligned
 from zoo import handles, store, weights
 from zoo.errors import UnknownBackboneError, WeightsError
+
+SUMMARY = "pretrained weights into the store, verified"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    parser.add_argument(
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="or a quoted GLOB such as 'resnet*', or a module's address",
+    )
+    parser.add_argument(
+        "--to", type=Path, metavar="DIR", help="copy the files there, to carry them"
+    )
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        default=None,
+        help="take what is on this machine and fetch nothing",
+    )
+    parser.add_argument(
+        "--allow-unpinned",
+        action="store_true",
+        default=None,
+        help="trust the address of what no hash is known of",
+    )
+
+
+def fetch_named(arguments: argparse.Namespace) -> None:
+    """Fetches what the command names, and prints where it lies."""
+    found = fetch(
+        arguments.names,
+        to=arguments.to,
+        offline=arguments.offline,
+        allow_unpinned=arguments.allow_unpinned,
+    )
+    if arguments.json:
+        print(
+            json.dumps(
+                {"weights": [dataclasses.asdict(one) for one in found]}, indent=2
+            )
+        )
+        return
+    table = [(one.name, f"{one.bytes / 1e6:.1f} MB", one.path) for one in found]
+    print(aligned([("name", "size", "verified file"), *table]))
+    if arguments.to and any(one.sha256 for one in found):
+        print(
+            "On the other machine, give the file: --config.weights=PATH, or"
+            " weights=PATH in Python."
+        )
+    if arguments.to and not all(one.sha256 for one in found):
+        print(
+            "On the other machine, give the folder of a module:"
+            " --config.backbone=tfhub --config.handle=PATH."
+        )
 
 
 @dataclasses.dataclass(frozen=True)
