@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from pipelines.reentrancy import is_reentrant
+
 # Converting takes two to four seconds, which fewer batches do not bring back. Of images
 # that is batches of this size: EfficientNet-Lite0, BatchNorm folded in both, gains 5 ms
 # on one, on two cores with AMX.
@@ -45,14 +47,16 @@ def is_worth_a_try(inputs: tf.TensorSpec, batches: int) -> bool:
     )
 
 
-def batches_at_once() -> int:
+def batches_at_once(function: tf.types.experimental.PolymorphicFunction) -> int:
     """How many batches a pass computes at once.
 
     On a CPU, ops of one batch leave cores idle that another one can use. On a GPU they
     do not, and two batches need twice the memory.
     """
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    return 1 if has_gpu else min(2, os.cpu_count() or 1)
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    graph = function.get_concrete_function().graph
+    return min(2, os.cpu_count() or 1) if is_reentrant(graph.as_graph_def()) else 1
 
 
 def by_tensorflow(function: tf.types.experimental.PolymorphicFunction) -> Infer:

@@ -63,7 +63,7 @@ def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]
     worth_a_try = base.compute_dtype == "float32" and engines.is_worth_a_try(
         inputs_spec, int(batches.cardinality())
     )
-    at_once = engines.batches_at_once()
+    at_once = engines.batches_at_once(infer)
     waiting: collections.deque[Future[list[np.ndarray]]] = collections.deque()
     with ThreadPoolExecutor(at_once) as threads:
         for number, (inputs, _) in enumerate(batches):

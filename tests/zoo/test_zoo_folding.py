@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests import residuals
 from zoo.folding import folded, folded_copy
 
 layers = keras.layers
@@ -96,7 +97,7 @@ def test_what_others_read_too_stays_as_it_is():
     inputs = keras.Input(MAPS.shape[1:])
     found = layers.Conv2D(4, 3)(inputs)
     norm = _norm()
-    model = keras.Model(inputs, layers.Add()([norm(found), found]))
+    model = keras.Model(inputs, layers.Multiply()([norm(found), found]))
     assert folded(model) is model
     model = keras.Model(inputs, [norm(found), found])
     assert folded(model) is model
@@ -171,6 +172,26 @@ def test_filters_are_scaled_before_they_are_rounded():
 
     assert keras.ops.all(found == rounded(filters * scale))
     assert not keras.ops.all(found == rounded(filters) * rounded(scale))
+
+
+@pytest.mark.parametrize("block", residuals.BLOCKS)
+def test_additions_of_maps_give_the_same(block):
+    model = residuals.network(block)
+    given = MAPS[:, :6, :6, :4]
+    wanted = model(given, training=False)
+    for same in (folded(model), folded_copy(model)):
+        assert "Apart" in _kinds(same)
+        np.testing.assert_allclose(same(given, training=False), wanted, atol=2e-5)
+
+
+def test_an_addition_leaves_the_format_as_it_is():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = residuals.network(residuals.with_norm)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert folded(model).output.dtype == model.output.dtype == "bfloat16"
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "nasnet_mobile", "xception"])

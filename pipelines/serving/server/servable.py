@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import ArtifactError
+from pipelines.reentrancy import is_reentrant
 from pipelines.serving import artifact
 from pipelines.serving.requirements import import_ops
 from pipelines.serving.server import op_scan, signature, warming
@@ -42,6 +45,7 @@ class Servable:
         # Kept, because a signature alone does not keep its variables alive.
         self._model = model
         self._functions = {key: model.signatures[key] for key in self.signatures}
+        self._turn = _turn(name, version, meta_graph)
 
     def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> Arrays:
         """The outputs of a signature. Takes the time that it takes: call in a thread.
@@ -55,12 +59,29 @@ class Servable:
                 key: tf.constant(value, wanted[key].dtype)
                 for key, value in inputs.items()
             }
-            found = self._functions[name](**given)
+            with self._turn:
+                found = self._functions[name](**given)
             return {key: value.numpy() for key, value in found.items()}
         except tf.errors.OpError as error:
             raise ServingError(_code(error.error_code), _reason(error)) from error
         except (ValueError, TypeError) as error:
             raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+
+
+def _turn(
+    name: str, version: int, meta_graph: Any
+) -> contextlib.AbstractContextManager:
+    """What a call holds while it computes: nothing, or a lock."""
+    if tf.config.list_physical_devices("GPU") or is_reentrant(meta_graph.graph_def):
+        return contextlib.nullcontext()
+    _logger.warning(
+        "%s version %d: computes one batch at a time, because TensorFlow mixes up the"
+        " residuals of calls at once where a convolution with a bias is followed by an"
+        " addition",
+        name,
+        version,
+    )
+    return threading.Lock()
 
 
 def _reason(error: tf.errors.OpError) -> str:
