@@ -55,6 +55,7 @@ from pipelines.training.replicas import in_shares, together, train_in_replicas
 from pipelines.training.signals import held_back
 from pipelines.training.soup import Soup
 from pipelines.training.start import Start
+from pipelines.training.team import Team
 from zoo.spec import HEAD
 
 # A loss so many times that of before will not come back.
@@ -85,16 +86,9 @@ def run_phase(
     task = make_task(model, splits, plan, phase, settings)
     phase, rate_found = _at_its_rate(task, model, phase, settings)
     steps = steps_per_epoch(splits.train, plan.batch_size)
-    _compile(task, model, phase, steps * phase.epochs, settings)
-    profiled = _profile(task, phase, settings)
-    if profiled is not None:
-        # With a new optimizer: that one has taken steps.
-        _compile(task, model, phase, steps * phase.epochs, settings)
+    profiled = _prepare(task, model, phase, steps * phase.epochs, settings)
     team = settings.distribution.of_phase(phase).team
-    # What random weights answer says nothing, and validating them builds a graph.
-    says_nothing = model.backbone.weights == "random" and not phase.only_if_better
-    at_start = None if says_nothing else team.chiefs(begun.reached or _validate(task))
-    accuracy_before, loss_before = at_start or (None, None)
+    accuracy_before, loss_before = _at_start(begun, task, model, phase, team)
     to_reach = -math.inf
     if phase.only_if_better and accuracy_before is not None:
         to_reach = accuracy_before
@@ -211,6 +205,16 @@ def _begin(
     return begun
 
 
+def _at_start(
+    begun: _Begun, task: Task, model: TransferModel, phase: Phase, team: Team
+) -> tuple[float | None, float | None]:
+    """Accuracy and loss on the validation split before the first step."""
+    # What random weights answer says nothing, and validating them builds a graph.
+    if model.backbone.weights == "random" and not phase.only_if_better:
+        return None, None
+    return team.chiefs(begun.reached or _validate(task))
+
+
 def _at_its_rate(
     task: Task, model: TransferModel, phase: Phase, settings: FitSettings
 ) -> tuple[Phase, RateFound | None]:
@@ -274,13 +278,19 @@ def _compile(
     )
 
 
-def _profile(task: Task, phase: Phase, settings: FitSettings) -> StepProfile | None:
-    """Where the seconds of a step of this phase go, if that is wanted."""
+def _prepare(
+    task: Task, model: TransferModel, phase: Phase, steps: int, settings: FitSettings
+) -> StepProfile | None:
+    """Compiles; and says where the seconds of a step go, if that is wanted."""
+    _compile(task, model, phase, steps, settings)
     if not settings.profile:
         return None
     _logger.info("phase '%s': profiling some steps, which are undone", phase.name)
     folder = settings.tensorboard_dir / phase.name
-    return profile_steps(task.model, task.train, folder=folder)
+    profiled = profile_steps(task.model, task.train, folder=folder)
+    # With a new optimizer: that one has taken steps.
+    _compile(task, model, phase, steps, settings)
+    return profiled
 
 
 def _fit(

@@ -106,59 +106,97 @@ def make_task(
 
     Nothing in a phase can change them, so they are computed once, not once per epoch.
     """
-    blocks = model.backbone.blocks
-    # A plan of nothing but the head reads images once.
-    reads_again = len(plan.phases) > 1 or not phase.trains_head_only
-    cache = settings.cache if reads_again else None
-    read = functools.partial(
-        batches,
-        input_size_px=settings.input_size_px,
-        batch_size=plan.batch_size,
-        cache=cache,
-    )
-    feed = Feed(splits, settings.imbalance)
-    depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
+    depth = freezing.frozen_depth(model.backbone.blocks, phase.trainable_blocks)
+    wanted = _Wanted(model, splits, plan, phase, settings, depth)
     # Head-only phases never augment, and nor does `auto` where it would cost a pass.
     if phase.trains_head_only or (depth and settings.augment.strength in _NO_CHANGES):
-        lower, upper = _parts(model, phase, depth)
-        started = time.monotonic()
-        frozen = (depth, plan.head.reads, plan.head.grid)
-        kept = _known(settings, phase, frozen) or keep(
-            lower,
-            (splits.train, splits.validation),
-            read,
-            input_size_px=settings.input_size_px,
-            disk=settings.activation_cache,
+        task = _task_on_activations(wanted)
+        if task is not None:
+            return task
+    return _task_on_examples(wanted)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Wanted:
+    """A phase of a plan on data, for which `depth` blocks are frozen."""
+
+    model: TransferModel
+    splits: Splits
+    plan: TransferPlan
+    phase: Phase
+    settings: FitSettings
+    depth: int
+
+    @property
+    def cache(self) -> PixelCache | None:
+        """Where images are kept, unless nothing but a head reads them, once."""
+        reads_again = len(self.plan.phases) > 1 or not self.phase.trains_head_only
+        return self.settings.cache if reads_again else None
+
+    @property
+    def read(self) -> Callable[..., tf.data.Dataset]:
+        """Gives the batches of a split, as they are and in order."""
+        return functools.partial(
+            batches,
+            input_size_px=self.settings.input_size_px,
+            batch_size=self.plan.batch_size,
+            cache=self.cache,
         )
-        if kept is not None:
-            if settings.known is not None and not phase.trains_head_only:
-                settings.known.clear()
-                settings.known[frozen] = kept
-            task = _task_on(upper, kept, feed, plan, settings)
-            rate = feed.examples / (time.monotonic() - started)
-            return dataclasses.replace(task, images_per_second=rate)
+
+    @property
+    def frozen(self) -> Frozen:
+        """What names the activations that the phase reads."""
+        return self.depth, self.plan.head.reads, self.plan.head.grid
+
+
+def _task_on_activations(wanted: _Wanted) -> Task | None:
+    """None where there is no room for them."""
+    phase, settings, splits = wanted.phase, wanted.settings, wanted.splits
+    lower, upper = _parts(wanted.model, phase, wanted.depth)
+    started = time.monotonic()
+    kept = _known(settings, phase, wanted.frozen) or keep(
+        lower,
+        (splits.train, splits.validation),
+        wanted.read,
+        input_size_px=settings.input_size_px,
+        disk=settings.activation_cache,
+    )
+    if kept is None:
+        return None
+    if settings.known is not None and not phase.trains_head_only:
+        settings.known.clear()
+        settings.known[wanted.frozen] = kept
+    feed = Feed(splits, settings.imbalance)
+    task = _task_on(upper, kept, feed, wanted.plan, settings)
+    rate = feed.examples / (time.monotonic() - started)
+    return dataclasses.replace(task, images_per_second=rate)
+
+
+def _task_on_examples(wanted: _Wanted) -> Task:
+    """Reads the examples themselves, augmented as the settings say."""
+    model, splits, settings = wanted.model, wanted.splits, wanted.settings
     augmentation = chosen_augmentation(
         settings.augment,
         splits.train,
-        from_random=phase == plan.phases[0],
+        from_random=wanted.phase == wanted.plan.phases[0],
         mirrors=lambda: settings.distribution.team.chiefs(
             keeps_labels_mirrored(
-                model.model, read(splits.validation), splits.validation.labels
+                model.model, wanted.read(splits.validation), splits.validation.labels
             )
         ),
     )
-    feed = dataclasses.replace(feed, augmentation=augmentation)
+    feed = Feed(splits, settings.imbalance, augmentation)
 
     def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
         return feed.training(
             training_batches(
                 splits.train,
                 input_size_px=settings.input_size_px,
-                batch_size=plan.batch_size,
+                batch_size=wanted.plan.batch_size,
                 seed=settings.seed,
                 first_epoch=epoch,
                 first_step=step,
-                cache=cache,
+                cache=wanted.cache,
                 balanced=feed.draws_evenly,
                 augmentation=augmentation,
                 classes=feed.classes,
@@ -166,12 +204,12 @@ def make_task(
             )
         )
 
+    blocks = model.backbone.blocks
+    above = freezing.behind_frozen(model.model, blocks, wanted.depth, taps=model.taps)
     return Task(
-        model=feed.model(
-            freezing.behind_frozen(model.model, blocks, depth, taps=model.taps)
-        ),
+        model=feed.model(above),
         train_from=train_from,
-        validation=feed.validation(read(splits.validation)),
+        validation=feed.validation(wanted.read(splits.validation)),
         feed=feed,
     )
 

@@ -12,9 +12,15 @@ import pipelines
 PROGRAM = """
 import hashlib, json, sys
 import pipelines
+from pipelines.config import FinetuneConfig
 
 workdir, seed, fields = sys.argv[1:]
-run = pipelines.fine_tune(workdir=workdir, seed=int(seed), **json.loads(fields))
+run = pipelines.fine_tune(
+    workdir=workdir,
+    seed=int(seed),
+    finetune=FinetuneConfig(epochs=3),
+    **json.loads(fields),
+)
 digest = hashlib.sha256()
 for value in run.model.get_weights():
     digest.update(value.tobytes())
