@@ -8,8 +8,12 @@ test split of the reference. Images are brought to `--size` before, by the same 
 
 Seconds are from pixels in memory to a model that answers: for zootune that is reading
 and checking, measuring, training and calibration, without export. The backbone is built
-before. What is done is kept in `--results`, and a second
-call goes on from there; so the table can be printed of any part.
+before. What is done is kept in `--results`, and a second call goes on from there; so
+the table can be printed of any part. Seconds are compared where they are of one machine
+and one day.
+
+The other development sets are made by `benchmarks.development_data`, and `results/` has
+what was measured on all of them, with references relative to their folder.
 
 Command: python -m benchmarks.transfer builtin:mnist_5k --shots 5 20 --seeds=5
 Cost:    about 2 minutes on two CPU cores for each seed of 20 images in 10 classes.
@@ -41,6 +45,7 @@ from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, first
+from pipelines.doctor import processor_features
 from pipelines.prepare import prepare
 from pipelines.run import train
 from pipelines.stages.evaluate import evaluate
@@ -68,6 +73,8 @@ class Result:
     accuracy: float
     seconds: float
     calibration_error: float | None = None
+    date: str = ""
+    processor: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,7 +102,11 @@ def main() -> None:
             if not warm:  # the first run in a process loads and compiles for seconds
                 _measure(cell, drawn, arguments)
                 warm = True
-            done[cell] = _measure(cell, drawn, arguments)
+            done[cell] = dataclasses.replace(
+                _measure(cell, drawn, arguments),
+                date=time.strftime("%Y-%m-%d"),
+                processor=f"{os.cpu_count()} cores, {' '.join(processor_features())}",
+            )
             print(f"{cell} {done[cell]}", flush=True)
             _append(arguments.results, cell, done[cell])
     _print(done)
@@ -304,11 +315,18 @@ def _print_claims(
             row[OURS].seconds / row["keras guide"].seconds
             for rows in found
             for row in rows
+            if _of_one_machine(row[OURS], row["keras guide"])
         ]
+        if not ratios:
+            return
         print(
-            f"Seconds / the Keras guide's: median {statistics.median(ratios):.3f},"
-            f" {min(ratios):.3f} to {max(ratios):.3f}"
+            f"Seconds / the Keras guide's, {len(ratios)} pairs: median"
+            f" {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}"
         )
+
+
+def _of_one_machine(one: Result, other: Result) -> bool:
+    return (one.date, one.processor) == (other.date, other.processor)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -56,7 +56,7 @@ def examine() -> Examination:
     return Examination(
         versions=environment.installed_versions(),
         devices=_devices(mend),
-        processor_features=_processor_features(),
+        processor_features=processor_features(),
         weights_at_hand=at_hand,
         writable=writable,
         free_bytes=free,
@@ -116,13 +116,13 @@ def _devices(mend: list[str]) -> tuple[str, ...]:
         if capability:
             formats += ["mixed_float16"] * (capability >= (7, 0))
             formats += ["mixed_bfloat16"] * (capability >= (8, 0))
-        elif {"avx512_bf16", "amx_bf16"} & set(_processor_features()):
+        elif {"avx512_bf16", "amx_bf16"} & set(processor_features()):
             formats += ["mixed_bfloat16"]
         found.append(f"{name} ({' '.join(formats)})")
     return tuple(found)
 
 
-def _processor_features() -> tuple[str, ...]:
+def processor_features() -> tuple[str, ...]:
     """Those of the CPU that decide how fast a network runs; Linux only."""
     description = Path("/proc/cpuinfo")
     flags = description.read_text().split() if description.is_file() else []
