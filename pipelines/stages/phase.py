@@ -30,6 +30,7 @@ from pipelines.training.callbacks import (
     BestWeights,
     HistoryLines,
     RareReads,
+    StopsAtNaN,
     TimeLimit,
 )
 from pipelines.training.distribution import Distribution
@@ -98,11 +99,12 @@ def run_phase(
     progress.fit_begins()
     watched = CallbackSeconds() if profiled else None
     remembering: list[Remembers] = [*averaged(phase), best, soup, lines]
-    _fit(task, phase, plan, steps, settings, remembering, watched)
+    at_nan = StopsAtNaN()
+    _fit(task, phase, plan, steps, settings, remembering, at_nan, watched)
     fit_seconds = progress.fit_seconds
     receipt = begun.receipt(phase)
     if not may_explode:
-        _refuse_exploded(phase, loss_before, lines)
+        _refuse_exploded(phase, loss_before, lines, at_nan.step)
     best.restore()
     served = soup.serve(lambda: team.chiefs(_validate(task)))
     reached, _ = served.reached or best.best
@@ -300,6 +302,7 @@ def _fit(
     steps: int,
     settings: FitSettings,
     callbacks: Sequence[Remembers],
+    at_nan: StopsAtNaN,
     watched: CallbackSeconds | None,
 ) -> None:
     place = settings.progress.place
@@ -324,7 +327,7 @@ def _fit(
             *([watched.first] if watched else []),
             *together(distribution),
             *callbacks,
-            keras.callbacks.TerminateOnNaN(),
+            at_nan,
             *_time_limit(distribution, settings),
             keras.callbacks.TensorBoard(
                 settings.tensorboard_dir / phase.name, write_graph=False
@@ -412,7 +415,7 @@ class TrainingExplodedError(TrainingError):
 
 
 def _refuse_exploded(
-    phase: Phase, loss_before: float | None, lines: HistoryLines
+    phase: Phase, loss_before: float | None, lines: HistoryLines, nan_step: int | None
 ) -> None:
     """Raises `TrainingExplodedError` for a loss that is NaN, or many times that before.
 
@@ -427,8 +430,9 @@ def _refuse_exploded(
     bound = _EXPLODED * before if comparable else _LARGEST_LOSS
     if all(np.isfinite(loss) and loss < bound for loss in losses):
         return
+    seen = "" if nan_step is None else f" (seen at its step {nan_step})"
     raise TrainingExplodedError(
-        f"The loss became {losses[-1]:.3g} in epoch {len(losses)} of phase"
+        f"The loss became {losses[-1]:.3g} in epoch {len(losses)}{seen} of phase"
         f" '{phase.name}'. Lower the learning rate (it is {phase.learning_rate:g}) or"
         f" the clip norm ({phase.clip_norm:g}).",
         learning_rate=phase.learning_rate,

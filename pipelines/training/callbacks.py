@@ -121,6 +121,22 @@ class RareReads(keras.callbacks.CallbackList):
         return is_time
 
 
+class StopsAtNaN(keras.callbacks.Callback):
+    """Ends training where the loss is no number, and keeps the `step` of the epoch.
+
+    Among `RareReads` that is the step at which it was seen, some after the first one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step: int | None = None
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        if self.step is None and not math.isfinite(logs["loss"]):
+            self.step = batch + 1
+            self.model.stop_training = True
+
+
 class HistoryLines(keras.callbacks.Callback):
     """Appends one JSON line per epoch to a file, at once, so that it can be watched."""
 

@@ -186,7 +186,11 @@ def test_training_that_fails_is_5_and_leaves_an_unfinished_run(
     ]
     assert main(diverging) == 5
     message = capsys.readouterr().err
-    assert re.match(r"zoo: The loss became (nan|inf) in .*Lower the learning", message)
+    assert re.match(
+        r"zoo: The loss became (nan|inf) in epoch \d+ \(seen at its step \d+\) of phase"
+        r" 'fine_tune'\. Lower the learning",
+        message,
+    )
     left = names_in(tmp_path / "run")
     assert "config.json" in left
     assert "report.json" not in left

@@ -12,6 +12,7 @@ from pipelines.training.callbacks import (
     BestWeights,
     HistoryLines,
     RareReads,
+    StopsAtNaN,
     TimeLimit,
     score,
 )
@@ -98,9 +99,22 @@ def test_steps_are_read_ten_times_a_second_at_most(model):
 
 
 def test_training_stops_at_a_loss_that_is_no_number(model):
-    callbacks = RareReads([keras.callbacks.TerminateOnNaN()], model=model)
-    model.fit(X * np.nan, Y, 1, 1000, 0, callbacks)
+    at_nan = StopsAtNaN()
+    model.fit(X * np.nan, Y, 1, 1000, 0, RareReads([at_nan], model=model))
     assert len(model.history.epoch) < 100
+    assert 1 <= at_nan.step <= 64
+
+
+def test_the_step_of_a_loss_that_is_no_number_is_kept(model):
+    poisoned, at_nan = X.copy(), StopsAtNaN()
+    poisoned[10] = np.nan
+    model.fit(poisoned, Y, 1, 3, 0, [at_nan], shuffle=False)
+    assert at_nan.step == 11
+    assert len(model.history.epoch) == 1
+    healthy = StopsAtNaN()
+    model.set_weights([np.zeros(v.shape) for v in model.weights])
+    model.fit(X, Y, 1, 1, 0, [healthy])
+    assert healthy.step is None
 
 
 def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path):
