@@ -40,7 +40,6 @@ from pipelines.training.determinism import determinism
 from pipelines.training.precision import precision
 from pipelines.trials import (
     OUT_OF_TIME,
-    STORAGE,
     Trial,
     choose,
     counts,
@@ -100,10 +99,9 @@ def search(
         )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
-    with workdir.claimed(config) as folder:
-        _refuse_a_run(folder)
+    with workdir.claimed(config, kind="search") as folder:
         if config.overwrite:
-            (folder.path / STORAGE).unlink(missing_ok=True)
+            (folder.path / workdir.TRIALS).unlink(missing_ok=True)
         return _search(config, folder, trials, time_budget_seconds)
 
 
@@ -263,15 +261,6 @@ def _prune(trial: optuna.Trial, reason: str) -> None:
 
     trial.set_user_attr("reason", reason)
     raise TrialPruned(reason)
-
-
-def _refuse_a_run(folder: workdir.Workdir) -> None:
-    # Every run writes it, and no search does.
-    if (folder.path / "environment.json").exists():
-        raise ConfigError(
-            f"{folder.path} holds a run that is no search. Choose another"
-            " config.workdir."
-        )
 
 
 def _in_words(choices: Mapping[str, Any]) -> str:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import ConfigError
+from pipelines.workdir import TRIALS
 
 if TYPE_CHECKING:
     import optuna
 
 # The reason of a trial that the deadline of a search cut short.
 OUT_OF_TIME = "no time was left"
-STORAGE = "trials.db"
 # Trials that ended before others are compared with them.
 _TRIALS_BEFORE_PRUNING = 3
 _TRIALS_AT_RANDOM = 5
@@ -52,7 +52,7 @@ def open_study(folder: Path, *, seed: int, fingerprint: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name="search",
-        storage=f"sqlite:///{folder.absolute() / STORAGE}",
+        storage=f"sqlite:///{folder.absolute() / TRIALS}",
         direction="maximize",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_TRIALS_BEFORE_PRUNING),

@@ -23,6 +23,9 @@ _CONFIG = "config.json"
 _REPORT = "report.json"
 # The versions that were published before this run.
 _VERSIONS = "versions_before.json"
+# What the one writes, always, and the other never.
+TRIALS = "trials.db"
+_MARKS = {"run": "environment.json", "search": TRIALS}
 # What a run writes besides config, report and artifact. Published versions stay.
 _REPLACED = (
     "environment.json",
@@ -136,15 +139,15 @@ class Workdir:
 
 
 @contextlib.contextmanager
-def claimed(config: RunConfig) -> Iterator[Workdir]:
-    """The folder of the config, for this run alone while it lasts.
+def claimed(config: RunConfig, *, kind: str = "run") -> Iterator[Workdir]:
+    """The folder of the config, for this run, or search, alone while it lasts.
 
     Raises:
         ConfigError: if this run may not write to it; see `claim`.
     """
-    with run_lock.alone_in(claim(config).path):
+    with run_lock.alone_in(claim(config, kind=kind).path):
         # Again: another run may have come in between.
-        yield claim(config)
+        yield claim(config, kind=kind)
 
 
 @contextlib.contextmanager
@@ -154,8 +157,10 @@ def lent() -> Iterator[Workdir]:
         yield Workdir(Path(folder))
 
 
-def claim(config: RunConfig) -> Workdir:
+def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
     """The folder of the config, if this run may write to it. Changes nothing.
+
+    `kind` is what it is for, a `run` or a `search`.
 
     A run that was interrupted goes on if it is the same one.
 
@@ -175,6 +180,12 @@ def claim(config: RunConfig) -> Workdir:
             f"{path} is not empty and is not the folder of a run: it has no {_CONFIG}."
             " Nothing was touched. Choose another config.workdir."
         )
+    for other, mark in _MARKS.items():
+        if other != kind and (path / mark).exists():
+            raise ConfigError(
+                f"{path} holds a {other}, and this is a {kind}. Choose another"
+                " config.workdir."
+            )
     if config.overwrite:
         return Workdir(path)
     if (path / _REPORT).is_file():

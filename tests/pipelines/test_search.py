@@ -179,8 +179,18 @@ def test_the_folder_of_a_run_is_refused(tmp_path):
     config = dataclasses.replace(RunConfig(), data=DATA, workdir=str(tmp_path))
     (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
     (tmp_path / "environment.json").write_text("{}")
-    with pytest.raises(ConfigError, match="holds a run that is no search"):
+    with pytest.raises(ConfigError, match="holds a run, and this is a search"):
         pipelines.tune(DATA, workdir=tmp_path)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_does_not_take_the_folder_of_a_search(copied, overwrite):
+    config = json.loads((copied / "config.json").read_text())
+    same = {name: config[name] for name in ("data", "backbone", "weights")}
+    before = sorted(path.name for path in copied.iterdir())
+    with pytest.raises(ConfigError, match="holds a search, and this is a run"):
+        pipelines.fine_tune(**same, workdir=copied, overwrite=overwrite)
+    assert sorted(path.name for path in copied.iterdir()) == before
 
 
 def test_a_second_search_in_its_folder_is_refused(copied):
