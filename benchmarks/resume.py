@@ -20,16 +20,18 @@ import shutil
 import signal
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines import resume, workdir
 from pipelines import run as runs
-from pipelines import workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.prepare import prepare
+from pipelines.training.precision import precision
 
 _TIMED = ("seconds", "images_per_second")
 
@@ -51,7 +53,10 @@ def train(folder: Path, into: Path) -> None:
     config = config_of(folder)
     clock = Clock()
     with workdir.claimed(config) as claimed:
-        trained = runs.train(config, prepare(config, clock), claimed, clock)
+        before = resume.compute_before(config, claimed)
+        prepared = prepare(config, clock, before=before)
+        with precision(prepared.compute.precision):
+            trained = runs.train(config, prepared, claimed, clock)
     told = {
         "weights": _digest(trained.model.model.get_weights()),
         "logits": _digest([trained.calibrated.test.logits]),
@@ -92,6 +97,8 @@ def start(folder: Path, into: Path) -> int:
         os.dup2(quiet, 1)
         train(folder, into)
         code = 0
+    except Exception:  # noqa: BLE001 - nothing else would print it
+        traceback.print_exc()
     finally:
         os._exit(code)
 
