@@ -42,6 +42,8 @@ def config_of(folder: Path) -> RunConfig:
     config.weights, config.strategy, config.workdir = "none", "full", str(folder)
     config.input_size_px, config.batch_size = 16, 16
     config.checkpoint_seconds = 0.05
+    # `auto` asks a clock, in each of these runs anew, and a resumed one the run before.
+    config.precision = "float32"
     config.augment.strength = "none"
     config.head.epochs, config.head.dropout = 3, 0.3
     config.finetune.epochs = config.finetune.patience_epochs = 40

@@ -306,11 +306,24 @@ def test_missing_weights_of_keras(job, monkeypatch, tmp_path):
             monkeypatch.delenv(variable)
     job.refuses(
         "--config.weights=default",
+        "--config.backbone=resnet50",
+        "--config.input_size_px=32",
+        code=4,
+        message=r"weights of resnet50 are not on this machine and could not be "
+        r"downloaded\. https://.*resnet50.* cannot be reached.*zoo fetch resnet50",
+    )
+
+
+def test_weights_that_no_hash_is_known_of(job, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED", raising=False)
+    job.refuses(
+        "--config.weights=default",
         "--config.backbone=mobilenet",
         "--config.input_size_px=32",
         code=4,
-        message=r"weights of mobilenet are not on this machine and could not be "
-        r"downloaded\. https://.*mobilenet.* cannot be reached.*zoo fetch mobilenet",
+        message=r"No hash of https://.*mobilenet.* is known.*"
+        r"zoo fetch mobilenet --allow-unpinned",
     )
 
 
