@@ -177,21 +177,25 @@ def _single(arguments, base: Path, rate: float, photo: bytes, folder: Path) -> N
         print(f"first request {first * 1e3:.1f} ms, median alone {median:.1f} ms")
         for _ in range(arguments.repetitions):
             _, _, median, _ = _wrk(port, script, connections=1, seconds=5)
-            _at_random(port, _script(folder, "random", _request(photo)), rate, median)
+            for clients in (16, 64):
+                random = _script(folder, "random", _request(photo))
+                _at_random(port, random, rate, median, clients=clients)
         _reload(port, base, _script(folder, "reload", _request(photo)))
         _overload(port, process, _script(folder, "over", _request(photo)), body, rate)
 
 
-def _at_random(port: int, script: Path, rate: float, alone_ms: float) -> None:
-    """At 70 % of a rate, from 64 clients that pause for exponential random times."""
-    pause_ms = 1e3 * 64 / (0.7 * rate) - 2 * alone_ms
+def _at_random(
+    port: int, script: Path, rate: float, alone_ms: float, *, clients: int
+) -> None:
+    """At 70 % of a rate, from clients that pause for exponential random times."""
+    pause_ms = 1e3 * clients / (0.7 * rate) - 2 * alone_ms
     script.write_text(
         f"{script.read_text()}function delay() return"
         f" -math.log(1 - math.random()) * {pause_ms} end\n"
     )
-    found, statuses, median, p99 = _wrk(port, script, connections=64, seconds=15)
+    found, statuses, median, p99 = _wrk(port, script, connections=clients, seconds=15)
     print(
-        f"{found:.0f}/s, which is {found / rate:.2f} of what was served:"
+        f"{clients} clients, {found:.0f}/s, which is {found / rate:.2f} of what was served:"
         f" median {median:.1f} ms, p99 {p99:.1f} ms, {p99 / alone_ms:.1f} times the"
         f" {alone_ms:.1f} ms of one alone; statuses {statuses}",
         flush=True,

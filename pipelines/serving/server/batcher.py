@@ -5,6 +5,11 @@ rows at once less than that: while one decodes, the other one multiplies. So eac
 gets an equal share of the rows that wait, are computed, or were answered just now and
 so may be asked again; for the latter a moment is granted. A lone request waits for
 nobody.
+
+Who comes while a large batch is computed waits for all of it. So where rows cost more
+than a call does, as those of images do on a processor, a share is no more than the
+square root of those that wait: at 70 % of what two cores can answer, one request in a
+hundred takes five times as long as alone, where it took seven.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import asyncio
 import collections
 import concurrent.futures
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -27,6 +33,8 @@ from pipelines.serving.server.signature import Arrays, Signature
 # The moment that is granted costs at most this share of the batch before it.
 _GRANTED_SHARE = 0.15
 _MAXIMUM_QUEUES = 64
+# Of the rows of calls: less says nothing of what one more takes.
+_LEAST_SPREAD = 0.25
 _Key = tuple[object, ...]
 
 
@@ -54,6 +62,31 @@ class _Task:
     since: float
 
 
+class _Cost:
+    """What a call takes, as a line over its rows, of the last hundred or so."""
+
+    def __init__(self) -> None:
+        self._sums = np.zeros(5)
+        self._rows_per_call = math.inf
+
+    def note(self, rows: int, seconds: float) -> None:
+        now = (1.0, rows, seconds, rows * rows, rows * seconds)
+        self._sums = 0.98 * self._sums + now
+
+    @property
+    def rows_per_call(self) -> float:
+        """How many rows take as long as the rest of a call; infinite where unknown."""
+        if not self._sums[0]:
+            return math.inf
+        rows, seconds, squares, products = self._sums[1:] / self._sums[0]
+        spread = squares - rows * rows
+        if spread > _LEAST_SPREAD:
+            slope = (products - rows * seconds) / spread
+            fixed = max(0.0, seconds - slope * rows)
+            self._rows_per_call = fixed / slope if slope > 0 else math.inf
+        return self._rows_per_call
+
+
 class _Queue:
     """Tasks for one signature and one shape."""
 
@@ -65,6 +98,7 @@ class _Queue:
         self._rows_computed = 0
         self._rows_returning = 0
         self._last_seconds = 0.0
+        self._cost = _Cost()
         self._share = 0
         self._filled = asyncio.Event()
 
@@ -80,6 +114,7 @@ class _Queue:
         self._rows_computed -= rows
         self._rows_returning = rows
         self._last_seconds = seconds
+        self._cost.note(rows, seconds)
 
     def take(self) -> list[_Task]:
         """The next tasks that are still wanted, in order."""
@@ -99,8 +134,10 @@ class _Queue:
 
     async def fill(self, batching: Batching) -> None:
         """Waits for the share of one thread, but only for a moment."""
-        rows = self.rows + self._rows_computed + self._rows_returning
-        share = -(-rows // batching.num_batch_threads)
+        rows = self.rows + self._rows_returning
+        most = max(rows**0.5, self._cost.rows_per_call)
+        equal = (rows + self._rows_computed) / batching.num_batch_threads
+        share = math.ceil(min(equal, most))
         self._share = min(share, batching.max_batch_size)
         if self.rows >= self._share:
             return

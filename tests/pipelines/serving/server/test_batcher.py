@@ -57,14 +57,15 @@ def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
 class Seen:
     """A model that notes how many rows each call has."""
 
-    def __init__(self, model, *, pause_seconds=0.0):
+    def __init__(self, model, *, pause_seconds=0.0, row_seconds=0.0):
         self.name, self.signatures = model.name, model.signatures
         self.rows = []
         self._run, self._pause_seconds = model.run, pause_seconds
+        self._row_seconds = row_seconds
 
     def run(self, name, inputs):
         self.rows.append(len(inputs["x"]))
-        time.sleep(self._pause_seconds)
+        time.sleep(self._pause_seconds + self._row_seconds * len(inputs["x"]))
         return self._run(name, inputs)
 
 
@@ -90,6 +91,39 @@ def test_each_thread_gets_its_share(kinds, threads, rows):
     assert sorted(seen.rows, reverse=True) == rows
     for given, answer in zip(asked, found):
         np.testing.assert_allclose(answer["y"], 1 / given["x"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "row", "allowed"), [(0.0, 0.01, range(1, 6)), (0.05, 0.0, range(9, 21))]
+)
+def test_a_share_is_large_where_a_call_costs_more_than_rows(kinds, call, row, allowed):
+    seen = Seen(kinds, pause_seconds=call, row_seconds=row)
+
+    # Requests of other sizes alone show what a row costs.
+    async def after_others(batcher, signature, deadline):
+        for rows in (1, 4, 2, 3, 1):
+            inputs = floats(*range(1, 1 + rows))
+            await batcher.submit(signature, inputs, deadline=deadline)
+        seen.rows.clear()
+        one = [floats(1 + i) for i in range(20)]
+        await asyncio.gather(
+            *(batcher.submit(signature, x, deadline=deadline) for x in one)
+        )
+
+    asyncio.run(_with_batcher(seen, after_others))
+    assert sum(seen.rows) == 20
+    assert seen.rows[0] in allowed
+
+
+async def _with_batcher(model, use):
+    settings = Batching(num_batch_threads=1)
+    workers = Workers(settings.num_batch_threads)
+    batcher = Batcher(model, settings, workers, Metrics())
+    signature = model.signatures["serving_default"]
+    try:
+        await use(batcher, signature, time.monotonic() + 30)
+    finally:
+        workers.close()
 
 
 def test_without_batching_each_is_a_call(kinds):
