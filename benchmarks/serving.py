@@ -195,7 +195,7 @@ def _at_random(
     )
     found, statuses, median, p99 = _wrk(port, script, connections=clients, seconds=15)
     print(
-        f"{clients} clients, {found:.0f}/s, which is {found / rate:.2f} of what was served:"
+        f"{clients} clients, {found:.0f}/s, {found / rate:.2f} of what was served:"
         f" median {median:.1f} ms, p99 {p99:.1f} ms, {p99 / alone_ms:.1f} times the"
         f" {alone_ms:.1f} ms of one alone; statuses {statuses}",
         flush=True,

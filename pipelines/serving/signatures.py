@@ -331,18 +331,21 @@ def _each_or(
     error in a plain op ends the request. The last row is a `fallback` of nothing,
     because an empty data set has no batch: the caller cuts it off.
     """
-
-    def one_or_fallback(item: tf.Tensor) -> Any:
-        found = tf.data.Dataset.from_tensors(item).map(function)
-        otherwise = tf.data.Dataset.from_tensors(fallback)
-        either = found.ignore_errors().concatenate(otherwise)
-        return either.take(1).get_single_element()
-
-    count = tf.size(items, out_type=tf.int64)
-    rows = (
-        tf.data.Dataset.from_tensor_slices(items)
-        .map(one_or_fallback, num_parallel_calls=tf.data.AUTOTUNE)
-        .concatenate(tf.data.Dataset.from_tensors(fallback))
-        .batch(count + 1)
+    count = tf.size(items)
+    sound = tf.data.Dataset.from_tensor_slices((tf.range(count), items)).map(
+        lambda number, item: (number, function(item)),
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
-    return rows.get_single_element()
+    otherwise = tf.data.Dataset.from_tensors((count, fallback))
+    numbers, found = (
+        sound.ignore_errors()
+        .concatenate(otherwise)
+        .batch(tf.cast(count, tf.int64) + 1)
+        .get_single_element()
+    )
+    # Where each item's own row is; of one that failed, the last.
+    rows = tf.range(tf.size(numbers))
+    row_of = tf.tensor_scatter_nd_update(
+        tf.fill([count + 1], rows[-1]), numbers[:, tf.newaxis], rows
+    )
+    return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
