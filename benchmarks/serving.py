@@ -5,11 +5,12 @@ base64 in JSON; the load is `wrk` with 16 connections. In each repetition follow
 other, so that whatever else the machine does falls on all:
 
 `loop`: the bytes signature in batches of 16 in this process, with nothing around it.
-`served`: `zoo serve` as it is. `plain`: `zoo serve --no-batching`, where each request
-is a call of its own, on a thread for each core. Then come single measurements: the
-latency of a trivial model, the first request after the start, latencies at 70 % of the
-measured rate from clients that pause for random times, a new version every few seconds,
-and 10 times as many requests as can be answered.
+`served`: `zoo serve` as it is. `plain`: a server as a tutorial has it
+(`plain_server.py`), where each request is a call of its own. `single`: the same of
+ours, `zoo serve --no-batching`, on a thread and a core for each call. Then come single
+measurements: the latency of a trivial model, the first request after the start,
+latencies at 70 % of the measured rate from clients that pause for random times, a new
+version every few seconds, and 10 times as many requests as can be answered.
 
 Command: python -m benchmarks.serving --repetitions=3 --seconds=8
 Cost:    about 6 minutes on two CPU cores, 2.5 GB of memory. Needs `wrk`.
@@ -32,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +70,16 @@ class _Trivial(tf.Module):
 @contextlib.contextmanager
 def _server(base: Path, *flags: str) -> Iterator[tuple[int, subprocess.Popen]]:
     """A server on a free port, ready."""
-    command = [sys.executable, "-m", "pipelines.cli", "serve", str(base), *flags]
+    command = ["pipelines.cli", "serve", str(base), *flags, "--name", "m"]
+    with _started(*command, "--rest-port", "0", "--grpc-port", "0") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _started(*command: str) -> Iterator[tuple[int, subprocess.Popen]]:
+    """A module that prints its port, and then that it is ready."""
     process = subprocess.Popen(
-        [*command, "--name", "m", "--rest-port", "0", "--grpc-port", "0"],
+        [sys.executable, "-m", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -124,35 +133,36 @@ def _loop_rate(serve: Any, photos: list[bytes], seconds: float) -> float:
 
 
 def _compare(arguments: argparse.Namespace, base: Path, photos, script) -> float:
-    """The three rates, interleaved; gives the median of `served`."""
+    """The rates, interleaved; gives the median of `served`."""
     model = tf.saved_model.load(str(base / "1"))
     serve = model.signatures["serving_default"]
     _loop_rate(serve, photos, 2)
-    rows = []
-    with _server(base) as (served, _), _server(base, "--no-batching") as (plain, _):
-        for port in (served, plain):
+    rates: dict[str, list[float]] = {"loop": []}
+    with (
+        _server(base) as (served, _),
+        _started("benchmarks.plain_server", str(base / "1")) as (plain, _),
+        _server(base, "--no-batching") as (single, _),
+    ):
+        ports = {"served": served, "plain": plain, "single": single}
+        for port in ports.values():
             _wrk(port, script, connections=16, seconds=3)
         for _ in range(arguments.repetitions):
-            loop = _loop_rate(serve, photos, arguments.seconds)
-            found = [
-                _wrk(port, script, connections=16, seconds=arguments.seconds)
-                for port in (served, plain)
-            ]
-            assert all(set(one[1]) == {200} for one in found), found
-            rows.append((loop, found[0][0], found[1][0]))
-            print(
-                "loop {:.1f}/s, served {:.1f}/s, plain {:.1f}/s;".format(*rows[-1]),
-                f"served/loop {rows[-1][1] / loop:.2f},",
-                f"served/plain {rows[-1][1] / rows[-1][2]:.2f}",
-                flush=True,
-            )
-    for name, of in (("loop", 0), ("plain", 2)):
-        ratios = sorted(row[1] / row[of] for row in rows)
+            rates["loop"].append(_loop_rate(serve, photos, arguments.seconds))
+            for name, port in ports.items():
+                rate, statuses, *_ = _wrk(
+                    port, script, connections=16, seconds=arguments.seconds
+                )
+                assert set(statuses) == {200}, (name, statuses)
+                rates.setdefault(name, []).append(rate)
+            now = (f"{name} {found[-1]:.1f}/s" for name, found in rates.items())
+            print(", ".join(now), flush=True)
+    for name in ("loop", "plain", "single"):
+        ratios = sorted(map(truediv, rates["served"], rates[name]))
         print(
             f"served/{name}: median {statistics.median(ratios):.2f}",
             f"({ratios[0]:.2f} to {ratios[-1]:.2f})",
         )
-    return statistics.median(row[1] for row in rows)
+    return statistics.median(rates["served"])
 
 
 def _post(port: int, body: bytes) -> tuple[int, float]:
@@ -242,9 +252,24 @@ def _trivial(folder: Path) -> None:
     with _server(base) as (port, _):
         _wrk(port, script, connections=1, seconds=2)
         rate, _, median, p99 = _wrk(port, script, connections=1, seconds=5)
-        print(f"trivial model, one client: median {median:.2f} ms, p99 {p99:.2f} ms")
+        print(
+            f"trivial model, one client: median {median:.2f} ms, p99 {p99:.2f} ms,"
+            f" of which the call alone {_call_ms(base):.2f} ms"
+        )
         rate, *_ = _wrk(port, script, connections=16, seconds=5)
         print(f"trivial model, 16 clients: {rate:.0f} requests/s")
+
+
+def _call_ms(base: Path) -> float:
+    """The median of the same call in this process, from numbers to numbers."""
+    model = tf.saved_model.load(str(base / "1"))
+    serve = model.signatures["serving_default"]
+    took = []
+    for _ in range(2000):
+        started = time.perf_counter()
+        serve(x=tf.constant([1.0]))["y"].numpy()
+        took.append(time.perf_counter() - started)
+    return 1e3 * statistics.median(took)
 
 
 def _request(photo: bytes) -> dict:
