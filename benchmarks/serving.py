@@ -146,7 +146,7 @@ def _compare(arguments: argparse.Namespace, base: Path, photos, script) -> float
         ports = {"served": served, "plain": plain, "single": single}
         for port in ports.values():
             # One first: the first sixteen at once take the plain one ten seconds.
-            _post(port, (script.parent / f"{script.stem}.json").read_bytes())
+            _post(port, json.dumps(_request(photos[0])).encode())
             _wrk(port, script, connections=16, seconds=3)
         for _ in range(arguments.repetitions):
             rates["loop"].append(_loop_rate(serve, photos, arguments.seconds))

@@ -12,8 +12,7 @@ before. What is done is kept in `--results`, and a second call goes on from ther
 the table can be printed of any part. Seconds are compared where they are of one machine
 and one day.
 
-The other development sets are made by `benchmarks.development_data`, and `results/` has
-what was measured on all of them, with references relative to their folder.
+The other development sets are made by `benchmarks.development_data`.
 
 Command: python -m benchmarks.transfer builtin:mnist_5k --shots 5 20 --seeds=5
 Cost:    about 2 minutes on two CPU cores for each seed of 20 images in 10 classes.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from pipelines.clock import Clock
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
 from pipelines.tables import survey_table
+from pipelines.terminal import print_json
 
 if TYPE_CHECKING:
     from pipelines.data.fixing import Fixed
@@ -79,7 +79,7 @@ def check(arguments: argparse.Namespace) -> None:
             "check": last.to_dict(),
         }
     if arguments.json:
-        print(json.dumps(values, indent=2))
+        print_json(values)
     else:
         print(survey_table(values))
         if arguments.report:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipelines import checking, exporting, fetching, listing, predicting, tuning
 from pipelines import main as training
@@ -25,7 +23,7 @@ from pipelines.exit_codes import exit_code_of
 from pipelines.serving.deploy import flags as deploying
 from pipelines.serving.server import flags as serving
 from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
-from pipelines.terminal import Parser, say_progress
+from pipelines.terminal import Parser, print_json, say_progress
 from zoo import own
 
 _DEFAULTS = RunConfig()
@@ -175,10 +173,6 @@ def _shard_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _print_json(values: Any) -> None:
-    print(json.dumps(values, indent=2))
-
-
 def _plan(arguments: argparse.Namespace) -> None:
     fields = [field.name for field in dataclasses.fields(RunConfig)]
     config = from_fields(
@@ -200,7 +194,7 @@ def _plan(arguments: argparse.Namespace) -> None:
         "seconds": {**clock.seconds, "total": clock.total_seconds},
     }
     if arguments.json:
-        _print_json(values)
+        print_json(values)
         return
     print(plan_table(values))
 
@@ -218,7 +212,7 @@ def _rank(arguments: argparse.Namespace) -> None:
     ranking = rank(arguments.data, backbones=arguments.backbones, seed=arguments.seed)
     values = dataclasses.asdict(ranking)
     if arguments.json:
-        _print_json(values)
+        print_json(values)
         return
     print(ranking_table(values))
 
@@ -232,7 +226,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     report = evaluate_artifact(predictor, arguments.data, split=arguments.split)
     values = dataclasses.asdict(report)
     if arguments.json:
-        _print_json(values)
+        print_json(values)
         return
     print(f"split: {report.split}")
     print(evaluation_table(values))
@@ -261,7 +255,7 @@ def _predict(arguments: argparse.Namespace) -> None:
             {"file": str(path), **dataclasses.asdict(prediction)}
             for path, prediction in zip(arguments.files, found)
         ]
-        _print_json({"predictions": rows})
+        print_json({"predictions": rows})
         return
     header = ("file", "label", "confidence", "accepted")
     unreadable = f"(not a readable {predictor.modality})"
@@ -302,7 +296,7 @@ def _shard(arguments: argparse.Namespace) -> None:
         on_progress=Clock().progress,
     )
     if arguments.json:
-        _print_json(dataclasses.asdict(written))
+        print_json(dataclasses.asdict(written))
         return
     for split, counts in written.counts.items():
         print(f"{split}: {sum(counts.values())} records")
@@ -316,7 +310,7 @@ def _publish(arguments: argparse.Namespace) -> None:
     spec = pipelines.publish(arguments.run, name=arguments.name)
     module = own.module_folder(spec.name)
     if arguments.json:
-        _print_json({**listing.summary(spec), "module": str(module)})
+        print_json({**listing.summary(spec), "module": str(module)})
         return
     print(f"{spec.name}: {spec.modality}, {len(spec.blocks)} blocks,", end=" ")
     print(f"{spec.parameters:,} parameters, width {spec.feature_width}")
@@ -342,7 +336,7 @@ def _report(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     if arguments.json:
-        _print_json({"report": str(path)})
+        print_json({"report": str(path)})
         return
     print(path)
 
@@ -359,7 +353,7 @@ def _doctor(arguments: argparse.Namespace) -> None:
 
     found = doctor.examine()
     if arguments.json:
-        _print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found))
         return
     print(doctor.as_text(found))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import zoo
 from pipelines.tables import aligned
+from pipelines.terminal import print_json
 from zoo import handles, store, weights
 from zoo.errors import UnknownBackboneError, WeightsError
 
@@ -51,11 +51,7 @@ def fetch_named(arguments: argparse.Namespace) -> None:
         allow_unpinned=arguments.allow_unpinned,
     )
     if arguments.json:
-        print(
-            json.dumps(
-                {"weights": [dataclasses.asdict(one) for one in found]}, indent=2
-            )
-        )
+        print_json({"weights": [dataclasses.asdict(one) for one in found]})
         return
     table = [(one.name, f"{one.bytes / 1e6:.1f} MB", one.path) for one in found]
     print(aligned([("name", "size", "verified file"), *table]))

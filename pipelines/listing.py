@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import zoo
 from pipelines.tables import aligned
+from pipelines.terminal import print_json
 from zoo import handles, weights
 from zoo.spec import ImageInput
 
@@ -42,7 +42,7 @@ def show_all(arguments: argparse.Namespace) -> None:
     )
     specs = [zoo.get_spec(name) for name in names]
     if arguments.json:
-        print(json.dumps({"backbones": [summary(spec) for spec in specs]}, indent=2))
+        print_json({"backbones": [summary(spec) for spec in specs]})
         return
     header = ("name", "source", "input", "width", "parameters", "blocks", "top-1")
     rows = [
@@ -74,7 +74,7 @@ def show_one(arguments: argparse.Namespace) -> None:
     path = _weights_at(spec)
     values["weights_at"] = str(path) if path else None
     if arguments.json:
-        print(json.dumps(values, indent=2))
+        print_json(values)
         return
     rows = [
         ("name", spec.name),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pipelines.clock import Clock
 from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError
-from pipelines.terminal import say_progress
+from pipelines.terminal import print_json, say_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +95,7 @@ def predict(arguments: argparse.Namespace) -> None:
             on_progress=progress,
         )
     if arguments.json:
-        print(json.dumps(dataclasses.asdict(written), indent=2))
+        print_json(dataclasses.asdict(written))
         return
     print(
         f"{written.path}: {written.examples} {what}, {written.new} of them new,"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from pipelines.errors import ConfigError
 
@@ -18,6 +19,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}\n{self.format_usage()}".rstrip())
+
+
+def print_json(values: Any) -> None:
+    """Prints the result of a command that was asked for JSON."""
+    print(json.dumps(values, indent=2))
 
 
 def say_progress(stream: TextIO) -> None:

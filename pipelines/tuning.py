@@ -6,7 +6,6 @@ Imports TensorFlow only when there is something to train.
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from pipelines.engine import start_tensorflow
 from pipelines.exit_codes import exit_code_of
 from pipelines.parsing import parse
 from pipelines.tables import aligned
-from pipelines.terminal import Parser, say_progress
+from pipelines.terminal import Parser, print_json, say_progress
 
 SUMMARY = "try several ways to train, and write the best as a config file"
 _TRIALS = 20
@@ -60,7 +59,10 @@ def _tune(arguments: Sequence[str]) -> None:
                 time_budget_seconds=flags.time_budget_seconds,
             )
         )
-    print(json.dumps(values, indent=2) if flags.json else _table(values))
+    if flags.json:
+        print_json(values)
+        return
+    print(_table(values))
 
 
 def _table(found: Mapping[str, Any]) -> str:

@@ -162,10 +162,11 @@ def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
 
     `kind` is what it is for, a `run` or a `search`.
 
-    A run that was interrupted goes on if it is the same one.
+    One that was interrupted goes on if it is the same one.
 
     Raises:
-        ConfigError: if it holds a finished run, another run, or foreign files.
+        ConfigError: if it holds a finished run, another run, one of the other kind, or
+            foreign files.
     """
     path = Path(config.workdir)
     if path.exists() and not path.is_dir():

@@ -87,6 +87,12 @@ class Served:
         rows = self.get(f"/v1/models/{name}").json["model_version_status"]
         return {int(row["version"]): row["state"] for row in rows}
 
+    @property
+    def memory_mib(self) -> float:
+        """What its process holds in memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
     def end(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
         """Sends a signal and gives the exit code."""
         if self.process.poll() is None:

@@ -63,28 +63,25 @@ class _Task:
 
 
 class _Cost:
-    """What a call takes, as a line over its rows, of the last hundred or so."""
+    """What a call takes, as a line over its rows, of the last hundred or so.
+
+    `rows_per_call` says how many rows take as long as the rest of a call: infinite
+    where that is unknown.
+    """
 
     def __init__(self) -> None:
+        self.rows_per_call = math.inf
         self._sums = np.zeros(5)
-        self._rows_per_call = math.inf
 
     def note(self, rows: int, seconds: float) -> None:
         now = (1.0, rows, seconds, rows * rows, rows * seconds)
         self._sums = 0.98 * self._sums + now
-
-    @property
-    def rows_per_call(self) -> float:
-        """How many rows take as long as the rest of a call; infinite where unknown."""
-        if not self._sums[0]:
-            return math.inf
-        rows, seconds, squares, products = self._sums[1:] / self._sums[0]
-        spread = squares - rows * rows
+        mean_rows, mean_seconds, squares, products = self._sums[1:] / self._sums[0]
+        spread = squares - mean_rows * mean_rows
         if spread > _LEAST_SPREAD:
-            slope = (products - rows * seconds) / spread
-            fixed = max(0.0, seconds - slope * rows)
-            self._rows_per_call = fixed / slope if slope > 0 else math.inf
-        return self._rows_per_call
+            slope = (products - mean_rows * mean_seconds) / spread
+            fixed = max(0.0, mean_seconds - slope * mean_rows)
+            self.rows_per_call = fixed / slope if slope > 0 else math.inf
 
 
 class _Queue:

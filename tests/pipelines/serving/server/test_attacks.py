@@ -36,12 +36,6 @@ def _still_alive(served_artifact, photos):
     assert answer.status == 200
 
 
-def _memory_mb(process) -> float:
-    with open(f"/proc/{process.pid}/status") as status:  # noqa: PTH123 - a /proc file
-        line = next(one for one in status if one.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -77,7 +71,7 @@ def test_a_body_that_declares_too_much_is_refused_before_it_is_sent(served_artif
 
 
 def test_a_body_without_a_length_is_refused_while_it_comes(served_artifact):
-    before = _memory_mb(served_artifact.process)
+    before = served_artifact.memory_mib
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     sent = 0
     with socket.create_connection(("127.0.0.1", served_artifact.rest_port)) as opened:
@@ -91,18 +85,18 @@ def test_a_body_without_a_length_is_refused_while_it_comes(served_artifact):
                 opened.sendall(chunk)
                 sent += len(chunk)
     assert sent < 50_000_000
-    assert _memory_mb(served_artifact.process) - before < 60
+    assert served_artifact.memory_mib - before < 60
 
 
 def test_a_gzip_bomb_is_refused_while_it_inflates(served_artifact):
-    before = _memory_mb(served_artifact.process)
+    before = served_artifact.memory_mib
     bomb = gzip.compress(b" " * 400_000_000)
     assert len(bomb) < 2**20
     answer = served_artifact.request(
         "POST", PREDICT, bomb, headers={"Content-Encoding": "gzip"}
     )
     assert answer.status == 413
-    assert _memory_mb(served_artifact.process) - before < 60
+    assert served_artifact.memory_mib - before < 60
 
 
 @pytest.mark.parametrize(
@@ -190,11 +184,11 @@ def _proto(dims, dtype=tf.string, **values):
     ids=range(9),
 )
 def test_tensors_that_do_not_add_up(stub, served_artifact, proto):
-    before = _memory_mb(served_artifact.process)
+    before = served_artifact.memory_mib
     with pytest.raises(grpc.RpcError) as error:
         stub.Predict(_request(proto), timeout=20)
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert _memory_mb(served_artifact.process) - before < 60
+    assert served_artifact.memory_mib - before < 60
 
 
 def test_a_message_over_the_limit(stub):
@@ -207,12 +201,12 @@ def test_a_message_over_the_limit(stub):
 @pytest.mark.slow
 @pytest.mark.skipif(not IS_LONG, reason="takes 3 GB of memory in the client")
 def test_a_message_of_a_gigabyte(stub, served_artifact):
-    before = _memory_mb(served_artifact.process)
+    before = served_artifact.memory_mib
     proto = _proto([1], string_val=[b"x" * 2**30])
     with pytest.raises(grpc.RpcError) as error:
         stub.Predict(_request(proto), timeout=120)
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert _memory_mb(served_artifact.process) - before < 60
+    assert served_artifact.memory_mib - before < 60
 
 
 def test_a_message_that_is_none(served_artifact):
@@ -372,7 +366,7 @@ def test_images_that_are_made_to_hurt_are_not_valid_and_hurt_nobody(
     bad, good = _bad_images(), _good_images()
     encoded = [*bad.values(), *good.values(), photos[0]]
     instances = [{"b64": base64.b64encode(one).decode()} for one in encoded]
-    before, started = _memory_mb(served_artifact.process), time.monotonic()
+    before, started = served_artifact.memory_mib, time.monotonic()
     answer = served_artifact.post(PREDICT, {"instances": instances})
     assert answer.status == 200
     found = [row["valid"] for row in answer.json["predictions"]]
@@ -380,7 +374,7 @@ def test_images_that_are_made_to_hurt_are_not_valid_and_hurt_nobody(
         **dict.fromkeys(bad, False),
         **dict.fromkeys([*good, "a photo"], True),
     }
-    assert _memory_mb(served_artifact.process) - before < 100
+    assert served_artifact.memory_mib - before < 100
     assert time.monotonic() - started < 10
 
 

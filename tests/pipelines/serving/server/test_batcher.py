@@ -34,24 +34,30 @@ def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
     """The answers, or errors, to requests that come at once, and the calls made."""
     metrics = Metrics()
 
-    async def all_at_once():
-        settings = Batching(**{"num_batch_threads": 2, **batching})
-        workers = Workers(settings.num_batch_threads)
-        batcher = Batcher(model, settings, workers, metrics)
+    async def all_at_once(batcher):
         one = model.signatures[signature]
         deadline = time.monotonic() + seconds
-        found = await asyncio.gather(
+        return await asyncio.gather(
             *(batcher.submit(one, given, deadline=deadline) for given in asked),
             return_exceptions=True,
         )
-        workers.close()
-        return found
 
-    found = asyncio.run(all_at_once())
+    batching = {"num_batch_threads": 2, **batching}
+    found = asyncio.run(with_batcher(model, all_at_once, metrics, **batching))
     lines = metrics.text().decode().splitlines()
     name = ":tensorflow:serving:runtime_latency_count"
     calls = sum(float(one.split()[-1]) for one in lines if one.startswith(name))
     return found, calls
+
+
+async def with_batcher(model, use, metrics, **batching):
+    """What `use` gives of a batcher, whose workers are gone afterwards."""
+    settings = Batching(**batching)
+    workers = Workers(settings.num_batch_threads)
+    try:
+        return await use(Batcher(model, settings, workers, metrics))
+    finally:
+        workers.close()
 
 
 class Seen:
@@ -100,7 +106,9 @@ def test_a_share_is_large_where_a_call_costs_more_than_rows(kinds, call, row, al
     seen = Seen(kinds, pause_seconds=call, row_seconds=row)
 
     # Requests of other sizes alone show what a row costs.
-    async def after_others(batcher, signature, deadline):
+    async def after_others(batcher):
+        signature = seen.signatures["serving_default"]
+        deadline = time.monotonic() + 30
         for rows in (1, 4, 2, 3, 1):
             inputs = floats(*range(1, 1 + rows))
             await batcher.submit(signature, inputs, deadline=deadline)
@@ -110,20 +118,9 @@ def test_a_share_is_large_where_a_call_costs_more_than_rows(kinds, call, row, al
             *(batcher.submit(signature, x, deadline=deadline) for x in one)
         )
 
-    asyncio.run(_with_batcher(seen, after_others))
+    asyncio.run(with_batcher(seen, after_others, Metrics(), num_batch_threads=1))
     assert sum(seen.rows) == 20
     assert seen.rows[0] in allowed
-
-
-async def _with_batcher(model, use):
-    settings = Batching(num_batch_threads=1)
-    workers = Workers(settings.num_batch_threads)
-    batcher = Batcher(model, settings, workers, Metrics())
-    signature = model.signatures["serving_default"]
-    try:
-        await use(batcher, signature, time.monotonic() + 30)
-    finally:
-        workers.close()
 
 
 def test_without_batching_each_is_a_call(kinds):
