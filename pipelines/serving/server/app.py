@@ -32,6 +32,8 @@ from pipelines.serving.server.settings import Access, Settings
 
 _logger = logging.getLogger("zootune.serve")
 _FORCED = 143
+# So many gRPC connections at their limit wait to be told that there is no room.
+_PENDING_CONNECTIONS = 16
 
 
 def serve(
@@ -162,6 +164,7 @@ class Server:
     def _grpc_server(self, address: str) -> tuple[grpc.aio.Server, int]:
         settings, limits = self._settings, self._settings.limits
         token = settings.access.token
+        most_pending = _PENDING_CONNECTIONS * limits.max_in_flight
         server = grpc.aio.server(
             interceptors=[
                 *([TokenInterceptor(token)] if token else ()),
@@ -174,6 +177,10 @@ class Server:
                 # Or a second server would take the port and half of the requests.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", limits.max_in_flight),
+                # Above these gRPC answers CANCELLED, by chance between the two, which
+                # no client takes for a reason to come back; `Admission` says why.
+                ("grpc.server.max_pending_requests", most_pending // 2),
+                ("grpc.server.max_pending_requests_hard_limit", most_pending),
             ],
         )
         rpc.add_services(
