@@ -20,6 +20,7 @@ from pipelines.data.order import (
 )
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import ImageArray, Series, Split, Texts
+from pipelines.data.untuned import untuned
 
 # A function of its own is traced once for a size, and not for every data set.
 _decode_and_resize = tf.function(decode_and_resize)
@@ -44,7 +45,8 @@ def batches(
     steps, channels]`, and these two have no size. The last batch may be smaller.
     """
     to_batches = _loader(split, input_size_px, batch_size, cache)
-    return to_batches(tf.data.Dataset.range(len(split))).prefetch(tf.data.AUTOTUNE)
+    rows = untuned(tf.data.Dataset.range(len(split)))
+    return to_batches(rows).prefetch(tf.data.AUTOTUNE)
 
 
 def batches_of_all(
@@ -78,7 +80,7 @@ def view_batches(
     """
     load = _pixel_loader(split, _required(input_size_px), None)
     loaded = _augmented(split, load, augmentation, seed=seed, classes=None)
-    numbers = tf.data.Dataset.range(len(split))
+    numbers = untuned(tf.data.Dataset.range(len(split)))
     none, same = tf.constant(0, tf.int64), tf.constant(view, tf.int64)
     draws = numbers.map(lambda index: Draw(index, same, none))
     return loaded(draws).batch(batch_size).prefetch(tf.data.AUTOTUNE)

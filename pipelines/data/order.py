@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.untuned import untuned
+
 
 class Draw(NamedTuple):
     """One step of an epoch: which example, and what else its augmentation depends on.
@@ -127,7 +129,7 @@ def drawn_epochs(
         # `index_shuffle` takes one key at a time, and each of these draws has its own.
         return to_batches(positions.map(draw).batch(at_once))
 
-    epochs = tf.data.Dataset.counter(start=first_epoch)
+    epochs = untuned(tf.data.Dataset.counter(start=first_epoch))
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
 

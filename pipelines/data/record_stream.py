@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from pipelines.data.untuned import untuned
+
 # Files that are read at the same time.
 _CYCLE = 16
 
@@ -26,7 +28,7 @@ def worker_records(
         raise ValueError(
             f"worker is {worker} of {workers}; it counts from 0 to {workers - 1}."
         )
-    files = tf.data.Dataset.from_tensor_slices(list(paths))
+    files = untuned(tf.data.Dataset.from_tensor_slices(list(paths)))
     by_file = len(paths) >= workers
     if by_file:
         files = files.shard(workers, worker)

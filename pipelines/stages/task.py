@@ -17,6 +17,7 @@ from pipelines.data.batches import batches, training_batches
 from pipelines.data.order import Draw, Share, drawn_epochs
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
+from pipelines.data.untuned import untuned
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.features import Activations
 from pipelines.planning.plan import Phase, TransferPlan
@@ -295,10 +296,10 @@ def _task_on(
             )
         )
 
-    in_order = tf.data.Dataset.range(len(splits.validation)).batch(plan.batch_size)
+    rows = untuned(tf.data.Dataset.range(len(splits.validation)))
     return Task(
         model=feed.model(upper),
         train_from=train_from,
-        validation=feed.validation(in_order.map(validation)),
+        validation=feed.validation(rows.batch(plan.batch_size).map(validation)),
         feed=feed,
     )
