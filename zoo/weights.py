@@ -17,6 +17,7 @@ from zoo.errors import (
     WeightsError,
     WrongContentError,
 )
+from zoo.handles import is_unpinned
 from zoo.hashing import hash_file
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
 
@@ -105,7 +106,10 @@ def how_to_get(spec: BackboneSpec) -> str:
     """The command that brings a row's weights to this machine."""
     if spec.weights and spec.weights.is_own:
         return f"zoo publish RUN --name {spec.name}"
-    pinned = all(file.is_pinned for file in files(spec))
+    if spec.carries_weights:
+        pinned = not is_unpinned(spec.handle)
+    else:
+        pinned = all(file.is_pinned for file in files(spec))
     return f"zoo fetch {spec.name}{'' if pinned else ' --allow-unpinned'}"
 
 

@@ -182,7 +182,7 @@ class TestCommands:
         assert main(["info", row.name]) == 0
         said = capsys.readouterr().out
         assert re.search(rf"^from +{row.handle}$", said, re.MULTILINE)
-        assert f"no; zoo fetch {row.name}" in said
+        assert f"no; zoo fetch {row.name} --allow-unpinned" in said
         assert main(["fetch", row.name]) == 0
         capsys.readouterr()
         assert main(["info", row.name]) == 0
