@@ -44,12 +44,16 @@ MEASUREMENTS = {
     ),
     "precision": Measurement(
         "A training step with precision=auto",
-        ("benchmarks.training precision",),
+        ("benchmarks.training precision --size=160 --repetitions=5",),
         ("benchmarks.training precision --size=48 --batch=4 --backbones mobilenet_v2",),
     ),
     "frozen": Measurement(
         "Training on frozen blocks",
-        ("benchmarks.transfer_cost builtin:mnist_5k --size=128",),
+        (
+            "benchmarks.transfer_cost builtin:mnist_5k --size=128 --repetitions=2",
+            "benchmarks.transfer_cost builtin:mnist_5k --size=224 --repetitions=2"
+            " --parts probe head",
+        ),
         (
             "benchmarks.transfer_cost builtin:mnist_5k --size=48 --examples=200"
             " --repetitions=1",

@@ -24,7 +24,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -55,6 +55,22 @@ from zoo.builder import Backbone
 _BATCH_SIZE = 32
 _HEAD_EPOCHS = 20
 _EPOCHS = 5
+# Of the seconds that the contenders of a part give.
+_RATIOS = {
+    "probe": (
+        ("probe", "pass"),
+        ("probe alone", "pass"),
+        ("probe alone", "keras pass"),
+    ),
+    "head": (
+        ("head", "pass for each view"),
+        ("head", "keras pass for each view"),
+    ),
+    "partial": (
+        ("keras partial", "partial"),
+        ("keras partial", "partial with its pass"),
+    ),
+}
 
 
 def main() -> None:
@@ -64,6 +80,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=_RATIOS, default=list(_RATIOS))
     arguments = parser.parse_args()
     splits = load(DatasetRef.parse(arguments.data))
     splits = dataclasses.replace(
@@ -71,20 +88,11 @@ def main() -> None:
         train=_some(splits.train, arguments.examples),
         validation=_some(splits.validation, arguments.examples // 10),
     )
+    contenders = [one for part in arguments.parts for one in _contenders(part)]
     seconds: dict[str, list[float]] = {}
     # One repetition more, to warm up.
     for repetition in range(arguments.repetitions + 1):
-        for contender in (
-            _plain_pass,
-            _keras_pass,
-            _probe,
-            _similarity,
-            _view_passes,
-            _keras_view_passes,
-            _head,
-            _partial,
-            _keras_partial,
-        ):
+        for contender in contenders:
             keras.utils.clear_session()
             base = freeze_base(
                 zoo.build(arguments.backbone, input_size_px=arguments.size)
@@ -92,20 +100,13 @@ def main() -> None:
             for name, found in contender(base, splits, arguments).items():
                 if repetition > 0:
                     seconds.setdefault(name, []).append(found)
-    seconds["probe alone"] = [
-        whole - part for whole, part in zip(seconds["probe"], seconds["similarity"])
-    ]
+    if "probe" in arguments.parts:
+        seconds["probe alone"] = [
+            whole - part for whole, part in zip(seconds["probe"], seconds["similarity"])
+        ]
     for name, values in seconds.items():
         print(f"{name}: {', '.join(f'{value:.2f}' for value in values)} s")
-    for ours, theirs in (
-        ("probe", "pass"),
-        ("probe alone", "pass"),
-        ("probe alone", "keras pass"),
-        ("head", "pass for each view"),
-        ("head", "keras pass for each view"),
-        ("keras partial", "partial"),
-        ("keras partial", "partial with its pass"),
-    ):
+    for ours, theirs in (pair for part in arguments.parts for pair in _RATIOS[part]):
         ratios = [a / b for a, b in zip(seconds[ours], seconds[theirs])]
         print(
             f"{ours} / {theirs}: median {statistics.median(ratios):.2f},"
@@ -115,6 +116,14 @@ def main() -> None:
 
 def _some(split: Split, count: int) -> Split:
     return split.take(spread(split.labels, count=count, seed=0))
+
+
+def _contenders(part: str) -> Sequence[Callable[..., dict[str, float]]]:
+    return {
+        "probe": (_plain_pass, _keras_pass, _probe, _similarity),
+        "head": (_view_passes, _keras_view_passes, _head),
+        "partial": (_partial, _keras_partial),
+    }[part]
 
 
 def _plain_pass(

@@ -5,7 +5,7 @@ apart each time. When the iterator ends, it is woken before it is told why (Tens
 2.21: `CancellationManager` runs its callbacks first and is cancelled then), and may
 sleep until its next time, as long as it has run and up to a minute: on two cores every
 third pass of six seconds took eleven. Without it, `tf.data.AUTOTUNE` is one call for
-each core, which is what the tuner finds for decoding as well.
+each core. See ADR 26.
 """
 
 from __future__ import annotations
