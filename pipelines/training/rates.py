@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase
@@ -66,18 +67,48 @@ class _PerVariableRates(keras.optimizers.Optimizer):
         return {**super().get_config(), "rate_multipliers": self.rate_multipliers}
 
 
+class _InOneKernel(keras.optimizers.Adam):
+    """`keras.optimizers.Adam` with TensorFlow's kernel for the same formula.
+
+    Keras writes it as a dozen ops, each of which reads and writes all weights. Those of
+    ResNet50 take 72 ms on two cores, and 28 in one op. The kernel rounds `1 - beta` in
+    the precision of the weights, so steps differ by some 1e-5 of their length.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if isinstance(gradient, tf.IndexedSlices) or self.amsgrad:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        dtype = variable.dtype
+        step = tf.cast(self.iterations + 1, dtype)
+        first, second = (tf.cast(one, dtype) for one in (self.beta_1, self.beta_2))
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(first, step),
+            beta2_power=tf.pow(second, step),
+            lr=tf.cast(learning_rate, dtype),
+            beta1=first,
+            beta2=second,
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
+        )
+
+
 @keras.saving.register_keras_serializable("zootune")
 class SGD(_PerVariableRates, keras.optimizers.SGD):
     """`keras.optimizers.SGD` with a rate multiplier for each variable."""
 
 
 @keras.saving.register_keras_serializable("zootune")
-class Adam(_PerVariableRates, keras.optimizers.Adam):
+class Adam(_PerVariableRates, _InOneKernel):
     """`keras.optimizers.Adam` with a rate multiplier for each variable."""
 
 
 @keras.saving.register_keras_serializable("zootune")
-class AdamW(_PerVariableRates, keras.optimizers.AdamW):
+class AdamW(_PerVariableRates, _InOneKernel, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` with a rate multiplier for each variable."""
 
 
