@@ -24,7 +24,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -55,22 +55,6 @@ from zoo.builder import Backbone
 _BATCH_SIZE = 32
 _HEAD_EPOCHS = 20
 _EPOCHS = 5
-# Of the seconds that the contenders of a part give.
-_RATIOS = {
-    "probe": (
-        ("probe", "pass"),
-        ("probe alone", "pass"),
-        ("probe alone", "keras pass"),
-    ),
-    "head": (
-        ("head", "pass for each view"),
-        ("head", "keras pass for each view"),
-    ),
-    "partial": (
-        ("keras partial", "partial"),
-        ("keras partial", "partial with its pass"),
-    ),
-}
 
 
 def main() -> None:
@@ -80,7 +64,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--parts", nargs="+", choices=_RATIOS, default=list(_RATIOS))
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=list(_PARTS))
     arguments = parser.parse_args()
     splits = load(DatasetRef.parse(arguments.data))
     splits = dataclasses.replace(
@@ -88,7 +72,8 @@ def main() -> None:
         train=_some(splits.train, arguments.examples),
         validation=_some(splits.validation, arguments.examples // 10),
     )
-    contenders = [one for part in arguments.parts for one in _contenders(part)]
+    parts = [_PARTS[name] for name in arguments.parts]
+    contenders = [one for part in parts for one in part.contenders]
     seconds: dict[str, list[float]] = {}
     # One repetition more, to warm up.
     for repetition in range(arguments.repetitions + 1):
@@ -106,7 +91,7 @@ def main() -> None:
         ]
     for name, values in seconds.items():
         print(f"{name}: {', '.join(f'{value:.2f}' for value in values)} s")
-    for ours, theirs in (pair for part in arguments.parts for pair in _RATIOS[part]):
+    for ours, theirs in (pair for part in parts for pair in part.ratios):
         ratios = [a / b for a, b in zip(seconds[ours], seconds[theirs])]
         print(
             f"{ours} / {theirs}: median {statistics.median(ratios):.2f},"
@@ -116,14 +101,6 @@ def main() -> None:
 
 def _some(split: Split, count: int) -> Split:
     return split.take(spread(split.labels, count=count, seed=0))
-
-
-def _contenders(part: str) -> Sequence[Callable[..., dict[str, float]]]:
-    return {
-        "probe": (_plain_pass, _keras_pass, _probe, _similarity),
-        "head": (_view_passes, _keras_view_passes, _head),
-        "partial": (_partial, _keras_partial),
-    }[part]
 
 
 def _plain_pass(
@@ -301,6 +278,40 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
         input_size_px=arguments.size,
         batch_size=_BATCH_SIZE,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Contenders that take turns, and the ratios of what seconds they give."""
+
+    contenders: tuple[Callable[..., dict[str, float]], ...]
+    ratios: tuple[tuple[str, str], ...]
+
+
+_PARTS = {
+    "probe": _Part(
+        (_plain_pass, _keras_pass, _probe, _similarity),
+        (
+            ("probe", "pass"),
+            ("probe alone", "pass"),
+            ("probe alone", "keras pass"),
+        ),
+    ),
+    "head": _Part(
+        (_view_passes, _keras_view_passes, _head),
+        (
+            ("head", "pass for each view"),
+            ("head", "keras pass for each view"),
+        ),
+    ),
+    "partial": _Part(
+        (_partial, _keras_partial),
+        (
+            ("keras partial", "partial"),
+            ("keras partial", "partial with its pass"),
+        ),
+    ),
+}
 
 
 if __name__ == "__main__":

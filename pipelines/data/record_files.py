@@ -12,7 +12,6 @@ from pathlib import Path
 import tensorflow as tf
 
 from pipelines.data.printable import shown
-from pipelines.data.untuned import untuned
 from pipelines.errors import DataError
 
 # Before the data of a record, and after them.
@@ -54,7 +53,7 @@ def records(path: str) -> Iterator[tuple[int, bytes]]:
     """
     number, offset = 0, 0
     try:
-        for data in untuned(tf.data.TFRecordDataset(path)).as_numpy_iterator():
+        for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
             yield offset + _HEAD_BYTES, data
             offset += _HEAD_BYTES + len(data) + _TAIL_BYTES
             number += 1

@@ -45,7 +45,9 @@ def test_same_as_one_optimizer_per_variable(ours, theirs, options):
         for optimizer, gradient, variable in zip(many, gradients, apart):
             optimizer.apply([gradient], [variable])
     for ours_value, theirs_value in zip(together, apart):
-        np.testing.assert_allclose(ours_value.numpy(), theirs_value.numpy(), atol=1e-5)
+        # Adam's kernel rounds `1 - beta`, which Keras does not.
+        atol = 1e-6 if ours is rates.SGD else 5e-6
+        np.testing.assert_allclose(ours_value.numpy(), theirs_value.numpy(), atol=atol)
 
 
 def test_gradients_of_looked_up_rows_leave_the_others_alone():
