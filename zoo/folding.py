@@ -13,6 +13,7 @@ What is folded may be computed by several threads at once: see `Apart`.
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ import keras
 import tensorflow as tf
 
 from zoo.blocks import nodes_in_graph_order
+from zoo.depthwise import trainable_depthwise_conv
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
@@ -40,7 +42,8 @@ def folded(model: keras.Model, *, in_inference: bool = False) -> keras.Model:
     Returns the model itself where nothing can be folded or is to be kept apart, and
     else a functional one.
     """
-    return _rewired(model, FoldedConvolution, all_at_rest=in_inference)
+    make = functools.partial(FoldedConvolution, trains=not in_inference)
+    return _rewired(model, make, all_at_rest=in_inference)
 
 
 def folded_copy(model: keras.Model) -> keras.Model:
@@ -56,13 +59,18 @@ class FoldedConvolution(keras.layers.Layer):
     """A convolution and a BatchNorm at rest, by one convolution."""
 
     def __init__(
-        self, convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization
+        self,
+        convolution: keras.layers.Layer,
+        norm: keras.layers.BatchNormalization,
+        *,
+        trains: bool,
     ) -> None:
         # A policy of its own, so that filters are scaled in float32 and then rounded:
         # by that of the convolution Keras would give rounded ones.
         super().__init__(name=convolution.name, dtype="float32", autocast=False)
         self.convolution = convolution
         self.norm = norm
+        self.trains = trains
         self.built = True
 
     def call(self, inputs):
@@ -71,7 +79,8 @@ class FoldedConvolution(keras.layers.Layer):
             for one in (inputs, *_scaled(self.convolution, self.norm))
         )
         # Not `+`, which nothing computes together with the convolution.
-        return keras.ops.add(_convolve(self.convolution, inputs, kernel), bias)
+        found = _convolve(self.convolution, inputs, kernel, trains=self.trains)
+        return keras.ops.add(found, bias)
 
 
 def _ordinary(
@@ -115,18 +124,22 @@ def _kernel(convolution: keras.layers.Layer) -> keras.Variable:
     return convolution.kernel
 
 
-def _convolve(convolution: keras.layers.Layer, inputs: Any, kernel: Any) -> Any:
+def _convolve(
+    convolution: keras.layers.Layer, inputs: Any, kernel: Any, *, trains: bool
+) -> Any:
     how = {
         "strides": convolution.strides,
         "padding": convolution.padding,
         "dilation_rate": convolution.dilation_rate,
         "data_format": convolution.data_format,
     }
+    depthwise_conv = trainable_depthwise_conv if trains else keras.ops.depthwise_conv
     if isinstance(convolution, _DEPTHWISE):
-        return keras.ops.depthwise_conv(inputs, kernel, **how)
+        return depthwise_conv(inputs, kernel, **how)
     if isinstance(convolution, _SEPARABLE):
         depthwise = keras.ops.cast(convolution.depthwise_kernel, kernel.dtype)
-        return keras.ops.separable_conv(inputs, depthwise, kernel, **how)
+        inputs = depthwise_conv(inputs, depthwise, **how)
+        return keras.ops.conv(inputs, kernel, data_format="channels_last")
     return keras.ops.conv(inputs, kernel, **how)
 
 

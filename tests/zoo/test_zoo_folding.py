@@ -57,6 +57,7 @@ def _kinds(model: keras.Model) -> list[str]:
         (lambda **o: layers.Conv2D(4, 3, dilation_rate=2, groups=2, **o), MAPS),
         (lambda **o: layers.DepthwiseConv2D(3, depth_multiplier=2, **o), MAPS),
         (lambda **o: layers.SeparableConv2D(5, 3, padding="same", **o), MAPS),
+        (lambda **o: layers.SeparableConv2D(5, 5, strides=2, **o), MAPS),
         (lambda **o: layers.Conv1D(5, 3, **o), SERIES),
         (lambda **o: layers.DepthwiseConv1D(3, strides=2, **o), SERIES),
         (lambda **o: layers.SeparableConv1D(5, 3, **o), SERIES),
@@ -137,10 +138,18 @@ def _trained(model: keras.Model) -> list[float]:
     return [float(model.train_on_batch(MAPS, LABELS)) for _ in range(5)]
 
 
-def test_it_trains_the_same():
+@pytest.mark.parametrize(
+    "second",
+    [
+        lambda: layers.DepthwiseConv2D(3),
+        lambda: layers.DepthwiseConv2D(5, strides=2, padding="same"),
+        lambda: layers.SeparableConv2D(6, 5, strides=2),
+    ],
+)
+def test_it_trains_the_same(second):
     stack = [
         *(layers.Conv2D(6, 3), _norm(), layers.ReLU()),
-        *(layers.DepthwiseConv2D(3), _norm(), layers.ReLU()),
+        *(second(), _norm(), layers.ReLU()),
         *(layers.GlobalAveragePooling2D(), layers.Dense(3)),
     ]
     model = _network(*stack)

@@ -3,8 +3,8 @@
 Under load, one call with 16 rows takes far less than 16 calls, and two calls with 8
 rows at once less than that: while one decodes, the other one multiplies. So each thread
 gets an equal share of the rows that wait, are computed, or were answered just now and
-so may be asked again; for the latter a moment is granted. A lone request waits for
-nobody.
+so may be asked again; for the latter a moment is granted, as long as that is when they
+come. A lone request waits for nobody.
 
 Who comes while a large batch is computed waits for all of it. So where rows cost more
 than a call does, as those of images do on a processor, a share is no more than the
@@ -33,6 +33,9 @@ from pipelines.serving.server.signature import Arrays, Signature
 # The moment that is granted costs at most this share of the batch before it.
 _GRANTED_SHARE = 0.15
 _MAXIMUM_QUEUES = 64
+# Clients who do not come back at once are waited for no more, but for one time in so
+# many: others may have come.
+_TRIED_AGAIN_AFTER = 16
 # Of the rows of calls: less says nothing of what one more takes.
 _LEAST_SPREAD = 0.25
 _Key = tuple[object, ...]
@@ -84,6 +87,29 @@ class _Cost:
             self.rows_per_call = fixed / slope if slope > 0 else math.inf
 
 
+class _Returning:
+    """Whether clients who were answered ask again within the moment that is granted.
+
+    Those who send one request after the other do; those who pause do not, and waiting
+    for them costs each batch its moment.
+    """
+
+    def __init__(self) -> None:
+        self._filled_lately = 1.0
+        self._not_granted = 0
+
+    def is_granted(self) -> bool:
+        if self._filled_lately >= 0.5 or self._not_granted >= _TRIED_AGAIN_AFTER:
+            self._not_granted = 0
+            return True
+        self._not_granted += 1
+        return False
+
+    def note(self, *, filled: bool) -> None:
+        """Notes how a moment ended, as one in the last eight or so."""
+        self._filled_lately += (filled - self._filled_lately) / 8
+
+
 class _Queue:
     """Tasks for one signature and one shape."""
 
@@ -96,6 +122,7 @@ class _Queue:
         self._rows_returning = 0
         self._last_seconds = 0.0
         self._cost = _Cost()
+        self._returning = _Returning()
         self._share = 0
         self._filled = asyncio.Event()
 
@@ -130,13 +157,14 @@ class _Queue:
         return taken
 
     async def fill(self, batching: Batching) -> None:
-        """Waits for the share of one thread, but only for a moment."""
-        rows = self.rows + self._rows_returning
+        """Waits for the share of one thread, but only for a moment, if at all."""
+        granted = self._rows_returning > 0 and self._returning.is_granted()
+        rows = self.rows + (self._rows_returning if granted else 0)
         most = max(rows**0.5, self._cost.rows_per_call)
         equal = (rows + self._rows_computed) / batching.num_batch_threads
         share = math.ceil(min(equal, most))
         self._share = min(share, batching.max_batch_size)
-        if self.rows >= self._share:
+        if self.rows >= self._share or not granted:
             return
         self._filled.clear()
         moment = min(
@@ -145,7 +173,9 @@ class _Queue:
         try:
             await asyncio.wait_for(self._filled.wait(), moment)
         except asyncio.TimeoutError:
-            return
+            self._returning.note(filled=False)
+        else:
+            self._returning.note(filled=True)
 
 
 class Batcher:

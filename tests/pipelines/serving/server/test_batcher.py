@@ -123,6 +123,48 @@ def test_a_share_is_large_where_a_call_costs_more_than_rows(kinds, call, row, al
     assert seen.rows[0] in allowed
 
 
+def test_who_pauses_is_waited_for_no_more(kinds):
+    seen = Seen(kinds, pause_seconds=0.1)
+    waited = []
+
+    async def in_pairs(batcher):
+        signature = seen.signatures["serving_default"]
+
+        async def ask():
+            deadline = time.monotonic() + 30
+            await batcher.submit(signature, floats(1), deadline=deadline)
+
+        for _ in range(12):  # two are answered, one comes back, the other does not
+            await asyncio.gather(ask(), ask())
+            since = time.monotonic()
+            await ask()
+            waited.append(time.monotonic() - since - 0.1)
+
+    settings = {"num_batch_threads": 1, "batch_timeout_micros": 50_000}
+    asyncio.run(with_batcher(seen, in_pairs, Metrics(), **settings))
+    assert min(waited[:2]) >= 0.014  # 15 % of a call
+    assert sorted(waited[6:])[3] < 0.010
+
+
+def test_who_comes_back_at_once_is_waited_for(kinds):
+    seen = Seen(kinds, pause_seconds=0.02)
+
+    async def again_and_again(batcher):
+        signature = seen.signatures["serving_default"]
+
+        async def client():
+            for _ in range(12):
+                deadline = time.monotonic() + 30
+                await batcher.submit(signature, floats(1), deadline=deadline)
+
+        await asyncio.gather(*(client() for _ in range(8)))
+
+    settings = {"num_batch_threads": 1}
+    asyncio.run(with_batcher(seen, again_and_again, Metrics(), **settings))
+    assert sum(seen.rows) == 96
+    assert len(seen.rows) <= 15
+
+
 def test_without_batching_each_is_a_call(kinds):
     found, calls = run(kinds, [floats(i + 1) for i in range(8)], enabled=False)
     assert calls == 8
