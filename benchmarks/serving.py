@@ -13,7 +13,7 @@ latencies at 70 % of the measured rate from clients that pause for random times,
 version every few seconds, and 10 times as many requests as can be answered.
 
 Command: python -m benchmarks.serving --repetitions=3 --seconds=8
-Cost:    about 6 minutes on two CPU cores, 2.5 GB of memory. Needs `wrk`.
+Cost:    about 8 minutes on two CPU cores, 2.5 GB of memory. Needs `wrk`.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _at_random(
         f"{script.read_text()}function delay() return"
         f" -math.log(1 - math.random()) * {pause_ms} end\n"
     )
-    found, statuses, median, p99 = _wrk(port, script, connections=clients, seconds=15)
+    found, statuses, median, p99 = _wrk(port, script, connections=clients, seconds=30)
     print(
         f"{clients} clients, {found:.0f}/s, {found / rate:.2f} of what was served:"
         f" median {median:.1f} ms, p99 {p99:.1f} ms, {p99 / alone_ms:.1f} times the"
