@@ -10,7 +10,8 @@ Seconds are from pixels in memory to a model that answers: for zootune that is r
 and checking, measuring, training and calibration, without export. The backbone is built
 before. What is done is kept in `--results`, and a second call goes on from there; so
 the table can be printed of any part. Seconds are compared where they are of one machine
-and one day.
+and one day. A peer that trains blocks leaves some 100 MB in the process: on a small
+machine, call it once for each number of images.
 
 The other development sets are made by `benchmarks.development_data`.
 
