@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipelines.serving.server.batch_history import CallCost, ReturningClients
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.servable import Servable
@@ -33,11 +34,6 @@ from pipelines.serving.server.signature import Arrays, Signature
 # The moment that is granted costs at most this share of the batch before it.
 _GRANTED_SHARE = 0.15
 _MAXIMUM_QUEUES = 64
-# Clients who do not come back at once are waited for no more, but for one time in so
-# many: others may have come.
-_TRIED_AGAIN_AFTER = 16
-# Of the rows of calls: less says nothing of what one more takes.
-_LEAST_SPREAD = 0.25
 _Key = tuple[object, ...]
 
 
@@ -65,51 +61,6 @@ class _Task:
     since: float
 
 
-class _Cost:
-    """What a call takes, as a line over its rows, of the last hundred or so.
-
-    `rows_per_call` says how many rows take as long as the rest of a call: infinite
-    where that is unknown.
-    """
-
-    def __init__(self) -> None:
-        self.rows_per_call = math.inf
-        self._sums = np.zeros(5)
-
-    def note(self, rows: int, seconds: float) -> None:
-        now = (1.0, rows, seconds, rows * rows, rows * seconds)
-        self._sums = 0.98 * self._sums + now
-        mean_rows, mean_seconds, squares, products = self._sums[1:] / self._sums[0]
-        spread = squares - mean_rows * mean_rows
-        if spread > _LEAST_SPREAD:
-            slope = (products - mean_rows * mean_seconds) / spread
-            fixed = max(0.0, mean_seconds - slope * mean_rows)
-            self.rows_per_call = fixed / slope if slope > 0 else math.inf
-
-
-class _Returning:
-    """Whether clients who were answered ask again within the moment that is granted.
-
-    Those who send one request after the other do; those who pause do not, and waiting
-    for them costs each batch its moment.
-    """
-
-    def __init__(self) -> None:
-        self._filled_lately = 1.0
-        self._not_granted = 0
-
-    def is_granted(self) -> bool:
-        if self._filled_lately >= 0.5 or self._not_granted >= _TRIED_AGAIN_AFTER:
-            self._not_granted = 0
-            return True
-        self._not_granted += 1
-        return False
-
-    def note(self, *, filled: bool) -> None:
-        """Notes how a moment ended, as one in the last eight or so."""
-        self._filled_lately += (filled - self._filled_lately) / 8
-
-
 class _Queue:
     """Tasks for one signature and one shape."""
 
@@ -121,8 +72,8 @@ class _Queue:
         self._rows_computed = 0
         self._rows_returning = 0
         self._last_seconds = 0.0
-        self._cost = _Cost()
-        self._returning = _Returning()
+        self._cost = CallCost()
+        self._returning = ReturningClients()
         self._share = 0
         self._filled = asyncio.Event()
 
