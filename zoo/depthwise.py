@@ -52,13 +52,12 @@ def trainable_depthwise_conv(
     @tf.custom_gradient
     def convolve(inputs, kernel):
         def gradients(upstream):
-            attributes = {
-                "strides": [1, *strides, 1],
-                "padding": padding.upper(),
-                "out_backprop": upstream,
-            }
             of_inputs = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-                input_sizes=tf.shape(inputs), filter=kernel, **attributes
+                input_sizes=tf.shape(inputs),
+                filter=kernel,
+                out_backprop=upstream,
+                strides=[1, *strides, 1],
+                padding=padding.upper(),
             )
             return of_inputs, _of_columns(inputs, kernel.shape, upstream, how)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import sys
 from collections.abc import Sequence
 
@@ -61,9 +60,7 @@ class Watching:
         return dataclasses.replace(profiled, callbacks=self.timed.median)
 
 
-def watching(
-    phase: Phase, settings: FitSettings, *, to_reach: float, is_timed: bool
-) -> Watching:
+def watching(phase: Phase, settings: FitSettings, *, to_reach: float) -> Watching:
     """What watches a phase whose epochs below an accuracy are no better than none."""
     best = BestWeights(patience_epochs=phase.patience_epochs, to_reach=to_reach)
     soup = Soup(at_most=phase.soup)
@@ -74,7 +71,7 @@ def watching(
         lines,
         remembering=(*averaged(phase), best, soup, lines),
         at_nan=StopsAtNaN(),
-        timed=CallbackSeconds() if is_timed else None,
+        timed=CallbackSeconds() if settings.profile else None,
     )
 
 
@@ -237,11 +234,6 @@ class Fitting:
     def _build_metrics(self) -> None:
         """What counts inside of an epoch, which else the first step would build."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
-
-
-def trained_parameters(task: Task) -> int:
-    """How many numbers a task trains."""
-    return sum(math.prod(v.shape) for v in task.model.trainable_variables)
 
 
 def _time_limit(

@@ -16,7 +16,7 @@ from pipelines.data.batches import steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.stages.fitting import Fitting, Watching, trained_parameters, watching
+from pipelines.stages.fitting import Fitting, Watching, watching
 from pipelines.stages.head import TransferModel
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings, Judge, Task, make_task, whole_model
@@ -76,7 +76,6 @@ def run_phase(
         phase,
         settings,
         to_reach=before.to_reach if phase.only_if_better else -math.inf,
-        is_timed=profiled is not None,
     )
     progress.fit_begins()
     fitting.run(watch)
@@ -86,7 +85,7 @@ def run_phase(
         _refuse_exploded(phase, before.loss, watch)
     watch.best.restore()
     served = watch.soup.serve(lambda: team.chiefs(_validate(task)))
-    parameters = trained_parameters(task)
+    parameters = task.trained_parameters
     lora.merge(model.backbone.blocks)
     verdict = _verdict(begun, task, phase, before, served.reached or watch.best.best)
     seen = len(splits.train) * len(watch.lines.epochs)

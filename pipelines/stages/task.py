@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
@@ -94,6 +95,11 @@ class Task:
     def train(self) -> tf.data.Dataset:
         """The training batches from the first one on."""
         return self.train_from(0, 0, None)
+
+    @property
+    def trained_parameters(self) -> int:
+        """How many numbers train."""
+        return sum(math.prod(v.shape) for v in self.model.trainable_variables)
 
 
 def make_task(

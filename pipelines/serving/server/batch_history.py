@@ -46,7 +46,8 @@ class ReturningClients:
         self._filled_lately = 1.0
         self._not_granted = 0
 
-    def is_granted(self) -> bool:
+    def grant(self) -> bool:
+        """Whether they are waited for this time; each time that is asked counts."""
         if self._filled_lately >= 0.5 or self._not_granted >= _TRIED_AGAIN_AFTER:
             self._not_granted = 0
             return True

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import math
 import time
@@ -109,7 +110,7 @@ class _Queue:
 
     async def fill(self, batching: Batching) -> None:
         """Waits for the share of one thread, but only for a moment, if at all."""
-        granted = self._rows_returning > 0 and self._returning.is_granted()
+        granted = self._rows_returning > 0 and self._returning.grant()
         rows = self.rows + (self._rows_returning if granted else 0)
         most = max(rows**0.5, self._cost.rows_per_call)
         equal = (rows + self._rows_computed) / batching.num_batch_threads
@@ -121,12 +122,9 @@ class _Queue:
         moment = min(
             batching.batch_timeout_micros / 1e6, _GRANTED_SHARE * self._last_seconds
         )
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._filled.wait(), moment)
-        except asyncio.TimeoutError:
-            self._returning.note(filled=False)
-        else:
-            self._returning.note(filled=True)
+        self._returning.note(filled=self._filled.is_set())
 
 
 class Batcher:
