@@ -3,12 +3,20 @@
 Importing this imports no TensorFlow; running or loading something does.
 """
 
-from __future__ import annotations
+from pipelines import standing
+
+# First, because a file in the current folder could have the name of any other module.
+if standing.is_module_run():
+    standing.import_nothing_from_here()
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.backend import require_tensorflow
+import zoo
+
+standing.refuse_strangers("zoo", zoo.__file__)
+
+from zoo.backend import require_tensorflow  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
@@ -25,7 +33,7 @@ def fine_tune(
     workdir: str | Path,
     seed: int = 0,
     **fields: object,
-) -> Run:
+) -> "Run":
     """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
 
     `fields` are any others of `pipelines.config.RunConfig`, such as
@@ -58,7 +66,7 @@ def tune(
     time_budget_seconds: float = 0.0,
     seed: int = 0,
     **fields: object,
-) -> Search:
+) -> "Search":
     """Tries several ways to fine-tune, and writes the best one as a config file.
 
     Trials are compared on validation; what `fields` set is not searched. The same call
@@ -86,7 +94,7 @@ def tune(
     )
 
 
-def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
+def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
     """Backbones with weights on this machine, by what a probe on them is worth on data.
 
     `backbones` is a pattern such as `efficientnet*`. Nothing is downloaded or trained.
@@ -100,7 +108,7 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
     return ranking.rank(data, backbones=backbones, seed=seed)
 
 
-def publish(workdir: str | Path, *, name: str) -> BackboneSpec:
+def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
     """Makes the trained backbone of a finished run a row of your own registry.
 
     Then `name` is a backbone like any other: `fine_tune(..., backbone=name)`. The same
@@ -116,7 +124,7 @@ def publish(workdir: str | Path, *, name: str) -> BackboneSpec:
     return keep.publish(Path(workdir), name=name)
 
 
-def load(artifact_dir: str | Path) -> Predictor:
+def load(artifact_dir: str | Path) -> "Predictor":
     """A published artifact, verified against its manifest and ready to predict.
 
     Raises:
