@@ -16,7 +16,7 @@ import zoo
 
 standing.refuse_strangers("zoo", zoo.__file__)
 
-from zoo.backend import require_tensorflow  # noqa: E402 - of ours, that is sure now
+from pipelines.callers import lent, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
@@ -43,18 +43,18 @@ def fine_tune(
         ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
             sentence that says what to do.
     """
-    require_tensorflow()
-    from pipelines import config as configs
-    from pipelines.run import run
+    with lent(tells_stages=True):
+        from pipelines import config as configs
+        from pipelines.run import run
 
-    wanted = {
-        "data": data,
-        "backbone": backbone,
-        "workdir": str(workdir),
-        "seed": seed,
-        **fields,
-    }
-    return run(configs.from_fields(wanted))
+        wanted = {
+            "data": data,
+            "backbone": backbone,
+            "workdir": str(workdir),
+            "seed": seed,
+            **fields,
+        }
+        return run(configs.from_fields(wanted))
 
 
 def tune(
@@ -76,22 +76,22 @@ def tune(
         ConfigError, DataError, BackboneError, TrainingError: with a sentence that says
             what to do.
     """
-    require_tensorflow()
-    from pipelines import config as configs
-    from pipelines.search import search
+    with lent(tells_stages=True):
+        from pipelines import config as configs
+        from pipelines.search import search
 
-    wanted = {
-        "data": data,
-        "backbone": backbone,
-        "workdir": str(workdir),
-        "seed": seed,
-        **fields,
-    }
-    return search(
-        configs.from_fields(wanted),
-        trials=trials,
-        time_budget_seconds=time_budget_seconds,
-    )
+        wanted = {
+            "data": data,
+            "backbone": backbone,
+            "workdir": str(workdir),
+            "seed": seed,
+            **fields,
+        }
+        return search(
+            configs.from_fields(wanted),
+            trials=trials,
+            time_budget_seconds=time_budget_seconds,
+        )
 
 
 def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
@@ -102,10 +102,10 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
     """
-    require_tensorflow()
-    from pipelines import ranking
+    with lent(tells_stages=True):
+        from pipelines import ranking
 
-    return ranking.rank(data, backbones=backbones, seed=seed)
+        return ranking.rank(data, backbones=backbones, seed=seed)
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
@@ -118,10 +118,10 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         ConfigError: if there is no finished run.
         BackboneError: if the name is taken or cannot be one.
     """
-    require_tensorflow()
-    from pipelines.stages import keep
+    with lent():
+        from pipelines.stages import keep
 
-    return keep.publish(Path(workdir), name=name)
+        return keep.publish(Path(workdir), name=name)
 
 
 def load(artifact_dir: str | Path) -> "Predictor":
@@ -130,7 +130,7 @@ def load(artifact_dir: str | Path) -> "Predictor":
     Raises:
         ArtifactError: if it is not an artifact, or not what was published.
     """
-    require_tensorflow()
-    from pipelines.serving import predictor
+    with started():
+        from pipelines.serving import predictor
 
-    return predictor.load(artifact_dir)
+        return predictor.load(artifact_dir)

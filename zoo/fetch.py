@@ -161,6 +161,8 @@ def module(
 
 def module_at_hand(url: str, *, sha256: str | None = None) -> Path | None:
     """Where the module of an address lies, if it was fetched; nothing is verified."""
+    if not store.has_folder():
+        return None
     folder = store.content(_module_key(url, sha256))
     return folder if folder.is_dir() else None
 
