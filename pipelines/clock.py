@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Iterator
 
+from pipelines.training import signals
+
 _logger = logging.getLogger("zootune")
 _PROGRESS_EVERY_SECONDS = 5.0
 
@@ -21,13 +23,17 @@ class Clock:
 
     @contextlib.contextmanager
     def stage(self, name: str, doing: str) -> Iterator[None]:
+        """Times what is done inside; before and after, a signal that came ends it."""
+        signals.obey()
         _logger.info("[%6.1f s] %s: %s", self.total_seconds, name, doing)
         started = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - started
+        signals.obey()
 
     def progress(self, done: int, total: int) -> None:
         """Says how far the running stage is, every few seconds."""
+        signals.obey()
         if time.monotonic() - self._last_progress > _PROGRESS_EVERY_SECONDS:
             self._last_progress = time.monotonic()
             _logger.info("[%6.1f s]   %d of %d", self.total_seconds, done, total)

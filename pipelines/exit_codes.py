@@ -8,8 +8,10 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from pipelines import streams
 from pipelines.data.printable import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
+from pipelines.training import signals
 from zoo.errors import BackboneError
 
 DONE = 0
@@ -28,13 +30,16 @@ _CODES = {
 def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     """Runs a command and gives its exit code.
 
-    SIGTERM ends it as an interrupt does, so that temporary files are removed. An error
+    SIGTERM ends it as an interrupt does, so that temporary files are removed. Where
+    either was swallowed on the way, the code is that of a signal all the same. An error
     that nobody expected is 1: not the user's doing, or not known to be.
     """
+    streams.open_closed()
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
-            action()
+            with signals.noted():
+                action()
         finally:
             # What a pipe refuses is known here, not when Python flushes at its exit.
             sys.stdout.flush()

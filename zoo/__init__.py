@@ -42,9 +42,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("Backbone", "build"):
-        from zoo.backend import require_tensorflow
+        from zoo.backend import start_quietly
 
-        require_tensorflow()
+        start_quietly()
         from zoo.builder import Backbone, build
 
         globals().update(Backbone=Backbone, build=build)

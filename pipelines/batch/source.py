@@ -14,6 +14,7 @@ from pipelines.data import folder, table
 from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,9 +100,9 @@ def parse(text: str, *, modality: str) -> Source:
         DataError: if there is none, or it holds something that the artifact does not
             take.
     """
-    plain = Path(text).expanduser()
+    plain = expanded(text)
     ref = DatasetRef("dir", str(plain)) if plain.is_dir() else DatasetRef.parse(text)
-    location = str(Path(ref.location).expanduser().absolute())
+    location = str(expanded(ref.location).absolute())
     ref = dataclasses.replace(ref, location=location)
     bare = DatasetRef(ref.scheme, location)
     if ref.scheme not in ("dir", "csv"):

@@ -13,6 +13,7 @@ from pipelines.data.names import choices, index_classes, split_name
 from pipelines.data.printable import PLURALS
 from pipelines.data.splits import Examples, ImageArray, Series, Texts
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 # Splits are copies of the arrays, so they are in memory twice.
 _MEMORY_SHARE = 0.5
@@ -33,7 +34,7 @@ def read(location: str) -> Examples:
     Raises:
         DataError: if the file or one of its arrays is missing or of another kind.
     """
-    path = Path(location).expanduser().absolute()
+    path = expanded(location).absolute()
     arrays = _load(path)
     x, y = arrays["x"], arrays["y"]
     inputs = _inputs(x, path)

@@ -16,6 +16,7 @@ from pipelines.data.printable import shown
 from pipelines.data.splits import Examples, ImageFiles
 from pipelines.data.strings import Strings
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"})
 
@@ -46,7 +47,7 @@ def read(location: str, *, group: str | None = None) -> Examples:
         DataError: if the folder is missing, is laid out otherwise, or if one of its
             class folders holds no image.
     """
-    root = Path(location).expanduser().absolute()
+    root = expanded(location).absolute()
     pattern = None if group is None else _compile(group)
     parts = _parts(root)
     class_folders = [

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipelines.data.printable import shown
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 # Before the data of a record, and after them.
 _HEAD_BYTES, _TAIL_BYTES = 12, 4
@@ -26,7 +27,7 @@ def find(pattern: str) -> list[str]:
     Raises:
         DataError: if there is none, or if one is no file.
     """
-    absolute = Path(pattern).expanduser().absolute()
+    absolute = expanded(pattern).absolute()
     found = [absolute]  # a file whose name has brackets is meant as it stands
     if not absolute.exists():
         found = sorted(Path("/").glob(str(absolute.relative_to("/"))))

@@ -33,6 +33,7 @@ from pipelines.data.splits import (
 )
 from pipelines.errors import DataError
 from zoo import durable
+from zoo.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def shard(
         DataError: as `load`; if the data are series; or if `to` is there already.
         ConfigError: if Beam is not installed.
     """
-    to = to.expanduser().absolute()
+    to = expanded(to).absolute()
     if to.exists():
         raise DataError(f"{to} is there already. Name a new folder with --to.")
     if shards < 1:

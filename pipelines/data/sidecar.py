@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.data.printable import shown
 from pipelines.data.splits import Examples
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 NAME = "zoo_shards.json"
 FORMAT = 1
@@ -67,7 +68,7 @@ def locate(location: str) -> tuple[str, Sidecar | None]:
     Raises:
         DataError: if the file is there and cannot be understood.
     """
-    path = Path(location).expanduser().absolute()
+    path = expanded(location).absolute()
     if (path / NAME).is_file():
         return str(path / _FILES), _read(path / NAME)
     for folder in path.parents[:2]:

@@ -24,6 +24,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.repeated import near_findings, same_findings
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ def _listed(
     """The examples; and of a folder what else is there, and why it would be refused."""
     if ref.scheme != "dir":
         return read(ref), None, []
-    root = Path(ref.location).expanduser().absolute()
+    root = expanded(ref.location).absolute()
     folder = folder_findings.walk(root) if root.is_dir() else None
     try:
         examples = read(ref)

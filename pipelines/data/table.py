@@ -17,6 +17,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Examples, ImageFiles, Texts
 from pipelines.data.strings import Packer, Strings
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 _SHOWN = 10
 _TABS = (".tsv", ".tab")
@@ -93,7 +94,7 @@ def path_of(cell: str, table: Path) -> str:
 
 
 def _file(ref: DatasetRef) -> Path:
-    path = Path(ref.location).expanduser().absolute()
+    path = expanded(ref.location).absolute()
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path after 'csv:'.")
     return path

@@ -18,6 +18,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Examples
 from pipelines.errors import DataError
 from zoo.fetch import is_offline
+from zoo.home import expanded
 
 _INFO = "dataset_info.json"
 _PIXELS = (tf.uint8, tf.uint16)
@@ -41,7 +42,7 @@ def read(ref: DatasetRef) -> Examples:
         DataError: if the data are not there and cannot be prepared, if they hold
             neither images nor texts with a label, or as `tfrecord:`.
     """
-    path = Path(ref.location).expanduser()
+    path = expanded(ref.location)
     is_path = ref.location.startswith(("/", ".", "~"))
     if is_path and ref.data_dir is not None:
         raise DataError(
@@ -98,11 +99,11 @@ def _package() -> ModuleType:
 
 def _builder(tfds: ModuleType, ref: DatasetRef) -> Any:
     """What knows the features and files, of data that are there or now prepared."""
-    if (Path(ref.location).expanduser() / _INFO).is_file():
-        return tfds.builder_from_directory(str(Path(ref.location).expanduser()))
+    if (expanded(ref.location) / _INFO).is_file():
+        return tfds.builder_from_directory(str(expanded(ref.location)))
     where = {} if ref.data_dir is None else {"data_dir": ref.data_dir}
     if "data_dir" in where:
-        where["data_dir"] = str(Path(where["data_dir"]).expanduser())
+        where["data_dir"] = str(expanded(where["data_dir"]))
     from tensorflow_datasets.core import read_only_builder
 
     try:

@@ -43,6 +43,7 @@ from pipelines.serving.signatures import (
 from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Outputs, answering
+from pipelines.training import signals
 from zoo.blocks import layers_inside
 from zoo.builder import Backbone, is_unpinned
 from zoo.folding import folded, folded_copy
@@ -86,6 +87,7 @@ def export(
                 maximum_megapixels=limit,
                 explain=explain,
             )
+            signals.obey()
             ways = {name: one.input for name, one in requests(model.model).items()}
             warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
             record = _prove(
@@ -102,6 +104,7 @@ def export(
                 maximum_megapixels=limit,
             )
             artifact.write_manifest(unpublished, manifest)
+            signals.obey()
             return Artifact(artifact.publish(unpublished, base), manifest)
     except (OSError, tf.errors.OpError) as error:
         raise ArtifactError(

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import keras
 import tensorflow as tf
@@ -170,7 +171,7 @@ class Fitting:
                 signals,
                 batch_size=self.batch_size,
             )
-            verbose = 1 if sys.stdout.isatty() else 2
+            verbose = _verbosity(sys.stdout)
             model.fit(
                 batches,
                 initial_epoch=place.epoch,
@@ -234,6 +235,16 @@ class Fitting:
     def _build_metrics(self) -> None:
         """What counts inside of an epoch, which else the first step would build."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
+
+
+def _verbosity(stream: TextIO | None) -> int:
+    """Of Keras: 1 is a bar, 2 a line per epoch. A service may have no stream at all.
+
+    And what stands in its place, as a logger, may have nothing but `write` and `flush`.
+    """
+    if stream is None:
+        return 0
+    return 1 if getattr(stream, "isatty", bool)() else 2
 
 
 def _time_limit(
