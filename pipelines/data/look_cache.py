@@ -22,7 +22,7 @@ from pipelines.data.look import Look
 from zoo import store
 
 # Raised whenever a look at the same bytes may find something else.
-_CHECK_VERSION = 1
+_CHECK_VERSION = 2
 _LOOKED_WITH = (
     "tensorflow",
     "tensorflow-cpu",
