@@ -23,7 +23,7 @@ from zoo import store
 from zoo.errors import StoreError
 
 # Raised whenever a look at the same bytes may find something else.
-_CHECK_VERSION = 1
+_CHECK_VERSION = 2
 _LOOKED_WITH = (
     "tensorflow",
     "tensorflow-cpu",

@@ -28,9 +28,11 @@ def find(pattern: str) -> list[str]:
         DataError: if there is none, or if one is no file.
     """
     absolute = expanded(pattern).absolute()
-    found = [absolute]  # a file whose name has brackets is meant as it stands
-    if not absolute.exists():
-        found = sorted(Path("/").glob(str(absolute.relative_to("/"))))
+    # Files and folders whose names have brackets are meant as they stand.
+    folder = next(one for one in (absolute, *absolute.parents) if one.exists())
+    found = [absolute]
+    if folder != absolute:
+        found = sorted(folder.glob(str(absolute.relative_to(folder))))
     if not found:
         raise DataError(
             f"No file matches {shown(str(absolute))}. Check the path after 'tfrecord:',"

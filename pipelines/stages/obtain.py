@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
+from pipelines.data.arrays import as_pixels
 from pipelines.data.printable import PLURALS
-from pipelines.data.splits import Inputs, Series
+from pipelines.data.splits import ImageArray, Inputs, Series
 from pipelines.errors import ConfigError
 from zoo.builder import Backbone
 from zoo.spec import BackboneSpec
@@ -45,5 +46,16 @@ def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> Non
         raise ConfigError(
             f"The backbone '{spec.name}' takes {PLURALS[spec.modality]}, but"
             f" {reference} holds {PLURALS[inputs.modality]}. Backbones for those:"
-            f" {', '.join(fitting[:8])}."
+            f" {', '.join(fitting[:8])}.{_other_reading(spec, inputs)}"
         )
+
+
+def _other_reading(spec: BackboneSpec, inputs: Inputs) -> str:
+    """What makes images of an array that was read as series, or series of images."""
+    if spec.modality == "image" and isinstance(inputs, Series):
+        if inputs.values.shape[2] == 1:
+            return " If each row of x is an image, save x.reshape(n, h, w) as uint8."
+        return f" If x is images [n, h, w], save {as_pixels(inputs.values)}."
+    if spec.modality == "series" and isinstance(inputs, ImageArray):
+        return " If x is series, save x.astype('float32')."
+    return ""
