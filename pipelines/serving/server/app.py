@@ -18,7 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from starlette.types import ASGIApp
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.server import playground, rpc, text_files
+from pipelines.serving.server import messages, playground, rpc, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
 from pipelines.serving.server.batcher import Batcher, Workers
 from pipelines.serving.server.connections import limited
@@ -144,7 +144,12 @@ class Server:
         )
         if settings.access.token:
             open_paths = playground.OPEN_PATHS if settings.playground else ()
-            app = RequireToken(app, settings.access.token, open_paths=open_paths)
+            app = RequireToken(
+                app,
+                settings.access.token,
+                open_paths=open_paths,
+                cors=settings.access.cors,
+            )
         return _QuietServer(
             uvicorn.Config(
                 app,
@@ -168,15 +173,25 @@ class Server:
         server = grpc.aio.server(
             interceptors=[
                 *([TokenInterceptor(token)] if token else ()),
-                rpc.RefuseMalformed(),
+                messages.AwaitMessages(self._admission),
             ],
-            maximum_concurrent_rpcs=limits.max_in_flight,
+            # No `maximum_concurrent_rpcs`: it counts calls that never send a message,
+            # and refuses those for health then. `Admission` counts, by client.
             options=[
                 ("grpc.max_receive_message_length", limits.max_body_bytes),
                 ("grpc.max_send_message_length", -1),
                 # Or a second server would take the port and half of the requests.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", limits.max_in_flight),
+                # Handshakes and connections that nobody uses make room for others.
+                (
+                    "grpc.server_handshake_timeout_ms",
+                    int(1000 * limits.header_seconds),
+                ),
+                ("grpc.max_connection_idle_ms", int(1000 * limits.idle_seconds)),
+                ("grpc.max_allowed_incoming_connections", limits.max_connections),
+                ("grpc.max_metadata_size", limits.max_header_bytes),
+                ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
                 # Above these gRPC answers CANCELLED, by chance between the two, which
                 # no client takes for a reason to come back; `Admission` says why.
                 ("grpc.server.max_pending_requests", most_pending // 2),

@@ -83,6 +83,19 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add, limits = parser.add_argument, _DEFAULTS.limits
     add("--timeout-seconds", type=float, default=limits.timeout_seconds)
     add("--header-seconds", type=float, default=limits.header_seconds)
+    add(
+        "--min-body-rate",
+        type=float,
+        default=limits.min_body_bytes_per_second,
+        metavar="BYTES",
+        help="per second; what comes slower is given up",
+    )
+    add(
+        "--client-share",
+        type=float,
+        default=limits.client_share,
+        help="of all places, for one address; 1 behind a proxy",
+    )
     add("--max-body-mb", type=float, default=limits.max_body_bytes / MEBIBYTE)
     add("--max-in-flight", type=int, default=limits.max_in_flight)
     add("--max-in-flight-mb", type=float, default=limits.max_in_flight_bytes / MEBIBYTE)
@@ -158,6 +171,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         limits=Limits(
             timeout_seconds=arguments.timeout_seconds,
             header_seconds=arguments.header_seconds,
+            min_body_bytes_per_second=arguments.min_body_rate,
+            client_share=arguments.client_share,
             max_body_bytes=int(arguments.max_body_mb * MEBIBYTE),
             max_in_flight=arguments.max_in_flight,
             max_in_flight_bytes=int(arguments.max_in_flight_mb * MEBIBYTE),

@@ -19,12 +19,14 @@ from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from pipelines.serving.server import (
+    cross_origin,
     json_examples,
     json_tensors,
     metrics,
     service,
     targets,
 )
+from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.limits import Admission, read_body
 from pipelines.serving.server.manager import Loaded, Manager
@@ -59,17 +61,14 @@ class ModelApi:
                 await self._preflight(scope)(scope, receive, send)
                 return
             asked = targets.parse(scope["method"], _raw_path(scope))
-            with self._admission.request() as held:
-                deadline = started + self._admission.limits.timeout_seconds
-                body = await self._answer_unless_gone(
-                    asked, scope, receive, held, deadline
-                )
-            response = Response(body, media_type=_JSON)
+            response = Response(
+                await self._answered(asked, scope, receive, started), media_type=_JSON
+            )
         except ServingError as refused:
             error = refused
             response = error_response(refused)
         if self._cors:
-            response.headers["Access-Control-Allow-Origin"] = "*"
+            response.headers.update(cross_origin.READABLE)
         self._count(asked, error, time.monotonic() - started)
         await response(scope, receive, send)
 
@@ -78,30 +77,41 @@ class ModelApi:
         if not origin.startswith(("http://", "https://")):
             message = "Origin header is missing in CORS preflight"
             return error_response(ServingError(Code.INVALID_ARGUMENT, message))
-        allowed = {
-            "Access-Control-Allow-Origin": "*",
-            "Access-Control-Allow-Methods": "POST, GET",
-            "Access-Control-Allow-Headers": "Content-Type",
-        }
-        return Response(headers=allowed if self._cors else None)
+        return Response(headers=cross_origin.ALLOWED if self._cors else None)
 
-    async def _answer_unless_gone(
-        self, asked: Asked, scope: Scope, receive: Receive, held, deadline: float
+    async def _answered(
+        self, asked: Asked, scope: Scope, receive: Receive, started: float
     ) -> bytes:
+        """The answer; what costs something takes a place when its body is there."""
         if asked.verb == "status":
             return self._status(asked)
         if asked.verb == "metadata":
             return self._metadata(asked)
+        client = Client.of_scope(scope)
+        self._admission.places.refuse_if_full(client)
         self._manager.resolve(asked.target).batcher.refuse_if_full()
         headers = Request(scope).headers
         declared = headers.get("content-length", "")
-        body = await read_body(
-            _chunks(receive),
-            held,
-            declared_bytes=int(declared) if declared.isdigit() else None,
-            encoding=headers.get("content-encoding", "").lower(),
-            timeout_seconds=max(deadline - time.monotonic(), 0.001),
-        )
+        deadline = started + self._admission.limits.timeout_seconds
+        with self._admission.holding(client) as held:
+            body = await read_body(
+                _chunks(receive),
+                held,
+                self._admission.bodies,
+                declared_bytes=int(declared) if declared.isdigit() else None,
+                encoding=headers.get("content-encoding", "").lower(),
+                timeout_seconds=max(deadline - time.monotonic(), 0.001),
+            )
+            with self._admission.places.one(client):
+                return await self._unless_gone(asked, body, receive, deadline)
+
+    async def _unless_gone(
+        self,
+        asked: Asked,
+        body: bytes | bytearray,
+        receive: Receive,
+        deadline: float,
+    ) -> bytes:
         answering = asyncio.create_task(self._answer(asked, body, deadline))
         leaving = asyncio.create_task(_gone(receive))
         try:
@@ -115,7 +125,9 @@ class ModelApi:
             leaving.cancel()
             answering.cancel()
 
-    async def _answer(self, asked: Asked, body: bytes, deadline: float) -> bytes:
+    async def _answer(
+        self, asked: Asked, body: bytes | bytearray, deadline: float
+    ) -> bytes:
         with self._manager.resolve(asked.target).held() as version:
             request = json_tensors.parse(body)
             if asked.verb == "predict":
@@ -180,7 +192,7 @@ class ModelApi:
             status=(error.code if error else Code.OK).name,
             seconds=seconds,
         )
-        self._metrics.in_flight(self._admission.requests)
+        self._metrics.in_flight(self._admission.places.taken)
 
 
 async def _predict(version: Loaded, request: dict, deadline: float) -> bytes:

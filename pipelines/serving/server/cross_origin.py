@@ -1,0 +1,15 @@
+"""What a page of another origin is told that it may ask, and read."""
+
+from __future__ import annotations
+
+# Every answer to such a page, refusals too, or its script is told nothing at all.
+READABLE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After",
+}
+# `*` does not cover the header with the token: https://fetch.spec.whatwg.org.
+ALLOWED = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization",
+}
