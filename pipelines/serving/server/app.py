@@ -18,10 +18,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from starlette.types import ASGIApp
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.server import messages, playground, rpc, text_files
+from pipelines.serving.server import memory, messages, playground, rpc, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
 from pipelines.serving.server.batcher import Batcher, Workers
 from pipelines.serving.server.connections import limited
+from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.manager import Manager
 from pipelines.serving.server.metrics import Metrics
@@ -51,6 +52,7 @@ def serve(
         ArtifactError: if no version of a model loads.
     """
     share_cores(settings.batching.num_batch_threads)
+    memory.settle()
     loop = _new_loop()
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_run(settings, models, config_file))
@@ -240,7 +242,8 @@ class Server:
         seen = _text(path) if path else None
         while seconds and path:
             await asyncio.sleep(seconds)
-            text = _text(path)
+            # A disk may take its time, which is nobody else's.
+            text = await in_daemon_thread(lambda: _text(path))
             if text == seen:
                 continue
             seen = text

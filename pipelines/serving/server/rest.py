@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 from google.protobuf import json_format
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from pipelines.serving import naming
 from pipelines.serving.server import (
     cross_origin,
     json_examples,
@@ -35,6 +37,13 @@ from pipelines.serving.server.targets import Asked
 
 _logger = logging.getLogger("zootune.serve")
 _JSON = "application/json"
+
+
+class _Body(NamedTuple):
+    """What is answered, and which version says so."""
+
+    content: bytes
+    headers: Mapping[str, str] = {}
 
 
 class ModelApi:
@@ -61,8 +70,9 @@ class ModelApi:
                 await self._preflight(scope)(scope, receive, send)
                 return
             asked = targets.parse(scope["method"], _raw_path(scope))
+            body = await self._answered(asked, scope, receive, started)
             response = Response(
-                await self._answered(asked, scope, receive, started), media_type=_JSON
+                body.content, media_type=_JSON, headers=dict(body.headers)
             )
         except ServingError as refused:
             error = refused
@@ -81,10 +91,10 @@ class ModelApi:
 
     async def _answered(
         self, asked: Asked, scope: Scope, receive: Receive, started: float
-    ) -> bytes:
+    ) -> _Body:
         """The answer; what costs something takes a place when its body is there."""
         if asked.verb == "status":
-            return self._status(asked)
+            return _Body(self._status(asked))
         if asked.verb == "metadata":
             return self._metadata(asked)
         client = Client.of_scope(scope)
@@ -111,7 +121,7 @@ class ModelApi:
         body: bytes | bytearray,
         receive: Receive,
         deadline: float,
-    ) -> bytes:
+    ) -> _Body:
         answering = asyncio.create_task(self._answer(asked, body, deadline))
         leaving = asyncio.create_task(_gone(receive))
         try:
@@ -127,30 +137,11 @@ class ModelApi:
 
     async def _answer(
         self, asked: Asked, body: bytes | bytearray, deadline: float
-    ) -> bytes:
+    ) -> _Body:
         with self._manager.resolve(asked.target).held() as version:
             request = json_tensors.parse(body)
-            if asked.verb == "predict":
-                return await _predict(version, request, deadline)
-            signature = json_tensors.find_signature(
-                service.signatures(version), request, DEFAULT
-            )
-            examples = json_examples.serialized(request)
-            if asked.verb == "regress":
-                return json_tensors.write_results(
-                    await service.regress(
-                        version, signature, examples, deadline=deadline
-                    )
-                )
-            found = await service.classify(
-                version, signature, examples, deadline=deadline
-            )
-            return json_tensors.write_results(
-                [
-                    [[name.decode(errors="replace"), score] for name, score in one]
-                    for one in found
-                ]
-            )
+            content = await _ANSWERS[asked.verb](version, request, deadline)
+            return _Body(content, service.says_whose(version))
 
     def _status(self, asked: Asked) -> bytes:
         rows = [
@@ -163,7 +154,7 @@ class ModelApi:
         ]
         return _indented({"model_version_status": rows})
 
-    def _metadata(self, asked: Asked) -> bytes:
+    def _metadata(self, asked: Asked) -> _Body:
         version = self._manager.resolve(asked.target)
         described = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in version.servable.signature_defs.items():
@@ -178,7 +169,11 @@ class ModelApi:
             preserving_proto_field_name=True,
             always_print_fields_with_no_presence=True,
         )
-        return _indented({"model_spec": spec, "metadata": {"signature_def": as_dict}})
+        metadata: dict[str, object] = {"signature_def": as_dict}
+        if version.servable.class_names:  # which TensorFlow Serving knows nothing of
+            metadata[naming.CLASS_NAMES] = version.servable.class_names
+        content = _indented({"model_spec": spec, "metadata": metadata})
+        return _Body(content, service.says_whose(version))
 
     def _count(
         self, asked: Asked | None, error: ServingError | None, seconds: float
@@ -203,6 +198,33 @@ async def _predict(version: Loaded, request: dict, deadline: float) -> bytes:
     outputs = await service.predict(version, signature, inputs, deadline=deadline)
     write = json_tensors.write_rows if as_rows else json_tensors.write_columns
     return write(outputs)
+
+
+async def _classify(version: Loaded, request: dict, deadline: float) -> bytes:
+    signature = json_tensors.find_signature(
+        service.signatures(version), request, DEFAULT
+    )
+    examples = json_examples.serialized(request)
+    found = await service.classify(version, signature, examples, deadline=deadline)
+    return json_tensors.write_results(
+        [
+            [[name.decode(errors="replace"), score] for name, score in one]
+            for one in found
+        ]
+    )
+
+
+async def _regress(version: Loaded, request: dict, deadline: float) -> bytes:
+    signature = json_tensors.find_signature(
+        service.signatures(version), request, DEFAULT
+    )
+    examples = json_examples.serialized(request)
+    return json_tensors.write_results(
+        await service.regress(version, signature, examples, deadline=deadline)
+    )
+
+
+_ANSWERS = {"predict": _predict, "classify": _classify, "regress": _regress}
 
 
 def application(
