@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -11,6 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 import uvicorn
@@ -35,6 +37,8 @@ _logger = logging.getLogger("zootune.serve")
 _FORCED = 143
 # So many gRPC connections at their limit wait to be told that there is no room.
 _PENDING_CONNECTIONS = 16
+# Open files that are no connections: libraries, and versions while they load.
+_OTHER_FILES = 256
 
 
 def serve(
@@ -53,7 +57,8 @@ def serve(
     """
     share_cores(settings.batching.num_batch_threads)
     memory.settle()
-    loop = _new_loop()
+    settings = _with_room(settings)
+    loop = _new_loop(settings.limits.header_seconds)
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_run(settings, models, config_file))
     # A model may still be loading in a thread, which would run into the end of
@@ -114,6 +119,8 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            loop.add_signal_handler(signal.SIGHUP, self._on_hang_up)
 
     def _on_signal(self) -> None:
         """The first signal ends in peace, the second one at once."""
@@ -123,6 +130,14 @@ class Server:
             sys.stderr.flush()
             os._exit(_FORCED)
         self._ending.set()
+
+    def _on_hang_up(self) -> None:
+        """A terminal that is closed ends no server, and polls need no asking."""
+        _logger.info(
+            "SIGHUP is ignored: versions are looked for every %g seconds; SIGTERM ends"
+            " the server",
+            self._settings.loading.poll_seconds,
+        )
 
     @property
     def _is_ready(self) -> bool:
@@ -325,9 +340,44 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def _new_loop(handshake_seconds: float) -> asyncio.AbstractEventLoop:
+    """A loop in which a TLS handshake ends in time; uvicorn leaves it a minute."""
     try:
-        import uvloop
+        from uvloop import Loop as Base
     except ImportError:  # not on Windows
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+        Base = type(asyncio.new_event_loop())
+
+    class Loop(Base):
+        async def create_server(self, *args: Any, **options: Any) -> Any:
+            if options.get("ssl") is not None:
+                options.setdefault("ssl_handshake_timeout", handshake_seconds)
+            return await super().create_server(*args, **options)
+
+    return Loop()
+
+
+def _with_room(settings: Settings) -> Settings:
+    """As many connections as the process may have open, on each of both interfaces."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return settings
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = settings.limits
+    wanted = 2 * limits.max_connections + _OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft >= wanted:
+        return settings
+    room = max(1, (soft - _OTHER_FILES) // 2)
+    _logger.warning(
+        "the process may have %d files open, so %d connections are taken and not %d;"
+        " `ulimit -n` raises it",
+        soft,
+        room,
+        limits.max_connections,
+    )
+    return dataclasses.replace(
+        settings, limits=dataclasses.replace(limits, max_connections=room)
+    )
