@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: held back until a step was saved, and never forgotten."""
+"""SIGINT, SIGTERM and SIGHUP: held back until a step was saved, never forgotten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+# Windows has no SIGHUP, which comes when a terminal or a session is closed.
+_ENDING = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)
+)
 
 
 class Held:
@@ -50,7 +55,7 @@ class Held:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[Held]:
-    """Inside, a first SIGINT or SIGTERM is only noted; a second one ends it at once.
+    """Inside, a first such signal is only noted; a second one ends it at once.
 
     On leaving, one that came does what it would have done.
     """
