@@ -43,6 +43,9 @@ class Evidence:
     frequent class. `divergences` are those of the blocks with BatchNorm, and
     `source_answers` what the source's classifier says, where the weights carry it;
     neither is there for random weights. A head is fitted to `views` of every example.
+
+    `examples` were left out in turn to be judged. Where there are so many classes that
+    a fit needs more, it was to `fitted_examples`; else that is 0.
     """
 
     examples: int
@@ -54,6 +57,7 @@ class Evidence:
     views: int = 1
     divergences: tuple[BlockDivergence, ...] = ()
     source_answers: SourceAnswers | None = None
+    fitted_examples: int = 0
 
     @property
     def best_head(self) -> ProbeScore:

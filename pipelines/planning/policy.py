@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from pipelines.config import FinetuneConfig, RunConfig
@@ -160,9 +161,15 @@ def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
     if evidence is None or read is None:
         return ""
     last, best = evidence.heads[0], evidence.best_depth
+    probe = (
+        f"A linear probe fitted to {evidence.fitted_examples} training examples,"
+        f" {evidence.examples} of them left out in turn,"
+        if evidence.fitted_examples
+        else f"A linear probe on {evidence.examples} training examples, each left out"
+        " in turn,"
+    )
     words = (
-        f" A linear probe on {evidence.examples} training examples, each left out in"
-        f" turn, is right on {read.accuracy:.1%} (standard error"
+        f" {probe} is right on {read.accuracy:.1%} (standard error"
         f" {read.standard_error:.1%}) reading {_in_words(read)}"
     )
     if read.reads != last.reads:
@@ -296,8 +303,8 @@ def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
         else ""
     )
     reason = (
-        f"Effort '{config.effort}' with {facts.per_class:.0f} training examples per"
-        f" class: trains the head{then}{kept}."
+        f"Effort '{config.effort}' with {_rounded_down(facts.per_class)} training"
+        f" examples per class: trains the head{then}{kept}."
     )
     return "auto", reason, (_head_phase(facts, config), *added)
 
@@ -309,8 +316,8 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
     least = _EXAMPLES_PER_CLASS.get(config.effort, 0)
     if facts.per_class < least:
         return (
-            f"Trains the head only: {facts.per_class:.0f} training examples per class"
-            f" are too few to tell whether training blocks does harm (effort"
+            f"Trains the head only: {_rounded_down(facts.per_class)} training examples"
+            f" per class are too few to tell whether training blocks does harm (effort"
             f" '{config.effort}' wants {least})."
         )
     read = _reading(facts, config)
@@ -327,10 +334,16 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
     if wrong < NOTICEABLE:
         return (
             f"Trains the head only: it starts at {read.accuracy:.1%}, which is"
-            f" {wrong:.1f} of {facts.validation} validation examples wrong, and no gain"
+            f" {_rounded_down(wrong)} of {facts.validation} validation examples wrong, and no gain"
             f" shows there beyond its standard error with fewer than {NOTICEABLE}."
         )
     return ""
+
+
+def _rounded_down(count: float) -> str:
+    """With a digit where it is not whole, so that 19.97 does not read as 20."""
+    tenths = math.floor(10 * count)
+    return f"{tenths / 10:.1f}" if tenths % 10 else f"{tenths // 10}"
 
 
 def _finding_rate(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:

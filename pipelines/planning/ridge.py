@@ -13,8 +13,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import linalg
 
+from pipelines.planning.portions import portions
+
 # Penalties relative to the mean of the squared norms of rows, from hardly any on.
 _PENALTIES = np.logspace(-4, 3, 15)
+# Numbers of the hat matrix that are held at once: 64 MiB.
+_AT_ONCE = 2**23
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,19 +40,128 @@ class Ridge:
 def solve(
     features: np.ndarray, labels: np.ndarray, *, penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias for one penalty, several times faster than the path of `fit`."""
-    x, targets, mean, offset = _centred(features, labels)
+    """Kernel and bias for one penalty, several times faster than the path of `fit`.
+
+    Labels are solved for some classes at a time, so that of thousands of classes no
+    array `[rows, classes]` is made.
+    """
+    x, mean = _around_mean(features)
     del features  # as large as `x`, and nobody else may have it
+    classes = int(labels.max()) + 1
+    offset = np.bincount(labels, minlength=classes) / len(labels)
+    factored = _factored(x, penalty)
+    kernel = np.empty((x.shape[1], classes), np.float32)
+    bias = np.empty(classes, np.float32)
+    for some in portions(classes, max(x.shape)):
+        part = factored.kernel(labels, some, offset[some])
+        kernel[:, some], bias[some] = part, offset[some] - mean @ part
+    return kernel, bias
+
+
+def left_out(
+    features: np.ndarray,
+    labels: np.ndarray,
+    judged: np.ndarray,
+    *,
+    penalty: float,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Scores `[judged, classes]`, float32, of some rows in fits without their groups.
+
+    As those of `fit` for one penalty, in time that grows with the number of rows and of
+    classes, not with their product. A group of which one row is judged must be among
+    `judged` as a whole.
+    """
+    x, _ = _around_mean(features)
+    del features
+    classes = int(labels.max()) + 1
+    offset = np.bincount(labels, minlength=classes) / len(labels)
+    factored = _factored(x, penalty)
+    found = np.empty((len(judged), classes), np.float32)
+    own_groups = None if groups is None else groups[judged]
+    for some in _rows_by_group_size(own_groups, len(judged)):
+        most = max(1, _AT_ONCE // (len(x) * some.shape[1]))
+        for start in range(0, len(some), most):
+            part = some[start : start + most]
+            rows = judged[part].ravel()
+            hat = factored.hat(rows)
+            fitted = _by_class(hat, labels, classes)
+            fitted += offset - hat.sum(axis=1, keepdims=True) * offset
+            truth = _one_hot(labels[rows], slice(0, classes))
+            # The mean over all rows belongs to the fit, so it is in the hat matrix.
+            size = part.shape[1]
+            within = hat.reshape(len(part), size, -1)[
+                np.arange(len(part))[:, None, None],
+                np.arange(size)[:, None],
+                judged[part][:, None, :],
+            ]
+            keep = np.eye(size) - within - 1 / len(x)
+            residuals = (truth - fitted).reshape(len(part), size, classes)
+            held = np.linalg.solve(keep, residuals).reshape(len(rows), classes)
+            found[part.ravel()] = truth - held
+    return found
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Factored:
+    """The smaller product of centred rows with a penalty, as its Cholesky factor."""
+
+    x: np.ndarray
+    cholesky: tuple[np.ndarray, bool]
+    strength: float
+    of_rows: bool
+
+    def kernel(
+        self, labels: np.ndarray, classes: slice, offset: np.ndarray
+    ) -> np.ndarray:
+        """`[width, classes]` for some of the classes, whose shares are `offset`."""
+        if self.of_rows:
+            targets = _one_hot(labels, classes) - offset
+            return _weighted_rows(self.x, linalg.cho_solve(self.cholesky, targets))
+        # One-hot targets add up rows, in a time that knows nothing of other classes.
+        rows = np.flatnonzero((labels >= classes.start) & (labels < classes.stop))
+        sums = np.zeros((classes.stop - classes.start, self.x.shape[1]))
+        np.add.at(sums, labels[rows] - classes.start, self.x[rows])
+        sums -= offset[:, None] * self.x.sum(axis=0, dtype=np.float64)
+        return linalg.cho_solve(self.cholesky, sums.T)
+
+    def hat(self, rows: np.ndarray) -> np.ndarray:
+        """What each row's target weighs in the fit of these rows, `[some, rows]`."""
+        if self.of_rows:
+            some = np.zeros((len(self.x), len(rows)))
+            some[rows, np.arange(len(rows))] = 1.0
+            hat = linalg.cho_solve(self.cholesky, some, overwrite_b=True).T
+            hat *= -self.strength
+            hat[np.arange(len(rows)), rows] += 1.0
+            return hat
+        weights = linalg.cho_solve(self.cholesky, self.x[rows].T.astype(np.float64))
+        return (self.x @ weights.astype(self.x.dtype)).T.astype(np.float64)
+
+
+def _factored(x: np.ndarray, penalty: float) -> _Factored:
     strength = penalty * _mean_squared_norm(x)
-    if len(x) <= x.shape[1]:
-        gram = _of_rows(x)
-        gram.flat[:: len(x) + 1] += strength
-        kernel = _weighted_rows(x, linalg.solve(gram, targets, assume_a="pos"))
-    else:
-        gram = _of_columns(x)
-        gram.flat[:: x.shape[1] + 1] += strength
-        kernel = linalg.solve(gram, x.T @ targets, assume_a="pos")
-    return kernel.astype(np.float32), (offset - mean @ kernel).astype(np.float32)
+    of_rows = len(x) <= x.shape[1]
+    gram = _of_rows(x) if of_rows else _of_columns(x)
+    gram.flat[:: len(gram) + 1] += strength
+    cholesky = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
+    return _Factored(x, cholesky, strength, of_rows)
+
+
+def _one_hot(labels: np.ndarray, classes: slice) -> np.ndarray:
+    """Which row is of which of these classes, `[rows, classes]`, float64."""
+    found = np.zeros((len(labels), classes.stop - classes.start))
+    inside = np.flatnonzero((labels >= classes.start) & (labels < classes.stop))
+    found[inside, labels[inside] - classes.start] = 1.0
+    return found
+
+
+def _by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """The sums over the columns of each class, `[n, classes]` of `[n, rows]`."""
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    found = np.zeros((len(values), classes))
+    found[:, present] = np.add.reduceat(values[:, order], starts, axis=1)
+    return found
 
 
 def fit(
@@ -92,9 +205,14 @@ def _centred(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Features and one-hot labels around their means, and these."""
     targets = np.eye(labels.max() + 1)[labels]
-    mean, offset = features.mean(axis=0, dtype=np.float64), targets.mean(axis=0)
-    x = np.subtract(features, mean, dtype=features.dtype, casting="same_kind")
+    offset = targets.mean(axis=0)
+    x, mean = _around_mean(features)
     return x, targets - offset, mean, offset
+
+
+def _around_mean(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = features.mean(axis=0, dtype=np.float64)
+    return np.subtract(features, mean, dtype=features.dtype, casting="same_kind"), mean
 
 
 def _mean_squared_norm(x: np.ndarray) -> float:
@@ -113,8 +231,15 @@ def _of_rows(x: np.ndarray) -> np.ndarray:
 
 def _of_columns(x: np.ndarray) -> np.ndarray:
     """`x^T x` in float64: columns are many rows long, and small ones count here."""
-    wide = x.astype(np.float64)
-    return wide.T @ wide
+    return _weighted_columns(x, x)
+
+
+def _weighted_columns(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`x^T y` in float64, without a copy of all rows in that."""
+    found = np.zeros((x.shape[1], y.shape[1]))
+    for rows in portions(len(x), x.shape[1]):
+        found += x[rows].T.astype(np.float64) @ y[rows].astype(np.float64)
+    return found
 
 
 def _weighted_rows(x: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -25,7 +25,8 @@ from pipelines.planning.evidence import Evidence, ProbeScore
 from pipelines.planning.features import extract
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
-from pipelines.planning.probe import Probe, linear_probe, score
+from pipelines.planning.portions import AT_ONCE
+from pipelines.planning.probe import Probe, linear_probe, score, score_of_all
 from pipelines.planning.similarity import (
     SourceAnswers,
     source_answers,
@@ -45,6 +46,14 @@ from zoo.builder import Backbone, source_classifier
 _READ = 4000
 _READ_BYTES = 2**29
 _COMPARED = 1000
+# Of many classes more are read, one of each at least, whatever the memory: what is not
+# read, a probe cannot know.
+_READ_PER_CLASS = 8
+# A class of which few are compared is recognized by less than there is: where it would
+# be fewer than 8, some classes are compared, and then one penalty among all of them.
+_FEW_CLASSES = 100
+_COMPARED_PER_CLASS = 8
+_FEWEST_JUDGED = 500
 # Those that show what BatchNorm sees of the data; a map has many positions.
 NORMALIZED = 64
 THUMBNAIL_PX = 16
@@ -143,14 +152,14 @@ def measure(
         return _NOTHING
     views = count_views(config, splits.train)
     outputs = vectors_of(base)
-    most = _examples_at_most(outputs, views=views)
-    rows = spread(splits.train.labels, count=most, seed=config.seed)
+    most = _examples_at_most(outputs, splits.train.labels, views=views)
+    rows = of_every_class(splits.train.labels, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     some = splits.train.take(rows)
     also = splits.validation if is_whole else None
     found, rate = _read(base, outputs, some, also, config, clock, views=views)
     first = {key: values[: len(some)] for key, values in found.items()}
-    few = spread(splits.train.labels, count=NORMALIZED, seed=config.seed)
+    few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
         base, first, some.labels, some.units, seed=config.seed, rate=rate
     )
@@ -203,16 +212,47 @@ def _read(
 
 
 def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
+    """At most `count` rows, in order, by which classes can be compared.
+
+    Those of `of_every_class`; but of so many classes that fewer than 8 of each would be
+    taken, 8 of some classes, which are drawn by their sizes.
+    """
+    classes = len(np.unique(labels))
+    enough = max(_FEW_CLASSES, count // _COMPARED_PER_CLASS)
+    if len(labels) <= count or classes <= enough:
+        return of_every_class(labels, count=count, seed=seed)
+    rows, sizes, rank = _class_by_class(labels, seed)
+    # One row alone, left out, has no other to be recognized by.
+    rows = rows[(rank < _COMPARED_PER_CLASS) & (np.repeat(sizes, sizes) > 1)]
+    if not len(rows):
+        return of_every_class(labels, count=count, seed=seed)
+    drawn = np.random.default_rng(seed).permutation(len(labels))
+    place = np.zeros(len(sizes), np.int64)
+    place[labels[drawn[::-1]]] = np.arange(len(labels))[::-1]
+    rows = rows[np.argsort(place[labels[rows]], kind="stable")]
+    ends = np.flatnonzero(np.diff(labels[rows], append=-1)) + 1
+    return np.sort(rows[: ends[ends <= count].max()])
+
+
+def of_every_class(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
     """At most `count` rows, in order, every class in proportion and at least once."""
     if len(labels) <= count:
         return np.arange(len(labels))
+    by_class, sizes, rank = _class_by_class(labels, seed)
+    # The first of each class comes first; the others by their share of the class.
+    order = np.where(rank == 0, -1.0, rank / np.repeat(sizes, sizes))
+    return np.sort(by_class[np.argsort(order, kind="stable")][:count])
+
+
+def _class_by_class(
+    labels: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of one class after the other, each shuffled; sizes; places in the class."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     sizes = np.bincount(labels)
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    # The first of each class comes first; the others by their share of the class.
-    order = np.where(rank == 0, -1.0, rank / np.repeat(sizes, sizes))
-    return np.sort(by_class[np.argsort(order, kind="stable")][:count])
+    return by_class, sizes, rank
 
 
 class _Rate:
@@ -247,10 +287,15 @@ class _Rate:
 
 
 def _examples_at_most(
-    outputs: Mapping[tuple[str, int], keras.KerasTensor], *, views: int
+    outputs: Mapping[tuple[str, int], keras.KerasTensor],
+    labels: np.ndarray,
+    *,
+    views: int,
 ) -> int:
     width = views * sum(output.shape[-1] for output in outputs.values())
-    return min(_READ, _READ_BYTES // (width * np.dtype(np.float16).itemsize))
+    classes = len(np.unique(labels))
+    fit_in = _READ_BYTES // (width * np.dtype(np.float16).itemsize)
+    return max(classes, min(fit_in, max(_READ, _READ_PER_CLASS * classes)))
 
 
 def head_readings(base: Backbone) -> tuple[Reading, ...]:
@@ -302,23 +347,30 @@ def _compare(
     rate: float,
 ) -> Evidence:
     rows = spread(labels, count=_COMPARED, seed=seed)
+    are_some = len(np.unique(labels[rows])) < len(np.unique(labels))
+    judged = _judged(labels, groups, seed) if are_some else rows
 
     @functools.cache
     def scored(reading: Reading) -> ProbeScore:
-        return score_reading(
+        found = score_reading(
             train,
             labels[rows],
             None if groups is None else groups[rows],
             reading,
             rows=rows,
         )
+        if not are_some:
+            return found
+        parts = _parts(train, reading)
+        return score_of_all(parts, labels, judged, groups=groups, scored=found)
 
     def alone(name: str) -> ProbeScore:
         return scored(Reading((name,), grid=1))
 
     pixels = alone(PIXELS) if (PIXELS, 1) in train else None
     return Evidence(
-        examples=len(rows),
+        examples=len(judged),
+        fitted_examples=len(labels) if are_some else 0,
         depths=tuple(
             alone(block.name) for block in base.blocks if (block.name, 1) in train
         ),
@@ -327,6 +379,20 @@ def _compare(
         pixel_accuracy=None if pixels is None else pixels.accuracy,
         examples_per_second=rate,
     )
+
+
+def _judged(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Rows that tell how right a probe is among many classes, in whole groups."""
+    classes = int(labels.max()) + 1
+    count = min(_COMPARED, max(_FEWEST_JUDGED, AT_ONCE // classes))
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    if groups is None:
+        return np.sort(shuffled[:count])
+    of_some = np.unique(groups[shuffled[:count]])
+    inside = np.flatnonzero(np.isin(groups, of_some))
+    sizes = np.unique(groups[inside], return_counts=True)[1]
+    fit_in = np.cumsum(sizes) <= max(count, sizes[0])
+    return inside[np.isin(groups[inside], of_some[fit_in])]
 
 
 def score_reading(
