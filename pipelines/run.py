@@ -252,7 +252,11 @@ def train(
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):
         calibrated = calibrate_model(
-            model, splits, config.calibration, batch_size=plan.batch_size
+            model,
+            splits,
+            config.calibration,
+            batch_size=plan.batch_size,
+            known=prepared.measured.known,
         )
     return Trained(model, history, calibrated)
 
