@@ -26,6 +26,11 @@ class Clock:
         yield
         self.seconds[name] = time.monotonic() - started
 
+    def part(self, doing: str) -> None:
+        """Says what the running stage does next."""
+        self._last_progress = time.monotonic()
+        _logger.info("[%6.1f s]   %s", self.total_seconds, doing)
+
     def progress(self, done: int, total: int) -> None:
         """Says how far the running stage is, every few seconds."""
         if time.monotonic() - self._last_progress > _PROGRESS_EVERY_SECONDS:

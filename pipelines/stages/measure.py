@@ -156,6 +156,7 @@ def measure(
         reader, base, list(outputs), some, also, config, clock, views=views
     )
     first = {key: values[: len(some)] for key, values in found.items()}
+    clock.part("comparing what a head could read")
     few = spread(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
         base, first, some.labels, some.units, seed=config.seed, rate=rate
