@@ -31,6 +31,11 @@ class Clock:
         self.seconds[name] = time.monotonic() - started
         signals.obey()
 
+    def part(self, doing: str) -> None:
+        """Says what the running stage does next."""
+        self._last_progress = time.monotonic()
+        _logger.info("[%6.1f s]   %s", self.total_seconds, doing)
+
     def progress(self, done: int, total: int) -> None:
         """Says how far the running stage is, every few seconds."""
         signals.obey()

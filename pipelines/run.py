@@ -222,13 +222,16 @@ def train(
     if not progress.was_saved and distribution.team.is_chief:
         folder.begin(config, environment.describe() | distribution.described())
         _describe(folder, prepared, seed=config.seed)
+    for line in plan.reason.splitlines():
+        clock.part(line)
     classes = len(splits.info.class_names)
     with clock.stage("head", f"{classes} classes"):
         probe = prepared.measured.probe(
             plan.head, balanced=prepared.imbalance != "none"
         )
         model = add_head(base, classes=classes, plan=plan.head, probe=probe)
-    with clock.stage("finetune", plan.reason):
+    phases = ", ".join(phase.name for phase in plan.phases)
+    with clock.stage("finetune", f"{phases}, as planned"):
         settings = FitSettings(
             input_size_px=base.input_size_px,
             seed=config.seed,
@@ -252,7 +255,11 @@ def train(
         history = fine_tune(model, splits, plan, settings)
     with clock.stage("calibrate", "on validation"):
         calibrated = calibrate_model(
-            model, splits, config.calibration, batch_size=plan.batch_size
+            model,
+            splits,
+            config.calibration,
+            batch_size=plan.batch_size,
+            known=prepared.measured.known,
         )
     return Trained(model, history, calibrated)
 

@@ -34,7 +34,7 @@ def result_table(report: Mapping[str, Any]) -> str:
     )
     skipped = [f"{name} skipped, no time left" for name in report["phases_skipped"]]
     not_needed = [
-        f"{name} left out, too few validation examples are wrong to show a gain"
+        f"{name} left out, as validation has too little wrong to show a gain"
         for name in report["phases_not_needed"]
     ]
     phases = "; ".join([*map(_phase, report["phases"]), *not_needed, *skipped])
@@ -43,7 +43,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         ("validation accuracy", _accuracy(report["validation"])),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
-        ("plan", report["plan"]["reason"]),
+        ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
         ("precision", _computed(report["compute"])),
         ("parity", f"largest difference {report['parity']['largest_difference']:.1e}"),
         ("seconds", seconds),
@@ -268,9 +268,12 @@ def _phase(phase: Mapping[str, Any]) -> str:
     )
     if before is None:
         return f"{name} {after:.4f}"
+    start = f"{name} {before:.4f}"
+    if phase["solved"]:
+        start += " solved in closed form"
     if not phase["kept"]:
-        return f"{name} {before:.4f}, no gain, undone"
-    return f"{name} {before:.4f} to {after:.4f}"
+        return f"{start}, training gained nothing more"
+    return f"{start}, trained to {after:.4f}"
 
 
 def _is_number(text: str) -> bool:

@@ -92,7 +92,16 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         phases = _finding_rate(phases)
     plan = TransferPlan(
         action=action,
-        reason=f"{reason}{_findings(facts, read)}{_classic(facts)}{_warnings(facts)}",
+        reason="\n".join(
+            part.strip()
+            for part in (
+                reason,
+                _findings(facts, read),
+                _classic(facts),
+                _warnings(facts),
+            )
+            if part
+        ),
         rule=facts.classic_rule.name if facts.classic_rule else "",
         batch_size=config.batch_size,
         head=head,

@@ -20,7 +20,7 @@ from pipelines.planning.calibration import (
 )
 from pipelines.planning.reliability import reliability
 from pipelines.stages.head import TransferModel
-from pipelines.stages.outputs import Outputs, outputs
+from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
 
 # Training examples that tell where the classes lie, so that a large split costs no pass
 # of its own: 20 of each class, or 500 in all if that is more.
@@ -43,12 +43,18 @@ def calibrate_model(
     calibration: CalibrationConfig,
     *,
     batch_size: int,
+    known: Known | None = None,
 ) -> Calibrated:
-    """The calibration of a trained model, from validation; test is only looked at."""
+    """The calibration of a trained model, from validation; test is only looked at.
+
+    What is `known` of the backbone is not read again.
+    """
+    of_train = Wanted(splits.train, rows_of_each_class(splits.train.labels))
     some, validation, test = outputs(
         model,
-        [some_of_each_class(splits.train), splits.validation, splits.test],
+        [of_train, splits.validation, splits.test],
         batch_size=batch_size,
+        known=known,
     )
     found = calibrate(
         validation.logits,
@@ -63,14 +69,19 @@ def calibrate_model(
 
 def some_of_each_class(split: Split) -> Split:
     """Equally many of each class where there are, spread evenly over the split."""
-    present = np.unique(split.labels)
+    return split.take(rows_of_each_class(split.labels))
+
+
+def rows_of_each_class(labels: np.ndarray) -> np.ndarray:
+    """The rows of equally many of each class where there are, in order."""
+    present = np.unique(labels)
     wanted = max(_EXAMPLES_PER_CLASS, _EXAMPLES // len(present))
-    rows = [np.flatnonzero(split.labels == label) for label in present]
+    rows = [np.flatnonzero(labels == label) for label in present]
     some = [
         members[np.linspace(0, len(members) - 1, min(wanted, len(members))).astype(int)]
         for members in rows
     ]
-    return split.take(np.sort(np.concatenate(some)))
+    return np.sort(np.concatenate(some))
 
 
 def calibration_report(calibrated: Calibrated) -> dict[str, Any]:

@@ -61,9 +61,19 @@ class Watching:
         return dataclasses.replace(profiled, callbacks=self.timed.median)
 
 
-def watching(phase: Phase, settings: FitSettings, *, to_reach: float) -> Watching:
+def watching(
+    phase: Phase,
+    settings: FitSettings,
+    *,
+    to_reach: float,
+    loss_to_reach: float,
+) -> Watching:
     """What watches a phase whose epochs below an accuracy are no better than none."""
-    best = BestWeights(patience_epochs=phase.patience_epochs, to_reach=to_reach)
+    best = BestWeights(
+        patience_epochs=phase.patience_epochs,
+        to_reach=to_reach,
+        loss_to_reach=loss_to_reach,
+    )
     soup = Soup(at_most=phase.soup)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     return Watching(

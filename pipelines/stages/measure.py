@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.features import extract
+from pipelines.planning.features import Reader
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.portions import AT_ONCE
@@ -33,6 +33,7 @@ from pipelines.planning.similarity import (
     source_probabilities,
 )
 from pipelines.stages.divergence import block_divergences
+from pipelines.stages.outputs import Known, fingerprint
 from pipelines.stages.pooling import tap, token_average
 from pipelines.stages.views import count_views, in_views
 from pipelines.training.batchnorm import batchnorm_layers
@@ -71,7 +72,8 @@ class Measured:
     row for each example of validation, and for each of training as many as `views`, one
     view of all of them after the other, the first as they are. `labels` are those of
     one view. With `is_whole` that is every example of both splits. All of it is empty
-    where the backbone starts from random weights.
+    where the backbone starts from random weights. `known` has what a trained model
+    need not read again.
     """
 
     evidence: Evidence | None
@@ -80,6 +82,7 @@ class Measured:
     validation: Mapping[tuple[str, int], np.ndarray]
     is_whole: bool
     views: int = 1
+    known: Known | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -157,13 +160,20 @@ def measure(
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     some = splits.train.take(rows)
     also = splits.validation if is_whole else None
-    found, rate = _read(base, outputs, some, also, config, clock, views=views)
+    reader = Reader(keras.Model(base.model.input, list(outputs.values())))
+    found, rate = _read(
+        reader, base, list(outputs), some, also, config, clock, views=views
+    )
     first = {key: values[: len(some)] for key, values in found.items()}
+    clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
         base, first, some.labels, some.units, seed=config.seed, rate=rate
     )
     seen = views * len(some)
+    validation = (
+        {key: values[seen:] for key, values in found.items()} if is_whole else {}
+    )
     return Measured(
         evidence=dataclasses.replace(
             compared,
@@ -173,17 +183,25 @@ def measure(
         ),
         labels=some.labels,
         train={key: values[:seen] for key, values in found.items()},
-        validation={key: values[seen:] for key, values in found.items()}
-        if is_whole
-        else {},
+        validation=validation,
         is_whole=is_whole,
         views=views,
+        known=Known(
+            base,
+            reader,
+            tuple(outputs),
+            {splits.train.name: first, splits.validation.name: validation}
+            if is_whole
+            else {},
+            fingerprint(base),
+        ),
     )
 
 
 def _read(
+    reader: Reader,
     base: Backbone,
-    outputs: Mapping[tuple[str, int], keras.KerasTensor],
+    keys: Sequence[tuple[str, int]],
     train: Split,
     validation: Split | None,
     config: RunConfig,
@@ -206,9 +224,8 @@ def _read(
         rate.follow(done)
         clock.progress(done, total)
 
-    model = keras.Model(base.model.input, list(outputs.values()))
-    found = extract(model, read, dtype=np.float16, on_progress=follow)
-    return dict(zip(outputs, found)), total / (time.monotonic() - started)
+    found = reader.extract(read, dtype=np.float16, on_progress=follow)
+    return dict(zip(keys, found)), total / (time.monotonic() - started)
 
 
 def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
