@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot, run_page
+from pipelines.serving import parity
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -37,6 +38,7 @@ from pipelines.stages.keep import keep
 from pipelines.training.determinism import determinism
 from pipelines.training.distribution import ONE_DEVICE, Distribution
 from pipelines.training.precision import precision
+from pipelines.training.progress import Progress
 from pipelines.training.team import Team
 
 # Files that keep on breaking mean a disk that does.
@@ -102,7 +104,11 @@ def _run(
         stack.enter_context(determinism(config.deterministic))
         prepared = workers.agreed(prepare(asked, clock, before=before), distribution)
         stack.enter_context(precision(prepared.compute.precision))
-        trained = train(config, prepared, folder, clock, distribution)
+        # It starts when training is done, so that it is ready for the export.
+        process = stack.enter_context(parity.fresh_process())
+        trained = train(
+            config, prepared, folder, clock, distribution, on_trained=process.start_early
+        )
         if not team.is_chief:
             return _of_worker(trained, prepared, team, config)
         splits, calibrated = prepared.splits, trained.calibrated
@@ -117,15 +123,17 @@ def _run(
             ]
         with clock.stage("export", f"to {folder.artifact_base}"):
             facts = record.artifact_facts(splits, prepared.plan, reports)
-            artifact = resume.exported_before(folder, facts) or export(
-                trained.model,
-                calibrated.calibration,
-                splits.test,
-                folder.artifact_base,
-                class_names=splits.info.class_names,
-                facts=facts,
-                explain=config.export.explain,
-            )
+            with _kept_where_export_fails(trained):
+                artifact = resume.exported_before(folder, facts) or export(
+                    trained.model,
+                    calibrated.calibration,
+                    splits.test,
+                    folder.artifact_base,
+                    class_names=splits.info.class_names,
+                    facts=facts,
+                    explain=config.export.explain,
+                    process=process,
+                )
             kept = keep(prepared.base, folder.checkpoints_dir, handle=config.handle)
     report = record.report(
         splits,
@@ -204,6 +212,17 @@ class Trained:
     model: TransferModel
     history: FitHistory
     calibrated: Calibrated
+    progress: Progress
+
+
+@contextlib.contextmanager
+def _kept_where_export_fails(trained: Trained) -> Iterator[None]:
+    """Lets the same command try an export again without training again."""
+    try:
+        yield
+    except ArtifactError:
+        trained.progress.keep(trained.model.model)
+        raise
 
 
 def train(
@@ -212,10 +231,13 @@ def train(
     folder: workdir.Workdir,
     clock: Clock,
     distribution: Distribution = ONE_DEVICE,
+    *,
+    on_trained: Callable[[], None] | None = None,
 ) -> Trained:
     """Adds the head, trains and calibrates as the plan says.
 
-    Begins the run folder, or goes on from what was saved there.
+    Begins the run folder, or goes on from what was saved there. `on_trained` is called
+    by the chief before it calibrates.
     """
     base, splits, plan = prepared.base, prepared.splits, prepared.plan
     progress = resume.progress_of(config, prepared, folder, distribution.team)
@@ -253,6 +275,8 @@ def train(
             profile=config.profile,
         )
         history = fine_tune(model, splits, plan, settings)
+    if on_trained is not None and distribution.team.is_chief:
+        on_trained()
     with clock.stage("calibrate", "on validation"):
         calibrated = calibrate_model(
             model,
@@ -261,7 +285,7 @@ def train(
             batch_size=plan.batch_size,
             known=prepared.measured.known,
         )
-    return Trained(model, history, calibrated)
+    return Trained(model, history, calibrated, progress)
 
 
 def _describe(folder: workdir.Workdir, prepared: Prepared, *, seed: int) -> None:

@@ -26,6 +26,9 @@ FORMAT = 2
 _OVERHEAD_BYTES = 32 * 2**20
 # No version number, so that a server does not take it for one.
 _UNPUBLISHED = ".unpublished-"
+_REFUSED = "refused-"
+# What is written about an export that was refused, beside it.
+REFUSAL = "parity.json"
 _ABANDONED_AFTER_SECONDS = 3600
 
 _logger = logging.getLogger("zootune")
@@ -259,6 +262,29 @@ def publish(unpublished: Path, base: Path) -> Path:
             continue
         _flush(base)
         return target
+
+
+def keep_refused(unpublished: Path, base: Path, about: Mapping[str, Any]) -> Path:
+    """Gives an export that was refused a name that no server takes for a version.
+
+    Nothing removes it but its owner. It has no manifest, so that nothing loads it by
+    mistake, and the file `REFUSAL` says what there is to know `about` it.
+    """
+    text = json.dumps(about, indent=2, allow_nan=False)
+    (unpublished / REFUSAL).write_text(text + "\n", encoding="utf-8")
+    number = len(refused(base))
+    while True:
+        number += 1
+        target = base / f"{_REFUSED}{number}"
+        if target.exists():
+            continue
+        unpublished.rename(target)
+        return target
+
+
+def refused(base: Path) -> list[Path]:
+    """The exports below a base folder that were refused."""
+    return sorted(path for path in base.glob(f"{_REFUSED}*") if path.is_dir())
 
 
 def _flush(path: Path) -> None:
