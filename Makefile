@@ -37,8 +37,9 @@ $(VENV)/.quickstart-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart]'
 	@touch $@
 
-$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/kerashub.sh tests/serving.sh | $(BIN)/python
-	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,dev]'
+$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/beam.sh tests/kerashub.sh tests/serving.sh | $(BIN)/python
+	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,beam,dev]'
+	bash tests/beam.sh $(BIN)
 	bash tests/kerashub.sh $(BIN)
 	bash tests/serving.sh $(BIN)
 	@touch $@

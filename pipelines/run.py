@@ -21,7 +21,7 @@ from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
-from pipelines.errors import ArtifactError, ChangedFilesError
+from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
 from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
@@ -44,10 +44,12 @@ from pipelines.training.team import Team
 # Files that keep on breaking mean a disk that does.
 _MOST_NEW_BEGINNINGS = 3
 
+_ENVIRONMENT, _PLAN, _CARD = "environment.json", "plan.json", "data_card.json"
+
 _logger = logging.getLogger("zootune")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """What a finished run leaves. `report` has the values of `report.json`.
 
@@ -61,6 +63,13 @@ class Run:
     model: keras.Model
     workdir: Path
     artifact_dir: Path
+
+    def __repr__(self) -> str:
+        test = self.report["test"]
+        return (
+            f"<Run: accuracy {test['accuracy']:.4f} on {test['examples']} test"
+            f" examples, {self.plan.action}, {self.artifact_dir}>"
+        )
 
 
 def run(config: RunConfig) -> Run:
@@ -197,7 +206,8 @@ def _finish(folder: workdir.Workdir, report: Mapping[str, Any]) -> None:
     try:
         page = run_page.page(run_page.read(folder.path))
         folder.write_text(run_page.FILE_NAME, page)
-    except OSError as error:
+    # A file of the run that something broke in the meantime is not the page's fault.
+    except (OSError, ConfigError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"The run is finished and {report['artifact']} is complete, but its page"
             f" could not be written: {error}. Mend this, and write it with: zoo report"
@@ -241,9 +251,13 @@ def train(
     """
     base, splits, plan = prepared.base, prepared.splits, prepared.plan
     progress = resume.progress_of(config, prepared, folder, distribution.team)
-    if not progress.was_saved and distribution.team.is_chief:
-        folder.begin(config, environment.describe() | distribution.described())
-        _describe(folder, prepared, seed=config.seed)
+    about = environment.describe() | distribution.described()
+    if distribution.team.is_chief:
+        if progress.was_saved:
+            _restore_lost(folder, prepared, about, seed=config.seed)
+        else:
+            folder.begin(config, about)
+            _describe(folder, prepared, seed=config.seed)
     for line in plan.reason.splitlines():
         clock.part(line)
     classes = len(splits.info.class_names)
@@ -288,15 +302,39 @@ def train(
     return Trained(model, history, calibrated, progress)
 
 
+def _restore_lost(
+    folder: workdir.Workdir,
+    prepared: Prepared,
+    about: dict[str, Any],
+    *,
+    seed: int,
+) -> None:
+    """Writes anew what was broken or lost since the run began, and says so.
+
+    Now, because it is needed at the end: for the page, and to publish nothing twice.
+    """
+    folder.restore_versions_before()
+    if not folder.has(_ENVIRONMENT, fields=about):
+        folder.write(_ENVIRONMENT, about)
+    planned = record.planned(prepared.plan, prepared.measured.evidence)
+    computed = compute.to_dict(prepared.compute)
+    if not (
+        folder.has(_PLAN, fields=planned)
+        and folder.has(resume.COMPUTE, fields=computed)
+        and folder.has(_CARD, fields=())
+    ):
+        _describe(folder, prepared, seed=seed)
+
+
 def _describe(folder: workdir.Workdir, prepared: Prepared, *, seed: int) -> None:
     """Writes what is known before training: the plan, and the data card."""
     planned = record.planned(prepared.plan, prepared.measured.evidence)
-    folder.write("plan.json", planned)
+    folder.write(_PLAN, planned)
     folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
     _plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
     versions = environment.installed_versions()
     card = card_of(prepared.splits, seed=seed, versions=versions)
-    folder.write("data_card.json", card)
+    folder.write(_CARD, card)
     folder.write_text("data_card.md", as_markdown(card))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zoo import registered
 from zoo.registry import get_spec, list_backbones, register, unregister
 from zoo.spec import (
     BackboneSpec,
@@ -38,6 +39,8 @@ __all__ = [
     "register",
     "unregister",
 ]
+
+registered.register()
 
 
 def __getattr__(name: str) -> Any:

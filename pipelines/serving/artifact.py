@@ -64,7 +64,8 @@ class Artifact:
     """A published version: its folder, a number, and its manifest."""
 
     path: Path
-    manifest: Manifest
+    # It names every file and class.
+    manifest: Manifest = dataclasses.field(repr=False)
 
     @property
     def version(self) -> int:
