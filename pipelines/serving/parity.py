@@ -71,8 +71,12 @@ def run_in_fresh_process(
         ArtifactError: if the SavedModel does not load or does not run.
     """
     given, found = scratch / "inputs.npz", scratch / "outputs.npz"
+    # By another path: TensorFlow takes brackets in that of a model for a pattern.
+    model = scratch / "model"
+    model.unlink(missing_ok=True)
+    model.symlink_to(folder.absolute())
     np.savez(given, allow_pickle=False, **inputs)
-    files = [str(path) for path in (folder, given, found)]
+    files = [str(path) for path in (model, given, found)]
     command = [sys.executable, "-c", _PROGRAM, *files, *requires]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipelines.errors import ArtifactError
 from pipelines.serving.artifact import Artifact, open_verified
+from pipelines.serving.loading import load_saved_model
 from pipelines.serving.prediction import Prediction, from_outputs
 from pipelines.serving.requirements import import_ops
 from pipelines.serving.server import op_scan
@@ -29,7 +30,7 @@ class Predictor:
             import_ops(module, artifact.path)
         op_scan.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
-        self.saved_model = tf.saved_model.load(str(artifact.path))
+        self.saved_model = load_saved_model(artifact.path)
 
     @property
     def modality(self) -> str:
