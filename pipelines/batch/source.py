@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import logging
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.data import folder, table
+from pipelines.data import folder, folder_files, table
 from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
 from zoo.home import expanded
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Source:
             for part in (name, str(size).encode(), item.text or b""):
                 digest.update(b"%d:%b" % (len(part), part))
         if not examples:
-            allowed = ", ".join(sorted(folder.EXTENSIONS))
+            allowed = ", ".join(sorted(folder_files.EXTENSIONS))
             raise DataError(
                 f"{self.ref.location} has no {self.modality} to predict."
                 + (f" Allowed: {allowed}." if self.ref.scheme == "dir" else "")
@@ -110,12 +113,17 @@ def parse(text: str, *, modality: str) -> Source:
             f"{text!r} cannot be predicted as a whole: give a folder of images, or a"
             " table as 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN'."
         )
-    if dataclasses.replace(ref, image=None, text=None) != bare:
+    read = {"image": None, "text": None, "delimiter": None, "encoding": None}
+    if dataclasses.replace(ref, **read) != bare:
         raise DataError(
             f"{text!r} has options that mean nothing here: every row is predicted, and"
-            " only image= and text= are read."
+            f" only {'=, '.join(read)}= are read."
         )
-    found = table.unlabelled(ref)[0] if ref.scheme == "csv" else "image"
+    found = "image"
+    if ref.scheme == "csv":
+        found, _ = table.unlabelled(ref)
+        for note in table.notes_on(ref):
+            _log.warning("%s", note)
     if ref.scheme == "dir" and not Path(location).is_dir():
         raise DataError(f"There is no folder {location}.")
     if found != modality:

@@ -294,14 +294,14 @@ def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
             f"{name} in {path} is {values.dtype}; it needs whole numbers or strings."
         )
     found: list[str] = []
-    for i, value in enumerate(values.tolist()):
+    for value in values.tolist():
         try:
             text = value.decode() if isinstance(value, bytes) else str(value)
             text.encode()
         except UnicodeError as error:
             raise DataError(
-                f"Value {i} of {name} in {path} is not {_said_of(error)}. Save it as a"
-                " string."
+                f"{name} in {path} has a value that is not {_said_of(error)}. Save"
+                " strings, and not bytes."
             ) from None
         found.append(text)
     return tuple(found)

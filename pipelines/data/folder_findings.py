@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pipelines.data.split_names import usual_split
 _NOT_MISSED = frozenset(
     {".txt", ".json", ".csv", ".xml", ".md", ".html", ".ini", ".db"}
 )
+# What Linux and macOS take, or more.
+_LONGEST_PATH = 4095
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,13 +94,19 @@ class _Walker:
             path = next(way[-1], None)
             if path is None:
                 way.pop()
-            elif not is_folder(path):
+            elif not self._leads_to_folder(path):
                 self._take(dataclasses.replace(folder, path=path))
             elif (one := _identity(path)) in seen and one is not None:
                 self._note("warning", "a loop of links, not followed", path)
             else:
                 seen.add(one)
                 way.append(iter(self._read(path)))
+
+    def _leads_to_folder(self, path: Path) -> bool:
+        if len(os.fsencode(path)) <= _LONGEST_PATH:
+            return is_folder(path)
+        self._note("error", "a path too long for this system", path)
+        return False
 
     def _take(self, found: Found) -> None:
         suffix = found.path.suffix.lower()

@@ -131,9 +131,10 @@ def _splits_of_classes(root: Path, classes: Sequence[Part]) -> list[Part]:
     if len({part.split for part in parts}) < 2:
         return []
     if whole:
+        without = _names([one.folder for one in whole])
         raise DataError(
             f"{root} has class folders with splits inside, as"
-            f" {_names([parts[0].folder])} of {parts[0].class_name!r}, and {_names([one.folder for one in whole])}"
+            f" {_names([parts[0].folder])} of {parts[0].class_name!r}, and {without}"
             " without. Give all of them the same splits; or if these folders mean"
             " nothing, add layout=classes to the reference."
         )

@@ -51,7 +51,7 @@ class Form:
 def has_encoding(name: str) -> bool:
     """Whether there is an encoding of texts of this name."""
     try:
-        b"".decode(name)
+        b"text".decode(name, "ignore")
     except (LookupError, ValueError):
         return False
     return True

@@ -226,6 +226,10 @@ def run_in_fresh_process(
             process is ended or makes no progress.
     """
     given, found = scratch / "inputs.npz", scratch / "outputs.npz"
+    # By another path: TensorFlow takes brackets in that of a model for a pattern.
+    model = scratch / "model"
+    model.unlink(missing_ok=True)
+    model.symlink_to(folder.absolute())
     packed, of_strings = _packed(inputs)
     try:
         np.savez(given, allow_pickle=False, **packed)
@@ -235,7 +239,7 @@ def run_in_fresh_process(
     job = {
         "keys": list(inputs),
         "of_strings": of_strings,
-        "folder": str(folder.absolute()),
+        "folder": str(model.absolute()),
         "inputs": str(given.absolute()),
         "outputs": str(found.absolute()),
         "requires": list(requires),

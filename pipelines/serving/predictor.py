@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipelines.errors import ArtifactError
 from pipelines.serving import forks, given
 from pipelines.serving.artifact import Artifact, open_verified
+from pipelines.serving.loading import load_saved_model
 from pipelines.serving.prediction import Prediction, from_outputs
 from pipelines.serving.requirements import import_ops
 from pipelines.serving.server import op_scan
@@ -149,7 +150,7 @@ def _loaded(folder: Path) -> Any:
     one, TensorFlow would make other variables than those of the SavedModel.
     """
     with ThreadPoolExecutor(1, "load") as thread:
-        return thread.submit(tf.saved_model.load, str(folder)).result()
+        return thread.submit(load_saved_model, folder).result()
 
 
 def load(folder: str | Path) -> Predictor:

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from pipelines.data.images import decode_and_resize
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.printable import BLANK
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.serving.heat import grad_cam
@@ -287,7 +288,7 @@ def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
 def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Texts `[batch]`, empty where they are not valid: blank, or no UTF-8."""
     cleaned = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
-    valid = tf.equal(cleaned, text) & tf.not_equal(tf.strings.strip(text), "")
+    valid = tf.equal(cleaned, text) & ~tf.strings.regex_full_match(text, BLANK)
     return tf.where(valid, text, ""), valid
 
 

@@ -11,8 +11,10 @@ from sklearn import metrics
 from pipelines.data.batches import batches
 from pipelines.data.broken import broken_files_named
 from pipelines.data.load import load_part
+from pipelines.data.names import listing
 from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import normal
 from pipelines.data.splits import Split
 from pipelines.errors import DataError
 from pipelines.planning.calibration import Calibration
@@ -21,6 +23,7 @@ from pipelines.serving.predictor import Predictor
 from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
+_SHOWN = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,10 +141,13 @@ def _labels_of(
     known: Sequence[str], part: Split, class_names: Sequence[str]
 ) -> np.ndarray:
     """The labels of a split as indices into the classes that the artifact knows."""
-    strangers = [name for name in class_names if name not in known]
+    # In one spelling: an artifact may be older than that.
+    index = {normal(name): i for i, name in enumerate(known)}
+    strangers = [name for name in class_names if name not in index]
     if strangers:
         raise DataError(
-            f"The data have the classes {strangers}, which the artifact does not know."
-            f" It knows {list(known)}."
+            f"The data have the classes {listing(map(repr, strangers), shown=_SHOWN)},"
+            " which the artifact does not know. It knows"
+            f" {listing(map(repr, known), shown=_SHOWN)}."
         )
-    return np.array([known.index(name) for name in class_names])[part.labels]
+    return np.array([index[name] for name in class_names])[part.labels]

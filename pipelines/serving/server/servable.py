@@ -18,6 +18,7 @@ import tensorflow as tf
 from pipelines.errors import ArtifactError
 from pipelines.reentrancy import is_reentrant
 from pipelines.serving import artifact, naming
+from pipelines.serving.loading import load_saved_model
 from pipelines.serving.requirements import import_ops
 from pipelines.serving.server import op_scan, signature, version_folders, warming
 from pipelines.serving.server.errors import Code, ServingError
@@ -131,7 +132,7 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     meta_graph = op_scan.harmless_graph(folder, allowed=loading.allowed_ops)
     started = time.monotonic()
     try:
-        model = tf.saved_model.load(str(folder), tags=[op_scan.SERVE])
+        model = load_saved_model(folder, tags=[op_scan.SERVE])
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{folder} does not load: {error}") from error
     names = manifest.class_names if manifest else ()
