@@ -277,7 +277,7 @@ class Manager:
         self._let_go_unwanted(model, seen)
 
     def _note(self, model: Model, error: Exception | None) -> None:
-        """Counts what keeps a model from being followed, and says it when it changes."""
+        """Counts what keeps a model from being followed, and says it once."""
         name, path = model.config.name, model.config.base_path
         trouble = f"{type(error).__name__}: {error}" if error is not None else ""
         if error is not None:
@@ -366,7 +366,9 @@ class Manager:
         self._metrics.load_failed(name)
         if version.said != version.message:
             version.said = version.message
-            _logger.error("%s version %d is not served: %s", name, version.number, error)
+            _logger.error(
+                "%s version %d is not served: %s", name, version.number, error
+            )
 
     def _let_go_unwanted(self, model: Model, seen: Seen) -> None:
         aspired = self._aspired(model, seen)

@@ -11,6 +11,7 @@ from pipelines.errors import ConfigError
 
 _LONGEST_NAME = 200
 
+
 @dataclasses.dataclass(frozen=True)
 class VersionPolicy:
     """The newest `count` versions, all of them, or the `versions` that are named."""

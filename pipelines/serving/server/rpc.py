@@ -109,7 +109,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     signature, found, request.output_filter
                 ).items():
                     response.outputs[name].CopyFrom(tensors.write(value))
-                context.set_trailing_metadata(tuple(service.says_whose(version).items()))
+                context.set_trailing_metadata(
+                    tuple(service.says_whose(version).items())
+                )
                 return response
 
         return await self._answer("Predict", request, context, work)
