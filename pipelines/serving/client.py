@@ -398,7 +398,7 @@ class GrpcClient(_Client):
 
     def _ask(
         self,
-        method: Callable[..., Any],
+        method: Any,
         request: Any,
         deadline: float,
         *,

@@ -1,4 +1,4 @@
-"""Whether TensorFlow can compute here: a fork has none of the threads that it waits for.
+"""Whether TensorFlow can compute here: a fork lacks the threads it waits for.
 
 Where TensorFlow had run before a fork, the child would wait for ever for threads that
 only its parent has. So it is told at once.

@@ -110,8 +110,8 @@ def refuse_one_array(examples: Any, takes: Takes) -> None:
             SERIES: "[series, steps, channels]",
         }[takes.name]
         raise DataError(
-            f"An array of shape {_shown(found.shape)} came; several are {what}. If it is"
-            f" one {takes.word}, pass a list with it: predict([it])."
+            f"An array of shape {_shown(found.shape)} came; several are {what}. If it"
+            f" is one {takes.word}, pass a list with it: predict([it])."
         )
 
 
@@ -387,7 +387,7 @@ def _is_one_object(given: Any) -> bool:
 def _plain(given: Any) -> Any:
     """Tensors of TensorFlow or PyTorch as arrays, and what is masked as missing."""
     if isinstance(given, np.ma.MaskedArray):
-        return given.astype(np.float32).filled(np.nan)
+        return np.ma.filled(given.astype(np.float32), np.nan)
     is_tensor = hasattr(given, "numpy") and hasattr(given, "dtype")
     return given.numpy() if is_tensor else given
 

@@ -97,10 +97,10 @@ class Predictor:
             ArtifactError: if a series has another shape than the artifact takes.
         """
         if self.modality == "image":
-            found = given.pixels(inputs, tuple(self.trained_on.shape))
-            return self._run(self._raw, found)["probabilities"]
-        found = given.made(inputs, self._takes) or self._nothing()
-        return self._run(self._raw, found)["probabilities"]
+            batch: Any = given.pixels(inputs, tuple(self.trained_on.shape))
+        else:
+            batch = given.made(inputs, self._takes) or self._nothing()
+        return self._run(self._raw, batch)["probabilities"]
 
     @property
     def graph(self) -> Any:

@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TAG",
         help=f"of the image tensorflow/serving; default {images.SERVING_VERSION}",
     )
+    add(
+        "--digest",
+        action="append",
+        default=[],
+        metavar="NAME=sha256:...",
+        help="pins an image by its content, several times; names: "
+        f"{', '.join(images.NAMES)}",
+    )
     add("--overwrite", action="store_true", help="replace files that are there")
 
 
@@ -50,6 +58,7 @@ def deploy(arguments: argparse.Namespace) -> None:
     """
     targets = parse_targets(arguments.target)
     version = _parse_version(arguments.serving_version)
+    digests = images.parse_digests(arguments.digest)
     from pipelines.serving.deploy.readme import is_older
     from pipelines.serving.deploy.subject import subject
     from pipelines.serving.deploy.writing import write
@@ -59,7 +68,7 @@ def deploy(arguments: argparse.Namespace) -> None:
         found,
         arguments.to,
         targets=targets,
-        serving_version=version,
+        images=images.Images(version, digests),
         overwrite=arguments.overwrite,
     )
     warning = (

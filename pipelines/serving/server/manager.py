@@ -277,7 +277,7 @@ class Manager:
         self._let_go_unwanted(model, seen)
 
     def _note(self, model: Model, error: Exception | None) -> None:
-        """Counts what keeps a model from being followed, and says it when it changes."""
+        """Counts what keeps a model from being followed, and says it once."""
         name, path = model.config.name, model.config.base_path
         trouble = f"{type(error).__name__}: {error}" if error is not None else ""
         if error is not None:

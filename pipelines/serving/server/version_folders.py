@@ -75,7 +75,7 @@ def fingerprint(folder: Path) -> Fingerprint:
 
 
 def refuse_what_is_no_version(folder: Path) -> None:
-    """Raises `ArtifactError` for a link, a folder without a graph, or one of many files.
+    """Raises `ArtifactError` for a link, a folder without a graph, or many files.
 
     Before anything in it is read, so that it costs nothing.
     """

@@ -50,9 +50,7 @@ class Watched:
             self.servables.append(weakref.ref(servable))
             return Batcher(servable, Batching(), workers, self.metrics)
 
-        self.manager = Manager(
-            Loading(), metrics=self.metrics, batcher_of=batcher_of
-        )
+        self.manager = Manager(Loading(), metrics=self.metrics, batcher_of=batcher_of)
 
     @property
     def in_memory(self) -> int:
