@@ -9,6 +9,9 @@ from pipelines.data.printable import shown
 
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
+# More classes would fill a terminal several times.
+_SHOWN_CLASSES = 100
+_WORST_CLASSES = 30
 
 
 def aligned(rows: Sequence[Sequence[object]]) -> str:
@@ -217,9 +220,8 @@ def _scored(score: Mapping[str, Any]) -> tuple[object, ...]:
 
 def survey_table(survey: Mapping[str, Any]) -> str:
     """What was found in a data set, worst first, with the first names of each."""
-    counts = survey["counts"].items()
     head = f"{survey['examples']} examples in {len(survey['counts'])} classes"
-    classes = ", ".join(f"{shown(name)} {count}" for name, count in counts)
+    classes = _counts(survey["counts"])
     if not survey["findings"]:
         return f"{head}: {classes}\nnothing was found"
     rows = [
@@ -229,20 +231,45 @@ def survey_table(survey: Mapping[str, Any]) -> str:
     return f"{head}: {classes}\n\n{aligned([_FINDINGS, *rows])}"
 
 
+def _counts(counts: Mapping[str, int]) -> str:
+    """How many examples each class has; of many classes the largest and smallest."""
+    if len(counts) <= _SHOWN_CLASSES:
+        return ", ".join(f"{shown(name)} {count}" for name, count in counts.items())
+    by_size = sorted(counts.items(), key=lambda one: -one[1])
+    ends = [
+        ", ".join(f"{shown(name)} {count}" for name, count in some)
+        for some in (by_size[:_SHOWN], by_size[-_SHOWN:])
+    ]
+    median = by_size[len(by_size) // 2][1]
+    return f"the largest {ends[0]}; half have {median} or more; the smallest {ends[1]}"
+
+
 def _first(names: Sequence[str]) -> str:
     some = "; ".join(map(shown, names[:_SHOWN]))
     return f"{some}; and {len(names) - _SHOWN} more" if names[_SHOWN:] else some
 
 
 def evaluation_table(report: Mapping[str, Any]) -> str:
-    """Accuracy over all, and precision, recall and F1 per class."""
+    """Accuracy over all, and precision, recall and F1 per class.
+
+    Of many classes those with the lowest F1, which have examples.
+    """
     header = ("class", "precision", "recall", "f1", "examples")
+    classes, note = list(report["per_class"].items()), ""
+    if len(classes) > _SHOWN_CLASSES:
+        seen = [one for one in classes if one[1]["examples"]]
+        worst = sorted(seen, key=lambda one: one[1]["f1"])[:_WORST_CLASSES]
+        note = (
+            f"\nthe {len(worst)} classes with the lowest f1, of {len(classes)};"
+            " --json has all"
+        )
+        classes = worst
     rows = [
         (name, *(f"{values[key]:.3f}" for key in header[1:4]), values["examples"])
-        for name, values in report["per_class"].items()
+        for name, values in classes
     ]
     error = f"expected calibration error {report['calibration_error']:.4f}"
-    return f"accuracy {_accuracy(report)}\n{error}\n\n{aligned([header, *rows])}"
+    return f"accuracy {_accuracy(report)}\n{error}\n{note}\n{aligned([header, *rows])}"
 
 
 def _accuracy(report: Mapping[str, Any]) -> str:
@@ -255,10 +282,11 @@ def _accuracy(report: Mapping[str, Any]) -> str:
 def _calibration(calibration: Mapping[str, Any]) -> str:
     test = calibration["test"]
     before, after = (test[when]["calibration_error"] for when in ("before", "after"))
-    return (
-        f"error on test {before:.4f} before, {after:.4f} after;"
-        f" {test['accepted']:.1%} of test accepted"
-    )
+    if calibration["method"] == "none":
+        error = f"error on test {after:.4f}, not calibrated: {calibration['reason']}"
+    else:
+        error = f"error on test {before:.4f} before, {after:.4f} after;"
+    return f"{error} {test['accepted']:.1%} of test accepted"
 
 
 def _phase(phase: Mapping[str, Any]) -> str:

@@ -21,9 +21,10 @@ from pipelines.planning.limits import (
     confidence_threshold,
     energies,
     prediction_sets,
-    set_threshold,
     strangeness_limits,
+    threshold_of_truth,
 )
+from pipelines.planning.portions import portions
 from pipelines.planning.scaling import Scaling, choose_scaling, unscaled
 
 MIN_EXAMPLES = 20
@@ -151,20 +152,22 @@ def calibrate(
     if calibration.method == "none":
         return uncalibrated(classes, reason="calibration.method is none.", examples=n)
     if n < MIN_EXAMPLES:
-        reason = f"{n} held-out examples are too few; {MIN_EXAMPLES} are needed."
+        reason = (
+            f"{n} held-out examples are too few; {MIN_EXAMPLES} are needed. Every"
+            f" answer is accepted: calibration.coverage={calibration.coverage:g} and"
+            f" in_distribution={calibration.in_distribution:g} are not applied."
+        )
         return uncalibrated(classes, reason=reason, examples=n)
     if not np.isfinite(logits).all():
         reason = "Held-out logits hold values that are not finite."
         return uncalibrated(classes, reason=reason, examples=n)
     scaling, scaling_reason = choose_scaling(logits, labels, method=calibration.method)
-    probabilities = np.exp(scaling.log_probabilities(logits))
+    confidence, of_truth = _confidences(scaling, logits, labels)
     space = fit_feature_space(train_features, train_labels)
     energy, distance, why_not = strangeness_limits(
         logits, features, space, share=calibration.in_distribution
     )
-    threshold = confidence_threshold(
-        probabilities.max(axis=1), share=calibration.coverage
-    )
+    threshold = confidence_threshold(confidence, share=calibration.coverage)
     return Calibration(
         scaling=scaling,
         held_out_examples=n,
@@ -172,12 +175,24 @@ def calibrate(
         energy=energy,
         distance=distance,
         set_thresholds=tuple(
-            (level, set_threshold(probabilities, labels, level=level))
+            (level, threshold_of_truth(of_truth, level=level))
             for level in calibration.conformal_levels
         ),
         reason=" ".join([scaling_reason, *why_not]),
         space=space if distance else None,
     )
+
+
+def _confidences(
+    scaling: Scaling, logits: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest probability of every example, and that of its true class."""
+    confidence, of_truth = np.empty(len(labels)), np.empty(len(labels))
+    for rows in portions(*logits.shape):
+        log_p = scaling.log_probabilities(logits[rows])
+        confidence[rows] = np.exp(log_p.max(axis=1))
+        of_truth[rows] = np.exp(log_p[np.arange(len(log_p)), labels[rows]])
+    return confidence, of_truth
 
 
 def to_manifest(calibration: Calibration) -> dict[str, Any]:

@@ -9,9 +9,14 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 
+from pipelines.planning.portions import portions
+
 # Directions that are kept, and the most numbers for them: 4 MB, however wide.
 _MOST_DIRECTIONS = 32
 _MOST_NUMBERS = 2**20
+# And the most that they are found from, 256 MiB in float64, but for a thousand rows.
+_MOST_FITTED_NUMBERS = 2**25
+_FEWEST_FITTED = 1000
 # Of the largest: beyond that, the rounding of features would be most of a distance.
 _SMALLEST_VARIANCE = 1e-4
 SMALLEST_LENGTH = 1e-6
@@ -44,6 +49,13 @@ class FeatureSpace:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """The distance to the nearest class, `[n]`, for features `[n, width]`."""
+        most = max(len(self.centre), len(self.means))
+        found = np.empty(len(features))
+        for rows in portions(len(features), most):
+            found[rows] = self._distances(features[rows])
+        return found
+
+    def _distances(self, features: np.ndarray) -> np.ndarray:
         from_centre = unit_length(features) - self.centre
         inside = from_centre @ self.axes
         outside = from_centre - inside @ self.axes.T
@@ -59,12 +71,16 @@ def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace 
     n, width = features.shape
     if n < 3 or not np.isfinite(features).all():
         return None
-    features = unit_length(features)
-    if not (np.ptp(features, axis=0) > 0).any():
+    some = unit_length(_fitted_rows(features))
+    if not (np.ptp(some, axis=0) > 0).any():
         return None
-    directions = min(_MOST_DIRECTIONS, max(1, _MOST_NUMBERS // width), n - 2, width)
-    pca = PCA(directions, random_state=0).fit(features)
-    inside = pca.transform(features)
+    directions = min(
+        _MOST_DIRECTIONS, max(1, _MOST_NUMBERS // width), len(some) - 2, width
+    )
+    pca = PCA(directions, random_state=0).fit(some)
+    inside = np.concatenate(
+        [pca.transform(unit_length(features[rows])) for rows in portions(n, width)]
+    )
     means, spread = _class_means(inside, labels)
     variances, vectors = np.linalg.eigh(ledoit_wolf(spread, assume_centered=True)[0])
     floor = max(variances.max(), pca.explained_variance_.max()) * _SMALLEST_VARIANCE
@@ -80,6 +96,15 @@ def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace 
     )
 
 
+def _fitted_rows(features: np.ndarray) -> np.ndarray:
+    """Those that the main directions are found from; all where they are few."""
+    n, width = features.shape
+    most = max(_FEWEST_FITTED, _MOST_FITTED_NUMBERS // width)
+    if n <= most:
+        return features
+    return features[np.sort(np.random.default_rng(0).permutation(n)[:most])]
+
+
 def unit_length(features: np.ndarray) -> np.ndarray:
     """The same directions, float64, with length 1; zeros stay as they are."""
     features = features.astype(np.float64)
@@ -89,8 +114,10 @@ def unit_length(features: np.ndarray) -> np.ndarray:
 
 def _class_means(inside: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]:
     """The mean of every class that is there, and every example without its class's."""
-    present, which = np.unique(labels, return_inverse=True)
-    means = np.stack([inside[which == k].mean(axis=0) for k in range(len(present))])
+    present, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    means = np.zeros((len(present), inside.shape[1]))
+    np.add.at(means, which, inside)
+    means /= sizes[:, None]
     if len(present) == len(inside):
         # One example of each class has no spread but that of the classes.
         return means, inside

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pipelines.planning.feature_space import FeatureSpace
+from pipelines.planning.portions import portions
 
 # Limits are eased by this, relative, so that rounding in float32 does not refuse the
 # very examples that set them.
@@ -36,7 +37,10 @@ class Limit:
 
 def energies(logits: np.ndarray) -> np.ndarray:
     """`-logsumexp(logits)`, `[n]`: higher is stranger."""
-    return -logsumexp(logits.astype(np.float64), axis=1)
+    found = np.empty(len(logits))
+    for rows in portions(*logits.shape):
+        found[rows] = -logsumexp(logits[rows].astype(np.float64), axis=1)
+    return found
 
 
 def keep_rank(examples: int, share: float) -> int:
@@ -53,15 +57,23 @@ def keep_rank(examples: int, share: float) -> int:
 def set_threshold(
     probabilities: np.ndarray, labels: np.ndarray, *, level: float
 ) -> float:
+    """That of `threshold_of_truth`, for probabilities `[n, classes]`."""
+    return threshold_of_truth(
+        probabilities[np.arange(len(labels)), labels], level=level
+    )
+
+
+def threshold_of_truth(of_truth: np.ndarray, *, level: float) -> float:
     """The probability from which a class is in the prediction set.
 
+    `of_truth` are the probabilities that held-out examples `[n]` gave the true class.
     Split-conformal (https://arxiv.org/abs/2107.07511, with the probability of the true
     class as score): the sets of new examples like the held-out ones hold the true class
     with probability `level` or more. 0, which is every class, if `1 / (1 - level) - 1`
     is more than the number of examples.
     """
-    of_truth = np.sort(probabilities[np.arange(len(labels)), labels])[::-1]
-    rank = keep_rank(len(labels), level)
+    of_truth = np.sort(of_truth)[::-1]
+    rank = keep_rank(len(of_truth), level)
     return float(of_truth[rank - 1] * (1 - EASE)) if rank <= len(of_truth) else 0.0
 
 

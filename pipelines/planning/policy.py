@@ -343,8 +343,9 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
     if wrong < NOTICEABLE:
         return (
             f"Trains the head only: it starts at {read.accuracy:.1%}, which is"
-            f" {_rounded_down(wrong)} of {facts.validation} validation examples wrong, and no gain"
-            f" shows there beyond its standard error with fewer than {NOTICEABLE}."
+            f" {_rounded_down(wrong)} of {facts.validation} validation examples wrong,"
+            " and no gain shows there beyond its standard error with fewer than"
+            f" {NOTICEABLE}."
         )
     return ""
 

@@ -233,5 +233,7 @@ def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
         wrong = (logs.sum(axis=1) - right) / (classes - 1)
         return float(-((1 - doubt) * right + doubt * wrong).mean())
 
-    found = minimize_scalar(loss, bounds=(0.0, _LARGEST_LOG_SHARPNESS), method="bounded")
+    found = minimize_scalar(
+        loss, bounds=(0.0, _LARGEST_LOG_SHARPNESS), method="bounded"
+    )
     return float(np.exp(found.x))

@@ -14,11 +14,16 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.model_selection import KFold
 
+from pipelines.planning.portions import AT_ONCE, portions
+
 # Held-out examples that a bias needs of every class; with fewer it follows the noise.
 BIAS_EXAMPLES_PER_CLASS = 10
 _HOTTEST = 20.0
-_COLDEST = 0.05
+# Scores of thousands of classes differ by thousandths.
+_COLDEST, _COLDEST_OF_MANY = 0.05, 1e-4
+_MANY_CLASSES = 100
 _FOLDS = 5
+_FEWEST_FITTED = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,21 +50,25 @@ def choose_scaling(
     """The scaling for held-out logits `[n, classes]`, and the reason in words.
 
     `auto` compares log losses by cross-validation. A temperature is used if its loss is
-    lower than without; a bias, which can change labels, if its loss is lower by more
-    than one standard error and every class has 10 examples. `bias` asks for the latter
-    without comparison.
+    lower than without by more than one standard error, so that chance alone does not
+    spoil what was right; a bias, which can change labels, if its loss is lower by more
+    than that again and every class has 10 examples. `bias` asks for the latter without
+    comparison. Of very many logits some examples tell, 500 at least.
     """
-    classes = logits.shape[1]
+    n, classes = logits.shape
+    rows = _telling(n, classes)
+    logits, labels = logits[rows], labels[rows]
     right = logits.argmax(axis=1) == labels
     if not right.any():
         return unscaled(classes), "Not one held-out example was right."
     if (labels == labels[0]).all():
         return unscaled(classes), "All held-out examples are of one class."
     fewest = int(np.bincount(labels, minlength=classes).min())
+    seen = f" of {len(labels)} that were looked at" if len(labels) < n else ""
     if method == "auto":
-        chosen, reason = _compare(logits, labels, fewest)
+        chosen, reason = _compare(logits, labels, _too_few(fewest, seen))
     elif method == "bias" and fewest < BIAS_EXAMPLES_PER_CLASS:
-        chosen, reason = "temperature", _too_few(fewest)
+        chosen, reason = "temperature", _too_few(fewest, seen)
     else:
         chosen, reason = method, f"calibration.method is {method}."
     if right.all():
@@ -67,39 +76,74 @@ def choose_scaling(
     if chosen == "none":
         return unscaled(classes), reason
     temperature, bias = _FITS[chosen](logits, labels)
+    reason += _at_bound(temperature, classes)
     return Scaling(chosen, temperature, tuple(map(float, bias))), reason
 
 
-def _compare(logits: np.ndarray, labels: np.ndarray, fewest: int) -> tuple[str, str]:
+def _telling(n: int, classes: int) -> np.ndarray | slice:
+    """Rows that tell a temperature: all of up to 2^22 logits, else some by chance."""
+    most = max(_FEWEST_FITTED, AT_ONCE // classes)
+    if n <= most:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).permutation(n)[:most])
+
+
+def _coldest(classes: int) -> float:
+    return _COLDEST if classes <= _MANY_CLASSES else _COLDEST_OF_MANY
+
+
+def _at_bound(temperature: float, classes: int) -> str:
+    bounds = {"lowest": _coldest(classes), "highest": _HOTTEST}
+    for name, bound in bounds.items():
+        if np.isclose(temperature, bound, rtol=1e-3):
+            return (
+                f" The temperature is the {name} that there is, {bound:g}, so the"
+                " confidences may still be off."
+            )
+    return ""
+
+
+def _compare(
+    logits: np.ndarray, labels: np.ndarray, why_no_bias: str
+) -> tuple[str, str]:
     """The method that cross-validation chooses, and the losses in words."""
     n = len(labels)
-    before = -_log_probabilities(logits, 1.0)[np.arange(n), labels]
+    before = _losses(logits, labels, 1.0, np.zeros(logits.shape[1]))
     scaled = _cross_validated(fit_temperature, logits, labels)
     reason = (
         f"Cross-validated log loss on {n} held-out examples: {before.mean():.4f} as it"
         f" is, {scaled.mean():.4f} with a temperature"
     )
     chosen, best = "none", before
-    if scaled.mean() < before.mean():
+    if _is_gain(before - scaled):
         chosen, best = "temperature", scaled
-    if fewest < BIAS_EXAMPLES_PER_CLASS:
-        return chosen, f"{reason}. {_too_few(fewest)}"
+    if why_no_bias:
+        return chosen, f"{reason}. {why_no_bias}"
     biased = _cross_validated(fit_bias, logits, labels)
-    gain = best - biased
-    if gain.mean() > gain.std(ddof=1) / np.sqrt(n):
+    if _is_gain(best - biased):
         chosen = "bias"
     return chosen, f"{reason}, {biased.mean():.4f} with a bias per class too."
 
 
-def _too_few(fewest: int) -> str:
+def _is_gain(gains: np.ndarray) -> bool:
+    """Whether the mean is over zero by more than its standard error."""
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _too_few(fewest: int, seen: str) -> str:
+    """Why there is no bias for each class; nothing where there can be."""
+    if fewest >= BIAS_EXAMPLES_PER_CLASS:
+        return ""
     return (
         f"A bias per class needs {BIAS_EXAMPLES_PER_CLASS} held-out examples of each;"
-        f" one has {fewest}."
+        f" one has {fewest}{seen}."
     )
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-    """The temperature with the lowest log loss, 0.05 to 20, and a bias of zeros.
+    """The temperature with the lowest log loss, and a bias of zeros.
+
+    From 0.05 to 20; of over a hundred classes from 1e-4.
 
     If every example is right, the plain loss falls for ever as the temperature goes to
     0. So a label counts as right to `1 - 1 / (n + 2)`, as `n` successes in `n` trials
@@ -122,22 +166,33 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
     """The scale (one over temperature) and the biases, `[1 + classes]`; convex."""
     n, classes = logits.shape
     logits = logits.astype(np.float64)
-    logits = logits - logits.max(axis=1, keepdims=True)
+    logits -= logits.max(axis=1, keepdims=True)
     doubt = 1 / (n + 2)
-    targets = np.full((n, classes), doubt / classes)
-    targets[np.arange(n), labels] += 1 - doubt
+    wanted = np.full(classes, doubt / classes)
+    wanted += (1 - doubt) * np.bincount(labels, minlength=classes) / n
+    of_truth = logits[np.arange(n), labels].mean()
+    wanted_slope = (1 - doubt) * of_truth + doubt / classes * logits.sum() / n
 
     def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        log_p = log_softmax(parameters[0] * logits + parameters[1:], axis=1)
-        slope = (np.exp(log_p) - targets) / n
-        gradient = np.concatenate([[(slope * logits).sum()], slope.sum(axis=0)])
-        return float(-(targets * log_p).sum() / n), gradient
+        # Of thousands of classes each pass over all logits counts: one exponential.
+        scaled = parameters[0] * logits
+        scaled += parameters[1:] if with_bias else 0.0
+        highest = scaled.max(axis=1, keepdims=True)
+        powers = np.exp(np.subtract(scaled, highest, out=scaled), out=scaled)
+        sums = powers.sum(axis=1)
+        loss = (np.log(sums) + highest[:, 0]).mean() - parameters[0] * wanted_slope
+        slope = np.einsum("nk,nk->n", powers, logits) / sums
+        gradient = [slope.mean() - wanted_slope]
+        if with_bias:
+            loss -= wanted @ parameters[1:]
+            gradient = np.concatenate([gradient, (1 / sums) @ powers / n - wanted])
+        return float(loss), np.asarray(gradient)
 
-    limit = None if with_bias else 0.0
-    bounds = [(1 / _HOTTEST, 1 / _COLDEST), *[(limit, limit)] * classes]
-    start = np.concatenate([[1.0], np.zeros(classes)])
+    free = classes if with_bias else 0
+    bounds = [(1 / _HOTTEST, 1 / _coldest(classes)), *[(None, None)] * free]
+    start = np.concatenate([[1.0], np.zeros(free)])
     options = {"ftol": 1e-10, "gtol": 1e-7, "maxiter": 200}
-    return minimize(
+    found = minimize(
         loss_and_gradient,
         start,
         jac=True,
@@ -145,6 +200,7 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
         bounds=bounds,
         options=options,
     ).x
+    return found if with_bias else np.concatenate([found, np.zeros(classes)])
 
 
 def _cross_validated(
@@ -156,9 +212,20 @@ def _cross_validated(
     losses = np.empty(len(labels))
     folds = KFold(min(_FOLDS, len(labels)), shuffle=True, random_state=0)
     for others, fold in folds.split(logits):
-        log_p = _log_probabilities(logits[fold], *fit(logits[others], labels[others]))
-        losses[fold] = -log_p[np.arange(len(fold)), labels[fold]]
+        fitted = fit(logits[others], labels[others])
+        losses[fold] = _losses(logits[fold], labels[fold], *fitted)
     return losses
+
+
+def _losses(
+    logits: np.ndarray, labels: np.ndarray, temperature: float, bias: np.ndarray
+) -> np.ndarray:
+    """The log loss of every example, `[n]`."""
+    found = np.empty(len(labels))
+    for rows in portions(*logits.shape):
+        log_p = _log_probabilities(logits[rows], temperature, bias)
+        found[rows] = -log_p[np.arange(len(log_p)), labels[rows]]
+    return found
 
 
 def _log_probabilities(

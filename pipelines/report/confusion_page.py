@@ -21,17 +21,34 @@ STYLE = """
 
 
 def confusion(
-    split: str, counts: Sequence[Sequence[int]], names: Sequence[str]
+    split: str,
+    counts: Sequence[Sequence[int]],
+    names: Sequence[str],
+    *,
+    form: str = "matrix",
 ) -> Iterator[str]:
-    """HTML for counts `[classes, classes]`: rows are the truth, columns the answers."""
-    found = np.asarray(counts)
-    wrong = int(found.sum() - np.trace(found))
+    """HTML for counts `[classes, classes]`: rows are the truth, columns the answers.
+
+    In the form `pairs` they are `(truth, answer, count)` of those that occur.
+    """
+    pairs = _as_pairs(counts, form)
+    truth, answer, times = pairs.T
+    examples, wrong = int(times.sum()), int(times[truth != answer].sum())
     if not wrong:
-        yield f"<p>{text(split)}: all {found.sum()} examples were right.</p>"
-    elif len(names) <= _MATRIX_CLASSES:
-        yield from _matrix(split, found, names)
+        yield f"<p>{text(split)}: all {examples} examples were right.</p>"
+    elif form == "matrix" and len(names) <= _MATRIX_CLASSES:
+        yield from _matrix(split, np.asarray(counts), names)
     else:
-        yield from _pairs(split, found, names, wrong)
+        yield from _pairs(split, pairs, names, wrong)
+
+
+def _as_pairs(counts: Sequence[Sequence[int]], form: str) -> np.ndarray:
+    """`[pairs, 3]`: the true class, the answer and how often; only what occurs."""
+    found = np.asarray(counts, np.int64)
+    if form == "pairs":
+        return found.reshape(-1, 3)
+    places = np.nonzero(found)
+    return np.stack([*places, found[places]], axis=1)
 
 
 def _matrix(split: str, counts: np.ndarray, names: Sequence[str]) -> Iterator[str]:
@@ -64,18 +81,22 @@ def _cell(count: int, of: int, *, right: bool) -> str:
 
 
 def _pairs(
-    split: str, counts: np.ndarray, names: Sequence[str], wrong: int
+    split: str, pairs: np.ndarray, names: Sequence[str], wrong: int
 ) -> Iterator[str]:
-    off = counts.copy()
-    np.fill_diagonal(off, 0)
-    order = np.argsort(off, axis=None, kind="stable")[::-1][:_SHOWN_PAIRS]
-    pairs = [np.unravel_index(at, off.shape) for at in order]
+    truth, answer, times = pairs.T
+    examples = np.bincount(truth, weights=times, minlength=len(names))
+    off = pairs[truth != answer]
+    most = off[np.argsort(off[:, 2], kind="stable")[::-1][:_SHOWN_PAIRS]]
     yield from table(
-        f"{split}: {wrong} of {counts.sum()} examples were wrong; the most frequent",
+        f"{split}: {wrong} of {times.sum()} examples were wrong; the most frequent",
         ("true class", "answer", "times", "share of the class"),
         [
-            (names[i], names[j], int(off[i, j]), float(off[i, j] / counts[i].sum()))
-            for i, j in pairs
-            if off[i, j]
+            (names[i], names[j], int(count), float(count / examples[i]))
+            for i, j, count in most
         ],
     )
+    if len(off) > len(most):
+        yield (
+            f"<p>{len(off) - len(most)} other pairs of classes were taken for each"
+            " other; report.json has them all.</p>"
+        )

@@ -22,6 +22,8 @@ from pipelines.report import confusion_page, depth_plot
 FILE_NAME = "report.html"
 # Rows that show at once; the others unfold.
 _SHOWN_CLASSES = 20
+# Nobody reads a table of 10,000 rows, and it is megabytes.
+_MOST_CLASSES = 1000
 _STYLE = """
 h2 { border-top: 1px solid #ccc; padding-top: 1rem; }
 caption { text-align: left; font-weight: 600; padding: .6rem 0 .2rem; }
@@ -297,19 +299,28 @@ def _classes(report: Mapping[str, Any]) -> Iterator[str]:
         *("class", "precision", "recall", "F1"),
         *(f"examples, {split}" for split in counts),
     )
-    first, others = rows[:_SHOWN_CLASSES], rows[_SHOWN_CLASSES:]
+    first, others = rows[:_SHOWN_CLASSES], rows[_SHOWN_CLASSES:_MOST_CLASSES]
     yield from table("Worst first, on test", header, first)
     if others:
+        more = len(rows) - len(first) - len(others)
         yield from folded(
-            f"The other {len(others)} classes",
+            f"The next {len(others)} classes"
+            if more
+            else f"The other {len(others)} classes",
             table("Better ones, on test", header, others),
         )
+        if more:
+            yield f"<p>report.json has those of the other {more} classes.</p>"
 
 
 def _confusion(report: Mapping[str, Any]) -> Iterator[str]:
     for split in ("test", "validation"):
         yield from confusion_page.confusion(
-            split, report[split]["confusion"], report["class_names"]
+            split,
+            report[split]["confusion"],
+            report["class_names"],
+            # Reports of runs before there were two forms do not say which.
+            form=report[split].get("confusion_form", "matrix"),
         )
 
 

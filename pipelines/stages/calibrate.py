@@ -11,14 +11,19 @@ import numpy as np
 from pipelines.config import CalibrationConfig
 from pipelines.data.splits import Split, Splits
 from pipelines.planning.calibration import (
-    Answers,
     Calibration,
     calibrate,
     prediction_sets,
     to_manifest,
     uncalibrated,
 )
-from pipelines.planning.reliability import reliability
+from pipelines.planning.portions import portions
+from pipelines.planning.reliability import (
+    Verdicts,
+    joined,
+    reliability_of,
+    verdicts,
+)
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
 
@@ -26,6 +31,9 @@ from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
 # of its own: 20 of each class, or 500 in all if that is more.
 _EXAMPLES_PER_CLASS = 20
 _EXAMPLES = 500
+# Of their features, 256 MiB in float32.
+_MOST_NUMBERS = 2**26
+_FEWEST_PER_CLASS = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,7 +57,10 @@ def calibrate_model(
 
     What is `known` of the backbone is not read again.
     """
-    of_train = Wanted(splits.train, rows_of_each_class(splits.train.labels))
+    width = int(model.pooled.shape[-1])
+    of_train = Wanted(
+        splits.train, rows_of_each_class(splits.train.labels, width=width)
+    )
     some, validation, test = outputs(
         model,
         [of_train, splits.validation, splits.test],
@@ -67,19 +78,20 @@ def calibrate_model(
     return Calibrated(found, validation, test)
 
 
-def some_of_each_class(split: Split) -> Split:
-    """Equally many of each class where there are, spread evenly over the split."""
-    return split.take(rows_of_each_class(split.labels))
+def rows_of_each_class(labels: np.ndarray, *, width: int = 0) -> np.ndarray:
+    """The rows of equally many of each class where there are, spread evenly; in order.
 
-
-def rows_of_each_class(labels: np.ndarray) -> np.ndarray:
-    """The rows of equally many of each class where there are, in order."""
-    present = np.unique(labels)
+    Of features that are so wide, or classes so many, that these would not fit into 256
+    MiB, fewer of each are taken, and two at least.
+    """
+    present, sizes = np.unique(labels, return_counts=True)
     wanted = max(_EXAMPLES_PER_CLASS, _EXAMPLES // len(present))
-    rows = [np.flatnonzero(labels == label) for label in present]
+    fit_in = _MOST_NUMBERS // (len(present) * width) if width else wanted
+    wanted = min(wanted, max(_FEWEST_PER_CLASS, fit_in))
+    by_class = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
     some = [
         members[np.linspace(0, len(members) - 1, min(wanted, len(members))).astype(int)]
-        for members in rows
+        for members in by_class
     ]
     return np.sort(np.concatenate(some))
 
@@ -104,42 +116,68 @@ def calibration_report(calibrated: Calibrated) -> dict[str, Any]:
 
 def _measured(found: Calibration, of: Outputs) -> dict[str, Any]:
     before = uncalibrated(of.logits.shape[1], reason="")
-    answers = found.answer(of.logits, of.features)
+    accepted, sets = _answers(found, of)
     return {
         "examples": len(of.labels),
         "before": _reliability(before, of),
         "after": _reliability(found, of),
-        **_accepted(answers, of.labels),
-        "prediction_sets": [
-            {"level": level, **_sets(answers, of.labels, threshold)}
-            for level, threshold in found.set_thresholds
-        ],
+        **accepted,
+        "prediction_sets": sets,
     }
 
 
 def _reliability(calibration: Calibration, of: Outputs) -> Mapping[str, float]:
-    log_probabilities = calibration.scaling.log_probabilities(of.logits)
-    right = log_probabilities.argmax(axis=1) == of.labels
-    measures = dataclasses.asdict(reliability(log_probabilities, of.labels))
+    found = calibrated_verdicts(calibration, of)
+    right = found.predicted == of.labels
+    measures = dataclasses.asdict(reliability_of(found, of.labels))
     return {"accuracy": float(right.mean()), **measures}
 
 
-def _accepted(answers: Answers, labels: np.ndarray) -> dict[str, float | None]:
-    """Shares of all examples, and how many of the accepted ones are right."""
-    right, accepted = answers.labels == labels, answers.accepted
-    return {
+def calibrated_verdicts(calibration: Calibration, of: Outputs) -> Verdicts:
+    """What the calibrated probabilities say of every example."""
+    return joined(
+        verdicts(
+            calibration.scaling.log_probabilities(of.logits[rows]), of.labels[rows]
+        )
+        for rows in portions(*of.logits.shape)
+    )
+
+
+def _answers(
+    found: Calibration, of: Outputs
+) -> tuple[dict[str, float | None], list[dict[str, float]]]:
+    """Shares of what is accepted, and how good the sets of every level are.
+
+    A portion of the examples at a time: of thousands of classes their probabilities
+    would fill the memory.
+    """
+    told, kept = [], {level: [] for level, _ in found.set_thresholds}
+    for rows in portions(*of.logits.shape):
+        labels = of.labels[rows]
+        answers = found.answer(of.logits[rows], of.features[rows])
+        told.append(
+            (
+                answers.labels == labels,
+                answers.accepted,
+                answers.is_confident,
+                answers.in_distribution,
+            )
+        )
+        for level, threshold in found.set_thresholds:
+            sets = prediction_sets(answers.probabilities, threshold)
+            holds = sets[np.arange(len(labels)), labels]
+            kept[level].append((holds, sets.sum(axis=1)))
+    right, accepted, confident, in_distribution = map(np.concatenate, zip(*told))
+    shares = {
         "accepted": float(accepted.mean()),
-        "confident": float(answers.is_confident.mean()),
-        "in_distribution": float(answers.in_distribution.mean()),
+        "confident": float(confident.mean()),
+        "in_distribution": float(in_distribution.mean()),
         "accuracy_of_accepted": (
             float(right[accepted].mean()) if accepted.any() else None
         ),
     }
-
-
-def _sets(answers: Answers, labels: np.ndarray, threshold: float) -> dict[str, float]:
-    sets = prediction_sets(answers.probabilities, threshold)
-    return {
-        "coverage": float(sets[np.arange(len(labels)), labels].mean()),
-        "mean_size": float(sets.sum(axis=1).mean()),
-    }
+    return shares, [
+        {"level": level, "coverage": float(holds.mean()), "mean_size": float(n.mean())}
+        for level, parts in kept.items()
+        for holds, n in [map(np.concatenate, zip(*parts))]
+    ]

@@ -18,22 +18,33 @@ from pipelines.data.spelling import normal
 from pipelines.data.splits import Split
 from pipelines.errors import DataError
 from pipelines.planning.calibration import Calibration
-from pipelines.planning.reliability import calibration_error
+from pipelines.planning.reliability import (
+    Verdicts,
+    calibration_error_of,
+    joined,
+    verdicts,
+)
 from pipelines.serving.predictor import Predictor
+from pipelines.stages.calibrate import calibrated_verdicts
 from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
-_SHOWN = 10
+# Up to so many the report has a number for every pair; of 10,000 it would be gigabytes.
+MATRIX_CLASSES = 100
+# Classes that an error names.
+_NAMED = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class EvalReport:
     """How good predictions are on one split.
 
-    `confusion[i][j]` counts examples of class `i` that were taken for class `j`.
-    `per_class` has precision, recall, F1 and the number of examples of each class.
-    `balanced_accuracy` is the mean recall of the classes that have examples, and
-    `calibration_error` how far confidence is from accuracy, in 15 bins.
+    With `confusion_form` "matrix", `confusion[i][j]` counts examples of class `i` that
+    were taken for class `j`; of over 100 classes it is "pairs", and `confusion` has
+    `(i, j, count)` for every pair that occurs. `per_class` has precision, recall, F1
+    and the number of examples of each class. `balanced_accuracy` is the mean recall of
+    the classes that have examples, and `calibration_error` how far confidence is from
+    accuracy, in 15 bins.
     """
 
     split: str
@@ -44,16 +55,17 @@ class EvalReport:
     calibration_error: float
     confusion: tuple[tuple[int, ...], ...]
     per_class: Mapping[str, Mapping[str, float]]
+    confusion_form: str = "matrix"
 
 
 def evaluate(
     outputs: Outputs, calibration: Calibration, *, class_names: Sequence[str]
 ) -> EvalReport:
     """The report of what is served: the outputs of a model, calibrated."""
-    return summarize(
+    return _summarized(
         outputs.split,
+        calibrated_verdicts(calibration, outputs),
         labels=outputs.labels,
-        log_probabilities=calibration.scaling.log_probabilities(outputs.logits),
         class_names=class_names,
     )
 
@@ -66,22 +78,31 @@ def summarize(
     class_names: Sequence[str],
 ) -> EvalReport:
     """The report for labels `[n]` and log probabilities `[n, classes]`."""
-    predicted = log_probabilities.argmax(axis=1)
+    found = verdicts(log_probabilities, labels)
+    return _summarized(split_name, found, labels=labels, class_names=class_names)
+
+
+def _summarized(
+    split_name: str,
+    found: Verdicts,
+    *,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+) -> EvalReport:
+    is_right = found.predicted == labels
     classes = range(len(class_names))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=list(classes), zero_division=0.0
+        labels, found.predicted, labels=list(classes), zero_division=0.0
     )
+    confusion_form, confusion = _confusion(labels, found.predicted, len(classes))
     return EvalReport(
         split=split_name,
         examples=len(labels),
-        accuracy=float((predicted == labels).mean()),
+        accuracy=float(is_right.mean()),
         balanced_accuracy=float(recall[support > 0].mean()),
-        loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-        calibration_error=calibration_error(np.exp(log_probabilities), labels),
-        confusion=tuple(
-            tuple(int(count) for count in row)
-            for row in metrics.confusion_matrix(labels, predicted, labels=list(classes))
-        ),
+        loss=float(found.loss.mean()),
+        calibration_error=calibration_error_of(found.confidence, is_right),
+        confusion=confusion,
         per_class={
             class_names[i]: {
                 "precision": float(precision[i]),
@@ -91,7 +112,23 @@ def summarize(
             }
             for i in classes
         },
+        confusion_form=confusion_form,
     )
+
+
+def _confusion(
+    labels: np.ndarray, predicted: np.ndarray, classes: int
+) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    """Its form, and the counts: of many classes only those of pairs that occur."""
+    numbers, counts = np.unique(
+        labels.astype(np.int64) * classes + predicted, return_counts=True
+    )
+    if classes > MATRIX_CLASSES:
+        pairs = np.stack([*np.divmod(numbers, classes), counts], axis=1)
+        return "pairs", tuple(map(tuple, pairs.tolist()))
+    matrix = np.zeros(classes * classes, np.int64)
+    matrix[numbers] = counts
+    return "matrix", tuple(map(tuple, matrix.reshape(classes, classes).tolist()))
 
 
 def evaluate_artifact(
@@ -116,16 +153,16 @@ def evaluate_artifact(
         input_size_px=manifest.preprocessing.get("input_size_px"),
         batch_size=_BATCH_SIZE,
     )
+    done, found = 0, []
     with broken_files_named(part):
-        probabilities = np.concatenate(
-            [predictor.probabilities(batch.numpy()) for batch, _ in inputs]
-        )
-    return summarize(
-        part.name,
-        labels=labels,
-        # A probability that rounds to 0 in float32 costs what the smallest number does.
-        log_probabilities=np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)),
-        class_names=manifest.class_names,
+        for batch, _ in inputs:
+            probabilities = predictor.probabilities(batch.numpy())
+            # One that rounds to 0 in float32 costs what the smallest number does.
+            logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+            found.append(verdicts(logs, labels[done : done + len(logs)]))
+            done += len(logs)
+    return _summarized(
+        part.name, joined(found), labels=labels, class_names=manifest.class_names
     )
 
 
@@ -142,12 +179,15 @@ def _labels_of(
 ) -> np.ndarray:
     """The labels of a split as indices into the classes that the artifact knows."""
     # In one spelling: an artifact may be older than that.
-    index = {normal(name): i for i, name in enumerate(known)}
-    strangers = [name for name in class_names if name not in index]
+    place = {normal(name): i for i, name in enumerate(known)}
+    strangers = [name for name in class_names if name not in place]
     if strangers:
         raise DataError(
-            f"The data have the classes {listing(map(repr, strangers), shown=_SHOWN)},"
-            " which the artifact does not know. It knows"
-            f" {listing(map(repr, known), shown=_SHOWN)}."
+            f"The data have the classes {_first(strangers)}, which the artifact does"
+            f" not know. It knows {_first(known)}."
         )
-    return np.array([index[name] for name in class_names])[part.labels]
+    return np.array([place[name] for name in class_names])[part.labels]
+
+
+def _first(names: Sequence[str]) -> str:
+    return f"[{listing(map(repr, names), shown=_NAMED)}]"

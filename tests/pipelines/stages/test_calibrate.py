@@ -18,7 +18,7 @@ from pipelines.stages.calibrate import (
     Calibrated,
     calibrate_model,
     calibration_report,
-    some_of_each_class,
+    rows_of_each_class,
 )
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.head import add_head
@@ -126,9 +126,9 @@ def test_some_of_each_class_are_spread_over_the_split(splits):
     train = splits.train
     counts = np.bincount(train.labels)
     assert (counts < 50).all()  # 500 in all would be 50 of each
-    assert len(some_of_each_class(train)) == len(train)
+    assert len(rows_of_each_class(train.labels)) == len(train)
     large = train.take(np.repeat(np.arange(len(train)), 3))
-    some = some_of_each_class(large)
+    some = large.take(rows_of_each_class(large.labels))
     assert np.bincount(some.labels).tolist() == [50] * 10
     first = train.inputs.take([int(np.flatnonzero(train.labels == some.labels[0])[0])])
     np.testing.assert_array_equal(some.inputs.pixels[0], first.pixels[0])
