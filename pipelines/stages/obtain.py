@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
 from pipelines.data.arrays import as_pixels
@@ -11,10 +13,14 @@ from pipelines.errors import ConfigError
 from zoo.builder import Backbone
 from zoo.spec import BackboneSpec
 
+_logger = logging.getLogger("zootune")
+
 
 def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
-    """The backbone with its weights; random ones only where the config asks for them.
+    """The backbone with its weights.
 
+    Random ones only where the config asks for them, or where nobody published any:
+    then that is said, here and by `weights` of the backbone, which goes on record.
     Series are taken at the length and with the channels that the data have.
 
     Raises:
@@ -25,6 +31,12 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     if not config.handle:  # what a handle names is known when it is opened
         _require_modality(zoo.get_spec(config.backbone), inputs, config.data)
     random = config.weights == RANDOM_WEIGHTS or config.strategy == "scratch"
+    if not random and _has_none(config):
+        random = True
+        _logger.warning(
+            "Nobody has published weights for %s, so it starts from random ones.",
+            config.backbone,
+        )
     steps, channels = (
         inputs.values.shape[1:] if isinstance(inputs, Series) else (None, None)
     )
@@ -38,6 +50,14 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     )
     _require_modality(backbone.spec, inputs, config.data)
     return backbone
+
+
+def _has_none(config: RunConfig) -> bool:
+    """Whether the weights asked for are published ones, of which there are none."""
+    if config.handle or config.weights != "default":
+        return False
+    spec = zoo.get_spec(config.backbone)
+    return spec.weights is None and not spec.carries_weights
 
 
 def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> None:

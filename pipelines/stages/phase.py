@@ -22,7 +22,7 @@ from pipelines.stages.head import TransferModel
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings, Judge, Task, make_task, whole_model
 from pipelines.training import freezing, lora
-from pipelines.training.batchnorm import reestimate
+from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.receipt import (
@@ -196,6 +196,9 @@ def _begin(
         )
         before, changes = accept_statistics(begun.before, layers)
         begun = _Begun(begun.start, layers, before, changes, whole, reached)
+    if phase.batchnorm == "trained" and model.backbone.weights == "random":
+        per_epoch = steps_per_epoch(splits.train, plan.batch_size)
+        quicken(blocks, steps=per_epoch * phase.epochs)
     trainable = phase.trainable_blocks
     freezing.set_trainable(blocks, trainable, batchnorm=phase.batchnorm)
     if phase.lora_rank:
