@@ -27,6 +27,9 @@ FEATURES = "features"
 CLASSIFY = "classify"
 EXPLAIN = "explain"
 EXAMPLES = "inputs"
+# Examples of a request that are read side by side, at most: each may take as much
+# memory as the largest image that is allowed.
+_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -335,18 +338,32 @@ def _each_or(
     count = tf.size(items)
     sound = tf.data.Dataset.from_tensor_slices((tf.range(count), items)).map(
         lambda number, item: (number, function(item)),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=_AT_ONCE,
     )
     otherwise = tf.data.Dataset.from_tensors((count, fallback))
-    numbers, found = (
+    whole = (
         sound.ignore_errors()
         .concatenate(otherwise)
         .batch(tf.cast(count, tf.int64) + 1)
-        .get_single_element()
+        .with_options(_as_written())
     )
+    # Not `get_single_element`: what it compiles of a graph with branches stays in
+    # memory when the model is let go, some 10 MB for each that was ever loaded.
+    nothing = tf.nest.map_structure(
+        lambda spec: tf.zeros([0, *spec.shape[1:]], spec.dtype), whole.element_spec
+    )
+    numbers, found = whole.reduce(nothing, lambda _, batch: batch)
     # Where each item's own row is; of one that failed, the last.
     rows = tf.range(tf.size(numbers))
     row_of = tf.tensor_scatter_nd_update(
         tf.fill([count + 1], rows[-1]), numbers[:, tf.newaxis], rows
     )
     return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
+
+
+def _as_written() -> tf.data.Options:
+    """No rewriting and no tuning, which cost more than a request takes."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    return options
