@@ -156,7 +156,7 @@ def test_a_run_is_the_same_and_says_its_stages_and_leaves_no_trace(
     of_others["image_data_format"] = "channels_first"
     (tmp_path / "keras.json").write_text(json.dumps(of_others))
     settings = {"KERAS_HOME": str(tmp_path), "KERAS_MAX_EPOCHS": "1"}
-    ended = fresh_process(CALLS, env=settings)
+    ended = fresh_process(CALLS, env=settings, timeout=600)
     assert ended.returncode == 0, ended.stderr
     # Errors of TensorFlow are told, and nothing else that its libraries say.
     said = [line for line in ended.stderr.splitlines() if not line.startswith("E0000")]
