@@ -28,7 +28,7 @@ from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot, run_page
-from pipelines.serving import parity
+from pipelines.serving import artifact, parity
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -113,6 +113,7 @@ def _run(
         stack.enter_context(determinism(config.deterministic))
         prepared = workers.agreed(prepare(asked, clock, before=before), distribution)
         stack.enter_context(precision(prepared.compute.precision))
+        _require_space(folder, prepared)
         # It starts when training is done, so that it is ready for the export.
         process = stack.enter_context(parity.fresh_process())
         trained = train(
@@ -133,7 +134,7 @@ def _run(
         with clock.stage("export", f"to {folder.artifact_base}"):
             facts = record.artifact_facts(splits, prepared.plan, reports)
             with _kept_where_export_fails(trained):
-                artifact = resume.exported_before(folder, facts) or export(
+                exported = resume.exported_before(folder, facts) or export(
                     trained.model,
                     calibrated.calibration,
                     splits.test,
@@ -151,7 +152,7 @@ def _run(
         trained.history,
         calibrated,
         reports,
-        artifact,
+        exported,
         kept,
         clock,
     )
@@ -164,8 +165,17 @@ def _run(
         report,
         trained.model.model,
         folder.path,
-        artifact.path,
+        exported.path,
     )
+
+
+def _require_space(folder: workdir.Workdir, prepared: Prepared) -> None:
+    """Raises `ArtifactError` where the disk cannot take what the run leaves at its end.
+
+    That is the network twice: in the artifact, and as the backbone that is kept.
+    """
+    weights = sum(weight.nbytes for weight in prepared.base.model.get_weights())
+    artifact.require_space(folder.path, 2 * weights)
 
 
 def _of_worker(

@@ -15,13 +15,13 @@ def open_closed() -> None:
     Otherwise the next file that is opened gets the number of one, and what a library
     writes to stderr, which C++ does by its number, goes into that file.
     """
-    for number, (name, mode) in enumerate(_MODES.items()):
-        if getattr(sys, name) is not None:
-            continue
-        if not _is_open(number):
-            # POSIX gives the lowest number that is free: those below are taken by now.
+    closed = [name for name in _MODES if getattr(sys, name) is None]
+    # First all numbers: POSIX gives the lowest one that is free.
+    for number, name in enumerate(_MODES):
+        if name in closed and not _is_open(number):
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-        nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - it stays
+    for name in closed:
+        nowhere = Path(os.devnull).open(_MODES[name], encoding="utf-8")  # noqa: SIM115
         setattr(sys, name, nowhere)
 
 

@@ -26,6 +26,10 @@ _SHOWN = 10
 HOW_TO_GO_ON = (
     f"`zoo check --fix DIR` makes a copy of a folder without them. {HOW_TO_SKIP}"
 )
+_HOW_TO_TAKE_LARGER = (
+    "\nLarger images are taken with maximum_megapixels=N in the reference, as in"
+    " dir:photos?maximum_megapixels=100; a served model takes them, too."
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,7 +111,9 @@ def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     what = "image files" if isinstance(inputs, ImageFiles) else "images"
+    # What `look_through` and the graph say of one that is too large.
+    is_size = any("million pixels" in reason for reason in bad.values())
     return (
         f"{len(bad)} of {len(inputs)} {what} cannot be used; mend or remove them:"
-        f"{lines}{more}"
+        f"{lines}{more}{_HOW_TO_TAKE_LARGER if is_size else ''}"
     )

@@ -118,9 +118,19 @@ def _jobs(splits: Splits, folder: Path, shards: int) -> Iterator[ShardJob]:
 
 @contextlib.contextmanager
 def _published(to: Path) -> Iterator[Path]:
-    """A folder beside `to` that becomes it at the end, or is removed."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=to.parent))
+    """A folder beside `to` that becomes it at the end, or is removed.
+
+    Raises:
+        DataError: if there cannot be one.
+    """
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=to.parent))
+    except OSError as error:
+        raise DataError(
+            f"{to.parent} cannot be written: {error.strerror}. Name a new folder"
+            " elsewhere with --to."
+        ) from error
     try:
         folder.chmod(0o755)  # mkdtemp makes 0700; readers may be other users
         yield folder

@@ -64,13 +64,19 @@ def deploy(arguments: argparse.Namespace) -> None:
     from pipelines.serving.deploy.writing import write
 
     found = subject(arguments.artifact, name=arguments.name)
-    written = write(
-        found,
-        arguments.to,
-        targets=targets,
-        images=images.Images(version, digests),
-        overwrite=arguments.overwrite,
-    )
+    try:
+        written = write(
+            found,
+            arguments.to,
+            targets=targets,
+            images=images.Images(version, digests),
+            overwrite=arguments.overwrite,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"{arguments.to} cannot be written: {error.strerror}. Name another folder"
+            " with --to."
+        ) from error
     warning = (
         f"The graph was written by TensorFlow {found.tensorflow}; TensorFlow Serving"
         f" {version} is older and may refuse it."
