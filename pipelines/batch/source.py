@@ -113,11 +113,13 @@ def parse(text: str, *, modality: str) -> Source:
             f"{text!r} cannot be predicted as a whole: give a folder of images, or a"
             " table as 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN'."
         )
-    read = {"image": None, "text": None, "delimiter": None, "encoding": None}
-    if dataclasses.replace(ref, **read) != bare:
+    others = dataclasses.replace(
+        ref, image=None, text=None, delimiter=None, encoding=None
+    )
+    if others != bare:
         raise DataError(
             f"{text!r} has options that mean nothing here: every row is predicted, and"
-            f" only {'=, '.join(read)}= are read."
+            " only image=, text=, delimiter= and encoding= are read."
         )
     found = "image"
     if ref.scheme == "csv":

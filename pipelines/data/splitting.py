@@ -103,7 +103,8 @@ def without_shared(
     if not len(dropped):
         return examples, content
     skipped = tuple(
-        (examples.names[i], _why_dropped(given[i], keeps[codes[i]])) for i in dropped
+        (examples.names[i], _why_dropped(given[i], keeps[codes[i]]))
+        for i in dropped.tolist()
     )
     rest = np.setdiff1d(np.arange(len(examples)), dropped)
     note = (

@@ -74,7 +74,7 @@ def read(ref: DatasetRef) -> Examples:
         names=Strings.of(_names(path, lines)),
         labels=classes.labels,
         class_names=classes.names,
-        groups=normal_all(cells["group"]) if "group" in cells else None,
+        groups=Strings.of(normal_all(cells["group"])) if "group" in cells else None,
         given=_given(cells["split"], lines, path) if "split" in cells else None,
         skipped=tuple(
             (f"{path.name}, line {line}", f"an empty cell ({column})")

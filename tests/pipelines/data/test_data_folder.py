@@ -247,8 +247,11 @@ def test_folders_a_thousand_deep_are_read_in_linear_time(
     tmp_path: Path, depth: int
 ) -> None:
     root = fill(tmp_path, "cat/a.jpg", "dog/a.jpg")
-    (root / "dog" / "/".join("d" * depth)).mkdir(parents=True)
-    (root / "dog" / "/".join("d" * depth) / "deep.jpg").touch()
+    below = root / "dog"
+    for _ in range(depth):
+        below /= "d"
+        below.mkdir()
+    (below / "deep.jpg").touch()
     started = time.process_time()
     examples = read(str(root))
     assert examples.names == ("cat/a.jpg", "dog/a.jpg", f"dog/{'d/' * depth}deep.jpg")
