@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -21,6 +22,9 @@ from typing import Any
 from pipelines.errors import ArtifactError
 
 MANIFEST = "zoo_artifact.json"
+# Not what Python calls a digit: int() cannot read a superscript two, and no server
+# reads a number that 64 bits do not hold.
+VERSION_NAME = re.compile(r"[0-9]{1,18}")
 FORMAT = 2
 # A graph, its assets and file system overhead, on top of the weights.
 _OVERHEAD_BYTES = 32 * 2**20
@@ -149,7 +153,7 @@ def versions(base: Path) -> list[int]:
     return sorted(
         int(path.name)
         for path in base.iterdir()
-        if path.is_dir() and path.name.isdigit()
+        if VERSION_NAME.fullmatch(path.name) and path.is_dir()
     )
 
 
@@ -252,7 +256,8 @@ def publish(unpublished: Path, base: Path) -> Path:
     _flush(unpublished)
     while True:
         # Files count too: a number that is taken by anything cannot be had.
-        taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+        names = [path.name for path in base.iterdir()]
+        taken = [int(name) for name in names if VERSION_NAME.fullmatch(name)]
         target = base / str(max(taken, default=0) + 1)
         try:
             unpublished.rename(target)

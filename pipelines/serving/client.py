@@ -513,7 +513,8 @@ def _parsed(body: bytes) -> Any:
 
 
 def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.isdigit() else None
+    is_number = header is not None and header.isascii() and header.isdigit()
+    return float(header) if header and is_number else None
 
 
 def _as_json(example: Any) -> Any:

@@ -25,6 +25,7 @@ from tensorflow_serving.apis import (
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.serving.server import examples, service, tensors, text_files
 from pipelines.serving.server.arrivals import Client
+from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.errors import Code, ServingError, invalid
 from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.manager import Loaded, Manager, Target
@@ -246,7 +247,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             response = model_management_pb2.ReloadConfigResponse()
             try:
                 configs = text_files.models_of(request.config)
-                self._refuse_outside([one.base_path for one in configs])
+                paths = [one.base_path for one in configs]
+                await in_daemon_thread(lambda: self._refuse_outside(paths))
                 await self._manager.apply(configs)
             except (ConfigError, ArtifactError) as error:
                 raise invalid(str(error)) from error

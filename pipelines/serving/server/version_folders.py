@@ -11,7 +11,6 @@ import dataclasses
 import errno
 import itertools
 import os
-import re
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from pipelines.errors import ArtifactError
 from pipelines.serving import artifact
 
 GRAPH = "saved_model.pb"
-_NUMBER = re.compile(r"[0-9]{1,18}")
 # What TensorFlow reads of a SavedModel, and what we do.
 _OWN_FILES = (GRAPH, "fingerprint.pb", artifact.MANIFEST)
 _OWN_FOLDERS = ("variables", "assets", "assets.extra")
@@ -50,7 +48,7 @@ def look(base_path: Path, *, fingerprints_of: Collection[int] = ()) -> Seen:
     folders = {
         int(entry.name): Path(entry.path)
         for entry in sorted(_entries(base_path, _MOST_ENTRIES), key=lambda e: e.name)
-        if _NUMBER.fullmatch(entry.name)
+        if artifact.VERSION_NAME.fullmatch(entry.name)
         and (entry.is_symlink() or entry.is_dir(follow_symlinks=False))
     }
     wanted = [number for number in fingerprints_of if number in folders]
