@@ -87,7 +87,7 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
         finalists=tuple(one.backbone for one in best),
         left_out=left_out,
         missing=known.missing,
-        reason=reason(best or others, pixels),
+        reason=reason(best or others, pixels, classes=len(np.unique(train.labels))),
         majority_accuracy=float(np.bincount(train.labels).max() / len(train)),
         pixel_accuracy=pixels,
         seconds={**clock.seconds, "total": clock.total_seconds},

@@ -282,7 +282,7 @@ def _accuracy(report: Mapping[str, Any]) -> str:
 def _calibration(calibration: Mapping[str, Any]) -> str:
     test = calibration["test"]
     before, after = (test[when]["calibration_error"] for when in ("before", "after"))
-    if calibration["method"] == "none":
+    if calibration.get("method") == "none":
         error = f"error on test {after:.4f}, not calibrated: {calibration['reason']}"
     else:
         error = f"error on test {before:.4f} before, {after:.4f} after;"

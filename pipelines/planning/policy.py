@@ -26,6 +26,8 @@ _MOST_EPOCHS = 200
 _ENOUGH = {"minutes": 0.98}
 # Left out of a class of two, an example has one other to be recognized by.
 _COMPARABLE_PER_CLASS = 3
+# And left out of a class of one, it has none.
+_LEFT_OUT_PER_CLASS = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +176,12 @@ def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
     evidence = facts.evidence
     if evidence is None or read is None:
         return ""
+    if facts.per_class < _LEFT_OUT_PER_CLASS:
+        return (
+            " How well a head does was not measured: with"
+            f" {_rounded_down(facts.per_class)} training examples per class, most have"
+            " no other of their class to be recognized by."
+        )
     last, best = evidence.heads[0], evidence.best_depth
     probe = (
         f"A linear probe fitted to {evidence.fitted_examples} training examples,"

@@ -21,7 +21,8 @@ class Appraisal:
     """What was measured of one backbone, on `examples` of so many pixels a side.
 
     `probe` is that of the best head, on examples left out of its fit, and `last` that
-    of the last block alone. `logme`, `h_score` and `leep` are scores of the last
+    of the last block alone; they are of so many `classes`, which are some where there
+    are very many. `logme`, `h_score` and `leep` are scores of the last
     block's features, for information; there is no `leep` where the weights do not carry
     the classifier of the source. `seconds` are all that went into it: building, reading
     and fitting. `peak_memory_bytes` is the largest resident memory of the process
@@ -41,6 +42,7 @@ class Appraisal:
     examples_per_second: float
     seconds: float
     peak_memory_bytes: int | None
+    classes: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,8 +108,16 @@ def finalists(appraisals: Sequence[Appraisal]) -> list[str]:
     ]
 
 
-def reason(best_first: Sequence[Appraisal], pixel_accuracy: float | None) -> str:
-    """Why the first one is first, in words; and whether it is worth its cost."""
+def reason(
+    best_first: Sequence[Appraisal],
+    pixel_accuracy: float | None,
+    *,
+    classes: int = 0,
+) -> str:
+    """Why the first one is first, in words; and whether it is worth its cost.
+
+    `classes` are how many the data have, if that is known.
+    """
     first, others = best_first[0], best_first[1:]
     alike = [one for one in others if _within(one, first) or _within(first, one)]
     words = f"'{first.backbone}': its probe is right on {_share(first.probe)}"
@@ -119,6 +129,11 @@ def reason(best_first: Sequence[Appraisal], pixel_accuracy: float | None) -> str
     elif others:
         words += f", and that of '{others[0].backbone}' on {_share(others[0].probe)}"
     words += "."
+    if first.classes < classes:
+        words += (
+            f" That is among {first.classes} of the {classes} classes; among all of"
+            " them every one is right less often."
+        )
     if pixel_accuracy is not None and pixel_accuracy > first.probe.accuracy:
         words += (
             f" Warning: tiny thumbnails alone give {pixel_accuracy:.1%}, so none of"

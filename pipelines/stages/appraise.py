@@ -67,6 +67,7 @@ def appraise(
         examples_per_second=rate,
         seconds=time.monotonic() - started,
         peak_memory_bytes=environment.peak_memory_bytes() if remembers else None,
+        classes=len(np.unique(labels)),
     )
 
 
