@@ -288,9 +288,7 @@ def _long_enough(facts: TrainingFacts, config: RunConfig) -> FinetuneConfig:
     per_epoch = -(-facts.examples // config.batch_size)
     epochs = min(_MOST_EPOCHS, max(_EPOCHS, -(-_STEPS_FROM_RANDOM // per_epoch)))
     patience = -(-config.finetune.patience_epochs * epochs // _EPOCHS)
-    return dataclasses.replace(
-        config.finetune, epochs=epochs, patience_epochs=patience
-    )
+    return dataclasses.replace(config.finetune, epochs=epochs, patience_epochs=patience)
 
 
 def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
