@@ -28,6 +28,7 @@ from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot, run_page
+from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -115,6 +116,8 @@ def _run(
                 )
                 for outputs in (calibrated.validation, calibrated.test)
             ]
+        simple = baselines(splits)
+        warn_where_no_better(reports[1].accuracy, simple)
         with clock.stage("export", f"to {folder.artifact_base}"):
             facts = record.artifact_facts(splits, prepared.plan, reports)
             artifact = resume.exported_before(folder, facts) or export(
@@ -138,6 +141,7 @@ def _run(
         kept,
         clock,
     )
+    report["baselines"] = simple
     _finish(folder, report)
     team.chiefs(report)
     return Run(
