@@ -1,11 +1,10 @@
 """Whole runs on few images, from the start of a process to a published artifact.
 
 `zoo train` with default settings, which checks, measures, trains, calibrates, exports
-and proves, beside the Keras guide's recipe (`benchmarks.peers`), which ends with a model
-in memory and exports nothing. Both are processes of their own on the same images and
-splits of `builtin:mnist_5k`, and take turns; a seed draws other images. The guide
-gives its answers by the model as trained, ours by the artifact's report. The ratio is
-that of the seconds of ours to the guide's, for each seed.
+and proves, beside the Keras guide's recipe (`benchmarks.peers`), which ends with a
+model in memory and exports nothing. Both are processes of their own on the same images
+and splits of `builtin:mnist_5k`, and take turns; a seed draws other images. The ratio
+is that of the seconds of ours to the guide's, for each seed.
 
 Processor seconds, which say more where others compute at the same time, are those of
 all processes of a run.

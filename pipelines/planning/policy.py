@@ -19,7 +19,7 @@ _EXAMPLES_PER_CLASS = {"minutes": 20, "hours": 5}
 # From random weights a network needs steps, however few the data are: of GunPoint's 50
 # series, 8 epochs are 16 steps.
 _EPOCHS = 8
-_STEPS_FROM_RANDOM = 1000
+_STEPS_FROM_RANDOM = 400
 _MOST_EPOCHS = 200
 # A head that is right so often is left alone, to save the time.
 _ENOUGH = {"minutes": 0.98}

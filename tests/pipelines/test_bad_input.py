@@ -328,7 +328,8 @@ def test_weights_that_no_hash_is_known_of(job, monkeypatch, tmp_path):
 
 
 def test_a_backbone_that_has_no_published_weights_starts_from_random_ones(job):
-    report = job.finishes("--config.weights=default")
+    job.finishes("--config.weights=default")
+    report = json.loads((job.workdir / "report.json").read_text())
     assert report["backbone"]["weights"] == "random"
 
 
