@@ -185,10 +185,10 @@ def _print(size: int, results: Mapping[str, Sequence[Result]]) -> None:
         return
     ours, guide = results[OURS], results[GUIDE]
     for what in ("seconds", "processor_seconds"):
-        found = ratios(
+        shares = ratios(
             [getattr(one, what) for one in ours], [getattr(one, what) for one in guide]
         )
-        print(f"  {OURS} / {GUIDE}, {what.replace('_', ' ')}: {spread(found)}")
+        print(f"  {OURS} / {GUIDE}, {what.replace('_', ' ')}: {spread(shares)}")
     gains = [one.accuracy - other.accuracy for one, other in zip(ours, guide)]
     wins, losses = (sum(sign * gain > 0 for gain in gains) for sign in (1, -1))
     print(

@@ -100,6 +100,9 @@ def test_layers_inside_of_layers_are_reached(train):
     ("steps", "momentum"), [(16, 0.375), (100, 0.9), (10**6, 0.99), (4, 0.0)]
 )
 def test_statistics_of_few_steps_follow_in_a_tenth_of_them(backbone, steps, momentum):
+    for block in backbone.blocks:
+        for layer in batchnorm_layers(block):
+            layer.momentum = 0.99
     quicken(backbone.blocks, steps=steps)
     for block in backbone.blocks:
         for layer in batchnorm_layers(block):
