@@ -13,6 +13,19 @@ _logger = logging.getLogger("zootune")
 _PROGRESS_EVERY_SECONDS = 5.0
 
 
+class Ticker:
+    """Says how far something is, every few seconds, where no clock is at hand."""
+
+    def __init__(self, doing: str, total: int) -> None:
+        self._doing, self._total = doing, total
+        self._last = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self._last > _PROGRESS_EVERY_SECONDS:
+            self._last = time.monotonic()
+            _logger.info("  %s: %d of %d", self._doing, done, self._total)
+
+
 class Clock:
     """Seconds per stage of one run; every stage is announced when it starts."""
 

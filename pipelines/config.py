@@ -140,7 +140,7 @@ class FinetuneConfig:
     """The phases that train blocks of the backbone.
 
     `epochs` 0 is 8 for what was trained before. Random weights need steps, however few
-    the data are: it is as many epochs as make 1,000, at least 8 and at most 200, and
+    the data are: it is as many epochs as make 400, at least 8 and at most 200, and
     `patience_epochs` grows as much.
     `learning_rate` is that of the head; 0 is 3e-4 for what was trained before and 1e-3
     for what starts from random weights. The last block's is lower by

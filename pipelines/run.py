@@ -29,6 +29,7 @@ from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot, run_page
 from pipelines.serving import artifact, parity
+from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -131,6 +132,8 @@ def _run(
                 )
                 for outputs in (calibrated.validation, calibrated.test)
             ]
+        simple = baselines(splits)
+        warn_where_no_better(reports[1].accuracy, simple)
         with clock.stage("export", f"to {folder.artifact_base}"):
             facts = record.artifact_facts(splits, prepared.plan, reports)
             with _kept_where_export_fails(trained):
@@ -156,6 +159,7 @@ def _run(
         kept,
         clock,
     )
+    report["baselines"] = simple
     _finish(folder, report)
     team.chiefs(report)
     return Run(

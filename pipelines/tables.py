@@ -43,6 +43,7 @@ def result_table(report: Mapping[str, Any]) -> str:
     phases = "; ".join([*map(_phase, report["phases"]), *not_needed, *skipped])
     rows = [
         ("test accuracy", _accuracy(report["test"])),
+        ("without a network", _baselines_of(report["baselines"])),
         ("validation accuracy", _accuracy(report["validation"])),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
@@ -56,6 +57,13 @@ def result_table(report: Mapping[str, Any]) -> str:
     ]
     parts = [aligned(rows), *_profiles(report["phases"])]
     return "\n" + "\n\n".join(parts)
+
+
+def _baselines_of(found: Mapping[str, float]) -> str:
+    """Accuracies on test of what is simpler, to see beside that of the model."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items()
+    )
 
 
 def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -20,7 +20,7 @@ _EXAMPLES_PER_CLASS = {"minutes": 20, "hours": 5}
 # From random weights a network needs steps, however few the data are: of GunPoint's 50
 # series, 8 epochs are 16 steps.
 _EPOCHS = 8
-_STEPS_FROM_RANDOM = 1000
+_STEPS_FROM_RANDOM = 400
 _MOST_EPOCHS = 200
 # A head that is right so often is left alone, to save the time.
 _ENOUGH = {"minutes": 0.98}
@@ -303,9 +303,7 @@ def _long_enough(facts: TrainingFacts, config: RunConfig) -> FinetuneConfig:
     per_epoch = -(-facts.examples // config.batch_size)
     epochs = min(_MOST_EPOCHS, max(_EPOCHS, -(-_STEPS_FROM_RANDOM // per_epoch)))
     patience = -(-config.finetune.patience_epochs * epochs // _EPOCHS)
-    return dataclasses.replace(
-        config.finetune, epochs=epochs, patience_epochs=patience
-    )
+    return dataclasses.replace(config.finetune, epochs=epochs, patience_epochs=patience)
 
 
 def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:

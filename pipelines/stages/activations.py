@@ -9,12 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.clock import Ticker
 from pipelines.data.splits import Split
 from pipelines.planning.activation_cache import ActivationCache, key_of
 from pipelines.planning.features import Activations, Reader, size_bytes
 
 # Up to this size activations are held in memory.
 _MEMORY_BYTES = 2**30
+_DOING = "activations of frozen blocks"
 
 Read = Callable[[Split], tf.data.Dataset]
 
@@ -34,7 +36,10 @@ def keep(
     """
     needed_bytes, reader = size_bytes(lower, sum(map(len, splits))), Reader(lower)
     if needed_bytes <= _MEMORY_BYTES:
-        return [reader.extract(read(split)) for split in splits]
+        return [
+            reader.extract(read(split), on_progress=Ticker(_DOING, len(split)))
+            for split in splits
+        ]
     if disk is None or not disk.has_room(needed_bytes // 2):
         return None
     kept = []
@@ -53,7 +58,11 @@ def keep(
 
 
 def _streamed(reader: Reader, read: Read, split: Split) -> Iterator[Activations]:
-    return reader.stream(read(split))
+    tick, done = Ticker(_DOING, len(split)), 0
+    for given in reader.stream(read(split)):
+        yield given
+        done += len(given[0])
+        tick(done)
 
 
 def taker(activations: Activations, labels: np.ndarray) -> Callable[[tf.Tensor], tuple]:

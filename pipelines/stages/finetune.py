@@ -50,7 +50,8 @@ def fine_tune(
 
     At the deadline training stops with the best weights so far; later phases are
     skipped. A guarded phase is left out where what is wrong on validation by now is too
-    little for it to be kept, and ends after one epoch that did harm. What `settings.progress` says was done is not done again.
+    little for it to be kept, and ends after one epoch that did harm. What
+    `settings.progress` says was done is not done again.
 
     A phase whose loss explodes starts over at a tenth of its rate, at most twice.
 

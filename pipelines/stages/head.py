@@ -91,9 +91,7 @@ def add_head(
         standardize[0].set_weights([probe.scaling.mean, probe.scaling.scale])
     if plan.init == "probe" and probe:
         logits.set_weights([probe.kernel, probe.bias])
-    return TransferModel(
-        model, base, head_input, pooled, taps, (*trained, *head), plan
-    )
+    return TransferModel(model, base, head_input, pooled, taps, (*trained, *head), plan)
 
 
 _Pooling = tuple[

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from pipelines.clock import Ticker
 from pipelines.data.batches import batches, batches_of_all
 from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Split
@@ -100,8 +101,9 @@ def outputs(
     examples = [one.examples for one in wanted]
     size = model.backbone.input_size_px
     read = batches_of_all(examples, input_size_px=size, batch_size=batch_size)
+    tick = Ticker("outputs", sum(map(len, examples)))
     with broken_files_named(*examples):
-        logits, features = extract(answering(model), read)
+        logits, features = extract(answering(model), read, on_progress=tick)
     ends = np.cumsum([len(split) for split in examples])[:-1]
     return [
         Outputs(split.name, split.labels, *arrays)
@@ -140,8 +142,15 @@ def _from_known(
                 input_size_px=model.backbone.input_size_px,
                 batch_size=batch_size,
             )
+            tick = Ticker(f"outputs of {examples.name}", len(examples))
             with broken_files_named(examples):
-                parts = list(known.reader.extract(read, only=only))
+                parts = list(
+                    known.reader.extract(
+                        read,
+                        only=only,
+                        on_progress=tick,
+                    )
+                )
         features = np.concatenate(parts, axis=1)
         logits = np.concatenate(
             [
