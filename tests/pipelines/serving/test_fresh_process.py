@@ -92,9 +92,15 @@ def test_one_that_stays_stopped_is_ended_with_a_sentence():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; it was working.*memory is short"),
+        (
+            "os.kill(os.getpid(), 9)",
+            "ended by SIGKILL; it was working.*memory is short",
+        ),
         ("os.kill(os.getpid(), 11)", "ended by SIGSEGV; it was working"),
-        ("raise OSError(28, 'No space')", r"temporary folder .* bytes are free .*TMPDIR"),
+        (
+            "raise OSError(28, 'No space')",
+            r"temporary folder .* bytes are free .*TMPDIR",
+        ),
         ("raise ValueError('bad op')", "does not run in a fresh process.*bad op"),
         ("sys.exit('over')", "does not run in a fresh process.*over"),
         ("os.write(2, b'last words'); os._exit(7)", "ended with code 7 .*last words"),
