@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.planted_faults import FAULTS, Subject, answers, margin, subject_of
+from benchmarks.planted_faults import ALL, FAULTS, Subject, answers, margin, subject_of
 from benchmarks.small_models import CLASS_NAMES, Recipe, small_model
 
 _LEAST_FACTOR = 3.0
@@ -107,7 +107,7 @@ def _healthy(chosen: str) -> list[float]:
         if chosen not in _named(recipe):
             continue
         subject = _subject(recipe)
-        share = margin(subject, answers(subject))
+        share = margin(subject, answers(subject, signatures=ALL))
         factors.append(1 / share if share else math.inf)
         noise = subject.asked.yardstick.noise["features"]
         print(f"| {_named(recipe)} | {noise:.1e} | {factors[-1]:.1f} |", flush=True)

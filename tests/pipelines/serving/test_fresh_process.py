@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -132,13 +133,18 @@ def test_ctrl_c_does_not_end_it():
         process.run({}, most_quiet_seconds=30)
 
 
-def test_it_ends_with_the_block_and_when_its_parent_does(tmp_path):
-    with pytest.raises(RuntimeError), _process() as process:
+def _fails_in_the_block(process: FreshProcess) -> None:
+    with process:
         process.start_early()
-        pid, folder = process.pid, process._folder
-        raise RuntimeError("training failed")
-    assert not _is_alive(pid)
-    assert not folder.exists()
+        raise RuntimeError(f"{process.pid} {process._folder}")
+
+
+def test_it_ends_with_the_block_and_leaves_no_folder():
+    with pytest.raises(RuntimeError) as failed:
+        _fails_in_the_block(_process())
+    pid, folder = str(failed.value).split()
+    assert not _is_alive(int(pid))
+    assert not Path(folder).exists()
 
 
 def test_without_a_temporary_folder_early_is_not_too_early(monkeypatch):
