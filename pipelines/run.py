@@ -118,7 +118,12 @@ def _run(
         # It starts when training is done, so that it is ready for the export.
         process = stack.enter_context(parity.fresh_process())
         trained = train(
-            config, prepared, folder, clock, distribution, on_trained=process.start_early
+            config,
+            prepared,
+            folder,
+            clock,
+            distribution,
+            on_trained=process.start_early,
         )
         if not team.is_chief:
             return _of_worker(trained, prepared, team, config)

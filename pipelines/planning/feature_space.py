@@ -20,7 +20,7 @@ _FEWEST_FITTED = 1000
 # Of the largest: beyond that, the rounding of features would be most of a distance.
 _SMALLEST_VARIANCE = 1e-4
 SMALLEST_LENGTH = 1e-6
-# Of vectors of length 1, along the main direction. The least that is kept of another one
+# Of vectors of length 1, along the main direction. The least that is kept of another
 # is a hundredth of it, and float32 rounds networks to a millionth: a distance would be
 # made of that where all examples point the same way, as before much was learned.
 _LEAST_SPREAD = 1e-3

@@ -80,8 +80,8 @@ _KINDS = {
     "ood_score": "ood_score",
     "heat_map": "heat_map",
 }
-# By kind: a difference that is never too large, and one that always is. Folded constants
-# change the order of float32 sums by less than the first in most networks.
+# By kind: a difference that is never too large, and one that always is. Other orders of
+# float32 sums change less than the first in most networks.
 _LIMITS = {
     "probabilities": (1e-5, 2e-3),
     "features": (1e-5, 2e-3),

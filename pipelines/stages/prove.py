@@ -185,9 +185,7 @@ def questions(
         heat = Wanted(found.heat, answers["label"].margins)
         wanted[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
     return Questions(
-        given={
-            key: one[:count] for key, count, one in _by_batch_size(given, len)
-        },
+        given={key: one[:count] for key, count, one in _by_batch_size(given, len)},
         wanted={
             key: one.first(count)
             for key, count, one in _by_batch_size(wanted, lambda one: len(one.values))
@@ -348,13 +346,13 @@ def _ood_unit(calibration: Calibration, found: _Found) -> float:
         space = calibration.space
         stretched = np.linalg.norm(space.whitening.astype(np.float64), 2)
         most = max(float(stretched), float(np.sqrt(space.outside_weight)))
-        units.append(most / (calibration.distance.largest - calibration.distance.median))
+        units.append(
+            most / (calibration.distance.largest - calibration.distance.median)
+        )
     return max(units) or 1.0
 
 
-def _parts(
-    model: TransferModel, features: np.ndarray
-) -> tuple[tuple[int, float], ...]:
+def _parts(model: TransferModel, features: np.ndarray) -> tuple[tuple[int, float], ...]:
     """The width of each block's part of the feature vector, and its usual norm."""
     widths = [int(tap.shape[-1]) for tap in model.taps.values()] or [features.shape[1]]
     parts = np.split(features, np.cumsum(widths)[:-1], axis=1)
