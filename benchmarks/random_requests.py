@@ -166,10 +166,8 @@ class Requests:
     def _spec(self, spec: Any) -> None:
         some = self._random
         spec.name = self._odd_text(self._model)
-        if signature is not None or some.random() < 0.5:
-            spec.signature_name = (
-                some.choice(_NAMES) if signature is None else signature
-            )
+        if some.random() < 0.5:
+            spec.signature_name = some.choice(_NAMES)
         if some.random() < 0.1:
             spec.version.value = some.choice((1, 0, -1, 2**62))
         elif some.random() < 0.05:
