@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import functools
 import ipaddress
+import time
 import urllib.parse
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
@@ -98,7 +99,8 @@ class Arrivals:
             if arrival.reason is None:
                 raise
             _uncancel()
-            raise arrival.reason from None
+            reason, arrival.reason = arrival.reason, None
+            raise reason from None
         finally:
             arrival.ended()
             self._forget(arrival)
@@ -114,6 +116,18 @@ class Arrivals:
             return None
         fullest = max(by_address, key=lambda ones: sum(one.bytes for one in ones))
         return max(fullest, key=lambda one: one.bytes)
+
+    def give_up_oldest(self, kept: int, reason: ServingError) -> None:
+        """Gives up all but so many, which are those that came last."""
+        ones = [
+            one
+            for address in self._coming.values()
+            for connection in address.values()
+            for one in connection
+        ]
+        ones.sort(key=lambda one: one.since)
+        for one in ones[: len(ones) - kept]:
+            one.give_up(reason)
 
     def _stalest(self) -> Arrival:
         """The oldest of the fullest connection of the fullest address."""
@@ -148,6 +162,7 @@ class Arrival:
     ) -> None:
         self.client = client
         self.bytes = 0
+        self.since = time.monotonic()
         self.reason: ServingError | None = None
         self._all = all_of_them
         self._what = what

@@ -162,8 +162,8 @@ def refuse_contradictions(arguments: argparse.Namespace) -> None:
             )
     if arguments.rest_port == arguments.grpc_port != 0:
         raise ConfigError(
-            f"--rest-port and --grpc-port are both {arguments.rest_port}; each needs one"
-            " of its own."
+            f"--rest-port and --grpc-port are both {arguments.rest_port}; each needs"
+            " one of its own."
         )
     _refuse_odd_limits(arguments)
     if arguments.base:

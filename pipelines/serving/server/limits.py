@@ -15,6 +15,7 @@ from pipelines.serving.server.settings import Limits
 
 _GZIP_WINDOW = 31  # zlib's number for a gzip header
 _INFLATE_BYTES = 64 * 1024
+_PIECE_BYTES = 256 * 1024
 
 
 class Places:
@@ -178,7 +179,7 @@ async def read_body(
     declared_bytes: int | None,
     encoding: str,
     timeout_seconds: float,
-) -> bytes | bytearray:
+) -> bytes:
     """A request's body, inflated if it came as gzip.
 
     What is too large is refused by what it declares, before it is read. While it comes
@@ -200,37 +201,57 @@ async def read_body(
         f"The body did not arrive within {timeout_seconds:g} seconds.",
         http_status=408,
     )
-    with bodies.one(held.client, what="The body", release=held.release) as arrival:
+    pieces = _Pieces()
+
+    def release() -> None:
+        held.release()
+        pieces.clear()
+
+    with bodies.one(held.client, what="The body", release=release) as arrival:
         timer = asyncio.get_running_loop().call_later(
             timeout_seconds, arrival.give_up, late
         )
         try:
-            return await _joined(chunks, held, inflate, arrival)
+            async for chunk in chunks:
+                for piece in inflate.pieces(chunk) if inflate else (chunk,):
+                    held.add(len(piece), arrival)
+                    arrival.bytes = held.count
+                    pieces.add(piece)
         finally:
             timer.cancel()
-
-
-async def _joined(
-    chunks: AsyncIterator[bytes],
-    held: Held,
-    inflate: _Inflater | None,
-    arrival: Arrival,
-) -> bytes | bytearray:
-    # One buffer that grows: a list of single bytes takes fifty times as much.
-    joined: bytes | bytearray = b""
-    async for chunk in chunks:
-        for piece in inflate.pieces(chunk) if inflate else (chunk,):
-            held.add(len(piece), arrival)
-            arrival.bytes = held.count
-            if not joined:
-                joined = piece
-                continue
-            if isinstance(joined, bytes):
-                joined = bytearray(joined)
-            joined += piece
     if inflate and not inflate.is_whole:
         raise invalid("The body is cut short, or is not gzip.")
-    return joined
+    return pieces.joined()
+
+
+class _Pieces:
+    """What has come of a body. Small pieces are put together as they come.
+
+    Single bytes in a list take fifty times as much; and one buffer that grows is moved
+    again and again, which leaves holes in memory that nothing fits into.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes | bytearray] = []
+
+    def add(self, piece: bytes) -> None:
+        last = self._pieces[-1] if self._pieces else None
+        if last is None or len(last) + len(piece) > _PIECE_BYTES:
+            self._pieces.append(piece)
+            return
+        if isinstance(last, bytes):
+            last = self._pieces[-1] = bytearray(last)
+        last += piece
+
+    def clear(self) -> None:
+        self._pieces.clear()
+
+    def joined(self) -> bytes:
+        """All of them, which are no more in here then."""
+        pieces, self._pieces = self._pieces, []
+        if len(pieces) == 1:
+            return bytes(pieces[0])
+        return b"".join(pieces)
 
 
 class _Inflater:

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import ServingError, invalid
 from pipelines.serving.server.limits import Admission
+from pipelines.serving.server.pressure import Pressure, allocated_bytes
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -28,6 +29,7 @@ class _Message:
 
     content: Any
     bytes: int
+    problem: str = ""
 
 
 class AwaitMessages(grpc.aio.ServerInterceptor):
@@ -35,6 +37,12 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._pressure = Pressure(
+            admission.messages,
+            most_bytes=admission.limits.max_in_flight_bytes,
+            bytes_of_each=admission.limits.max_body_bytes,
+            allocated=allocated_bytes(),
+        )
         self._handlers: dict[str, grpc.RpcMethodHandler] = {}
 
     async def intercept_service(
@@ -53,7 +61,7 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
                 return _Message(handler.request_deserializer(content), len(content))
             except DecodeError as error:
                 # grpcio calls that unknown; it is the client's mistake.
-                return _Message(error, len(content))
+                return _Message(None, len(content), str(error))
 
         options = {
             "request_deserializer": read,
@@ -83,19 +91,27 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
         """
         client = Client.of_peer(context.peer())
         with contextlib.ExitStack() as held:
+            message, refusal = None, None
             try:
-                with self._admission.messages.one(client, what="The message"):
-                    message = await context.read()
-                if message is grpc.aio.EOF:
-                    raise invalid("The call ended without its message.")
-                if isinstance(message.content, DecodeError):
-                    raise invalid(
-                        f"The bytes are no message of this kind: {message.content}"
-                    )
-                counted = held.enter_context(self._admission.holding(client))
-                counted.add(message.bytes)
+                message = await self._arrived(client, context)
+                held.enter_context(self._admission.holding(client)).add(message.bytes)
                 if stays:
                     held.enter_context(self._admission.watches.one(client))
             except ServingError as error:
-                await context.abort(_STATUS[error.code], error.message)
-            yield message.content
+                refusal, message = error.without_trace(), None
+            if message is None:
+                await context.abort(_STATUS[refusal.code], refusal.message)
+            else:
+                yield message.content
+
+    async def _arrived(
+        self, client: Client, context: grpc.aio.ServicerContext
+    ) -> _Message:
+        with self._admission.messages.one(client, what="The message"):
+            self._pressure.watch()
+            message = await context.read()
+        if message is grpc.aio.EOF:
+            raise invalid("The call ended without its message.")
+        if message.problem:
+            raise invalid(f"The bytes are no message of this kind: {message.problem}")
+        return message

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf import json_format
@@ -37,6 +39,7 @@ from pipelines.serving.server.targets import Asked
 
 _logger = logging.getLogger("zootune.serve")
 _JSON = "application/json"
+_Read = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class _Body(NamedTuple):
@@ -61,6 +64,7 @@ class ModelApi:
         self._admission = admission
         self._metrics = counted
         self._cors = cors
+        self._reader = concurrent.futures.ThreadPoolExecutor(1, "read")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.monotonic()
@@ -75,7 +79,7 @@ class ModelApi:
                 body.content, media_type=_JSON, headers=dict(body.headers)
             )
         except ServingError as refused:
-            error = refused
+            error = refused.without_trace()
             response = error_response(refused)
         if self._cors:
             response.headers.update(cross_origin.READABLE)
@@ -118,7 +122,7 @@ class ModelApi:
     async def _unless_gone(
         self,
         asked: Asked,
-        body: bytes | bytearray,
+        body: bytes,
         receive: Receive,
         deadline: float,
     ) -> _Body:
@@ -135,13 +139,21 @@ class ModelApi:
             leaving.cancel()
             answering.cancel()
 
-    async def _answer(
-        self, asked: Asked, body: bytes | bytearray, deadline: float
-    ) -> _Body:
+    async def _answer(self, asked: Asked, body: bytes, deadline: float) -> _Body:
         with self._manager.resolve(asked.target).held() as version:
-            request = json_tensors.parse(body)
-            content = await _ANSWERS[asked.verb](version, request, deadline)
+            read = functools.partial(self._read, len(body))
+            request = await read(lambda: json_tensors.parse(body))
+            content = await _ANSWERS[asked.verb](version, request, read, deadline)
             return _Body(content, service.says_whose(version))
+
+    async def _read(self, size: int, function: Callable[[], Any]) -> Any:
+        """What a function gives that reads a body; a large one keeps nobody waiting.
+
+        One after the other, so that not many are in memory at once.
+        """
+        if size <= json_tensors.SMALL_BYTES:
+            return function()
+        return await asyncio.get_running_loop().run_in_executor(self._reader, function)
 
     def _status(self, asked: Asked) -> bytes:
         rows = [
@@ -190,21 +202,25 @@ class ModelApi:
         self._metrics.in_flight(self._admission.places.taken)
 
 
-async def _predict(version: Loaded, request: dict, deadline: float) -> bytes:
+async def _predict(
+    version: Loaded, request: dict, read: _Read, deadline: float
+) -> bytes:
     signature = json_tensors.find_signature(
         service.signatures(version), request, DEFAULT
     )
-    inputs, as_rows = json_tensors.read_inputs(request, signature)
+    inputs, as_rows = await read(lambda: json_tensors.read_inputs(request, signature))
     outputs = await service.predict(version, signature, inputs, deadline=deadline)
     write = json_tensors.write_rows if as_rows else json_tensors.write_columns
     return write(outputs)
 
 
-async def _classify(version: Loaded, request: dict, deadline: float) -> bytes:
+async def _classify(
+    version: Loaded, request: dict, read: _Read, deadline: float
+) -> bytes:
     signature = json_tensors.find_signature(
         service.signatures(version), request, DEFAULT
     )
-    examples = json_examples.serialized(request)
+    examples = await read(lambda: json_examples.serialized(request))
     found = await service.classify(version, signature, examples, deadline=deadline)
     return json_tensors.write_results(
         [
@@ -214,11 +230,13 @@ async def _classify(version: Loaded, request: dict, deadline: float) -> bytes:
     )
 
 
-async def _regress(version: Loaded, request: dict, deadline: float) -> bytes:
+async def _regress(
+    version: Loaded, request: dict, read: _Read, deadline: float
+) -> bytes:
     signature = json_tensors.find_signature(
         service.signatures(version), request, DEFAULT
     )
-    examples = json_examples.serialized(request)
+    examples = await read(lambda: json_examples.serialized(request))
     return json_tensors.write_results(
         await service.regress(version, signature, examples, deadline=deadline)
     )

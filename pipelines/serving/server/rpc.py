@@ -82,7 +82,7 @@ class _Guarded:
             return answer
         except ServingError as error:
             code = error.code
-            await context.abort(_STATUS[code], error.message)
+            await context.abort(_STATUS[code], error.without_trace().message)
         finally:
             self.metrics.answered(
                 name if name in self.manager.names else "",

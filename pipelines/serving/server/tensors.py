@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.serving.server.errors import invalid
+from pipelines.serving.server.errors import invalid, refuse_too_many
 
 _MAXIMUM_RANK = 32
 
@@ -38,6 +38,8 @@ def read(name: str, proto: Any, *, max_bytes: int) -> np.ndarray:
             f"input {name!r} has the shape {dims}, which is more than the"
             f" {max_bytes} bytes that a request may have."
         )
+    if dtype == tf.string:
+        refuse_too_many(math.prod(dims))
     try:
         _refuse_out_of_range(proto, dtype)
         array = tf.make_ndarray(proto).reshape(dims)
