@@ -366,5 +366,9 @@ def _plot_depths(
     if not depth_plot.can_draw():
         _logger.info(depth_plot.HOW_TO_GET)
         return
-    page = depth_plot.draw(evidence, title=title)
+    try:
+        page = depth_plot.draw(evidence, title=title)
+    except ValueError as error:
+        _logger.warning("No plot of the accuracy by depth: %s", error)
+        return
     folder.write_bytes(depth_plot.FILE_NAME, page)

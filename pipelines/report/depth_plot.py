@@ -23,7 +23,21 @@ def draw(evidence: Mapping[str, Any], *, title: str) -> bytes:
     `evidence` is that of `plan.json`. Lines mark the best head, thumbnails alone, and
     the most frequent class; below, where there is BatchNorm, how far its input is from
     that of the source.
+
+    It looks the same whatever a matplotlibrc says, which may be one of the current
+    folder, and whatever the caller has set.
+
+    Raises:
+        ValueError: if such a file cannot even be read.
     """
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        return _drawn(evidence, title=title)
+
+
+def _drawn(evidence: Mapping[str, Any], *, title: str) -> bytes:
     from matplotlib.figure import Figure
 
     depths = evidence["depths"]

@@ -12,6 +12,7 @@ from pipelines.config import RunConfig, checked
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.prepare import prepare
 from pipelines.resume import exported_before, progress_of
+from pipelines.run import _describe, _restore_lost
 from pipelines.serving import artifact
 
 ENVIRONMENT = {"python": "3"}
@@ -136,3 +137,41 @@ def test_a_run_killed_after_its_export_does_not_export_twice(finished_run, tmp_p
     before.write_text(json.dumps({"versions": []}))
     (run / "artifact" / "1" / "saved_model.pb").write_bytes(b"")
     assert exported_before(folder, facts) is None
+
+
+# What broke, or was lost, while the run was cut short.
+BROKEN = {
+    "plan.json": "{",
+    "compute.json": "[]",
+    "environment.json": "",
+    "data_card.json": None,
+    "checkpoints/training/versions_before.json": "broken",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_broke_is_noticed_first_and_written_anew(
+    saved, prepared, caplog, name
+):
+    _describe(saved, prepared, seed=0)
+    (saved.artifact_base / "3").mkdir(parents=True)
+    path, content = saved.path / name, BROKEN[name]
+    whole = json.loads(path.read_text())
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    _restore_lost(saved, prepared, ENVIRONMENT, seed=0)
+    (warning,) = [one.getMessage() for one in caplog.records]
+    assert warning.startswith(f"{path} cannot be used (")
+    assert warning.endswith("it is written anew.")
+    found = json.loads(path.read_text())
+    if name.endswith("versions_before.json"):
+        # Which are older is not known any more, so none is taken for the run's own.
+        assert found == {"versions": [3]}
+        assert saved.versions_before() == {3}
+    else:
+        assert found == whole
+    caplog.clear()
+    _restore_lost(saved, prepared, ENVIRONMENT, seed=0)
+    assert not caplog.records

@@ -64,3 +64,15 @@ def test_without_matplotlib_it_says_what_brings_the_plot(tmp_path, monkeypatch, 
 def test_there_is_nothing_to_draw_of_one_block_or_of_none(evidence, tmp_path):
     running._plot_depths(Workdir(tmp_path), evidence, title="net")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_of_others_change_nothing():
+    """Such as those of a matplotlibrc beside the data."""
+    import matplotlib
+
+    plain = depth_plot.draw(_evidence(far=True), title="net")
+    theirs = {"lines.linewidth": 20, "axes.facecolor": "black", "font.size": 3}
+    with matplotlib.rc_context(theirs):
+        found = depth_plot.draw(_evidence(far=True), title="net")
+        assert matplotlib.rcParams["font.size"] == 3
+    assert (_pixels(found) == _pixels(plain)).all()
