@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 from pipelines.data import file_kinds
 from pipelines.data.look import Look
 from pipelines.data.look_through import look_through
+from pipelines.data.spelling import normal
 from pipelines.data.splits import ImageFiles
 from pipelines.data.survey import Survey
 from pipelines.errors import ConfigError, DataError
@@ -275,8 +276,9 @@ def _free_name(copy: _Copy, taken: set[str]) -> str:
     """The name of a copy: the old one, or the nearest that is free, as in `a-1.png`."""
     old = Path(copy.source.name)
     name, number = old.with_name(f"{old.stem}{copy.suffix}").as_posix(), 0
-    while name.casefold() in taken:
+    # Some disks tell neither case nor the two forms of Unicode apart.
+    while normal(name).casefold() in taken:
         number += 1
         name = old.with_name(f"{old.stem}-{number}{copy.suffix}").as_posix()
-    taken.add(name.casefold())
+    taken.add(normal(name).casefold())
     return name

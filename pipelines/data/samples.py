@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import normal
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
@@ -26,14 +27,26 @@ from pipelines.engine import start_tensorflow
 def write_samples(splits: Splits, folder: Path) -> list[Path]:
     """The first test example of every class in a file, and the paths written."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[Path] = []
+    taken: set[str] = set()
     for label, name in enumerate(splits.info.class_names):
         members = np.flatnonzero(splits.test.labels == label)
         if not members.size:
             continue  # a test split that the user gave may lack a class
         one = splits.test.inputs.take(members[:1])
-        paths.append(_write(one, folder / Path(name).name))
+        paths.append(_write(one, folder / _free_name(name, taken)))
     return paths
+
+
+def _free_name(class_name: str, taken: set[str]) -> str:
+    """A name for a file, also where a disk does not tell `Cat` from `cat`."""
+    plain = Path(class_name).name or "class"
+    name, number = plain, 0
+    while normal(name).casefold() in taken:
+        number += 1
+        name = f"{plain}-{number}"
+    taken.add(normal(name).casefold())
+    return name
 
 
 def _write(one: Inputs, stem: Path) -> Path:

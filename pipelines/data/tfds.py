@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipelines.data import folder
+from pipelines.data.folder_layout import LAYOUTS
 from pipelines.data.names import choices, listing
 from pipelines.data.printable import shown
 from pipelines.data.records import Keys, read_shards
@@ -51,6 +52,8 @@ def read(ref: DatasetRef) -> Examples:
         )
     if is_path and not (path / _INFO).is_file():
         return _image_folder(ref, path)
+    if ref.layout != LAYOUTS[0]:
+        raise DataError(f"layout= says what folders are, and {ref.location} is none.")
     tfds = _package()
     builder = _builder(tfds, ref)
     keys = _keys(tfds, ref, builder)

@@ -227,7 +227,7 @@ def run_in_fresh_process(
     """
     given, found = scratch / "inputs.npz", scratch / "outputs.npz"
     # By another path: TensorFlow takes brackets in that of a model for a pattern.
-    model = scratch / "model"
+    model = scratch / "linked_model"
     model.unlink(missing_ok=True)
     model.symlink_to(folder.absolute())
     packed, of_strings = _packed(inputs)

@@ -55,3 +55,14 @@ def test_the_command_names_what_it_wrote_and_refuses_too_little(tmp_path: Path) 
     alone = subprocess.run(command, capture_output=True, text=True, check=False)
     assert alone.returncode == 2
     assert "Command:" in alone.stderr
+
+
+def test_classes_that_a_disk_may_not_tell_apart_have_files_of_their_own(
+    tmp_path: Path,
+) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (36, 4, 4), dtype=np.uint8)
+    names = ["Cat", "cat", "big/cat"]
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(36) % 3, class_names=names)
+    splits = load(DatasetRef("npz", str(tmp_path / "x.npz")))
+    paths = write_samples(splits, tmp_path / "samples")
+    assert [path.name for path in paths] == ["Cat.png", "cat-1.png", "cat-2.png"]
