@@ -46,6 +46,26 @@ def recorded(tmp_path):
     return run
 
 
+def test_a_jobset_has_no_more_rights_than_training_needs():
+    values = yaml.safe_load((FOLDER / "jobset.yaml").read_text())
+    (job,) = values["spec"]["replicatedJobs"]
+    pod = job["template"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    rights = container["securityContext"]
+    assert rights["readOnlyRootFilesystem"] is True
+    assert rights["allowPrivilegeEscalation"] is False
+    assert rights["capabilities"] == {"drop": ["ALL"]}
+    mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
+    assert mounts["/data"]["readOnly"] is True
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["HOME"] == mounts["/tmp"]["mountPath"]
+    volumes = {one["name"] for one in pod["volumes"]}
+    assert {one["name"] for one in mounts.values()} == volumes
+
+
 def test_a_jobset_gives_each_pod_its_place(recorded):
     values = yaml.safe_load((FOLDER / "jobset.yaml").read_text())
     assert values["kind"] == "JobSet"

@@ -19,7 +19,7 @@ import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from starlette.types import ASGIApp
 
-from pipelines.errors import ArtifactError, ConfigError
+from pipelines.errors import ConfigError
 from pipelines.serving.server import memory, messages, playground, rpc, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
 from pipelines.serving.server.batcher import Batcher, Workers
@@ -265,7 +265,7 @@ class Server:
             try:
                 await self._manager.apply(text_files.parse_models(text or ""))
                 _logger.info("%s is in force", path)
-            except (ConfigError, ArtifactError) as error:
+            except Exception as error:  # noqa: BLE001 - what is loaded serves on
                 _logger.error("%s is not taken, the one before stays: %s", path, error)
 
     async def _tell_health(self) -> None:
