@@ -143,7 +143,10 @@ def _answers(
     A portion of the examples at a time: of thousands of classes their probabilities
     would fill the memory.
     """
-    told, kept = [], {level: [] for level, _ in found.set_thresholds}
+    told = []
+    kept: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {
+        level: [] for level, _ in found.set_thresholds
+    }
     for rows in portions(*of.logits.shape):
         labels = of.labels[rows]
         answers = found.answer(of.logits[rows], of.features[rows])
