@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: quickstart test lint docs benchmark clean
+.PHONY: quickstart test test-all lint docs benchmark clean
 
 quickstart: $(VENV)/.quickstart-$(ENGINE)
 	$(BIN)/zoo train --config=configs/quickstart.py
@@ -15,6 +15,10 @@ quickstart: $(VENV)/.quickstart-$(ENGINE)
 
 test: $(VENV)/.dev-$(ENGINE)
 	bash tests/gate.sh $(BIN)
+
+# The gate, with the whole contract on every backbone: 20 minutes more.
+test-all: $(VENV)/.dev-$(ENGINE)
+	CONTRACT=all bash tests/gate.sh $(BIN)
 
 docs: $(VENV)/.dev-$(ENGINE)
 	$(BIN)/python docs/backbone_table.py
@@ -33,8 +37,9 @@ $(VENV)/.quickstart-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart]'
 	@touch $@
 
-$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/kerashub.sh tests/serving.sh | $(BIN)/python
-	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,dev]'
+$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/beam.sh tests/kerashub.sh tests/serving.sh | $(BIN)/python
+	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,beam,dev]'
+	bash tests/beam.sh $(BIN)
 	bash tests/kerashub.sh $(BIN)
 	bash tests/serving.sh $(BIN)
 	@touch $@

@@ -36,7 +36,7 @@ from keras import layers
 import zoo
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches, training_batches
+from pipelines.data.batches import batches, batches_of_all, training_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
@@ -49,7 +49,7 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings
-from pipelines.stages.views import count_views, in_views
+from pipelines.stages.views import count_views, other_views
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32
@@ -150,13 +150,15 @@ def _pass_seconds(
     model = keras.Model(base.model.input, pooled)
     size_px = arguments.size
     started = time.perf_counter()
-    train = in_views(
-        splits.train, _config(arguments), views=views, input_size_px=size_px
+    read = batches_of_all(
+        [splits.train, splits.validation], input_size_px=size_px, batch_size=_BATCH_SIZE
     )
-    validation = batches(
-        splits.validation, input_size_px=size_px, batch_size=_BATCH_SIZE
-    )
-    run(model, train.concatenate(validation))
+    if views > 1:
+        others = other_views(
+            splits.train, _config(arguments), views=views, input_size_px=size_px
+        )
+        read = read.concatenate(others)
+    run(model, read)
     return time.perf_counter() - started
 
 

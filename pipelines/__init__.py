@@ -3,12 +3,20 @@
 Importing this imports no TensorFlow; running or loading something does.
 """
 
-from __future__ import annotations
+from pipelines import standing
+
+# First, because a file in the current folder could have the name of any other module.
+if standing.is_module_run():
+    standing.import_nothing_from_here()
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.backend import require_tensorflow
+import zoo
+
+standing.refuse_strangers("zoo", zoo.__file__)
+
+from pipelines.callers import lent, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
@@ -25,7 +33,7 @@ def fine_tune(
     workdir: str | Path,
     seed: int = 0,
     **fields: object,
-) -> Run:
+) -> "Run":
     """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
 
     `fields` are any others of `pipelines.config.RunConfig`, such as
@@ -35,18 +43,18 @@ def fine_tune(
         ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
             sentence that says what to do.
     """
-    require_tensorflow()
-    from pipelines import config as configs
-    from pipelines.run import run
+    with lent(tells_stages=True):
+        from pipelines import config as configs
+        from pipelines.run import run
 
-    wanted = {
-        "data": data,
-        "backbone": backbone,
-        "workdir": str(workdir),
-        "seed": seed,
-        **fields,
-    }
-    return run(configs.from_fields(wanted))
+        wanted = {
+            "data": data,
+            "backbone": backbone,
+            "workdir": str(workdir),
+            "seed": seed,
+            **fields,
+        }
+        return run(configs.from_fields(wanted))
 
 
 def tune(
@@ -58,7 +66,7 @@ def tune(
     time_budget_seconds: float = 0.0,
     seed: int = 0,
     **fields: object,
-) -> Search:
+) -> "Search":
     """Tries several ways to fine-tune, and writes the best one as a config file.
 
     Trials are compared on validation; what `fields` set is not searched. The same call
@@ -68,25 +76,25 @@ def tune(
         ConfigError, DataError, BackboneError, TrainingError: with a sentence that says
             what to do.
     """
-    require_tensorflow()
-    from pipelines import config as configs
-    from pipelines.search import search
+    with lent(tells_stages=True):
+        from pipelines import config as configs
+        from pipelines.search import search
 
-    wanted = {
-        "data": data,
-        "backbone": backbone,
-        "workdir": str(workdir),
-        "seed": seed,
-        **fields,
-    }
-    return search(
-        configs.from_fields(wanted),
-        trials=trials,
-        time_budget_seconds=time_budget_seconds,
-    )
+        wanted = {
+            "data": data,
+            "backbone": backbone,
+            "workdir": str(workdir),
+            "seed": seed,
+            **fields,
+        }
+        return search(
+            configs.from_fields(wanted),
+            trials=trials,
+            time_budget_seconds=time_budget_seconds,
+        )
 
 
-def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
+def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
     """Backbones with weights on this machine, by what a probe on them is worth on data.
 
     `backbones` is a pattern such as `efficientnet*`. Nothing is downloaded or trained.
@@ -94,13 +102,13 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
     """
-    require_tensorflow()
-    from pipelines import ranking
+    with lent(tells_stages=True):
+        from pipelines import ranking
 
-    return ranking.rank(data, backbones=backbones, seed=seed)
+        return ranking.rank(data, backbones=backbones, seed=seed)
 
 
-def publish(workdir: str | Path, *, name: str) -> BackboneSpec:
+def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
     """Makes the trained backbone of a finished run a row of your own registry.
 
     Then `name` is a backbone like any other: `fine_tune(..., backbone=name)`. The same
@@ -110,19 +118,19 @@ def publish(workdir: str | Path, *, name: str) -> BackboneSpec:
         ConfigError: if there is no finished run.
         BackboneError: if the name is taken or cannot be one.
     """
-    require_tensorflow()
-    from pipelines.stages import keep
+    with lent():
+        from pipelines.stages import keep
 
-    return keep.publish(Path(workdir), name=name)
+        return keep.publish(Path(workdir), name=name)
 
 
-def load(artifact_dir: str | Path) -> Predictor:
+def load(artifact_dir: str | Path) -> "Predictor":
     """A published artifact, verified against its manifest and ready to predict.
 
     Raises:
         ArtifactError: if it is not an artifact, or not what was published.
     """
-    require_tensorflow()
-    from pipelines.serving import predictor
+    with started():
+        from pipelines.serving import predictor
 
-    return predictor.load(artifact_dir)
+        return predictor.load(artifact_dir)

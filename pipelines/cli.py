@@ -22,6 +22,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.exit_codes import exit_code_of
 from pipelines.serving.deploy import flags as deploying
 from pipelines.serving.server import flags as serving
+from pipelines.serving.server.noise import thinned_stderr
 from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
 from pipelines.terminal import Parser, print_json, say_progress
 from zoo import own
@@ -273,10 +274,11 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     serving.refuse_contradictions(arguments)
-    start_tensorflow("tensorflow")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("zootune").setLevel(logging.INFO)
-    serving.run(arguments)
+    with thinned_stderr():
+        start_tensorflow("tensorflow")
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+        logging.getLogger("zootune").setLevel(logging.INFO)
+        serving.run(arguments)
 
 
 def _shard(arguments: argparse.Namespace) -> None:

@@ -56,7 +56,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "head.dropout": (0, 0.95),
     "head.epochs": (0, 10_000),
     "head.learning_rate": (1e-9, 10),
-    "finetune.epochs": (1, 10_000),
+    "finetune.epochs": (0, 10_000),
     "finetune.learning_rate": (0, 10),
     "finetune.backbone_multiplier": (1e-6, 1),
     "finetune.block_decay": (0.01, 1),
@@ -139,6 +139,9 @@ class HeadConfig:
 class FinetuneConfig:
     """The phases that train blocks of the backbone.
 
+    `epochs` 0 is 8 for what was trained before. Random weights need steps, however few
+    the data are: it is as many epochs as make 400, at least 8 and at most 200, and
+    `patience_epochs` grows as much.
     `learning_rate` is that of the head; 0 is 3e-4 for what was trained before and 1e-3
     for what starts from random weights. The last block's is lower by
     `backbone_multiplier`, and each earlier block's by another `block_decay`.
@@ -156,7 +159,7 @@ class FinetuneConfig:
     before the first phase that trains blocks.
     """
 
-    epochs: int = 8
+    epochs: int = 0
     optimizer: str = "adam"
     learning_rate: float = 0.0
     backbone_multiplier: float = 1.0

@@ -82,20 +82,38 @@ def as_text(found: Examination) -> str:
 
 
 def _outdated() -> Iterator[str]:
-    """What is installed in another version than is needed."""
-    for line in importlib.metadata.requires("zootune") or ():
-        needed = Requirement(line)
-        if needed.marker and not needed.marker.evaluate({"extra": ""}):
-            continue
+    """What is installed in another version than is needed, also for an extra.
+
+    What an extra would bring and is not there is not missed.
+    """
+    for needed, is_extra in _needed():
         try:
             found = importlib.metadata.version(needed.name)
         except importlib.metadata.PackageNotFoundError:
+            if is_extra:
+                continue
             found = "none"
         if found == "none" or not needed.specifier.contains(found, prereleases=True):
             yield (
                 f"{needed.name} {needed.specifier} is needed, and {found} is installed:"
                 f" pip install '{needed.name}{needed.specifier}'."
             )
+
+
+def _needed() -> Iterator[tuple[Requirement, bool]]:
+    """What the distribution asks for here, once, and whether only an extra does."""
+    extras = importlib.metadata.metadata("zootune").get_all("Provides-Extra") or ()
+    seen = set()
+    for line in importlib.metadata.requires("zootune") or ():
+        needed = Requirement(line)
+        wanted_by = [
+            extra
+            for extra in ("", *extras)
+            if needed.marker is None or needed.marker.evaluate({"extra": extra})
+        ]
+        if wanted_by and (key := (needed.name, str(needed.specifier))) not in seen:
+            seen.add(key)
+            yield needed, "" not in wanted_by
 
 
 def _devices(mend: list[str]) -> tuple[str, ...]:

@@ -1,53 +1,30 @@
-"""Starting TensorFlow, which takes seconds and talks while it does."""
+"""Starting TensorFlow for a command, whose process is ours from beginning to end."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 
-from zoo.backend import require_tensorflow
+from zoo import backend
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def start_tensorflow(module: str = "keras") -> None:
-    """Imports TensorFlow, without the notes that its libraries write while they load.
+    """Imports TensorFlow, and keeps it quiet for the rest of the process.
 
-    `module` is what to import: Keras, which brings it, or `tensorflow` alone.
+    `module` is what to import: Keras, which brings it, or `tensorflow` alone. What its
+    libraries write while they load would stand before the one sentence of an error.
 
-    They precede any log level and would stand before the one sentence of an error.
-    Whoever sets `TF_CPP_MIN_LOG_LEVEL` sees all that TensorFlow says at that level.
+    A backend and other settings in a file of Keras, which are those of another project,
+    are set aside. KERAS_BACKEND is not: who sets it means it.
 
     Raises:
         BackboneError: if TensorFlow is not installed, or Keras is to run without it.
     """
-    require_tensorflow()
-    if _LOG_LEVEL in os.environ:
-        return
-    os.environ[_LOG_LEVEL] = "2"
-    with _stderr_aside():
-        importlib.import_module(module)
-
-
-@contextlib.contextmanager
-def _stderr_aside() -> Iterator[None]:
-    """Keeps what is written to file descriptor 2, and gives it back after a failure."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile("w+", errors="replace") as aside:
-        os.dup2(aside.fileno(), 2)
-        failed = True
-        try:
-            yield
-            failed = False
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            if failed:
-                aside.seek(0)
-                shutil.copyfileobj(aside, sys.stderr)
+    if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    backend.start_quietly(module)
+    os.environ.setdefault(_LOG_LEVEL, "2")
+    if module == "keras":
+        backend.set_plainly()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any
 
+from pipelines import streams
 from pipelines.data.printable import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
+from pipelines.training import signals
 from zoo.errors import BackboneError
 
 DONE = 0
 UNEXPECTED = 1
+HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
 _CODES = {
@@ -28,13 +33,17 @@ _CODES = {
 def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     """Runs a command and gives its exit code.
 
-    SIGTERM ends it as an interrupt does, so that temporary files are removed. An error
-    that nobody expected is 1: not the user's doing, or not known to be.
+    SIGTERM, and SIGHUP of a terminal that is closed, end it as an interrupt does, so
+    that temporary files are removed and a run is saved. Where one was swallowed on the
+    way, the code is that of a signal all the same. An error that nobody expected is 1:
+    not the user's doing, or not known to be.
     """
-    before = signal.signal(signal.SIGTERM, _terminate)
+    streams.open_closed()
+    before = _listen()
     try:
         try:
-            action()
+            with signals.noted():
+                action()
         finally:
             # What a pipe refuses is known here, not when Python flushes at its exit.
             sys.stdout.flush()
@@ -46,9 +55,10 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except _Terminated:
-        print("zoo: terminated", file=sys.stderr)
-        return TERMINATED
+    except _Terminated as ended:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"zoo: {ended}", file=sys.stderr)
+        return ended.code
     except BrokenPipeError:
         # The reader has seen enough, as in `zoo list | head`. Python would complain
         # again when it flushes at exit, so what is left goes nowhere.
@@ -61,8 +71,19 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
         _say(f"{type(error).__name__}: {error}{hint}")
         return UNEXPECTED
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return DONE
+
+
+def _listen() -> dict[int, Any]:
+    """Has signals raise that end a process; gives what was there to be done before."""
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _terminate)}
+    # Windows has none; `nohup` has it ignored, and means that.
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) == signal.SIG_DFL:
+        before[hang_up] = signal.signal(hang_up, _terminate)
+    return before
 
 
 def _say(sentence: str) -> None:
@@ -73,6 +94,11 @@ def _say(sentence: str) -> None:
 class _Terminated(BaseException):
     """No `Exception`, as `KeyboardInterrupt` is none: nothing on the way catches it."""
 
+    def __init__(self, number: int) -> None:
+        is_term = number == signal.SIGTERM
+        super().__init__("terminated" if is_term else "terminated: hung up")
+        self.code = TERMINATED if is_term else HUNG_UP
 
-def _terminate(_signal: int, _frame: object) -> None:
-    raise _Terminated
+
+def _terminate(number: int, _frame: object) -> None:
+    raise _Terminated(number)

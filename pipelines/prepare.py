@@ -77,7 +77,7 @@ def _prepare(config: RunConfig, clock: Clock, before: Compute | None) -> Prepare
     if paced.base is not base:
         # Features belong to the format that they were computed in. The probe on them
         # only says where the head starts.
-        measured = dataclasses.replace(measured, is_whole=False)
+        measured = dataclasses.replace(measured, is_whole=False, known=None)
     # What is drawn next must not depend on what was timed, built anew or neither.
     keras.utils.set_random_seed(config.seed)
     imbalance = resolve(

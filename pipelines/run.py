@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
-from pipelines.errors import ArtifactError, ChangedFilesError
+from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
 from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot, run_page
+from pipelines.serving import artifact, parity
+from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
@@ -37,15 +39,18 @@ from pipelines.stages.keep import keep
 from pipelines.training.determinism import determinism
 from pipelines.training.distribution import ONE_DEVICE, Distribution
 from pipelines.training.precision import precision
+from pipelines.training.progress import Progress
 from pipelines.training.team import Team
 
 # Files that keep on breaking mean a disk that does.
 _MOST_NEW_BEGINNINGS = 3
 
+_ENVIRONMENT, _PLAN, _CARD = "environment.json", "plan.json", "data_card.json"
+
 _logger = logging.getLogger("zootune")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """What a finished run leaves. `report` has the values of `report.json`.
 
@@ -59,6 +64,13 @@ class Run:
     model: keras.Model
     workdir: Path
     artifact_dir: Path
+
+    def __repr__(self) -> str:
+        test = self.report["test"]
+        return (
+            f"<Run: accuracy {test['accuracy']:.4f} on {test['examples']} test"
+            f" examples, {self.plan.action}, {self.artifact_dir}>"
+        )
 
 
 def run(config: RunConfig) -> Run:
@@ -102,7 +114,17 @@ def _run(
         stack.enter_context(determinism(config.deterministic))
         prepared = workers.agreed(prepare(asked, clock, before=before), distribution)
         stack.enter_context(precision(prepared.compute.precision))
-        trained = train(config, prepared, folder, clock, distribution)
+        _require_space(folder, prepared)
+        # It starts when training is done, so that it is ready for the export.
+        process = stack.enter_context(parity.fresh_process())
+        trained = train(
+            config,
+            prepared,
+            folder,
+            clock,
+            distribution,
+            on_trained=process.start_early,
+        )
         if not team.is_chief:
             return _of_worker(trained, prepared, team, config)
         splits, calibrated = prepared.splits, trained.calibrated
@@ -115,17 +137,21 @@ def _run(
                 )
                 for outputs in (calibrated.validation, calibrated.test)
             ]
+        simple = baselines(splits)
+        warn_where_no_better(reports[1].accuracy, simple)
         with clock.stage("export", f"to {folder.artifact_base}"):
             facts = record.artifact_facts(splits, prepared.plan, reports)
-            artifact = resume.exported_before(folder, facts) or export(
-                trained.model,
-                calibrated.calibration,
-                splits.test,
-                folder.artifact_base,
-                class_names=splits.info.class_names,
-                facts=facts,
-                explain=config.export.explain,
-            )
+            with _kept_where_export_fails(trained):
+                exported = resume.exported_before(folder, facts) or export(
+                    trained.model,
+                    calibrated.calibration,
+                    splits.test,
+                    folder.artifact_base,
+                    class_names=splits.info.class_names,
+                    facts=facts,
+                    explain=config.export.explain,
+                    process=process,
+                )
             kept = keep(prepared.base, folder.checkpoints_dir, handle=config.handle)
     report = record.report(
         splits,
@@ -134,10 +160,11 @@ def _run(
         trained.history,
         calibrated,
         reports,
-        artifact,
+        exported,
         kept,
         clock,
     )
+    report["baselines"] = simple
     _finish(folder, report)
     team.chiefs(report)
     return Run(
@@ -147,8 +174,17 @@ def _run(
         report,
         trained.model.model,
         folder.path,
-        artifact.path,
+        exported.path,
     )
+
+
+def _require_space(folder: workdir.Workdir, prepared: Prepared) -> None:
+    """Raises `ArtifactError` where the disk cannot take what the run leaves at its end.
+
+    That is the network twice: in the artifact, and as the backbone that is kept.
+    """
+    weights = sum(weight.nbytes for weight in prepared.base.model.get_weights())
+    artifact.require_space(folder.path, 2 * weights)
 
 
 def _of_worker(
@@ -189,7 +225,8 @@ def _finish(folder: workdir.Workdir, report: Mapping[str, Any]) -> None:
     try:
         page = run_page.page(run_page.read(folder.path))
         folder.write_text(run_page.FILE_NAME, page)
-    except OSError as error:
+    # A file of the run that something broke in the meantime is not the page's fault.
+    except (OSError, ConfigError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"The run is finished and {report['artifact']} is complete, but its page"
             f" could not be written: {error}. Mend this, and write it with: zoo report"
@@ -204,6 +241,17 @@ class Trained:
     model: TransferModel
     history: FitHistory
     calibrated: Calibrated
+    progress: Progress
+
+
+@contextlib.contextmanager
+def _kept_where_export_fails(trained: Trained) -> Iterator[None]:
+    """Lets the same command try an export again without training again."""
+    try:
+        yield
+    except ArtifactError:
+        trained.progress.keep(trained.model.model)
+        raise
 
 
 def train(
@@ -212,23 +260,33 @@ def train(
     folder: workdir.Workdir,
     clock: Clock,
     distribution: Distribution = ONE_DEVICE,
+    *,
+    on_trained: Callable[[], None] | None = None,
 ) -> Trained:
     """Adds the head, trains and calibrates as the plan says.
 
-    Begins the run folder, or goes on from what was saved there.
+    Begins the run folder, or goes on from what was saved there. `on_trained` is called
+    by the chief before it calibrates.
     """
     base, splits, plan = prepared.base, prepared.splits, prepared.plan
     progress = resume.progress_of(config, prepared, folder, distribution.team)
-    if not progress.was_saved and distribution.team.is_chief:
-        folder.begin(config, environment.describe() | distribution.described())
-        _describe(folder, prepared, seed=config.seed)
+    about = environment.describe() | distribution.described()
+    if distribution.team.is_chief:
+        if progress.was_saved:
+            _restore_lost(folder, prepared, about, seed=config.seed)
+        else:
+            folder.begin(config, about)
+            _describe(folder, prepared, seed=config.seed)
+    for line in plan.reason.splitlines():
+        clock.part(line)
     classes = len(splits.info.class_names)
     with clock.stage("head", f"{classes} classes"):
         probe = prepared.measured.probe(
             plan.head, balanced=prepared.imbalance != "none"
         )
         model = add_head(base, classes=classes, plan=plan.head, probe=probe)
-    with clock.stage("finetune", plan.reason):
+    phases = ", ".join(phase.name for phase in plan.phases)
+    with clock.stage("finetune", f"{phases}, as planned"):
         settings = FitSettings(
             input_size_px=base.input_size_px,
             seed=config.seed,
@@ -250,22 +308,52 @@ def train(
             profile=config.profile,
         )
         history = fine_tune(model, splits, plan, settings)
+    if on_trained is not None and distribution.team.is_chief:
+        on_trained()
     with clock.stage("calibrate", "on validation"):
         calibrated = calibrate_model(
-            model, splits, config.calibration, batch_size=plan.batch_size
+            model,
+            splits,
+            config.calibration,
+            batch_size=plan.batch_size,
+            known=prepared.measured.known,
         )
-    return Trained(model, history, calibrated)
+    return Trained(model, history, calibrated, progress)
+
+
+def _restore_lost(
+    folder: workdir.Workdir,
+    prepared: Prepared,
+    about: dict[str, Any],
+    *,
+    seed: int,
+) -> None:
+    """Writes anew what was broken or lost since the run began, and says so.
+
+    Now, because it is needed at the end: for the page, and to publish nothing twice.
+    """
+    folder.restore_versions_before()
+    if not folder.has(_ENVIRONMENT, fields=about):
+        folder.write(_ENVIRONMENT, about)
+    planned = record.planned(prepared.plan, prepared.measured.evidence)
+    computed = compute.to_dict(prepared.compute)
+    if not (
+        folder.has(_PLAN, fields=planned)
+        and folder.has(resume.COMPUTE, fields=computed)
+        and folder.has(_CARD, fields=())
+    ):
+        _describe(folder, prepared, seed=seed)
 
 
 def _describe(folder: workdir.Workdir, prepared: Prepared, *, seed: int) -> None:
     """Writes what is known before training: the plan, and the data card."""
     planned = record.planned(prepared.plan, prepared.measured.evidence)
-    folder.write("plan.json", planned)
+    folder.write(_PLAN, planned)
     folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
     _plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
     versions = environment.installed_versions()
     card = card_of(prepared.splits, seed=seed, versions=versions)
-    folder.write("data_card.json", card)
+    folder.write(_CARD, card)
     folder.write_text("data_card.md", as_markdown(card))
 
 

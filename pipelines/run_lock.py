@@ -25,11 +25,17 @@ def alone_in(folder: Path) -> Iterator[None]:
     into it.
 
     Raises:
-        ConfigError: naming the process that has it.
+        ConfigError: naming the process that has it, or why there can be no such folder.
     """
     was_there = folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquired(folder / NAME)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _acquired(folder / NAME)
+    except OSError as error:  # as in /proc, which says that it takes files from root
+        raise ConfigError(
+            f"config.workdir {folder} cannot be written: {error.strerror}. Choose"
+            " another config.workdir."
+        ) from error
     try:
         yield
     finally:

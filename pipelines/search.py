@@ -55,7 +55,7 @@ RESULT = "tuning.json"
 BEST = "best_config.py"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Search:
     """What a search found: the trials, and the number of the one that is `chosen`.
 
@@ -70,6 +70,12 @@ class Search:
     validation_examples: int
     config_path: Path
     seconds: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return (
+            f"<Search: {len(self.trials)} trials, {self.chosen} was chosen,"
+            f" {self.config_path}>"
+        )
 
 
 def search(

@@ -37,16 +37,17 @@ def result_table(report: Mapping[str, Any]) -> str:
     )
     skipped = [f"{name} skipped, no time left" for name in report["phases_skipped"]]
     not_needed = [
-        f"{name} left out, too few validation examples are wrong to show a gain"
+        f"{name} left out, as validation has too little wrong to show a gain"
         for name in report["phases_not_needed"]
     ]
     phases = "; ".join([*map(_phase, report["phases"]), *not_needed, *skipped])
     rows = [
         ("test accuracy", _accuracy(report["test"])),
+        ("without a network", _baselines_of(report["baselines"])),
         ("validation accuracy", _accuracy(report["validation"])),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
-        ("plan", report["plan"]["reason"]),
+        ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
         ("precision", _computed(report["compute"])),
         ("parity", f"largest difference {report['parity']['largest_difference']:.1e}"),
         ("seconds", seconds),
@@ -56,6 +57,13 @@ def result_table(report: Mapping[str, Any]) -> str:
     ]
     parts = [aligned(rows), *_profiles(report["phases"])]
     return "\n" + "\n\n".join(parts)
+
+
+def _baselines_of(found: Mapping[str, float]) -> str:
+    """Accuracies on test of what is simpler, to see beside that of the model."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items()
+    )
 
 
 def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -296,9 +304,12 @@ def _phase(phase: Mapping[str, Any]) -> str:
     )
     if before is None:
         return f"{name} {after:.4f}"
+    start = f"{name} {before:.4f}"
+    if phase["solved"]:
+        start += " solved in closed form"
     if not phase["kept"]:
-        return f"{name} {before:.4f}, no gain, undone"
-    return f"{name} {before:.4f} to {after:.4f}"
+        return f"{start}, training gained nothing more"
+    return f"{start}, trained to {after:.4f}"
 
 
 def _is_number(text: str) -> bool:

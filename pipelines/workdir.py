@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ NOT_COMPARED = (
     "distribution",
     "profile",
 )
+
+_logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +123,33 @@ class Workdir:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return sorted(self.versions_before())
         return artifact.versions(self.artifact_base)
+
+    def restore_versions_before(self) -> None:
+        """Takes all versions that there are for older ones, where nothing says which.
+
+        Then a run that was cut short after publishing publishes once more.
+        """
+        if not self.has(self._versions_name, fields=["versions"]):
+            found = artifact.versions(self.artifact_base)
+            self.write(self._versions_name, {"versions": found})
+
+    def has(self, name: str, *, fields: Iterable[str]) -> bool:
+        """Whether a JSON file of the run is as it was written, as far as fields tell.
+
+        One that is not is named in a warning.
+        """
+        path = self.path / name
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            missing = [field for field in fields if field not in found]
+        except (OSError, ValueError, TypeError) as error:
+            reason = str(error)
+        else:
+            if isinstance(found, dict) and not missing:
+                return True
+            reason = f"it has no {', '.join(missing)}" if missing else "it is no object"
+        _logger.warning("%s cannot be used (%s): it is written anew.", path, reason)
+        return False
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file that is either whole or not there."""

@@ -135,11 +135,16 @@ def ask(
 
 
 @contextlib.contextmanager
-def serving(*arguments: str | Path, wait: bool = True) -> Iterator[Served]:
-    """`zoo serve` with these arguments on free ports, ended when the block ends."""
+def serving(
+    *arguments: str | Path, wait: bool = True, ports: tuple[int, int] = (0, 0)
+) -> Iterator[Served]:
+    """`zoo serve` with these arguments, ended when the block ends.
+
+    `ports` are those of REST and gRPC; 0 is any that is free.
+    """
     command = [sys.executable, "-m", "pipelines.cli", "serve", *map(str, arguments)]
     process = subprocess.Popen(
-        [*command, "--rest-port", "0", "--grpc-port", "0"],
+        [*command, "--rest-port", str(ports[0]), "--grpc-port", str(ports[1])],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

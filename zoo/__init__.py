@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zoo import registered
 from zoo.registry import get_spec, list_backbones, register, unregister
 from zoo.spec import (
     BackboneSpec,
@@ -39,12 +40,14 @@ __all__ = [
     "unregister",
 ]
 
+registered.register()
+
 
 def __getattr__(name: str) -> Any:
     if name in ("Backbone", "build"):
-        from zoo.backend import require_tensorflow
+        from zoo.backend import start_quietly
 
-        require_tensorflow()
+        start_quietly()
         from zoo.builder import Backbone, build
 
         globals().update(Backbone=Backbone, build=build)

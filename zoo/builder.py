@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo import preprocessing, tokenization
 from zoo import weights as weight_files
+from zoo.backend import plain_settings
 from zoo.blocks import Block, find_blocks
 from zoo.errors import (
     BackboneError,
@@ -79,6 +80,7 @@ class Backbone:
     weights: str
 
 
+@plain_settings()
 def build(
     name: str,
     *,

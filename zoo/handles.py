@@ -16,6 +16,7 @@ from pathlib import Path
 from zoo import fetch
 from zoo.errors import BackboneError
 from zoo.hashing import hash_file
+from zoo.home import expanded
 from zoo.progress import on_stderr
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
@@ -143,7 +144,7 @@ def _local_path(location: str, parts: urllib.parse.SplitResult) -> Path:
             f" machine has three slashes: file:///{parts.netloc}{parts.path}"
         )
     local = urllib.request.url2pathname(parts.path) if is_address else location
-    return Path(local).expanduser().absolute()
+    return expanded(local).absolute()
 
 
 def _archive_address(url: str) -> str:

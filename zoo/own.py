@@ -19,6 +19,7 @@ from typing import Any
 
 from zoo import durable
 from zoo.errors import BackboneError
+from zoo.home import expanded, home, required
 from zoo.spec import (
     BackboneSpec,
     Boundary,
@@ -45,18 +46,27 @@ def folder() -> Path:
 
     It lies in `ZOOTUNE_HOME`, or else in `zootune` in the user's folder for data: what
     was trained is not a cache, and nothing may empty it.
+
+    Raises:
+        StoreError: if no variable names a folder, and the user has no home.
     """
-    home = os.environ.get("ZOOTUNE_HOME")
-    if home:
-        return Path(home).expanduser().absolute() / "backbones"
+    named = os.environ.get("ZOOTUNE_HOME")
+    if named:
+        return expanded(named).absolute() / "backbones"
     data = os.environ.get("XDG_DATA_HOME")
-    share = Path(data or Path.home() / ".local" / "share").absolute()
-    return share / "zootune" / "backbones"
+    share = Path(data) if data else required(of="backbones") / ".local" / "share"
+    return share.absolute() / "zootune" / "backbones"
+
+
+def has_folder() -> bool:
+    """Whether there is a place for them, where nothing needs to lie yet."""
+    variables = ("ZOOTUNE_HOME", "XDG_DATA_HOME")
+    return any(map(os.environ.get, variables)) or home() is not None
 
 
 def rows() -> Iterator[BackboneSpec]:
     """Every row, in order of names; one that cannot be read is named on stderr."""
-    if not folder().is_dir():
+    if not has_folder() or not folder().is_dir():
         return
     for path in sorted(folder().iterdir()):
         if path.name.startswith("."):  # one that is being written
@@ -73,6 +83,8 @@ def find(name: str) -> BackboneSpec | None:
     Raises:
         BackboneError: if it cannot be read.
     """
+    if not has_folder():
+        return None
     path = folder() / name
     return _read(path) if (path / _FILE).is_file() else None
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from zoo import fetch
 from zoo.errors import BackboneError, DownloadError, OfflineError
+from zoo.home import expanded
 
 TEXT_OPS = "tensorflow_text"
 INSTALL_HINT = (
@@ -59,7 +60,7 @@ def find(handle: str | Path) -> str:
     if preset in names or (is_address and scheme in _HUBS):
         _refuse_offline(preset)
         return preset
-    folder = Path(preset).expanduser().absolute()
+    folder = expanded(preset).absolute()
     if not is_address and folder.is_dir():
         _refuse_no_network(folder)
         return str(folder)

@@ -18,7 +18,11 @@ def silent(_bytes_here: int, _bytes_total: int | None) -> None:
 
 def on_stderr(name: str) -> Progress:
     """Progress of the transfer called `name`."""
-    return _bar(name) if sys.stderr.isatty() else _lines(name)
+    if sys.stderr is None:  # a service may have none
+        return silent
+    # What stands in its place, as a logger, may have nothing but `write` and `flush`.
+    is_terminal = getattr(sys.stderr, "isatty", bool)()
+    return _bar(name) if is_terminal else _lines(name)
 
 
 def _bar(name: str) -> Progress:

@@ -31,6 +31,8 @@ _CALL_ENDPOINTS = ("__call__", "serve", "call_inference")
 _TRAINING_ENDPOINT = "call_training"
 _OPTIMIZER = "optimizer"
 _PLAIN_OBJECT = "_generic_user_object"
+# What TensorFlow 2.21 takes the path of variables for a pattern by.
+_PATTERN = frozenset("*?[]{}\\")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +123,8 @@ def _load(path: Path, tags: Sequence[str] | None) -> Any:
         )
     has_optimizer = any(node.slot_variables for node in graph.object_graph_def.nodes)
     try:
-        if has_optimizer:
-            return _load_without_optimizer(path, saved, tags)
+        if has_optimizer or not _PATTERN.isdisjoint(str(path.absolute())):
+            return _load_by_links(path, saved, tags)
         return tf.saved_model.load(str(path), tags=tags)
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise BackboneError(
@@ -165,12 +167,13 @@ def _meta_graph(
     return saved.meta_graphs[tag_sets.index(sorted(tags))]
 
 
-def _load_without_optimizer(
+def _load_by_links(
     path: Path, saved: saved_model_pb2.SavedModel, tags: Sequence[str] | None
 ) -> Any:
     """Opens what a compiled tf_keras model left, whose optimizer only that can read.
 
     TensorFlow opens folders, so it gets one with links to everything but the graph.
+    Its path is plain, too: of one with brackets, TensorFlow finds no variables.
     """
     for graph in saved.meta_graphs:
         for node in graph.object_graph_def.nodes:
@@ -182,7 +185,7 @@ def _load_without_optimizer(
         (folder / _FILE).write_bytes(saved.SerializeToString())
         for entry in path.iterdir():
             if entry.name != _FILE:
-                (folder / entry.name).symlink_to(entry)
+                (folder / entry.name).symlink_to(entry.absolute())
         loaded = tf.saved_model.load(str(folder), tags=tags)
     except BaseException:
         shutil.rmtree(folder)

@@ -21,6 +21,7 @@ from typing import Any
 from zoo import durable
 from zoo.errors import CorruptEntryError, StoreError
 from zoo.hashing import hash_file
+from zoo.home import expanded, home, required
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PRIVATE = 0o700
@@ -31,12 +32,22 @@ def folder() -> Path:
     """The folder of the store, which may not exist yet.
 
     It lies in `ZOOTUNE_HOME`, or else in `zootune` in the user's cache folder.
+
+    Raises:
+        StoreError: if no variable names a folder, and the user has no home.
     """
-    home = os.environ.get("ZOOTUNE_HOME")
-    if home:
-        return Path(home).expanduser().absolute() / "store"
+    named = os.environ.get("ZOOTUNE_HOME")
+    if named:
+        return expanded(named).absolute() / "store"
     cache = os.environ.get("XDG_CACHE_HOME")
-    return Path(cache or Path.home() / ".cache").absolute() / "zootune" / "store"
+    base = Path(cache) if cache else required(of="the store") / ".cache"
+    return base.absolute() / "zootune" / "store"
+
+
+def has_folder() -> bool:
+    """Whether there is a place for the store, where nothing needs to lie yet."""
+    variables = ("ZOOTUNE_HOME", "XDG_CACHE_HOME")
+    return any(map(os.environ.get, variables)) or home() is not None
 
 
 def content(key: str) -> Path:

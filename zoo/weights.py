@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from pathlib import Path
 
 from zoo import fetch, progress, store
@@ -19,6 +18,7 @@ from zoo.errors import (
 )
 from zoo.handles import is_unpinned
 from zoo.hashing import hash_file
+from zoo.home import keras_folder
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
 
 
@@ -247,7 +247,9 @@ def _path_in_package(file: WeightsFile) -> Path | None:
         return None
 
 
-def _path_in_store(file: WeightsFile) -> Path:
+def _path_in_store(file: WeightsFile) -> Path | None:
+    if not store.has_folder():
+        return None
     return store.content(_key(file)) / file.file_name
 
 
@@ -256,5 +258,4 @@ def _path_in_keras_cache(file: WeightsFile) -> Path | None:
 
 
 def _keras_models_folder() -> Path:
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home) / "models"
+    return keras_folder() / "models"

@@ -25,6 +25,7 @@ from pipelines.data.beam_jobs import import_beam, run_jobs
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import open_verified
 from pipelines.serving.predictor import Predictor, load
+from zoo.home import expanded
 
 _RECORD = "zoo_predictions.json"
 _UNFINISHED = ".unfinished-"
@@ -70,7 +71,7 @@ def predict_to_shards(
     opened = open_verified(artifact)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
     whose = identity(opened.manifest, inputs.fingerprint(), what=what)
-    to = to.expanduser().absolute()
+    to = expanded(to).absolute()
     names = _names(what, min(shards, whose.examples))
     _claim(to, whose, names)
     bounds = [whose.examples * k // len(names) for k in range(len(names) + 1)]

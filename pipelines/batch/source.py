@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import logging
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.data import folder, table
+from pipelines.data import folder, folder_files, table
 from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
+from zoo.home import expanded
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Source:
             for part in (name, str(size).encode(), item.text or b""):
                 digest.update(b"%d:%b" % (len(part), part))
         if not examples:
-            allowed = ", ".join(sorted(folder.EXTENSIONS))
+            allowed = ", ".join(sorted(folder_files.EXTENSIONS))
             raise DataError(
                 f"{self.ref.location} has no {self.modality} to predict."
                 + (f" Allowed: {allowed}." if self.ref.scheme == "dir" else "")
@@ -99,9 +103,9 @@ def parse(text: str, *, modality: str) -> Source:
         DataError: if there is none, or it holds something that the artifact does not
             take.
     """
-    plain = Path(text).expanduser()
+    plain = expanded(text)
     ref = DatasetRef("dir", str(plain)) if plain.is_dir() else DatasetRef.parse(text)
-    location = str(Path(ref.location).expanduser().absolute())
+    location = str(expanded(ref.location).absolute())
     ref = dataclasses.replace(ref, location=location)
     bare = DatasetRef(ref.scheme, location)
     if ref.scheme not in ("dir", "csv"):
@@ -109,12 +113,19 @@ def parse(text: str, *, modality: str) -> Source:
             f"{text!r} cannot be predicted as a whole: give a folder of images, or a"
             " table as 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN'."
         )
-    if dataclasses.replace(ref, image=None, text=None) != bare:
+    others = dataclasses.replace(
+        ref, image=None, text=None, delimiter=None, encoding=None
+    )
+    if others != bare:
         raise DataError(
             f"{text!r} has options that mean nothing here: every row is predicted, and"
-            " only image= and text= are read."
+            " only image=, text=, delimiter= and encoding= are read."
         )
-    found = table.unlabelled(ref)[0] if ref.scheme == "csv" else "image"
+    found = "image"
+    if ref.scheme == "csv":
+        found, _ = table.unlabelled(ref)
+        for note in table.notes_on(ref):
+            _log.warning("%s", note)
     if ref.scheme == "dir" and not Path(location).is_dir():
         raise DataError(f"There is no folder {location}.")
     if found != modality:

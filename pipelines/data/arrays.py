@@ -9,10 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.names import choices, index_classes, split_name
-from pipelines.data.printable import PLURALS
+from pipelines.data.blanks import Blanks
+from pipelines.data.names import choices
+from pipelines.data.printable import PLURALS, is_blank
+from pipelines.data.spelling import (
+    Classes,
+    declared_names,
+    index_classes,
+    index_declared,
+    normal_all,
+)
+from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageArray, Series, Texts
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 # Splits are copies of the arrays, so they are in memory twice.
 _MEMORY_SHARE = 0.5
@@ -23,20 +33,22 @@ _HEADERS = {
 _ARRAYS = ("x", "y", "group", "split", "class_names")
 
 
-def read(location: str) -> Examples:
+def read(location: str, *, on_bad: str = "fail") -> Examples:
     """The examples of an npz file, in the order of its arrays.
 
     `x` is images, uint8 `[n, h, w]`, `[n, h, w, 1]` or `[n, h, w, 3]`; texts, strings
     `[n]`; or series, floats `[n, steps]` or `[n, steps, channels]`. `y` is `[n]`, whole
     numbers or strings. Optional: `group` and `split` `[n]`, `class_names` `[classes]`.
+    Blank texts are refused, or left out if `on_bad` is `skip`.
 
     Raises:
         DataError: if the file or one of its arrays is missing or of another kind.
     """
-    path = Path(location).expanduser().absolute()
+    path = expanded(location).absolute()
     arrays = _load(path)
     x, y = arrays["x"], arrays["y"]
-    inputs = _inputs(x, path)
+    blanks = Blanks(on_bad, str(path))
+    inputs = _inputs(x, path, blanks)
     for name in ("y", "group", "split"):
         if name in arrays and arrays[name].shape != (len(x),):
             raise DataError(
@@ -44,14 +56,17 @@ def read(location: str) -> Examples:
                 f"for each of the {len(x)} {PLURALS[inputs.modality]} in x, shape "
                 f"({len(x)},)."
             )
-    labels, class_names = _classes(y, arrays.get("class_names"), path)
-    return Examples(
-        inputs=inputs,
-        names=tuple(f"{inputs.modality} {i}" for i in range(len(x))),
-        labels=labels,
-        class_names=class_names,
-        groups=_texts(arrays["group"], "group", path) if "group" in arrays else None,
-        given=_given(arrays["split"], path) if "split" in arrays else None,
+    classes = _classes(y, arrays.get("class_names"), path)
+    return blanks.taken_out(
+        Examples(
+            inputs=inputs,
+            names=tuple(f"{inputs.modality} {i}" for i in range(len(x))),
+            labels=classes.labels,
+            class_names=classes.names,
+            groups=_groups(arrays["group"], path) if "group" in arrays else None,
+            given=_given(arrays["split"], path) if "split" in arrays else None,
+            notes=classes.notes,
+        )
     )
 
 
@@ -119,31 +134,39 @@ def _refusal(path: Path, *, unknown: list[str], missing: list[str]) -> str:
     return f"Unknown array {unknown[0]!r} in {path}. {choices(unknown[0], _ARRAYS)}"
 
 
-def _inputs(x: np.ndarray, path: Path) -> ImageArray | Texts | Series:
+def _inputs(x: np.ndarray, path: Path, blanks: Blanks) -> ImageArray | Texts | Series:
     if x.dtype.kind in "US":
-        return _read_texts(x, path)
+        return _read_texts(x, path, blanks)
     if x.dtype.kind == "f" and x.ndim in (2, 3):
         return _read_series(x, path)
     _check_pixels(x, path)
     return ImageArray(rgb(x))
 
 
-def _read_texts(x: np.ndarray, path: Path) -> Texts:
+def _read_texts(x: np.ndarray, path: Path, blanks: Blanks) -> Texts:
     if x.ndim != 1:
         raise DataError(f"x in {path} has shape {x.shape}; texts are [n].")
     found = np.empty(len(x), object)
     for i, text in enumerate(x.tolist()):
-        found[i] = text if isinstance(text, bytes) else text.encode()
-        if not found[i].strip():
-            raise DataError(f"Text {i} in {path} is empty. Take it out, with its y.")
         try:
-            found[i].decode()
-        except UnicodeDecodeError as error:
+            found[i] = text if isinstance(text, bytes) else text.encode()
+            if is_blank(found[i].decode()):
+                blanks.add(i, f"text {i}")
+        except UnicodeError as error:
             raise DataError(
-                f"Text {i} in {path} is not UTF-8 ({error.reason} at byte"
-                f" {error.start}). Save texts as strings, not as bytes."
+                f"Text {i} in {path} is not {_said_of(error)}. Save texts as strings,"
+                " not as bytes, and without halves of characters."
             ) from None
     return Texts(found)
+
+
+def _said_of(error: UnicodeError) -> str:
+    """What a text is not, and where: half of a character is in no encoding."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"UTF-8 ({error.reason} at byte {error.start})"
+    if isinstance(error, UnicodeEncodeError):
+        return f"Unicode ({error.reason} at character {error.start})"
+    return f"text ({error})"
 
 
 def _read_series(x: np.ndarray, path: Path) -> Series:
@@ -162,45 +185,82 @@ def _read_series(x: np.ndarray, path: Path) -> Series:
 
 
 def _check_pixels(x: np.ndarray, path: Path) -> None:
+    if 0 in x.shape:
+        raise DataError(f"x in {path} has shape {x.shape} and so holds no pixel.")
     if x.dtype != np.uint8:
         raise DataError(
-            f"x in {path} is {x.dtype}; images are uint8, 0..255. Save "
-            "x.astype('uint8') if the values are 0..255, or "
-            "(x * 255).round().astype('uint8') if they are 0..1."
+            f"x in {path} is {x.dtype}; images are uint8, 0..255, and series are"
+            f" floats. {advice(x)}"
         )
     if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3)):
         raise DataError(
             f"x in {path} has shape {x.shape}; images are [n, h, w], [n, h, w, 1] or "
-            "[n, h, w, 3]."
+            f"[n, h, w, 3].{_for_rows_of_numbers(x)}"
         )
-    if 0 in x.shape:
-        raise DataError(f"x in {path} has shape {x.shape} and so holds no pixel.")
 
 
-def _classes(
-    y: np.ndarray, declared: np.ndarray | None, path: Path
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as indices, int64 `[n]`, and the names that they index."""
+def advice(x: np.ndarray) -> str:
+    """What makes numbers images, or series, by what they are and their range."""
+    said = []
+    if x.ndim in (3, 4):
+        said.append(f"For images, save {as_pixels(x)}.")
+    if x.ndim in (2, 3):
+        said.append("For series, save x.astype('float32').")
+    if not said:
+        return f"Its shape {x.shape} is neither that of images nor of series."
+    return " ".join(said) + _for_rows_of_numbers(x)
+
+
+def as_pixels(x: np.ndarray) -> str:
+    """Python for what makes pixels of numbers that are not uint8."""
+    if x.dtype.kind not in "iufb":
+        return "numbers"
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
+    if not math.isfinite(low) or not math.isfinite(high) or np.isnan(x).any():
+        return "finite numbers only, from 0 to 255, as uint8"
+    if low >= 0 and high <= 1:
+        return "(x * 255).round().astype('uint8') if the values are 0..1"
+    if low >= 0 and high <= 255:
+        rounded = "x" if x.dtype.kind in "iu" else "x.round()"
+        return f"{rounded}.astype('uint8') if the values are 0..255"
+    if x.dtype.kind == "f" and low >= -1 and high <= 1:
+        return "((x + 1) * 127.5).round().astype('uint8') if the values are -1..1"
+    scaled = f"(x - {low})" if low else "x"
+    scale = f"({scaled} / {high - low or 1.0} * 255).round().astype('uint8')"
+    return f"{scale} if the values are {low:g}..{high:g}"
+
+
+def _for_rows_of_numbers(x: np.ndarray) -> str:
+    """What to do with `[n, numbers]`, which may be images that were made flat."""
+    if x.ndim != 2:
+        return ""
+    series = " For series, save x.astype('float32')." if x.dtype == np.uint8 else ""
+    return (
+        f"{series} If each row is an image, save x.reshape(n, h, w), as uint8 from 0 to"
+        " 255."
+    )
+
+
+def _classes(y: np.ndarray, declared: np.ndarray | None, path: Path) -> Classes:
     if declared is None:
         values, labels = np.unique(y, return_inverse=True)
         names = _texts(values, "y", path)
         if y.dtype.kind in "iu":
-            return labels.astype(np.int64), names  # by value: 2 before 10
+            return Classes(labels.astype(np.int64), names)  # by value: 2 before 10
         return index_classes([names[i] for i in labels])
     class_names = _texts(declared.ravel(), "class_names", path)
-    if len(set(class_names)) < len(class_names):
-        raise DataError(f"class_names in {path} says a name twice. Keep one of each.")
+    where = f"class_names in {path}"
     if y.dtype.kind in "iu":
-        return _indices(y, len(class_names), path), class_names
-    known = {name: i for i, name in enumerate(class_names)}
+        spelt = declared_names(class_names, where=where)
+        return Classes(_indices(y, len(spelt), path), spelt)
     texts = _texts(y, "y", path)
-    for text in texts:
-        if text not in known:
-            raise DataError(
-                f"y in {path} has {text!r}, which class_names lacks. "
-                + choices(text, class_names)
-            )
-    return np.array([known[text] for text in texts], np.int64), class_names
+    known = declared_names(class_names, where=where)
+    for text in sorted(set(normal_all(texts)) - set(known)):
+        raise DataError(
+            f"y in {path} has {text!r}, which class_names lacks. "
+            + choices(text, known)
+        )
+    return index_declared(texts, class_names, where=where)
 
 
 def _indices(y: np.ndarray, classes: int, path: Path) -> np.ndarray:
@@ -217,11 +277,31 @@ def _given(split: np.ndarray, path: Path) -> tuple[str, ...]:
     return tuple(split_name(text, where=str(path)) for text in texts)
 
 
+def _groups(values: np.ndarray, path: Path) -> list[str]:
+    found = list(normal_all(_texts(values, "group", path)))
+    for i, group in enumerate(found):
+        if is_blank(group):
+            raise DataError(
+                f"group in {path} is blank for example {i}. Say its group; one that is"
+                " alone has a name of its own."
+            )
+    return found
+
+
 def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
-    if values.dtype.kind not in "iuU":
+    if values.dtype.kind not in "iuUS":
         raise DataError(
             f"{name} in {path} is {values.dtype}; it needs whole numbers or strings."
         )
-    return tuple(str(value) for value in values)
+    found: list[str] = []
+    for value in values.tolist():
+        try:
+            text = value.decode() if isinstance(value, bytes) else str(value)
+            text.encode()
+        except UnicodeError as error:
+            raise DataError(
+                f"{name} in {path} has a value that is not {_said_of(error)}. Save"
+                " strings, and not bytes."
+            ) from None
+        found.append(text)
+    return tuple(found)

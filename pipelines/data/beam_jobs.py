@@ -21,7 +21,8 @@ def import_beam(*, otherwise: str = "") -> Any:
     except ImportError as error:
         raise ConfigError(
             f"Shards are written by Apache Beam ({error}). Run: pip install"
-            f" 'zootune[beam]'{otherwise}."
+            " 'zootune[beam]' && pip install --no-deps 'apache-beam>=2.77,<3'"
+            f"{otherwise}."
         ) from None
     return apache_beam
 

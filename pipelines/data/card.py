@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.printable import shown
 from pipelines.data.splits import (
     SPLIT_NAMES,
     EncodedImages,
@@ -52,6 +53,7 @@ def card_of(
         "fingerprint": info.fingerprint,
         "fingerprints": dict(info.fingerprints),
         "copies": {"examples": info.copies, "treatment": _COPIES},
+        "notes": list(info.notes),
         "skipped": reasons(info.skipped),
         "skipped_files": [
             {"name": name, "reason": reason} for name, reason in info.skipped
@@ -75,6 +77,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
         f"Copies: {card['copies']['examples']}, {card['copies']['treatment']}.",
         f"The largest class has {card['largest_to_smallest_class']:g} times as many"
         " training examples as the smallest.",
+        *(line for note in card["notes"] for line in ("", shown(note))),
     ]
     names = list(card["counts"])
     counts = [

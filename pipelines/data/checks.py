@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 
+from pipelines.data.blanks import HOW_TO_SKIP
+from pipelines.data.deep_images import deep_note
 from pipelines.data.look_through import OnProgress, look_through_images
 from pipelines.data.splits import (
     ImageArray,
@@ -20,12 +23,23 @@ from pipelines.data.strings import Packer, Strings
 from pipelines.errors import DataError
 
 _SHOWN = 10
-
-
-_HOW_TO_SKIP = (
-    "`zoo check --fix DIR` makes a copy of a folder without them. Or leave them out, up"
-    " to 1 % of all: add on_bad=skip to the reference."
+HOW_TO_GO_ON = (
+    f"`zoo check --fix DIR` makes a copy of a folder without them. {HOW_TO_SKIP}"
 )
+_HOW_TO_TAKE_LARGER = (
+    "\nLarger images are taken with maximum_megapixels=N in the reference, as in"
+    " dir:photos?maximum_megapixels=100; a served model takes them, too."
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Looked:
+    """The sha256 of each example, why those at some indices cannot be used, and
+    sentences on the others."""
+
+    hashes: Strings
+    bad: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
@@ -39,7 +53,7 @@ def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> 
     """
     hashes, bad = hashes_and_reasons(inputs, on_progress=on_progress)
     if bad:
-        raise DataError(f"{refusal(inputs, bad)}\n{_HOW_TO_SKIP}")
+        raise DataError(f"{refusal(inputs, bad)}\n{HOW_TO_GO_ON}")
     return hashes
 
 
@@ -48,25 +62,40 @@ def hashes_and_reasons(
     *,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
-) -> tuple[Strings, dict[int, str]]:
+) -> tuple[Strings, Mapping[int, str]]:
     """The sha256 of each example, and why those at some indices cannot be used."""
+    looked = look_over(inputs, use_cache=use_cache, on_progress=on_progress)
+    return looked.hashes, looked.bad
+
+
+def look_over(
+    inputs: Inputs,
+    *,
+    use_cache: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Looked:
+    """What there is to know of examples; encoded images are decoded, as in training."""
     match inputs:
         case ImageFiles() | ImageRecords():
             looks = look_through_images(
                 inputs, use_cache=use_cache, on_progress=on_progress
             )
-            hashes, bad = Packer(), {}
+            hashes, bad, deepest = Packer(), {}, []
             for i, look in enumerate(looks):
                 hashes.add(look.content)
                 if look.bad:
                     bad[i] = look.bad
-            return hashes.packed(), bad
+                elif look.deepest:
+                    deepest.append(look.deepest)
+            note = deep_note(deepest, len(inputs))
+            return Looked(hashes.packed(), bad, (note,) if note else ())
         case ImageArray(pixels):
-            return Strings.of(_hash_array(image) for image in pixels), {}
+            return Looked(Strings.of(_hash_array(image) for image in pixels))
         case Texts(texts):
-            return Strings.of(hashlib.sha256(text).hexdigest() for text in texts), {}
+            found = (hashlib.sha256(text).hexdigest() for text in texts)
+            return Looked(Strings.of(found))
         case Series(values):
-            return Strings.of(_hash_array(one) for one in values), {}
+            return Looked(Strings.of(_hash_array(one) for one in values))
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -82,7 +111,9 @@ def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     what = "image files" if isinstance(inputs, ImageFiles) else "images"
+    # What `look_through` and the graph say of one that is too large.
+    is_size = any("million pixels" in reason for reason in bad.values())
     return (
         f"{len(bad)} of {len(inputs)} {what} cannot be used; mend or remove them:"
-        f"{lines}{more}"
+        f"{lines}{more}{_HOW_TO_TAKE_LARGER if is_size else ''}"
     )

@@ -7,34 +7,73 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.data.printable import shown
 from pipelines.errors import DataError
+
+_TABLES = (".csv", ".tsv", ".tab")
 
 
 def parse_example(content: bytes, path: Path, modality: str) -> bytes | np.ndarray:
     """What an artifact of this modality takes.
 
     Images and texts are the bytes themselves. A series is a `.npy` array or lines of
-    comma-separated numbers, `[steps, channels]` or `[steps]`, and comes as float32
-    `[steps, channels]`.
+    numbers, `[steps, channels]` or `[steps]`, and comes as float32 `[steps, channels]`.
+    What separates the numbers of a line follows from the file.
 
     Raises:
-        DataError: if the file holds no series.
+        DataError: if the file holds no series, or is a table of many examples.
     """
     if modality != "series":
+        _refuse_table(path, modality)
         return content
     try:
         if path.suffix == ".npy":
             values = np.load(io.BytesIO(content), allow_pickle=False)
         else:
-            values = np.loadtxt(content.decode().splitlines(), delimiter=",")
+            values = _numbers(content.decode("utf-8-sig"))
         values = np.asarray(values, np.float32)
     except (ValueError, EOFError) as error:
         raise DataError(
-            f"{path} holds no series: {error}. Give a .npy array, or a line of"
-            " comma-separated numbers for each step."
+            f"{shown(str(path))} holds no series: {error}. Give a .npy array, or a line"
+            " of numbers for each step, between commas; or between semicolons, tabs or"
+            " blanks, and then with points or commas for decimals."
         ) from error
     if values.ndim not in (1, 2):
         raise DataError(
             f"{path} has shape {values.shape}; a series is [steps, channels]."
         )
     return values if values.ndim == 2 else values[:, np.newaxis]
+
+
+def _refuse_table(path: Path, modality: str) -> None:
+    """As a whole it would be one text, its columns' names the first words."""
+    if path.suffix.lower() in _TABLES:
+        raise DataError(
+            f"{shown(str(path))} is a table by its name, and a single {modality} is"
+            " asked about here. Predict its rows with: zoo predict ARTIFACT"
+            f" 'csv:{shown(str(path))}?{modality}=COLUMN' --to OUT.csv; or give the"
+            " file another ending."
+        )
+
+
+def _numbers(text: str) -> np.ndarray:
+    """The numbers of a file, a line for each step.
+
+    A comma separates them, unless a semicolon or a tab does, or blanks and no comma
+    followed by one: then it is the point of decimals, as in half of Europe.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise ValueError("it is empty")
+    first = lines[0]
+    delimiter = next((one for one in ";\t" if one in first), ",")
+    words = first.split()
+    if (
+        delimiter == ","
+        and len(words) > 1
+        and not all(w.endswith(",") for w in words[:-1])
+    ):
+        delimiter = " "
+    if delimiter != ",":
+        lines = [line.replace(",", ".") for line in lines]
+    return np.loadtxt(lines, delimiter=None if delimiter == " " else delimiter)

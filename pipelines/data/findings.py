@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -14,6 +15,11 @@ _IMBALANCE = 10
 # What is taken from train where the user does not give it.
 _CARVED = ("validation", "test")
 _SHORT_NAME = 3
+# Of so many names that are one without one letter, only these are compared.
+_MOST_ALIKE = 20
+# Longer names are compared as a whole.
+_LONG_NAME = 60
+_NUMBERS = re.compile(r"\d+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +99,30 @@ def _small(
 def _alike(names: list[str]) -> Iterator[Finding]:
     """Classes that are probably one, misspelt."""
     pairs: dict[str, list[str]] = defaultdict(list)
-    for one, other in itertools.combinations(names, 2):
-        same = _likeness(one, other)
+    for one, other in sorted(_candidates(names)):
+        same = _likeness(names[one], names[other])
         if same:
-            pairs[same].append(f"{one!r} and {other!r}")
+            pairs[same].append(f"{names[one]!r} and {names[other]!r}")
     for what, about in pairs.items():
         yield Finding("warning", f"class names that differ by {what}", tuple(about))
+
+
+def _candidates(names: Sequence[str]) -> set[tuple[int, int]]:
+    """Pairs of names that share a spelling without one letter, as all do that differ
+    by one letter at most. In time that grows with the names, and not with their
+    pairs."""
+    holders: dict[str, list[int]] = defaultdict(list)
+    for i, name in enumerate(names):
+        plain = "".join(name.casefold().split())
+        letters = len(plain) if len(plain) <= _LONG_NAME else 0
+        without_one = {plain[:k] + plain[k + 1 :] for k in range(letters)}
+        for spelling in {plain, *without_one}:
+            holders[spelling].append(i)
+    return {
+        pair
+        for several in holders.values()
+        for pair in itertools.combinations(several[:_MOST_ALIKE], 2)
+    }
 
 
 def _likeness(one: str, other: str) -> str:
@@ -106,7 +130,8 @@ def _likeness(one: str, other: str) -> str:
         return "blanks"
     if one.casefold().strip() == other.casefold().strip():
         return "upper and lower case"
-    is_number = one.strip().isdigit() or other.strip().isdigit()
+    # Numbers that differ are names that were meant to.
+    is_number = _NUMBERS.sub("", one) == _NUMBERS.sub("", other)
     if is_number or min(len(one), len(other)) < _SHORT_NAME:
         return ""
     return "one letter" if _one_letter_apart(one.casefold(), other.casefold()) else ""

@@ -24,6 +24,7 @@ from pipelines.data.look_through import look_through
 from pipelines.data.splits import ImageFiles
 from pipelines.data.survey import Survey
 from pipelines.errors import ConfigError, DataError
+from zoo.home import expanded
 
 LIST = "fixed.json"
 # Of the copies of one picture in several splits, the one that is kept: evaluation stays
@@ -77,7 +78,7 @@ def fix(survey: Survey, source: Path, target: Path) -> tuple[Fixed, ...]:
         ConfigError: if the target has something in it, or lies inside the source.
         DataError: if nothing is left, or the target cannot be written.
     """
-    source, target = source.expanduser().absolute(), target.expanduser().absolute()
+    source, target = expanded(source).absolute(), expanded(target).absolute()
     _require_elsewhere(source, target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

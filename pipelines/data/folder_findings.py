@@ -9,13 +9,16 @@ from pathlib import Path
 
 from pipelines.data.file_kinds import CONVERTIBLE
 from pipelines.data.findings import Finding
-from pipelines.data.folder import EXTENSIONS, is_folder, is_hidden
-from pipelines.data.names import SPLITS
+from pipelines.data.folder_files import EXTENSIONS, is_folder, is_hidden
+from pipelines.data.folder_layout import LAYOUTS
+from pipelines.data.split_names import usual_split
 
 # Files that other programs leave in folders of images, and that nobody misses.
 _NOT_MISSED = frozenset(
     {".txt", ".json", ".csv", ".xml", ".md", ".html", ".ini", ".db"}
 )
+# What Linux and macOS take, or more.
+_LONGEST_PATH = 4095
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,16 +39,17 @@ class FolderWalk:
     findings: tuple[Finding, ...]
 
 
-def walk(root: Path) -> FolderWalk:
+def walk(root: Path, *, layout: str = LAYOUTS[0]) -> FolderWalk:
     """Everything below a folder of class folders; nothing that is wrong ends it."""
-    return _Walker(root).walk()
+    return _Walker(root, layout).walk()
 
 
 class _Walker:
     """Collects while it goes; one for each walk."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, layout: str) -> None:
         self._root = root
+        self._layout = layout
         self._problems: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._unreadable = 0
         self._images: list[Found] = []
@@ -66,40 +70,52 @@ class _Walker:
 
     def _parts(self) -> list[tuple[str, Path]]:
         folders = [path for path in self._read(self._root) if is_folder(path)]
-        known = [path for path in folders if path.name.lower() in SPLITS]
+        known = {path: split for path in folders if (split := usual_split(path.name))}
         inside = (one for path in known for one in _listed(path)[0])
-        if not any(is_folder(path) for path in inside):
+        if self._layout == "classes" or not any(is_folder(path) for path in inside):
             return [("", self._root)]
         for path in folders:
             if path not in known:
                 self._note("error", "a folder that is no split, beside splits", path)
-        return [(SPLITS[path.name.lower()], path) for path in known]
+        return [(split, path) for path, split in known.items()]
 
     def _walk_class(self, split: str, folder: Path) -> None:
         before, unreadable = len(self._images), self._unreadable
         # Links to where we come from would bring the images of other classes.
-        seen = {os.path.realpath(parent) for parent in folder.parents}
+        seen = {_identity(parent) for parent in folder.parents}
         self._walk_below(Found(folder, folder.name, split), seen)
         if len(self._images) == before and self._unreadable == unreadable:
             self._note("error", "a class without an image", folder)
 
-    def _walk_below(self, folder: Found, seen: set[str]) -> None:
-        real = os.path.realpath(folder.path)
-        if real in seen:
-            self._note("warning", "a loop of links, not followed", folder.path)
-            return
-        seen.add(real)
-        for path in self._read(folder.path):
-            found = dataclasses.replace(folder, path=path)
-            suffix = path.suffix.lower()
-            if is_folder(path):
-                self._walk_below(found, seen)
-            elif suffix in EXTENSIONS:
-                self._images.append(found)
-            elif suffix not in _NOT_MISSED:
-                kind = f"named {suffix}" if suffix else "without an ending"
-                self._note("warning", f"left out: a file {kind}", path)
-                self._left_out.append(found)
+    def _walk_below(self, folder: Found, seen: set[tuple[int, int] | None]) -> None:
+        # Iterators instead of calls: folders may lie in each other a thousand deep.
+        way = [iter([folder.path])]
+        while way:
+            path = next(way[-1], None)
+            if path is None:
+                way.pop()
+            elif not self._leads_to_folder(path):
+                self._take(dataclasses.replace(folder, path=path))
+            elif (one := _identity(path)) in seen and one is not None:
+                self._note("warning", "a loop of links, not followed", path)
+            else:
+                seen.add(one)
+                way.append(iter(self._read(path)))
+
+    def _leads_to_folder(self, path: Path) -> bool:
+        if len(os.fsencode(path)) <= _LONGEST_PATH:
+            return is_folder(path)
+        self._note("error", "a path too long for this system", path)
+        return False
+
+    def _take(self, found: Found) -> None:
+        suffix = found.path.suffix.lower()
+        if suffix in EXTENSIONS:
+            self._images.append(found)
+        elif suffix not in _NOT_MISSED:
+            kind = f"named {suffix}" if suffix else "without an ending"
+            self._note("warning", f"left out: a file {kind}", found.path)
+            self._left_out.append(found)
 
     def _read(self, folder: Path) -> list[Path]:
         """What lies in a folder and is not hidden, in order."""
@@ -115,6 +131,15 @@ class _Walker:
     def _note(self, severity: str, what: str, path: Path) -> None:
         name = path.relative_to(self._root).as_posix()
         self._problems[severity, what].append(name)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What two paths to the same folder share; nothing if that cannot be known."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _listed(folder: Path) -> tuple[list[Path], str]:

@@ -17,8 +17,8 @@ from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 
 # Begins the reason of what is refused by us and not by TensorFlow.
 REFUSAL = "refused: "
-# All that the headers of BMP and WebP need.
-_HEAD_BYTES = 64
+# What is composed at once: in floats, of which a whole image could fill the memory.
+_BAND_PIXELS = 2**16
 # What JPEG can be decoded at a fraction of, and how many times larger than wanted both
 # sides stay then, so that the filter of resizing still decides how the image looks.
 _JPEG_RATIOS = (1, 2, 4, 8)
@@ -76,9 +76,17 @@ def _jpeg(
     height, width, _ = tf.unstack(
         tf.cast(tf.image.extract_jpeg_shape(encoded), tf.int64)
     )
-    with tf.control_dependencies(
-        [_refuse_too_large(height * width, maximum_megapixels)]
-    ):
+    facts = image_headers.jpeg(encoded)
+    checks = [
+        _refuse_too_large(height * width, maximum_megapixels),
+        _refuse_too_many(facts.has_too_many_parts, "JPEG", "segments"),
+        _require(
+            ~facts.has_too_many_scans,
+            f"a JPEG of more than {image_headers.MOST_SCANS} scans, each of which costs"
+            " as much as a picture; save it as an ordinary JPEG",
+        ),
+    ]
+    with tf.control_dependencies(checks):
         if wanted_px is None:
             pixels = _jpeg_pixels(encoded, ratio=1)
         else:
@@ -90,9 +98,10 @@ def _jpeg(
                     for ratio in _JPEG_RATIOS
                 ],
             )
-    orientation = image_headers.jpeg_orientation(encoded)
     return tf.cond(
-        orientation == 1, lambda: pixels, lambda: _turned(pixels, orientation)
+        facts.orientation == 1,
+        lambda: pixels,
+        lambda: _turned(pixels, facts.orientation),
     )
 
 
@@ -117,11 +126,17 @@ def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def _png(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head = Head(encoded)
-    has_alpha = image_headers.png_has_alpha(head)
+    head, facts = Head(encoded), image_headers.png(encoded)
+    has_alpha = facts.has_alpha
     is_coarse = image_headers.png_is_grey(head) & (image_headers.png_bits(head) < 8)
     checks = [
         _refuse_too_large(image_headers.png_pixels(head), maximum_megapixels),
+        _refuse_too_many(facts.has_too_many_parts, "PNG", "chunks"),
+        _require(
+            ~facts.has_too_many_texts,
+            f"a PNG of more than {image_headers.MOST_TEXTS} texts, which may take any"
+            " amount of memory; save it without them",
+        ),
         _require(
             ~(has_alpha & is_coarse),
             "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
@@ -137,21 +152,22 @@ def _png(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
 
 
 def _gif(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head = Head(encoded)
+    head, facts = Head(encoded), image_headers.gif(encoded)
+    pixels = tf.maximum(image_headers.gif_pixels(head), facts.pixels)
     checks = [
-        _refuse_too_large(image_headers.gif_pixels(head), maximum_megapixels),
+        _refuse_too_large(pixels, maximum_megapixels),
+        _refuse_too_many(facts.has_too_many_parts, "GIF", "blocks"),
         _require(
-            ~image_headers.gif_is_transparent(head),
+            ~facts.is_transparent,
             "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
         ),
     ]
     with tf.control_dependencies(checks):
-        first = image_headers.gif_first_frame(encoded)
-        return tf.io.decode_image(first, channels=3, expand_animations=False)
+        return tf.io.decode_image(facts.encoded, channels=3, expand_animations=False)
 
 
 def _webp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head = Head(encoded, _HEAD_BYTES)
+    head = Head(encoded)
     checks = [
         _refuse_too_large(image_headers.webp_pixels(head), maximum_megapixels),
         _require(
@@ -170,7 +186,7 @@ def _webp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
 
 
 def _bmp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head = Head(encoded, _HEAD_BYTES)
+    head = Head(encoded)
     bits, compression = head.u16(28, little=True), head.u32(30, little=True)
     checks = [
         _refuse_too_large(image_headers.bmp_pixels(head), maximum_megapixels),
@@ -186,6 +202,25 @@ def _bmp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
 
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:
     """RGBA pixels uint8 `[h, w, 4]` in front of white, as most viewers show them."""
+    height, width, _ = tf.unstack(tf.shape(pixels))
+    rows = tf.maximum(_BAND_PIXELS // width, 1)
+    count = (height + rows - 1) // rows
+
+    def compose(
+        i: tf.Tensor, bands: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.TensorArray]:
+        band = pixels[i * rows : (i + 1) * rows]
+        return i + 1, bands.write(i, _composed(band))
+
+    bands = tf.TensorArray(tf.uint8, count, element_shape=[None, None, 3])
+    # One after the other: the floats of several would be there at once.
+    _, bands = tf.while_loop(
+        lambda i, _: i < count, compose, (0, bands), parallel_iterations=1
+    )
+    return bands.concat()
+
+
+def _composed(pixels: tf.Tensor) -> tf.Tensor:
     colours, alpha = pixels[..., :3], pixels[..., 3:]
 
     def composed() -> tf.Tensor:
@@ -200,6 +235,14 @@ def _refuse_too_large(pixels: tf.Tensor, maximum_megapixels: float) -> tf.Operat
     return _require(
         (pixels > 0) & (pixels <= round(maximum_megapixels * 1e6)),
         f"an image of more than {maximum_megapixels:g} million pixels, or of none",
+    )
+
+
+def _refuse_too_many(has_too_many: tf.Tensor, kind: str, parts: str) -> tf.Operation:
+    return _require(
+        ~has_too_many,
+        f"a {kind} of more than {image_headers.MOST_PARTS} {parts} before its picture,"
+        " which takes any amount of time; save it anew",
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipelines.data import arrays, builtin, folder, records, table, tfds
-from pipelines.data.checks import content_hashes, hashes_and_reasons, refusal
+from pipelines.data.checks import HOW_TO_GO_ON, look_over, refusal
 from pipelines.data.look_through import OnProgress
 from pipelines.data.names import listing
-from pipelines.data.printable import PLURALS
+from pipelines.data.printable import PLURALS, shown
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import alike_note
 from pipelines.data.splits import (
     Examples,
     ImageFiles,
@@ -24,9 +27,14 @@ from pipelines.data.splitting import (
     keep_some,
     require_independent,
     split_examples,
+    without_shared,
 )
 from pipelines.data.strings import Strings
 from pipelines.errors import DataError
+
+_SHOWN = 10
+
+_log = logging.getLogger(__name__)
 
 
 def load(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Splits:
@@ -50,28 +58,48 @@ def check_and_split(
     # Counted again with duplicates in mind when hashes are known; a class with one
     # image should not have to wait until a large folder is read.
     require_independent(examples, np.arange(len(examples)), limit=ref.limit)
-    examples, hashes, skipped = _usable(examples, ref, on_progress)
+    examples, hashes = _usable(examples, ref, on_progress)
+    notes = _said(examples)
     splits = split_examples(examples, hashes, ref)
-    return dataclasses.replace(
-        splits, info=dataclasses.replace(splits.info, skipped=skipped)
-    )
+    info = dataclasses.replace(splits.info, skipped=examples.skipped, notes=notes)
+    return dataclasses.replace(splits, info=info)
+
+
+def _said(examples: Examples) -> tuple[str, ...]:
+    """What is to be said of how the data were read, which is logged too."""
+    alike = alike_note(examples.class_names)
+    notes = (*examples.notes, *((alike,) if alike else ()))
+    for note in notes:
+        _log.warning("%s", note)
+    return notes
 
 
 def _usable(
     examples: Examples, ref: DatasetRef, on_progress: OnProgress | None
-) -> tuple[Examples, Strings, tuple[tuple[str, str], ...]]:
-    """The examples that can be used, their hashes, and what was skipped and why."""
-    if ref.on_bad == "fail":
-        return examples, content_hashes(examples.inputs, on_progress=on_progress), ()
-    hashes, bad = hashes_and_reasons(examples.inputs, on_progress=on_progress)
-    if len(bad) > ref.bad_limit * len(examples):
+) -> tuple[Examples, Strings]:
+    """The examples that can be used, knowing what was skipped and why, and hashes."""
+    looked = look_over(examples.inputs, on_progress=on_progress)
+    hashes, bad = looked.hashes, looked.bad
+    if bad and ref.on_bad == "fail":
+        raise DataError(f"{refusal(examples.inputs, bad)}\n{HOW_TO_GO_ON}")
+    skipped = (*examples.skipped, *((examples.names[i], bad[i]) for i in bad))
+    total = len(examples) + len(examples.skipped)
+    if len(skipped) > ref.bad_limit * total:
         raise DataError(
-            f"{refusal(examples.inputs, bad)}\nThat is more than on_bad=skip leaves"
-            f" out: bad_limit={ref.bad_limit:g} of all."
+            f"{_refusal(skipped, total)}\nThat is more than on_bad=skip leaves out:"
+            f" bad_limit={ref.bad_limit:g} of all."
         )
     good = np.setdiff1d(np.arange(len(examples)), list(bad))
-    skipped = tuple((examples.names[i], reason) for i, reason in bad.items())
-    return examples.take(good), hashes.take(good), skipped
+    examples = dataclasses.replace(
+        examples.take(good), skipped=skipped, notes=(*examples.notes, *looked.notes)
+    )
+    return without_shared(examples, hashes.take(good), ref)
+
+
+def _refusal(skipped: Sequence[tuple[str, str]], total: int) -> str:
+    lines = "".join(f"\n  {shown(name)}: {why}" for name, why in skipped[:_SHOWN])
+    more = f"\n  and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
+    return f"{len(skipped)} of {total} examples cannot be used:{lines}{more}"
 
 
 def load_part(
@@ -86,7 +114,8 @@ def load_part(
         DataError: as `load`, but that `all` may have any number of classes.
     """
     examples = keep_some(read(ref), limit=ref.limit, seed=ref.seed)
-    examples, hashes, _ = _usable(examples, ref, None)
+    examples, hashes = _usable(examples, ref, None)
+    _said(examples)
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"
     if part == "all":
@@ -114,9 +143,9 @@ def read(ref: DatasetRef) -> Examples:
 
 def _read(ref: DatasetRef) -> Examples:
     if ref.scheme == "dir":
-        return folder.read(ref.location, group=ref.group)
+        return folder.read(ref.location, group=ref.group, layout=ref.layout)
     if ref.scheme == "npz":
-        return arrays.read(ref.location)
+        return arrays.read(ref.location, on_bad=ref.on_bad)
     if ref.scheme == "csv":
         return table.read(ref)
     if ref.scheme == "tfrecord":
@@ -141,9 +170,3 @@ def _check_classes(examples: Examples, ref: DatasetRef) -> None:
             f"Class {listing(empty, shown=10)} has no {examples.inputs.modality}. Add "
             f"{plural}, or take the name out of class_names."
         )
-    for name in names:
-        if not name.isprintable():
-            raise DataError(
-                f"The class name {name!a} has characters that cannot be shown. "
-                "Rename the class."
-            )

@@ -19,6 +19,8 @@ class Look:
     `content` is the sha256 of the bytes, and `appearance` 64 bits that are nearly the
     same for pictures that look the same. The size is that of the decoded picture. What
     is bad is `whole` if the file is in order and only of a kind that is not read.
+    `deepest` is the largest value of an image of 16 bits in each channel, and 0 of any
+    other.
     """
 
     bad: str = ""
@@ -29,6 +31,7 @@ class Look:
     height_px: int = 0
     odd: tuple[str, ...] = ()
     whole: bool = True
+    deepest: int = 0
 
     @property
     def is_to_convert(self) -> bool:
@@ -42,7 +45,7 @@ class Look:
         return json.dumps(
             (
                 *(self.bad, self.kind, self.content, self.appearance),
-                *(*size, self.odd, self.whole),
+                *(*size, self.odd, self.whole, self.deepest),
             )
         )
 
@@ -53,10 +56,11 @@ class Look:
         Raises:
             ValueError: if it did not.
         """
-        *values, odd, whole = json.loads(text)
+        *values, odd, whole, deepest = json.loads(text)
         bad, kind, content, appearance, width_px, height_px = values
         return cls(
             *(bad, kind, content, appearance, width_px, height_px),
             odd=tuple(odd),
             whole=whole,
+            deepest=deepest,
         )

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from pipelines.data.look import Look
 from zoo import store
+from zoo.errors import StoreError
 
 # Raised whenever a look at the same bytes may find something else.
-_CHECK_VERSION = 1
+_CHECK_VERSION = 2
 _LOOKED_WITH = (
     "tensorflow",
     "tensorflow-cpu",
@@ -137,7 +138,7 @@ def opened(*, maximum_megapixels: float) -> Iterator[LookCache | None]:
     """
     try:
         connection = _connect(_private_folder() / "looks.sqlite3")
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, StoreError) as error:
         _log.warning("Files are looked at without a cache: %s.", error)
         yield None
         return

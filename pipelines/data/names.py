@@ -4,59 +4,51 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable
 
-import numpy as np
+from pipelines.data.printable import shortened
 
-from pipelines.errors import DataError
-
-# What a split may be called, in a folder, an array or a table.
-SPLITS = {
-    "train": "train",
-    "validation": "validation",
-    "val": "validation",
-    "test": "test",
-}
+# Of more names than this, the first are compared with a misspelt one, and of those that
+# are allowed this many are shown: a table may have a million columns.
+_COMPARED, _ALLOWED_SHOWN = 2000, 40
+_LONGEST_NAME = 80
 
 
-def natural_key(name: str) -> tuple[list[str | int], str]:
+def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
     """A sort key that orders runs of digits by value: `1, 2, 10`."""
     # Splitting on a capture group alternates text and digits, text first, so that
-    # two keys never compare an int with a str.
+    # two keys never compare one with the other.
     parts = re.split(r"(\d+)", name)
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+    return [_value(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
-def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as indices, int64 `[n]`, and the class names in natural order."""
-    names = tuple(sorted(set(labels), key=natural_key))
-    index = {name: i for i, name in enumerate(names)}
-    return np.fromiter((index[label] for label in labels), np.int64, len(labels)), names
-
-
-def split_name(text: str, *, where: str) -> str:
-    """The split that a text means.
-
-    Raises:
-        DataError: if it means none; `where` says where it stands.
-    """
-    if text not in SPLITS:
-        raise DataError(
-            f"split in {where} has the value {text!r}. {choices(text, SPLITS)}"
-        )
-    return SPLITS[text]
+def _value(digits: str) -> tuple[int, str]:
+    """What orders digits by value, however many: `int` refuses some thousands."""
+    if not digits.isascii():
+        digits = "".join(str(unicodedata.digit(one)) for one in digits)
+    without_zeros = digits.lstrip("0")
+    return len(without_zeros), without_zeros
 
 
 def choices(name: str, known: Iterable[str]) -> str:
-    """The end of an error about `name`: what is allowed, and the nearest of it."""
-    allowed = sorted(known, key=natural_key)
-    near = difflib.get_close_matches(name, allowed, n=1)
+    """The end of an error about `name`: what is allowed, and the nearest of it.
+
+    However many are known and however long they are, it stays short.
+    """
+    every = list(known)
+    allowed = sorted(
+        (shortened(one, _LONGEST_NAME) for one in every[:_COMPARED]), key=natural_key
+    )
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], allowed, n=1)
     nearest = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Allowed: {', '.join(allowed)}.{nearest}"
+    more = len(every) - _ALLOWED_SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    return f"Allowed: {', '.join(allowed[:_ALLOWED_SHOWN])}{rest}.{nearest}"
 
 
 def listing(items: Iterable[str], *, shown: int) -> str:
     """The first `shown` items in a row, and how many more there are."""
     every = list(items)
     rest = f" and {len(every) - shown} more" if len(every) > shown else ""
-    return ", ".join(every[:shown]) + rest
+    return ", ".join(map(shortened, every[:shown])) + rest

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipelines.data.printable import shown
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 # Before the data of a record, and after them.
 _HEAD_BYTES, _TAIL_BYTES = 12, 4
@@ -26,10 +27,12 @@ def find(pattern: str) -> list[str]:
     Raises:
         DataError: if there is none, or if one is no file.
     """
-    absolute = Path(pattern).expanduser().absolute()
-    found = [absolute]  # a file whose name has brackets is meant as it stands
-    if not absolute.exists():
-        found = sorted(Path("/").glob(str(absolute.relative_to("/"))))
+    absolute = expanded(pattern).absolute()
+    # Files and folders whose names have brackets are meant as they stand.
+    folder = next(one for one in (absolute, *absolute.parents) if one.exists())
+    found = [absolute]
+    if folder != absolute:
+        found = sorted(folder.glob(str(absolute.relative_to(folder))))
     if not found:
         raise DataError(
             f"No file matches {shown(str(absolute))}. Check the path after 'tfrecord:',"

@@ -14,9 +14,18 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from pipelines.data import record_files, sidecar
-from pipelines.data.names import choices, index_classes, split_name
-from pipelines.data.printable import shown
+from pipelines.data.blanks import Blanks
+from pipelines.data.names import choices
+from pipelines.data.printable import is_blank, shown
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import (
+    Classes,
+    declared_names,
+    index_classes,
+    index_declared,
+    normal,
+)
+from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageRecords, Texts
 from pipelines.data.strings import Packer, Strings
 from pipelines.errors import DataError
@@ -63,7 +72,10 @@ def read(ref: DatasetRef) -> Examples:
     paths = record_files.find(location)
     keys = _keys(ref, paths[0], is_ours=beside is not None)
     examples = read_shards(
-        paths, keys, class_names=None if beside is None else beside.class_names
+        paths,
+        keys,
+        class_names=None if beside is None else beside.class_names,
+        on_bad=ref.on_bad,
     )
     if beside is not None and location != ref.location:  # all files, by their folder
         beside.require_all(examples, ref.location)
@@ -76,6 +88,7 @@ def read_shards(
     *,
     class_names: Sequence[str] | None = None,
     given: Sequence[str] | None = None,
+    on_bad: str = "fail",
 ) -> Examples:
     """The examples of files, whose labels index `class_names` where those are known.
 
@@ -88,19 +101,27 @@ def read_shards(
         raise DataError(
             f"{shown(paths[0])} has no record; {len(paths)} files are empty."
         )
-    labels, names = _classes(paths, shards, class_names)
+    classes = _classes(paths, shards, class_names)
     if given is not None:
         splits = Strings.of(given).take(np.repeat(np.arange(len(paths)), counts))
     else:
         splits = _joined(shard.splits for shard in shards)
-    return Examples(
+    examples = Examples(
         inputs=_inputs(paths, shards, keys.modality),
         names=Strings.of(_names(paths, counts)),
-        labels=labels,
-        class_names=names,
+        labels=classes.labels,
+        class_names=classes.names,
         groups=_joined(shard.groups for shard in shards) if keys.group else None,
         given=splits if keys.split or given is not None else None,
+        notes=classes.notes,
     )
+    if not isinstance(examples.inputs, Texts):
+        return examples
+    blanks = Blanks(on_bad, paths[0] if len(paths) == 1 else f"{paths[0]} and others")
+    for i, text in enumerate(examples.inputs.values):
+        if is_blank(text.decode()):
+            blanks.add(i, examples.names[i])
+    return blanks.taken_out(examples)
 
 
 def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
@@ -139,7 +160,8 @@ def _read_shard(path: str, keys: Keys) -> _Shard:
         is_bytes = isinstance(label, bytes)
         labels.append(_as_text(label, keys.label, where) if is_bytes else label)
         if keys.modality == "text":
-            texts.append(_require_text(example, keys.example, where))
+            _as_text(example, keys.example, where)
+            texts.append(example)
         else:
             # Where the image itself lies: training reads it without its record. Equal
             # bytes at another place would be the same image.
@@ -148,7 +170,7 @@ def _read_shard(path: str, keys: Keys) -> _Shard:
         for key, packer in ((keys.group, groups), (keys.split, splits)):
             if key is not None:
                 value = _one(features, key, ("int64_list", "bytes_list"), where)
-                packer.add(_as_text(value, key, where))
+                packer.add(_require_name(_as_text(value, key, where), key, where))
     return _Shard(
         np.array(start, np.int64),
         np.array(length, np.int64),
@@ -188,10 +210,11 @@ def _one(
     return values[0]
 
 
-def _require_text(value: bytes, key: str, where: str) -> bytes:
-    if not _as_text(value, key, where).strip():
-        raise DataError(f"{where} has an empty text under {key!r}. Leave it out.")
-    return value
+def _require_name(value: str, key: str, where: str) -> str:
+    """The one spelling of the name of a group or split."""
+    if is_blank(value):
+        raise DataError(f"{where} has a blank under {key!r}. Fill it in.")
+    return normal(value)
 
 
 def _as_text(value: int | bytes, key: str, where: str) -> str:
@@ -206,10 +229,12 @@ def _as_text(value: int | bytes, key: str, where: str) -> str:
 
 def _classes(
     paths: Sequence[str], shards: Sequence[_Shard], declared: Sequence[str] | None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as indices, int64 `[n]`, and the names that they index."""
+) -> Classes:
     labels = [label for shard in shards for label in shard.labels]
     kind = type(labels[0])
+    where = f"The class names of {shown(paths[0])}"
+    names = None if declared is None else declared_names(declared, where=where)
+    known = frozenset(names or ())
     for i, label in enumerate(labels):
         if type(label) is not kind:
             raise DataError(
@@ -217,28 +242,27 @@ def _classes(
                 f" record has {labels[0]!r}. Labels must all be whole numbers, or all"
                 " be bytes."
             )
-        if declared is None:
+        if names is None:
             continue
-        if isinstance(label, str) and label not in declared:
+        if isinstance(label, str) and label not in known and normal(label) not in known:
             raise DataError(
                 f"{_place(paths, shards, i)} has the label {label!r}. "
-                + choices(label, declared)
+                + choices(label, names)
             )
-        if isinstance(label, int) and not 0 <= label < len(declared):
+        if isinstance(label, int) and not 0 <= label < len(names):
             raise DataError(
                 f"{_place(paths, shards, i)} has the label {label}; with"
-                f" {len(declared)} classes it may be 0 to {len(declared) - 1}."
+                f" {len(names)} classes it may be 0 to {len(names) - 1}."
             )
     if kind is int:
         values, indices = np.unique(np.array(labels, np.int64), return_inverse=True)
-        if declared is not None:
-            return values[indices], tuple(declared)
-        return indices.astype(np.int64), tuple(map(str, values))
+        if names is not None:
+            return Classes(values[indices], names)
+        return Classes(indices.astype(np.int64), tuple(map(str, values)))
     texts = [str(label) for label in labels]
-    if declared is None:
+    if names is None:
         return index_classes(texts)
-    known = {name: i for i, name in enumerate(declared)}
-    return np.array([known[text] for text in texts], np.int64), tuple(declared)
+    return index_declared(texts, names, where=where)
 
 
 def _place(paths: Sequence[str], shards: Sequence[_Shard], i: int) -> str:

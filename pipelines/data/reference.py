@@ -6,11 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.data.folder_layout import LAYOUTS
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
+from pipelines.data.table_form import DELIMITERS, has_encoding
 from pipelines.errors import DataError
 
 ON_BAD = ("fail", "skip")
+DUPLICATES = ("fail", "drop")
 SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")
 # Options that only some schemes know, and what they say there.
 _SPECIAL = {
@@ -20,10 +23,14 @@ _SPECIAL = {
     "label": ("csv", "tfds", "tfrecord"),
     "split": ("csv", "tfrecord"),
     "data_dir": ("tfds",),
+    "delimiter": ("csv",),
+    "encoding": ("csv",),
 }
 _MEANINGS = {
     "group": "says what stays together",
     "data_dir": "is the folder of TensorFlow Datasets",
+    "delimiter": "separates the cells of a table",
+    "encoding": "is that of a table",
 }
 _HINTS = {
     ("group", "npz"): " An npz file says its groups in an array named 'group'.",
@@ -44,6 +51,10 @@ _OPTIONS: dict[str, Any] = {
     "label": str,
     "split": str,
     "data_dir": str,
+    "delimiter": str,
+    "encoding": str,
+    "duplicates": str,
+    "layout": str,
 }
 # Decoded, these are 1.5 GB for each image that is read at the same time.
 _MOST_MEGAPIXELS = 500.0
@@ -60,6 +71,11 @@ class DatasetRef:
     that cannot be used, up to the fraction `bad_limit`. `group` is a regular expression
     for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
     as `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
+
+    `delimiter` and `encoding` are those of a table that would be read otherwise.
+    `duplicates` is `fail`, or `drop` to leave those examples out of training whose
+    content another given split has too. With the `layout` `classes`, every folder is
+    a class, also one with the name of a split.
 
     Raises:
         DataError: if a value is out of its range; the message says the range.
@@ -80,6 +96,10 @@ class DatasetRef:
     label: str | None = None
     split: str | None = None
     data_dir: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    duplicates: str = DUPLICATES[0]
+    layout: str = LAYOUTS[0]
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -155,6 +175,17 @@ class DatasetRef:
             raise DataError(
                 f"on_bad={self.on_bad!r} is unknown. {choices(self.on_bad, ON_BAD)}"
             )
+        for name, allowed in (("duplicates", DUPLICATES), ("layout", LAYOUTS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise DataError(
+                    f"{name}={value!r} is unknown. {choices(value, allowed)}"
+                )
+        if self.layout != LAYOUTS[0] and self.scheme not in ("dir", "tfds"):
+            raise DataError(
+                f"layout= says what folders are, and works with 'dir:' and 'tfds:', not"
+                f" with '{self.scheme}:'."
+            )
         if not 0 <= self.bad_limit <= 1:
             raise DataError(
                 f"bad_limit={self.bad_limit} is out of range; it is the fraction of the"
@@ -172,6 +203,16 @@ class DatasetRef:
                 )
         if self.image is not None and self.text is not None:
             raise DataError("image= and text= are both given; keep one.")
+        if self.delimiter is not None and self.delimiter not in DELIMITERS:
+            raise DataError(
+                f"delimiter={self.delimiter!r} is unknown."
+                f" {choices(self.delimiter, DELIMITERS)}"
+            )
+        if self.encoding is not None and not has_encoding(self.encoding):
+            raise DataError(
+                f"encoding={self.encoding!r} is none that Python knows, such as utf-8,"
+                " utf-16, cp1252 or latin-1."
+            )
 
 
 def _parse_options(tail: str) -> dict[str, Any]:

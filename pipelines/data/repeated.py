@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -23,10 +24,20 @@ def same_findings(
     hashes: Sequence[str],
     *,
     members: Sequence[int] | None = None,
+    is_dropped: bool = False,
 ) -> Iterator[Finding]:
-    """The same content more than once; `members` are the examples of the hashes."""
+    """The same content more than once; `members` are the examples of the hashes.
+
+    Copies in several splits are only noted if they `is_dropped` from training.
+    """
     groups = groups_of_same(hashes, members or range(len(hashes)))
-    yield from _repeated(examples, groups, _SAME)
+    for one in _repeated(examples, groups, _SAME):
+        is_shared = one.severity == "error"
+        yield (
+            dataclasses.replace(one, severity="note")
+            if (is_shared and is_dropped)
+            else one
+        )
 
 
 def groups_of_same(hashes: Sequence[str], members: Sequence[int]) -> list[list[int]]:

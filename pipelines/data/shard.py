@@ -33,6 +33,7 @@ from pipelines.data.splits import (
 )
 from pipelines.errors import DataError
 from zoo import durable
+from zoo.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def shard(
         DataError: as `load`; if the data are series; or if `to` is there already.
         ConfigError: if Beam is not installed.
     """
-    to = to.expanduser().absolute()
+    to = expanded(to).absolute()
     if to.exists():
         raise DataError(f"{to} is there already. Name a new folder with --to.")
     if shards < 1:
@@ -117,9 +118,19 @@ def _jobs(splits: Splits, folder: Path, shards: int) -> Iterator[ShardJob]:
 
 @contextlib.contextmanager
 def _published(to: Path) -> Iterator[Path]:
-    """A folder beside `to` that becomes it at the end, or is removed."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=to.parent))
+    """A folder beside `to` that becomes it at the end, or is removed.
+
+    Raises:
+        DataError: if there cannot be one.
+    """
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=to.parent))
+    except OSError as error:
+        raise DataError(
+            f"{to.parent} cannot be written: {error.strerror}. Name a new folder"
+            " elsewhere with --to."
+        ) from error
     try:
         folder.chmod(0o755)  # mkdtemp makes 0700; readers may be other users
         yield folder

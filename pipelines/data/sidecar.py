@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from pipelines.data.printable import shown
 from pipelines.data.splits import Examples
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 NAME = "zoo_shards.json"
 FORMAT = 1
@@ -67,9 +69,10 @@ def locate(location: str) -> tuple[str, Sidecar | None]:
     Raises:
         DataError: if the file is there and cannot be understood.
     """
-    path = Path(location).expanduser().absolute()
+    path = expanded(location).absolute()
     if (path / NAME).is_file():
-        return str(path / _FILES), _read(path / NAME)
+        # The folder is meant as it stands, whatever brackets it has.
+        return f"{glob.escape(str(path))}/{_FILES}", _read(path / NAME)
     for folder in path.parents[:2]:
         if (folder / NAME).is_file():
             return location, _read(folder / NAME)
@@ -85,6 +88,8 @@ def _read(path: Path) -> Sidecar:
                 f" {FORMAT}. Install the version of zootune that wrote it."
             )
         values["class_names"] = tuple(values["class_names"])
+        if not all(isinstance(name, str) for name in values["class_names"]):
+            raise TypeError("class_names are not all texts")
         return Sidecar(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, DataError):

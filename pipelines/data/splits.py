@@ -129,6 +129,9 @@ class Examples:
     `names` say which example is meant in a message; `labels` is int64 `[n]`, indices
     into `class_names`. `groups` keep examples together; `given` is the split that
     the user put each example in. Sequences of strings are packed.
+
+    `skipped` are the names of what was left out already, with reasons; `notes` are
+    sentences on how the data were read, for the log and the data card.
     """
 
     inputs: Inputs
@@ -137,6 +140,8 @@ class Examples:
     class_names: tuple[str, ...]
     groups: Sequence[str] | None = None
     given: Sequence[str] | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for column in ("names", "groups", "given"):
@@ -207,7 +212,8 @@ class DataInfo:
     not the place; `fingerprints` are those of the splits.
 
     `copies` is how many examples have the content of an earlier one; they are in the
-    split of that. `skipped` are the names of examples that were left out, with reasons.
+    split of that. `skipped` are the names of examples that were left out, with reasons;
+    `notes` are sentences on how the data were read.
     """
 
     class_names: tuple[str, ...]
@@ -217,6 +223,7 @@ class DataInfo:
     fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
     copies: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import numpy as np
 from pipelines.data.names import listing
 from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import alike_note
 from pipelines.data.splits import (
     SPLIT_NAMES,
     DataInfo,
@@ -82,6 +84,45 @@ def split_examples(
     return Splits(**parts, info=info)
 
 
+def without_shared(
+    examples: Examples, content: Strings, ref: DatasetRef
+) -> tuple[Examples, Strings]:
+    """Without what another given split has too, if the reference wants it dropped.
+
+    Of what test holds, nothing stays in validation or train, and of what validation
+    holds, nothing in train: what is measured stays what it was.
+    """
+    given = examples.split_codes()
+    if given is None or ref.duplicates != "drop":
+        return examples, content
+    codes = content.codes()
+    # Splits are numbered in the order of `SPLIT_NAMES`, the one that keeps it last.
+    keeps = np.zeros(codes.max(initial=-1) + 1, np.int64)
+    np.maximum.at(keeps, codes, given)
+    dropped = np.flatnonzero(given < keeps[codes])
+    if not len(dropped):
+        return examples, content
+    skipped = tuple(
+        (examples.names[i], _why_dropped(given[i], keeps[codes[i]]))
+        for i in dropped.tolist()
+    )
+    rest = np.setdiff1d(np.arange(len(examples)), dropped)
+    note = (
+        f"{len(dropped)} examples were left out, as duplicates=drop says: test or"
+        " validation has the same content."
+    )
+    kept = dataclasses.replace(
+        examples.take(rest),
+        skipped=(*examples.skipped, *skipped),
+        notes=(*examples.notes, note),
+    )
+    return kept, content.take(rest)
+
+
+def _why_dropped(where: int, kept: int) -> str:
+    return f"in {SPLIT_NAMES[where]}, and the same in {SPLIT_NAMES[kept]}"
+
+
 def require_independent(
     examples: Examples, units: np.ndarray, *, limit: int | None
 ) -> None:
@@ -111,6 +152,7 @@ def require_independent(
         f"count as one. Add {plural} to these classes"
         + (f", raise limit={limit}" if limit is not None else "")
         + " or leave these classes out."
+        + f" {alike_note(examples.class_names)}".rstrip()
     )
 
 
@@ -207,7 +249,9 @@ def _refuse_shared_content(examples: Examples, content: np.ndarray) -> None:
     more = f" and {len(several) - _SHOWN} more" if len(several) > _SHOWN else ""
     raise DataError(
         f"The same content lies in two given splits, {len(several)} times: "
-        f"{', '.join(texts)}{more}. Keep each in one split only."
+        f"{', '.join(texts)}{more}. Keep each in one split only; or add"
+        " duplicates=drop to the reference, which leaves the copies out of train, and"
+        " those of test out of validation too, and counts them."
     )
 
 

@@ -13,17 +13,19 @@ from typing import Any
 import numpy as np
 
 from pipelines.data import checks, folder_findings
+from pipelines.data.deep_images import deep_note, is_dark
 from pipelines.data.findings import Finding, class_findings, group_by_reason
 from pipelines.data.folder_findings import FolderWalk, Found
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
 from pipelines.data.look import Look
 from pipelines.data.look_through import OnProgress, look_through_images
-from pipelines.data.names import index_classes
 from pipelines.data.reference import DatasetRef
 from pipelines.data.repeated import near_findings, same_findings
+from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,9 +97,17 @@ def survey(
             examples.inputs, use_cache=use_cache, on_progress=on_progress
         )
         looks = tuple(found_looks)
-        found = list(_of_files(examples, looks))
+        found = list(_of_files(examples, looks, ref))
     else:
-        found = list(same_findings(examples, checks.content_hashes(examples.inputs)))
+        hashes = checks.content_hashes(examples.inputs)
+        found = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
+    found += [Finding("warning", note, (str(ref),)) for note in examples.notes]
+    found += group_by_reason(
+        "warning",
+        "left out",
+        ((why, i) for i, (_, why) in enumerate(examples.skipped)),
+        names=[name for name, _ in examples.skipped],
+    )
     found += class_findings(_counts(examples), given=_given_counts(examples))
     bare = Survey(str(ref), examples, (), looks, folder)
     return bare.with_findings([*refusals, *found])
@@ -109,8 +119,8 @@ def _listed(
     """The examples; and of a folder what else is there, and why it would be refused."""
     if ref.scheme != "dir":
         return read(ref), None, []
-    root = Path(ref.location).expanduser().absolute()
-    folder = folder_findings.walk(root) if root.is_dir() else None
+    root = expanded(ref.location).absolute()
+    folder = folder_findings.walk(root, layout=ref.layout) if root.is_dir() else None
     try:
         examples = read(ref)
     except DataError as error:
@@ -125,19 +135,26 @@ def _listed(
 
 def _examples(images: Sequence[Found], root: Path, ref: DatasetRef) -> Examples:
     """The images of a folder that is refused as a whole."""
-    labels, names = index_classes([one.class_name for one in images])
+    names = [one.class_name for one in images]
+    classes = index_classes(names, is_checked=False)
     return Examples(
         inputs=ImageFiles(
             tuple(str(one.path) for one in images), ref.maximum_megapixels
         ),
         names=tuple(one.path.relative_to(root).as_posix() for one in images),
-        labels=labels,
-        class_names=names,
+        labels=classes.labels,
+        class_names=classes.names,
         given=tuple(one.split for one in images) if images[0].split else None,
     )
 
 
-def _of_files(examples: Examples, looks: Sequence[Look]) -> Iterator[Finding]:
+def _drops(ref: DatasetRef) -> bool:
+    return ref.duplicates == "drop"
+
+
+def _of_files(
+    examples: Examples, looks: Sequence[Look], ref: DatasetRef
+) -> Iterator[Finding]:
     yield from group_by_reason(
         "error",
         "cannot be trained on",
@@ -150,8 +167,17 @@ def _of_files(examples: Examples, looks: Sequence[Look]) -> Iterator[Finding]:
         ((odd, i) for i, look in enumerate(looks) for odd in look.odd),
         names=examples.names,
     )
+    dark = [i for i, look in enumerate(looks) if is_dark(look.deepest)]
+    if dark:
+        yield Finding(
+            "warning",
+            deep_note((looks[i].deepest for i in dark), len(looks)),
+            tuple(examples.names[i] for i in dark),
+            members=tuple((i,) for i in dark),
+        )
     good = [i for i, look in enumerate(looks) if not look.bad]
-    yield from same_findings(examples, [looks[i].content for i in good], members=good)
+    contents = [looks[i].content for i in good]
+    yield from same_findings(examples, contents, members=good, is_dropped=_drops(ref))
     yield from near_findings(examples, looks, members=good)
 
 

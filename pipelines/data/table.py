@@ -6,20 +6,25 @@ import array
 import contextlib
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.names import choices, index_classes, listing, split_name
-from pipelines.data.printable import shown
+from pipelines.data.blanks import HOW_TO_SKIP, SKIP
+from pipelines.data.names import choices, listing
+from pipelines.data.printable import is_blank, shortened, shown
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import index_classes, normal, normal_all
+from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageFiles, Texts
 from pipelines.data.strings import Packer, Strings
+from pipelines.data.table_form import Form, form_of, not_utf8
 from pipelines.errors import DataError
+from zoo.home import expanded
 
 _SHOWN = 10
-_TABS = (".tsv", ".tab")
 # A text may be a whole document; the default limit of the csv module is 128 KiB.
 _MAXIMUM_CELL = 2**24
 
@@ -29,16 +34,20 @@ def read(ref: DatasetRef) -> Examples:
 
     The first line names the columns. `image=` or `text=` says which one holds the
     examples, or else it is the one of that name; `label` is the column of that name
-    unless `label=` says otherwise. Paths are relative to the folder of the table. Cells
-    are separated by commas, or by tabs in a `.tsv` file.
+    unless `label=` says otherwise. Paths are relative to the folder of the table. What
+    separates cells is found out, and the encoding where the file says it, unless
+    `delimiter=` and `encoding=` are given. Rows with an empty cell are refused, or left
+    out if `on_bad` is `skip`.
 
     Raises:
         DataError: naming the lines, if columns, cells or files are missing, or if an
             image is listed twice.
     """
     path = _file(ref)
+    form = _form(ref, path)
+    skips = ref.on_bad == SKIP
     with _explained(path):
-        rows = _parsed(path)
+        rows = _parsed(path, form)
         header = _header(rows, path)
         modality, column = _examples_column(ref, header, path)
         columns = {modality: column}
@@ -46,20 +55,38 @@ def read(ref: DatasetRef) -> Examples:
         for option in ("group", "split"):
             if (named := getattr(ref, option)) is not None:
                 columns[option] = _column(option, named, header, path)
-        lines, cells = _cells(rows, header, columns, path)
-    labels, class_names = index_classes(cells["label"])
+        lines, cells, empty = _cells(rows, header, columns, path)
+    if empty and not skips:
+        raise DataError(
+            f"{path} has empty cells:"
+            f" {listing((f'line {n} ({c})' for n, c in empty), shown=_SHOWN)}. Fill"
+            f" them in, or take the rows out. {HOW_TO_SKIP}"
+        )
+    if not lines:
+        raise DataError(f"{path} has no row without an empty cell.")
+    classes = index_classes(cells["label"])
     return Examples(
         inputs=(
             _texts(cells["text"])
             if modality == "text"
-            else _images(cells["image"], lines=lines, table=path)
+            else _images(cells["image"], lines=lines, table=path, may_miss=skips)
         ),
-        names=Strings.of(f"{path.name}, line {line}" for line in lines),
-        labels=labels,
-        class_names=class_names,
-        groups=cells.get("group"),
+        names=Strings.of(_names(path, lines)),
+        labels=classes.labels,
+        class_names=classes.names,
+        groups=Strings.of(normal_all(cells["group"])) if "group" in cells else None,
         given=_given(cells["split"], lines, path) if "split" in cells else None,
+        skipped=tuple(
+            (f"{path.name}, line {line}", f"an empty cell ({column})")
+            for line, column in empty
+        ),
+        notes=(*form.notes, *classes.notes),
     )
+
+
+def notes_on(ref: DatasetRef) -> tuple[str, ...]:
+    """What is to be said of the form of a table."""
+    return _form(ref, _file(ref)).notes
 
 
 def unlabelled(ref: DatasetRef) -> tuple[str, Iterator[tuple[int, str]]]:
@@ -72,8 +99,9 @@ def unlabelled(ref: DatasetRef) -> tuple[str, Iterator[tuple[int, str]]]:
         DataError: if the columns are missing; and from the rows, if one is broken.
     """
     path = _file(ref)
+    form = _form(ref, path)
     with _explained(path):
-        rows = _parsed(path)
+        rows = _parsed(path, form)
         header = _header(rows, path)
         modality, column = _examples_column(ref, header, path)
 
@@ -93,10 +121,25 @@ def path_of(cell: str, table: Path) -> str:
 
 
 def _file(ref: DatasetRef) -> Path:
-    path = Path(ref.location).expanduser().absolute()
+    path = expanded(ref.location).absolute()
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path after 'csv:'.")
     return path
+
+
+def _names(path: Path, lines: Sequence[int]) -> Iterator[str]:
+    return (f"{path.name}, line {line}" for line in lines)
+
+
+def _form(ref: DatasetRef, path: Path) -> Form:
+    examples = [ref.image or ref.text] if ref.image or ref.text else ["image", "text"]
+    named = [ref.label or "label", ref.group, ref.split, *examples]
+    return form_of(
+        path,
+        wanted=[normal(name) for name in named if name is not None],
+        delimiter=ref.delimiter,
+        encoding=ref.encoding,
+    )
 
 
 def _refuse_other_width(
@@ -105,7 +148,8 @@ def _refuse_other_width(
     if len(row) != len(header):
         raise DataError(
             f"Line {line} of {path} has {len(row)} cells, and the first line names"
-            f" {len(header)} columns. Put a cell with commas between quotes."
+            f" {len(header)} columns. Put a cell with the separator in it between"
+            " quotes, or say what separates the cells, as in delimiter=semicolon."
         )
 
 
@@ -115,8 +159,9 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        reason = f"it is not UTF-8 ({error.reason} at byte {error.start})"
-        raise DataError(f"{path} cannot be read as a table: {reason}.") from None
+        raise not_utf8(path, error) from None
+    except UnicodeError as error:
+        raise DataError(f"{path} cannot be read as a table: {error}.") from None
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as a table: {error}.") from None
     except OSError as error:
@@ -128,9 +173,12 @@ def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
         _, first = next(rows)
     except StopIteration:
         raise DataError(f"{path} cannot be read as a table: it is empty.") from None
-    names = [name.strip() for name in first]
+    names = [normal(name) for name in first]
     if len(set(names)) < len(names):
-        raise DataError(f"{path} has two columns of the same name: {names}.")
+        twice = (name for name, count in Counter(names).items() if count > 1)
+        raise DataError(
+            f"{path} has two columns of the same name: {listing(twice, shown=_SHOWN)}."
+        )
     return names
 
 
@@ -139,36 +187,35 @@ def _cells(
     header: Sequence[str],
     columns: Mapping[str, str],
     path: Path,
-) -> tuple[Sequence[int], dict[str, Strings]]:
-    """The number of the last line of every row, and the cells for every option."""
+) -> tuple[Sequence[int], dict[str, Strings], list[tuple[int, str]]]:
+    """The rows without an empty cell: the number of the last line of each, and the
+    cells for every option. And the lines of the others, with the column."""
     lines = array.array("q")
     places = {option: header.index(name) for option, name in columns.items()}
     packers = {option: Packer() for option in columns}
-    empty: list[str] = []
+    empty: list[tuple[int, str]] = []
     for line, row in rows:
         _refuse_other_width(row, header, line, path)
+        blank = [option for option, place in places.items() if is_blank(row[place])]
+        if blank:
+            empty.append((line, columns[blank[0]]))
+            continue
         lines.append(line)
         for option, place in places.items():
             packers[option].add(row[place])
-            if not row[place].strip():
-                empty.append(f"line {line} ({columns[option]})")
-    if not lines:
+    if not lines and not empty:
         raise DataError(f"{path} names columns and has no rows.")
-    if empty:
-        raise DataError(
-            f"{path} has empty cells: {listing(empty, shown=_SHOWN)}. Fill them in, or"
-            " take the rows out."
-        )
-    return lines, {option: packer.packed() for option, packer in packers.items()}
+    packed = {option: packer.packed() for option, packer in packers.items()}
+    return lines, packed, empty
 
 
-def _parsed(path: Path) -> Iterator[tuple[int, list[str]]]:
-    delimiter = "\t" if path.suffix.lower() in _TABS else ","
+def _parsed(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
     before = csv.field_size_limit(_MAXIMUM_CELL)
+    # A spreadsheet may begin with a byte order mark, which is no part of a name.
+    encoding = "utf-8-sig" if form.encoding.lower() == "utf-8" else form.encoding
     try:
-        # A spreadsheet may begin with a byte order mark, which is no part of a name.
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        with path.open(newline="", encoding=encoding) as stream:
+            reader = csv.reader(stream, delimiter=form.delimiter, strict=True)
             for row in reader:
                 if row:
                     yield reader.line_num, row
@@ -187,16 +234,19 @@ def _examples_column(
     found = [modality for modality in ("image", "text") if modality in header]
     if len(found) != 1:
         raise DataError(
-            f"{path} has the columns {', '.join(header)}. Say which one holds the"
-            " examples, with image=COLUMN for paths of images or text=COLUMN."
+            f"{path} has the columns {listing(header, shown=_SHOWN)}. Say which one"
+            " holds the examples, with image=COLUMN for paths of images or"
+            " text=COLUMN. If these are not its columns, say what separates them, as in"
+            " delimiter=semicolon."
         )
     return found[0], found[0]
 
 
 def _column(option: str, name: str, header: Sequence[str], path: Path) -> str:
+    name = normal(name)
     if name not in header:
         raise DataError(
-            f"{path} has no column {name!r}. Say which one it is, with"
+            f"{path} has no column {shortened(name)!r}. Say which one it is, with"
             f" {option}=COLUMN. {choices(name, header)}"
         )
     return name
@@ -208,13 +258,17 @@ def _texts(values: Strings) -> Texts:
     return Texts(found)
 
 
-def _images(values: Strings, *, lines: Sequence[int], table: Path) -> ImageFiles:
+def _images(
+    values: Strings, *, lines: Sequence[int], table: Path, may_miss: bool
+) -> ImageFiles:
+    """The files that cells name; those that `may_miss` are bad images like others."""
     folder = str(table.parent)
     paths = Strings.of(_path_of(value.strip(), folder) for value in values)
     missing = [
         f"line {line} ({shown(value)})"
         for line, value, path in zip(lines, values, paths)
-        if not os.path.lexists(path)  # a link to nothing is named by the check
+        # A link to nothing is named by the check.
+        if not may_miss and not os.path.lexists(path)
     ]
     if missing:
         raise DataError(

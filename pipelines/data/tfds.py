@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,13 +11,15 @@ from typing import Any
 import tensorflow as tf
 
 from pipelines.data import folder
-from pipelines.data.names import SPLITS, choices, listing
+from pipelines.data.names import choices, listing
 from pipelines.data.printable import shown
 from pipelines.data.records import Keys, read_shards
 from pipelines.data.reference import DatasetRef
+from pipelines.data.split_names import SPLITS, usual_split
 from pipelines.data.splits import Examples
 from pipelines.errors import DataError
 from zoo.fetch import is_offline
+from zoo.home import expanded
 
 _INFO = "dataset_info.json"
 _PIXELS = (tf.uint8, tf.uint16)
@@ -41,7 +43,7 @@ def read(ref: DatasetRef) -> Examples:
         DataError: if the data are not there and cannot be prepared, if they hold
             neither images nor texts with a label, or as `tfrecord:`.
     """
-    path = Path(ref.location).expanduser()
+    path = expanded(ref.location)
     is_path = ref.location.startswith(("/", ".", "~"))
     if is_path and ref.data_dir is not None:
         raise DataError(
@@ -59,13 +61,11 @@ def read(ref: DatasetRef) -> Examples:
         keys,
         class_names=names or None,
         given=[split for split, _ in files],
+        on_bad=ref.on_bad,
     )
-    wanted = sum(
-        split.num_examples
-        for name, split in builder.info.splits.items()
-        if name in SPLITS
-    )
-    if len(examples) != wanted:
+    ours = _our_names(builder.info.splits)
+    wanted = sum(builder.info.splits[name].num_examples for name in ours)
+    if len(examples) + len(examples.skipped) != wanted:
         raise DataError(
             f"{ref} has {len(examples)} records, and its {_INFO} says {wanted}. Prepare"
             " it again."
@@ -82,7 +82,7 @@ def _image_folder(ref: DatasetRef, path: Path) -> Examples:
             " Datasets has prepared, and has no features to name. For a folder of"
             " images, use 'dir:'."
         )
-    return folder.read(ref.location, group=ref.group)
+    return folder.read(ref.location, group=ref.group, layout=ref.layout)
 
 
 def _package() -> ModuleType:
@@ -98,11 +98,11 @@ def _package() -> ModuleType:
 
 def _builder(tfds: ModuleType, ref: DatasetRef) -> Any:
     """What knows the features and files, of data that are there or now prepared."""
-    if (Path(ref.location).expanduser() / _INFO).is_file():
-        return tfds.builder_from_directory(str(Path(ref.location).expanduser()))
+    if (expanded(ref.location) / _INFO).is_file():
+        return tfds.builder_from_directory(str(expanded(ref.location)))
     where = {} if ref.data_dir is None else {"data_dir": ref.data_dir}
     if "data_dir" in where:
-        where["data_dir"] = str(Path(where["data_dir"]).expanduser())
+        where["data_dir"] = str(expanded(where["data_dir"]))
     from tensorflow_datasets.core import read_only_builder
 
     try:
@@ -216,15 +216,24 @@ def _files(builder: Any) -> Iterator[tuple[str, str]]:
             " can be read. Prepare it with: tfds build ... --file_format=tfrecord"
         )
     splits = builder.info.splits
-    others = [name for name in splits if name not in SPLITS]
+    ours = _our_names(splits)
+    others = [name for name in splits if name not in ours]
     if others:
         _log.warning("%s: left out the splits %s", builder.info.full_name, others)
-    if "train" not in splits:
+    if "train" not in ours.values():
         raise DataError(
             f"{builder.info.full_name} has no train split, and only"
             f" {listing(splits, shown=5)}."
         )
-    for name, split in splits.items():
-        if name in SPLITS:
-            for path in split.filepaths:
-                yield SPLITS[name], str(path)
+    for name, ours_is in ours.items():
+        for path in splits[name].filepaths:
+            yield ours_is, str(path)
+
+
+def _our_names(splits: Iterable[str]) -> dict[str, str]:
+    """What each split is for us that is one; of two for the same, the plainer name."""
+    found = {name: meant for name in splits if (meant := usual_split(name))}
+    of_split: dict[str, str] = {}
+    for name in sorted(found, key=lambda name: (name not in SPLITS, len(name))):
+        of_split.setdefault(found[name], name)
+    return {name: found[name] for name in found if of_split[found[name]] == name}

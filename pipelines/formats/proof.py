@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,14 @@ import numpy as np
 
 from pipelines.errors import ArtifactError
 from pipelines.formats.targets import Target
+from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
 
 # Float32 formats differ by the order of their sums; a mixed precision rounds sums, too.
 LARGEST_DIFFERENCE = 0.01
-_TIMEOUT_SECONDS = 3600
+# How long the fresh process may make no progress: neither a step nor computing.
+_TIMEOUT_SECONDS = 600
 
-# Both read `inputs.npy`, `[n, ...]`, without loading all of it, and write `outputs.npz`
+# Both read a `.npy` file `[n, ...]`, without loading all of it, and write a `.npz` file
 # with probabilities and the seconds of every example that was asked about alone.
 _LITERT = """
 import sys
@@ -31,21 +31,26 @@ import time
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-file, given, found, threads = sys.argv[1:]
-inputs = np.load(given, mmap_mode="r")
-model = Interpreter(file, num_threads=int(threads))
-run = model.get_signature_runner("serving_default")
-(name,) = run.get_input_details()
-for _ in range(3):
-    run(**{name: inputs[:1]})
-probabilities, seconds = [], []
-for i in range(len(inputs)):
-    one = np.array(inputs[i : i + 1])
-    started = time.perf_counter()
-    probabilities.append(run(**{name: one})["probabilities"][0])
-    seconds.append(time.perf_counter() - started)
-assert "tensorflow" not in sys.modules
-np.savez(found, probabilities=np.array(probabilities), seconds=np.array(seconds))
+def work(job, tell):
+    inputs = np.load(job["inputs"], mmap_mode="r")
+    tell("loading the file")
+    model = Interpreter(job["file"], num_threads=job["threads"])
+    run = model.get_signature_runner("serving_default")
+    (name,) = run.get_input_details()
+    for _ in range(3):
+        run(**{name: inputs[:1]})
+    probabilities, seconds = [], []
+    for i in range(len(inputs)):
+        if i % 50 == 0:
+            tell(f"answering example {i} of {len(inputs)}")
+        one = np.array(inputs[i : i + 1])
+        started = time.perf_counter()
+        probabilities.append(run(**{name: one})["probabilities"][0])
+        seconds.append(time.perf_counter() - started)
+    assert "tensorflow" not in sys.modules
+    np.savez(
+        job["outputs"], probabilities=np.array(probabilities), seconds=np.array(seconds)
+    )
 """
 _ONNX = """
 import sys
@@ -53,30 +58,38 @@ import time
 import numpy as np
 import onnxruntime
 
-file, given, found, threads = sys.argv[1:]
-inputs = np.load(given, mmap_mode="r")
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = int(threads)
-model = onnxruntime.InferenceSession(
-    file, options, providers=["CPUExecutionProvider"]
-)
-(name,) = [one.name for one in model.get_inputs()]
-for _ in range(3):
-    model.run(["probabilities"], {name: inputs[:1]})
-alone, seconds = [], []
-for i in range(min(50, len(inputs))):
-    one = np.array(inputs[i : i + 1])
-    started = time.perf_counter()
-    alone.append(model.run(["probabilities"], {name: one})[0][0])
-    seconds.append(time.perf_counter() - started)
-probabilities = np.concatenate([
-    model.run(["probabilities"], {name: np.array(inputs[i : i + 32])})[0]
-    for i in range(0, len(inputs), 32)
-])
-np.testing.assert_allclose(probabilities[: len(alone)], alone, atol=1e-3)
-assert "tensorflow" not in sys.modules
-np.savez(found, probabilities=probabilities, seconds=np.array(seconds))
+def work(job, tell):
+    inputs = np.load(job["inputs"], mmap_mode="r")
+    tell("loading the file")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = job["threads"]
+    model = onnxruntime.InferenceSession(
+        job["file"], options, providers=["CPUExecutionProvider"]
+    )
+    (name,) = [one.name for one in model.get_inputs()]
+    for _ in range(3):
+        model.run(["probabilities"], {name: inputs[:1]})
+    tell("answering examples one by one")
+    alone, seconds = [], []
+    for i in range(min(50, len(inputs))):
+        one = np.array(inputs[i : i + 1])
+        started = time.perf_counter()
+        alone.append(model.run(["probabilities"], {name: one})[0][0])
+        seconds.append(time.perf_counter() - started)
+    found = []
+    for i in range(0, len(inputs), 32):
+        tell(f"answering example {i} of {len(inputs)}")
+        batch = {name: np.array(inputs[i : i + 32])}
+        found.append(model.run(["probabilities"], batch)[0])
+    probabilities = np.concatenate(found)
+    np.testing.assert_allclose(probabilities[: len(alone)], alone, atol=1e-3)
+    assert "tensorflow" not in sys.modules
+    np.savez(job["outputs"], probabilities=probabilities, seconds=np.array(seconds))
 """
+_PROGRAMS = {
+    "onnx": (_ONNX, ("numpy", "onnxruntime")),
+    "litert": (_LITERT, ("numpy", "ai_edge_litert")),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,30 +142,22 @@ def prove(
 def _run(
     target: Target, file: Path, reference: Reference
 ) -> tuple[np.ndarray, np.ndarray]:
-    program = _ONNX if target.extra == "onnx" else _LITERT
-    with tempfile.TemporaryDirectory() as scratch:
-        found = Path(scratch) / "outputs.npz"
-        files = [str(path) for path in (file, reference.inputs, found)]
-        command = [sys.executable, "-c", program, *files, str(reference.threads)]
-        try:
-            ended = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ArtifactError(
-                f"The file in the format {target.name} had not answered after"
-                f" {_TIMEOUT_SECONDS} s, so nothing was published."
-            ) from error
-        if ended.returncode != 0:
-            raise ArtifactError(
-                f"The file in the format {target.name} does not run in a fresh process"
-                " with its own runtime, so nothing was published. The end of what it"
-                f" said: {ended.stderr.strip()[-800:]}"
-            )
+    program, modules = _PROGRAMS[target.extra]
+    subject = f"The file in the format {target.name}"
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="zootune_proof_")
+    except OSError as error:
+        raise temporary_folder_is_full(error) from error
+    with scratch as folder:
+        found = Path(folder) / "outputs.npz"
+        job = {
+            "file": str(file.absolute()),
+            "inputs": str(reference.inputs.absolute()),
+            "outputs": str(found),
+            "threads": reference.threads,
+        }
+        with FreshProcess(program, subject=subject, modules=modules) as process:
+            process.run(job, most_quiet_seconds=_TIMEOUT_SECONDS)
         with np.load(found) as arrays:
             return arrays["probabilities"], arrays["seconds"]
 

@@ -20,6 +20,10 @@ _FEWEST_FITTED = 1000
 # Of the largest: beyond that, the rounding of features would be most of a distance.
 _SMALLEST_VARIANCE = 1e-4
 SMALLEST_LENGTH = 1e-6
+# Of vectors of length 1, along the main direction. The least that is kept of another
+# is a hundredth of it, and float32 rounds networks to a millionth: a distance would be
+# made of that where all examples point the same way, as before much was learned.
+_LEAST_SPREAD = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +70,7 @@ class FeatureSpace:
 def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace | None:
     """The space of training features `[n, width]` with labels `[n]`.
 
-    None if they tell nothing: not finite, constant, or fewer than three.
+    None if they tell nothing: not finite, nearly constant, or fewer than three.
     """
     n, width = features.shape
     if n < 3 or not np.isfinite(features).all():
@@ -78,6 +82,8 @@ def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace 
         _MOST_DIRECTIONS, max(1, _MOST_NUMBERS // width), len(some) - 2, width
     )
     pca = PCA(directions, random_state=0).fit(some)
+    if pca.explained_variance_.max() < _LEAST_SPREAD**2:
+        return None
     inside = np.concatenate(
         [pca.transform(unit_length(features[rows])) for rows in portions(n, width)]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import keras
@@ -18,6 +18,85 @@ Activations = tuple[np.ndarray, ...]
 LARGEST_FLOAT16 = 65504
 
 
+class Reader:
+    """What a network gives for data sets: its graph is built once for all of them.
+
+    Runs in inference mode: no dropout, BatchNorm with its own statistics. The weights
+    are those that the network has when it reads.
+    """
+
+    def __init__(self, base: keras.Model) -> None:
+        self._base = base
+        self._graphs: dict[tf.TensorSpec, tf.types.experimental.PolymorphicFunction]
+        self._graphs = {}
+
+    def extract(
+        self,
+        batches: tf.data.Dataset,
+        *,
+        dtype: type[np.floating] = np.float32,
+        on_progress: Callable[[int], None] | None = None,
+        only: Sequence[int] | None = None,
+    ) -> Activations:
+        """What the network gives for every example in order, `[examples, ...]`.
+
+        Floats come as `dtype` (those that float16 cannot hold as float32), ids as they
+        are. `on_progress` is called after every batch with the number of examples so
+        far. With `only`, those outputs by their numbers.
+        """
+        parts, done = [], 0
+        for given in self.stream(batches):
+            some = given if only is None else [given[i] for i in only]
+            parts.append(tuple(_kept(tensor, dtype) for tensor in some))
+            done += len(given[0])
+            if on_progress is not None:
+                on_progress(done)
+        columns = list(zip(*parts))
+        parts.clear()
+        # One after the other, each freed when it is whole: not everything twice.
+        return tuple(np.concatenate(columns.pop(0)) for _ in range(len(columns)))
+
+    def stream(self, batches: tf.data.Dataset) -> Iterator[Activations]:
+        """What the network gives, a batch after the other; see `extract`.
+
+        From the second batch on by another engine, where that pays and gives the same.
+        On a CPU two batches are computed at once, which gives the same bits in less
+        time: a quarter less for EfficientNet-Lite0 on two cores. Two that are large are
+        not, because each takes the memory of its maps.
+        """
+        inputs_spec, _ = batches.element_spec
+        infer = self._graph(inputs_spec)
+        run = engines.by_tensorflow(infer)
+        # What computes in another format could not give the same.
+        worth_a_try = self._base.compute_dtype == "float32" and engines.is_worth_a_try(
+            inputs_spec, int(batches.cardinality())
+        )
+        at_once = engines.batches_at_once(infer)
+        waiting: collections.deque[Future[list[np.ndarray]]] = collections.deque()
+        with ThreadPoolExecutor(at_once) as threads:
+            for number, (inputs, _) in enumerate(batches):
+                if number == 1 and worth_a_try:
+                    run = engines.compiled(infer, inputs)
+                waiting.append(threads.submit(run, inputs))
+                if len(waiting) > at_once:
+                    yield _plain(waiting.popleft().result())
+            while waiting:
+                yield _plain(waiting.popleft().result())
+
+    def _graph(
+        self, inputs_spec: tf.TensorSpec
+    ) -> tf.types.experimental.PolymorphicFunction:
+        if inputs_spec not in self._graphs:
+            network = folded(self._base, in_inference=True)
+
+            @tf.function(input_signature=[inputs_spec])
+            def infer(inputs):
+                return network(inputs, training=False)
+
+            self._graphs[inputs_spec] = infer
+        return self._graphs[inputs_spec]
+
+
 def extract(
     base: keras.Model,
     batches: tf.data.Dataset,
@@ -25,55 +104,8 @@ def extract(
     dtype: type[np.floating] = np.float32,
     on_progress: Callable[[int], None] | None = None,
 ) -> Activations:
-    """What `base` gives for every example in order, `[examples, ...]`.
-
-    Floats come as `dtype` (those that float16 cannot hold as float32), ids as they are.
-    `on_progress` is called after every batch with the number of examples so far.
-
-    Runs in inference mode: no dropout, BatchNorm with its own statistics.
-    """
-    parts, done = [], 0
-    for given in stream(base, batches):
-        parts.append(tuple(_kept(tensor, dtype) for tensor in given))
-        done += len(given[0])
-        if on_progress is not None:
-            on_progress(done)
-    columns = list(zip(*parts))
-    parts.clear()
-    # One after the other, each freed when it is whole: not everything twice.
-    return tuple(np.concatenate(columns.pop(0)) for _ in range(len(columns)))
-
-
-def stream(base: keras.Model, batches: tf.data.Dataset) -> Iterator[Activations]:
-    """What `base` gives, a batch after the other; see `extract`.
-
-    From the second batch on by another engine, where that pays and gives the same. On
-    a CPU two batches are computed at once, which gives the same bits in less time: a
-    quarter less for EfficientNet-Lite0 on two cores.
-    """
-    inputs_spec, _ = batches.element_spec
-    network = folded(base, in_inference=True)
-
-    @tf.function(input_signature=[inputs_spec])
-    def infer(inputs):
-        return network(inputs, training=False)
-
-    run = engines.by_tensorflow(infer)
-    # What computes in another format could not give the same.
-    worth_a_try = base.compute_dtype == "float32" and engines.is_worth_a_try(
-        inputs_spec, int(batches.cardinality())
-    )
-    at_once = engines.batches_at_once(infer)
-    waiting: collections.deque[Future[list[np.ndarray]]] = collections.deque()
-    with ThreadPoolExecutor(at_once) as threads:
-        for number, (inputs, _) in enumerate(batches):
-            if number == 1 and worth_a_try:
-                run = engines.compiled(infer, inputs)
-            waiting.append(threads.submit(run, inputs))
-            if len(waiting) > at_once:
-                yield _plain(waiting.popleft().result())
-        while waiting:
-            yield _plain(waiting.popleft().result())
+    """What `base` gives for one data set; see `Reader.extract`."""
+    return Reader(base).extract(batches, dtype=dtype, on_progress=on_progress)
 
 
 def _plain(found: list[np.ndarray]) -> Activations:

@@ -116,6 +116,7 @@ def strangeness_limits(
         if name not in measures
     ]
     if not measures:
+        notes.append("So there is no out-of-distribution score: it is 0 for all.")
         return None, None, notes
     n = len(logits)
     if keep_rank(n, share) > n:

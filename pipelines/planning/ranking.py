@@ -53,7 +53,7 @@ class LeftOut:
     reason: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Ranking:
     """All that were measured, best first, and those that were not.
 
@@ -70,6 +70,10 @@ class Ranking:
     majority_accuracy: float
     pixel_accuracy: float | None
     seconds: dict[str, float]
+
+    def __repr__(self) -> str:
+        best = ", ".join(one.backbone for one in self.backbones[:3])
+        return f"<Ranking: {len(self.backbones)} backbones, best first: {best}>"
 
 
 def ordered(appraisals: Sequence[Appraisal]) -> list[Appraisal]:

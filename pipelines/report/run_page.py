@@ -243,7 +243,7 @@ def _training(run: RunFiles) -> Iterator[str]:
 
 def _kept(phase: Mapping[str, Any]) -> str:
     if not phase["kept"]:
-        return "no, undone"
+        return "no, it gained nothing"
     return "yes" if phase["blend"] == 1 else f"blended, {phase['blend']:.0%}"
 
 

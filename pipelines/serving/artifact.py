@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -21,11 +22,17 @@ from typing import Any
 from pipelines.errors import ArtifactError
 
 MANIFEST = "zoo_artifact.json"
+# Not what Python calls a digit: int() cannot read a superscript two, and no server
+# reads a number that 64 bits do not hold.
+VERSION_NAME = re.compile(r"[0-9]{1,18}")
 FORMAT = 2
 # A graph, its assets and file system overhead, on top of the weights.
 _OVERHEAD_BYTES = 32 * 2**20
 # No version number, so that a server does not take it for one.
 _UNPUBLISHED = ".unpublished-"
+_REFUSED = "refused-"
+# What is written about an export that was refused, beside it.
+REFUSAL = "parity.json"
 _ABANDONED_AFTER_SECONDS = 3600
 
 _logger = logging.getLogger("zootune")
@@ -61,7 +68,8 @@ class Artifact:
     """A published version: its folder, a number, and its manifest."""
 
     path: Path
-    manifest: Manifest
+    # It names every file and class.
+    manifest: Manifest = dataclasses.field(repr=False)
 
     @property
     def version(self) -> int:
@@ -145,7 +153,7 @@ def versions(base: Path) -> list[int]:
     return sorted(
         int(path.name)
         for path in base.iterdir()
-        if path.is_dir() and path.name.isdigit()
+        if VERSION_NAME.fullmatch(path.name) and path.is_dir()
     )
 
 
@@ -248,7 +256,8 @@ def publish(unpublished: Path, base: Path) -> Path:
     _flush(unpublished)
     while True:
         # Files count too: a number that is taken by anything cannot be had.
-        taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+        names = [path.name for path in base.iterdir()]
+        taken = [int(name) for name in names if VERSION_NAME.fullmatch(name)]
         target = base / str(max(taken, default=0) + 1)
         try:
             unpublished.rename(target)
@@ -259,6 +268,29 @@ def publish(unpublished: Path, base: Path) -> Path:
             continue
         _flush(base)
         return target
+
+
+def keep_refused(unpublished: Path, base: Path, about: Mapping[str, Any]) -> Path:
+    """Gives an export that was refused a name that no server takes for a version.
+
+    Nothing removes it but its owner. It has no manifest, so that nothing loads it by
+    mistake, and the file `REFUSAL` says what there is to know `about` it.
+    """
+    text = json.dumps(about, indent=2, allow_nan=False)
+    (unpublished / REFUSAL).write_text(text + "\n", encoding="utf-8")
+    number = len(refused(base))
+    while True:
+        number += 1
+        target = base / f"{_REFUSED}{number}"
+        if target.exists():
+            continue
+        unpublished.rename(target)
+        return target
+
+
+def refused(base: Path) -> list[Path]:
+    """The exports below a base folder that were refused."""
+    return sorted(path for path in base.glob(f"{_REFUSED}*") if path.is_dir())
 
 
 def _flush(path: Path) -> None:

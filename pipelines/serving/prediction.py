@@ -19,7 +19,8 @@ class Prediction:
     example is unlike the training data, which is where `ood_score` is over 1.
     `prediction_set` are the classes that it could be, likeliest first; they hold the
     right one at least as often as the first level of
-    `manifest.calibration["prediction_sets"]` says.
+    `manifest.calibration["prediction_sets"]` says. `reason` says what is wrong with an
+    example that is not valid, as far as its bytes tell.
     """
 
     label: str
@@ -29,9 +30,12 @@ class Prediction:
     ood_score: float
     prediction_set: tuple[str, ...]
     valid: bool
+    reason: str = ""
 
 
-def from_outputs(row: Mapping[str, Any], class_names: Sequence[str]) -> Prediction:
+def from_outputs(
+    row: Mapping[str, Any], class_names: Sequence[str], *, reason: str = ""
+) -> Prediction:
     """The prediction in one row of the outputs of the default signature."""
     probabilities = np.asarray(row["probabilities"])
     likeliest_first = np.argsort(-probabilities, kind="stable")
@@ -46,4 +50,5 @@ def from_outputs(row: Mapping[str, Any], class_names: Sequence[str]) -> Predicti
             class_names[k] for k in likeliest_first if row["prediction_set"][k]
         ),
         valid=bool(row["valid"]),
+        reason=reason,
     )

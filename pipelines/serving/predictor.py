@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import ArtifactError
+from pipelines.serving import forks, given
 from pipelines.serving.artifact import Artifact, open_verified
+from pipelines.serving.loading import load_saved_model
 from pipelines.serving.prediction import Prediction, from_outputs
 from pipelines.serving.requirements import import_ops
 from pipelines.serving.server import op_scan
@@ -24,55 +27,80 @@ class Predictor:
     """A loaded artifact. Make one with `load`."""
 
     def __init__(self, artifact: Artifact) -> None:
+        forks.refuse_after_fork()
         self.artifact = artifact
         for module in artifact.manifest.preprocessing.get("requires", ()):
             import_ops(module, artifact.path)
         op_scan.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
-        self.saved_model = tf.saved_model.load(str(artifact.path))
+        self.saved_model = _loaded(artifact.path)
+        serve = self.saved_model.signatures[_DEFAULT]
+        (spec,) = serve.structured_input_signature[1].values()
+        self._takes = given.Takes(
+            spec.name, spec.dtype.name, tuple(spec.shape.as_list()[1:])
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A predictor holds TensorFlow's model and cannot be pickled or copied; pass"
+            f" its path, {str(self.artifact.path)!r}, and load it there:"
+            " pipelines.load(path)."
+        )
 
     @property
     def modality(self) -> str:
         """`image`, `text` or `series`."""
         return self.artifact.manifest.preprocessing["modality"]
 
-    def predict(self, examples: Sequence[bytes | str | np.ndarray]) -> list[Prediction]:
-        """A prediction for each example, in order.
+    def predict(self, examples: Any) -> list[Prediction]:
+        """A prediction for each of several examples, in order.
 
-        An example is an encoded JPEG, PNG, GIF, BMP or WebP; a text; or a series,
-        `[steps, channels]`.
+        An example is an image (encoded as JPEG, PNG, GIF, BMP or WebP, its path, an
+        open file, a Pillow image, or an array of uint8 `[height, width, 3]`); a text;
+        or a series, `[steps, channels]` of any numbers.
 
         Raises:
+            DataError: for a single example, and for one that is none of these.
             ArtifactError: if a series has another shape than the artifact takes.
         """
         names, predictions = self.artifact.manifest.class_names, []
         for batch in self._batches(examples):
             found = self._run(_DEFAULT, batch)
-            for i in range(len(batch)):
+            for i, one in enumerate(batch):
                 row = {name: values[i] for name, values in found.items()}
-                predictions.append(from_outputs(row, names))
+                reason = "" if row["valid"] else given.why_not_valid(one, self._takes)
+                predictions.append(from_outputs(row, names, reason=reason))
         return predictions
 
-    def features(self, examples: Sequence[bytes | str | np.ndarray]) -> np.ndarray:
+    def features(self, examples: Any) -> np.ndarray:
         """What the head reads of each example, float32 `[examples, width]`, in order.
 
         Zeros for one that is not valid. Examples are as for `predict`.
 
         Raises:
+            DataError: for a single example, and for one that is none.
             ArtifactError: if a series has another shape than the artifact takes.
         """
         # No examples are a batch too, of no rows and the right width.
-        batches = list(self._batches(examples)) or [[]]
+        batches = list(self._batches(examples)) or [self._nothing()]
         return np.concatenate(
             [self._run(_FEATURES, batch)["features"] for batch in batches]
         )
 
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+    def probabilities(self, inputs: Any) -> np.ndarray:
         """Float32 `[batch, classes]` for what the model was trained on.
 
         That is uint8 `[batch, size, size, 3]`, texts `[batch]`, or series.
+
+        Raises:
+            DataError: if it is of another type or shape: nothing is cast.
+            ArtifactError: if a series has another shape than the artifact takes.
         """
-        return self._run(self._raw, inputs)["probabilities"]
+        if self.modality == "image":
+            batch: Any = given.pixels(inputs, tuple(self.trained_on.shape))
+        else:
+            batch = given.made(inputs, self._takes) or self._nothing()
+        return self._run(self._raw, batch)["probabilities"]
 
     @property
     def graph(self) -> Any:
@@ -90,30 +118,39 @@ class Predictor:
         return "pixels" if self.modality == "image" else _DEFAULT
 
     def _run(self, signature: str, inputs: Any) -> dict[str, np.ndarray]:
+        forks.refuse_after_fork()
+        if not tf.executing_eagerly():
+            raise ArtifactError(
+                "A predictor cannot answer inside of a tf.function or a tf.Graph, where"
+                " nothing has a value yet. Ask it outside, or use its `graph`."
+            )
         serve = self.saved_model.signatures[signature]
         (spec,) = serve.structured_input_signature[1].values()
         found = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
         return {name: value.numpy() for name, value in found.items()}
 
-    def _batches(
-        self, examples: Sequence[bytes | str | np.ndarray]
-    ) -> Iterator[list[bytes | str | np.ndarray]]:
+    def _batches(self, examples: Any) -> Iterator[list[Any]]:
         """The examples as a signature takes them, some at a time."""
-        for start in range(0, len(examples), _BATCH_SIZE):
-            batch = list(examples[start : start + _BATCH_SIZE])
-            if self.modality == "series":
-                for one in batch:
-                    self._refuse_other_shape(np.shape(one))
-            yield batch
+        items = given.listed(examples, self._takes.word)
+        given.refuse_one_array(examples, self._takes)
+        for start in range(0, len(items), _BATCH_SIZE):
+            yield given.made(items[start : start + _BATCH_SIZE], self._takes)
 
-    def _refuse_other_shape(self, shape: tuple[int, ...]) -> None:
-        signature = self.artifact.manifest.signatures[_DEFAULT]
-        wanted = tuple(signature["inputs"]["series"]["shape"][1:])
-        if shape != wanted:
-            raise ArtifactError(
-                f"The artifact takes series of shape {wanted}, steps and channels, but"
-                f" one of shape {shape} came."
-            )
+    def _nothing(self) -> Any:
+        """A batch of no examples."""
+        if self._takes.name == given.SERIES:
+            return np.zeros([0, *self._takes.shape], np.float32)
+        return []
+
+
+def _loaded(folder: Path) -> Any:
+    """A SavedModel, loaded as it is whatever surrounds the call.
+
+    A scope of a strategy, a graph, a device or a name belongs to one thread. Inside of
+    one, TensorFlow would make other variables than those of the SavedModel.
+    """
+    with ThreadPoolExecutor(1, "load") as thread:
+        return thread.submit(load_saved_model, folder).result()
 
 
 def load(folder: str | Path) -> Predictor:

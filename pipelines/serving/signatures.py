@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from pipelines.data.images import decode_and_resize
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.printable import BLANK
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.serving.heat import grad_cam
@@ -26,6 +27,9 @@ FEATURES = "features"
 CLASSIFY = "classify"
 EXPLAIN = "explain"
 EXAMPLES = "inputs"
+# Examples of a request that are read side by side, at most: each may take as much
+# memory as the largest image that is allowed.
+_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -287,7 +291,7 @@ def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
 def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Texts `[batch]`, empty where they are not valid: blank, or no UTF-8."""
     cleaned = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
-    valid = tf.equal(cleaned, text) & tf.not_equal(tf.strings.strip(text), "")
+    valid = tf.equal(cleaned, text) & ~tf.strings.regex_full_match(text, BLANK)
     return tf.where(valid, text, ""), valid
 
 
@@ -334,18 +338,32 @@ def _each_or(
     count = tf.size(items)
     sound = tf.data.Dataset.from_tensor_slices((tf.range(count), items)).map(
         lambda number, item: (number, function(item)),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=_AT_ONCE,
     )
     otherwise = tf.data.Dataset.from_tensors((count, fallback))
-    numbers, found = (
+    whole = (
         sound.ignore_errors()
         .concatenate(otherwise)
         .batch(tf.cast(count, tf.int64) + 1)
-        .get_single_element()
+        .with_options(_as_written())
     )
+    # Not `get_single_element`: what it compiles of a graph with branches stays in
+    # memory when the model is let go, some 10 MB for each that was ever loaded.
+    nothing = tf.nest.map_structure(
+        lambda spec: tf.zeros([0, *spec.shape[1:]], spec.dtype), whole.element_spec
+    )
+    numbers, found = whole.reduce(nothing, lambda _, batch: batch)
     # Where each item's own row is; of one that failed, the last.
     rows = tf.range(tf.size(numbers))
     row_of = tf.tensor_scatter_nd_update(
         tf.fill([count + 1], rows[-1]), numbers[:, tf.newaxis], rows
     )
     return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
+
+
+def _as_written() -> tf.data.Options:
+    """No rewriting and no tuning, which cost more than a request takes."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    return options

@@ -9,12 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.clock import Ticker
 from pipelines.data.splits import Split
 from pipelines.planning.activation_cache import ActivationCache, key_of
-from pipelines.planning.features import Activations, extract, size_bytes, stream
+from pipelines.planning.features import Activations, Reader, size_bytes
 
 # Up to this size activations are held in memory.
 _MEMORY_BYTES = 2**30
+_DOING = "activations of frozen blocks"
 
 Read = Callable[[Split], tf.data.Dataset]
 
@@ -32,9 +34,12 @@ def keep(
     In memory as float32 where that suffices, else on disk as float16. Nothing where
     neither has the room: then it has to be computed in every epoch.
     """
-    needed_bytes = size_bytes(lower, sum(map(len, splits)))
+    needed_bytes, reader = size_bytes(lower, sum(map(len, splits))), Reader(lower)
     if needed_bytes <= _MEMORY_BYTES:
-        return [extract(lower, read(split)) for split in splits]
+        return [
+            reader.extract(read(split), on_progress=Ticker(_DOING, len(split)))
+            for split in splits
+        ]
     if disk is None or not disk.has_room(needed_bytes // 2):
         return None
     kept = []
@@ -43,7 +48,7 @@ def keep(
             return None
         found = disk.get(
             key_of(lower, data=split.digest, input_size_px=input_size_px),
-            functools.partial(_streamed, lower, read, split),
+            functools.partial(_streamed, reader, read, split),
             examples=len(split),
         )
         if found is None:
@@ -52,8 +57,12 @@ def keep(
     return kept
 
 
-def _streamed(lower: keras.Model, read: Read, split: Split) -> Iterator[Activations]:
-    return stream(lower, read(split))
+def _streamed(reader: Reader, read: Read, split: Split) -> Iterator[Activations]:
+    tick, done = Ticker(_DOING, len(split)), 0
+    for given in reader.stream(read(split)):
+        yield given
+        done += len(given[0])
+        tick(done)
 
 
 def taker(activations: Activations, labels: np.ndarray) -> Callable[[tf.Tensor], tuple]:

@@ -25,7 +25,7 @@ from pipelines.planning.reliability import (
     verdicts,
 )
 from pipelines.stages.head import TransferModel
-from pipelines.stages.outputs import Outputs, outputs
+from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
 
 # Training examples that tell where the classes lie, so that a large split costs no pass
 # of its own: 20 of each class, or 500 in all if that is more.
@@ -51,13 +51,21 @@ def calibrate_model(
     calibration: CalibrationConfig,
     *,
     batch_size: int,
+    known: Known | None = None,
 ) -> Calibrated:
-    """The calibration of a trained model, from validation; test is only looked at."""
+    """The calibration of a trained model, from validation; test is only looked at.
+
+    What is `known` of the backbone is not read again.
+    """
     width = int(model.pooled.shape[-1])
+    of_train = Wanted(
+        splits.train, rows_of_each_class(splits.train.labels, width=width)
+    )
     some, validation, test = outputs(
         model,
-        [some_of_each_class(splits.train, width=width), splits.validation, splits.test],
+        [of_train, splits.validation, splits.test],
         batch_size=batch_size,
+        known=known,
     )
     found = calibrate(
         validation.logits,
@@ -70,22 +78,22 @@ def calibrate_model(
     return Calibrated(found, validation, test)
 
 
-def some_of_each_class(split: Split, *, width: int = 0) -> Split:
-    """Equally many of each class where there are, spread evenly over the split.
+def rows_of_each_class(labels: np.ndarray, *, width: int = 0) -> np.ndarray:
+    """The rows of equally many of each class where there are, spread evenly; in order.
 
     Of features that are so wide, or classes so many, that these would not fit into 256
     MiB, fewer of each are taken, and two at least.
     """
-    present, sizes = np.unique(split.labels, return_counts=True)
+    present, sizes = np.unique(labels, return_counts=True)
     wanted = max(_EXAMPLES_PER_CLASS, _EXAMPLES // len(present))
     fit_in = _MOST_NUMBERS // (len(present) * width) if width else wanted
     wanted = min(wanted, max(_FEWEST_PER_CLASS, fit_in))
-    by_class = np.split(np.argsort(split.labels, kind="stable"), np.cumsum(sizes)[:-1])
+    by_class = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
     some = [
         members[np.linspace(0, len(members) - 1, min(wanted, len(members))).astype(int)]
         for members in by_class
     ]
-    return split.take(np.sort(np.concatenate(some)))
+    return np.sort(np.concatenate(some))
 
 
 def calibration_report(calibrated: Calibrated) -> dict[str, Any]:

@@ -6,12 +6,13 @@ digits, 64 gave the same as 1,000 to within 0.01 nats in every block.
 
 from __future__ import annotations
 
+import collections
+import inspect
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from pipelines.data.batches import batches
 from pipelines.data.splits import Split
@@ -20,31 +21,18 @@ from pipelines.planning.similarity import (
     block_divergence,
     channel_divergences,
 )
-from zoo.blocks import batchnorm_inputs
+from zoo.blocks import batchnorm_inputs, nodes_in_graph_order
 from zoo.builder import Backbone
 
-# Without a graph every map of a batch is held at once: 13 MB an example at 128 px.
-_BATCH = 32
+# With each map freed when nothing is left to read it, a batch takes a tenth of what
+# Keras holds: at 128 px 1.5 MB an example. A batch costs a second, whatever its size.
+_BATCH = 64
+_PIXELS = 64 * 128 * 128
+# Of a map so many examples are brought to the units of the source at once.
+_COPIED = 8
 
-
-class _Moments(keras.layers.Layer):
-    """The averages of `z` and of its square over an example, `[batch, 2, channels]`.
-
-    `z` is the input of a BatchNorm layer in units of the source; taken from that, the
-    square of a large mean does not drown a small variance in float32.
-    """
-
-    def __init__(self, normalizes: keras.layers.BatchNormalization) -> None:
-        super().__init__(dtype="float32")
-        variance = np.array(normalizes.moving_variance, np.float32)
-        self._mean = np.array(normalizes.moving_mean, np.float32)
-        self._deviation = np.sqrt(variance + normalizes.epsilon)
-
-    def call(self, given):
-        z = (ops.cast(given, "float32") - self._mean) / self._deviation
-        axes = tuple(range(1, len(given.shape) - 1))
-        both = (z, ops.square(z))
-        return ops.stack([ops.mean(x, axis=axes) if axes else x for x in both], axis=1)
+# A BatchNorm layer, and the tensor that it normalizes.
+_Pair = tuple[keras.layers.BatchNormalization, keras.KerasTensor]
 
 
 def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...]:
@@ -62,30 +50,88 @@ def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...
     }
     if not layers:
         return ()
-    moments = [
-        _Moments(layer)(given)
-        for several in layers.values()
-        for layer, given in several
-    ]
-    model = keras.Model(base.model.input, moments)
-    read = batches(some, input_size_px=base.input_size_px, batch_size=_BATCH)
+    pairs = [pair for several in layers.values() for pair in several]
+    read = batches(some, input_size_px=base.input_size_px, batch_size=_rows(base))
     # A graph takes longer to build than to run once or twice.
-    parts = [tf.nest.flatten(model(inputs, training=False)) for inputs, _ in read]
+    parts = [_moments(base.model, inputs, pairs) for inputs, _ in read]
     averages = iter([np.concatenate(one).mean(axis=0) for one in zip(*parts)])
     return tuple(
-        block_divergence(name, np.concatenate(_divergences(several, averages)))
-        for name, several in layers.items()
+        block_divergence(
+            name,
+            np.concatenate([_divergences(layer, next(averages)) for layer, _ in few]),
+        )
+        for name, few in layers.items()
     )
 
 
-def _divergences(
-    layers: Sequence[tuple[keras.layers.BatchNormalization, keras.KerasTensor]],
-    averages,
+def _rows(base: Backbone) -> int:
+    """How many examples are read at once: fewer where they are large."""
+    if not base.input_size_px:
+        return _BATCH
+    return max(1, min(_BATCH, _PIXELS // base.input_size_px**2))
+
+
+def _moments(
+    model: keras.Model, inputs: tf.Tensor, pairs: Sequence[_Pair]
 ) -> list[np.ndarray]:
-    found = []
-    for layer, _ in layers:
-        means, squares = next(averages).astype(np.float64)
-        variance = np.array(layer.moving_variance, np.float64) + layer.epsilon
-        floor = layer.epsilon / variance
-        found.append(channel_divergences(means, squares, floor=floor))
+    """For each pair `[batch, 2, channels]`: averages of `z` and its square.
+
+    `z` is what the layer reads, in units of the source. Runs the network layer by layer
+    in inference mode, and keeps no map longer than something reads it.
+    """
+    nodes = nodes_in_graph_order(model)
+    wanted = collections.defaultdict(list)
+    for i, (_, tensor) in enumerate(pairs):
+        wanted[id(tensor)].append(i)
+    left = collections.Counter(id(t) for node in nodes for t in node.input_tensors)
+    found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
+    (given,) = model.inputs
+    values = {id(given): tf.cast(inputs, given.dtype)}
+    for node in nodes:
+        if not node.is_input:
+            values |= _outputs(node, values)
+        for tensor in node.outputs:
+            for i in wanted[id(tensor)]:
+                found[i] = _averages(pairs[i][0], values[id(tensor)])
+        for tensor in node.input_tensors:
+            left[id(tensor)] -= 1
+        for key in [key for key in values if not left[key]]:
+            del values[key]
     return found
+
+
+def _outputs(node, values: dict[int, tf.Tensor]) -> dict[int, tf.Tensor]:
+    """What an operation of the graph gives, by the ids of its symbolic outputs."""
+    args, options = node.arguments.fill_in(values)
+    if "training" in inspect.signature(node.operation.call).parameters:
+        options["training"] = False
+    given = keras.tree.flatten(node.operation(*args, **options))
+    return {id(tensor): value for tensor, value in zip(node.outputs, given)}
+
+
+def _averages(layer: keras.layers.BatchNormalization, given: tf.Tensor) -> np.ndarray:
+    """The averages of `z` and of its square over each example, `[batch, 2, channels]`.
+
+    The mean is taken off before squares are: that of a large mean would drown a small
+    variance in float32.
+    """
+    variance = np.array(layer.moving_variance, np.float32)
+    mean = np.array(layer.moving_mean, np.float32)
+    deviation = np.sqrt(variance + layer.epsilon)
+    axes = list(range(1, len(given.shape) - 1))
+    parts = []
+    for start in range(0, len(given), _COPIED):
+        few = tf.cast(given[start : start + _COPIED], tf.float32)
+        z = (few - mean) / deviation
+        both = (z, tf.square(z))
+        parts.append(np.stack([tf.reduce_mean(x, axes).numpy() for x in both], axis=1))
+    return np.concatenate(parts)
+
+
+def _divergences(
+    layer: keras.layers.BatchNormalization, averages: np.ndarray
+) -> np.ndarray:
+    """Those of the channels of a layer, of `[2, channels]`."""
+    means, squares = averages.astype(np.float64)
+    variance = np.array(layer.moving_variance, np.float64) + layer.epsilon
+    return channel_divergences(means, squares, floor=layer.epsilon / variance)

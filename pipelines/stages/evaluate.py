@@ -14,6 +14,7 @@ from pipelines.data.load import load_part
 from pipelines.data.names import listing
 from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import normal
 from pipelines.data.splits import Split
 from pipelines.errors import DataError
 from pipelines.planning.calibration import Calibration
@@ -177,7 +178,8 @@ def _labels_of(
     known: Sequence[str], part: Split, class_names: Sequence[str]
 ) -> np.ndarray:
     """The labels of a split as indices into the classes that the artifact knows."""
-    place = {name: i for i, name in enumerate(known)}
+    # In one spelling: an artifact may be older than that.
+    place = {normal(name): i for i, name in enumerate(known)}
     strangers = [name for name in class_names if name not in place]
     if strangers:
         raise DataError(

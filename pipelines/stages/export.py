@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import tempfile
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from pipelines import environment
-from pipelines.data.batches import batches
-from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
-from pipelines.data.splits import (
-    ImageArray,
-    ImageFiles,
-    ImageRecords,
-    Series,
-    Split,
-    Texts,
-    first,
-)
+from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
 from pipelines.planning.calibration import Calibration, to_manifest
-from pipelines.serving import artifact, parity, warm_up
+from pipelines.serving import artifact, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
-from pipelines.serving.signatures import (
-    CLASSIFY,
-    DEFAULT,
-    EXAMPLES,
-    EXPLAIN,
-    FEATURES,
-    explanation,
-    requests,
-    signatures,
-)
+from pipelines.serving.fresh_process import FreshProcess
+from pipelines.serving.parity import DifferentError
+from pipelines.serving.signatures import requests, signatures
 from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel
-from pipelines.stages.outputs import Outputs, answering
-from zoo.blocks import layers_inside
+from pipelines.stages.outputs import answering
+from pipelines.stages.prove import is_coarse, prove
+from pipelines.training import signals
 from zoo.builder import Backbone, is_unpinned
 from zoo.folding import folded, folded_copy
 from zoo.spec import ImageInput
 
-_PARITY_EXAMPLES = 16
-_NOT_AN_IMAGE = b"not an image"
-_NOT_A_TEXT = b"\xff\xfe not UTF-8"
+_logger = logging.getLogger("zootune")
 
 
 def export(
@@ -62,16 +42,17 @@ def export(
     class_names: Sequence[str],
     facts: Mapping[str, Any],
     explain: bool = False,
+    process: FreshProcess | None = None,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`. With `explain` it can say where on an image the network
-    looked.
+    looked. `process` is one of `parity.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
-            differs from the model in memory.
+            differs from the model in memory; then it stays, beside the versions.
     """
     base.mkdir(parents=True, exist_ok=True)
     artifact.require_space(base, sum(w.nbytes for w in model.model.get_weights()))
@@ -86,11 +67,23 @@ def export(
                 maximum_megapixels=limit,
                 explain=explain,
             )
+            signals.obey()
             ways = {name: one.input for name, one in requests(model.model).items()}
             warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
-            record = _prove(
-                model, calibration, examples, unpublished, class_names, explain=explain
-            )
+            try:
+                record = prove(
+                    model,
+                    _in_memory(model, explain=explain),
+                    calibration,
+                    examples,
+                    unpublished,
+                    class_names=class_names,
+                    maximum_megapixels=limit,
+                    explain=explain,
+                    process=process,
+                )
+            except ArtifactError as error:
+                raise _kept(error, unpublished, base) from error
             manifest = _manifest(
                 model,
                 calibration,
@@ -102,12 +95,41 @@ def export(
                 maximum_megapixels=limit,
             )
             artifact.write_manifest(unpublished, manifest)
-            return Artifact(artifact.publish(unpublished, base), manifest)
+            signals.obey()
+            published = Artifact(artifact.publish(unpublished, base), manifest)
+            _tell_of_refused(base)
+            return published
     except (OSError, tf.errors.OpError) as error:
         raise ArtifactError(
             f"The export to {base} failed and was taken back: {error}. The versions"
             f" that were there are untouched: {artifact.versions(base)}."
         ) from error
+
+
+def _kept(error: ArtifactError, unpublished: Path, base: Path) -> ArtifactError:
+    """The same error, with where the export is that was refused; it is not lost."""
+    about: dict[str, Any] = {"error": str(error)}
+    if isinstance(error, DifferentError):
+        about.update(error.report)
+    try:
+        folder = artifact.keep_refused(unpublished, base, about)
+    except OSError as disk:
+        return ArtifactError(f"{error} It could not be kept to look at: {disk}.")
+    return ArtifactError(
+        f"{error} The export stays in {folder}, where no server takes it for a version;"
+        f" its {artifact.REFUSAL} says what was compared, and how far it is off. The"
+        " same command proves the trained model again, without training."
+    )
+
+
+def _tell_of_refused(base: Path) -> None:
+    """A refused export takes space until somebody removes it."""
+    for folder in artifact.refused(base):
+        _logger.info(
+            "%s is an earlier export, which was refused. Nothing needs it any more;"
+            " remove it when you have looked at it.",
+            folder,
+        )
 
 
 def _maximum_megapixels(split: Split) -> float:
@@ -158,7 +180,7 @@ def _in_memory(model: TransferModel, *, explain: bool = False) -> keras.Model:
     of up to a percent between layer by layer and folded.
     """
     network = _network(model, explain=explain)
-    return folded(network, in_inference=True) if _rounds(network) else network
+    return folded(network, in_inference=True) if is_coarse(network) else network
 
 
 def _served(model: TransferModel, *, explain: bool) -> keras.Model:
@@ -168,12 +190,7 @@ def _served(model: TransferModel, *, explain: bool) -> keras.Model:
     to the other side.
     """
     network = _in_memory(model, explain=explain)
-    return network if _rounds(network) else folded_copy(network)
-
-
-def _rounds(network: keras.Model) -> bool:
-    """Whether any of it computes in float16 or bfloat16."""
-    return any("float16" in layer.compute_dtype for layer in layers_inside(network))
+    return network if is_coarse(network) else folded_copy(network)
 
 
 def _described(function: tf.types.experimental.PolymorphicFunction) -> dict[str, Any]:
@@ -189,155 +206,6 @@ def _described(function: tf.types.experimental.PolymorphicFunction) -> dict[str,
             ("outputs", concrete.structured_outputs),
         )
     }
-
-
-def _prove(
-    model: TransferModel,
-    calibration: Calibration,
-    examples: Split,
-    folder: Path,
-    class_names: Sequence[str],
-    *,
-    explain: bool,
-) -> dict[str, Any]:
-    """Runs every signature in a fresh process, on real examples and one that is bad.
-
-    What it must give comes from the model in memory, which reads the examples as it did
-    in training.
-    """
-    some, given_out = _decided(model, calibration, examples)
-    predicted = _predicted(calibration, given_out, class_names)
-    asked = {name: one.input.name for name, one in requests(model.model).items()}
-    raw = _raw_behind_bad_one(some)
-    given = {
-        signature: {name: _as_in_training(model, some) if name == "pixels" else raw}
-        for signature, name in asked.items()
-    }
-    behind_bad = {k: _behind_bad_row(v) for k, v in predicted.items()}
-    wanted = {
-        signature: predicted if name == "pixels" else behind_bad
-        for signature, name in asked.items()
-    }
-    given[FEATURES] = given[DEFAULT]
-    wanted[FEATURES] = {"features": _behind_bad_row(given_out.features)}
-    given[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
-    names = [name.encode() for name in class_names]
-    wanted[CLASSIFY] = {
-        "classes": np.tile(names, (len(raw), 1)),
-        "scores": behind_bad["probabilities"],
-    }
-    if explain:
-        given[EXPLAIN] = given[DEFAULT]
-        wanted[EXPLAIN] = {
-            "heat_map": _behind_bad_row(_heat_maps(model, calibration, some)),
-            "label": behind_bad["label"],
-        }
-    with tempfile.TemporaryDirectory() as scratch:
-        found = parity.run_in_fresh_process(
-            folder,
-            _by_batch_size(given),
-            Path(scratch),
-            requires=model.backbone.spec.requires,
-        )
-    record = parity.compare(_by_batch_size(wanted), found)
-    return {**record, "examples": len(some)}
-
-
-def _decided(
-    model: TransferModel, calibration: Calibration, examples: Split
-) -> tuple[Split, Outputs]:
-    """Examples to compare, and what the model in memory gives for them.
-
-    One whose confidence lies on the threshold, to within rounding, may be accepted here
-    and refused there; it proves nothing, so others are taken.
-    """
-    some = first(examples, 2 * _PARITY_EXAMPLES)
-    network = tf.function(_in_memory(model))
-    given = network(_as_in_training(model, some), training=False)
-    logits, features = (np.asarray(one, np.float32) for one in given)
-    answers = calibration.answer(logits, features)
-    decided = np.flatnonzero(calibration.is_decided(answers))
-    rows = (decided if len(decided) else np.arange(len(some)))[:_PARITY_EXAMPLES]
-    return some.take(rows), Outputs(
-        some.name, some.labels[rows], logits[rows], features[rows]
-    )
-
-
-def _heat_maps(
-    model: TransferModel, calibration: Calibration, split: Split
-) -> np.ndarray:
-    """Where the model in memory looks."""
-    network = _in_memory(model, explain=True)
-    answers = keras.Model(network.input, network.outputs[:2])
-    look = explanation(answers, network.outputs[2], calibration)
-    heat, _ = look(tf.constant(_as_in_training(model, split)))
-    return heat.numpy()
-
-
-def _as_in_training(model: TransferModel, split: Split) -> np.ndarray:
-    """All of a split as the model takes it."""
-    size = model.backbone.input_size_px
-    (whole,) = batches(split, input_size_px=size, batch_size=len(split))
-    return whole[0].numpy()
-
-
-def _by_batch_size(
-    arrays: Mapping[str, Mapping[str, np.ndarray]],
-) -> dict[str, np.ndarray]:
-    """The first rows of every array, for every batch size, under a key for each."""
-    return {
-        f"{signature}/{count}/{name}": value[:count]
-        for signature, values in arrays.items()
-        for name, value in values.items()
-        for count in parity.batch_sizes(len(value))
-    }
-
-
-def _behind_bad_row(values: np.ndarray) -> np.ndarray:
-    """The same rows after a bad one: zeros, false, the empty label."""
-    return np.concatenate([np.zeros_like(values[:1]), values])
-
-
-def _predicted(
-    calibration: Calibration, found: Outputs, class_names: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """What the signatures must give for these outputs of the model in memory."""
-    answers = calibration.answer(found.logits, found.features)
-    names = np.array([name.encode() for name in class_names])
-    return {
-        "probabilities": answers.probabilities,
-        "label": names[answers.labels],
-        "confidence": answers.confidence,
-        "accepted": answers.accepted,
-        "ood_score": answers.ood_score,
-        "prediction_set": answers.prediction_set,
-        "valid": np.ones(len(answers.labels), bool),
-    }
-
-
-def _raw_behind_bad_one(split: Split) -> np.ndarray:
-    """A bad example and all of a split, as a client sends them; bytes as base64."""
-    match split.inputs:
-        case ImageFiles() | ImageRecords() as images:
-            contents = (encoded_bytes(images, i) for i in range(len(images)))
-            return _base64([_NOT_AN_IMAGE, *contents])
-        case ImageArray(pixels):  # as PNG, which loses nothing
-            encoded = [tf.io.encode_png(one).numpy() for one in pixels]
-            return _base64([_NOT_AN_IMAGE, *encoded])
-        case Texts(values):
-            return _base64([_NOT_A_TEXT, *values])
-        case Series(values):
-            return np.concatenate([np.full_like(values[:1], np.nan), values])
-
-
-def _as_examples(name: str, raw: np.ndarray) -> np.ndarray:
-    """The same as serialized examples, for `classify`; bytes are base64 in both."""
-    given = [base64.b64decode(one) for one in raw] if raw.dtype.kind == "S" else raw
-    return _base64([warm_up.example_of(name, one) for one in given])
-
-
-def _base64(items: Sequence[bytes]) -> np.ndarray:
-    return np.array([base64.b64encode(item) for item in items])
 
 
 def _manifest(

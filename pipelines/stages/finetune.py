@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Sequence
 
@@ -23,6 +24,8 @@ from pipelines.training import lora
 from pipelines.training.team import Team
 
 _MAXIMUM_RETRIES = 2
+# Of what a head has wrong, blocks that train put so much right at best, in expectation.
+_LARGEST_SHARE = 0.5
 
 _logger = logging.getLogger("zootune")
 
@@ -47,7 +50,8 @@ def fine_tune(
 
     At the deadline training stops with the best weights so far; later phases are
     skipped. A guarded phase is left out where what is wrong on validation by now is too
-    little for it to be kept. What `settings.progress` says was done is not done again.
+    little for it to be kept, and ends after one epoch that did harm. What
+    `settings.progress` says was done is not done again.
 
     A phase whose loss explodes starts over at a tenth of its rate, at most twice.
 
@@ -75,6 +79,9 @@ def fine_tune(
                 skipped.append(phase.name)
                 continue
             if results and _cannot_gain(phase, results[-1], splits):
+                _logger.info(
+                    "%s: left out, too few validation examples are wrong", phase.name
+                )
                 not_needed.append(phase.name)
                 continue
             phase = _at_found_rate(phase, results)
@@ -97,12 +104,20 @@ def _of_chief(result: PhaseResult, model: TransferModel, team: Team) -> PhaseRes
 
 
 def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
-    """Whether a guarded phase would be undone even if it were right on everything."""
+    """Whether a guarded phase would be undone, as far as validation can tell.
+
+    That of the head is cheap: it is left out if it would be even if it were right on
+    everything. Blocks take a while, and are left out if what can be expected of them
+    would not exceed its standard error.
+    """
     # Where classes are balanced, an accuracy says nothing of the number of examples.
     if not phase.only_if_better or last.imbalance != "none":
         return False
     wrong = round((1 - last.accuracy_after) * len(splits.validation))
-    return wrong < NOTICEABLE
+    if wrong < NOTICEABLE:
+        return True
+    put_right = _LARGEST_SHARE * wrong
+    return not phase.trains_head_only and put_right <= math.sqrt(put_right + 1)
 
 
 def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import keras
 import tensorflow as tf
@@ -60,9 +61,19 @@ class Watching:
         return dataclasses.replace(profiled, callbacks=self.timed.median)
 
 
-def watching(phase: Phase, settings: FitSettings, *, to_reach: float) -> Watching:
+def watching(
+    phase: Phase,
+    settings: FitSettings,
+    *,
+    to_reach: float,
+    loss_to_reach: float,
+) -> Watching:
     """What watches a phase whose epochs below an accuracy are no better than none."""
-    best = BestWeights(patience_epochs=phase.patience_epochs, to_reach=to_reach)
+    best = BestWeights(
+        patience_epochs=phase.patience_epochs,
+        to_reach=to_reach,
+        loss_to_reach=loss_to_reach,
+    )
     soup = Soup(at_most=phase.soup)
     lines = HistoryLines(settings.history_path, phase=phase.name)
     return Watching(
@@ -170,7 +181,7 @@ class Fitting:
                 signals,
                 batch_size=self.batch_size,
             )
-            verbose = 1 if sys.stdout.isatty() else 2
+            verbose = _verbosity(sys.stdout)
             model.fit(
                 batches,
                 initial_epoch=place.epoch,
@@ -234,6 +245,16 @@ class Fitting:
     def _build_metrics(self) -> None:
         """What counts inside of an epoch, which else the first step would build."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
+
+
+def _verbosity(stream: TextIO | None) -> int:
+    """Of Keras: 1 is a bar, 2 a line per epoch. A service may have no stream at all.
+
+    And what stands in its place, as a logger, may have nothing but `write` and `flush`.
+    """
+    if stream is None:
+        return 0
+    return 1 if getattr(stream, "isatty", bool)() else 2
 
 
 def _time_limit(

@@ -24,7 +24,8 @@ class TransferModel:
     `model` takes raw input and gives float32 logits `[batch, classes]`. `head_input` is
     the tensor that the layers of the head read, and `pooled` the feature vector; they
     are the same unless the head pools with layers that train. `taps` are the parts of
-    it by the block that each comes from, if it comes from averages over blocks.
+    it by the block that each comes from, if it comes from averages over blocks. `plan`
+    is what the head was made by.
     """
 
     model: keras.Model
@@ -33,6 +34,20 @@ class TransferModel:
     pooled: keras.KerasTensor
     taps: Mapping[str, keras.KerasTensor]
     head_layers: tuple[keras.layers.Layer, ...]
+    plan: HeadPlan
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the head reads averages over blocks, brought to comparable sizes."""
+        return self.plan.standardized
+
+    @property
+    def head_keys(self) -> tuple[tuple[str, int], ...]:
+        """The blocks that the head reads, in the order of the backbone's, and the grid
+        that each is averaged over."""
+        names = [block.name for block in self.backbone.blocks]
+        reads = sorted(self.plan.reads, key=names.index)
+        return tuple((name, self.plan.grid) for name in reads)
 
     @property
     def logits_layer(self) -> keras.layers.Dense:
@@ -76,7 +91,7 @@ def add_head(
         standardize[0].set_weights([probe.scaling.mean, probe.scaling.scale])
     if plan.init == "probe" and probe:
         logits.set_weights([probe.kernel, probe.bias])
-    return TransferModel(model, base, head_input, pooled, taps, (*trained, *head))
+    return TransferModel(model, base, head_input, pooled, taps, (*trained, *head), plan)
 
 
 _Pooling = tuple[

@@ -9,20 +9,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
 from pipelines.clock import Clock
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches
+from pipelines.data.batches import batches_of_all
 from pipelines.data.imbalance import log_prior
 from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.features import extract
+from pipelines.planning.features import Activations, Reader
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.portions import AT_ONCE
@@ -33,8 +33,9 @@ from pipelines.planning.similarity import (
     source_probabilities,
 )
 from pipelines.stages.divergence import block_divergences
+from pipelines.stages.outputs import Known, fingerprint
 from pipelines.stages.pooling import tap, token_average
-from pipelines.stages.views import count_views, in_views
+from pipelines.stages.views import are_worth_it, count_views, other_views
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.lora import adaptable_layers
 from zoo.blocks import Block
@@ -71,7 +72,8 @@ class Measured:
     row for each example of validation, and for each of training as many as `views`, one
     view of all of them after the other, the first as they are. `labels` are those of
     one view. With `is_whole` that is every example of both splits. All of it is empty
-    where the backbone starts from random weights.
+    where the backbone starts from random weights. `known` has what a trained model
+    need not read again.
     """
 
     evidence: Evidence | None
@@ -80,6 +82,7 @@ class Measured:
     validation: Mapping[tuple[str, int], np.ndarray]
     is_whole: bool
     views: int = 1
+    known: Known | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -157,13 +160,31 @@ def measure(
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     some = splits.train.take(rows)
     also = splits.validation if is_whole else None
-    found, rate = _read(base, outputs, some, also, config, clock, views=views)
+    reader = Reader(keras.Model(base.model.input, list(outputs.values())))
+    found, rate = _read(
+        reader, base, list(outputs), some, also, config, clock, views=views
+    )
     first = {key: values[: len(some)] for key, values in found.items()}
+    validation = (
+        {key: values[len(some) :] for key, values in found.items()} if is_whole else {}
+    )
+    clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
         base, first, some.labels, some.units, seed=config.seed, rate=rate
     )
-    seen = views * len(some)
+    per_class = len(splits.train) / len(splits.info.class_names)
+    left_out = compared.best_head.accuracy
+    if not are_worth_it(config, left_out=left_out, per_class=per_class):
+        views = 1
+    train = first
+    if views > 1:
+        clock.part(f"{views - 1} more views of {len(some)} images")
+        others = _read_others(reader, base, some, config, clock, views=views)
+        train = {
+            key: np.concatenate([first[key], more])
+            for key, more in zip(outputs, others)
+        }
     return Measured(
         evidence=dataclasses.replace(
             compared,
@@ -172,18 +193,26 @@ def measure(
             source_answers=_source_answers(base, first),
         ),
         labels=some.labels,
-        train={key: values[:seen] for key, values in found.items()},
-        validation={key: values[seen:] for key, values in found.items()}
-        if is_whole
-        else {},
+        train=train,
+        validation=validation,
         is_whole=is_whole,
         views=views,
+        known=Known(
+            base,
+            reader,
+            tuple(outputs),
+            {splits.train.name: first, splits.validation.name: validation}
+            if is_whole
+            else {},
+            fingerprint(base),
+        ),
     )
 
 
 def _read(
+    reader: Reader,
     base: Backbone,
-    outputs: Mapping[tuple[str, int], keras.KerasTensor],
+    keys: Sequence[tuple[str, int]],
     train: Split,
     validation: Split | None,
     config: RunConfig,
@@ -191,24 +220,43 @@ def _read(
     *,
     views: int,
 ) -> tuple[dict[tuple[str, int], np.ndarray], float]:
-    """The outputs for every view of train, then for validation, and images a second."""
+    """The outputs for train as it is, then for validation, and images a second.
+
+    What is refused for its time is a pass with all views.
+    """
     started = time.monotonic()
-    size_px = base.input_size_px
-    read = in_views(train, config, views=views, input_size_px=size_px)
-    total = views * len(train)
-    if validation is not None:
-        plain = batches(validation, input_size_px=size_px, batch_size=config.batch_size)
-        read, total = read.concatenate(plain), total + len(validation)
+    splits = [train] if validation is None else [train, validation]
+    read = batches_of_all(
+        splits, input_size_px=base.input_size_px, batch_size=config.batch_size
+    )
+    total = sum(map(len, splits))
     left = clock.deadline(config.time_budget_seconds) - started
-    rate = _Rate(total, left, views=views)
+    rate = _Rate(total + (views - 1) * len(train), left, views=views)
 
     def follow(done: int) -> None:
         rate.follow(done)
         clock.progress(done, total)
 
-    model = keras.Model(base.model.input, list(outputs.values()))
-    found = extract(model, read, dtype=np.float16, on_progress=follow)
-    return dict(zip(outputs, found)), total / (time.monotonic() - started)
+    found = reader.extract(read, dtype=np.float16, on_progress=follow)
+    return dict(zip(keys, found)), total / (time.monotonic() - started)
+
+
+def _read_others(
+    reader: Reader,
+    base: Backbone,
+    train: Split,
+    config: RunConfig,
+    clock: Clock,
+    *,
+    views: int,
+) -> Activations:
+    """The outputs for every view of train but the first, view after view."""
+    total = (views - 1) * len(train)
+    return reader.extract(
+        other_views(train, config, views=views, input_size_px=base.input_size_px),
+        dtype=np.float16,
+        on_progress=lambda done: clock.progress(done, total),
+    )
 
 
 def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
+from pipelines.data.arrays import as_pixels
 from pipelines.data.printable import PLURALS
-from pipelines.data.splits import Inputs, Series
+from pipelines.data.splits import ImageArray, Inputs, Series
 from pipelines.errors import ConfigError
 from zoo.builder import Backbone
 from zoo.spec import BackboneSpec
 
+_logger = logging.getLogger("zootune")
+
 
 def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
-    """The backbone with its weights; random ones only where the config asks for them.
+    """The backbone with its weights.
 
+    Random ones only where the config asks for them, or where nobody published any:
+    then that is said, here and by `weights` of the backbone, which goes on record.
     Series are taken at the length and with the channels that the data have.
 
     Raises:
@@ -24,6 +31,12 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     if not config.handle:  # what a handle names is known when it is opened
         _require_modality(zoo.get_spec(config.backbone), inputs, config.data)
     random = config.weights == RANDOM_WEIGHTS or config.strategy == "scratch"
+    if not random and _has_none(config):
+        random = True
+        _logger.warning(
+            "Nobody has published weights for %s, so it starts from random ones.",
+            config.backbone,
+        )
     steps, channels = (
         inputs.values.shape[1:] if isinstance(inputs, Series) else (None, None)
     )
@@ -39,11 +52,30 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     return backbone
 
 
+def _has_none(config: RunConfig) -> bool:
+    """Whether the weights asked for are published ones, of which there are none."""
+    if config.handle or config.weights != "default":
+        return False
+    spec = zoo.get_spec(config.backbone)
+    return spec.weights is None and not spec.carries_weights
+
+
 def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> None:
     if spec.modality != inputs.modality:
         fitting = zoo.list_backbones(modality=inputs.modality)
         raise ConfigError(
             f"The backbone '{spec.name}' takes {PLURALS[spec.modality]}, but"
             f" {reference} holds {PLURALS[inputs.modality]}. Backbones for those:"
-            f" {', '.join(fitting[:8])}."
+            f" {', '.join(fitting[:8])}.{_other_reading(spec, inputs)}"
         )
+
+
+def _other_reading(spec: BackboneSpec, inputs: Inputs) -> str:
+    """What makes images of an array that was read as series, or series of images."""
+    if spec.modality == "image" and isinstance(inputs, Series):
+        if inputs.values.shape[2] == 1:
+            return " If each row of x is an image, save x.reshape(n, h, w) as uint8."
+        return f" If x is images [n, h, w], save {as_pixels(inputs.values)}."
+    if spec.modality == "series" and isinstance(inputs, ImageArray):
+        return " If x is series, save x.astype('float32')."
+    return ""

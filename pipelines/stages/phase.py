@@ -6,6 +6,7 @@ It freezes, fits with a new optimizer, proves what moved, and keeps its best wei
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +22,7 @@ from pipelines.stages.head import TransferModel
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings, Judge, Task, make_task, whole_model
 from pipelines.training import freezing, lora
-from pipelines.training.batchnorm import reestimate
+from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
 from pipelines.training.receipt import (
@@ -40,6 +41,8 @@ from zoo.spec import HEAD
 _EXPLODED = 50.0
 # And nor will this one, from whatever it started.
 _LARGEST_LOSS = 1e6
+
+_logger = logging.getLogger("zootune")
 
 
 def run_phase(
@@ -76,7 +79,9 @@ def run_phase(
         phase,
         settings,
         to_reach=before.to_reach if phase.only_if_better else -math.inf,
+        loss_to_reach=before.loss_to_reach if _is_on_trial(phase) else math.inf,
     )
+    _announce(phase, plan, before)
     progress.fit_begins()
     fitting.run(watch)
     fit_seconds = progress.fit_seconds
@@ -112,7 +117,26 @@ def run_phase(
         imbalance=task.feed.imbalance,
         augmentation=task.feed.augmentation,
         profile=watch.with_callbacks(profiled),
+        solved=_is_solved(plan, phase),
     )
+
+
+def _is_solved(plan: TransferPlan, phase: Phase) -> bool:
+    """Whether a phase starts with a head that was solved for in closed form."""
+    head = plan.head
+    return phase.trains_head_only and head.standardized and head.init == "probe"
+
+
+def _announce(phase: Phase, plan: TransferPlan, before: _Before) -> None:
+    if _is_solved(plan, phase):
+        what = (
+            "goes on from a solution in closed form: training accuracy is near 1 from"
+            " the first step on, and what counts is validation"
+        )
+    else:
+        what = f"trains {len(phase.trainable_blocks)} blocks and the head"
+    at = "" if before.accuracy is None else f" ({before.accuracy:.4f} before)"
+    _logger.info("phase '%s' %s%s", phase.name, what, at)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,6 +196,9 @@ def _begin(
         )
         before, changes = accept_statistics(begun.before, layers)
         begun = _Begun(begun.start, layers, before, changes, whole, reached)
+    if phase.batchnorm == "trained" and model.backbone.weights == "random":
+        per_epoch = steps_per_epoch(splits.train, plan.batch_size)
+        quicken(blocks, steps=per_epoch * phase.epochs)
     trainable = phase.trainable_blocks
     freezing.set_trainable(blocks, trainable, batchnorm=phase.batchnorm)
     if phase.lora_rank:
@@ -189,6 +216,15 @@ class _Before:
     @property
     def to_reach(self) -> float:
         return -math.inf if self.accuracy is None else self.accuracy
+
+    @property
+    def loss_to_reach(self) -> float:
+        return math.inf if self.loss is None else self.loss
+
+
+def _is_on_trial(phase: Phase) -> bool:
+    """Whether one epoch decides if the others can pay: where blocks train, guarded."""
+    return phase.only_if_better and not phase.trains_head_only
 
 
 def _at_start(

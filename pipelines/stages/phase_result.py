@@ -29,7 +29,8 @@ class PhaseResult:
     they are what the factors have, and the receipt has what they moved the kernels by.
     `rate_found` is the range test of a phase that was to find its rate, unless it
     started over at a lower one. `profile` is where the seconds of a step go, if that
-    was wanted.
+    was wanted. `solved` says that a head began as the linear probe, which is solved in
+    closed form: then accuracy is high before the first step.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PhaseResult:
     trained_parameters: int = 0
     rate_found: RateFound | None = None
     profile: StepProfile | None = None
+    solved: bool = False
 
 
 def _frozen(value: Any) -> Any:

@@ -27,6 +27,8 @@ _EXAMPLES = 4096
 # Large, because layers see what a batch was normalized by; it trains nothing, so it
 # takes a fraction of the memory of a training step.
 _BATCH = 64
+# Statistics are the average of so many times less steps than a phase has.
+_FOLLOWED_BY = 10.0
 
 
 def batchnorm_layers(block: Block) -> list[keras.layers.BatchNormalization]:
@@ -37,6 +39,16 @@ def batchnorm_layers(block: Block) -> list[keras.layers.BatchNormalization]:
         for inner in layers_inside(layer)
         if isinstance(inner, keras.layers.BatchNormalization)
     ]
+
+
+def quicken(blocks: Sequence[Block], *, steps: int) -> None:
+    """Has the moving statistics follow within a tenth of so many steps.
+
+    Those of random weights are of nothing, and have to be learned in that time.
+    """
+    for block in blocks:
+        for layer in batchnorm_layers(block):
+            layer.momentum = min(layer.momentum, max(0.0, 1 - _FOLLOWED_BY / steps))
 
 
 def reestimate(

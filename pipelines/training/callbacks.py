@@ -33,16 +33,24 @@ class BestWeights(keras.callbacks.Callback):
 
     An epoch below the accuracy `to_reach` counts as no better: a phase that will be
     undone unless it beats its start does not go on only because it recovers from its
-    first steps. Nothing is restored until `restore`, so that the receipt measures what
+    first steps. With `loss_to_reach` it ends after its first epoch if that is worse
+    than both. Nothing is restored until `restore`, so that the receipt measures what
     training did.
     """
 
-    def __init__(self, *, patience_epochs: int, to_reach: float = -math.inf) -> None:
+    def __init__(
+        self,
+        *,
+        patience_epochs: int,
+        to_reach: float = -math.inf,
+        loss_to_reach: float = math.inf,
+    ) -> None:
         super().__init__()
         self.best = (-math.inf, -math.inf)
         self.best_epoch = 0
         self._patience_epochs = patience_epochs
         self._to_reach = to_reach
+        self._loss_to_reach = loss_to_reach
         self._hopeful_epoch = 0
         self._values: list[np.ndarray] | None = None
 
@@ -56,7 +64,9 @@ class BestWeights(keras.callbacks.Callback):
             self._values = self.model.get_weights()
             if reached[0] >= self._to_reach:
                 self._hopeful_epoch = epoch + 1
-        if epoch + 1 - self._hopeful_epoch >= self._patience_epochs:
+        is_harm = reached[0] < self._to_reach and -reached[1] > self._loss_to_reach
+        is_late = epoch + 1 - self._hopeful_epoch >= self._patience_epochs
+        if is_late or (epoch == 0 and is_harm):
             self.model.stop_training = True
 
     def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:

@@ -119,7 +119,7 @@ class Checkpoints:
         if not self.folder.is_dir():
             return []
         stems = (path.stem for path in self.folder.glob("*.json"))
-        return sorted(int(stem) for stem in stems if stem.isdigit())
+        return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+# TensorFlow has a public way into it, and none that asks or leads back.
+from tensorflow.python.framework.config import (
+    disable_op_determinism,
+    is_op_determinism_enabled,
+)
+
 from pipelines.errors import TrainingError
 
 
@@ -15,7 +21,7 @@ def determinism(level: str) -> Iterator[None]:
     """`strict` has TensorFlow use ops that give the same bits, or none at all.
 
     With `default` that holds for all that we know of on a CPU, and not for every op on
-    a GPU. TensorFlow has no way back from `strict`, so it is for the process.
+    a GPU. What was chosen before for the process comes back.
 
     Raises:
         TrainingError: naming an op that cannot be deterministic.
@@ -23,6 +29,7 @@ def determinism(level: str) -> Iterator[None]:
     if level != "strict":
         yield
         return
+    was_enabled = is_op_determinism_enabled()
     tf.config.experimental.enable_op_determinism()
     try:
         yield
@@ -32,3 +39,6 @@ def determinism(level: str) -> Iterator[None]:
             f" time, and one cannot: {str(error).splitlines()[0]} Use 'default',"
             " or another backbone."
         ) from error
+    finally:
+        if not was_enabled:
+            disable_op_determinism()

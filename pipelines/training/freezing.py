@@ -52,6 +52,17 @@ class InferenceOnly(keras.layers.Layer):
     def call(self, inputs):
         return self.model(inputs, training=False)
 
+    def get_config(self):
+        model = keras.saving.serialize_keras_object(self.model)
+        config = {**super().get_config(), "model": model}
+        del config["trainable"]  # it never is
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        model = keras.saving.deserialize_keras_object(config["model"])
+        return cls(**{**config, "model": model})
+
 
 def frozen_depth(blocks: Sequence[Block], trainable: Collection[str]) -> int:
     """How many blocks lie before the first trainable one."""

@@ -142,6 +142,19 @@ class Progress:
             self._keep_start(model)
             self._write(self._saving, None, {})
 
+    def keep(self, model: keras.Model) -> None:
+        """Saves that all phases are done, whenever it was saved the last time.
+
+        What comes after training has failed, and is to be tried again without it.
+        """
+        if self._saving is None:
+            return
+        self._keep_start(model)
+        try:
+            self._write(self._saving, None, {})
+        except OSError as error:
+            _logger.warning("The trained model could not be saved: %s.", error)
+
     @property
     def phase_seconds(self) -> float:
         """How long the phase has taken."""

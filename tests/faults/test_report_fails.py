@@ -47,3 +47,40 @@ def test_a_report_that_cannot_be_written_publishes_nothing_twice(tmp_path, capsy
     assert artifact.versions(run / "artifact") == [1]
     assert artifact.open_verified(run / "artifact" / "1") == before
     assert json.loads(report.read_text())["artifact"] == str(run / "artifact" / "1")
+
+
+# What breaks while the run is cut short, and what it is found out by at the end.
+BROKEN = {
+    "plan.json": "{",
+    "compute.json": "[]",
+    "environment.json": "",
+    "checkpoints/training/versions_before.json": "broken",
+}
+
+
+def test_files_that_broke_are_noticed_first_and_written_anew(tmp_path, capsys, caplog):
+    run = tmp_path / "run"
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    assert train(DATA, run, "export", interrupt) == 130
+    before = {name: (run / name).read_text() for name in BROKEN}
+    for name, content in BROKEN.items():
+        (run / name).write_text(content)
+    said = len(caplog.records)
+    assert train(DATA, run, "finetune", lambda: None) == 0
+    # Before anything goes on.
+    messages = [record.getMessage() for record in caplog.records[said:]]
+    (at,) = [i for i, one in enumerate(messages) if "] head: " in one]
+    warned = messages[:at]
+    for name in BROKEN:
+        assert [one for one in warned if f"{run / name} cannot be" in one], name
+    assert json.loads((run / "plan.json").read_text())["action"] == "full"
+    for name in ("plan.json", "environment.json"):
+        assert (
+            json.loads((run / name).read_text()).keys()
+            == json.loads(before[name]).keys()
+        )
+    assert artifact.versions(run / "artifact") == [1]
+    assert "<title>" in (run / "report.html").read_text()

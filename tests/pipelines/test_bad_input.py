@@ -327,13 +327,10 @@ def test_weights_that_no_hash_is_known_of(job, monkeypatch, tmp_path):
     )
 
 
-def test_missing_weights_of_a_backbone_that_has_none(job):
-    job.refuses(
-        "--config.weights=default",
-        code=4,
-        message=r"tiny_image has no published weights.*--config\.weights=none",
-    )
-    job.finishes("--config.weights=none")
+def test_a_backbone_that_has_no_published_weights_starts_from_random_ones(job):
+    job.finishes("--config.weights=default")
+    report = json.loads((job.workdir / "report.json").read_text())
+    assert report["backbone"]["weights"] == "random"
 
 
 def test_missing_weights_file(job, tmp_path):

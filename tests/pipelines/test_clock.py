@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from pipelines.clock import Clock
+from pipelines.clock import Clock, Ticker
 
 
 def test_a_stage_is_announced_and_timed(caplog):
@@ -33,6 +33,20 @@ def test_progress_is_said_every_few_seconds_only(caplog, monkeypatch):
         clock.progress(51, 100)
     assert [record.getMessage().split("  ")[-1] for record in caplog.records] == [
         " 50 of 100"
+    ]
+
+
+def test_a_ticker_says_what_it_is_at(caplog, monkeypatch):
+    tick = Ticker("outputs of test", 100)
+    with caplog.at_level(logging.INFO, "zootune"):
+        tick(1)
+        assert caplog.text == ""
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + 6)
+        tick(50)
+        tick(51)
+    assert [one.getMessage() for one in caplog.records] == [
+        "  outputs of test: 50 of 100"
     ]
 
 

@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from pipelines import doctor
 from pipelines.cli import main
@@ -34,16 +35,27 @@ def test_it_finds_what_this_machine_has(tmp_path, monkeypatch):
 def test_a_package_that_is_too_old_is_to_be_mended(monkeypatch):
     """S28: an older Keras runs code of model files."""
     known = importlib.metadata.version
-    older = {"keras": "3.14.1", "pillow": "1.0"}
-    monkeypatch.setattr(
-        importlib.metadata, "version", lambda name: older.get(name) or known(name)
-    )
+    older = {"keras": "3.14.1", "pillow": "12.3.0", "starlette": "0.46"}
+
+    def version(name: str) -> str:
+        if name == "mlxtend":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return older.get(name) or known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
     mend = doctor.examine().mend
     assert (
         "keras >=3.15.1 is needed, and 3.14.1 is installed: pip install"
         " 'keras>=3.15.1'." in mend
     )
-    assert any(sentence.startswith("pillow >=") for sentence in mend)
+    assert any(sentence.startswith("pillow >=13.0.0 is") for sentence in mend)
+    # What extras bring is named if it is there, once, and is not missed if not.
+    starlette = [one for one in mend if one.startswith("starlette ")]
+    assert starlette == [
+        "starlette >=1.0.1 is needed, and 0.46 is installed: pip install"
+        " 'starlette>=1.0.1'."
+    ]
+    assert not any(sentence.startswith("mlxtend") for sentence in mend)
     monkeypatch.undo()
     assert not any("is needed" in sentence for sentence in doctor.examine().mend)
 
@@ -115,3 +127,26 @@ def test_what_to_mend_comes_last_and_no_such_thing_is_ready():
     healthy = Examination(**{**vars(found), "mend": (), "writable": {"/data": True}})
     assert as_text(healthy).splitlines()[-1] == "Ready."
     assert "writable         /data: yes" in as_text(healthy)
+
+
+# Below these, there is a published way to attack what is installed.
+FLOORS = {
+    "pillow": "13.0.0",
+    "starlette": "1.0.1",
+    "urllib3": "2.7.0",
+    "sentencepiece": "0.2.1",
+}
+
+
+def test_known_holes_are_below_what_is_asked_for():
+    asked = [Requirement(line) for line in importlib.metadata.requires("zootune")]
+    for name, floor in FLOORS.items():
+        found = [one for one in asked if one.name == name]
+        assert found
+        for one in found:
+            assert one.specifier.contains(floor), one
+            assert not any(
+                one.specifier.contains(older) for older in (f"{floor}.dev1", "0.1")
+            ), one
+    # It would bring an older Pillow.
+    assert not [one for one in asked if one.name == "apache-beam"]

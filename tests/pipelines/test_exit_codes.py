@@ -1,17 +1,24 @@
+import contextlib
+import functools
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from pipelines.clock import Clock
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.exit_codes import exit_code_of
 from pipelines.main import main
 from pipelines.stages import finetune
+from pipelines.training import signals
+from tests.faults.stages import AtStage
 from zoo.errors import BackboneError, CorruptWeightsError, UnknownBackboneError
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.py"
@@ -219,3 +226,107 @@ def test_a_run_that_is_interrupted_is_130(tmp_path):
     assert process.returncode == 130
     assert errors == "zoo: interrupted\n"
     assert not (tmp_path / "run" / "report.json").exists()
+
+
+def swallowing(number: int):
+    """An action in which a library swallows what a signal raises."""
+
+    def action() -> None:
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(number)
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, "zoo: interrupted\n"),
+        (signal.SIGTERM, 143, "zoo: terminated\n"),
+    ],
+)
+def test_a_signal_that_was_swallowed_is_obeyed_all_the_same(number, code, said, capsys):
+    before = signal.getsignal(number)
+    assert exit_code_of(swallowing(number), debug=False) == code
+    assert capsys.readouterr().err == said
+    assert signal.getsignal(number) == before
+
+
+def test_a_stage_does_not_begin_after_a_signal(capsys):
+    clock, begun = Clock(), []
+
+    def action() -> None:
+        with clock.stage("first", "swallows"):
+            swallowing(signal.SIGINT)()
+            begun.append("first")
+        begun.append("between")
+        with clock.stage("second", "never"):
+            begun.append("second")
+
+    assert exit_code_of(action, debug=False) == 130
+    assert begun == ["first"]
+    assert capsys.readouterr().err == "zoo: interrupted\n"
+
+
+def test_signals_are_held_back_while_others_note_them():
+    seen = []
+
+    def action() -> None:
+        with signals.held_back() as held:
+            signal.raise_signal(signal.SIGINT)
+            seen.append(held.pending)
+        seen.append("never")
+
+    assert exit_code_of(action, debug=False) == 130
+    assert seen == [signal.SIGINT]
+
+
+def test_a_thread_is_not_ended_by_a_signal_of_the_process():
+    found = []
+
+    def action() -> None:
+        swallowing(signal.SIGINT)()
+        thread = threading.Thread(target=lambda: found.append(signals.obey()))
+        thread.start()
+        thread.join()
+
+    assert exit_code_of(action, debug=False) == 130
+    assert found == [None]
+
+
+def interrupted_later(seconds: float):
+    """An action after which the process gets a SIGINT; the timer is a thread's."""
+    timers = []
+
+    def action() -> None:
+        interrupt = functools.partial(os.kill, os.getpid(), signal.SIGINT)
+        timers.append(threading.Timer(seconds, interrupt))
+        timers[0].start()
+
+    return action, lambda: [timer.cancel() for timer in timers]
+
+
+INTERRUPTS = {
+    "swallowed as it begins": lambda: (swallowing(signal.SIGINT), list),
+    "as it begins": lambda: interrupted_later(0.0),
+    "while it is traced": lambda: interrupted_later(0.3),
+    "later": lambda: interrupted_later(0.8),
+}
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.parametrize("when", INTERRUPTS)
+def test_an_interrupt_during_export_ends_the_run(tmp_path, tiny_flags, when, capsys):
+    action, finish = INTERRUPTS[when]()
+    handler, logger = AtStage("export", action), logging.getLogger("zootune")
+    logger.addHandler(handler)
+    try:
+        code = main(tiny_flags)
+    finally:
+        finish()
+        logger.removeHandler(handler)
+    assert (code, handler.done) == (130, 1)
+    assert "zoo: interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "report.json").exists()
+    assert list((tmp_path / "run" / "artifact").glob(".unpublished-*")) == []

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,11 @@ def test_what_a_run_wrote_stays_and_the_lock_does_not(tmp_path):
     with alone_in(tmp_path / "run"):
         (tmp_path / "run" / "config.json").write_text("{}")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a /proc")
+@pytest.mark.parametrize("folder", ["/proc/run", "/proc/self/a/run"])
+def test_a_folder_that_cannot_be_made_is_named(folder):
+    sentence = f"config.workdir {folder} cannot be written: .*Choose another"
+    with pytest.raises(ConfigError, match=sentence), alone_in(Path(folder)):
+        pytest.fail("claimed what cannot be made")

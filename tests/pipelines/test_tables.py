@@ -6,12 +6,19 @@ REPORT = {
     "phases_skipped": ["last"],
     "phases_not_needed": ["middle"],
     "phases": [
-        {"name": "head", "kept": True, "accuracy_before": 0.5, "accuracy_after": 0.75},
+        {
+            "name": "head",
+            "kept": True,
+            "accuracy_before": 0.5,
+            "accuracy_after": 0.75,
+            "solved": True,
+        },
         {
             "name": "rest",
             "kept": False,
             "accuracy_before": 0.75,
             "accuracy_after": 0.75,
+            "solved": False,
         },
     ],
     "calibration": {
@@ -21,6 +28,7 @@ REPORT = {
             "accepted": 0.936,
         }
     },
+    "baselines": {"commonest_class": 0.11},
     "plan": {"action": "auto", "reason": "Because."},
     "compute": {"precision": "float32", "xla": False, "reason": "So it is."},
     "parity": {"largest_difference": 2e-7},
@@ -51,15 +59,16 @@ def test_a_result_says_quality_cost_and_place():
     assert values["test accuracy"] == "0.9877 on 750 examples (0.9700 balanced)"
     assert values["validation accuracy"] == "0.9000 on 40 examples (0.8000 balanced)"
     assert values["phases"].split("; ") == [
-        "head 0.5000 to 0.7500",
-        "rest 0.7500, no gain, undone",
-        "middle left out, too few validation examples are wrong to show a gain",
+        "head 0.5000 solved in closed form, trained to 0.7500",
+        "rest 0.7500, training gained nothing more",
+        "middle left out, as validation has too little wrong to show a gain",
         "last skipped, no time left",
     ]
     assert values["calibration"] == (
         "error on test 0.0612 before, 0.0149 after; 93.6% of test accepted"
     )
-    assert values["plan"] == "Because."
+    assert values["plan"] == "auto; its reasons are in report.json"
+    assert values["without a network"] == "commonest class 0.1100"
     assert values["parity"] == "largest difference 2.0e-07"
     assert values["seconds"] == "obtain 1.2, total 4.6"
     assert values["images per second"].startswith("123")

@@ -1,8 +1,10 @@
 """Without TensorFlow, or with another backend, one sentence says what to do."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +62,41 @@ def test_the_command_line_says_so_with_its_exit_code():
     )
     assert ended.returncode == 4
     assert ended.stderr.startswith("zoo: TensorFlow is not installed")
+
+
+def settings(folder: Path, **values: object) -> dict[str, str]:
+    """The environment of a user whose other project wrote a file for Keras."""
+    (folder / "keras.json").write_text(json.dumps(values))
+    return {"KERAS_HOME": str(folder), "KERAS_BACKEND": ""}
+
+
+def test_another_backend_in_a_file_is_refused_by_its_path(tmp_path):
+    last = _error(CALLS["load"], **settings(tmp_path, backend="torch"))
+    assert f"{tmp_path / 'keras.json'} gives Keras the backend 'torch'" in last
+    assert "Set KERAS_BACKEND=tensorflow" in last
+    # What Keras has loaded counts, and not what it would.
+    assert "is not an artifact" in _error(
+        CALLS["load"],
+        **settings(tmp_path, backend="torch") | {"KERAS_BACKEND": "tensorflow"},
+    )
+
+
+@pytest.mark.parametrize(
+    "values", [{"floatx": "float8"}, {"nnx_enabled": True}, {"epsilon": "small"}]
+)
+def test_a_file_that_keras_does_not_take_is_named(tmp_path, values):
+    last = _error(CALLS["build"], **settings(tmp_path, **values))
+    assert last.startswith("zoo.errors.BackboneError: Keras does not start (")
+    assert f"reads its settings from {tmp_path / 'keras.json'}" in last
+
+
+def test_a_command_sets_such_a_file_aside(tmp_path):
+    program = (
+        "from pipelines.engine import start_tensorflow; start_tensorflow(); import"
+        " keras; c = keras.config; said = keras.backend.backend(), c.floatx(),"
+        " c.image_data_format(); assert said == ('tensorflow', 'float32',"
+        " 'channels_last'), said"
+    )
+    others = {"backend": "torch", "floatx": "float16"}
+    others["image_data_format"] = "channels_first"
+    assert _error(program, **settings(tmp_path, **others)) == ""

@@ -10,6 +10,10 @@ from keras import layers
 from zoo.catalog.series import FILTERS, KERNELS, RECURRENT_UNITS
 from zoo.spec import BackboneSpec
 
+# Statistics have to follow within the few steps that small data give: Keras' 0.99 needs
+# hundreds, and validation is of statistics that lag until then.
+_MOMENTUM = 0.9
+
 
 def network(
     spec: BackboneSpec, series: keras.KerasTensor, weights_file: Path | None
@@ -26,7 +30,7 @@ def network(
 def _convolutions(x: keras.KerasTensor) -> keras.KerasTensor:
     for i, (filters, kernel) in enumerate(zip(FILTERS, KERNELS), start=1):
         x = layers.Conv1D(filters, kernel, padding="same", name=f"block{i}_conv")(x)
-        x = layers.BatchNormalization(name=f"block{i}_bn")(x)
+        x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"block{i}_bn")(x)
         x = layers.ReLU(name=f"block{i}_activation")(x)
     return x
 

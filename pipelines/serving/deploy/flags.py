@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TAG",
         help=f"of the image tensorflow/serving; default {images.SERVING_VERSION}",
     )
+    add(
+        "--digest",
+        action="append",
+        default=[],
+        metavar="NAME=sha256:...",
+        help="pins an image by its content, several times; names: "
+        f"{', '.join(images.NAMES)}",
+    )
     add("--overwrite", action="store_true", help="replace files that are there")
 
 
@@ -50,18 +58,25 @@ def deploy(arguments: argparse.Namespace) -> None:
     """
     targets = parse_targets(arguments.target)
     version = _parse_version(arguments.serving_version)
+    digests = images.parse_digests(arguments.digest)
     from pipelines.serving.deploy.readme import is_older
     from pipelines.serving.deploy.subject import subject
     from pipelines.serving.deploy.writing import write
 
     found = subject(arguments.artifact, name=arguments.name)
-    written = write(
-        found,
-        arguments.to,
-        targets=targets,
-        serving_version=version,
-        overwrite=arguments.overwrite,
-    )
+    try:
+        written = write(
+            found,
+            arguments.to,
+            targets=targets,
+            images=images.Images(version, digests),
+            overwrite=arguments.overwrite,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"{arguments.to} cannot be written: {error.strerror}. Name another folder"
+            " with --to."
+        ) from error
     warning = (
         f"The graph was written by TensorFlow {found.tensorflow}; TensorFlow Serving"
         f" {version} is older and may refuse it."

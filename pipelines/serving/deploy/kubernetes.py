@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from pipelines.serving.deploy import config_files, images, model_server
+from pipelines.serving.deploy import config_files, model_server, rights
 from pipelines.serving.deploy.as_yaml import as_yaml
-from pipelines.serving.deploy.subject import Subject, require_label
+from pipelines.serving.deploy.images import Images
+from pipelines.serving.deploy.subject import CPUS, Subject, require_label
 
 _LEAST_REPLICAS = 2
 _MOST_REPLICAS = 10
 _BUSY_PERCENT = 70
-# Any that is not root; the ports are above 1024.
-_USER = 1000
 
 
-def files(subject: Subject, *, serving_version: str) -> dict[str, str]:
+def files(subject: Subject, *, images: Images) -> dict[str, str]:
     """The files of the target, by their path.
 
     Raises:
@@ -27,10 +27,16 @@ def files(subject: Subject, *, serving_version: str) -> dict[str, str]:
     objects = {
         "config-map": config_map(subject),
         "volume-claim": volume_claim(subject),
-        "deployment": _deployment(subject, serving_version),
+        "deployment": _deployment(subject, images),
         "service": _service(subject),
         "autoscaler": _autoscaler(subject),
         "disruption-budget": _disruption_budget(subject),
+        "network-policy": network_policy(
+            subject,
+            pods=_labels(subject),
+            sources=[{"podSelector": {}}],
+            ports=(model_server.GRPC_PORT, model_server.REST_PORT),
+        ),
     }
     return {
         f"kubernetes/{name}.yaml": as_yaml(
@@ -73,7 +79,7 @@ def volume_claim(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _deployment(subject: Subject, serving_version: str) -> dict[str, Any]:
+def _deployment(subject: Subject, images: Images) -> dict[str, Any]:
     labels = _labels(subject)
     content = json.dumps(config_map(subject)["data"], sort_keys=True)
     return {
@@ -103,13 +109,7 @@ def _deployment(subject: Subject, serving_version: str) -> dict[str, Any]:
                     # does not; so it is not process 1.
                     "shareProcessNamespace": True,
                     "terminationGracePeriodSeconds": model_server.GRACE_SECONDS,
-                    "automountServiceAccountToken": False,
-                    "securityContext": {
-                        "runAsNonRoot": True,
-                        "runAsUser": _USER,
-                        "runAsGroup": _USER,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
+                    **rights.of_pod(),
                     "topologySpreadConstraints": [
                         {
                             "maxSkew": 1,
@@ -118,7 +118,7 @@ def _deployment(subject: Subject, serving_version: str) -> dict[str, Any]:
                             "labelSelector": {"matchLabels": labels},
                         }
                     ],
-                    "containers": [_container(subject, serving_version)],
+                    "containers": [_container(subject, images)],
                     "volumes": [
                         {
                             "name": "models",
@@ -131,6 +131,7 @@ def _deployment(subject: Subject, serving_version: str) -> dict[str, Any]:
                             "name": "config",
                             "configMap": {"name": f"{subject.name}-config"},
                         },
+                        rights.scratch_volume(),
                     ],
                 },
             },
@@ -138,13 +139,13 @@ def _deployment(subject: Subject, serving_version: str) -> dict[str, Any]:
     }
 
 
-def _container(subject: Subject, serving_version: str) -> dict[str, Any]:
+def _container(subject: Subject, images: Images) -> dict[str, Any]:
     is_ready = {
         "httpGet": {"path": model_server.ready_path(subject.name), "port": "rest"}
     }
     return {
         "name": "serving",
-        "image": images.serving(serving_version),
+        "image": images.serving,
         "command": [model_server.COMMAND],
         "args": model_server.arguments(),
         "ports": [
@@ -170,10 +171,7 @@ def _container(subject: Subject, serving_version: str) -> dict[str, Any]:
             "preStop": {"exec": {"command": ["sleep", str(model_server.DRAIN_SECONDS)]}}
         },
         "resources": resources(subject),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": rights.of_container(),
         "volumeMounts": [
             {
                 "name": "models",
@@ -186,6 +184,7 @@ def _container(subject: Subject, serving_version: str) -> dict[str, Any]:
                 "mountPath": model_server.CONFIG_DIR,
                 "readOnly": True,
             },
+            rights.scratch_mount(),
         ],
     }
 
@@ -194,10 +193,10 @@ def resources(subject: Subject) -> dict[str, Any]:
     """No limit of processors: a server that is throttled is late for everybody."""
     return {
         "requests": {
-            "cpu": str(config_files.CPUS),
+            "cpu": str(CPUS),
             "memory": f"{subject.memory_mib}Mi",
         },
-        "limits": {"memory": f"{2 * subject.memory_mib}Mi"},
+        "limits": {"memory": f"{subject.limit_mib}Mi"},
     }
 
 
@@ -255,6 +254,28 @@ def _disruption_budget(subject: Subject) -> dict[str, Any]:
         "spec": {
             "minAvailable": 1,
             "selector": {"matchLabels": _labels(subject)},
+        },
+    }
+
+
+def network_policy(
+    subject: Subject,
+    *,
+    pods: dict[str, str],
+    sources: list[dict[str, Any]],
+    ports: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Who may ask the server, and that it may ask nobody: it has no need to."""
+    asked = {"ports": [{"protocol": "TCP", "port": port} for port in ports]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _metadata(subject, suffix="only-inside"),
+        "spec": {
+            "podSelector": {"matchLabels": pods},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": sources, **(asked if ports else {})}],
+            "egress": [],
         },
     }
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.serving.deploy import model_server
+from pipelines.serving.deploy.rights import SCRATCH
 
 PORT = 8080
 MAX_BODY_MIB = 32
 TOKENS = "tokens.map"
 PASSWORDS = "users.htpasswd"
+# For bodies, and for the answers of those that nginx knows how to ask.
+_WRITES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 # Bearers are on the left of `tokens.map`. A plain string would be compared without
 # regard to case, a pattern that begins with ~ is not.
@@ -39,11 +42,14 @@ def configuration(name: str, *, upstream: str) -> str:
     return _written(
         [
             ("worker_processes auto", None),
+            # All that it writes, in the only folder where it may.
+            (f"pid {SCRATCH}/nginx.pid", None),
             ("events", [("worker_connections 1024", None)]),
             (
                 "http",
                 [
                     ("server_tokens off", None),
+                    *((f"{one}_temp_path {SCRATCH}/{one}", None) for one in _WRITES),
                     (f"client_max_body_size {MAX_BODY_MIB}m", None),
                     ("client_header_timeout 10s", None),
                     (f"client_body_timeout {wait}s", None),

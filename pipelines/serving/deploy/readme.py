@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 
-from pipelines.serving.deploy import model_server, nginx
+from pipelines.serving.deploy import model_server, nginx, rights
+from pipelines.serving.deploy.images import Images
 from pipelines.serving.deploy.subject import Subject
 
 FILE = "README.md"
@@ -16,10 +18,10 @@ _EXAMPLES = {
 }
 
 
-def text(subject: Subject, targets: Sequence[str], *, serving_version: str) -> str:
+def text(subject: Subject, targets: Sequence[str], *, images: Images) -> str:
     """The page that lies beside the files of these targets."""
-    parts = [_head(subject), _version_warning(subject, serving_version)]
-    parts += [_PARTS[target](subject) for target in targets]
+    parts = [_head(subject), _version_warning(subject, images.serving_version)]
+    parts += [_PARTS[target](subject, images) for target in targets]
     return "\n".join(part for part in parts if part)
 
 
@@ -41,6 +43,13 @@ no limit of bodies and no TLS: keep its ports {model_server.GRPC_PORT} and\
 
 `zoo serve --model-config FILE` reads the same `models.config`, with its `base_path`
 on your machine.
+
+Containers run without root's rights, without capabilities, and with a file system that
+they cannot write but for `{rights.SCRATCH}`. Their memory is bounded at\
+ {subject.limit_mib} MiB, which the largest images that
+this artifact reads fit into; export with a smaller `export.maximum_megapixels` to need
+less. Tags are pinned; to pin what is behind one, look its digest up
+(`docker buildx imagetools inspect nginx:TAG`) and give it: `--digest proxy=sha256:...`.
 """
 
 
@@ -62,12 +71,14 @@ def _minor(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def _docker(subject: Subject) -> str:
+def _docker(subject: Subject, images: Images) -> str:
     return f"""\
 ## Docker Compose
 
 The proxy lets nobody in yet. Give yourself a token, or a name and password
-(`htpasswd`, of apache2-utils), then start:
+(`htpasswd`, of apache2-utils), then start. Both containers run as user\
+ {rights.user_on_host()}, who must be able to
+read the versions and owns the two files of secrets, which are closed to others:
 
 ```console
 cd docker
@@ -86,7 +97,7 @@ restart proxy`. Bodies may have {nginx.MAX_BODY_MIB} MB, and gzip is refused.
 """
 
 
-def _kubernetes(subject: Subject) -> str:
+def _kubernetes(subject: Subject, images: Images) -> str:
     return f"""\
 ## Kubernetes
 
@@ -95,7 +106,7 @@ Versions lie on a volume that many machines can read (`ReadWriteMany`; say in
 
 ```console
 kubectl apply -f kubernetes/volume-claim.yaml
-{_copying(subject)}
+{_copying(subject, images)}
 kubectl apply -f kubernetes/
 kubectl rollout status deployment/{subject.name}
 ```
@@ -104,11 +115,13 @@ A pod is ready when `{model_server.ready_path(subject.name)}` answers 200. When 
 it serves for {model_server.DRAIN_SECONDS} more seconds, until balancers have heard.
 The service is for the inside of the cluster; what is in front of it (an ingress, a
 gateway) has to authenticate and to bound bodies. `docker/proxy/nginx.conf`, which
-`--target docker` writes, shows how with nginx.
+`--target docker` writes, shows how with nginx. `network-policy.yaml` lets in pods of
+the same namespace alone, and the server out to nobody: name there whoever else has to
+ask, such as a gateway or a Prometheus of another namespace.
 """
 
 
-def _kserve(subject: Subject) -> str:
+def _kserve(subject: Subject, images: Images) -> str:
     return f"""\
 ## KServe
 
@@ -117,29 +130,44 @@ that KServe knows, of a folder that has the numbered folders of versions in it.
 
 ```console
 kubectl apply -f kserve/volume-claim.yaml
-{_copying(subject)}
+{_copying(subject, images)}
 kubectl apply -f kserve/
 kubectl get inferenceservice {subject.name}
 ```
 
 The address is `/v1/models/{subject.name}:predict`. The runtime serves the newest
-version in the folder, so copy what you want to serve.
+version in the folder, so copy what you want to serve. `network-policy.yaml` lets in
+pods of the same namespace and the usual gateways, and the server out to nobody: allow
+what a `storageUri` outside of the cluster, or a mesh, has to reach. The image is the
+runtime's; `--digest` does not change it.
 """
 
 
-def _copying(subject: Subject) -> str:
+def _copying(subject: Subject, images: Images) -> str:
     """A pod that does nothing but hold the volume open for `kubectl cp`."""
     version = subject.version or subject.newest
     source = shlex.quote(str(subject.base / str(version)))
     folder = f"/volume/{subject.name}"
-    overrides = (
-        '{"spec": {"containers": [{"name": "copy", "image": "busybox:1.37",'
-        ' "command": ["sleep", "3600"], "volumeMounts": [{"name": "models",'
-        ' "mountPath": "/volume"}]}], "volumes": [{"name": "models",'
-        ' "persistentVolumeClaim": {"claimName": "' + subject.name + '-models"}}]}}'
+    claim = {"claimName": f"{subject.name}-models"}
+    overrides = json.dumps(
+        {
+            "spec": {
+                **rights.of_pod(),
+                "containers": [
+                    {
+                        "name": "copy",
+                        "image": images.copy,
+                        "command": ["sleep", "3600"],
+                        "securityContext": rights.of_container(),
+                        "volumeMounts": [{"name": "models", "mountPath": "/volume"}],
+                    }
+                ],
+                "volumes": [{"name": "models", "persistentVolumeClaim": claim}],
+            }
+        }
     )
     return f"""\
-kubectl run copy --image=busybox:1.37 --overrides='{overrides}'
+kubectl run copy --image={images.copy} --overrides='{overrides}'
 kubectl wait --for=condition=Ready pod/copy
 kubectl exec copy -- mkdir -p {folder}
 kubectl cp {source} copy:{folder}/.new

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 
 from pipelines.errors import ConfigError
 from pipelines.serving import artifact
 
+# Processor cores of one server: as many batches are computed at once.
+CPUS = 2
 _MEBIBYTE = 2**20
+# As the graph decodes them: so many images of a batch side by side, each with four
+# channels, three composed of those, these once more as they are put together, and some
+# for the decoder. Artifacts that do not say how large an image may be allow 50.
+_READ_AT_ONCE = 4
+_BYTES_PER_PIXEL = 12
+_MEGAPIXELS = 50.0
 # What stands in an address and in the files as it is.
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 # RFC 1035, which Kubernetes wants of a Service; ours have suffixes behind the name.
@@ -22,7 +31,8 @@ class Subject:
 
     `base` is the folder of versions. `version` is the one that is served and nothing
     else; None is the newest, also when it comes later. `input` is what a request of the
-    default signature holds, and `tensorflow` what the graph was written by.
+    default signature holds, and `tensorflow` what the graph was written by. Images of
+    more than `megapixels` are refused by the graph; 0 if it takes none.
     """
 
     name: str
@@ -32,12 +42,19 @@ class Subject:
     model_bytes: int
     input: str
     tensorflow: str
+    megapixels: float = 0.0
 
     @property
     def memory_mib(self) -> int:
         """What a server needs: two versions while one takes over, and 1 GiB to work."""
-        needed = 2 * self.model_bytes / _MEBIBYTE + 1024
-        return 256 * -(-int(needed) // 256)
+        return _rounded(2 * self.model_bytes / _MEBIBYTE + 1024)
+
+    @property
+    def limit_mib(self) -> int:
+        """What a server may take: as much again, or what the largest images cost."""
+        at_once = CPUS * _READ_AT_ONCE
+        images = at_once * self.megapixels * 1e6 * _BYTES_PER_PIXEL / _MEBIBYTE
+        return _rounded(self.memory_mib + max(self.memory_mib, images))
 
 
 def subject(folder: Path, *, name: str | None) -> Subject:
@@ -69,7 +86,17 @@ def subject(folder: Path, *, name: str | None) -> Subject:
         model_bytes=sum(p.stat().st_size for p in path.rglob("*") if p.is_file()),
         input=read,
         tensorflow=versions.get("tensorflow") or versions.get("tensorflow-cpu") or "",
+        megapixels=_megapixels(found.manifest) if read == "image_bytes" else 0.0,
     )
+
+
+def _megapixels(manifest: artifact.Manifest) -> float:
+    return float(manifest.preprocessing.get("maximum_megapixels") or _MEGAPIXELS)
+
+
+def _rounded(mebibytes: float) -> int:
+    """Up to a quarter of a gibibyte."""
+    return 256 * math.ceil(mebibytes / 256)
 
 
 def require_label(name: str, target: str) -> None:

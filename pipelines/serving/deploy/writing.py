@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.errors import ConfigError
-from pipelines.serving.deploy import nginx, readme
+from pipelines.serving.deploy import nginx, readme, rights
+from pipelines.serving.deploy.images import Images
 from pipelines.serving.deploy.subject import Subject
 from pipelines.serving.deploy.targets import TARGETS
 
 # What somebody has written into these stays, also when all else is written anew.
 _SECRETS = (nginx.TOKENS, nginx.PASSWORDS)
+_SECRET_MODE = 0o600
 
 
 def write(
@@ -19,7 +22,7 @@ def write(
     folder: Path,
     *,
     targets: Sequence[str],
-    serving_version: str,
+    images: Images,
     overwrite: bool,
 ) -> list[Path]:
     """The files that were written, in order of their paths.
@@ -30,21 +33,40 @@ def write(
     Raises:
         ConfigError: if the folder is a file, or is not empty without `overwrite`.
     """
-    texts = {
-        readme.FILE: readme.text(subject, targets, serving_version=serving_version)
-    }
+    texts = {readme.FILE: readme.text(subject, targets, images=images)}
     for target in targets:
-        texts |= TARGETS[target](subject, serving_version=serving_version)
+        texts |= TARGETS[target](subject, images=images)
     _refuse_full(folder, overwrite=overwrite)
     written = []
     for name, text in sorted(texts.items()):
         path = folder / name
-        if path.name in _SECRETS and path.exists():
-            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        if path.name in _SECRETS:
+            is_there = path.exists()
+            _write_secret(path, text)
+            if is_there:
+                continue
+        else:
+            path.write_text(text)
         written.append(path)
     return written
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """A file for its owner and the container that runs as the same; others stay out.
+
+    What is there stays, and is closed to others, too.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, _SECRET_MODE)
+    with os.fdopen(descriptor, "w") as stream:
+        if not os.fstat(descriptor).st_size:
+            stream.write(text)
+        if hasattr(os, "fchmod"):  # not on Windows
+            os.fchmod(descriptor, _SECRET_MODE)
+        if hasattr(os, "getuid") and os.getuid() == 0:
+            user = rights.user_on_host()
+            os.fchown(descriptor, user, user)
 
 
 def _refuse_full(folder: Path, *, overwrite: bool) -> None:

@@ -9,28 +9,37 @@ from typing import Any
 import grpc
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pipelines.serving.server import cross_origin
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.rest import error_response
 
 # What a load balancer asks, which has no token.
 _OPEN_PATHS = ("/healthz", "/readyz")
 _MESSAGE = "This server wants the header `Authorization: Bearer TOKEN`."
-_PREFIX = "Bearer "
+_SCHEME = b"bearer"
 
 
-def _is_right(header: str, token: str) -> bool:
-    given = header[len(_PREFIX) :] if header.startswith(_PREFIX) else ""
-    return hmac.compare_digest(given.encode(), token.encode())
+def _is_right(header: bytes, token: str) -> bool:
+    """The name of the scheme is the same in letters of either case: RFC 9110, 11.1."""
+    scheme, _, given = header.partition(b" ")
+    is_same = hmac.compare_digest(given.strip(b" "), token.encode())
+    return scheme.lower() == _SCHEME and is_same
 
 
 class RequireToken:
     """An ASGI application behind a token, but for health and `open_paths`."""
 
     def __init__(
-        self, application: ASGIApp, token: str, *, open_paths: Collection[str] = ()
+        self,
+        application: ASGIApp,
+        token: str,
+        *,
+        open_paths: Collection[str] = (),
+        cors: bool = False,
     ) -> None:
         self._application = application
         self._token = token
+        self._cors = cors
         self._open_paths = {*_OPEN_PATHS, *open_paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,15 +47,20 @@ class RequireToken:
         is_open = scope["path"] in self._open_paths or scope["method"] == "OPTIONS"
         if not is_open:
             header = dict(scope["headers"]).get(b"authorization", b"")
-            if not _is_right(header.decode("latin-1"), self._token):
+            if not _is_right(header, self._token):
                 refused = error_response(ServingError(Code.UNAUTHENTICATED, _MESSAGE))
+                if self._cors:
+                    refused.headers.update(cross_origin.READABLE)
                 await refused(scope, receive, send)
                 return
         await self._application(scope, receive, send)
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """gRPC services behind a token; health stays open."""
+    """gRPC services behind a token; health stays open.
+
+    It refuses by a call's metadata, before the message is there.
+    """
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -54,7 +68,8 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         async def refuse(_: Any, context: grpc.aio.ServicerContext) -> None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, _MESSAGE)
 
-        self._refusal = grpc.unary_unary_rpc_method_handler(refuse)
+        # One that takes a stream is called without waiting for a message.
+        self._refusal = grpc.stream_unary_rpc_method_handler(refuse)
 
     async def intercept_service(
         self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
@@ -62,6 +77,6 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         if details.method.startswith("/grpc.health."):
             return await continuation(details)
         header = dict(details.invocation_metadata).get("authorization", "")
-        if _is_right(header, self._token):
+        if _is_right(header.encode(), self._token):
             return await continuation(details)
         return self._refusal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -11,6 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 import uvicorn
@@ -18,10 +20,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from starlette.types import ASGIApp
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.server import playground, rpc, text_files
+from pipelines.serving.server import memory, messages, playground, rpc, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
 from pipelines.serving.server.batcher import Batcher, Workers
 from pipelines.serving.server.connections import limited
+from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.manager import Manager
 from pipelines.serving.server.metrics import Metrics
@@ -34,6 +37,8 @@ _logger = logging.getLogger("zootune.serve")
 _FORCED = 143
 # So many gRPC connections at their limit wait to be told that there is no room.
 _PENDING_CONNECTIONS = 16
+# Open files that are no connections: libraries, and versions while they load.
+_OTHER_FILES = 256
 
 
 def serve(
@@ -51,7 +56,9 @@ def serve(
         ArtifactError: if no version of a model loads.
     """
     share_cores(settings.batching.num_batch_threads)
-    loop = _new_loop()
+    memory.settle()
+    settings = _with_room(settings)
+    loop = _new_loop(settings.limits.header_seconds)
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_run(settings, models, config_file))
     # A model may still be loading in a thread, which would run into the end of
@@ -112,6 +119,8 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            loop.add_signal_handler(signal.SIGHUP, self._on_hang_up)
 
     def _on_signal(self) -> None:
         """The first signal ends in peace, the second one at once."""
@@ -121,6 +130,14 @@ class Server:
             sys.stderr.flush()
             os._exit(_FORCED)
         self._ending.set()
+
+    def _on_hang_up(self) -> None:
+        """A terminal that is closed ends no server, and polls need no asking."""
+        _logger.info(
+            "SIGHUP is ignored: versions are looked for every %g seconds; SIGTERM ends"
+            " the server",
+            self._settings.loading.poll_seconds,
+        )
 
     @property
     def _is_ready(self) -> bool:
@@ -144,7 +161,12 @@ class Server:
         )
         if settings.access.token:
             open_paths = playground.OPEN_PATHS if settings.playground else ()
-            app = RequireToken(app, settings.access.token, open_paths=open_paths)
+            app = RequireToken(
+                app,
+                settings.access.token,
+                open_paths=open_paths,
+                cors=settings.access.cors,
+            )
         return _QuietServer(
             uvicorn.Config(
                 app,
@@ -168,15 +190,25 @@ class Server:
         server = grpc.aio.server(
             interceptors=[
                 *([TokenInterceptor(token)] if token else ()),
-                rpc.RefuseMalformed(),
+                messages.AwaitMessages(self._admission),
             ],
-            maximum_concurrent_rpcs=limits.max_in_flight,
+            # No `maximum_concurrent_rpcs`: it counts calls that never send a message,
+            # and refuses those for health then. `Admission` counts, by client.
             options=[
                 ("grpc.max_receive_message_length", limits.max_body_bytes),
                 ("grpc.max_send_message_length", -1),
                 # Or a second server would take the port and half of the requests.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", limits.max_in_flight),
+                # Handshakes and connections that nobody uses make room for others.
+                (
+                    "grpc.server_handshake_timeout_ms",
+                    int(1000 * limits.header_seconds),
+                ),
+                ("grpc.max_connection_idle_ms", int(1000 * limits.idle_seconds)),
+                ("grpc.max_allowed_incoming_connections", limits.max_connections),
+                ("grpc.max_metadata_size", limits.max_header_bytes),
+                ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
                 # Above these gRPC answers CANCELLED, by chance between the two, which
                 # no client takes for a reason to come back; `Admission` says why.
                 ("grpc.server.max_pending_requests", most_pending // 2),
@@ -225,7 +257,8 @@ class Server:
         seen = _text(path) if path else None
         while seconds and path:
             await asyncio.sleep(seconds)
-            text = _text(path)
+            # A disk may take its time, which is nobody else's.
+            text = await in_daemon_thread(lambda: _text(path))
             if text == seen:
                 continue
             seen = text
@@ -307,9 +340,44 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def _new_loop(handshake_seconds: float) -> asyncio.AbstractEventLoop:
+    """A loop in which a TLS handshake ends in time; uvicorn leaves it a minute."""
     try:
-        import uvloop
+        from uvloop import Loop as Base
     except ImportError:  # not on Windows
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+        Base = type(asyncio.new_event_loop())
+
+    class Loop(Base):
+        async def create_server(self, *args: Any, **options: Any) -> Any:
+            if options.get("ssl") is not None:
+                options.setdefault("ssl_handshake_timeout", handshake_seconds)
+            return await super().create_server(*args, **options)
+
+    return Loop()
+
+
+def _with_room(settings: Settings) -> Settings:
+    """As many connections as the process may have open, on each of both interfaces."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return settings
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = settings.limits
+    wanted = 2 * limits.max_connections + _OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft >= wanted:
+        return settings
+    room = max(1, (soft - _OTHER_FILES) // 2)
+    _logger.warning(
+        "the process may have %d files open, so %d connections are taken and not %d;"
+        " `ulimit -n` raises it",
+        soft,
+        room,
+        limits.max_connections,
+    )
+    return dataclasses.replace(
+        settings, limits=dataclasses.replace(limits, max_connections=room)
+    )

@@ -43,6 +43,7 @@ _HTTP_STATUS = {
     Code.UNAVAILABLE: 503,
     Code.DEADLINE_EXCEEDED: 504,
 }
+_MOST_EXAMPLES = 32_768
 # What a client may ask again soon.
 _RETRY_AFTER_SECONDS = {Code.RESOURCE_EXHAUSTED: 1, Code.UNAVAILABLE: 1}
 
@@ -61,10 +62,30 @@ class ServingError(Exception):
         self.message = message
         self.http_status = http_status or _HTTP_STATUS.get(code, 500)
 
+    def without_trace(self) -> ServingError:
+        """Itself, without the frames that it came through.
+
+        They hold the request, and often the error, so that only a collection would
+        free what a refused request has sent.
+        """
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
+
     @property
     def retry_after_seconds(self) -> int | None:
         """When to ask again, if that may help."""
         return _RETRY_AFTER_SECONDS.get(self.code)
+
+
+def refuse_too_many(examples: int) -> None:
+    """Raises `ServingError` for more than could be answered in time, one by one."""
+    if examples > _MOST_EXAMPLES:
+        raise ServingError(
+            Code.RESOURCE_EXHAUSTED,
+            f"The request has {examples} examples, and may have {_MOST_EXAMPLES}; send"
+            " fewer at once.",
+            http_status=413,
+        )
 
 
 def invalid(message: str) -> ServingError:

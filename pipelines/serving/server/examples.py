@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.serving.server.errors import Code, ServingError, invalid
+from pipelines.serving.server.errors import Code, ServingError, invalid, refuse_too_many
 from pipelines.serving.server.signature import EXAMPLES, Arrays, Signature
 
 # One example: its classes by score. A class is empty, or a score 0, if there is none.
@@ -23,8 +23,10 @@ def serialized(message: Any) -> list[bytes]:
     kind = message.WhichOneof("kind")
     if kind == "example_list_with_context":
         listed = message.example_list_with_context
+        refuse_too_many(len(listed.examples))
         found = [_with_context(listed.context, one) for one in listed.examples]
     else:
+        refuse_too_many(len(message.example_list.examples))
         found = list(message.example_list.examples)
     if not found:
         raise invalid("Input is empty.")

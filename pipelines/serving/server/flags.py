@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.artifact import model_name
+from pipelines.serving.artifact import model_name, versions
 from pipelines.serving.server.model_config import ModelConfig
 from pipelines.serving.server.settings import (
     MEBIBYTE,
@@ -21,6 +22,15 @@ from pipelines.serving.server.settings import (
 SUMMARY = "serve an artifact as TensorFlow Serving does, over REST and gRPC"
 _EXTRA = "pip install 'zootune[serve]' && pip install --no-deps tensorflow-serving-api"
 _DEFAULTS = Settings()
+_LARGEST_PORT = 65535
+_POSITIVE = (
+    "timeout_seconds",
+    "header_seconds",
+    "max_body_mb",
+    "max_in_flight",
+    "max_in_flight_mb",
+    "max_connections",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +93,19 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add, limits = parser.add_argument, _DEFAULTS.limits
     add("--timeout-seconds", type=float, default=limits.timeout_seconds)
     add("--header-seconds", type=float, default=limits.header_seconds)
+    add(
+        "--min-body-rate",
+        type=float,
+        default=limits.min_body_bytes_per_second,
+        metavar="BYTES",
+        help="per second; what comes slower is given up",
+    )
+    add(
+        "--client-share",
+        type=float,
+        default=limits.client_share,
+        help="of all places, for one address; 1 behind a proxy",
+    )
     add("--max-body-mb", type=float, default=limits.max_body_bytes / MEBIBYTE)
     add("--max-in-flight", type=int, default=limits.max_in_flight)
     add("--max-in-flight-mb", type=float, default=limits.max_in_flight_bytes / MEBIBYTE)
@@ -128,11 +151,44 @@ def refuse_contradictions(arguments: argparse.Namespace) -> None:
         raise ConfigError("--no-batching and --batching-parameters exclude each other.")
     if (arguments.tls_certificate is None) != (arguments.tls_key is None):
         raise ConfigError("TLS needs both --tls-certificate and --tls-key.")
+    for name, port in (
+        ("--rest-port", arguments.rest_port),
+        ("--grpc-port", arguments.grpc_port),
+    ):
+        if not 0 <= port <= _LARGEST_PORT:
+            raise ConfigError(
+                f"{name}={port} is no port; ports are 1 to {_LARGEST_PORT}, and 0 takes"
+                " any free one."
+            )
+    if arguments.rest_port == arguments.grpc_port != 0:
+        raise ConfigError(
+            f"--rest-port and --grpc-port are both {arguments.rest_port}; each needs"
+            " one of its own."
+        )
+    _refuse_odd_limits(arguments)
     if arguments.base:
         _refuse_no_base(arguments.base)
     for path in (arguments.tls_certificate, arguments.tls_key):
         if path is not None:
             _read(path)
+
+
+def _refuse_odd_limits(arguments: argparse.Namespace) -> None:
+    """Numbers with which nothing could be answered, or in all eternity."""
+    for name in _POSITIVE:
+        value = getattr(arguments, name)
+        if not (value > 0 and math.isfinite(value)):
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag}={value:g} must be more than 0.")
+    if not 0 < arguments.client_share <= 1:
+        raise ConfigError(
+            f"--client-share={arguments.client_share:g} must be more than 0 and at most"
+            " 1, which is all places."
+        )
+    if not 0 <= arguments.min_body_rate < math.inf:
+        raise ConfigError(
+            f"--min-body-rate={arguments.min_body_rate:g} must be 0, for none, or more."
+        )
 
 
 def _refuse_no_base(base: Path) -> None:
@@ -144,6 +200,18 @@ def _refuse_no_base(base: Path) -> None:
         raise ArtifactError(
             f"{base} is no folder. Give one that has versions in it, such as"
             " runs/photos/artifact."
+        )
+    if versions(base):
+        return
+    if (base / "artifact").is_dir():
+        raise ArtifactError(
+            f"{base} has no versions in it. It looks like a run: try"
+            f" {base / 'artifact'}."
+        )
+    if (base / "config.json").is_file():
+        raise ArtifactError(
+            f"{base} looks like a run that has published nothing; train it to its end"
+            " first."
         )
 
 
@@ -158,6 +226,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         limits=Limits(
             timeout_seconds=arguments.timeout_seconds,
             header_seconds=arguments.header_seconds,
+            min_body_bytes_per_second=arguments.min_body_rate,
+            client_share=arguments.client_share,
             max_body_bytes=int(arguments.max_body_mb * MEBIBYTE),
             max_in_flight=arguments.max_in_flight,
             max_in_flight_bytes=int(arguments.max_in_flight_mb * MEBIBYTE),

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.serving.server.errors import invalid
+from pipelines.serving.server.errors import invalid, refuse_too_many
 from pipelines.serving.server.json_tensors import decoded
 
 _LARGEST = 2**63
@@ -25,6 +25,7 @@ def serialized(request: Mapping[str, Any]) -> list[bytes]:
             "When method is classify or regress, key 'examples' is expected and must be"
             " a list with at least one example."
         )
+    refuse_too_many(len(listed))
     context = request.get("context", {})
     if not isinstance(context, dict):
         raise invalid("Key 'context' must be an object with features.")

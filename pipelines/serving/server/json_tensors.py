@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,13 @@ from pipelines.serving.server.signature import (
 _MAXIMUM_DEPTH = 32
 _HALF_TYPES = (tf.float16, tf.bfloat16, tf.complex64, tf.complex128)
 _SHOWN = 64
+# Reading what is larger takes long enough to be noticed by others.
+SMALL_BYTES = 64 * 1024
+# What Python takes for what begins with a sign, or has it in it: lists, objects, items,
+# floats, and strings, of which each has two.
+_BYTES_IN_MEMORY = {"[": 88, "{": 250, ",": 8, ".": 24, "e": 24, "E": 24, '"': 28}
+_MOST_BYTES_IN_MEMORY = 256 * 2**20
+_NO_WHITE_SPACE = dict.fromkeys(map(ord, " \t\n\v\f\r"))
 _AS_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -33,6 +39,7 @@ def parse(body: bytes) -> dict[str, Any]:
     Raises:
         ServingError: if it is no JSON object, with the place where it ends to be one.
     """
+    _refuse_costly(body)
     if not body or body.isspace():
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -44,15 +51,40 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
+def _refuse_costly(body: bytes) -> None:
+    """Raises `ServingError` for JSON that would be far larger in memory.
+
+    An empty list takes 3 bytes here, and 88 there.
+    """
+    if len(body) <= SMALL_BYTES:
+        return
+    signs = np.frombuffer(body, np.uint8)
+    cost = sum(
+        weight * int(np.count_nonzero(signs == ord(sign)))
+        for sign, weight in _BYTES_IN_MEMORY.items()
+    )
+    if cost > _MOST_BYTES_IN_MEMORY:
+        raise ServingError(
+            Code.RESOURCE_EXHAUSTED,
+            f"The values of the request would take {cost // 2**20} MiB when they are"
+            f" read, and may take {_MOST_BYTES_IN_MEMORY // 2**20}; send fewer at"
+            " once, or send them over gRPC.",
+            http_status=413,
+        )
+
+
 def _parse_with_tokens(body: bytes, error: orjson.JSONDecodeError) -> Any:
     """Numbers that are NaN or Infinity, which the fast reader does not know."""
     refusal = invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}")
     if b"NaN" not in body and b"Infinity" not in body:
         raise refusal from error
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        # The fast reader refuses half of a surrogate pair, which no answer can repeat.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise refusal from error
+    return value
 
 
 def signature_name(request: Mapping[str, Any], default: str) -> str:
@@ -272,7 +304,20 @@ def decoded(text: str) -> bytes:
     """The bytes in base64."""
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError:
+        return _decoded_leniently(text)
+
+
+def _decoded_leniently(text: str) -> bytes:
+    """As TensorFlow Serving reads it: with white space, and with or without padding."""
+    dense = text.translate(_NO_WHITE_SPACE)
+    bare = dense.rstrip("=")
+    padding = "=" * (-len(bare) % 4)
+    try:
+        if len(dense) > len(bare) and dense != bare + padding:
+            raise ValueError("Incorrect padding")
+        return base64.b64decode(bare + padding, validate=True)
+    except ValueError as error:
         raise invalid(f"Unable to base64 decode: {error}") from error
 
 

@@ -7,23 +7,22 @@ import contextlib
 import dataclasses
 import enum
 import logging
-import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.server import version_folders
 from pipelines.serving.server.batcher import Batcher
 from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.errors import Code, ServingError, invalid, not_found
+from pipelines.serving.server.memory import give_back
 from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.model_config import ModelConfig, to_unload, wanted
 from pipelines.serving.server.servable import Servable, load
 from pipelines.serving.server.settings import Loading
+from pipelines.serving.server.version_folders import Fingerprint, Seen
 
 _logger = logging.getLogger("zootune.serve")
-_NUMBER = re.compile(r"[0-9]{1,18}")
 _REMEMBERED_ENDS = 32
 _LETTING_GO_SECONDS = 0.02
 
@@ -50,7 +49,9 @@ class Version:
     in_flight: int = 0
     tries: int = 0
     tried_at: float = 0.0
-    fingerprint: tuple = ()
+    fingerprint: Fingerprint = ()
+    # What was logged of it, which is said once for all tries.
+    said: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Model:
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
         self.versions: dict[int, Version] = {}
+        # Why its base path cannot be read, while that is so.
+        self.trouble = ""
 
     @property
     def loaded(self) -> dict[int, Loaded]:
@@ -90,6 +93,11 @@ class Model:
             for number, version in sorted(self.versions.items())
             if version.loaded is not None and version.state == State.AVAILABLE
         }
+
+    @property
+    def is_letting_go(self) -> bool:
+        """Whether a version is still in memory that is served no more."""
+        return any(one.state == State.UNLOADING for one in self.versions.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +128,8 @@ class Manager:
         self._metrics = metrics
         self._batcher_of = batcher_of
         self._models: dict[str, Model] = {}
+        # Those of a configuration that is not in force yet.
+        self._coming: dict[str, Model] = {}
         self._changing = asyncio.Lock()
         self._letting_go: set[asyncio.Task] = set()
 
@@ -138,28 +148,37 @@ class Manager:
         Raises:
             ServingError: if the model, the version or the label is not served.
         """
-        model = self._models.get(target.name)
+        model = self._known(target.name)
         if model is None:
             raise not_found(f"Servable not found for request: {target}")
-        number = target.version
+        number, loaded = target.version, model.loaded
         if target.label is not None:
             number = model.config.labels.get(target.label)
             if number is None:
                 raise invalid(f"Unrecognized servable version label: {target.label}")
-        loaded = model.loaded
         if number is None and loaded:
             return loaded[max(loaded)]
-        if number is None:
+        if number is not None and number in loaded:
+            return loaded[number]
+        # A client takes 'not found' for the last word, so what may come is no such.
+        if number is None or self._may_come(model, number):
+            which = "No version" if number is None else f"Not version {number}"
             raise ServingError(
-                Code.UNAVAILABLE, f"No version of {target.name} is loaded yet."
+                Code.UNAVAILABLE,
+                f"{which} of {target.name} is loaded yet; ask again in a second.",
             )
-        if number not in loaded:
-            raise not_found(f"Servable not found for request: {target}")
-        return loaded[number]
+        raise not_found(f"Servable not found for request: {target}")
+
+    def _may_come(self, model: Model, number: int) -> bool:
+        """Whether a version is loading, or nobody has looked yet which there are."""
+        version = model.versions.get(number)
+        if version is None:
+            return self._coming.get(model.config.name) is model and not model.loaded
+        return version.state in (State.START, State.LOADING)
 
     def status(self, target: Target) -> list[Version]:
         """The versions of a model, the newest first, or the one that is asked for."""
-        model = self._models.get(target.name)
+        model = self._known(target.name)
         if model is None:
             raise not_found(f"Could not find any versions of model {target.name}")
         if target.label is not None and target.label not in model.config.labels:
@@ -172,6 +191,10 @@ class Manager:
             )
         return [model.versions[target.version]]
 
+    def _known(self, name: str) -> Model | None:
+        """A model that is served, or is about to be."""
+        return self._models.get(name) or self._coming.get(name)
+
     async def apply(self, configs: Sequence[ModelConfig]) -> None:
         """Serves these models and no others; what was served stays until they can.
 
@@ -183,71 +206,129 @@ class Manager:
         async with self._changing:
             before = {name: model.config for name, model in self._models.items()}
             models = {config.name: self._candidate(config) for config in configs}
+            self._coming = models
             try:
-                for model in models.values():
-                    await self._load_wanted(model)
+                seen = {
+                    name: await self._first_look(model)
+                    for name, model in models.items()
+                }
+                for name, model in models.items():
+                    await self._load_wanted(model, seen[name])
                     _refuse_unservable(model)
-            except (ConfigError, ArtifactError):
+            except BaseException:  # whoever asked for it may be gone, too
                 for name, config in before.items():
                     self._models[name].config = config
+                self._let_go_all(models, but=self._models)
                 raise
+            finally:
+                self._coming = {}
             replaced = self._models
             self._models = models
-            for name, model in replaced.items():
-                if models.get(name) is not model:
-                    self._let_go(model, list(model.loaded))
-            for model in models.values():
-                self._let_go_unwanted(model)
+            self._let_go_all(replaced, but=models)
+            for name, model in models.items():
+                self._let_go_unwanted(model, seen[name])
 
     def _candidate(self, config: ModelConfig) -> Model:
-        if not config.base_path.is_dir():
-            raise ConfigError(
-                f"The base path of model {config.name} is {config.base_path}, which is"
-                " no folder."
-            )
         old = self._models.get(config.name)
         if old is None or old.config.base_path != config.base_path:
             return Model(config)
         old.config = config
         return old
 
+    async def _first_look(self, model: Model) -> Seen:
+        config = model.config
+        try:
+            return await self._look(model)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConfigError(
+                f"The base path of model {config.name} is {config.base_path}, which is"
+                " no folder."
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"The base path of model {config.name}, {config.base_path}, cannot be"
+                f" read: {error}."
+            ) from error
+
     async def poll(self) -> None:
-        """Looks once for versions that came, went, or may load by now."""
+        """Looks once for versions that came, went, or may load by now.
+
+        Where that fails, what is loaded stays, and it is said once.
+        """
         async with self._changing:
             for model in self._models.values():
-                await self._load_wanted(model)
-                self._let_go_unwanted(model)
+                try:
+                    await self._follow(model)
+                except Exception as error:  # noqa: BLE001 - what is loaded serves on
+                    self._note(model, error)
+                else:
+                    self._note(model, None)
+
+    async def _follow(self, model: Model) -> None:
+        """Loads what is wanted of what lies there now, then lets the rest go.
+
+        What comes meanwhile has to wait: so however fast versions come, no more are in
+        memory than the policy wants, and the one that takes over.
+        """
+        seen = await self._look(model)
+        if model.is_letting_go:  # a request still holds what was replaced
+            return
+        await self._load_wanted(model, seen)
+        self._let_go_unwanted(model, seen)
+
+    def _note(self, model: Model, error: Exception | None) -> None:
+        """Counts what keeps a model from being followed, and says it once."""
+        name, path = model.config.name, model.config.base_path
+        trouble = f"{type(error).__name__}: {error}" if error is not None else ""
+        if error is not None:
+            self._metrics.poll_failed(name)
+        if trouble == model.trouble:
+            return
+        model.trouble = trouble
+        if trouble:
+            _logger.error(
+                "%s: %s cannot be followed, and what is loaded serves on: %s",
+                name,
+                path,
+                trouble,
+            )
+        else:
+            _logger.info("%s: %s is followed again", name, path)
 
     async def close(self) -> None:
         for model in self._models.values():
             self._let_go(model, list(model.loaded))
 
-    async def _load_wanted(self, model: Model) -> None:
+    async def _look(self, model: Model) -> Seen:
+        path = model.config.base_path
+        failed = [number for number, one in model.versions.items() if one.code]
+        return await in_daemon_thread(
+            lambda: version_folders.look(path, fingerprints_of=failed)
+        )
+
+    async def _load_wanted(self, model: Model, seen: Seen) -> None:
         """Loads versions until every one that is wanted is there or has failed."""
         while True:
-            found = versions_in(model.config.base_path)
-            aspired = wanted(model.config.policy, found, self._broken(model, found))
-            todo = [n for n in aspired if self._may_load(model, n, found[n])]
-            if not todo:
+            todo = [n for n in self._aspired(model, seen) if _may_load(model, n)]
+            due = [n for n in todo if self._is_due(model.versions.get(n), seen)]
+            if not due:
                 return
-            await self._load(model, todo[0], found[todo[0]])
+            await self._load(model, due[0], seen)
 
-    def _broken(self, model: Model, found: dict[int, Path]) -> set[int]:
-        return {
+    def _aspired(self, model: Model, seen: Seen) -> list[int]:
+        broken = {
             number
             for number, one in model.versions.items()
-            if one.code and number in found and not self._is_due(one, found[number])
+            if one.code and not self._is_due(one, seen)
         }
+        return wanted(model.config.policy, seen.folders, broken)
 
-    def _may_load(self, model: Model, number: int, folder: Path) -> bool:
-        version = model.versions.get(number)
-        if version is None or (version.state == State.END and not version.code):
+    def _is_due(self, version: Version | None, seen: Seen) -> bool:
+        """Whether a version may be tried, if it has failed before."""
+        if version is None or not version.code:
             return True
-        return bool(version.code) and self._is_due(version, folder)
-
-    def _is_due(self, version: Version, folder: Path) -> bool:
-        """Whether a version that failed may be tried again."""
-        if _fingerprint(folder) != version.fingerprint:
+        now = seen.fingerprints.get(version.number, version.fingerprint)
+        if now != version.fingerprint:
             version.tries = 0
             return True
         waited = time.monotonic() - version.tried_at
@@ -256,34 +337,51 @@ class Manager:
             and waited >= self._loading.load_retry_interval_seconds
         )
 
-    async def _load(self, model: Model, number: int, folder: Path) -> None:
+    async def _load(self, model: Model, number: int, seen: Seen) -> None:
+        folder, name = seen.folders[number], model.config.name
         version = model.versions.setdefault(number, Version(number))
         version.state, version.code, version.message = State.LOADING, Code.OK, ""
-        version.fingerprint = _fingerprint(folder)
-        name = model.config.name
         try:
+            version.fingerprint = await in_daemon_thread(
+                lambda: version_folders.fingerprint(folder)
+            )
             servable = await in_daemon_thread(lambda: load(name, folder, self._loading))
         except Exception as error:  # noqa: BLE001 - a bad version must not end the server
-            version.state, version.code = State.END, Code.FAILED_PRECONDITION
-            version.message = str(error) or type(error).__name__
-            version.tries += 1
-            version.tried_at = time.monotonic()
-            self._metrics.load_failed(name)
-            _logger.error("%s version %d is not served: %s", name, number, error)
+            self._failed(name, version, error)
+            seen.fingerprints[number] = version.fingerprint
             return
-        version.tries = 0
+        except asyncio.CancelledError:  # as if it had never been tried
+            version.state = State.END
+            raise
+        version.tries, version.said = 0, ""
         version.loaded = Loaded(version, servable, self._batcher_of(servable))
         version.state = State.AVAILABLE
         _logger.info("%s version %d is served", name, number)
 
-    def _let_go_unwanted(self, model: Model) -> None:
-        found = versions_in(model.config.base_path)
-        aspired = wanted(model.config.policy, found, self._broken(model, found))
+    def _failed(self, name: str, version: Version, error: Exception) -> None:
+        version.state, version.code = State.END, Code.FAILED_PRECONDITION
+        version.message = str(error) or type(error).__name__
+        version.tries += 1
+        version.tried_at = time.monotonic()
+        self._metrics.load_failed(name)
+        if version.said != version.message:
+            version.said = version.message
+            _logger.error(
+                "%s version %d is not served: %s", name, version.number, error
+            )
+
+    def _let_go_unwanted(self, model: Model, seen: Seen) -> None:
+        aspired = self._aspired(model, seen)
         labelled = model.config.labels.values()
         self._let_go(model, to_unload(model.loaded, aspired, labelled))
         ended = [n for n, one in model.versions.items() if one.state == State.END]
         for number in sorted(ended)[:-_REMEMBERED_ENDS]:
             del model.versions[number]
+
+    def _let_go_all(self, models: dict[str, Model], *, but: dict[str, Model]) -> None:
+        for name, model in models.items():
+            if but.get(name) is not model:
+                self._let_go(model, list(model.loaded))
 
     def _let_go(self, model: Model, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -300,31 +398,13 @@ async def _unload(version: Version) -> None:
     while version.in_flight:
         await asyncio.sleep(_LETTING_GO_SECONDS)
     version.loaded = None
+    await in_daemon_thread(give_back)
     version.state = State.END
 
 
-def versions_in(base_path: Path) -> dict[int, Path]:
-    """The folders below a base path whose names are numbers."""
-    try:
-        entries = sorted(base_path.iterdir())
-    except OSError:
-        return {}
-    return {
-        int(path.name): path
-        for path in entries
-        if _NUMBER.fullmatch(path.name) and path.is_dir()
-    }
-
-
-def _fingerprint(folder: Path) -> tuple:
-    """Changes when a file of a version does."""
-    found = []
-    for root, _, files in os.walk(folder):  # which passes what it cannot read
-        for name in files:
-            with contextlib.suppress(OSError):
-                facts = Path(root, name).lstat()
-                found.append((root, name, facts.st_size, facts.st_mtime_ns))
-    return tuple(sorted(found))
+def _may_load(model: Model, number: int) -> bool:
+    version = model.versions.get(number)
+    return version is None or version.state == State.END
 
 
 def _refuse_unservable(model: Model) -> None:

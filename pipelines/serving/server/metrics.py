@@ -53,6 +53,11 @@ class Metrics:
             "Times that a version did not load.",
             ("model_name",),
         )
+        self._polls = self._gauge(
+            ":zootune:serving:poll_failures",
+            "Times that a base path could not be read, or not be followed.",
+            ("model_name",),
+        )
         self._in_flight = self._gauge(
             ":zootune:serving:requests_in_flight", "Requests without an answer yet.", ()
         )
@@ -73,6 +78,9 @@ class Metrics:
 
     def load_failed(self, model: str) -> None:
         self._failures.labels(model).inc()
+
+    def poll_failed(self, model: str) -> None:
+        self._polls.labels(model).inc()
 
     def in_flight(self, count: int) -> None:
         self._in_flight.set(count)

@@ -7,6 +7,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
+from pipelines.errors import ConfigError
+
+_LONGEST_NAME = 200
+
 
 @dataclasses.dataclass(frozen=True)
 class VersionPolicy:
@@ -25,6 +29,23 @@ class ModelConfig:
     base_path: Path
     policy: VersionPolicy = VersionPolicy()
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a name that cannot stand in an address.
+
+        A slash or a colon can, quoted; a dot alone means a folder however it is quoted.
+        """
+        name = self.name
+        if name in ("", ".", "..") or len(name) > _LONGEST_NAME or not _is_shown(name):
+            raise ConfigError(
+                f"A model cannot have the name {name[:_LONGEST_NAME]!r}: it stands in"
+                f" addresses, and may have up to {_LONGEST_NAME} characters that can be"
+                " seen, other than '.' and '..' alone."
+            )
+
+
+def _is_shown(name: str) -> bool:
+    return all(one.isprintable() for one in name)
 
 
 def wanted(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf import json_format
@@ -18,13 +21,16 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from pipelines.serving import naming
 from pipelines.serving.server import (
+    cross_origin,
     json_examples,
     json_tensors,
     metrics,
     service,
     targets,
 )
+from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.limits import Admission, read_body
 from pipelines.serving.server.manager import Loaded, Manager
@@ -33,6 +39,14 @@ from pipelines.serving.server.targets import Asked
 
 _logger = logging.getLogger("zootune.serve")
 _JSON = "application/json"
+_Read = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class _Body(NamedTuple):
+    """What is answered, and which version says so."""
+
+    content: bytes
+    headers: Mapping[str, str] = {}
 
 
 class ModelApi:
@@ -50,6 +64,7 @@ class ModelApi:
         self._admission = admission
         self._metrics = counted
         self._cors = cors
+        self._reader = concurrent.futures.ThreadPoolExecutor(1, "read")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.monotonic()
@@ -59,17 +74,15 @@ class ModelApi:
                 await self._preflight(scope)(scope, receive, send)
                 return
             asked = targets.parse(scope["method"], _raw_path(scope))
-            with self._admission.request() as held:
-                deadline = started + self._admission.limits.timeout_seconds
-                body = await self._answer_unless_gone(
-                    asked, scope, receive, held, deadline
-                )
-            response = Response(body, media_type=_JSON)
+            body = await self._answered(asked, scope, receive, started)
+            response = Response(
+                body.content, media_type=_JSON, headers=dict(body.headers)
+            )
         except ServingError as refused:
-            error = refused
+            error = refused.without_trace()
             response = error_response(refused)
         if self._cors:
-            response.headers["Access-Control-Allow-Origin"] = "*"
+            response.headers.update(cross_origin.READABLE)
         self._count(asked, error, time.monotonic() - started)
         await response(scope, receive, send)
 
@@ -78,30 +91,41 @@ class ModelApi:
         if not origin.startswith(("http://", "https://")):
             message = "Origin header is missing in CORS preflight"
             return error_response(ServingError(Code.INVALID_ARGUMENT, message))
-        allowed = {
-            "Access-Control-Allow-Origin": "*",
-            "Access-Control-Allow-Methods": "POST, GET",
-            "Access-Control-Allow-Headers": "Content-Type",
-        }
-        return Response(headers=allowed if self._cors else None)
+        return Response(headers=cross_origin.ALLOWED if self._cors else None)
 
-    async def _answer_unless_gone(
-        self, asked: Asked, scope: Scope, receive: Receive, held, deadline: float
-    ) -> bytes:
+    async def _answered(
+        self, asked: Asked, scope: Scope, receive: Receive, started: float
+    ) -> _Body:
+        """The answer; what costs something takes a place when its body is there."""
         if asked.verb == "status":
-            return self._status(asked)
+            return _Body(self._status(asked))
         if asked.verb == "metadata":
             return self._metadata(asked)
+        client = Client.of_scope(scope)
+        self._admission.places.refuse_if_full(client)
         self._manager.resolve(asked.target).batcher.refuse_if_full()
         headers = Request(scope).headers
         declared = headers.get("content-length", "")
-        body = await read_body(
-            _chunks(receive),
-            held,
-            declared_bytes=int(declared) if declared.isdigit() else None,
-            encoding=headers.get("content-encoding", "").lower(),
-            timeout_seconds=max(deadline - time.monotonic(), 0.001),
-        )
+        deadline = started + self._admission.limits.timeout_seconds
+        with self._admission.holding(client) as held:
+            body = await read_body(
+                _chunks(receive),
+                held,
+                self._admission.bodies,
+                declared_bytes=int(declared) if declared.isdigit() else None,
+                encoding=headers.get("content-encoding", "").lower(),
+                timeout_seconds=max(deadline - time.monotonic(), 0.001),
+            )
+            with self._admission.places.one(client):
+                return await self._unless_gone(asked, body, receive, deadline)
+
+    async def _unless_gone(
+        self,
+        asked: Asked,
+        body: bytes,
+        receive: Receive,
+        deadline: float,
+    ) -> _Body:
         answering = asyncio.create_task(self._answer(asked, body, deadline))
         leaving = asyncio.create_task(_gone(receive))
         try:
@@ -115,30 +139,21 @@ class ModelApi:
             leaving.cancel()
             answering.cancel()
 
-    async def _answer(self, asked: Asked, body: bytes, deadline: float) -> bytes:
+    async def _answer(self, asked: Asked, body: bytes, deadline: float) -> _Body:
         with self._manager.resolve(asked.target).held() as version:
-            request = json_tensors.parse(body)
-            if asked.verb == "predict":
-                return await _predict(version, request, deadline)
-            signature = json_tensors.find_signature(
-                service.signatures(version), request, DEFAULT
-            )
-            examples = json_examples.serialized(request)
-            if asked.verb == "regress":
-                return json_tensors.write_results(
-                    await service.regress(
-                        version, signature, examples, deadline=deadline
-                    )
-                )
-            found = await service.classify(
-                version, signature, examples, deadline=deadline
-            )
-            return json_tensors.write_results(
-                [
-                    [[name.decode(errors="replace"), score] for name, score in one]
-                    for one in found
-                ]
-            )
+            read = functools.partial(self._read, len(body))
+            request = await read(lambda: json_tensors.parse(body))
+            content = await _ANSWERS[asked.verb](version, request, read, deadline)
+            return _Body(content, service.says_whose(version))
+
+    async def _read(self, size: int, function: Callable[[], Any]) -> Any:
+        """What a function gives that reads a body; a large one keeps nobody waiting.
+
+        One after the other, so that not many are in memory at once.
+        """
+        if size <= json_tensors.SMALL_BYTES:
+            return function()
+        return await asyncio.get_running_loop().run_in_executor(self._reader, function)
 
     def _status(self, asked: Asked) -> bytes:
         rows = [
@@ -151,7 +166,7 @@ class ModelApi:
         ]
         return _indented({"model_version_status": rows})
 
-    def _metadata(self, asked: Asked) -> bytes:
+    def _metadata(self, asked: Asked) -> _Body:
         version = self._manager.resolve(asked.target)
         described = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in version.servable.signature_defs.items():
@@ -166,7 +181,11 @@ class ModelApi:
             preserving_proto_field_name=True,
             always_print_fields_with_no_presence=True,
         )
-        return _indented({"model_spec": spec, "metadata": {"signature_def": as_dict}})
+        metadata: dict[str, object] = {"signature_def": as_dict}
+        if version.servable.class_names:  # which TensorFlow Serving knows nothing of
+            metadata[naming.CLASS_NAMES] = version.servable.class_names
+        content = _indented({"model_spec": spec, "metadata": metadata})
+        return _Body(content, service.says_whose(version))
 
     def _count(
         self, asked: Asked | None, error: ServingError | None, seconds: float
@@ -180,17 +199,50 @@ class ModelApi:
             status=(error.code if error else Code.OK).name,
             seconds=seconds,
         )
-        self._metrics.in_flight(self._admission.requests)
+        self._metrics.in_flight(self._admission.places.taken)
 
 
-async def _predict(version: Loaded, request: dict, deadline: float) -> bytes:
+async def _predict(
+    version: Loaded, request: dict, read: _Read, deadline: float
+) -> bytes:
     signature = json_tensors.find_signature(
         service.signatures(version), request, DEFAULT
     )
-    inputs, as_rows = json_tensors.read_inputs(request, signature)
+    inputs, as_rows = await read(lambda: json_tensors.read_inputs(request, signature))
     outputs = await service.predict(version, signature, inputs, deadline=deadline)
     write = json_tensors.write_rows if as_rows else json_tensors.write_columns
     return write(outputs)
+
+
+async def _classify(
+    version: Loaded, request: dict, read: _Read, deadline: float
+) -> bytes:
+    signature = json_tensors.find_signature(
+        service.signatures(version), request, DEFAULT
+    )
+    examples = await read(lambda: json_examples.serialized(request))
+    found = await service.classify(version, signature, examples, deadline=deadline)
+    return json_tensors.write_results(
+        [
+            [[name.decode(errors="replace"), score] for name, score in one]
+            for one in found
+        ]
+    )
+
+
+async def _regress(
+    version: Loaded, request: dict, read: _Read, deadline: float
+) -> bytes:
+    signature = json_tensors.find_signature(
+        service.signatures(version), request, DEFAULT
+    )
+    examples = await read(lambda: json_examples.serialized(request))
+    return json_tensors.write_results(
+        await service.regress(version, signature, examples, deadline=deadline)
+    )
+
+
+_ANSWERS = {"predict": _predict, "classify": _classify, "regress": _regress}
 
 
 def application(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -24,6 +24,8 @@ from tensorflow_serving.apis import (
 
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.serving.server import examples, service, tensors, text_files
+from pipelines.serving.server.arrivals import Client
+from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.errors import Code, ServingError, invalid
 from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.manager import Loaded, Manager, Target
@@ -59,20 +61,28 @@ class _Guarded:
         name: str,
         context: grpc.aio.ServicerContext,
         work: Callable[[float], Awaitable[Any]],
+        *,
+        takes_place: bool = False,
     ) -> Any:
+        """What `work` gives. What costs something `takes_place`; a probe does not."""
+        places = self.admission.places
         started = time.monotonic()
         remaining = context.time_remaining()
         longest = self.admission.limits.timeout_seconds
         deadline = started + (longest if remaining is None else min(remaining, longest))
         code = Code.UNKNOWN
         try:
-            with self.admission.request():
+            with (
+                places.one(Client.of_peer(context.peer()))
+                if takes_place
+                else contextlib.nullcontext()
+            ):
                 answer = await work(deadline)
             code = Code.OK
             return answer
         except ServingError as error:
             code = error.code
-            await context.abort(_STATUS[code], error.message)
+            await context.abort(_STATUS[code], error.without_trace().message)
         finally:
             self.metrics.answered(
                 name if name in self.manager.names else "",
@@ -109,6 +119,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     signature, found, request.output_filter
                 ).items():
                     response.outputs[name].CopyFrom(tensors.write(value))
+                context.set_trailing_metadata(
+                    tuple(service.says_whose(version).items())
+                )
                 return response
 
         return await self._answer("Predict", request, context, work)
@@ -162,11 +175,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.metadata[_SIGNATURE_DEF].Pack(described)
             return response
 
-        return await self._answer("GetModelMetadata", request, context, work)
+        name = request.model_spec.name
+        return await self._guarded.answer("GetModelMetadata", name, context, work)
 
     async def _answer(self, api: str, request, context, work) -> Any:
         name = request.model_spec.name
-        return await self._guarded.answer(api, name, context, work)
+        return await self._guarded.answer(api, name, context, work, takes_place=True)
 
     async def _classify(
         self, version: Loaded, spec, given, deadline: float
@@ -233,7 +247,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             response = model_management_pb2.ReloadConfigResponse()
             try:
                 configs = text_files.models_of(request.config)
-                self._refuse_outside([one.base_path for one in configs])
+                paths = [one.base_path for one in configs]
+                await in_daemon_thread(lambda: self._refuse_outside(paths))
                 await self._manager.apply(configs)
             except (ConfigError, ArtifactError) as error:
                 raise invalid(str(error)) from error
@@ -256,37 +271,6 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             raise ServingError(
                 Code.PERMISSION_DENIED, f"Base paths outside of {root}: {outside}."
             )
-
-
-class RefuseMalformed(grpc.aio.ServerInterceptor):
-    """Bytes that are no message are the client's mistake; grpcio calls that unknown."""
-
-    async def intercept_service(
-        self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler:
-        handler = await continuation(details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-
-        def read(content: bytes) -> Any:
-            try:
-                return handler.request_deserializer(content)
-            except DecodeError as error:
-                return error
-
-        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
-            if isinstance(request, DecodeError):
-                await context.abort(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    f"The bytes are no message of this kind: {request}",
-                )
-            return await handler.unary_unary(request, context)
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=read,
-            response_serializer=handler.response_serializer,
-        )
 
 
 def add_services(

@@ -17,9 +17,10 @@ import tensorflow as tf
 
 from pipelines.errors import ArtifactError
 from pipelines.reentrancy import is_reentrant
-from pipelines.serving import artifact
+from pipelines.serving import artifact, naming
+from pipelines.serving.loading import load_saved_model
 from pipelines.serving.requirements import import_ops
-from pipelines.serving.server import op_scan, signature, warming
+from pipelines.serving.server import op_scan, signature, version_folders, warming
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.settings import Loading
 from pipelines.serving.server.signature import Arrays, Signature
@@ -33,9 +34,20 @@ _WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 class Servable:
     """A version that answers. Make one with `load`."""
 
-    def __init__(self, name: str, version: int, meta_graph: Any, model: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        meta_graph: Any,
+        model: Any,
+        *,
+        class_names: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
         self.version = version
+        # Of the outputs' probabilities, in order; none if there is no manifest.
+        self.class_names = class_names
+        self.classes_digest = naming.digest(class_names) if class_names else ""
         self.signature_defs = dict(meta_graph.signature_def)
         self.signatures: dict[str, Signature] = {
             key: signature.of_proto(key, proto)
@@ -114,15 +126,17 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
         ArtifactError: if files differ from the manifest, are no plain files, or hold
             ops that reach outside; if it does not load; if a warm-up request fails.
     """
+    version_folders.refuse_what_is_no_version(folder)
     artifact.refuse_odd_files(folder)
-    _verify(folder, loading)
+    manifest = _verify(folder, loading)
     meta_graph = op_scan.harmless_graph(folder, allowed=loading.allowed_ops)
     started = time.monotonic()
     try:
-        model = tf.saved_model.load(str(folder), tags=[op_scan.SERVE])
+        model = load_saved_model(folder, tags=[op_scan.SERVE])
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{folder} does not load: {error}") from error
-    servable = Servable(name, int(folder.name), meta_graph, model)
+    names = manifest.class_names if manifest else ()
+    servable = Servable(name, int(folder.name), meta_graph, model, class_names=names)
     if not servable.signatures:
         raise ArtifactError(f"{folder} has no signature that could be asked.")
     _warm_up(servable, folder)
@@ -131,18 +145,20 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     return servable
 
 
-def _verify(folder: Path, loading: Loading) -> None:
+def _verify(folder: Path, loading: Loading) -> artifact.Manifest | None:
+    """Compares the files with their manifest, if there is one, and gives that."""
     if (folder / artifact.MANIFEST).exists():
         manifest = artifact.open_verified(folder).manifest
         for module in manifest.preprocessing.get("requires", ()):
             import_ops(module, folder)
-        return
+        return manifest
     if loading.require_manifest:
         raise ArtifactError(
             f"{folder} has no {artifact.MANIFEST}, so nothing says what its files"
             " should be. Export it with zootune, or serve without --require-manifest."
         )
     _logger.warning("%s has no manifest: its files cannot be verified", folder)
+    return None
 
 
 def _warm_up(servable: Servable, folder: Path) -> None:

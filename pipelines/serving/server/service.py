@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipelines.serving import naming
 from pipelines.serving.server import examples
 from pipelines.serving.server.manager import Loaded
 from pipelines.serving.server.signature import Arrays, Signature, check_inputs
@@ -46,3 +47,11 @@ async def regress(
 def signatures(version: Loaded) -> Mapping[str, Signature]:
     """The signatures of a version by name."""
     return version.servable.signatures
+
+
+def says_whose(version: Loaded) -> dict[str, str]:
+    """Headers of an answer: which version gave it, and which classes are its own."""
+    said = {naming.VERSION_HEADER: str(version.number)}
+    if version.servable.classes_digest:
+        said[naming.CLASSES_HEADER] = version.servable.classes_digest
+    return said

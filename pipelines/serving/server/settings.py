@@ -32,10 +32,21 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one client, and all of them together, may use."""
+    """What one client, and all of them together, may use.
+
+    `header_seconds` is for the headers of a request, for a TLS handshake, and for each
+    part of a body, which has to bring `min_body_bytes_per_second` in them; the whole
+    request, and the message of a call, have `timeout_seconds`. An address may have
+    `client_share` of all places and bytes, and one of its connections half of that:
+    behind a proxy, where all clients have one address, the share may be 1.
+    """
 
     timeout_seconds: float = 30.0
     header_seconds: float = 10.0
+    max_header_bytes: int = 64 * 1024
+    max_header_count: int = 128
+    min_body_bytes_per_second: float = 1000.0
+    client_share: float = 0.5
     idle_seconds: float = 60.0
     max_body_bytes: int = 32 * MEBIBYTE
     max_in_flight: int = 1024

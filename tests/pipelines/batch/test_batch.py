@@ -343,5 +343,6 @@ def test_shards_of_features_are_the_parts_of_one_file(
 def test_beam_is_an_extra(artifact, photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     said = refusal(capsys, artifact, photos, tmp_path / "shards", "--shards=2")
-    assert "pip install 'zootune[beam]', or leave --shards out" in said
+    assert "pip install 'zootune[beam]' && pip install --no-deps 'apache-beam" in said
+    assert ", or leave --shards out." in said
     assert not (tmp_path / "shards").exists()

@@ -77,6 +77,7 @@ def test_every_field_of_a_card(tmp_path: Path) -> None:
             "examples": 2,
             "treatment": "kept, each in the split of the first with the same content",
         },
+        "notes": [],
         "skipped": {"empty file": 1},
         "skipped_files": [{"name": "rare/bad.jpg", "reason": "empty file"}],
     }

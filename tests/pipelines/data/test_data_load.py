@@ -158,10 +158,10 @@ def test_a_class_with_no_image_in_an_npz_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_class_name_that_cannot_be_shown_is_refused(photos: Path) -> None:
-    (photos / "dog").rename(photos / "dog\n")
-    with pytest.raises(DataError, match=r"class name 'dog\\n' has characters"):
+    (photos / "dog").rename(photos / "do\ng")
+    with pytest.raises(DataError, match=r"class name 'do\\ng' has characters"):
         read(photos)
-    (photos / "dog\n").rename(photos / "chien méchant")
+    (photos / "do\ng").rename(photos / "chien méchant")
     assert read(photos).info.class_names == ("cat", "chien méchant")
 
 

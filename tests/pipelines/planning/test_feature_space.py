@@ -91,3 +91,11 @@ def test_a_feature_that_is_dead_or_doubled_does_no_harm():
     features[:, 5] = features[:, 4]
     space = fit_feature_space(features, labels)
     assert np.isfinite(space.distances(features)).all()
+
+
+def test_a_space_without_spread_is_none():
+    """All examples point the same way but for rounding, as after a short run."""
+    features, labels = _features(100)
+    same = np.ones(64) + 1e-6 * features
+    assert fit_feature_space(same, labels) is None
+    assert fit_feature_space(np.ones(64) + 1e-2 * features, labels) is not None

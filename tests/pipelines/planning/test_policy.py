@@ -49,6 +49,28 @@ def test_rates_fall_by_the_decay_from_the_head_down():
     assert factors == pytest.approx([0.1 * 0.5**d for d in (4, 3, 2, 1, 0)])
 
 
+@pytest.mark.parametrize(
+    ("examples", "epochs", "patience"),
+    # Two steps, 13 steps and 1,000 steps an epoch.
+    [(50, 200, 75), (400, 31, 12), (32_000, 8, 3)],
+)
+def test_random_weights_train_until_they_have_had_steps(examples, epochs, patience):
+    facts = dataclasses.replace(FACTS, examples=examples)
+    (phase,) = decide(facts, RunConfig(strategy="scratch")).phases
+    assert (phase.epochs, phase.patience_epochs) == (epochs, patience)
+    asked = RunConfig(strategy="scratch")
+    asked.finetune.epochs = 5
+    (phase,) = decide(facts, asked).phases
+    assert (phase.epochs, phase.patience_epochs) == (5, 3)
+    assert decide(facts, RunConfig(strategy="full")).phases[-1].epochs == 8
+
+
+def test_the_reasons_are_short_lines():
+    lines = decide(_facts(), RunConfig()).reason.splitlines()
+    assert len(lines) == 3
+    assert [line.split()[0] for line in lines] == ["Effort", "A", "The"]
+
+
 def test_the_rate_is_lower_for_what_was_trained_before():
     def rate(facts, **fields):
         config = RunConfig(**fields)

@@ -130,6 +130,15 @@ def test_versions_grow_and_foreign_folders_are_no_versions(tmp_path):
     assert artifact.open_verified(tmp_path / "8").version == 8
 
 
+@pytest.mark.parametrize("name", ["²", "٣", "9" * 30, "1e3"])
+def test_names_that_only_look_like_numbers_are_no_versions(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "4").mkdir()
+    assert artifact.versions(tmp_path) == [4]
+    with artifact.unpublished(tmp_path) as folder:
+        assert artifact.publish(folder, tmp_path).name == "5"
+
+
 def test_exports_at_the_same_time_get_different_versions(tmp_path):
     for i in range(8):
         _folder(tmp_path / f"new{i}", str(i).encode())

@@ -1,4 +1,4 @@
-"""Parity finds what differs, and says which output it was."""
+"""Parity finds what differs, each output on its own scale, and says which it was."""
 
 import numpy as np
 import pytest
@@ -6,60 +6,157 @@ import tensorflow as tf
 
 from pipelines.errors import ArtifactError
 from pipelines.serving import parity
+from pipelines.serving.parity import DifferentError, Wanted, Yardstick
 
 
-def _outputs(shift=0.0, label=b"cat", rows=3):
+def _wanted(rows=3, **margins):
+    return {
+        "serving_default/3/probabilities": Wanted(np.full((rows, 2), 0.5, np.float32)),
+        "serving_default/3/label": Wanted(np.array([b"cat"] * rows), margins),
+        "serving_default/3/valid": Wanted(np.ones(rows, bool)),
+    }
+
+
+def _found(shift=0.0, label=b"cat", rows=3):
     return {
         "serving_default/3/probabilities": np.full((rows, 2), 0.5 + shift, np.float32),
-        "serving_default/3/label": np.array([label] * rows),
+        "serving_default/3/label": np.array([label] * rows, object),
         "serving_default/3/valid": np.ones(rows, bool),
     }
 
 
 def test_equal_outputs_give_a_record():
-    record = parity.compare(_outputs(), _outputs(shift=1e-6))
+    record = parity.compare(_wanted(), _found(shift=1e-6), Yardstick())
     assert record["outputs_compared"] == 3
     assert record["batch_sizes"] == [3]
     assert record["largest_difference"] == pytest.approx(1e-6, rel=0.1)
+    assert record["tolerance"] == 1e-5
+    assert record["output"] == "serving_default/3/probabilities"
 
 
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (_outputs(shift=0.01), "probabilities by 0.01, allowed 0.0001"),
-        (_outputs(shift=np.nan), "probabilities by nan"),
-        (_outputs(label=b"dog"), "label by inf"),
-        (_outputs(rows=2), "by inf"),
+        (_found(shift=0.01), "probabilities by 0.01 for row 0, and 1e-05 is allowed"),
+        (_found(shift=np.nan), "probabilities by inf"),
+        (_found(label=b"dog"), "label is another one for row 0"),
+        (_found(rows=2), "has another type or shape"),
     ],
 )
 def test_a_difference_is_refused_by_name(found, message):
-    with pytest.raises(ArtifactError, match=message):
-        parity.compare(_outputs(), found)
+    with pytest.raises(DifferentError, match=message):
+        parity.compare(_wanted(), found, Yardstick())
 
 
 def test_a_missing_output_is_refused():
-    found = _outputs()
+    found = _found()
     del found["serving_default/3/valid"]
-    with pytest.raises(ArtifactError, match="lacks or adds .*valid"):
-        parity.compare(_outputs(), found)
+    with pytest.raises(DifferentError, match="lacks or adds .*valid"):
+        parity.compare(_wanted(), found, Yardstick())
+
+
+def test_the_bound_follows_the_noise_between_two_limits():
+    quiet, noisy, wild = (
+        Yardstick(noise={"features": noise}) for noise in (1e-9, 3e-5, 1.0)
+    )
+    assert quiet.bound("features") == 1e-5
+    assert noisy.bound("features") == pytest.approx(3e-4)
+    assert wild.bound("features") == 2e-3
+    assert Yardstick(noise={"features": 1.0}, is_coarse=True).bound("features") == 0.04
+
+
+def test_a_label_may_differ_only_where_it_is_undecided():
+    other = _found()
+    other["serving_default/3/label"][1] = b"dog"
+    tie = np.array([0.3, 1e-6, 0.3])
+    record = parity.compare(_wanted(probabilities=tie), other, Yardstick())
+    assert record["outputs_compared"] == 3
+    with pytest.raises(DifferentError, match="label is another one for row 1"):
+        parity.compare(_wanted(probabilities=tie[::-1] * 1e3), other, Yardstick())
+
+
+def test_each_part_of_a_feature_vector_is_measured_by_its_own_norm():
+    """A block with small numbers beside one with large ones; and single elements."""
+    values = np.concatenate([np.full((2, 4), 100.0), np.full((2, 4), 0.1)], axis=1)
+    yardstick = Yardstick(parts=((4, 200.0), (4, 0.2)))
+    wanted = {"features/2/features": Wanted(values.astype(np.float32))}
+
+    def compare(change):
+        return parity.compare(
+            wanted, {"features/2/features": (values + change).astype("f4")}, yardstick
+        )
+
+    large, small = np.zeros(8), np.zeros(8)
+    large[0] = small[4] = 1e-3  # relative to the norms 200 and 0.2: 5e-6 and 5e-3
+    assert compare(large)["largest_difference"] == pytest.approx(5e-6, rel=0.05)
+    with pytest.raises(DifferentError, match=r"features by 0.005 "):
+        compare(small)
+
+
+def test_a_part_that_is_nearly_nothing_counts_beside_the_whole():
+    values = np.concatenate([np.full((2, 4), 1.0), np.full((2, 4), 1e-9)], axis=1)
+    yardstick = Yardstick(parts=((4, 2.0), (4, 2e-9)))
+    wanted = {"features/2/features": Wanted(values.astype(np.float32))}
+    found = {"features/2/features": np.maximum(values, 2e-9).astype(np.float32)}
+    assert parity.compare(wanted, found, yardstick)["largest_difference"] < 1e-5
+
+
+def test_the_report_tells_every_output_and_its_worst_example():
+    yardstick = Yardstick(examples={"serving_default": ["a.jpg", "b.jpg", "c.jpg"]})
+    found = _found()
+    found["serving_default/3/probabilities"][1] += 0.25
+    with pytest.raises(DifferentError, match=r"for b\.jpg") as refused:
+        parity.compare(_wanted(), found, yardstick)
+    first, *others = refused.value.report["outputs"]
+    assert len(others) == 2
+    assert all(one["agrees"] for one in others)
+    assert first == {
+        "output": "serving_default/3/probabilities",
+        "agrees": False,
+        "measured": "probabilities",
+        "largest_difference": 0.25,
+        "noise": 0.0,
+        "bound": 1e-5,
+        "example": "b.jpg",
+        "undecided": 0,
+    }
+
+
+class _Reader(tf.Module):
+    """Works here and not where it is served: it reads a file by its path."""
+
+    def __init__(self, outside):
+        super().__init__()
+        self.outside = str(outside)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def add(self, x):
+        length = tf.strings.length(tf.io.read_file(self.outside))
+        return {"y": x + tf.cast(length, tf.float32)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def echo(self, words):
+        return {"echo": words}
 
 
 def test_a_model_that_needs_a_file_of_this_process_is_refused(tmp_path):
-    """What works here and not where it is served: a file read by its path."""
-    outside = tmp_path / "words.txt"
+    outside, folder = tmp_path / "words.txt", tmp_path / "model"
     outside.write_text("hello")
-
-    class Reader(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
-        def serve(self, x):
-            words = tf.strings.length(tf.io.read_file(str(outside)))
-            return {"y": x + tf.cast(words, tf.float32)}
-
-    module, folder = Reader(), tmp_path / "model"
-    tf.saved_model.save(module, str(folder), {"serve": module.serve})
-    inputs = {"serve/2/x": np.zeros(2, np.float32)}
-    found = parity.run_in_fresh_process(folder, inputs, tmp_path)
-    np.testing.assert_array_equal(found["serve/2/y"], [5.0, 5.0])
+    module = _Reader(outside)
+    functions = {"add": module.add, "echo": module.echo}
+    tf.saved_model.save(module, str(folder), functions)
+    words = np.array([b"one", b"", b"\xff two"], object)
+    inputs = {
+        "add/2/x": np.zeros(2, np.float32),
+        "echo/3/words": words,
+        "echo/0/words": words[:0],
+    }
+    with parity.fresh_process() as process:
+        process.start_early()
+        found = parity.run_in_fresh_process(folder, inputs, tmp_path, process=process)
+    np.testing.assert_array_equal(found["add/2/y"], [5.0, 5.0])
+    assert found["echo/3/echo"].tolist() == words.tolist()
+    assert found["echo/0/echo"].shape == (0,)
     outside.unlink()
-    with pytest.raises(ArtifactError, match=r"does not run in a fresh process"):
+    with pytest.raises(ArtifactError, match=r"was running add on 2 examples \(1 of 3"):
         parity.run_in_fresh_process(folder, inputs, tmp_path)

@@ -13,18 +13,19 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.policy import decide
+from pipelines.stages import outputs as outputs_stage
 from pipelines.stages.base import freeze_base
 from pipelines.stages.calibrate import (
     Calibrated,
     calibrate_model,
     calibration_report,
-    some_of_each_class,
+    rows_of_each_class,
 )
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
-from pipelines.stages.outputs import outputs
+from pipelines.stages.outputs import Wanted, outputs
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,46 @@ def test_outputs_of_several_splits_are_those_of_each(model, splits, calibrated):
         found = getattr(calibrated.test, name)
         np.testing.assert_allclose(getattr(alone, name), found, atol=1e-5)
     assert calibrated.validation.split == "validation"
+
+
+def test_what_was_measured_is_not_read_again(splits, monkeypatch):
+    """But gives what a pass over the whole model gives; of test, that is read then."""
+    config = RunConfig(backbone="tiny_image", weights="none", input_size_px=16)
+    keras.utils.set_random_seed(0)
+    base = freeze_base(obtain(config, splits.train.inputs))
+    measured = measure(base, splits, config, Clock())
+    plan = decide(training_facts(base, splits, measured), config).head
+    model = add_head(base, classes=10, plan=plan, probe=measured.probe(plan))
+    rows = np.array([5, 1, 7])
+    wanted = [Wanted(splits.train, rows), splits.validation, splits.test]
+    plain = outputs(model, wanted, batch_size=128)
+    read = []
+    batches = outputs_stage.batches
+    monkeypatch.setattr(
+        outputs_stage,
+        "batches",
+        lambda split, **how: read.append(split.name) or batches(split, **how),
+    )
+
+    def compared():
+        known = outputs(model, wanted, batch_size=128, known=measured.known)
+        for one, other in zip(known, plain, strict=True):
+            assert one.split == other.split
+            np.testing.assert_array_equal(one.labels, other.labels)
+            # Kept as float16.
+            np.testing.assert_allclose(one.features, other.features, rtol=1e-3)
+            np.testing.assert_allclose(one.logits, other.logits, atol=0.02)
+
+    compared()
+    assert read == ["test"]
+    # Blocks that trained are read again, by the same graph.
+    weight = base.blocks[-1].layers[0].trainable_variables or base.model.weights[:1]
+    weight[0].assign(weight[0] * 1.5)
+    assert not measured.known.still_holds()
+    plain = outputs(model, wanted, batch_size=128)
+    read.clear()
+    compared()
+    assert read == ["train", "validation", "test"]
 
 
 def test_only_validation_sets_the_calibration(model, splits, calibrated):
@@ -126,9 +167,9 @@ def test_some_of_each_class_are_spread_over_the_split(splits):
     train = splits.train
     counts = np.bincount(train.labels)
     assert (counts < 50).all()  # 500 in all would be 50 of each
-    assert len(some_of_each_class(train)) == len(train)
+    assert len(rows_of_each_class(train.labels)) == len(train)
     large = train.take(np.repeat(np.arange(len(train)), 3))
-    some = some_of_each_class(large)
+    some = large.take(rows_of_each_class(large.labels))
     assert np.bincount(some.labels).tolist() == [50] * 10
     first = train.inputs.take([int(np.flatnonzero(train.labels == some.labels[0])[0])])
     np.testing.assert_array_equal(some.inputs.pixels[0], first.pixels[0])

@@ -1,6 +1,8 @@
 """What BatchNorm sees of the data, against what it kept of the source."""
 
 import dataclasses
+import types
+import weakref
 
 import keras
 import numpy as np
@@ -13,6 +15,7 @@ from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray, Split, first
+from pipelines.stages import divergence
 from pipelines.stages.base import freeze_base
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.measure import measure
@@ -78,6 +81,31 @@ def test_there_is_none_from_the_data_that_the_statistics_are_of(trained, splits)
     assert len(after) == len(before) > 2
     for one, other in zip(after, before):
         assert one.divergence < 0.02 < other.divergence
+
+
+@pytest.mark.parametrize(
+    ("size_px", "rows"), [(None, 64), (32, 64), (128, 64), (224, 20), (4096, 1)]
+)
+def test_of_large_examples_fewer_are_read_at_once(size_px, rows):
+    assert divergence._rows(types.SimpleNamespace(input_size_px=size_px)) == rows
+
+
+def test_no_map_is_kept_longer_than_something_reads_it(trained, splits, monkeypatch):
+    """Those of all layers together are what Keras holds until the end."""
+    base, some = trained(), first(splits.train, 8)
+    held, most = [], []
+    outputs = divergence._outputs
+
+    def watched(node, values):
+        found = outputs(node, values)
+        held.extend(weakref.ref(one) for one in found.values())
+        most.append(sum(one() is not None for one in held))
+        return found
+
+    monkeypatch.setattr(divergence, "_outputs", watched)
+    block_divergences(base, some)
+    assert len(most) > 10
+    assert max(most) <= 4
 
 
 def test_random_weights_have_no_source(splits):

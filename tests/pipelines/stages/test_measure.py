@@ -71,10 +71,11 @@ def test_a_head_starts_as_its_probe(measured, base, splits):
     assert (found.argmax(axis=1) == splits.train.labels).mean() > 0.9
 
 
-def test_few_images_are_read_as_crops_too(measured, splits, monkeypatch):
+def test_few_images_are_read_as_crops_too(splits, monkeypatch):
     """Every view of all images, one view after the other, the first as they are."""
     count = len(splits.train)
-    once = measure_with(splits, views=1)
+    monkeypatch.setattr(viewing, "_SURE", 1.1)
+    once, measured = measure_with(splits, views=1), measure_with(splits, views=0)
     assert (measured.views, measured.evidence.views, once.views) == (3, 3, 1)
     for key, values in measured.train.items():
         assert len(values) == 3 * count
@@ -87,6 +88,18 @@ def test_few_images_are_read_as_crops_too(measured, splits, monkeypatch):
     assert viewing.count_views(more, splits.train) == 2
     plain = dataclasses.replace(CONFIG, augment=AugmentConfig(strength="none"))
     assert viewing.count_views(plain, splits.train) == 1
+
+
+def test_where_a_probe_is_right_already_no_crops_are_read(measured, splits):
+    """Those of 21 images per class, of which it is right on 19 of 20 as they are."""
+    sure = {"left_out": 0.95, "per_class": 20}
+    assert measured.evidence.best_head.accuracy >= 0.95
+    assert (measured.views, len(measured.labels)) == (1, len(splits.train))
+    assert not viewing.are_worth_it(CONFIG, **sure)
+    assert viewing.are_worth_it(CONFIG, **(sure | {"left_out": 0.94}))
+    assert viewing.are_worth_it(CONFIG, **(sure | {"per_class": 19}))
+    asked = dataclasses.replace(CONFIG, head=dataclasses.replace(CONFIG.head, views=2))
+    assert viewing.are_worth_it(asked, **sure)
 
 
 def measure_with(splits, *, views):

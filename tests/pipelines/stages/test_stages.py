@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+import types
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
-from pipelines.stages import activations
+from pipelines.stages import activations, finetune
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize
 from pipelines.stages.finetune import FitSettings, fine_tune
@@ -88,10 +89,15 @@ def _report(model, split, splits):
     )
 
 
-def test_obtain_gives_random_weights_only_when_asked():
+def test_obtain_gives_random_weights_where_asked_or_where_there_are_none(caplog):
     assert obtain(_config(), IMAGES).weights == "random"
-    with pytest.raises(MissingWeightsError, match="no published weights"):
-        obtain(dataclasses.replace(_config(), weights="default"), IMAGES)
+    assert not caplog.text
+    asked = dataclasses.replace(_config(), weights="default")
+    assert obtain(asked, IMAGES).weights == "random"
+    assert "Nobody has published weights for tiny_image" in caplog.text
+    missing = dataclasses.replace(_config(), weights="missing.weights.h5")
+    with pytest.raises(MissingWeightsError, match="There is no weight file"):
+        obtain(missing, IMAGES)
 
 
 def test_obtain_starts_from_scratch_at_random_whatever_weights_say():
@@ -190,6 +196,28 @@ def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
     assert ruined.learning_rate == pytest.approx(0.3)
     report = _report(model, splits.validation, splits)
     assert report.accuracy == pytest.approx(ruined.accuracy_before, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("phase", "wrong", "left_out"),
+    # Of 4 wrong, half put right are 2, more than the square root of 3; of 3, not.
+    [("fine_tune", 3, True), ("fine_tune", 4, False), ("head", 1, True)]
+    + [("head", 2, False), ("unguarded", 0, False)],
+)
+def test_what_can_be_expected_has_to_exceed_its_standard_error(phase, wrong, left_out):
+    plan = decide(
+        TrainingFacts(examples=400, classes=10, block_names=("a", "b")),
+        RunConfig(strategy="partial"),
+    )
+    head, blocks = plan.phases
+    asked = {
+        "head": head,
+        "fine_tune": dataclasses.replace(blocks, only_if_better=True),
+        "unguarded": blocks,
+    }[phase]
+    last = types.SimpleNamespace(imbalance="none", accuracy_after=1 - wrong / 100)
+    splits = types.SimpleNamespace(validation=range(100))
+    assert finetune._cannot_gain(asked, last, splits) is left_out
 
 
 def test_a_guarded_phase_that_could_not_show_a_gain_is_left_out(tmp_path, splits):

@@ -9,7 +9,7 @@ from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.training import batchnorm
-from pipelines.training.batchnorm import batchnorm_layers, reestimate
+from pipelines.training.batchnorm import batchnorm_layers, quicken, reestimate
 from zoo.blocks import batchnorm_inputs
 
 SIZE = 16
@@ -94,3 +94,16 @@ def test_layers_inside_of_layers_are_reached(train):
     (whole,) = batches(train, input_size_px=SIZE, batch_size=len(train))
     mean = np.float64(whole[0]).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(inner.layers[0].moving_mean.numpy(), mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "momentum"), [(16, 0.375), (100, 0.9), (10**6, 0.99), (4, 0.0)]
+)
+def test_statistics_of_few_steps_follow_in_a_tenth_of_them(backbone, steps, momentum):
+    for block in backbone.blocks:
+        for layer in batchnorm_layers(block):
+            layer.momentum = 0.99
+    quicken(backbone.blocks, steps=steps)
+    for block in backbone.blocks:
+        for layer in batchnorm_layers(block):
+            assert layer.momentum == pytest.approx(momentum)

@@ -62,6 +62,21 @@ def test_patience_runs_out_when_no_epoch_reaches_the_start(model):
     assert best.best_epoch > 0
 
 
+@pytest.mark.parametrize(
+    ("to_reach", "loss_to_reach", "epochs"),
+    [(1.1, 0.0, 1), (1.1, 100.0, 4), (0.0, 0.0, 4), (1.1, math.inf, 4)],
+)
+def test_one_epoch_that_is_worse_in_both_ends_a_trial(
+    model, to_reach, loss_to_reach, epochs
+):
+    best = BestWeights(
+        patience_epochs=9, to_reach=to_reach, loss_to_reach=loss_to_reach
+    )
+    _fit(model, [best], epochs=4)
+    assert len(model.history.epoch) == epochs
+    assert best.best_epoch > 0
+
+
 def test_not_a_number_is_never_best():
     assert score(0.99, math.nan) < score(0.0, 100.0)
     assert score(0.9, 0.3) > score(0.9, 0.4) > score(0.8, 0.1)

@@ -86,6 +86,9 @@ HANDLES = {
     "word_vectors": Handle("word_vectors", _save_vectors, {"input_length": 8}),
 }
 
+# `CONTRACT=all` runs the whole contract on every row, as `make test-all` does.
+_RUNS_ALL = os.environ.get("CONTRACT") == "all"
+
 _seen: collections.Counter[str] = collections.Counter()
 _not_here: collections.Counter[str] = collections.Counter()
 
@@ -98,6 +101,35 @@ def _names_of_part():
     """Every n-th, so that several processes share the work: CONTRACT_PART=2/3."""
     part, parts = map(int, os.environ.get("CONTRACT_PART", "1/1").split("/"))
     return NAMES[part - 1 :: parts]
+
+
+def _smallest_of_each_family():
+    """The row with the fewest parameters of every paper, for each source.
+
+    A row without a paper is a family of its own.
+    """
+    families = collections.defaultdict(list)
+    for name in set(NAMES) - set(HANDLES):
+        spec = zoo.get_spec(name)
+        families[spec.source, spec.paper or name].append(spec)
+    return {min(f, key=lambda one: one.parameters or 0).name for f in families.values()}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves tests marked `family` to the smallest row of each family."""
+    if _RUNS_ALL:
+        return
+    representatives = _smallest_of_each_family() | set(HANDLES)
+    assert len(representatives) > len(HANDLES)
+    siblings = [
+        item
+        for item in items
+        if item.get_closest_marker("family")
+        and item.callspec.params["subject"] not in representatives
+    ]
+    config.hook.pytest_deselected(items=siblings)
+    left_out = set(siblings)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _param(name):

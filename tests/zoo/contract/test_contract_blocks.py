@@ -66,6 +66,7 @@ def test_every_layer_and_weight_is_in_exactly_one_block(backbone):
     assert set(_identities(weights)) == set(_identities(backbone.model.variables))
 
 
+@pytest.mark.family
 def test_the_network_comes_apart_at_a_frontier(subject, backbone):
     """Two models around a middle block share the layers and give the same."""
     if len(backbone.blocks) == 1:

@@ -35,6 +35,7 @@ def test_pixels_are_normalised_as_the_spec_says(subject):
     assert layer in subject.backbone.blocks[0].layers
 
 
+@pytest.mark.family
 def test_whole_and_floating_pixels_give_the_same(subject):
     _require(subject, "image")
     assert subject.inputs.dtype == tf.uint8
@@ -99,6 +100,7 @@ def test_examples_are_told_apart(subject):
     assert (apart.max(axis=1) > 1e-3 * np.ptp(subject.features)).all()
 
 
+@pytest.mark.family
 def test_a_batch_gives_what_its_examples_give_alone(subject):
     for rows in (slice(0, 1), slice(1, 4)):
         found = run(subject.model, subject.inputs[rows])
@@ -107,17 +109,20 @@ def test_a_batch_gives_what_its_examples_give_alone(subject):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
+@pytest.mark.family
 def test_the_same_input_gives_the_same_bits(subject):
     found = run(subject.model, subject.inputs)
     np.testing.assert_array_equal(found, subject.features)
 
 
+@pytest.mark.family
 def test_the_same_seed_gives_the_same_weights(subject, twin):
     """Also under another precision, whose weights are float32 too."""
     assert checksums(twin) == subject.initial
     assert len(subject.initial) > 0
 
 
+@pytest.mark.family
 def test_mixed_precision_gives_nearly_the_same(subject, twin):
     """A module of others computes as it was saved, and only its output is cast."""
     assert all(w.dtype in ("float32", "int32", "int64") for w in twin.model.weights)

@@ -4,6 +4,7 @@ import shutil
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import zoo
@@ -29,6 +30,7 @@ READ_FILES_BESIDE = {("kerashub", "text")}
 EXPORTED_BY_KERAS = {*_smallest_of_each_source(), *TAKES_HANDLE}
 
 
+@pytest.mark.family
 def test_a_keras_file_gives_the_same(subject, tmp_path):
     """Loaded safely, that is without code from the file, and without other files."""
     spec = subject.spec
@@ -42,6 +44,7 @@ def test_a_keras_file_gives_the_same(subject, tmp_path):
     assert differ(run(loaded, subject.inputs), subject.features) < 1e-6
 
 
+@pytest.mark.family
 def test_an_export_gives_the_same(subject, tmp_path):
     """The graph is read as servers do, and needs no compiler there.
 

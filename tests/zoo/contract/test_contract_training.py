@@ -78,12 +78,14 @@ def _should_move(blocks, *, batchnorm):
     return expected | {id(v) for x in layers for v in statistics(x)}
 
 
+@pytest.mark.family
 def test_a_frozen_backbone_stays_as_it_is(subject, step):
     """Bit for bit, and its statistics too."""
     assert _paths(subject.model, step([], "trained")) == []
     assert subject.model.trainable_variables == []
 
 
+@pytest.mark.family
 @pytest.mark.parametrize(
     ("first", "batchnorm"),
     [

@@ -4,8 +4,15 @@ const SHOWN_CLASSES = 5;
 const HEAT_SIGNATURE = "explain";
 const byId = (id) => document.getElementById(id);
 
+// An answer says which version gave it, and which classes that has. A server may load
+// another version at any moment.
+const VERSION_HEADER = "zootune-model-version";
+const CLASSES_HEADER = "zootune-classes-digest";
+const MOST_CHANGES = 5;
+
 let token = "";
-// What is known of the model that is chosen: its name, its classes, what it takes.
+// What is known of the model that is chosen: its name, and of the version that answered
+// last: its number, its classes, what it takes.
 let chosen = null;
 // Requests go one after the other, so that each is timed alone and answers keep order.
 let queue = Promise.resolve();
@@ -18,6 +25,12 @@ class Refused extends Error {
 }
 
 async function ask(path, body) {
+  return (await askWhose(path, body)).answer;
+}
+
+// The answer, and whose it is: a text that is the same for the same classes of the same
+// version.
+async function askWhose(path, body) {
   const headers = { "Content-Type": "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   let response;
@@ -32,12 +45,15 @@ async function ask(path, body) {
     throw new Refused(0, "The server does not answer.");
   }
   const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
+  const version = response.headers.get(VERSION_HEADER);
+  const whose = `${version} ${response.headers.get(CLASSES_HEADER)}`;
+  if (response.ok) return { answer, version, whose };
   if (response.status === 401) wantToken();
   throw new Refused(response.status, answer.error ?? `HTTP ${response.status}`);
 }
 
 const modelPath = (name) => `/v1/models/${encodeURIComponent(name)}`;
+const versionPath = (name, version) => `${modelPath(name)}/versions/${version}`;
 
 function wantToken() {
   byId("access").hidden = false;
@@ -60,7 +76,15 @@ async function start() {
 async function choose(name) {
   chosen = null;
   byId("photos").hidden = byId("texts").hidden = true;
-  const { metadata } = await ask(`${modelPath(name)}/metadata`);
+  use(await describe(name, null));
+  say(`${name} knows ${chosen.classes.length} classes.`);
+}
+
+// What is known of a version, or of the one that answers now.
+async function describe(name, version) {
+  const path = version === null ? modelPath(name) : versionPath(name, version);
+  const found = await askWhose(`${path}/metadata`);
+  const { model_spec: spec, metadata } = found.answer;
   const signatures = metadata.signature_def.signature_def;
   const takes = Object.keys(signatures.serving_default?.inputs ?? {})[0];
   const gives = signatures.serving_default?.outputs ?? {};
@@ -70,17 +94,44 @@ async function choose(name) {
   if (takes !== "image_bytes" && takes !== "text") {
     throw new Refused(0, `${name} takes ${takes}; this page has photos and texts.`);
   }
+  const classes = metadata.class_names ?? (await namesOf(name, spec.version));
   const explains = HEAT_SIGNATURE in signatures;
-  // The names of all classes come with any answer of `classify`.
-  const { results } = await ask(`${modelPath(name)}:classify`, {
+  return { name, version: spec.version, whose: found.whose, classes, takes, explains };
+}
+
+// The names of all classes come with any answer of `classify`.
+async function namesOf(name, version) {
+  const { results } = await ask(`${versionPath(name, version)}:classify`, {
     signature_name: "classify",
     examples: [{}],
   });
-  chosen = { name, classes: results[0].map(([label]) => label), explains };
-  byId("photos").hidden = takes !== "image_bytes";
-  byId("texts").hidden = takes !== "text";
-  byId("looked").hidden = !explains;
-  say(`${name} knows ${chosen.classes.length} classes.`);
+  return results[0].map(([label]) => label);
+}
+
+function use(model) {
+  chosen = model;
+  byId("photos").hidden = model.takes !== "image_bytes";
+  byId("texts").hidden = model.takes !== "text";
+  byId("looked").hidden = !model.explains;
+}
+
+// An answer, and the model as it was when it gave that answer.
+async function predict(name, instance) {
+  for (let i = 0; i < MOST_CHANGES; i += 1) {
+    const { answer, version, whose } = await askWhose(`${modelPath(name)}:predict`, {
+      instances: [instance],
+    });
+    if (chosen?.name === name && chosen.whose === whose) return { answer, model: chosen };
+    try {
+      const model = await describe(name, version);
+      if (model.whose !== whose) continue;
+      if (chosen?.name === name) use(model);
+      return { answer, model };
+    } catch (error) {
+      if (error.status !== 404) throw error; // that version is gone again
+    }
+  }
+  throw new Refused(0, "Versions come and go too fast to say what was answered.");
 }
 
 // Runs what may be refused, and says so.
@@ -116,18 +167,16 @@ async function askOfText(text) {
 }
 
 async function answerInto(card, source, read) {
-  const { name, classes, explains } = chosen;
+  const { name } = chosen;
   try {
     const instance = await read();
     const started = performance.now();
-    const { predictions } = await ask(`${modelPath(name)}:predict`, {
-      instances: [instance],
-    });
+    const { answer: found, model } = await predict(name, instance);
     const milliseconds = Math.round(performance.now() - started);
-    const answer = predictions[0];
-    showAnswer(card, answer, classes, milliseconds);
+    const answer = found.predictions[0];
+    showAnswer(card, answer, model.classes, milliseconds);
     say(`${source}: ${inWords(answer)}, ${milliseconds} ms`);
-    if (explains && answer.valid) await showHeat(card, name, instance);
+    if (model.explains && answer.valid) await showHeat(card, model, instance);
   } catch (error) {
     card.append(line("verdict failed", error.message));
     throw error;
@@ -206,12 +255,17 @@ function classList(answer, classes) {
   return list;
 }
 
-async function showHeat(card, name, instance) {
-  const { predictions } = await ask(`${modelPath(name)}:predict`, {
+async function showHeat(card, model, instance) {
+  // Of the version that gave the answer; if it is gone, there is nothing to show.
+  const found = await ask(`${versionPath(model.name, model.version)}:predict`, {
     signature_name: HEAT_SIGNATURE,
     instances: [instance],
+  }).catch((error) => {
+    if (error.status === 404) return null;
+    throw error;
   });
-  const { heat_map: rows, label } = predictions[0];
+  if (found === null) return;
+  const { heat_map: rows, label } = found.predictions[0];
   const canvas = element("canvas", "heat");
   drawHeat(canvas, rows);
   canvas.hidden = !byId("heat").checked;

@@ -63,9 +63,11 @@ def test_every_target_has_its_files_and_there_are_no_others(folder):
         "kubernetes/service.yaml",
         "kubernetes/autoscaler.yaml",
         "kubernetes/disruption-budget.yaml",
+        "kubernetes/network-policy.yaml",
         "kserve/config-map.yaml",
         "kserve/volume-claim.yaml",
         "kserve/inference-service.yaml",
+        "kserve/network-policy.yaml",
     }
 
 
@@ -188,6 +190,9 @@ def test_memory_is_for_two_versions_and_the_limit_is_above(documents, base):
     )
     size = sum(p.stat().st_size for p in (base / "1").rglob("*") if p.is_file())
     assert limit > request >= 2 * size / 2**20 + 1024
+    # Eight of the largest images at once: 50 megapixels of four channels, and what
+    # composing them takes.
+    assert limit - request >= 8 * 50e6 * 12 / 2**20
     assert "cpu" in asked["requests"]
     assert "cpu" not in asked["limits"]
 
@@ -200,6 +205,10 @@ def test_kserve_serves_the_same_name_from_the_same_claim(documents):
     model = predictor["model"]
     assert model["modelFormat"] == {"name": "tensorflow"}
     assert model["runtimeVersion"] == images.SERVING_VERSION
+    policy = documents["kserve/network-policy.yaml"]["spec"]
+    assert policy["podSelector"]["matchLabels"] == {
+        "serving.kserve.io/inferenceservice": NAME
+    }
     claim = documents["kserve/volume-claim.yaml"]
     assert claim == documents["kubernetes/volume-claim.yaml"]
     assert model["storageUri"] == f"pvc://{claim['metadata']['name']}/{NAME}"
@@ -234,6 +243,150 @@ def test_json_lists_the_files_and_some_targets_write_only_theirs(
     assert {path.name for path in (tmp_path / "d").iterdir()} == {"README.md", "docker"}
 
 
+def containers_of(documents) -> dict[str, dict]:
+    """Every container of every file for a cluster, and of the commands beside them."""
+    found = {}
+    for path, document in documents.items():
+        for where, one in _everything(document, path):
+            # A container, or KServe's, has an image or what becomes one.
+            if {"image", "modelFormat"} & set(one) and not path.startswith("docker"):
+                found[where] = one
+    return found
+
+
+def _everything(value, where):
+    if isinstance(value, dict):
+        yield where, value
+        for key, one in value.items():
+            yield from _everything(one, f"{where}/{key}")
+    if isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from _everything(one, f"{where}/{i}")
+
+
+@pytest.fixture(scope="module")
+def with_commands(folder, documents) -> dict[str, dict]:
+    """The files, and the pods that the README makes by a command."""
+    text = (folder / "README.md").read_text()
+    pods = re.findall(r"--overrides='(.+?)'", text)
+    assert len(pods) == 2
+    return {**documents, **{f"README {i}": json.loads(p) for i, p in enumerate(pods)}}
+
+
+def test_no_container_of_a_cluster_has_more_rights_than_it_needs(with_commands):
+    containers = containers_of(with_commands)
+    assert len(containers) == 4
+    for where, one in containers.items():
+        rights = one["securityContext"]
+        assert rights["runAsNonRoot"] is True, where
+        assert rights["readOnlyRootFilesystem"] is True, where
+        assert rights["allowPrivilegeEscalation"] is False, where
+        assert rights["privileged"] is False, where
+        assert rights["capabilities"] == {"drop": ["ALL"]}, where
+        is_server = one.get("name") != "copy"
+        for mount in one["volumeMounts"]:
+            is_scratch = mount["mountPath"] == "/tmp"
+            assert mount.get("readOnly", False) is (is_server and not is_scratch), where
+        if is_server:
+            assert "/tmp" in {mount["mountPath"] for mount in one["volumeMounts"]}
+            assert set(one["resources"]["limits"]) == {"memory"}
+    pods = [
+        (where, one)
+        for path, document in with_commands.items()
+        for where, one in _everything(document, path)
+        if "containers" in one or "model" in one
+    ]
+    assert len(pods) == 4
+    for where, pod in pods:
+        assert pod["automountServiceAccountToken"] is False, where
+        assert pod["enableServiceLinks"] is False, where
+        rights = pod["securityContext"]
+        assert rights["runAsNonRoot"] is True, where
+        assert rights["runAsUser"] == rights["runAsGroup"] == 1000, where
+        assert rights["seccompProfile"] == {"type": "RuntimeDefault"}, where
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod), where
+        for volume in pod["volumes"]:
+            if "emptyDir" in volume:
+                assert volume["emptyDir"]["sizeLimit"].endswith("Mi"), where
+            assert "hostPath" not in volume, where
+
+
+def test_every_target_of_a_cluster_has_a_policy_for_its_own_pods(documents):
+    for target, ports in (("kubernetes", {8500, 8501}), ("kserve", set())):
+        policy = documents[f"{target}/network-policy.yaml"]["spec"]
+        assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+        assert policy["egress"] == []
+        (rule,) = policy["ingress"]
+        assert rule["from"][0] == {"podSelector": {}}
+        assert {one["port"] for one in rule.get("ports", ())} == ports
+    pods = documents["kubernetes/deployment.yaml"]["spec"]["template"]["metadata"]
+    policy = documents["kubernetes/network-policy.yaml"]["spec"]
+    assert policy["podSelector"]["matchLabels"] == pods["labels"]
+
+
+def test_no_service_of_compose_has_more_rights_than_it_needs(documents):
+    compose = documents["docker/compose.yaml"]
+    assert set(compose["services"]) == {"serving", "proxy"}
+    for name, one in compose["services"].items():
+        user, group = one["user"].split(":")
+        assert 0 not in (int(user), int(group)), name
+        assert one["read_only"] is True, name
+        assert one["cap_drop"] == ["ALL"], name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert all(one[limit] for limit in ("mem_limit", "pids_limit")), name
+        assert not {"cap_add", "privileged", "network_mode", "pid", "ipc"} & set(one), (
+            name
+        )
+        (scratch,) = one["tmpfs"]
+        assert re.match(r"/tmp:.*\bnoexec\b.*\bsize=\d+m", scratch), name
+        assert all(volume["read_only"] for volume in one["volumes"]), name
+        assert all(port.startswith("127.0.0.1:") for port in one.get("ports", ())), name
+    assert compose["networks"]["inside"] == {"internal": True}
+    assert compose["services"]["serving"]["networks"] == ["inside"]
+    changed = documents["docker/compose.gpu.yaml"]["services"]["serving"]
+    assert set(changed) == {"image", "command", "environment", "deploy"}
+
+
+def test_the_proxy_writes_where_it_may(folder):
+    text = (folder / "docker/proxy/nginx.conf").read_text()
+    written = re.findall(r"^\s*(pid|\w+_temp_path) (\S+);", text, re.M)
+    assert len(written) == 6
+    assert all(path.startswith("/tmp/") for _, path in written)
+
+
+def test_secrets_are_for_whoever_runs_the_proxy(base, tmp_path):
+    command = ["deploy", str(base), "--to", str(tmp_path), "--target", "docker"]
+    assert main(command) == 0
+    compose = yaml.safe_load((tmp_path / "docker/compose.yaml").read_text())
+    (user,) = {one["user"].split(":")[0] for one in compose["services"].values()}
+    proxy = tmp_path / "docker/proxy"
+    secrets = [proxy / nginx.TOKENS, proxy / nginx.PASSWORDS]
+    for path in secrets:
+        facts = path.stat()
+        assert (facts.st_mode & 0o777, str(facts.st_uid)) == (0o600, user)
+        path.chmod(0o644)
+    texts = [path.read_text() for path in secrets]
+    assert main([*command, "--overwrite"]) == 0
+    assert [path.stat().st_mode & 0o777 for path in secrets] == [0o600, 0o600]
+    assert [path.read_text() for path in secrets] == texts
+
+
+def test_images_can_be_pinned_by_what_is_in_them(base, tmp_path):
+    digests = {name: f"sha256:{str(i) * 64}" for i, name in enumerate(images.NAMES)}
+    flags_ = [f"--digest={name}={digest}" for name, digest in digests.items()]
+    command = ["deploy", str(base), "--to", str(tmp_path), "--name", NAME]
+    assert main([*command, *flags_]) == 0
+    found = {
+        image
+        for path in tmp_path.rglob("*.yaml")
+        for _, one in _everything(yaml.safe_load(path.read_text()), "")
+        if isinstance(image := one.get("image"), str)
+    }
+    found |= set(re.findall(r"--image=(\S+)", (tmp_path / "README.md").read_text()))
+    assert {image.partition("@")[2] for image in found} == set(digests.values())
+    assert all(re.search(r":\d+\.\d+\.\d+(-gpu)?@", image) for image in found)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -242,6 +395,9 @@ def test_json_lists_the_files_and_some_targets_write_only_theirs(
         (["--name", "My_Photos"], 2, "Choose another with --name my-photos"),
         (["--name", "a/b", "--target", "docker"], 2, "--name a-b"),
         (["--serving-version", "latest"], 2, "expected a release"),
+        (["--digest", "proxy=latest"], 2, "expected NAME=sha256"),
+        (["--digest", f"nginx=sha256:{'0' * 64}"], 2, "serving-gpu, proxy, copy"),
+        ([f"--digest=proxy=sha256:{'0' * 64}"] * 2, 2, "each of these names once"),
     ],
 )
 def test_what_cannot_be_deployed_is_refused_and_nothing_is_written(

@@ -102,12 +102,14 @@ def proxy(folder, served, tmp_path_factory):
         ("server serving:8501;", f"server 127.0.0.1:{served.rest_port};"),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
         ("client_max_body_size 32m;", "client_max_body_size 1m;"),
+        ("pid /tmp/nginx.pid;", ""),
     ):
         assert text.count(written) == 1
         text = text.replace(written, here)
+    scratch = tmp_path_factory.mktemp("nginx")
+    text = text.replace(" /tmp/", f" {scratch}/")
     configuration.write_text(text)
     token = _given_entry(folder)
-    scratch = tmp_path_factory.mktemp("nginx")
     # Workers are nobody otherwise, who may not look into the folders of tests.
     globals_ = f"daemon off; pid {scratch}/pid; error_log {scratch}/log; user root;"
     command = [_NGINX, "-p", scratch, "-c", configuration, "-g", globals_]

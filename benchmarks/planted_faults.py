@@ -1,0 +1,361 @@
+"""Exports with one fault each, made and asked in this process.
+
+Each is a mistake that an export could make and that looks like a healthy one: it loads,
+it runs, and its answers are plausible. The comparison must refuse every one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data import images
+from pipelines.planning.calibration import Calibration
+from pipelines.serving import parity
+from pipelines.serving import signatures as served_signatures
+from pipelines.stages import export
+from pipelines.stages.head import TransferModel
+from pipelines.stages.prove import Questions, questions
+from zoo import folding
+from zoo.preprocessing import PixelNormalization
+
+# What is compared here, at the largest batch. Decoding takes most of the time of
+# tracing, so only faults of reading are looked for behind it.
+ALL = ("serving_default", "pixels", "features")
+_READING = ("features",)
+_ANSWERS = ("pixels",)
+
+Rewire = Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """A trained model, and what an export of it is asked and must give."""
+
+    model: TransferModel
+    calibration: Calibration
+    class_names: tuple[str, ...]
+    asked: Questions
+
+
+def subject_of(
+    model: TransferModel,
+    calibration: Calibration,
+    examples: Any,
+    class_names: Sequence[str],
+    scratch: Path,
+) -> Subject:
+    asked = questions(
+        model,
+        export._in_memory(model),
+        calibration,
+        examples,
+        scratch,
+        class_names=class_names,
+        maximum_megapixels=10.0,
+        explain=False,
+    )
+    return Subject(model, calibration, tuple(class_names), asked)
+
+
+def margin(subject: Subject, found: Mapping[str, np.ndarray]) -> float:
+    """The largest difference as a multiple of what is allowed; infinite if certain."""
+    wanted = {key: subject.asked.wanted[key] for key in found}
+    return max(
+        parity._finding(key, one, found[key], subject.asked.yardstick).share
+        for key, one in wanted.items()
+    )
+
+
+def compare(subject: Subject, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The record of the comparison, or the error of a refusal."""
+    wanted = {key: subject.asked.wanted[key] for key in found}
+    return parity.compare(wanted, found, subject.asked.yardstick)
+
+
+def answers(
+    subject: Subject,
+    *,
+    rewire: Callable[[keras.Model], keras.Model] = lambda network: network,
+    calibration: Calibration | None = None,
+    class_names: Sequence[str] | None = None,
+    signatures: Sequence[str] = _ANSWERS,
+) -> dict[str, np.ndarray]:
+    """What an export gives, made as exports are made, but for what is said."""
+    network = rewire(export._served(subject.model, explain=False))
+    functions = served_signatures.signatures(
+        keras.Model(network.input, network.outputs[:2]),
+        class_names=class_names or subject.class_names,
+        calibration=calibration or subject.calibration,
+        maximum_megapixels=10.0,
+    )
+    found = {}
+    for key, signature, name in _largest(subject.asked.given):
+        if signature in functions and signature in signatures:
+            given = subject.asked.given[key]
+            is_text = given.dtype == object
+            given = tf.constant(list(given), tf.string) if is_text else given
+            for output, value in functions[signature]({name: given}).items():
+                where = f"{signature}/{key.split('/')[1]}/{output}"
+                found[where] = value.numpy()
+    return found
+
+
+def _largest(given: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, str]]:
+    most: dict[str, int] = {}
+    for key in given:
+        signature, count, _ = key.split("/")
+        most[signature] = max(most.get(signature, 0), int(count))
+    for key in given:
+        signature, count, name = key.split("/")
+        if int(count) == most[signature]:
+            yield key, signature, name
+
+
+def _rewired(call: Rewire) -> Callable[[keras.Model], keras.Model]:
+    """The same network, of which every layer is called by `call(layer, *inputs)`."""
+
+    def rewire(network: keras.Model) -> keras.Model:
+        return keras.models.clone_model(
+            network, clone_function=lambda layer: layer, call_function=call
+        )
+
+    return rewire
+
+
+def _normalizing(**other: Any) -> Callable[[keras.Model], keras.Model]:
+    """Pixels normalized by other numbers, or in another order."""
+
+    def call(layer: Any, *given: Any, **options: Any) -> Any:
+        if isinstance(layer, PixelNormalization):
+            layer = PixelNormalization.from_config(
+                {**layer.get_config(), **other, "name": "planted"}
+            )
+        return layer(*given, **options)
+
+    return _rewired(call)
+
+
+def _before(change: Callable[[Any], Any]) -> Callable[[keras.Model], keras.Model]:
+    """Pixels that are changed before anything is done with them."""
+
+    def call(layer: Any, *given: Any, **options: Any) -> Any:
+        if isinstance(layer, PixelNormalization):
+            given = (change(given[0]), *given[1:])
+        return layer(*given, **options)
+
+    return _rewired(call)
+
+
+def _std(subject: Subject) -> dict[str, Any]:
+    """127.5 for 128 or the other way round: half a percent off."""
+    (layer,) = [
+        layer
+        for layer in subject.model.backbone.model.layers
+        if isinstance(layer, PixelNormalization)
+    ]
+    return {"std": tuple(one * 127.5 / 128 for one in layer.std)}
+
+
+def _block_missing(subject: Subject) -> Callable[[keras.Model], keras.Model]:
+    """The head reads zeros in place of one of its blocks."""
+    names = {f"pooled_{name}" for name in list(subject.model.taps)[:1]}
+
+    def call(layer: Any, *given: Any, **options: Any) -> Any:
+        found = layer(*given, **options)
+        return found * 0 if layer.name in names else found
+
+    return _rewired(call)
+
+
+def _in_training(kind: type) -> Callable[[keras.Model], keras.Model]:
+    """The first layer of a kind behaves as in training."""
+    seen: list[Any] = []
+
+    def call(layer: Any, *given: Any, **options: Any) -> Any:
+        if isinstance(layer, kind) and not seen:
+            seen.append(layer)
+            return layer(*given, training=True)
+        return layer(*given, **options)
+
+    return _rewired(call)
+
+
+@contextlib.contextmanager
+def _weights(
+    network: keras.Model, change: Callable[[str, np.ndarray], np.ndarray]
+) -> Iterator[None]:
+    before = [(variable, np.array(variable)) for variable in network.variables]
+    try:
+        for variable, value in before:
+            if value.dtype == np.float32:
+                variable.assign(change(variable.path, value))
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _with_weights(
+    subject: Subject, change: Callable[[str, np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
+    with contextlib.ExitStack() as stack:
+
+        def rewire(network: keras.Model) -> keras.Model:
+            stack.enter_context(_weights(network, change))
+            return network
+
+        return answers(subject, rewire=rewire)
+
+
+def _half_of_a_kernel(subject: Subject) -> dict[str, np.ndarray]:
+    done: list[str] = []
+
+    def change(path: str, value: np.ndarray) -> np.ndarray:
+        if value.ndim == 4 and not done:
+            done.append(path)
+            value = value.copy()
+            value[..., : max(1, value.shape[-1] // 2)] = 0
+        return value
+
+    return _with_weights(subject, change)
+
+
+def _unfolded_scale(subject: Subject) -> dict[str, np.ndarray]:
+    """One BatchNorm is taken away, and its scale is not in the convolution."""
+    scaled, done = folding._scaled, []
+
+    def unscaled(convolution: Any, norm: Any) -> Any:
+        kernel, bias = scaled(convolution, norm)
+        if done:
+            return kernel, bias
+        done.append(norm)
+        return folding._kernel(convolution) * 1.0, bias
+
+    with mock.patch.object(folding, "_scaled", unscaled):
+        return answers(subject)
+
+
+def _other_epsilon(subject: Subject) -> dict[str, np.ndarray]:
+    """BatchNorm is folded with the epsilon of another framework."""
+    scaled = folding._scaled
+
+    def with_other(convolution: Any, norm: Any) -> Any:
+        other = 1e-5 if norm.epsilon > 1e-4 else 1e-3
+        with mock.patch.object(norm, "epsilon", other):
+            return scaled(convolution, norm)
+
+    with mock.patch.object(folding, "_scaled", with_other):
+        return answers(subject)
+
+
+def _reading(name: str, value: Any, module: Any = images) -> Any:
+    def plant(subject: Subject) -> dict[str, np.ndarray]:
+        with mock.patch.object(module, name, value):
+            return answers(subject, signatures=_READING)
+
+    return plant
+
+
+def _resized(pixels: tf.Tensor, size_px: int, **how: Any) -> tf.Tensor:
+    resized = tf.image.resize(tf.convert_to_tensor(pixels), [size_px, size_px], **how)
+    return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
+
+
+def _resizing(**how: Any) -> Any:
+    return _reading("resize", lambda pixels, size: _resized(pixels, size, **how))
+
+
+def _quick_jpeg(encoded: tf.Tensor, *, ratio: int) -> tf.Tensor:
+    return tf.io.decode_jpeg(
+        encoded, channels=3, ratio=ratio, dct_method="INTEGER_FAST"
+    )
+
+
+def _scaling(subject: Subject, **other: Any) -> Calibration:
+    calibration = subject.calibration
+    return dataclasses.replace(
+        calibration, scaling=dataclasses.replace(calibration.scaling, **other)
+    )
+
+
+def _temperature(subject: Subject) -> dict[str, np.ndarray]:
+    temperature = 1.1 * subject.calibration.scaling.temperature
+    return answers(subject, calibration=_scaling(subject, temperature=temperature))
+
+
+def _other_space(subject: Subject) -> dict[str, np.ndarray]:
+    """What is usual of another run: distances are taken from another centre."""
+    space = subject.calibration.space
+    if space is None:
+        raise AssertionError("The model has no space of features to take another for.")
+    centre = space.centre + 0.02 * space.axes[:, 0]
+    other = dataclasses.replace(space, centre=centre.astype(np.float32))
+    return answers(
+        subject, calibration=dataclasses.replace(subject.calibration, space=other)
+    )
+
+
+def _float16(_: str, value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float16).astype(np.float32)
+
+
+def _int8(_: str, value: np.ndarray) -> np.ndarray:
+    step = np.abs(value).max() / 127 or 1.0
+    return (np.round(value / step) * step).astype(np.float32)
+
+
+FAULTS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
+    "images resized by the nearest pixel": _resizing(method="nearest"),
+    "images resized without antialias": _resizing(method="bilinear"),
+    "images resized by cubic curves": _resizing(method="bicubic", antialias=True),
+    "another decoder of JPEG": _reading("_jpeg_pixels", _quick_jpeg),
+    "what the camera said is ignored": _reading(
+        "jpeg_orientation", lambda encoded: tf.constant(1), images.image_headers
+    ),
+    "what is transparent is on black": _reading(
+        "_on_white", lambda pixels: pixels[..., :3] * (pixels[..., 3:] // 255)
+    ),
+    "127.5 for 128": lambda one: answers(one, rewire=_normalizing(**_std(one))),
+    "BGR for RGB": lambda one: answers(
+        one, rewire=_before(lambda pixels: keras.ops.flip(pixels, axis=-1))
+    ),
+    "a level too bright": lambda one: answers(
+        one, rewire=_before(lambda pixels: keras.ops.cast(pixels, "float32") + 1)
+    ),
+    "an unfolded scale": _unfolded_scale,
+    "another epsilon": _other_epsilon,
+    "a BatchNorm in training mode": lambda one: _unfolded(
+        one, _in_training(keras.layers.BatchNormalization)
+    ),
+    "a block of the head is missing": lambda one: answers(
+        one, rewire=_block_missing(one)
+    ),
+    "half of a kernel is zeros": _half_of_a_kernel,
+    "weights in float16": lambda one: _with_weights(one, _float16),
+    "weights in 8 bits": lambda one: _with_weights(one, _int8),
+    "a temperature that is 10 % off": _temperature,
+    "classes in another order": lambda one: answers(
+        one, class_names=one.class_names[::-1]
+    ),
+    "the labels of another run": lambda one: answers(
+        one, class_names=[f"other {name}" for name in one.class_names]
+    ),
+    "the features of another run": _other_space,
+}
+
+
+def _unfolded(
+    subject: Subject, rewire: Callable[[keras.Model], keras.Model]
+) -> dict[str, np.ndarray]:
+    """An export of which no BatchNorm is folded."""
+    with mock.patch.object(export, "folded_copy", lambda network: network):
+        return answers(subject, rewire=rewire)

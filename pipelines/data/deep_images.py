@@ -1,0 +1,41 @@
+"""Images of 16 bits in each channel, of which training and serving see the upper 8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_GREATEST = 2**16 - 1
+# So many of 256 steps are as good as all.
+_ENOUGH_GREYS = 200
+
+
+def is_dark(deepest: int) -> bool:
+    """Whether little is left of an image whose largest value this is."""
+    return deepest > 0 and _greys(deepest) < _ENOUGH_GREYS
+
+
+def deep_note(deepest: Iterable[int], total: int) -> str:
+    """A sentence with numbers about what is lost, or nothing if there is no such image.
+
+    `deepest` has the largest value of each image of 16 bits, among `total` of any kind.
+    A scan of 12 bits in a file of 16 keeps 16 of its 4,096 steps.
+    """
+    found = [one for one in deepest if one]
+    if not found:
+        return ""
+    largest = max(found)
+    begin = (
+        f"{len(found)} of {total} images have 16 bits in each channel, and the upper 8"
+        f" are used. Their largest value is {largest:,} of {_GREATEST:,}, which leaves"
+        f" {_greys(largest)} of 256 greys."
+    )
+    if not is_dark(largest):
+        return begin
+    return (
+        f"{begin} Multiply their values by {_GREATEST // max(largest, 1)} and save them"
+        " again: those to train on, and later those to ask about."
+    )
+
+
+def _greys(deepest: int) -> int:
+    return (deepest >> 8) + 1

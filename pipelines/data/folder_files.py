@@ -1,0 +1,119 @@
+"""What lies in a folder: everything that is no hidden file, in the order of names."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipelines.data.printable import shortened, shown
+from pipelines.errors import DataError
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"})
+
+# A folder, wherever its path leads over links: device and number.
+Identity = tuple[int, int]
+
+
+def extension(path: str) -> str:
+    """The ending of a file's name in lower case, with its dot."""
+    _, dot, end = path.rpartition("/")[2].rpartition(".")
+    return f".{end.lower()}" if dot else ""
+
+
+def identity(folder: str | Path) -> Identity:
+    """What two paths to the same folder share.
+
+    Raises:
+        DataError: if it cannot be known.
+    """
+    try:
+        status = Path(folder).stat()
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    return status.st_dev, status.st_ino
+
+
+def files_below(folder: str, *, seen: set[Identity]) -> Iterator[str]:
+    """Every visible file below a folder, relative to it; links are followed.
+
+    `seen` are folders that are not entered, to which those are added that were: it ends
+    loops of links. Folders may lie in each other as deep as the system can name them.
+
+    Raises:
+        DataError: if a folder cannot be read.
+    """
+    below = {identity(folder)}
+    if below <= seen:
+        return
+    seen |= below
+    # Iterators instead of calls: one for each folder on the way to where we are.
+    way = [("", iter(visible(folder)))]
+    while way:
+        before, entries = way[-1]
+        entry = next(entries, None)
+        if entry is None:
+            way.pop()
+        elif not is_folder_entry(entry):
+            yield f"{before}{entry.name}"
+        elif (one := identity(entry.path)) not in seen:
+            seen.add(one)
+            way.append((f"{before}{entry.name}/", iter(visible(entry.path))))
+
+
+def visible(folder: str | Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder and is not hidden, in the order of names.
+
+    Raises:
+        DataError: if the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                (entry for entry in entries if not is_hidden(entry.name)),
+                key=lambda entry: entry.name,
+            )
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, in the order of names."""
+    return [Path(entry.path) for entry in visible(folder) if is_folder_entry(entry)]
+
+
+def is_folder_entry(entry: os.DirEntry[str]) -> bool:
+    # A link that goes round in circles is an error to `DirEntry.is_dir` alone.
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+
+
+def is_link_to_nothing(entry: os.DirEntry[str]) -> bool:
+    is_image = extension(entry.name) in EXTENSIONS
+    return entry.is_symlink() and not is_image and not Path(entry.path).exists()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; not if that cannot be known, which reading tells."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is left out: what programs put there for themselves."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _unreadable(folder: str | Path, error: OSError) -> DataError:
+    advice = "Give yourself the right to read it, or remove it."
+    if error.errno == errno.ENAMETOOLONG:
+        advice = (
+            "So many folders lie in each other that the system has no path for it. Move"
+            " what is in them up, or remove them."
+        )
+    return DataError(
+        f"The folder {shortened(shown(str(folder)))} cannot be read: {error.strerror}."
+        f" {advice}"
+    )

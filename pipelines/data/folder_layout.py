@@ -1,0 +1,158 @@
+"""Whether the folders in a folder are classes, or splits with class folders inside."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.data.folder_files import (
+    EXTENSIONS,
+    extension,
+    folders,
+    is_folder_entry,
+    is_link_to_nothing,
+    visible,
+)
+from pipelines.data.names import choices, listing
+from pipelines.data.printable import shown
+from pipelines.data.split_names import SPLITS, usual_split, vague_split
+from pipelines.errors import DataError
+
+# What `layout=` says: that names decide, or that every folder is a class.
+LAYOUTS = ("auto", "classes")
+_HOW_TO_SAY = (
+    "If they are splits, name the folders train, validation and test; if they are"
+    " classes, add layout=classes to the reference."
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A folder of images of one class; its split is empty where none is given."""
+
+    split: str
+    class_name: str
+    folder: Path
+
+
+def parts_of(root: Path, *, layout: str = LAYOUTS[0]) -> list[Part]:
+    """The class folders of a folder, each with the split that it lies in.
+
+    There are splits if folders of usual names, as `train` or `Testing`, have folders
+    inside; or if all class folders hold folders of such names and no image.
+
+    Raises:
+        DataError: if the folder is laid out otherwise, or could mean both.
+    """
+    if layout == "classes":
+        return _class_parts(root)
+    inside = folders(root)
+    splits = [one for one in inside if usual_split(one.name)]
+    if any(folders(one) for one in splits):
+        return _split_parts(root, inside, splits)
+    _refuse_doubtful_splits(root, inside)
+    classes = _class_parts(root)
+    return _splits_of_classes(root, classes) or classes
+
+
+def _class_parts(folder: Path, split: str = "") -> list[Part]:
+    return [Part(split, found.name, found) for found in _class_folders(folder)]
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    found = folders(folder)
+    lost = [entry.path for entry in visible(folder) if is_link_to_nothing(entry)]
+    if lost:
+        raise DataError(
+            f"{listing(map(shown, lost), shown=5)} stands where class folders do, and"
+            " is a link to nothing. Mend or remove the link."
+        )
+    if not found:
+        loose = sum(extension(entry.name) in EXTENSIONS for entry in visible(folder))
+        raise DataError(
+            f"{folder} has no class folders (and {loose} images of its own). Put the "
+            "images of each class into a folder with the name of the class."
+        )
+    return found
+
+
+def _split_parts(
+    root: Path, inside: Sequence[Path], splits: Sequence[Path]
+) -> list[Part]:
+    by_split = {usual_split(one.name) or "": one for one in splits}
+    if len(by_split) < len(splits):
+        raise DataError(
+            f"{root} has the same split twice: {_names(splits)}. Merge them, or if they"
+            " are classes, add layout=classes to the reference."
+        )
+    if "train" not in by_split:
+        raise DataError(
+            f"{root} has {_names(splits)} and no train folder. Add one, or if they are"
+            " classes, add layout=classes to the reference."
+        )
+    others = [one for one in inside if one not in splits]
+    if others:
+        raise DataError(
+            f"{root} has {_names(splits)} with folders inside, so it holds splits, and "
+            f"{_names(others)} is none. {choices(others[0].name, SPLITS)} "
+            "Rename or move what is no split; or if all of them are classes, add"
+            " layout=classes to the reference."
+        )
+    return [
+        part for split, one in by_split.items() for part in _class_parts(one, split)
+    ]
+
+
+def _refuse_doubtful_splits(root: Path, inside: Sequence[Path]) -> None:
+    """Asks where folders are probably splits: as classes they would train well."""
+    meant = {one: vague_split(one.name) for one in inside}
+    likely = [one for one in inside if meant[one]]
+    if len({meant[one] for one in likely}) < 2:
+        return
+    is_nested = any(folders(one) for one in likely)
+    is_all_splits = all(usual_split(one.name) for one in inside)
+    if is_nested or is_all_splits:
+        how = "with folders inside" if is_nested else "and no other folder"
+        raise DataError(
+            f"{root} has {_names(likely)} {how}: are these splits, or classes?"
+            f" {_HOW_TO_SAY}"
+        )
+
+
+def _splits_of_classes(root: Path, classes: Sequence[Part]) -> list[Part]:
+    """The parts of a folder of classes with splits inside; none if there are none."""
+    parts: list[Part] = []
+    whole: list[Part] = []
+    for one in classes:
+        splits = _splits_inside(one.folder)
+        parts += [Part(split, one.class_name, path) for split, path in splits]
+        whole += [] if splits else [one]
+    if len({part.split for part in parts}) < 2:
+        return []
+    if whole:
+        without = _names([one.folder for one in whole])
+        raise DataError(
+            f"{root} has class folders with splits inside, as"
+            f" {_names([parts[0].folder])} of {parts[0].class_name!r}, and {without}"
+            " without. Give all of them the same splits; or if these folders mean"
+            " nothing, add layout=classes to the reference."
+        )
+    return parts
+
+
+def _splits_inside(class_folder: Path) -> list[tuple[str, Path]]:
+    """The splits in a class folder that holds these and nothing else."""
+    entries = visible(class_folder)
+    inside = [Path(entry.path) for entry in entries if is_folder_entry(entry)]
+    if any(extension(entry.name) in EXTENSIONS for entry in entries):
+        return []
+    found = {usual_split(path.name): path for path in inside}
+    if len(found) < len(inside):
+        return []
+    known = [(split, path) for split, path in found.items() if split]
+    return known if len(known) == len(inside) else []
+
+
+def _names(several: Sequence[Path]) -> str:
+    return listing((f"{shown(one.name)}/" for one in several), shown=5)

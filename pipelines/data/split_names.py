@@ -1,0 +1,98 @@
+"""Which split a folder, a cell or a name in a file means."""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.data.names import choices
+from pipelines.data.printable import shortened
+from pipelines.data.spelling import normal
+from pipelines.errors import DataError
+
+_TRAIN, _VALIDATION, _TEST = "train", "validation", "test"
+SPLITS = (_TRAIN, _VALIDATION, _TEST)
+# The words that people use, and that mean one split only.
+_WORDS = {
+    **dict.fromkeys(("train", "training", "trn"), _TRAIN),
+    **dict.fromkeys(
+        ("validation", "validate", "validating", "valid", "val", "vali"), _VALIDATION
+    ),
+    **dict.fromkeys(("dev", "devel", "development"), _VALIDATION),
+    **dict.fromkeys(("test", "testing", "tst"), _TEST),
+}
+# Words for parts of data that may be any of them.
+# fmt: off
+_VAGUE = frozenset(
+    {
+        "eval", "evaluation", "holdout", "heldout", "hold", "held", "unseen",
+        "unlabeled", "unlabelled", "trainval", "traintest", "trainvaltest", "pred",
+        "predict", "prediction", "inference", "tuning",
+    }
+)
+# fmt: on
+# What stands beside: `training_set`, `train-images`, `test2017`.
+# fmt: off
+_BESIDE = frozenset(
+    {
+        "set", "sets", "data", "dataset", "datasets", "image", "images", "img",
+        "imgs", "pic", "pics", "picture", "pictures", "photo", "photos", "split",
+        "splits", "file", "files", "sample", "samples", "example", "examples", "part",
+        "folder", "subset",
+    }
+)
+# fmt: on
+
+
+def usual_split(name: str) -> str | None:
+    """The split that a name surely means, or none.
+
+    >>> usual_split("Training_Set"), usual_split("train_station")
+    ('train', None)
+    """
+    words = [word for word in _words(name) if word not in _BESIDE]
+    found = {_WORDS.get(word) for word in words}
+    return found.pop() if len(found) == 1 else None
+
+
+def vague_split(name: str) -> str | None:
+    """What a name that may mean a split seems to mean, or none.
+
+    It is the split, or the word itself where that may mean any of them.
+    """
+    for word in _words(name):
+        if word in _WORDS:
+            return _WORDS[word]
+        if word in _VAGUE:
+            return word
+    return None
+
+
+def split_name(text: str, *, where: str) -> str:
+    """The split that a text means.
+
+    Raises:
+        DataError: if it means none; `where` says where it stands.
+    """
+    found = usual_split(text)
+    if found is None:
+        raise DataError(
+            f"split in {where} has the value {shortened(text)!r}."
+            f" {choices(text, SPLITS)} The usual spellings, such as 'val', 'dev' or"
+            " 'Training', are understood too."
+        )
+    return found
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in lower case; `testset` is two."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", normal(name))
+    found = []
+    for word in re.findall(r"[^\W\d_]+", apart.casefold()):
+        inside = _without_beside(word)
+        found.append(inside if inside in _WORDS or inside in _VAGUE else word)
+    return found
+
+
+def _without_beside(word: str) -> str:
+    ends = [one for one in _BESIDE if word.endswith(one) and word != one]
+    return word.removesuffix(max(ends, key=len)) if ends else word

@@ -1,0 +1,219 @@
+"""What has begun to arrive and is not there yet: bodies, and the messages of calls.
+
+A client that sends slowly, or never ends what it sends, holds nothing that others need:
+what is not there within its time is given up, and where there are too many, the client
+that has most of them loses one for each that comes. So there is always room for one
+more, whoever sends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import ipaddress
+import time
+import urllib.parse
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+from pipelines.serving.server.errors import Code, ServingError
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """Who sends: an address, and one of the connections from there."""
+
+    address: str
+    connection: Hashable
+
+    @classmethod
+    def of_scope(cls, scope: Any) -> Client:
+        """The client of a REST request; each connection has one request at a time."""
+        address, port = scope.get("client") or ("", 0)
+        return cls(_network(address), ("REST", address, port))
+
+    @classmethod
+    def of_peer(cls, peer: str) -> Client:
+        """The client of a call, from what gRPC calls its peer: `ipv4:10.0.0.7:5040`."""
+        address = urllib.parse.unquote(peer.partition(":")[2].rpartition(":")[0])
+        return cls(_network(address.strip("[]")), peer)
+
+
+@functools.lru_cache(4096)
+def _network(address: str) -> str:
+    """What one client has: an address of IPv4, or the 64 bits of a site of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a socket in the file system
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
+
+
+class Arrivals:
+    """All that is on its way, by client; at most `most` at once.
+
+    `seconds` is how often each has to have brought `min_bytes_per_second`. Where bytes
+    cannot be seen as they come, as those of a call, that is the time for all of them.
+    """
+
+    def __init__(
+        self, *, most: int, seconds: float, min_bytes_per_second: float = 0.0
+    ) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._min_bytes = min_bytes_per_second * seconds
+        self._count = 0
+        # By address, then by connection, the oldest first.
+        self._coming: dict[str, dict[Hashable, dict[Arrival, None]]] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @contextlib.contextmanager
+    def one(
+        self, client: Client, *, what: str, release: Callable[[], None] = lambda: None
+    ) -> Iterator[Arrival]:
+        """Inside, the running task waits for what a client sends.
+
+        `release` gives back at once what it holds, when it is given up.
+
+        Raises:
+            ServingError: if it is given up, in place of what the task waits for.
+        """
+        if self._count >= self._most:
+            self._stalest().give_up(_crowded(what))
+        arrival = Arrival(self, client, what, release)
+        connections = self._coming.setdefault(client.address, {})
+        connections.setdefault(client.connection, {})[arrival] = None
+        self._count += 1
+        arrival.watch(self._seconds, self._min_bytes)
+        try:
+            yield arrival
+        except asyncio.CancelledError:
+            if arrival.reason is None:
+                raise
+            _uncancel()
+            reason, arrival.reason = arrival.reason, None
+            raise reason from None
+        finally:
+            arrival.ended()
+            self._forget(arrival)
+
+    def largest(self, address: str | None = None) -> Arrival | None:
+        """What holds most bytes; of the address whose arrivals hold most, or of one."""
+        among = self._coming if address is None else {address} & self._coming.keys()
+        by_address = [
+            [one for connection in self._coming[key].values() for one in connection]
+            for key in among
+        ]
+        if not by_address:
+            return None
+        fullest = max(by_address, key=lambda ones: sum(one.bytes for one in ones))
+        return max(fullest, key=lambda one: one.bytes)
+
+    def give_up_oldest(self, kept: int, reason: ServingError) -> None:
+        """Gives up all but so many, which are those that came last."""
+        ones = [
+            one
+            for address in self._coming.values()
+            for connection in address.values()
+            for one in connection
+        ]
+        ones.sort(key=lambda one: one.since)
+        for one in ones[: len(ones) - kept]:
+            one.give_up(reason)
+
+    def _stalest(self) -> Arrival:
+        """The oldest of the fullest connection of the fullest address."""
+        fullest = max(
+            self._coming.values(), key=lambda one: sum(map(len, one.values()))
+        )
+        return next(iter(max(fullest.values(), key=len)))
+
+    def _forget(self, arrival: Arrival) -> None:
+        client = arrival.client
+        connections = self._coming.get(client.address, {})
+        arrivals = connections.get(client.connection, {})
+        if arrival not in arrivals:
+            return
+        self._count -= 1
+        del arrivals[arrival]
+        if not arrivals:
+            del connections[client.connection]
+        if not connections:
+            del self._coming[client.address]
+
+
+class Arrival:
+    """One body or message, and the task that waits for it."""
+
+    def __init__(
+        self,
+        all_of_them: Arrivals,
+        client: Client,
+        what: str,
+        release: Callable[[], None],
+    ) -> None:
+        self.client = client
+        self.bytes = 0
+        self.since = time.monotonic()
+        self.reason: ServingError | None = None
+        self._all = all_of_them
+        self._what = what
+        self._release = release
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, seconds: float, min_bytes: float) -> None:
+        """Gives it up unless so much comes in so many seconds, again and again."""
+        before = self.bytes
+
+        def check() -> None:
+            if self.bytes - before < max(min_bytes, 1):
+                self.give_up(self._late(seconds, min_bytes))
+            else:
+                self.watch(seconds, min_bytes)
+
+        self._timer = asyncio.get_running_loop().call_later(seconds, check)
+
+    def give_up(self, reason: ServingError) -> None:
+        """Has its task go on with this error, and leaves its room to others."""
+        if self.reason is None and self._task is not None:
+            self.reason = reason
+            self._all._forget(self)
+            self._release()
+            self._task.cancel()
+
+    def ended(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _late(self, seconds: float, min_bytes: float) -> ServingError:
+        wanted = f"{min_bytes:.0f} bytes more" if min_bytes else "it"
+        return ServingError(
+            Code.DEADLINE_EXCEEDED,
+            f"{self._what} did not arrive within {seconds:g} seconds, in which {wanted}"
+            " had to come.",
+            http_status=408,
+        )
+
+
+def _crowded(what: str) -> ServingError:
+    return ServingError(
+        Code.RESOURCE_EXHAUSTED,
+        f"{what} was slower than those of others, who need its room; ask again in a"
+        " second.",
+    )
+
+
+def _uncancel() -> None:
+    """Says that a cancellation was ours and is dealt with (Python 3.11 counts them)."""
+    uncancel = getattr(asyncio.current_task(), "uncancel", None)
+    if uncancel is not None:
+        uncancel()

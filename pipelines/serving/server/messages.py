@@ -1,0 +1,117 @@
+"""Calls whose message does not come, or is none.
+
+grpcio reads the message of a call before it calls anything of ours, and waits for it
+without end. So calls of one message are taken here for calls of a stream: those are
+handed over with their metadata, and the message is read within its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from pipelines.serving.server.arrivals import Client
+from pipelines.serving.server.errors import ServingError, invalid
+from pipelines.serving.server.limits import Admission
+from pipelines.serving.server.pressure import Pressure, allocated_bytes
+
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Message:
+    """What came: a request, or why there is none; and its bytes on the way."""
+
+    content: Any
+    bytes: int
+    problem: str = ""
+
+
+class AwaitMessages(grpc.aio.ServerInterceptor):
+    """Gives up what does not come, and counts what does."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._pressure = Pressure(
+            admission.messages,
+            most_bytes=admission.limits.max_in_flight_bytes,
+            bytes_of_each=admission.limits.max_body_bytes,
+            allocated=allocated_bytes(),
+        )
+        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
+
+    async def intercept_service(
+        self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        handler = await continuation(details)
+        if handler is None or handler.request_streaming:
+            return handler
+        if details.method not in self._handlers:
+            self._handlers[details.method] = self._watched(handler)
+        return self._handlers[details.method]
+
+    def _watched(self, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+        def read(content: bytes) -> _Message:
+            try:
+                return _Message(handler.request_deserializer(content), len(content))
+            except DecodeError as error:
+                # grpcio calls that unknown; it is the client's mistake.
+                return _Message(None, len(content), str(error))
+
+        options = {
+            "request_deserializer": read,
+            "response_serializer": handler.response_serializer,
+        }
+        if not handler.response_streaming:
+
+            async def answer(_: Any, context: grpc.aio.ServicerContext) -> Any:
+                async with self._message(context) as message:
+                    return await handler.unary_unary(message, context)
+
+            return grpc.stream_unary_rpc_method_handler(answer, **options)
+
+        async def watch(_: Any, context: grpc.aio.ServicerContext) -> None:
+            async with self._message(context, stays=True) as message:
+                await handler.unary_stream(message, context)
+
+        return grpc.stream_stream_rpc_method_handler(watch, **options)
+
+    @contextlib.asynccontextmanager
+    async def _message(
+        self, context: grpc.aio.ServicerContext, *, stays: bool = False
+    ) -> AsyncIterator[Any]:
+        """The message of a call; its bytes count until the call is answered.
+
+        A call that `stays` open is one of so many.
+        """
+        client = Client.of_peer(context.peer())
+        with contextlib.ExitStack() as held:
+            message, refusal = None, None
+            try:
+                message = await self._arrived(client, context)
+                held.enter_context(self._admission.holding(client)).add(message.bytes)
+                if stays:
+                    held.enter_context(self._admission.watches.one(client))
+            except ServingError as error:
+                refusal, message = error.without_trace(), None
+            if message is None:
+                await context.abort(_STATUS[refusal.code], refusal.message)
+            else:
+                yield message.content
+
+    async def _arrived(
+        self, client: Client, context: grpc.aio.ServicerContext
+    ) -> _Message:
+        with self._admission.messages.one(client, what="The message"):
+            self._pressure.watch()
+            message = await context.read()
+        if message is grpc.aio.EOF:
+            raise invalid("The call ended without its message.")
+        if message.problem:
+            raise invalid(f"The bytes are no message of this kind: {message.problem}")
+        return message

@@ -1,0 +1,92 @@
+"""Memory that messages take while they come, of which gRPC tells nothing.
+
+gRPC hands a message over when it is whole; until then its bytes are in buffers of the
+library, a hundred times what one message may have if a hundred come at once. So what
+the C library has given out is looked at while any come, and too much ends the oldest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import sys
+from collections.abc import Callable
+
+from pipelines.serving.server.arrivals import Arrivals
+from pipelines.serving.server.errors import Code, ServingError
+
+_LOOK_SECONDS = 0.02
+
+
+class _MallInfo2(ctypes.Structure):
+    _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks")
+    _more = ("fsmblks", "uordblks", "fordblks", "keepcost")
+    _fields_ = [(name, ctypes.c_size_t) for name in (*_names, *_more)]
+
+
+def allocated_bytes() -> Callable[[], int] | None:
+    """What gives the bytes that `malloc` has given out; None if it cannot be asked."""
+    if sys.platform != "linux":
+        return None
+    ask = getattr(ctypes.CDLL(None), "mallinfo2", None)  # glibc 2.33 and later
+    if ask is None:
+        return None
+    ask.restype = _MallInfo2
+
+    def bytes_now() -> int:
+        found = ask()
+        return found.uordblks + found.hblkhd
+
+    return bytes_now
+
+
+class Pressure:
+    """Watches memory while anything arrives, and gives up the oldest if it grows.
+
+    So few that all of them together have half of `most_bytes` are left alone. What is
+    freed leaves holes, so the memory of the process grows by twice of what is granted.
+    """
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        *,
+        most_bytes: int,
+        bytes_of_each: int,
+        allocated: Callable[[], int] | None,
+    ) -> None:
+        self._arrivals = arrivals
+        self._left_alone = max(1, most_bytes // bytes_of_each // 2)
+        self._growth = most_bytes // 4
+        self._allocated = allocated
+        self._before = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self) -> None:
+        """To be called when something begins to arrive."""
+        if self._allocated is not None and self._timer is None:
+            self._before = self._allocated()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not len(self._arrivals) or self._allocated is None:
+            return
+        now = self._allocated()
+        if len(self._arrivals) <= self._left_alone:
+            # What else has grown, such as a model that was loaded, is none of theirs.
+            self._before = max(self._before, now - self._growth)
+        elif now - self._before > self._growth:
+            self._arrivals.give_up_oldest(
+                self._left_alone,
+                ServingError(
+                    Code.RESOURCE_EXHAUSTED,
+                    "The messages that are on their way take all the memory that they"
+                    " may; ask again in a second.",
+                ),
+            )
+        self._look_again()

@@ -1,0 +1,440 @@
+"""The proof of an export: every signature is asked, and must give what the model gives.
+
+What it must give comes from the model in memory, which reads the examples as it did in
+training. How far it may be off comes from the model in memory, too: asked in batches of
+other sizes, without a graph, and with every weight moved to the next number that its
+format has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data.batches import batches
+from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.splits import (
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Series,
+    Split,
+    Texts,
+    first,
+)
+from pipelines.planning.calibration import Calibration
+from pipelines.serving import parity, warm_up
+from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
+from pipelines.serving.parity import Wanted, Yardstick
+from pipelines.serving.signatures import (
+    CLASSIFY,
+    DEFAULT,
+    EXAMPLES,
+    EXPLAIN,
+    FEATURES,
+    explanation,
+    requests,
+)
+from pipelines.stages.head import TransferModel
+from pipelines.stages.probes import probes_of
+from zoo.blocks import layers_inside
+
+_PARITY_EXAMPLES = 16
+_NOT_AN_IMAGE = b"not an image"
+_NOT_A_TEXT = b"\xff\xfe not UTF-8"
+# Examples that the model in memory is asked about one by one, and by threes.
+_ALONE = 4
+
+_logger = logging.getLogger("zootune")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Questions:
+    """What a SavedModel is asked, and what it must give.
+
+    Keys are `signature/batch size/name`, as in `parity`.
+    """
+
+    given: Mapping[str, np.ndarray]
+    wanted: Mapping[str, Wanted]
+    yardstick: Yardstick
+    examples: int
+    probes: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Found:
+    """What a model gives for examples: float32, with a row for each."""
+
+    logits: np.ndarray
+    features: np.ndarray
+    heat: np.ndarray | None
+
+
+def prove(
+    model: TransferModel,
+    reference: keras.Model,
+    calibration: Calibration,
+    examples: Split,
+    folder: Path,
+    *,
+    class_names: Sequence[str],
+    maximum_megapixels: float,
+    explain: bool,
+    process: FreshProcess | None = None,
+) -> dict[str, Any]:
+    """The record of a proof: the SavedModel in `folder` gives what `reference` gives.
+
+    `reference` is the model in memory, with logits, features and, to `explain`, the
+    last map as outputs. `process` is a fresh process that was started early.
+
+    Raises:
+        ArtifactError: if it differs, or does not run in a fresh process.
+    """
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="zootune_proof_")
+    except OSError as error:
+        raise temporary_folder_is_full(error) from error
+    with scratch as path:
+        asked = questions(
+            model,
+            reference,
+            calibration,
+            examples,
+            Path(path),
+            class_names=class_names,
+            maximum_megapixels=maximum_megapixels,
+            explain=explain,
+        )
+        _logger.info("  comparing with the SavedModel in a fresh process")
+        found = parity.run_in_fresh_process(
+            folder,
+            asked.given,
+            Path(path),
+            requires=model.backbone.spec.requires,
+            process=process,
+        )
+    record = parity.compare(asked.wanted, found, asked.yardstick)
+    return {**record, "examples": asked.examples, "probes": asked.probes}
+
+
+def questions(
+    model: TransferModel,
+    reference: keras.Model,
+    calibration: Calibration,
+    examples: Split,
+    scratch: Path,
+    *,
+    class_names: Sequence[str],
+    maximum_megapixels: float,
+    explain: bool,
+) -> Questions:
+    """What to ask: real examples, made-up ones, and one that is bad.
+
+    Made-up images are files in `scratch`, for as long as this takes.
+    """
+    some = first(examples, _PARITY_EXAMPLES)
+    try:
+        read = _as_in_training(model, some)
+        probes = probes_of(
+            some.inputs, read, scratch, maximum_megapixels=maximum_megapixels
+        )
+    except OSError as error:
+        raise temporary_folder_is_full(error) from error
+    read = np.concatenate([read, _as_in_training(model, probes.split)])
+    raw = np.concatenate([_bad(some), _raw(some), _raw(probes.split)])
+    names = [*_names(some), *probes.names]
+    behind_bad = ["an example that is not valid", *names]
+
+    ask = _asking(reference, calibration, read, explain=explain)
+    found = ask(read)
+    unit = _ood_unit(calibration, found)
+    yardstick = Yardstick(
+        parts=_parts(model, found.features),
+        ood_unit=unit,
+        is_coarse=is_coarse(reference),
+    )
+    asked = {name: one.input.name for name, one in requests(model.model).items()}
+    answers = _answers(calibration, found, class_names, unit)
+    given = {
+        signature: {name: read if name == "pixels" else raw}
+        for signature, name in asked.items()
+    }
+    wanted = {
+        signature: answers if name == "pixels" else _behind_bad(answers)
+        for signature, name in asked.items()
+    }
+    given[FEATURES] = given[DEFAULT]
+    wanted[FEATURES] = _behind_bad({"features": Wanted(found.features)})
+    given[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
+    wanted[CLASSIFY] = {
+        "classes": Wanted(np.tile(_bytes(class_names), (len(raw), 1))),
+        "scores": _behind_bad(answers)["probabilities"],
+    }
+    if explain:
+        given[EXPLAIN] = given[DEFAULT]
+        heat = Wanted(found.heat, answers["label"].margins)
+        wanted[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
+    return Questions(
+        given={key: one[:count] for key, count, one in _by_batch_size(given, len)},
+        wanted={
+            key: one.first(count)
+            for key, count, one in _by_batch_size(wanted, lambda one: len(one.values))
+        },
+        yardstick=dataclasses.replace(
+            yardstick,
+            noise=_noise(reference, calibration, ask, read, found, yardstick),
+            examples={
+                signature: names if asked.get(signature) == "pixels" else behind_bad
+                for signature in wanted
+            },
+        ),
+        examples=len(some),
+        probes=len(probes.names),
+    )
+
+
+def is_coarse(network: keras.Model) -> bool:
+    """Whether any of it computes in float16 or bfloat16."""
+    return any("float16" in layer.compute_dtype for layer in layers_inside(network))
+
+
+def _asking(
+    reference: keras.Model,
+    calibration: Calibration,
+    read: np.ndarray,
+    *,
+    explain: bool,
+    in_graph: bool = True,
+) -> Callable[[np.ndarray], _Found]:
+    """A function of what the model takes: what it gives, in one graph for all sizes."""
+    takes = [tf.TensorSpec([None, *read.shape[1:]], _dtype(read))]
+
+    def run(inputs: tf.Tensor) -> Any:
+        return reference(inputs, training=False)[:2]
+
+    network = tf.function(run, input_signature=takes) if in_graph else run
+    look: Callable[..., Any] | None = None
+    if explain and in_graph:
+        answers = keras.Model(reference.input, reference.outputs[:2])
+        look = tf.function(
+            explanation(answers, reference.outputs[2], calibration),
+            input_signature=takes,
+        )
+
+    def ask(inputs: np.ndarray) -> _Found:
+        given = tf.constant(inputs, _dtype(inputs))
+        logits, features = (np.asarray(tf.cast(x, tf.float32)) for x in network(given))
+        heat = look(given)[0].numpy() if look else None
+        return _Found(logits, features, heat)
+
+    return ask
+
+
+def _dtype(inputs: np.ndarray) -> tf.DType:
+    return tf.string if inputs.dtype == object else tf.as_dtype(inputs.dtype)
+
+
+def _noise(
+    reference: keras.Model,
+    calibration: Calibration,
+    ask: Callable[[np.ndarray], _Found],
+    read: np.ndarray,
+    found: _Found,
+    yardstick: Yardstick,
+) -> dict[str, float]:
+    """How far the model in memory differs from itself, by kind of output."""
+    eager = _asking(reference, calibration, read, explain=False, in_graph=False)
+    variants: list[tuple[slice, _Found]] = [(slice(None), eager(read))]
+    for i in range(min(_ALONE, len(read))):
+        variants.append((slice(i, i + 1), ask(read[i : i + 1])))
+    variants.append((slice(0, 3), ask(read[:3])))
+    with weights_one_step_off(reference):
+        variants.append((slice(None), ask(read)))
+    noise: dict[str, float] = {}
+    whole = _numbers(calibration, found)
+    for rows, variant in variants:
+        for kind, values in _numbers(calibration, variant).items():
+            far = yardstick.differences(kind, whole[kind][rows], values)
+            noise[kind] = max(noise.get(kind, 0.0), float(far.max()))
+    return noise
+
+
+@contextlib.contextmanager
+def weights_one_step_off(network: keras.Model) -> Iterator[None]:
+    """Every float32 weight is the number above or below it, for as long as this lasts.
+
+    So much every way to compute them differently does, such as folding constants.
+    """
+    rng = np.random.default_rng(0)
+    before = []
+    try:
+        for variable in network.variables:
+            if variable.dtype == "float32":
+                value = np.array(variable)
+                before.append((variable, value))
+                to = np.where(rng.integers(0, 2, value.shape), np.inf, -np.inf)
+                variable.assign(np.nextafter(value, to.astype(np.float32)))
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _numbers(calibration: Calibration, found: _Found) -> dict[str, np.ndarray]:
+    answers = calibration.answer(found.logits, found.features)
+    numbers = {
+        "probabilities": answers.probabilities,
+        "features": found.features,
+        "ood_score": answers.ood_score,
+    }
+    return numbers if found.heat is None else {**numbers, "heat_map": found.heat}
+
+
+def _answers(
+    calibration: Calibration, found: _Found, class_names: Sequence[str], unit: float
+) -> dict[str, Wanted]:
+    """What the signatures must give for these outputs of the model in memory."""
+    answers = calibration.answer(found.logits, found.features)
+    probabilities = answers.probabilities
+    ordered = np.sort(probabilities, axis=1)
+    # Half of it, because both may move.
+    tie = (ordered[:, -1] - ordered[:, -2]) / 2 if ordered.shape[1] > 1 else None
+    of_label = {} if tie is None else {"probabilities": tie}
+    of_set = np.full(probabilities.shape, np.inf)
+    if calibration.set_threshold > 0:
+        of_set = np.abs(probabilities - calibration.set_threshold)
+    if tie is not None:
+        is_first = probabilities >= ordered[:, -2:-1]
+        of_set = np.where(is_first, np.minimum(of_set, tie[:, None]), of_set)
+    accepted = {"ood_score": np.abs(answers.ood_score - 1) / unit}
+    if calibration.confidence_threshold > 0:
+        accepted["probabilities"] = np.abs(
+            answers.confidence - calibration.confidence_threshold
+        )
+    return {
+        "probabilities": Wanted(probabilities.astype(np.float32)),
+        "label": Wanted(_bytes(class_names)[answers.labels], of_label),
+        "confidence": Wanted(answers.confidence.astype(np.float32)),
+        "accepted": Wanted(answers.accepted, accepted),
+        "ood_score": Wanted(answers.ood_score.astype(np.float32)),
+        "prediction_set": Wanted(answers.prediction_set, {"probabilities": of_set}),
+        "valid": Wanted(np.ones(len(answers.labels), bool)),
+    }
+
+
+def _ood_unit(calibration: Calibration, found: _Found) -> float:
+    """How much the score changes for a relative change of 1 of logits and features.
+
+    Energy changes by no more than the logits do; a distance by no more than a unit
+    vector does, times what whitening stretches it by.
+    """
+    units = [0.0]
+    if calibration.energy:
+        spread = calibration.energy.largest - calibration.energy.median
+        units.append(float(np.abs(found.logits).max()) / spread)
+    if calibration.distance and calibration.space:
+        space = calibration.space
+        stretched = np.linalg.norm(space.whitening.astype(np.float64), 2)
+        most = max(float(stretched), float(np.sqrt(space.outside_weight)))
+        units.append(
+            most / (calibration.distance.largest - calibration.distance.median)
+        )
+    return max(units) or 1.0
+
+
+def _parts(model: TransferModel, features: np.ndarray) -> tuple[tuple[int, float], ...]:
+    """The width of each block's part of the feature vector, and its usual norm."""
+    widths = [int(tap.shape[-1]) for tap in model.taps.values()] or [features.shape[1]]
+    parts = np.split(features, np.cumsum(widths)[:-1], axis=1)
+    return tuple(
+        (width, float(np.linalg.norm(part.astype(np.float64), axis=1).mean()))
+        for width, part in zip(widths, parts)
+    )
+
+
+def _as_in_training(model: TransferModel, split: Split) -> np.ndarray:
+    """All of a split as the model takes it."""
+    size = model.backbone.input_size_px
+    (whole,) = batches(split, input_size_px=size, batch_size=len(split))
+    return whole[0].numpy()
+
+
+def _by_batch_size(
+    values: Mapping[str, Mapping[str, Any]], length: Callable[[Any], int]
+) -> Iterator[tuple[str, int, Any]]:
+    """Every value, for every batch size, with a key for each."""
+    for signature, named in values.items():
+        for name, value in named.items():
+            for count in parity.batch_sizes(length(value)):
+                yield f"{signature}/{count}/{name}", count, value
+
+
+def _behind_bad(wanted: Mapping[str, Wanted]) -> dict[str, Wanted]:
+    """The same rows after a bad one: zeros, false, the empty label; that is certain."""
+
+    def behind(values: np.ndarray, bad: object) -> np.ndarray:
+        return np.concatenate([np.full_like(values[:1], bad), values])
+
+    return {
+        name: Wanted(
+            np.concatenate([np.zeros_like(one.values[:1]), one.values]),
+            {kind: behind(margin, np.inf) for kind, margin in one.margins.items()},
+        )
+        for name, one in wanted.items()
+    }
+
+
+def _bytes(names: Sequence[str]) -> np.ndarray:
+    return np.array([name.encode() for name in names])
+
+
+def _names(split: Split) -> list[str]:
+    """Which examples they are, for a report."""
+    match split.inputs:
+        case ImageFiles() | ImageRecords() as images:
+            return [images.where(i) for i in range(len(images))]
+    return [f"example {i} of the {split.name} split" for i in range(len(split))]
+
+
+def _bad(split: Split) -> np.ndarray:
+    """A bad example, as a client sends it."""
+    match split.inputs:
+        case Texts():
+            return _objects([_NOT_A_TEXT])
+        case Series(values):
+            return np.full_like(values[:1], np.nan)
+    return _objects([_NOT_AN_IMAGE])
+
+
+def _raw(split: Split) -> np.ndarray:
+    """All of a split, as a client sends them; strings as an array of objects."""
+    match split.inputs:
+        case ImageFiles() | ImageRecords() as images:
+            return _objects([encoded_bytes(images, i) for i in range(len(images))])
+        case ImageArray(pixels):  # as PNG, which loses nothing
+            return _objects([tf.io.encode_png(one).numpy() for one in pixels])
+        case Texts(values):
+            return _objects(list(values))
+        case Series(values):
+            return values
+
+
+def _as_examples(name: str, raw: np.ndarray) -> np.ndarray:
+    """The same as serialized examples, for `classify`."""
+    return _objects([warm_up.example_of(name, one) for one in raw])
+
+
+def _objects(items: Sequence[bytes]) -> np.ndarray:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
