@@ -58,9 +58,8 @@ def calibrate_model(
     What is `known` of the backbone is not read again.
     """
     width = int(model.pooled.shape[-1])
-    of_train = Wanted(
-        splits.train, rows_of_each_class(splits.train.labels, width=width)
-    )
+    rows = rows_of_each_class(splits.train.labels, width=width)
+    of_train = Wanted(splits.train, rows, only_features=True)
     some, validation, test = outputs(
         model,
         [of_train, splits.validation, splits.test],
