@@ -1,4 +1,4 @@
-"""What a whole run costs, by the number of classes: seconds, memory, size of the report.
+"""What a whole run costs by the number of classes: seconds, memory, and its report.
 
 Small images of so many classes, a few of each, around a pattern of their class. Each
 number of classes is trained by a process of its own: the head on `tiny_image` with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -187,7 +188,7 @@ def _require_finite(parts: Sequence[np.ndarray]) -> None:
             )
 
 
-def _measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def _measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """What scores `[n, classes]` of examples left out come to."""
     right = scores.argmax(axis=1) == labels
     errors = scores.astype(np.float64)

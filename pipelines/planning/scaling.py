@@ -182,11 +182,11 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
         sums = powers.sum(axis=1)
         loss = (np.log(sums) + highest[:, 0]).mean() - parameters[0] * wanted_slope
         slope = np.einsum("nk,nk->n", powers, logits) / sums
-        gradient = [slope.mean() - wanted_slope]
+        gradient = np.array([slope.mean() - wanted_slope])
         if with_bias:
             loss -= wanted @ parameters[1:]
             gradient = np.concatenate([gradient, (1 / sums) @ powers / n - wanted])
-        return float(loss), np.asarray(gradient)
+        return float(loss), gradient
 
     free = classes if with_bias else 0
     bounds = [(1 / _HOTTEST, 1 / _coldest(classes)), *[(None, None)] * free]

@@ -58,9 +58,8 @@ def calibrate_model(
     What is `known` of the backbone is not read again.
     """
     width = int(model.pooled.shape[-1])
-    of_train = Wanted(
-        splits.train, rows_of_each_class(splits.train.labels, width=width)
-    )
+    rows = rows_of_each_class(splits.train.labels, width=width)
+    of_train = Wanted(splits.train, rows, only_features=True)
     some, validation, test = outputs(
         model,
         [of_train, splits.validation, splits.test],
@@ -151,7 +150,10 @@ def _answers(
     A portion of the examples at a time: of thousands of classes their probabilities
     would fill the memory.
     """
-    told, kept = [], {level: [] for level, _ in found.set_thresholds}
+    told = []
+    kept: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {
+        level: [] for level, _ in found.set_thresholds
+    }
     for rows in portions(*of.logits.shape):
         labels = of.labels[rows]
         answers = found.answer(of.logits[rows], of.features[rows])

@@ -343,6 +343,8 @@ def _examples_at_most(
     width = views * sum(output.shape[-1] for output in outputs.values())
     classes = len(np.unique(labels))
     fit_in = _READ_BYTES // (width * np.dtype(np.float16).itemsize)
+    if classes <= _FEW_CLASSES:
+        return min(_READ, fit_in)
     return max(classes, min(fit_in, max(_READ, _READ_PER_CLASS * classes)))
 
 

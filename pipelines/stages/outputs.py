@@ -16,7 +16,7 @@ from pipelines.clock import Ticker
 from pipelines.data.batches import batches, batches_of_all
 from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Split
-from pipelines.planning.features import Reader, extract
+from pipelines.planning.features import Reader
 from pipelines.stages.head import TransferModel
 from zoo.builder import Backbone
 
@@ -28,7 +28,10 @@ _ROWS_OF_HEAD = 256
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outputs:
-    """Float32 logits `[n, classes]` and features `[n, width]`, and the labels `[n]`."""
+    """Float32 logits `[n, classes]` and features `[n, width]`, and the labels `[n]`.
+
+    Where only features were wanted, there are no logits: `[0, classes]`.
+    """
 
     split: str
     labels: np.ndarray
@@ -66,10 +69,15 @@ def fingerprint(backbone: Backbone) -> str:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Wanted:
-    """Examples that outputs are wanted of: all of a split, or some `rows` of it."""
+    """Examples that outputs are wanted of: all of a split, or some `rows` of it.
+
+    Where only their features are, no logits are kept: of thousands of classes those are
+    the larger part by far.
+    """
 
     split: Split
     rows: np.ndarray | None = None
+    only_features: bool = False
 
     @property
     def examples(self) -> Split:
@@ -102,15 +110,40 @@ def outputs(
     size = model.backbone.input_size_px
     read = batches_of_all(examples, input_size_px=size, batch_size=batch_size)
     tick = Ticker("outputs", sum(map(len, examples)))
+    keeps = np.repeat([not one.only_features for one in wanted], _lengths(examples))
+    logits, features, done = [], [], 0
     with broken_files_named(*examples):
-        logits, features = extract(answering(model), read, on_progress=tick)
-    ends = np.cumsum([len(split) for split in examples])[:-1]
+        for some_logits, some_features in Reader(answering(model)).stream(read):
+            end = done + len(some_features)
+            logits.append(some_logits[keeps[done:end]])
+            features.append(some_features)
+            done = end
+            tick(done)
+    ends = np.cumsum(_lengths(examples))[:-1]
+    kept_ends = np.cumsum([part.sum() for part in np.split(keeps, ends)])[:-1]
     return [
         Outputs(split.name, split.labels, *arrays)
         for split, *arrays in zip(
-            examples, np.split(logits, ends), np.split(features, ends)
+            examples,
+            np.split(_whole(logits), kept_ends),
+            np.split(_whole(features), ends),
         )
     ]
+
+
+def _lengths(splits: Sequence[Split]) -> list[int]:
+    return [len(split) for split in splits]
+
+
+def _whole(parts: list[np.ndarray]) -> np.ndarray:
+    """All parts as one array, each freed when it is in there: not everything twice."""
+    found = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    end = len(found)
+    while parts:
+        part = parts.pop()
+        found[end - len(part) : end] = part
+        end -= len(part)
+    return found
 
 
 def _serves(known: Known, model: TransferModel) -> bool:
@@ -152,11 +185,10 @@ def _from_known(
                     )
                 )
         features = np.concatenate(parts, axis=1)
-        logits = np.concatenate(
-            [
-                np.asarray(head(features[at : at + _ROWS_OF_HEAD], training=False))
-                for at in range(0, len(features), _ROWS_OF_HEAD)
-            ]
-        )
+        rows_of_head = 0 if one.only_features else len(features)
+        logits = np.empty((rows_of_head, model.model.output.shape[-1]), np.float32)
+        for at in range(0, rows_of_head, _ROWS_OF_HEAD):
+            some = slice(at, at + _ROWS_OF_HEAD)
+            logits[some] = head(features[some], training=False)
         found.append(Outputs(examples.name, examples.labels, logits, features))
     return found

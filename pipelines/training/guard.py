@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import log_softmax
 
+from pipelines.planning.portions import portions
 from pipelines.training.callbacks import Score, score
 
 _BLENDS = (0.25, 0.5, 0.75, 1.0)
@@ -50,18 +51,16 @@ def settle(
     # In a tuple of one: Keras takes a tuple of several for inputs, labels and weights.
     validation = validation.map(lambda x, *_: (x,))
     model.set_weights(before)
-    base = _logits(model, validation)
+    base = _judged(model, validation, labels)
     found = {}
     for blend in _BLENDS:
         model.set_weights(_blended(before, trained, blend))
-        found[blend] = _logits(model, validation)
-    best = max(_BLENDS, key=lambda blend: _score(found[blend], labels, weights))
-    gain, standard_error = paired_gain(
-        _right(base, labels), _right(found[best], labels), weights
-    )
+        found[blend] = _judged(model, validation, labels)
+    best = max(_BLENDS, key=lambda blend: _score(found[blend], weights))
+    gain, standard_error = paired_gain(base.right, found[best].right, weights)
     kept = best if gain > standard_error else 0.0
     model.set_weights(_blended(before, trained, kept) if kept else before)
-    right = _right(found[kept] if kept else base, labels)
+    right = (found[kept] if kept else base).right
     accuracy = np.average(right, weights=weights)
     return Verdict(kept, gain, standard_error, float(accuracy))
 
@@ -71,8 +70,8 @@ def accuracy_and_loss(
 ) -> tuple[float, float]:
     """What a model reaches as it is; see `settle` for what validation has."""
     labels, weights = _labels_and_weights(validation)
-    logits = _logits(model, validation.map(lambda x, *_: (x,)))
-    accuracy, negative_loss = _score(logits, labels, weights)
+    judged = _judged(model, validation.map(lambda x, *_: (x,)), labels)
+    accuracy, negative_loss = _score(judged, weights)
     return accuracy, -negative_loss
 
 
@@ -107,19 +106,32 @@ def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray
     ]
 
 
-def _logits(model: keras.Model, validation: tf.data.Dataset) -> np.ndarray:
-    return model.predict(validation, verbose=0)
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Judged:
+    """Of every example `[n]` whether it is right, and the log of the probability of its
+    class: not the logits, of which there would be five times all of all classes.
+    """
+
+    right: np.ndarray
+    log_p: np.ndarray
 
 
-def _right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    finite = np.isfinite(logits).all(axis=1)
-    return (logits.argmax(axis=1) == labels) & finite
+def _judged(
+    model: keras.Model, validation: tf.data.Dataset, labels: np.ndarray
+) -> _Judged:
+    logits = model.predict(validation, verbose=0)
+    right, log_p = np.empty(len(labels), bool), np.empty(len(labels), logits.dtype)
+    for rows in portions(*logits.shape):
+        some, at = logits[rows], np.arange(rows.stop - rows.start)
+        finite = np.isfinite(some).all(axis=1)
+        right[rows] = (some.argmax(axis=1) == labels[rows]) & finite
+        # NaN where any logit is not finite.
+        log_p[rows] = log_softmax(some, axis=1)[at, labels[rows]]
+    return _Judged(right, log_p)
 
 
-def _score(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Score:
-    # NaN where any logit is not finite.
-    chosen = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+def _score(judged: _Judged, weights: np.ndarray) -> Score:
     return score(
-        float(np.average(_right(logits, labels), weights=weights)),
-        -float(np.average(chosen, weights=weights)),
+        float(np.average(judged.right, weights=weights)),
+        -float(np.average(judged.log_p, weights=weights)),
     )
