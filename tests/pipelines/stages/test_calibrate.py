@@ -87,7 +87,7 @@ def test_what_was_measured_is_not_read_again(splits, monkeypatch):
             assert one.split == other.split
             np.testing.assert_array_equal(one.labels, other.labels)
             # Kept as float16.
-            np.testing.assert_allclose(one.features, other.features, rtol=1e-3)
+            np.testing.assert_allclose(one.features, other.features, 1e-3, 1e-6)
             np.testing.assert_allclose(one.logits, other.logits, atol=0.02)
 
     compared()

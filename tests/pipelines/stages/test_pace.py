@@ -110,7 +110,10 @@ def test_what_overflows_is_not_taken_however_fast(always_pays, monkeypatch):
     ("fields", "why"),
     [
         ({}, "training steps are too few to compare formats"),
-        ({"strategy": "scratch"}, "24 training steps are too few to compare formats"),
+        (
+            {"finetune": FinetuneConfig(epochs=8), "strategy": "scratch"},
+            "24 training steps are too few to compare formats",
+        ),
         ({"finetune": LONG, "strategy": "scratch"}, "too little to compare formats"),
         ({"strategy": "head_only"}, "no phase trains blocks"),
         ({"precision": "float32"}, "as the config says"),
