@@ -249,7 +249,8 @@ def _half_of_a_kernel(subject: Subject) -> dict[str, np.ndarray]:
 
 def _unfolded_scale(subject: Subject) -> dict[str, np.ndarray]:
     """One BatchNorm is taken away, and its scale is not in the convolution."""
-    scaled, done = folding._scaled, []
+    scaled = folding._scaled
+    done: list[Any] = []
 
     def unscaled(convolution: Any, norm: Any) -> Any:
         kernel, bias = scaled(convolution, norm)
