@@ -109,6 +109,20 @@ def answers(
     return found
 
 
+def features_of(subject: Subject) -> dict[str, np.ndarray]:
+    """The feature vectors of an export, without the decoding before them."""
+    network = export._served(subject.model, explain=False)
+    (pixels,) = (
+        subject.asked.given[key]
+        for key, signature, _ in _largest(subject.asked.given)
+        if signature == "pixels"
+    )
+    run = tf.function(lambda given: served_signatures.run_on_batch(network, given)[1])
+    found = run(tf.constant(pixels)).numpy()
+    behind_bad = np.concatenate([np.zeros_like(found[:1]), found])
+    return {f"features/{len(behind_bad)}/features": behind_bad}
+
+
 def _largest(given: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, str]]:
     most: dict[str, int] = {}
     for key in given:
@@ -176,15 +190,19 @@ def _block_missing(subject: Subject) -> Callable[[keras.Model], keras.Model]:
     return _rewired(call)
 
 
-def _in_training(kind: type) -> Callable[[keras.Model], keras.Model]:
-    """The first layer of a kind behaves as in training."""
+def _by_batch() -> Callable[[keras.Model], keras.Model]:
+    """The first BatchNorm normalizes by the batch, as in training."""
     seen: list[Any] = []
 
     def call(layer: Any, *given: Any, **options: Any) -> Any:
-        if isinstance(layer, kind) and not seen:
-            seen.append(layer)
-            return layer(*given, training=True)
-        return layer(*given, **options)
+        if seen or not isinstance(layer, keras.layers.BatchNormalization):
+            return layer(*given, **options)
+        seen.append(layer)
+        x = given[0]
+        axes = list(range(len(x.shape) - 1))
+        mean, variance = keras.ops.moments(x, axes=axes, keepdims=True)
+        x = (x - mean) * keras.ops.rsqrt(variance + layer.epsilon)
+        return x * (layer.gamma if layer.scale else 1.0) + layer.beta
 
     return _rewired(call)
 
@@ -231,7 +249,8 @@ def _half_of_a_kernel(subject: Subject) -> dict[str, np.ndarray]:
 
 def _unfolded_scale(subject: Subject) -> dict[str, np.ndarray]:
     """One BatchNorm is taken away, and its scale is not in the convolution."""
-    scaled, done = folding._scaled, []
+    scaled = folding._scaled
+    done: list[Any] = []
 
     def unscaled(convolution: Any, norm: Any) -> Any:
         kernel, bias = scaled(convolution, norm)
@@ -333,9 +352,7 @@ FAULTS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
     ),
     "an unfolded scale": _unfolded_scale,
     "another epsilon": _other_epsilon,
-    "a BatchNorm in training mode": lambda one: _unfolded(
-        one, _in_training(keras.layers.BatchNormalization)
-    ),
+    "a BatchNorm in training mode": lambda one: _unfolded(one, _by_batch()),
     "a block of the head is missing": lambda one: answers(
         one, rewire=_block_missing(one)
     ),

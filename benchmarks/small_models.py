@@ -71,15 +71,13 @@ def small_model(recipe: Recipe) -> Small:
     keras.backend.clear_session()
     keras.utils.set_random_seed(recipe.seed)
     with computing_in(recipe.precision):
+        of_series = "series" in recipe.backbone
         base = build(
             recipe.backbone,
             weights=recipe.weights,
             input_size_px=recipe.size_px,
-            **(
-                {"input_length": _SERIES_STEPS, "channels": 2}
-                if "series" in recipe.backbone
-                else {}
-            ),
+            input_length=_SERIES_STEPS if of_series else None,
+            channels=2 if of_series else None,
         )
         names = tuple(block.name for block in base.blocks)
         plan = HeadPlan(

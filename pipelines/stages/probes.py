@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ def probes_of(
         case Series():
             series = _series(read)
             return _split(Series(np.stack(list(series.values()))), series)
-    paths = {}
+    paths: dict[str, str] = {}
     for name, encoded in _images(read, maximum_megapixels).items():
         path = folder / f"{len(paths)}"
         path.write_bytes(encoded)
@@ -60,7 +60,7 @@ def probes_of(
     return _split(files, paths)
 
 
-def _split(inputs: Inputs, names: Sequence[str] | dict[str, object]) -> Probes:
+def _split(inputs: Inputs, names: Collection[str]) -> Probes:
     return Probes(
         Split("probes", inputs, np.zeros(len(names), np.int64)),
         tuple(f"a made-up example: {name}" for name in names),
@@ -102,7 +102,7 @@ def _images(read: np.ndarray, maximum_megapixels: float) -> dict[str, bytes]:
     def shaped(pixels: np.ndarray, by: float) -> np.ndarray:
         # Not square, so that turning it is no flip of the same picture.
         sides = [max(1, min(int(size * by * one), most)) for one in (0.8, 1.0)]
-        image = Image.fromarray(pixels).resize((sides[1], sides[0]), Image.BICUBIC)
+        image = Image.fromarray(pixels).resize((sides[1], sides[0]), Image.Resampling.BICUBIC)
         return np.asarray(image)
 
     mixed = [np.clip(one, 0, 255).astype(np.uint8) for one in _mixtures(read)]

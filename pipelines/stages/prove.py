@@ -180,7 +180,7 @@ def questions(
         "classes": Wanted(np.tile(_bytes(class_names), (len(raw), 1))),
         "scores": _behind_bad(answers)["probabilities"],
     }
-    if explain:
+    if found.heat is not None:
         given[EXPLAIN] = given[DEFAULT]
         heat = Wanted(found.heat, answers["label"].margins)
         wanted[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
