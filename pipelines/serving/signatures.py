@@ -60,7 +60,8 @@ def requests(
                         decode_batch,
                         size_px=size_px,
                         maximum_megapixels=maximum_megapixels,
-                    )
+                    ),
+                    autograph=False,
                 ),
             ),
             "pixels": Request(
@@ -88,7 +89,7 @@ def signatures(
     """
 
     # A function, as `Request.read` is, so that every signature calls the same graph.
-    run = tf.function(lambda inputs: run_on_batch(model, inputs))
+    run = tf.function(lambda inputs: run_on_batch(model, inputs), autograph=False)
 
     def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
         logits, features = run(inputs)
@@ -140,9 +141,11 @@ def explanation(
     The class is the one that the answer names, float32 `[batch, height, width]` says
     what in the map spoke for it.
     """
-    logits_and_map = keras.Model(model.input, [model.outputs[0], feature_map])
+    logits_and_map = keras.Model(
+        model.input, [model.outputs[0], feature_map], name="explaining"
+    )
 
-    @tf.function
+    @tf.function(autograph=False)
     def look(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         filled, count = _never_empty(inputs)
         logits, features = logits_and_map(filled, training=False)
@@ -234,7 +237,7 @@ def _function(
 ) -> Callable[..., Outputs]:
     name = request.input.name
 
-    @tf.function(input_signature=[{name: request.input}])
+    @tf.function(input_signature=[{name: request.input}], autograph=False)
     def serve(inputs):
         return answer(*request.read(inputs[name]))
 
@@ -246,7 +249,7 @@ def _function_of_examples(
 ) -> Callable[..., Outputs]:
     spec = tf.TensorSpec([None], tf.string, name=EXAMPLES)
 
-    @tf.function(input_signature=[{EXAMPLES: spec}])
+    @tf.function(input_signature=[{EXAMPLES: spec}], autograph=False)
     def serve(inputs):
         return answer(inputs[EXAMPLES])
 
@@ -335,8 +338,13 @@ def _each_or(
     because an empty data set has no batch: the caller cuts it off.
     """
     count = tf.size(items)
+    # Not converted: there is no Python that depends on a tensor, and to look for it
+    # takes seconds.
+    numbered = tf.autograph.experimental.do_not_convert(
+        lambda number, item: (number, function(item))
+    )
     sound = tf.data.Dataset.from_tensor_slices((tf.range(count), items)).map(
-        lambda number, item: (number, function(item)),
+        numbered,
         num_parallel_calls=_AT_ONCE,
     )
     otherwise = tf.data.Dataset.from_tensors((count, fallback))
