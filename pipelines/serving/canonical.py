@@ -22,6 +22,10 @@ _FINGERPRINT = "fingerprint.pb"
 _COUNTERS = re.compile(r"(_\d+)+$")
 # Names the gradient of a call after the same counter; loading sets it anew.
 _GRADIENT = "_gradient_op_type"
+# Where a function has it from outside, and nobody named it, a number of that counter.
+_GIVEN_NAME, _UNNAMED = "_user_specified_name", b"captured"
+# What the condition of a loop is given and does not read is named after a function.
+_UNREAD = re.compile(r"_\d+(?=___redundant_placeholder\d+$)")
 _Names = Callable[[str], str]
 
 
@@ -60,6 +64,10 @@ def _rename(meta_graph: Any) -> None:
         _rename_in(function.node_def, new)
         for value in function.attr.values():
             _rename_value(value, new)
+        for argument in function.signature.input_arg:
+            argument.name = _UNREAD.sub("", argument.name)
+        for argument in function.arg_attr.values():
+            _rename_given(argument.attr)
     _rename_in(meta_graph.graph_def.node, new)
     for gradient in library.gradient:
         gradient.function_name = new(gradient.function_name)
@@ -140,11 +148,17 @@ def _called(nodes: Iterable[Any]) -> Iterator[str]:
 def _rename_in(nodes: Iterable[Any], new: _Names) -> None:
     for node in nodes:
         node.op = new(node.op)
+        _rename_given(node.attr)
         for key, value in node.attr.items():
             if key == _GRADIENT:
                 value.s = node.op.encode()
             else:
                 _rename_value(value, new)
+
+
+def _rename_given(attributes: Any) -> None:
+    if _GIVEN_NAME in attributes and attributes[_GIVEN_NAME].s.isdigit():
+        attributes[_GIVEN_NAME].s = _UNNAMED
 
 
 def _rename_value(value: Any, new: _Names) -> None:

@@ -61,6 +61,7 @@ def requests(
                         size_px=size_px,
                         maximum_megapixels=maximum_megapixels,
                     ),
+                    input_signature=[tf.TensorSpec([None], tf.string)],
                     autograph=False,
                 ),
             ),
@@ -89,7 +90,14 @@ def signatures(
     """
 
     # A function, as `Request.read` is, so that every signature calls the same graph.
-    run = tf.function(lambda inputs: run_on_batch(model, inputs), autograph=False)
+    ways = requests(model, maximum_megapixels=maximum_megapixels)
+    *_, taken = (way.input for way in ways.values())  # what the model takes, unread
+    # With a signature, or TensorFlow makes it again for an input of another origin.
+    run = tf.function(
+        lambda inputs: run_on_batch(model, inputs),
+        input_signature=[tf.TensorSpec(taken.shape, taken.dtype)],
+        autograph=False,
+    )
 
     def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
         logits, features = run(inputs)
@@ -112,7 +120,6 @@ def signatures(
         _, vectors = run(inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
-    ways = requests(model, maximum_megapixels=maximum_megapixels)
     found = {
         **{name: _function(request, classify) for name, request in ways.items()},
         FEATURES: _function(ways[DEFAULT], feature_vectors),
