@@ -152,8 +152,8 @@ class Apart(keras.layers.Layer):
     memory that is gone. No optimizer takes an `EnsureShape` away before that.
     """
 
-    def __init__(self) -> None:
-        super().__init__(autocast=False)
+    def __init__(self, *, name: str) -> None:
+        super().__init__(name=name, autocast=False)
 
     def call(self, inputs):
         return tf.ensure_shape(inputs, inputs.shape)
@@ -167,7 +167,9 @@ def _rewired(model: keras.Model, make: _Make, *, all_at_rest: bool) -> keras.Mod
         return model
     made = {id(convolution): make(convolution, norm) for convolution, norm in pairs}
     norms = {id(norm) for _, norm in pairs}
-    apart = Apart()
+    # Not Keras' own name, which counts what the process has built and is written.
+    times = sum(isinstance(node.operation, Apart) for node in nodes)
+    apart = Apart(name=f"apart_{times}")
 
     def call(operation: keras.Operation, *given: Any, **options: Any) -> Any:
         if id(operation) in norms:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipelines.data import exif
+from pipelines.data.file_kinds import kind_of
 from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.printable import shown
 from pipelines.data.splits import (
@@ -23,10 +25,10 @@ from pipelines.data.splits import (
     Splits,
     Texts,
 )
+from pipelines.errors import DataError
 
 # Headers are read of so many files, spread evenly: a second, and not minutes.
 _LOOKED_AT = 2000
-_EXIF_ORIENTATION = 0x0112
 _COPIES = "kept, each in the split of the first with the same content"
 
 
@@ -160,17 +162,10 @@ def _encoded_size(images: EncodedImages, i: int) -> tuple[int, int] | None:
     """Width and height of an image as it is seen, from its header; none if Pillow
     cannot tell."""
     try:
-        with Image.open(_source(images, i)) as image:
+        content = encoded_bytes(images, i)
+        with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
-            turned = image.format in ("JPEG", "MPO")
-            sideways = turned and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
-    except (OSError, SyntaxError, Image.DecompressionBombError):
+        sideways = kind_of(content) == "JPEG" and exif.orientation(content) >= 5
+    except (DataError, OSError, SyntaxError, Image.DecompressionBombError):
         return None
     return (height, width) if sideways else (width, height)
-
-
-def _source(images: EncodedImages, i: int) -> str | io.BytesIO:
-    """What Pillow opens; of a file it reads no more than the header."""
-    if isinstance(images, ImageFiles):
-        return images.paths[i]
-    return io.BytesIO(encoded_bytes(images, i))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from pipelines.data import file_kinds
+from pipelines.data import exif, file_kinds
 from pipelines.data.look import Look
 from pipelines.data.look_through import look_through
 from pipelines.data.spelling import normal
@@ -212,7 +212,7 @@ def _plain(content: bytes, kind: str, maximum_megapixels: float) -> bytes:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > maximum_megapixels * 1e6:
                 raise _NotPlainError(f"more than {maximum_megapixels:g} million pixels")
-            upright = ImageOps.exif_transpose(_eight_bits(image))
+            upright = exif.upright(_eight_bits(image), content)
             rgb = _on_white(upright)
     except _NotPlainError:
         raise

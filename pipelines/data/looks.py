@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import imagehash
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image
 
-from pipelines.data import jpeg_scans
+from pipelines.data import exif, jpeg_scans
 from pipelines.data.file_kinds import (
     KINDS,
     cut_short,
@@ -26,7 +26,6 @@ from pipelines.data.images import REFUSAL, decode
 from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 
 _SMALL_PX = 32
-_ORIENTATION = 0x0112
 # Larger pictures are averaged down before they are hashed, which takes most of the time
 # otherwise and changes nothing that 9 by 8 pixels can show.
 _HASHED_PX = 64
@@ -53,14 +52,16 @@ def look_at(content: bytes, *, suffix: str | None, maximum_megapixels: float) ->
             reason = f"damaged JPEG, of which TensorFlow says nothing ({damage})"
             return Look(bad=reason, kind=kind, whole=False)
     height_px, width_px, _ = pixels.shape
-    image = _opened(content)
+    image, orientation = _opened(content), exif.orientation(content)
     return Look(
         kind=kind,
         content=hashlib.sha256(content).hexdigest(),
-        appearance=_appearance(_small(pixels.numpy(), grey, image)),
+        appearance=_appearance(_small(pixels.numpy(), grey, orientation)),
         width_px=width_px,
         height_px=height_px,
-        odd=tuple(_oddities(content, kind, suffix, image, (width_px, height_px))),
+        odd=tuple(
+            _oddities(content, kind, suffix, image, (width_px, height_px), orientation)
+        ),
         deepest=_deepest(content) if is_deep(content, kind) else 0,
     )
 
@@ -90,17 +91,14 @@ def _opened(content: bytes) -> Image.Image | None:
 
 
 def _small(
-    pixels: np.ndarray, grey: np.ndarray | None, image: Image.Image | None
+    pixels: np.ndarray, grey: np.ndarray | None, orientation: int
 ) -> Image.Image:
     """The picture, upright and not much larger than what is hashed."""
     if grey is None:
         step = max(1, min(pixels.shape[:2]) // _HASHED_PX)
         return Image.fromarray(pixels).reduce(step)
-    small = Image.fromarray(grey)
-    if image is not None:
-        # How the camera was held is in the file and not in these pixels.
-        small.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
-    return ImageOps.exif_transpose(small)
+    # How the camera was held is in the file and not in these pixels.
+    return exif.turned(Image.fromarray(grey), orientation)
 
 
 def _appearance(image: Image.Image) -> int:
@@ -114,6 +112,7 @@ def _oddities(
     suffix: str | None,
     image: Image.Image | None,
     size_px: tuple[int, int],
+    orientation: int,
 ) -> Iterator[str]:
     """What is unusual about an image that can be trained on."""
     if suffix is not None and suffix.lower() not in endings(kind):
@@ -124,19 +123,20 @@ def _oddities(
         yield "of 16 bits, of which the upper 8 are used"
     if is_indexed(content, kind):
         yield "with a palette of colours"
-    if image is None:
-        yield NOT_OPENED
-        return
-    if image.getexif().get(_ORIENTATION, 1) != 1:
+    if orientation != 1:
         is_turned = kind == "JPEG"
         yield (
             "turned by its Exif" if is_turned else f"Exif turns this {kind}; we do not"
         )
+    if image is None:
+        yield NOT_OPENED
+        return
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         yield "transparent, shown on white"
     if image.mode == "CMYK":
         yield "in CMYK"
-    if getattr(image, "n_frames", 1) > 1 and kind != "JPEG":
+    # Not `n_frames`, which reads them all.
+    if getattr(image, "is_animated", False) and kind != "JPEG":
         yield "animated, of which the first frame is used"
 
 

@@ -11,8 +11,9 @@ import io
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from pipelines.data import exif
 from pipelines.data.findings import Finding
 from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
@@ -108,7 +109,7 @@ class _Thumbnails:
                 if image.width * image.height > self._survey.maximum_megapixels * 1e6:
                     return None
                 image.draft("RGB", (2 * _THUMBNAIL_PX, 2 * _THUMBNAIL_PX))
-                return _small(ImageOps.exif_transpose(image))
+                return _small(exif.upright(image, content))
         # Broken files are what the page is about; each kind fails in its own way.
         except (
             *(DataError, OSError, ValueError, SyntaxError),

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,9 @@ _REFUSED = "refused-"
 # What is written about an export that was refused, beside it.
 REFUSAL = "parity.json"
 _ABANDONED_AFTER_SECONDS = 3600
+# What a manifest says of the machine and the hour: what was installed, how far two
+# processes differed, how long it took and what that decided.
+_DEPENDS_ON_THE_PLACE = ("digest", "versions", "parity", "plan")
 
 _logger = logging.getLogger("zootune")
 
@@ -44,7 +48,9 @@ class Manifest:
 
     `files` maps every file but the manifest, relative and with forward slashes, to its
     sha256. `parity` is the record of the comparison with the trained model.
-    `calibration` is what else makes answers of logits, and why.
+    `calibration` is what else makes answers of logits, and why. `digest` is one hash
+    of the files and of what is said here, but for what depends on when and where the
+    model was made: the same seed gives the same one.
     """
 
     format: int
@@ -61,6 +67,7 @@ class Manifest:
     calibration: Mapping[str, Any]
     parity: Mapping[str, Any]
     files: Mapping[str, str]
+    digest: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +92,23 @@ def hash_files(folder: Path) -> dict[str, str]:
     }
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Writes a manifest with its digest, and gives it."""
+    manifest = dataclasses.replace(manifest, digest=digest_of(manifest))
     text = json.dumps(dataclasses.asdict(manifest), indent=2, sort_keys=True)
     (folder / MANIFEST).write_text(text + "\n")
+    return manifest
+
+
+def digest_of(manifest: Manifest) -> str:
+    """The sha256 of the files, and of what a manifest says of them."""
+    said = {
+        name: value
+        for name, value in dataclasses.asdict(manifest).items()
+        if name not in _DEPENDS_ON_THE_PLACE
+    }
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -106,6 +127,8 @@ def read_manifest(folder: Path) -> Manifest:
         values = json.loads(path.read_text())
         _refuse_other_format(path, values["format"])
         names = {field.name for field in dataclasses.fields(Manifest)}
+        # The one that older versions of this format do not have.
+        values.setdefault("digest", "")
         manifest = Manifest(**{name: values[name] for name in names})
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is not a readable manifest: {error!r}.") from error
@@ -138,6 +161,8 @@ def open_verified(folder: Path) -> Artifact:
         for name in {*found, *manifest.files}
         if found.get(name) != manifest.files.get(name)
     )
+    if not changed and manifest.digest not in ("", digest_of(manifest)):
+        changed = [MANIFEST]
     if changed:
         raise ArtifactError(
             f"{folder} is not what was published: {', '.join(changed[:3])} differ from"
@@ -194,14 +219,17 @@ def unpublished(base: Path) -> Iterator[Path]:
     """A folder below `base` in which a version is made; no server takes it for one.
 
     It goes at the end, unless it was published. What exports that were killed have left
-    goes at the beginning: where nothing was written for an hour, and nobody has it
-    locked, as its maker does while it lives.
+    goes at the beginning: what was made on this machine, because its maker has it
+    locked while it lives; and what another machine has made, whose locks may not be
+    seen here, if nothing was written for an hour.
     """
-    folder = Path(tempfile.mkdtemp(prefix=_UNPUBLISHED, dir=base))
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    prefix = f"{_UNPUBLISHED}{_this_machine()}-"
+    with _locked(base):  # so that nobody sees a folder that is not locked yet
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+        descriptor = os.open(folder, os.O_RDONLY)
         with contextlib.suppress(OSError):  # a disk without locks: the hour has to do
             _lock(descriptor)
+    try:
         folder.chmod(0o755)  # mkdtemp makes 0700; a server may be another user
         # By the clock of the disk, which may be another machine's.
         _remove_abandoned(base, now_seconds=folder.stat().st_mtime)
@@ -211,12 +239,40 @@ def unpublished(base: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _this_machine() -> str:
+    """A name for this machine since it was started, for names of files."""
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:  # no Linux
+        started = ""
+    told = f"{socket.gethostname()} {started}"
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _locked(base: Path) -> Iterator[None]:
+    """Waits for the lock of a folder that this machine's exports share."""
+    import fcntl
+
+    descriptor = os.open(base, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a disk without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _remove_abandoned(base: Path, *, now_seconds: float) -> None:
-    for path in base.glob(f"{_UNPUBLISHED}*"):
+    here = f"{_UNPUBLISHED}{_this_machine()}-"
+    with _locked(base):
+        left = list(base.glob(f"{_UNPUBLISHED}*"))
+    for path in left:
         # Another export removes it too, or it is not ours to remove.
         with contextlib.suppress(OSError):
             written = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
-            if now_seconds - written > _ABANDONED_AFTER_SECONDS:
+            is_old = now_seconds - written > _ABANDONED_AFTER_SECONDS
+            if is_old or path.name.startswith(here):
                 _remove_unless_held(path)
 
 

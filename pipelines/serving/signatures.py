@@ -61,7 +61,9 @@ def requests(
                         decode_batch,
                         size_px=size_px,
                         maximum_megapixels=maximum_megapixels,
-                    )
+                    ),
+                    input_signature=[tf.TensorSpec([None], tf.string)],
+                    autograph=False,
                 ),
             ),
             "pixels": Request(
@@ -89,7 +91,14 @@ def signatures(
     """
 
     # A function, as `Request.read` is, so that every signature calls the same graph.
-    run = tf.function(lambda inputs: run_on_batch(model, inputs))
+    ways = requests(model, maximum_megapixels=maximum_megapixels)
+    *_, taken = (way.input for way in ways.values())  # what the model takes, unread
+    # With a signature, or TensorFlow makes it again for an input of another origin.
+    run = tf.function(
+        lambda inputs: run_on_batch(model, inputs),
+        input_signature=[tf.TensorSpec(taken.shape, taken.dtype)],
+        autograph=False,
+    )
 
     def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
         logits, features = run(inputs)
@@ -112,7 +121,6 @@ def signatures(
         _, vectors = run(inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
-    ways = requests(model, maximum_megapixels=maximum_megapixels)
     found = {
         **{name: _function(request, classify) for name, request in ways.items()},
         FEATURES: _function(ways[DEFAULT], feature_vectors),
@@ -141,9 +149,11 @@ def explanation(
     The class is the one that the answer names, float32 `[batch, height, width]` says
     what in the map spoke for it.
     """
-    logits_and_map = keras.Model(model.input, [model.outputs[0], feature_map])
+    logits_and_map = keras.Model(
+        model.input, [model.outputs[0], feature_map], name="explaining"
+    )
 
-    @tf.function
+    @tf.function(autograph=False)
     def look(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         filled, count = _never_empty(inputs)
         logits, features = logits_and_map(filled, training=False)
@@ -235,7 +245,7 @@ def _function(
 ) -> Callable[..., Outputs]:
     name = request.input.name
 
-    @tf.function(input_signature=[{name: request.input}])
+    @tf.function(input_signature=[{name: request.input}], autograph=False)
     def serve(inputs):
         return answer(*request.read(inputs[name]))
 
@@ -247,7 +257,7 @@ def _function_of_examples(
 ) -> Callable[..., Outputs]:
     spec = tf.TensorSpec([None], tf.string, name=EXAMPLES)
 
-    @tf.function(input_signature=[{EXAMPLES: spec}])
+    @tf.function(input_signature=[{EXAMPLES: spec}], autograph=False)
     def serve(inputs):
         return answer(inputs[EXAMPLES])
 
@@ -336,8 +346,13 @@ def _each_or(
     because an empty data set has no batch: the caller cuts it off.
     """
     count = tf.size(items)
+    # Not converted: there is no Python that depends on a tensor, and to look for it
+    # takes seconds.
+    numbered = tf.autograph.experimental.do_not_convert(
+        lambda number, item: (number, function(item))
+    )
     sound = tf.data.Dataset.from_tensor_slices((tf.range(count), items)).map(
-        lambda number, item: (number, function(item)),
+        numbered,
         num_parallel_calls=_AT_ONCE,
     )
     otherwise = tf.data.Dataset.from_tensors((count, fallback))

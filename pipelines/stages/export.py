@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
 from pipelines.planning.calibration import Calibration, to_manifest
-from pipelines.serving import artifact, warm_up
+from pipelines.serving import artifact, canonical, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
 from pipelines.serving.parity import DifferentError
+from pipelines.serving.server.op_scan import harmless_graph
 from pipelines.serving.signatures import requests, signatures
 from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import answering
 from pipelines.stages.prove import is_coarse, prove
 from pipelines.training import signals
+from zoo.blocks import layers_inside
 from zoo.builder import Backbone, is_unpinned
 from zoo.folding import folded, folded_copy
 from zoo.spec import ImageInput
@@ -94,7 +96,7 @@ def export(
                 facts=facts,
                 maximum_megapixels=limit,
             )
-            artifact.write_manifest(unpublished, manifest)
+            manifest = artifact.write_manifest(unpublished, manifest)
             signals.obey()
             published = Artifact(artifact.publish(unpublished, base), manifest)
             _tell_of_refused(base)
@@ -151,26 +153,95 @@ def _save(
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
     served = _served(model, explain=explain)
     functions = signatures(
-        keras.Model(served.input, served.outputs[:2]),
+        keras.Model(served.input, served.outputs[:2], name="answering"),
         class_names=class_names,
         calibration=calibration,
         maximum_megapixels=maximum_megapixels,
         feature_map=served.outputs[2] if explain else None,
     )
-    archive = keras.export.ExportArchive()
-    archive.track(served)
-    for name, function in functions.items():
-        archive.add_endpoint(name, function)
+    traced = {name: one.get_concrete_function() for name, one in functions.items()}
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    archive.write_out(folder, options=options, verbose=False)
-    return {name: _described(function) for name, function in functions.items()}
+    tf.saved_model.save(
+        _saved(served, functions, traced), folder, signatures=traced, options=options
+    )
+    canonical.rewrite(folder)
+    _refuse_what_no_server_loads(folder)
+    return {name: _described(one) for name, one in traced.items()}
+
+
+def _refuse_what_no_server_loads(folder: Path) -> None:
+    """Raises `ArtifactError` as `zoo serve` and `zoo predict` would, but here."""
+    try:
+        harmless_graph(folder)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"This backbone cannot be published: no server would load it. {error}"
+        ) from error
+
+
+def _saved(
+    served: keras.Model,
+    functions: Mapping[str, Any],
+    traced: Mapping[str, tf.types.experimental.ConcreteFunction],
+) -> tf.Module:
+    """What `tf.saved_model.save` follows: functions, and what they read.
+
+    Not Keras' `ExportArchive`: it asks every layer for functions, and takes variables
+    in an order that differs from process to process.
+    """
+    module = tf.Module()
+    for name, function in functions.items():
+        setattr(module, name, function)
+    module.weights, handles = _read_by(traced.values())
+    module.tables = _tables_of(served, handles)
+    return module
+
+
+def _read_by(
+    traced: Iterable[tf.types.experimental.ConcreteFunction],
+) -> tuple[list[tf.Variable], dict[int, tf.Tensor]]:
+    """The variables of functions in the order in which they were traced, and handles of
+    what else lies in memory: tables."""
+    found: dict[int, tf.Variable] = {}
+    others: dict[int, tf.Tensor] = {}
+    for one in traced:
+        variables = {id(variable.handle): variable for variable in one.graph.variables}
+        for capture in one.graph.external_captures:
+            if id(capture) in variables:
+                found.setdefault(id(capture), variables[id(capture)])
+            elif capture.dtype == tf.resource:
+                others[id(capture)] = capture
+    return list(found.values()), others
+
+
+class _AsSaved(tf.train.TrackableView):
+    """An object with what is only found when a SavedModel is written."""
+
+    @classmethod
+    def children(cls, obj, save_type="savedmodel", **_):
+        return super().children(obj, save_type, cache={})
+
+
+def _tables_of(served: keras.Model, handles: Mapping[int, tf.Tensor]) -> list[Any]:
+    """What layers hold behind handles that are not variables."""
+    missing, found = set(handles), []
+    # Of most nothing is missing, and the second one takes seconds.
+    for view in (tf.train.TrackableView, _AsSaved):
+        for layer in layers_inside(served) if missing else ():
+            for one in view(layer).descendants():
+                if not isinstance(one, tf.saved_model.experimental.TrackableResource):
+                    continue
+                if id(one.resource_handle) in missing:
+                    missing.discard(id(one.resource_handle))
+                    found.append(one)
+    return found
 
 
 def _network(model: TransferModel, *, explain: bool) -> keras.Model:
     """Logits and features of a model and, to `explain`, its last map."""
     answers = answering(model)
     maps = [explained_map(model.backbone)] if explain else []
-    return keras.Model(answers.input, [*answers.outputs, *maps])
+    return keras.Model(answers.input, [*answers.outputs, *maps], name="served")
 
 
 def _in_memory(model: TransferModel, *, explain: bool = False) -> keras.Model:
@@ -193,8 +264,7 @@ def _served(model: TransferModel, *, explain: bool) -> keras.Model:
     return network if is_coarse(network) else folded_copy(network)
 
 
-def _described(function: tf.types.experimental.PolymorphicFunction) -> dict[str, Any]:
-    concrete = function.get_concrete_function()
+def _described(concrete: tf.types.experimental.ConcreteFunction) -> dict[str, Any]:
     (inputs,), _ = concrete.structured_input_signature
     return {
         side: {

@@ -78,7 +78,11 @@ def add_head(
     standardize = [Standardize(name="standardize")] if plan.standardized else []
     head = [
         *standardize,
-        *(layers.Dense(units, activation="relu") for units in plan.hidden_units),
+        # Named, because Keras' own names count what the process has built.
+        *(
+            layers.Dense(units, activation="relu", name=f"hidden_{i}")
+            for i, units in enumerate(plan.hidden_units)
+        ),
         layers.Dropout(plan.dropout, name="head_dropout"),
         logits,
     ]

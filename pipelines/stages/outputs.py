@@ -86,7 +86,9 @@ class Wanted:
 
 def answering(model: TransferModel) -> keras.Model:
     """The model with two outputs: logits, and the feature vector below the head."""
-    return keras.Model(model.model.input, [model.model.output, model.pooled])
+    return keras.Model(
+        model.model.input, [model.model.output, model.pooled], name="answering"
+    )
 
 
 def outputs(
