@@ -96,6 +96,39 @@ def test_a_termination_is_143_and_runs_what_cleans_up(capsys):
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.fixture
+def _hang_up():
+    """What is done about SIGHUP is as it was, whatever a test does."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_hang_up")
+def test_a_terminal_that_is_closed_ends_in_peace(capsys):
+    """Exit code 129, and all that cleans up has its turn."""
+    cleaned = []
+
+    def action() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(10)
+        finally:
+            cleaned.append("cleaned")
+
+    assert exit_code_of(action, debug=False) == 129
+    assert cleaned == ["cleaned"]
+    assert capsys.readouterr().err == "zoo: terminated: hung up\n"
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("_hang_up")
+def test_nohup_is_obeyed():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    action = lambda: os.kill(os.getpid(), signal.SIGHUP)  # noqa: E731
+    assert exit_code_of(action, debug=False) == 0
+
+
 @pytest.mark.parametrize(
     "command", [["list"], ["list", "--json"], ["--help"], ["train", "--help"]]
 )

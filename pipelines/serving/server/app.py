@@ -342,12 +342,14 @@ def _text(path: Path) -> str | None:
 
 def _new_loop(handshake_seconds: float) -> asyncio.AbstractEventLoop:
     """A loop in which a TLS handshake ends in time; uvicorn leaves it a minute."""
-    try:
-        from uvloop import Loop as Base
-    except ImportError:  # not on Windows
-        Base = type(asyncio.new_event_loop())
+    base: Any = asyncio.SelectorEventLoop
+    if sys.platform != "win32":  # where there is no uvloop
+        with contextlib.suppress(ImportError):
+            import uvloop
 
-    class Loop(Base):
+            base = uvloop.Loop
+
+    class Loop(base):
         async def create_server(self, *args: Any, **options: Any) -> Any:
             if options.get("ssl") is not None:
                 options.setdefault("ssl_handshake_timeout", handshake_seconds)

@@ -131,10 +131,9 @@ class Arrivals:
 
     def _stalest(self) -> Arrival:
         """The oldest of the fullest connection of the fullest address."""
-        fullest = max(
-            self._coming.values(), key=lambda one: sum(map(len, one.values()))
-        )
-        return next(iter(max(fullest.values(), key=len)))
+        fullest = max(self._coming.values(), key=_arrivals)
+        connection: dict[Arrival, None] = max(fullest.values(), key=len)
+        return next(iter(connection))
 
     def _forget(self, arrival: Arrival) -> None:
         client = arrival.client
@@ -148,6 +147,10 @@ class Arrivals:
             del connections[client.connection]
         if not connections:
             del self._coming[client.address]
+
+
+def _arrivals(connections: dict[Hashable, dict[Arrival, None]]) -> int:
+    return sum(map(len, connections.values()))
 
 
 class Arrival:

@@ -91,7 +91,7 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
         """
         client = Client.of_peer(context.peer())
         with contextlib.ExitStack() as held:
-            message, refusal = None, None
+            message, refusal = None, invalid("")
             try:
                 message = await self._arrived(client, context)
                 held.enter_context(self._admission.holding(client)).add(message.bytes)

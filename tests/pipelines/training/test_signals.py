@@ -14,14 +14,14 @@ def came():
     seen = []
     before = {
         number: signal.signal(number, lambda n, _: seen.append(n))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     yield seen
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_noted_and_does_its_work_when_it_is_let_go(came, number):
     with held_back() as signals:
         signal.raise_signal(number)
@@ -70,3 +70,11 @@ def test_a_thread_that_is_given_no_signals_trains_all_the_same(came):
     thread.start()
     thread.join()
     assert found == [None]
+
+
+def test_what_nohup_has_ignored_stays_ignored(came):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with held_back() as signals:
+        signal.raise_signal(signal.SIGHUP)
+        assert signals.pending is None
+    assert came == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -89,3 +90,12 @@ def publish(lines: Path, base: Path, number: int, *, source: int | None = None) 
     unpublished = base / f".unpublished-{number}"
     shutil.copytree(lines / str(source or number), unpublished)
     return unpublished.rename(base / str(number))
+
+
+@pytest.fixture
+def _many_files():
+    """As many open files as the test is allowed to have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -7,7 +7,6 @@ import gzip
 import http.client
 import io
 import json
-import resource
 import socket
 import struct
 import threading
@@ -246,15 +245,6 @@ def test_ten_thousand_streams(served_artifact, photos, connections):
     }
     assert grpc.StatusCode.OK in codes
     assert codes.keys() <= allowed, codes
-
-
-@pytest.fixture
-def _many_files():
-    """As many open files as the test is allowed to have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("_many_files")
