@@ -169,8 +169,8 @@ def _from_known(
     for one in wanted:
         kept, examples = rows.get(one.split.name), one.examples
         if kept is not None and len(next(iter(kept.values()))) == len(one.split):
-            at = slice(None) if one.rows is None else one.rows
-            parts = [kept[key][at].astype(np.float32) for key in model.head_keys]
+            which = slice(None) if one.rows is None else one.rows
+            parts = [kept[key][which].astype(np.float32) for key in model.head_keys]
         else:
             read = batches(
                 examples,
@@ -179,18 +179,17 @@ def _from_known(
             )
             tick = Ticker(f"outputs of {examples.name}", len(examples))
             with broken_files_named(examples):
-                parts = list(
-                    known.reader.extract(
-                        read,
-                        only=only,
-                        on_progress=tick,
-                    )
-                )
+                parts = list(known.reader.extract(read, only=only, on_progress=tick))
         features = np.concatenate(parts, axis=1)
-        rows_of_head = 0 if one.only_features else len(features)
-        logits = np.empty((rows_of_head, model.model.output.shape[-1]), np.float32)
-        for at in range(0, rows_of_head, _ROWS_OF_HEAD):
-            some = slice(at, at + _ROWS_OF_HEAD)
-            logits[some] = head(features[some], training=False)
+        logits = _of_head(head, features[:0] if one.only_features else features)
         found.append(Outputs(examples.name, examples.labels, logits, features))
     return found
+
+
+def _of_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
+    """Logits `[n, classes]`, float32, computed some rows at a time."""
+    logits = np.empty((len(features), head.output.shape[-1]), np.float32)
+    for start in range(0, len(features), _ROWS_OF_HEAD):
+        some = slice(start, start + _ROWS_OF_HEAD)
+        logits[some] = head(features[some], training=False)
+    return logits
