@@ -73,9 +73,7 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
 
 def _listen() -> dict[int, Any]:
     """Has signals raise that end a process; gives what was there to be done before."""
-    before: dict[int, Any] = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, _terminate)
-    }
+    before: dict[int, Any] = {signal.SIGTERM: signal.signal(signal.SIGTERM, _terminate)}
     # Windows has none; `nohup` has it ignored, and means that.
     hang_up = getattr(signal, "SIGHUP", None)
     if hang_up is not None and signal.getsignal(hang_up) == signal.SIG_DFL:

@@ -64,7 +64,8 @@ def test_the_name_of_the_scheme_is_in_letters_of_either_case(
 
 
 @pytest.mark.parametrize(
-    "given", ["Bearer secret-1", "Basic Secret-1", "Bearer", "Secret-1", "BearerSecret-1"]
+    "given",
+    ["Bearer secret-1", "Basic Secret-1", "Bearer", "Secret-1", "BearerSecret-1"],
 )
 def test_the_token_is_not_and_a_refusal_can_be_read_by_a_page(
     served, certificate, given
