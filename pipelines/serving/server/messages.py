@@ -15,10 +15,11 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from pipelines.serving.server import memory
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import ServingError, invalid
 from pipelines.serving.server.limits import Admission
-from pipelines.serving.server.pressure import Pressure, allocated_bytes
+from pipelines.serving.server.pressure import Pressure, allocated_bytes, held_bytes
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -42,6 +43,8 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
             most_bytes=admission.limits.max_in_flight_bytes,
             bytes_of_each=admission.limits.max_body_bytes,
             allocated=allocated_bytes(),
+            held=held_bytes,
+            give_back=memory.give_back,
         )
         self._handlers: dict[str, grpc.RpcMethodHandler] = {}
 

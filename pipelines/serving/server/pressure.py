@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import mmap
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from pipelines.serving.server.arrivals import Arrivals
 from pipelines.serving.server.errors import Code, ServingError
@@ -40,11 +42,20 @@ def allocated_bytes() -> Callable[[], int] | None:
     return bytes_now
 
 
+def held_bytes() -> int:
+    """What the process holds of the system's memory; 0 if it cannot be asked."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * mmap.PAGESIZE
+
+
 class Pressure:
     """Watches memory while anything arrives, and gives up the oldest if it grows.
 
-    So few that all of them together have half of `most_bytes` are left alone. What is
-    freed leaves holes, so the memory of the process grows by twice of what is granted.
+    So few that all of them together have half of `most_bytes` are left alone. Buffers
+    that were freed leave holes, which are given back as `give_back` does.
     """
 
     def __init__(
@@ -54,18 +65,25 @@ class Pressure:
         most_bytes: int,
         bytes_of_each: int,
         allocated: Callable[[], int] | None,
+        held: Callable[[], int] = lambda: 0,
+        give_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._arrivals = arrivals
         self._left_alone = max(1, most_bytes // bytes_of_each // 2)
         self._growth = most_bytes // 4
         self._allocated = allocated
+        self._held = held
+        self._give_back = give_back
+        self._given_back: asyncio.Future[None] | None = None
         self._before = 0
+        self._holes = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self) -> None:
         """To be called when something begins to arrive."""
         if self._allocated is not None and self._timer is None:
             self._before = self._allocated()
+            self._holes = self._held() - self._before
             self._look_again()
 
     def _look_again(self) -> None:
@@ -74,7 +92,7 @@ class Pressure:
 
     def _look(self) -> None:
         self._timer = None
-        if not len(self._arrivals) or self._allocated is None:
+        if self._allocated is None:
             return
         now = self._allocated()
         if len(self._arrivals) <= self._left_alone:
@@ -89,4 +107,22 @@ class Pressure:
                     " may; ask again in a second.",
                 ),
             )
-        self._look_again()
+        has_holes = self._held() - now - self._holes > self._growth
+        if has_holes:
+            self._fill_holes()
+        if len(self._arrivals) or has_holes:
+            self._look_again()
+
+    def _fill_holes(self) -> None:
+        """One at a time, in a thread: it takes a part of a second."""
+        if self._given_back is not None and not self._given_back.done():
+            return
+        loop = asyncio.get_running_loop()
+        self._given_back = filling = loop.run_in_executor(None, self._give_back)
+
+        def note(_: object) -> None:
+            # What stays behind is not asked for again.
+            if self._allocated is not None:
+                self._holes = max(self._holes, self._held() - self._allocated())
+
+        filling.add_done_callback(note)

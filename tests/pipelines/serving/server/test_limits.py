@@ -286,3 +286,26 @@ def test_allocated_memory_is_seen():
     assert allocated() - before > 49_000_000
     del kept
     assert allocated() - before < 10_000_000
+
+
+def test_memory_that_was_freed_is_given_back_once_there_are_holes():
+    async def work():
+        arrivals = Arrivals(most=100, seconds=60)
+        held, times = [1000], []
+        pressure = Pressure(
+            arrivals,
+            most_bytes=400,
+            bytes_of_each=100,
+            allocated=lambda: 1000,
+            held=lambda: held[0],
+            give_back=lambda: (times.append(held[0]), held.__setitem__(0, 1050)),
+        )
+        pressure.watch()
+        await asyncio.sleep(0.1)
+        assert times == []
+        pressure.watch()
+        held[0] = 1101
+        await asyncio.sleep(0.2)
+        assert times == [1101]
+
+    run(work())
