@@ -102,10 +102,9 @@ def _images(read: np.ndarray, maximum_megapixels: float) -> dict[str, bytes]:
     def shaped(pixels: np.ndarray, by: float) -> np.ndarray:
         # Not square, so that turning it is no flip of the same picture.
         sides = [max(1, min(int(size * by * one), most)) for one in (0.8, 1.0)]
-        image = Image.fromarray(pixels).resize(
-            (sides[1], sides[0]), Image.Resampling.BICUBIC
-        )
-        return np.asarray(image)
+        image = Image.fromarray(pixels)
+        smooth = Image.Resampling.BICUBIC
+        return np.asarray(image.resize((sides[1], sides[0]), smooth))
 
     mixed = [np.clip(one, 0, 255).astype(np.uint8) for one in _mixtures(read)]
     # Brighter to one corner, so that no turn or flip of it is the same.
