@@ -1,4 +1,4 @@
-"""Bytes of a SavedModel follow from what it computes, whatever the process did before."""
+"""Bytes of a SavedModel follow from what it computes, whatever was done before."""
 
 import numpy as np
 import pytest
