@@ -361,6 +361,9 @@ def gif(encoded: tf.Tensor) -> Gif:
     steps, frame, has_holes = _gif_extensions(encoded, blocks)
     head = Head(encoded, _HEAD_BYTES, frame)
     width, height = head.u16(5, little=True), head.u16(7, little=True)
+    pixels = tf.cast(width, tf.int64) * tf.cast(height, tf.int64)
+    # Where the way to it was too long, this is no frame.
+    pixels = tf.where(head.u8(0) == _FRAME, pixels, 0)
     # A frame follows a byte of zero, so most GIF that have one only say so at once.
     steps, first = tf.cond(
         (steps < MOST_PARTS)
@@ -371,7 +374,7 @@ def gif(encoded: tf.Tensor) -> Gif:
     )
     return Gif(
         encoded=first,
-        pixels=tf.cast(width, tf.int64) * tf.cast(height, tf.int64),
+        pixels=pixels,
         is_transparent=has_holes,
         has_too_many_parts=steps >= MOST_PARTS,
     )

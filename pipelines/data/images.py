@@ -212,7 +212,9 @@ def _on_white(pixels: tf.Tensor) -> tf.Tensor:
         band = pixels[i * rows : (i + 1) * rows]
         return i + 1, bands.write(i, _composed(band))
 
-    bands = tf.TensorArray(tf.uint8, count, element_shape=[None, None, 3])
+    bands = tf.TensorArray(
+        tf.uint8, count, element_shape=[None, None, 3], infer_shape=False
+    )
     # One after the other: the floats of several would be there at once.
     _, bands = tf.while_loop(
         lambda i, _: i < count, compose, (0, bands), parallel_iterations=1

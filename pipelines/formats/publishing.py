@@ -108,7 +108,7 @@ def export_run(
             manifest = dataclasses.replace(
                 source.manifest, files=artifact.hash_files(unpublished)
             )
-            artifact.write_manifest(unpublished, manifest)
+            manifest = artifact.write_manifest(unpublished, manifest)
             published = artifact.publish(unpublished, base)
             return Published(Artifact(published, manifest), tuple(records))
         except OSError as error:

@@ -87,10 +87,12 @@ def _rename(meta_graph: Any) -> None:
             )
             del objects.concrete_functions[key]
     for node in objects.nodes:
-        given = [new(one) for one in node.function.concrete_functions]
-        node.function.concrete_functions[:] = given
-        bare = node.bare_concrete_function
-        if bare.concrete_function_name:
+        kind = node.WhichOneof("kind")  # to write another would change it
+        if kind == "function":
+            given = [new(one) for one in node.function.concrete_functions]
+            node.function.concrete_functions[:] = given
+        elif kind == "bare_concrete_function":
+            bare = node.bare_concrete_function
             bare.concrete_function_name = new(bare.concrete_function_name)
 
 

@@ -83,7 +83,7 @@ def signatures(
     calibration: Calibration,
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
     feature_map: keras.KerasTensor | None = None,
-) -> dict[str, Callable[..., Outputs]]:
+) -> dict[str, tf.types.experimental.PolymorphicFunction]:
     """The signatures of a classifier by name, as concrete TensorFlow functions.
 
     `model` gives logits and feature vectors. With a `feature_map` that the logits
@@ -242,7 +242,7 @@ def feature_distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
 
 def _function(
     request: Request, answer: Callable[[tf.Tensor, tf.Tensor], Outputs]
-) -> Callable[..., Outputs]:
+) -> tf.types.experimental.PolymorphicFunction:
     name = request.input.name
 
     @tf.function(input_signature=[{name: request.input}], autograph=False)
@@ -254,7 +254,7 @@ def _function(
 
 def _function_of_examples(
     answer: Callable[[tf.Tensor], Outputs],
-) -> Callable[..., Outputs]:
+) -> tf.types.experimental.PolymorphicFunction:
     spec = tf.TensorSpec([None], tf.string, name=EXAMPLES)
 
     @tf.function(input_signature=[{EXAMPLES: spec}], autograph=False)

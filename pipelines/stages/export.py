@@ -219,7 +219,10 @@ class _AsSaved(tf.train.TrackableView):
 
     @classmethod
     def children(cls, obj, save_type="savedmodel", **_):
-        return super().children(obj, save_type, cache={})
+        try:
+            return super().children(obj, save_type, cache={})
+        except TypeError:  # a layer whose call needs more than its input holds no table
+            return {}
 
 
 def _tables_of(served: keras.Model, handles: Mapping[int, tf.Tensor]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The same seed gives the same weights, bit for bit, in two processes."""
+"""The same seed gives the same weights and the same artifact in two processes."""
 
 import json
 import subprocess
@@ -11,6 +11,7 @@ import pipelines
 
 PROGRAM = """
 import hashlib, json, sys
+from pathlib import Path
 import pipelines
 from pipelines.config import FinetuneConfig
 
@@ -24,7 +25,10 @@ run = pipelines.fine_tune(
 digest = hashlib.sha256()
 for value in run.model.get_weights():
     digest.update(value.tobytes())
-print(json.dumps({"weights": digest.hexdigest(), "test": run.report["test"]["loss"]}))
+manifest = json.loads((Path(run.artifact_dir) / "zoo_artifact.json").read_text())
+said = {name: manifest[name] for name in ("digest", "files")}
+said |= {"weights": digest.hexdigest(), "test": run.report["test"]["loss"]}
+print(json.dumps(said))
 """
 RANDOM = {
     "data": "builtin:digits?limit=300",

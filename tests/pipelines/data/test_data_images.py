@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import re
+import struct
 import subprocess
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +19,10 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
 from pipelines.data.checks import content_hashes
+from pipelines.data.exif import orientation as orientation_of
+from pipelines.data.exif import upright
 from pipelines.data.images import decode, decode_and_resize, resize
+from pipelines.data.looks import look_at
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import DataError
 
@@ -140,6 +148,37 @@ class TestOrientation:
             decode_in_graph(tf.constant(content)).numpy() == as_a_person_sees(content)
         ).all()
 
+    @pytest.mark.parametrize(
+        "before",
+        [
+            (b"\xff\xe2\xea\x62" + bytes(0xEA60)) * 5,
+            b"\xff",
+            b"\xff" * 40,
+            COMMENT * 900,
+        ],
+        ids=["300 kB", "a fill byte", "many fill bytes", "900 segments"],
+    )
+    def test_it_is_found_however_far_behind(
+        self,
+        before: bytes,
+        decode_in_graph: tf.types.experimental.PolymorphicFunction,
+    ) -> None:
+        content = turned(6, before=before)
+        found = decode_in_graph(tf.constant(content)).numpy()
+        assert (found == as_a_person_sees(turned(6))).all()
+        look = look_at(content, suffix=".jpg", maximum_megapixels=50)
+        assert "turned by its Exif" in look.odd
+
+    def test_what_is_behind_the_segment_is_no_exif(self) -> None:
+        """The tags say that they stand where the next segment has others."""
+        exif = b"Exif\0\0MM\0*" + (100).to_bytes(4, "big")
+        tag = bytes.fromhex("0001 0112 0003 00000001 0006 0000")
+        behind = b"\xff\xfe\x00\x80" + tag * 9
+        segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+        plain = encode(Image.fromarray(noise(24, 40)), "JPEG")
+        content = plain[:2] + segment + behind + plain[2:]
+        assert orientation_of(content) == 1
+
     @pytest.mark.parametrize("orientation", [0, 9, 65535])
     def test_what_means_nothing_turns_nothing(self, orientation: int) -> None:
         assert decode(tf.constant(turned(orientation))).shape == (24, 40, 3)
@@ -178,6 +217,17 @@ class TestTransparency:
     ) -> None:
         buffer = io.BytesIO()
         transparent(mode).save(buffer, kind, **options)
+        expected = as_a_person_sees(buffer.getvalue()).astype(int)
+        found = decode(tf.constant(buffer.getvalue())).numpy()
+        assert np.abs(found - expected).max() <= 1
+
+    def test_it_is_the_same_in_bands_and_behind_a_long_profile(self) -> None:
+        rgba = np.dstack([noise(500, 300), noise(500, 300, seed=1)[..., 0]])
+        buffer = io.BytesIO()
+        profile = np.random.default_rng(0).bytes(400_000)  # cannot be compressed
+        Image.fromarray(rgba).quantize(200).save(
+            buffer, "PNG", transparency=3, icc_profile=profile
+        )
         expected = as_a_person_sees(buffer.getvalue()).astype(int)
         found = decode(tf.constant(buffer.getvalue())).numpy()
         assert np.abs(found - expected).max() <= 1
@@ -390,3 +440,132 @@ class TestLargePhotos:
         content = photo(1024, 768)
         with pytest.raises(tf.errors.InvalidArgumentError):
             decode(tf.constant(content[: len(content) // 2]), wanted_px=64)
+
+
+def chunk(kind: bytes, content: bytes = b"") -> bytes:
+    crc = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
+
+
+def of_many_chunks(count: int) -> bytes:
+    plain = encode(Image.fromarray(noise(10, 10)), "PNG")
+    return plain[:33] + chunk(b"zzZz") * count + plain[33:]
+
+
+def of_many_texts(count: int, *, kind: bytes, behind: bool) -> bytes:
+    """Each of 5 kB, and of 5 MB when it is read."""
+    plain = encode(Image.fromarray(noise(10, 10)), "PNG")
+    head = b"key\0\0" if kind == b"zTXt" else b"key\0\1\0\0\0"
+    texts = chunk(kind, head + zlib.compress(b"a" * 5_000_000)) * count
+    at = plain.index(b"IEND") - 4 if behind else 33
+    return plain[:at] + texts + plain[at:]
+
+
+def of_many_segments(count: int) -> bytes:
+    plain = encode(Image.fromarray(noise(10, 10)), "JPEG")
+    return plain[:2] + b"\xff\xfe\0\2" * count + b"\xff\xfe\0\x08Exif\0\0" + plain[2:]
+
+
+def of_many_scans(count: int) -> bytes:
+    """One that goes over its picture again and again; an end is hidden in a comment."""
+    buffer = io.BytesIO()
+    Image.new("L", (640, 640), 128).save(buffer, "JPEG", progressive=True)
+    plain = buffer.getvalue()
+    first, second, third = [m.start() for m in re.finditer(rb"\xff\xda", plain)][:3]
+    again = plain[second:third]
+    comment = b"\xff\xfe\0\6ab\xff\xd9"
+    return plain[:third] + comment + again * count + plain[third:]
+
+
+def of_many_blocks(before: bytes, count: int) -> bytes:
+    plain = encode(Image.fromarray(noise(10, 10)).quantize(16), "GIF")
+    frame = plain.index(b",", 13 + 3 * 16)
+    return plain[:frame] + b"\x21\xfe" + before * count + b"\0" + plain[frame:]
+
+
+def larger_than_its_screen() -> bytes:
+    content = bytearray(encode(Image.new("L", (3000, 3000)), "GIF"))
+    content[6:10] = struct.pack("<HH", 10, 10)
+    return bytes(content)
+
+
+COSTLY = {
+    "chunks": (of_many_chunks(20_000), "a PNG of more than 1024 chunks"),
+    "texts": (
+        of_many_texts(17, kind=b"zTXt", behind=False),
+        "a PNG of more than 16 texts",
+    ),
+    "texts behind": (
+        of_many_texts(17, kind=b"iTXt", behind=True),
+        "a PNG of more than 16 texts",
+    ),
+    "segments": (of_many_segments(60_000), "a JPEG of more than 1024 segments"),
+    "scans": (of_many_scans(80), "a JPEG of more than 64 scans"),
+    "blocks": (of_many_blocks(b"\1a\2ab", 60_000), "a GIF of more than 1024 blocks"),
+    "frame": (larger_than_its_screen(), "an image of more than 5 million pixels"),
+}
+
+
+@pytest.fixture(scope="module")
+def decode_small() -> tf.types.experimental.PolymorphicFunction:
+    spec = [tf.TensorSpec([], tf.string)]
+    small = functools.partial(decode, maximum_megapixels=5)
+    function = tf.function(small, input_signature=spec).get_concrete_function()
+    for kind in FORMATS:  # what a first call of each costs is another question
+        function(tf.constant(encode(Image.fromarray(noise(20, 20)), kind)))
+    return function
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_what_a_file_chooses_is_bounded(
+    kind: str, decode_small: tf.types.experimental.PolymorphicFunction
+) -> None:
+    content, reason = COSTLY[kind]
+    started = time.process_time()
+    with pytest.raises(tf.errors.InvalidArgumentError, match=reason):
+        decode_small(tf.constant(content))
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        of_many_chunks(1000),
+        of_many_texts(16, kind=b"tEXt", behind=False),
+        of_many_segments(1000),
+        of_many_scans(10),
+        of_many_blocks(b"\1a", 120_000),
+    ],
+    ids=["chunks", "texts", "segments", "scans", "blocks"],
+)
+def test_what_is_within_the_bounds_is_read(
+    content: bytes, decode_small: tf.types.experimental.PolymorphicFunction
+) -> None:
+    found = decode_small(tf.constant(content)).numpy().astype(int)
+    assert np.abs(found - as_pillow_sees(content)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("held", range(1, 9))
+def test_our_exif_says_what_pillow_says(kind: str, held: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = held
+    buffer = io.BytesIO()
+    Image.fromarray(noise(10, 20)).save(buffer, kind, exif=exif)
+    image = Image.open(io.BytesIO(buffer.getvalue()))
+    assert orientation_of(buffer.getvalue()) == held
+    expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    found = np.asarray(upright(image, buffer.getvalue()).convert("RGB"))
+    assert (found == expected).all()
+
+
+def test_exif_that_begins_again_and_again_costs_nothing() -> None:
+    """With the square of its bytes, in some versions of Pillow."""
+    plain = encode(Image.fromarray(noise(40, 40)), "PNG")
+    content = plain[:33] + chunk(b"eXIf", b"Exif\0\0" * 130_000) + plain[33:]
+    look_at(plain, suffix=".png", maximum_megapixels=50)
+    orientation_of(plain[:33] + chunk(b"eXIf", b"MM") + plain[33:])
+    started = time.process_time()
+    look = look_at(content, suffix=".png", maximum_megapixels=50)
+    assert not look.bad
+    assert time.process_time() - started < 1

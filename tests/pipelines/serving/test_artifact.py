@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import subprocess
 import sys
 import threading
 
@@ -169,3 +170,53 @@ def test_a_manifest_does_not_choose_what_is_imported(tmp_path):
     with pytest.raises(ArtifactError, match="asks for the module 'antigravity'"):
         requirements.import_ops("antigravity", tmp_path)
     assert "antigravity" not in sys.modules
+
+
+def test_the_digest_is_of_the_files_and_of_what_is_said_of_them(tmp_path):
+    for name, content in (("1", b"graph"), ("2", b"graph"), ("3", b"another")):
+        _folder(tmp_path / name, content)
+    read = [artifact.read_manifest(tmp_path / name) for name in "123"]
+    assert read[0].digest == read[1].digest != read[2].digest
+    elsewhere = dataclasses.replace(read[0], versions={"numpy": "1"}, parity={"s": 2})
+    assert artifact.digest_of(elsewhere) == read[0].digest
+    warmer = dataclasses.replace(read[0], temperature=2.0)
+    assert artifact.digest_of(warmer) != read[0].digest
+
+
+def test_a_manifest_that_was_changed_by_hand_is_refused(version):
+    path = version / MANIFEST
+    path.write_text(path.read_text().replace('"dog"', '"cow"'))
+    with pytest.raises(ArtifactError, match=MANIFEST):
+        artifact.open_verified(version)
+
+
+def test_a_manifest_from_before_digests_is_read(version):
+    path = version / MANIFEST
+    values = json.loads(path.read_text())
+    del values["digest"]
+    path.write_text(json.dumps(values))
+    assert artifact.open_verified(version).manifest.digest == ""
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.serving import artifact
+with artifact.unpublished(Path(sys.argv[1])) as folder:
+    (folder / "half").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_export_left_is_gone_with_the_next(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    (left,) = tmp_path.iterdir()
+    with artifact.unpublished(tmp_path) as first:
+        assert not left.exists()
+        with artifact.unpublished(tmp_path) as second:
+            assert first.is_dir(), "its maker lives"
+        assert not second.exists()
+    elsewhere = tmp_path / ".unpublished-0123456789ab-young"  # another machine's
+    elsewhere.mkdir()
+    with artifact.unpublished(tmp_path):
+        assert elsewhere.is_dir()

@@ -1,7 +1,11 @@
 """The served graph: bad images are isolated, and answers are the calibration's."""
 
+import ctypes
 import dataclasses
+import gc
 import io
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +18,12 @@ from pipelines.config import CalibrationConfig
 from pipelines.data.images import decode_and_resize
 from pipelines.planning.calibration import calibrate
 from pipelines.planning.feature_space import fit_feature_space
-from pipelines.serving.signatures import decode_batch, feature_distance, signatures
+from pipelines.serving.signatures import (
+    DEFAULT,
+    decode_batch,
+    feature_distance,
+    signatures,
+)
 
 SIZE = 24
 FORMATS = ["JPEG", "PNG", "GIF", "BMP", "WEBP"]
@@ -185,3 +194,36 @@ def test_distances_are_those_of_training_where_classes_are_far_apart(spread):
     found = feature_distance(space, tf.constant(some))
     assert found.dtype == tf.float32
     np.testing.assert_allclose(found, space.distances(some), rtol=1e-6, atol=1e-6)
+
+
+def _resident_mb() -> float:
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="is for Linux")
+def test_nothing_stays_of_a_model_that_was_let_go(tmp_path):
+    """Some 10 MB for each of two signatures, where `get_single_element` reads."""
+    given = INPUTS["pixels"]()
+    model = _model(given)
+    logits, features = model.predict(GIVEN["pixels"], verbose=0)
+    functions = signatures(
+        model, class_names=NAMES, calibration=_calibration(logits, features)
+    )
+    traced = {name: one.get_concrete_function() for name, one in functions.items()}
+    module = tf.Module()
+    module.weights = list(
+        {id(v): v for f in traced.values() for v in f.variables}.values()
+    )
+    tf.saved_model.save(module, tmp_path, signatures=traced)
+    image = tf.constant([tf.io.encode_png(GIVEN["pixels"][0]).numpy(), b"bad"])
+    seen = []
+    for _ in range(9):
+        loaded = tf.saved_model.load(tmp_path)
+        found = loaded.signatures[DEFAULT](image_bytes=image)
+        assert found["valid"].numpy().tolist() == [True, False]
+        del loaded, found
+        seen.append(_resident_mb())
+    assert seen[-1] - seen[3] < 25, seen
