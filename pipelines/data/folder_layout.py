@@ -111,8 +111,7 @@ def _refuse_doubtful_splits(root: Path, inside: Sequence[Path]) -> None:
     if len({meant[one] for one in likely}) < 2:
         return
     is_nested = any(folders(one) for one in likely)
-    is_all_splits = all(usual_split(one.name) for one in inside)
-    if is_nested or is_all_splits:
+    if is_nested or len(likely) == len(inside):
         how = "with folders inside" if is_nested else "and no other folder"
         raise DataError(
             f"{root} has {_names(likely)} {how}: are these splits, or classes?"

@@ -96,6 +96,7 @@ def test_splits_inside_of_classes_are_splits(tmp_path: Path) -> None:
         ("train_A/x", "train_A/y", "eval_A/x", "eval_A/y"),
         ("train", "test"),
         ("Training", "Testing", "valid"),
+        ("trainA", "trainB", "testA", "testB"),
     ],
 )
 def test_what_may_be_splits_is_asked_about(
@@ -115,7 +116,7 @@ def test_what_may_be_splits_is_asked_about(
 @pytest.mark.parametrize(
     "folders",
     [
-        ("train_station", "test_tube"),
+        ("train_station", "test_tube", "bridge"),
         ("train", "test", "bus"),
         ("train_station/old", "train_station/new", "bridge"),
         ("valid", "invalid"),
