@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.config import CalibrationConfig
-from pipelines.data.splits import Split, Splits
+from pipelines.data.splits import Splits
 from pipelines.planning.calibration import (
     Calibration,
     calibrate,

@@ -187,8 +187,8 @@ def _from_known(
         features = np.concatenate(parts, axis=1)
         rows_of_head = 0 if one.only_features else len(features)
         logits = np.empty((rows_of_head, model.model.output.shape[-1]), np.float32)
-        for at in range(0, rows_of_head, _ROWS_OF_HEAD):
-            some = slice(at, at + _ROWS_OF_HEAD)
+        for start in range(0, rows_of_head, _ROWS_OF_HEAD):
+            some = slice(start, start + _ROWS_OF_HEAD)
             logits[some] = head(features[some], training=False)
         found.append(Outputs(examples.name, examples.labels, logits, features))
     return found

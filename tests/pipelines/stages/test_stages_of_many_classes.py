@@ -81,7 +81,9 @@ def test_every_class_is_read_and_the_plan_says_how_many_were_judged(
     assert (evidence.examples, evidence.fitted_examples) == (JUDGED, len(splits.train))
     assert evidence.best_head.accuracy > 0.5
     reason = decide(training_facts(base, splits, measured), config).reason
-    assert f"fitted to {len(splits.train)} training examples, {JUDGED} of them" in reason
+    assert (
+        f"fitted to {len(splits.train)} training examples, {JUDGED} of them" in reason
+    )
 
 
 def test_the_answers_are_right_and_as_sure_as_they_are_right(model, splits):

@@ -51,7 +51,9 @@ def test_an_address_has_half_of_the_places_and_a_connection_half_of_that():
     places = Places(8, 0.5)
     with contextlib.ExitStack() as stack:
         held(places, client(connection=1), 2, stack)
-        with pytest.raises(ServingError, match="2 requests of your connection") as error:
+        with pytest.raises(
+            ServingError, match="2 requests of your connection"
+        ) as error:
             places.refuse_if_full(client(connection=1))
         assert error.value.code == Code.RESOURCE_EXHAUSTED
         held(places, client(connection=2), 2, stack)
@@ -158,9 +160,7 @@ def test_a_new_body_takes_the_room_of_the_client_that_has_most():
     async def work():
         admission = Admission(Limits(max_in_flight=3))
         senders = [Sender() for _ in range(4)]
-        hostile = [
-            reading(admission, senders[i], client(connection=i)) for i in (0, 1)
-        ]
+        hostile = [reading(admission, senders[i], client(connection=i)) for i in (0, 1)]
         quiet = reading(admission, senders[2], client("10.0.0.2"))
         await settled()
         newest = reading(admission, senders[3], client("10.0.0.3"))

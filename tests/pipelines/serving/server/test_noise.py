@@ -26,7 +26,9 @@ def test_kinds_that_a_client_makes_up_are_bounded():
     lines = (b"kind " + b"x" * i for i in range(2000))
     said = [out for line in lines for out in thinned.line(line, now=1)]
     assert len(said) == 505
-    assert thinned.left_out(2, ends=True) == [b"(1495 more like this: lines of other kinds)"]
+    assert thinned.left_out(2, ends=True) == [
+        b"(1495 more like this: lines of other kinds)"
+    ]
 
 
 def test_what_we_log_ourselves_is_all_said():
