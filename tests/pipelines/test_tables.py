@@ -95,3 +95,13 @@ def test_an_evaluation_has_a_row_for_every_class():
         ["cat", "1.000", "0.500", "0.667", "4"],
         ["dog", "1.000", "0.500", "0.667", "4"],
     ]
+
+
+def test_a_result_says_why_nothing_was_calibrated():
+    reason = (
+        "19 held-out examples are too few; 20 are needed. Every answer is accepted:"
+        " calibration.coverage=0.8 and in_distribution=0.99 are not applied."
+    )
+    calibration = REPORT["calibration"] | {"method": "none", "reason": reason}
+    table = result_table(REPORT | {"calibration": calibration})
+    assert f"error on test 0.0149, not calibrated: {reason} 93.6% of test" in table

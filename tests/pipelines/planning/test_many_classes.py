@@ -15,9 +15,11 @@ from pipelines.planning.limits import energies, set_threshold
 from pipelines.planning.probe import linear_probe, score, score_of_all
 from pipelines.planning.reliability import calibration_error, reliability
 from pipelines.planning.scaling import choose_scaling
+from pipelines.report import confusion_page
 from pipelines.stages.evaluate import MATRIX_CLASSES, summarize
 from pipelines.stages.measure import of_every_class, spread
 from pipelines.tables import evaluation_table, survey_table
+from pipelines.workdir import as_json
 
 
 def _clusters(classes, per_class, *, width=64, noise=0.6, seed=0):
@@ -267,3 +269,33 @@ def test_terminals_show_some_of_many_classes():
         "9 examples in 301 classes: the largest c301 301, c300 300, c299 299; half"
         " have 151 or more; the smallest c3 3, c2 2, c1 1"
     )
+
+
+def test_files_have_what_fits_into_a_line_on_one():
+    values = {
+        "a": {"precision": 0.5, "examples": 3},
+        'two "lines"\n': [[i, i + 1, 7] for i in range(40)],
+        "none": [],
+        "deep": {"er": {"still": ["x" * 50, None, True, -1e-9, "y" * 40]}},
+    }
+    text = as_json(values)
+    assert json.loads(text) == values
+    assert max(map(len, text.splitlines())) <= 88
+    assert '  "a": {"precision": 0.5, "examples": 3},' in text.splitlines()
+    assert len(text.splitlines()) < 70
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        as_json({"a": [float("nan")]})
+
+
+def test_a_page_of_many_classes_shows_the_most_frequent_pairs():
+    pairs = [(i, i, 5) for i in range(300)] + [(i, i + 1, 1) for i in range(50)]
+    pairs.append((7, 250, 4))
+    names = [f"class {i}" for i in range(300)]
+    page = "".join(confusion_page.confusion("test", pairs, names, form="pairs"))
+    assert "54 of 1554 examples were wrong" in page
+    rows = page.split("<tbody>")[1].split("</tr>")
+    assert "class 7" in rows[0]
+    assert "class 250" in rows[0]
+    assert "0.4000" in rows[0]  # 4 of its 5 + 1 + 4
+    assert len(rows) == 41
+    assert "11 other pairs" in page

@@ -373,3 +373,24 @@ def test_features_that_tell_nothing_are_warned_of():
     within = decide(_facts(heads=(0.4, 0.5, 0.51)), RunConfig()).reason
     assert "Warning" not in above
     assert "Warning: always saying the most frequent class is right on 50.0%" in within
+
+
+def test_too_few_examples_do_not_read_as_enough():
+    reason = decide(_facts(examples=217, classes=11), RunConfig()).reason
+    assert "only: 19.7 training examples per class are too few" in reason
+    assert "wants 20" in reason
+    assert "only: 19 training" in decide(_facts(examples=38), RunConfig()).reason
+
+
+def test_where_most_are_alone_in_their_class_no_accuracy_is_told():
+    reason = decide(_facts(examples=5, classes=4), RunConfig()).reason
+    assert "was not measured: with 1.2 training examples per class" in reason
+    assert "is right on" not in reason
+    assert "is right on" in decide(_facts(examples=6, classes=4), RunConfig()).reason
+
+
+def test_of_many_classes_the_reason_says_what_was_fitted_and_what_judged():
+    facts = _facts(examples=9000, classes=1000)
+    evidence = dataclasses.replace(facts.evidence, examples=700, fitted_examples=8000)
+    reason = decide(dataclasses.replace(facts, evidence=evidence), RunConfig()).reason
+    assert "fitted to 8000 training examples, 700 of them left out in turn" in reason

@@ -1,5 +1,7 @@
 """Which backbone comes first: the probe, and ImageNet where it cannot tell."""
 
+import dataclasses
+
 import pytest
 
 from pipelines.planning.evidence import ProbeScore
@@ -94,3 +96,9 @@ def test_backbones_that_lose_to_thumbnails_are_warned_of():
     best = [_measured("a", 0.9)]
     assert "Warning" not in reason(best, 0.9)
     assert "thumbnails alone give 91.0%, so none of these" in reason(best, 0.91)
+
+
+def test_a_ranking_among_some_of_many_classes_says_so():
+    some = [dataclasses.replace(_measured("a", 0.9), classes=250)]
+    assert "among 250 of the 1000 classes" in reason(some, None, classes=1000)
+    assert "among" not in reason(some, None, classes=250)
