@@ -13,6 +13,7 @@ from pipelines.data.printable import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.training import signals
 from zoo.errors import BackboneError
+from zoo.home import name_keras_folder
 
 DONE = 0
 UNEXPECTED = 1
@@ -35,6 +36,7 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     that nobody expected is 1: not the user's doing, or not known to be.
     """
     streams.open_closed()
+    name_keras_folder()
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
