@@ -15,6 +15,7 @@ from pipelines.data.printable import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.training import signals
 from zoo.errors import BackboneError
+from zoo.home import name_keras_folder
 
 DONE = 0
 UNEXPECTED = 1
@@ -39,6 +40,7 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     not the user's doing, or not known to be.
     """
     streams.open_closed()
+    name_keras_folder()
     before = _listen()
     try:
         try:

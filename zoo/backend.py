@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from zoo.errors import BackboneError
-from zoo.home import keras_folder
+from zoo.home import keras_folder, name_keras_folder
 
 INSTALL_HINT = (
     "pip install 'zootune[cpu]', or 'zootune[gpu]' on a machine with an NVIDIA GPU"
@@ -55,6 +55,7 @@ def start_quietly(module: str = "keras") -> None:
         BackboneError: if TensorFlow is not installed, or Keras cannot run on it.
     """
     require_tensorflow()
+    name_keras_folder()
     if module in sys.modules:
         return
     if _LOG_LEVEL in os.environ:

@@ -42,3 +42,12 @@ def keras_folder() -> Path:
         return expanded(named)
     user = expanded("~")
     return (user if os.access(user, os.W_OK) else Path("/tmp")) / ".keras"
+
+
+def name_keras_folder() -> None:
+    """Sets KERAS_HOME where there is no home, before TensorFlow is imported.
+
+    The Keras inside of it would make a folder `~` in the current one.
+    """
+    if home() is None:
+        os.environ.setdefault("KERAS_HOME", str(keras_folder()))

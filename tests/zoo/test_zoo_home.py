@@ -69,13 +69,14 @@ UNKNOWN = ("unshare", "--user", "--map-user=12345")
     or subprocess.run([*UNKNOWN, "true"], capture_output=True, check=False).returncode,
     reason="unshare --user is needed",
 )
-def test_commands_answer_a_user_whom_no_list_knows():
+def test_commands_answer_a_user_whom_no_list_knows(tmp_path):
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
     environment = {k: v for k, v in os.environ.items() if k not in PLACES}
 
     def ran(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [*UNKNOWN, sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
             env=environment,
             capture_output=True,
             text=True,
@@ -90,3 +91,4 @@ def test_commands_answer_a_user_whom_no_list_knows():
     missing = ran("check", "dir:~/photos")
     assert missing.returncode == 3, missing.stderr
     assert "Traceback" not in missing.stderr
+    assert list(tmp_path.iterdir()) == []
