@@ -356,18 +356,14 @@ def _each_or(
         num_parallel_calls=_AT_ONCE,
     )
     otherwise = tf.data.Dataset.from_tensors((count, fallback))
-    whole = (
+    # Not `reduce`: it compiles the function anew for every request, most of a second.
+    numbers, found = (
         sound.ignore_errors()
         .concatenate(otherwise)
         .batch(tf.cast(count, tf.int64) + 1)
         .with_options(_as_written())
+        .get_single_element()
     )
-    # Not `get_single_element`: what it compiles of a graph with branches stays in
-    # memory when the model is let go, some 10 MB for each that was ever loaded.
-    nothing = tf.nest.map_structure(
-        lambda spec: tf.zeros([0, *spec.shape[1:]], spec.dtype), whole.element_spec
-    )
-    numbers, found = whole.reduce(nothing, lambda _, batch: batch)
     # Where each item's own row is; of one that failed, the last.
     rows = tf.range(tf.size(numbers))
     row_of = tf.tensor_scatter_nd_update(
