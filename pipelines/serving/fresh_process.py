@@ -36,8 +36,9 @@ _SAY_EVERY_SECONDS = 5.0
 _WARN_AFTER_SECONDS = 30.0
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
-# Runs the program that is its second argument, which defines `work(job, tell)`. Every
-# line that it writes is a JSON object; what libraries print goes to stderr.
+# Runs the program that is its second argument, which defines `work(job, tell)` and may
+# define `prepare(job, tell)`. Every line that it reads or writes is a JSON object; what
+# libraries print goes to stderr.
 _BOOT = """
 import json, os, signal, sys, threading, time, traceback
 
@@ -67,11 +68,13 @@ try:
     program = {}
     exec(compile(sys.argv[2], "<program>", "exec"), program)
     say(at="waiting for its job")
-    job = sys.stdin.readline()
-    if job:
+    for line in sys.stdin:
+        asked = json.loads(line)
         say(at="beginning")
-        program["work"](json.loads(job), lambda at: say(at=at))
-        say(done=True)
+        program[asked["step"]](asked["job"], lambda at: say(at=at))
+        if asked["step"] == "work":
+            say(done=True)
+            break
 except BaseException as error:
     traceback.print_exc()
     sys.stderr.flush()
@@ -88,7 +91,8 @@ class FreshProcess:
     """A process that runs `program`, once, and ends with the block that it is used in.
 
     `program` defines `work(job, tell)`: `job` are values of JSON, and `tell` takes what
-    it is about to do. `subject` begins the sentence of an error: what is proved.
+    it is about to do. It may define `prepare(job, tell)`, for what can be done before
+    the whole job is known. `subject` begins the sentence of an error: what is proved.
     `modules` are imported by it, and found where this process finds them.
     """
 
@@ -121,6 +125,14 @@ class FreshProcess:
                 _logger.info("A process for later could not be started yet: %s", error)
                 self.close()
 
+    def prepare(self, job: Mapping[str, Any], *, modules: Sequence[str] = ()) -> None:
+        """Has it do what can be done by now, and waits for nothing.
+
+        What fails is told by `run`, which does all of it again where this was lost.
+        """
+        self.start_early()
+        self._ask("prepare", job, modules)
+
     def run(
         self,
         job: Mapping[str, Any],
@@ -138,8 +150,7 @@ class FreshProcess:
         try:
             if self._process is None:
                 self._start()
-            values = {**job, "places": _places(modules)}
-            self._give(json.dumps(values) + "\n")
+            self._ask("work", job, modules)
         except OSError as error:
             raise self._cannot_start(error) from error
         self._wait(most_quiet_seconds)
@@ -180,12 +191,13 @@ class FreshProcess:
             target=_read, args=(self._process.stdout, self._lines), daemon=True
         ).start()
 
-    def _give(self, line: str) -> None:
+    def _ask(self, step: str, job: Mapping[str, Any], modules: Sequence[str]) -> None:
         stream = self._process.stdin if self._process is not None else None
         if stream is not None:
+            values = {"step": step, "job": {**job, "places": _places(modules)}}
             # One that has ended is noticed by the end of its lines.
             with contextlib.suppress(BrokenPipeError):
-                stream.write(line)
+                stream.write(json.dumps(values) + "\n")
                 stream.flush()
 
     @property

@@ -29,25 +29,43 @@ _MODULES = ("numpy", "tensorflow")
 
 # Reads a file with an array for each `signature/batch size/input name`, strings as
 # places in a list of all, and writes one with an array for each `.../output name`.
-# TensorFlow is imported before the job is known.
+# TensorFlow is imported before the job is known; loaded and compiled is the SavedModel
+# while what to ask is worked out.
 _PROGRAM = """
 import importlib
 import sys
 import numpy as np
 import tensorflow as tf
 
+loaded = {}
+
 def read_strings(arrays):
     joined = arrays["strings"].tobytes()
     ends = np.cumsum(arrays["lengths"])
     return [joined[end - n : end] for end, n in zip(ends, arrays["lengths"])]
 
+def load(job, tell):
+    if job["folder"] not in loaded:
+        sys.path.extend(job["places"])
+        for module in job["requires"]:
+            tell(f"importing {module}")
+            importlib.import_module(module)
+        tell("loading the SavedModel")
+        loaded[job["folder"]] = tf.saved_model.load(job["folder"])
+    return loaded[job["folder"]]
+
+def prepare(job, tell):
+    # The first call of a function compiles it, also where there is nothing to answer.
+    for name, serve in load(job, tell).signatures.items():
+        tell(f"compiling {name}")
+        takes = serve.structured_input_signature[1]
+        serve(**{
+            key: tf.zeros([0, *spec.shape[1:]], spec.dtype)
+            for key, spec in takes.items()
+        })
+
 def work(job, tell):
-    sys.path.extend(job["places"])
-    for module in job["requires"]:
-        tell(f"importing {module}")
-        importlib.import_module(module)
-    tell("loading the SavedModel")
-    model = tf.saved_model.load(job["folder"])
+    model = load(job, tell)
     found = {}
     with np.load(job["inputs"]) as arrays:
         strings = read_strings(arrays)
@@ -208,6 +226,22 @@ def fresh_process() -> FreshProcess:
     return FreshProcess(_PROGRAM, subject=_SUBJECT, modules=_MODULES)
 
 
+def prepare(
+    process: FreshProcess, folder: Path, scratch: Path, *, requires: Sequence[str] = ()
+) -> None:
+    """Has the process load the SavedModel, while what to ask is worked out."""
+    process.prepare(_job_of(folder, scratch, requires), modules=requires)
+
+
+def _job_of(folder: Path, scratch: Path, requires: Sequence[str]) -> dict[str, Any]:
+    """What the process has to know to load a SavedModel."""
+    # By another path: TensorFlow takes brackets in that of a model for a pattern.
+    model = scratch / "linked_model"
+    model.unlink(missing_ok=True)
+    model.symlink_to(folder.absolute())
+    return {"folder": str(model.absolute()), "requires": list(requires)}
+
+
 def run_in_fresh_process(
     folder: Path,
     inputs: Mapping[str, np.ndarray],
@@ -226,10 +260,6 @@ def run_in_fresh_process(
             process is ended or makes no progress.
     """
     given, found = scratch / "inputs.npz", scratch / "outputs.npz"
-    # By another path: TensorFlow takes brackets in that of a model for a pattern.
-    model = scratch / "linked_model"
-    model.unlink(missing_ok=True)
-    model.symlink_to(folder.absolute())
     packed, of_strings = _packed(inputs)
     try:
         np.savez(given, allow_pickle=False, **packed)
@@ -237,12 +267,11 @@ def run_in_fresh_process(
         needed = sum(one.nbytes for one in packed.values())
         raise temporary_folder_is_full(error, needed_bytes=needed) from error
     job = {
+        **_job_of(folder, scratch, requires),
         "keys": list(inputs),
         "of_strings": of_strings,
-        "folder": str(model.absolute()),
         "inputs": str(given.absolute()),
         "outputs": str(found.absolute()),
-        "requires": list(requires),
     }
     with process or fresh_process() as running:
         running.run(job, modules=requires, most_quiet_seconds=_TIMEOUT_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,10 @@ def _save(
     traced = {name: one.get_concrete_function() for name, one in functions.items()}
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(
-        _saved(served, functions, traced), folder, signatures=traced, options=options
+        _read_by_all(served, traced.values()),
+        folder,
+        signatures=traced,
+        options=options,
     )
     canonical.rewrite(folder)
     _refuse_what_no_server_loads(folder)
@@ -179,20 +182,18 @@ def _refuse_what_no_server_loads(folder: Path) -> None:
         ) from error
 
 
-def _saved(
+def _read_by_all(
     served: keras.Model,
-    functions: Mapping[str, Any],
-    traced: Mapping[str, tf.types.experimental.ConcreteFunction],
+    traced: Collection[tf.types.experimental.ConcreteFunction],
 ) -> tf.Module:
-    """What `tf.saved_model.save` follows: functions, and what they read.
+    """What `tf.saved_model.save` follows: all that the signatures read.
 
     Not Keras' `ExportArchive`: it asks every layer for functions, and takes variables
-    in an order that differs from process to process.
+    in an order that differs from process to process. And not the functions themselves,
+    which TensorFlow would trace once more, because it is saving.
     """
     module = tf.Module()
-    for name, function in functions.items():
-        setattr(module, name, function)
-    module.weights, handles = _read_by(traced.values())
+    module.weights, handles = _read_by(traced)
     module.tables = _tables_of(served, handles)
     return module
 

@@ -104,7 +104,9 @@ def prove(
         scratch = tempfile.TemporaryDirectory(prefix="zootune_proof_")
     except OSError as error:
         raise temporary_folder_is_full(error) from error
-    with scratch as path:
+    requires = model.backbone.spec.requires
+    with scratch as path, process or parity.fresh_process() as running:
+        parity.prepare(running, folder, Path(path), requires=requires)
         asked = questions(
             model,
             reference,
@@ -120,8 +122,8 @@ def prove(
             folder,
             asked.given,
             Path(path),
-            requires=model.backbone.spec.requires,
-            process=process,
+            requires=requires,
+            process=running,
         )
     record = parity.compare(asked.wanted, found, asked.yardstick)
     return {**record, "examples": asked.examples, "probes": asked.probes}
