@@ -111,8 +111,9 @@ def _images(read: np.ndarray, maximum_megapixels: float) -> dict[str, bytes]:
     ramp = np.linspace(0.4, 1.0, size)
     corner = (mixed[0] * (ramp[:, None, None] * ramp[::-1][None, :, None])).astype("u1")
     plain, small = shaped(corner, 1.4), shaped(corner, 0.6)
+    # Cut where images may only be smaller than what the model takes.
     made: dict[str, bytes] = {
-        f"mixture {i}": _png(one) for i, one in enumerate(mixed, 1)
+        f"mixture {i}": _png(one[:most, :most]) for i, one in enumerate(mixed, 1)
     }
     makers: dict[str, Callable[[], bytes]] = {
         "a large JPEG": lambda: _encoded(shaped(corner, _LARGE), "JPEG"),
