@@ -65,18 +65,25 @@ class Head:
         return tf.gather(self._bytes, tf.where(inside, position, self.count))
 
     def u16(self, position: tf.Tensor | int, *, little: tf.Tensor | bool) -> tf.Tensor:
-        first, second = self.u8(position), self.u8(position + 1)
-        return tf.where(little, first + 256 * second, 256 * first + second)
+        return self._number(self._some(position, 2), little)
 
     def u32(self, position: tf.Tensor | int, *, little: tf.Tensor | bool) -> tf.Tensor:
         """As int64: a header may claim more than an int32 holds."""
-        first = tf.cast(self.u16(position, little=little), tf.int64)
-        second = tf.cast(self.u16(position + 2, little=little), tf.int64)
-        return tf.where(little, first + 65536 * second, 65536 * first + second)
+        return self._number(tf.cast(self._some(position, 4), tf.int64), little)
 
     def is_at(self, position: tf.Tensor | int, text: tuple[int, ...]) -> tf.Tensor:
-        same = [self.u8(position + i) == byte for i, byte in enumerate(text)]
-        return tf.reduce_all(tf.stack(same))
+        return tf.reduce_all(self._some(position, len(text)) == tf.constant(text))
+
+    def _some(self, position: tf.Tensor | int, count: int) -> tf.Tensor:
+        """So many bytes from each position on, in an axis of their own."""
+        if isinstance(position, int):
+            return self._bytes[position : position + count]
+        return self.u8(position[..., tf.newaxis] + tf.range(count))
+
+    def _number(self, some: tf.Tensor, little: tf.Tensor | bool) -> tf.Tensor:
+        upwards = [256**i for i in range(some.shape[-1])]
+        weights = tf.where(little, upwards, upwards[::-1])
+        return tf.reduce_sum(some * tf.cast(weights, some.dtype), axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,8 @@ from pipelines.data.file_kinds import (
     is_indexed,
     kind_of,
 )
-from pipelines.data.images import REFUSAL, decode
+from pipelines.data.image_plans import REFUSAL
+from pipelines.data.images import decode
 from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 
 _SMALL_PX = 32
