@@ -81,7 +81,10 @@ def plan_of(encoded: tf.Tensor, limits: Limits) -> Plan:
     """
     planners = [
         lambda: _jpeg(encoded, tf.image.extract_jpeg_shape(encoded), limits),
-        *(functools.partial(planner, encoded, limits) for planner in _PLANNERS),
+        *(
+            functools.partial(planner, encoded, limits)
+            for planner in (_png, _gif, _webp, _bmp)
+        ),
         # Which says what kinds it knows, or that there is nothing.
         lambda: _planned(encoded, "opaque"),
     ]
@@ -103,16 +106,16 @@ def plans_of(
     """
     kinds = _kind_of(encoded)
     rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS))]
-    jpegs, *others = (tf.gather(encoded, mine) for mine in rows)
+    jpegs, pngs, gifs, webps, bmps = (tf.gather(encoded, mine) for mine in rows)
     found = [
         _each((jpegs, jpeg_shapes(jpegs)), lambda x: _jpeg(*x, limits)),
-        *(
-            _each(mine, functools.partial(planner, limits=limits))
-            for planner, mine in zip(_PLANNERS, others)
-        ),
+        _png(pngs, limits),
+        _each(gifs, lambda x: _gif(x, limits)),
+        _webp(webps, limits),
+        _bmp(bmps, limits),
     ]
     plans = Plan(*(tf.concat(parts, axis=0) for parts in zip(*found)))
-    return tf.concat(rows, axis=0), plans
+    return tf.cast(tf.concat(rows, axis=0), tf.int32), plans
 
 
 def sentence_of(refusal: tf.Tensor, limits: Limits) -> tf.Tensor:
@@ -144,16 +147,17 @@ def _planned(
     orientation: tf.Tensor | int = 1,
     **reasons: tf.Tensor,
 ) -> Plan:
-    """A plan that is refused for the first of the reasons that holds."""
+    """A plan, of one or of many, that is refused for the first reason that holds."""
     names, refusal = list(_REASONS), tf.constant(0)
     for name, holds in reversed(reasons.items()):
         refusal = tf.where(holds, 1 + names.index(name), refusal)
     number = _NUMBER[reader] if isinstance(reader, str) else reader
+    same = tf.shape(encoded)
     return Plan(
         encoded,
-        tf.convert_to_tensor(number, tf.int32),
-        tf.convert_to_tensor(orientation, tf.int32),
-        refusal,
+        tf.broadcast_to(number, same),
+        tf.broadcast_to(orientation, same),
+        tf.broadcast_to(refusal, same),
     )
 
 
@@ -226,7 +230,3 @@ def _bmp(encoded: tf.Tensor, limits: Limits) -> Plan:
         large=_is_too_large(image_headers.bmp_pixels(head), limits),
         palette=(compression != 0) | ((bits != 24) & (bits != 32)),
     )
-
-
-# In the order of `_BEGINNINGS`; a JPEG needs more than its bytes.
-_PLANNERS = (_png, _gif, _webp, _bmp)

@@ -152,7 +152,7 @@ def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     """
     pixels = tf.convert_to_tensor(pixels)
     if pixels.shape.rank == 3:
-        return resize(pixels[tf.newaxis], size_px)[0]
+        return tf.squeeze(resize(tf.expand_dims(pixels, 0), size_px), 0)
     upright = _resize_rows(_resize_rows(pixels, size_px), size_px)
     # Weights add up to 1, so nothing but rounding can leave 0..255.
     return tf.cast(tf.round(upright), tf.uint8)
@@ -164,17 +164,16 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     A row is handed over as one pixel of many channels, because the op is quick along
     channels only: both directions in one call take a third longer.
     """
-    count, height, width, _ = tf.unstack(tf.shape(pixels))
+    count, height = pixels.shape[0] or tf.shape(pixels)[0], tf.shape(pixels)[1]
     rows = tf.raw_ops.ScaleAndTranslate(
-        images=tf.reshape(pixels, [count, height, 1, width * 3]),
+        images=tf.reshape(pixels, [count, height, 1, -1]),
         size=[size_px, 1],
         scale=tf.stack([size_px / tf.cast(height, tf.float32), 1.0]),
         translation=[0.0, 0.0],
         kernel_type="triangle",
         antialias=True,
     )
-    shaped = tf.reshape(rows, [count, size_px, width, 3])
-    return tf.transpose(shaped, [0, 2, 1, 3])
+    return tf.transpose(tf.reshape(rows, [count, size_px, -1, 3]), [0, 2, 1, 3])
 
 
 def decode_and_resize(

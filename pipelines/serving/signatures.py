@@ -328,18 +328,18 @@ def decode_batch(
     """
     limits = Limits(maximum_megapixels, size_px)
     rows, plans = plans_of(image_bytes, limits, jpeg_shapes=_jpeg_shapes)
-    count = tf.size(image_bytes)
-    numbers, found = [tf.cast(count, tf.int64)[tf.newaxis]], [_black(1, size_px)]
+    count, blank = tf.size(image_bytes), _black(1, size_px)
+    numbers, found = [count[tf.newaxis]], [blank]
     for number, reader in enumerate(readers()):
         mine = tf.where((plans.reader == number) & (plans.refusal == 0))[:, 0]
         # One kind after the other, so that `_AT_ONCE` is what there is of all.
         with tf.control_dependencies(found[-1:]):
             places, pixels = tf.cond(
                 tf.size(mine) > 0,
-                functools.partial(_read, plans, mine, reader, size_px),
-                lambda: (tf.zeros([0], tf.int64), _black(0, size_px)),
+                functools.partial(_read, rows, plans, mine, reader, (count, blank[0])),
+                lambda: (count[tf.newaxis], blank),
             )
-        numbers.append(tf.gather(rows, places))
+        numbers.append(places)
         found.append(pixels)
     row_of = _row_of(tf.concat(numbers, axis=0), count)[:-1]
     pixels = tf.gather(tf.concat(found, axis=0), row_of)
@@ -361,16 +361,20 @@ def _black(count: int, size_px: int) -> tf.Tensor:
 
 
 def _read(
-    plans: Plan, mine: tf.Tensor, reader: Reader, size_px: int
+    rows: tf.Tensor,
+    plans: Plan,
+    mine: tf.Tensor,
+    reader: Reader,
+    otherwise: tuple[tf.Tensor, tf.Tensor],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Which of my plans are of images that are not damaged, and the pixels of those."""
+    """The rows of those of my plans whose images are not damaged, and their pixels."""
+    size_px = otherwise[1].shape[0]
 
     def pixels_of(encoded: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
         return resize(reader(encoded, orientation), size_px)
 
-    asked = (tf.gather(plans.encoded, mine), tf.gather(plans.orientation, mine))
-    numbers, pixels = _sound(asked, pixels_of, _black(1, size_px)[0])
-    return tf.gather(mine, numbers[:-1]), pixels[:-1]
+    asked = (rows, plans.encoded, plans.orientation)
+    return _sound([tf.gather(x, mine) for x in asked], pixels_of, otherwise)
 
 
 def _each_or(items: tf.Tensor, function: Callable[..., Any], fallback: Any) -> Any:
@@ -379,54 +383,52 @@ def _each_or(items: tf.Tensor, function: Callable[..., Any], fallback: Any) -> A
     The last row is a `fallback` of nothing, because an empty data set has no batch: the
     caller cuts it off.
     """
-    numbers, found = _sound(items, function, fallback)
-    row_of = _row_of(numbers, tf.size(items))
+    count = tf.size(items)
+    numbers, found = _sound((tf.range(count), items), function, (count, fallback))
+    row_of = _row_of(numbers, count)
     return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
 
 
 def _row_of(numbers: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """Where each item's own row is, `[count + 1]`.
 
-    The row of the number `count` is that of every item which has none.
+    The number `count` is that of a row, first or last, for every item without one.
     """
-    rows = tf.range(tf.size(numbers))
-    without = tf.boolean_mask(rows, tf.cast(numbers, tf.int32) == count)
+    last = tf.size(numbers) - 1
+    otherwise = tf.where(numbers[0] == count, 0, last)
     return tf.tensor_scatter_nd_update(
-        tf.fill([count + 1], without[0]), numbers[:, tf.newaxis], rows
+        tf.fill([count + 1], otherwise), numbers[:, tf.newaxis], tf.range(last + 1)
     )
 
 
 def _sound(
-    items: tf.Tensor | tuple[tf.Tensor, ...],
+    items: Sequence[tf.Tensor],
     function: Callable[..., Any],
-    fallback: Any,
+    otherwise: tuple[tf.Tensor, Any],
 ) -> tuple[tf.Tensor, Any]:
-    """The numbers of the items for which `function` does not fail, and what it gives.
+    """The numbers of items for which `function` does not fail, and what it gives.
+
+    An item is a number and what `function` takes. The last row is `otherwise`, because
+    an empty data set has no batch.
 
     `tf.data` is what isolates an item: an error inside a data set ends one element, an
-    error in a plain op ends the request. The last row is the `fallback`, with the
-    number of all items, because an empty data set has no batch.
-
-    `function` is compiled for every request, and the functions of branches and loops in
-    it stay for as long as the process: it is to be small, and to have none.
+    error in a plain op ends the request. A `function` is compiled for every request,
+    and what it calls in branches and loops stays for as long as the process: it is to
+    be small, and to have none.
     """
-    items = items if isinstance(items, tuple) else (items,)
-    count = tf.size(items[0])
     # Not converted: there is no Python that depends on a tensor, and to look for it
     # takes seconds.
     numbered = tf.autograph.experimental.do_not_convert(
         lambda number, *item: (number, function(*item))
     )
-    sound = tf.data.Dataset.from_tensor_slices((tf.range(count), *items)).map(
-        numbered,
-        num_parallel_calls=_AT_ONCE,
+    sound = tf.data.Dataset.from_tensor_slices(tuple(items)).map(
+        numbered, num_parallel_calls=_AT_ONCE
     )
-    otherwise = tf.data.Dataset.from_tensors((count, fallback))
-    # Not `reduce`: it takes most of a second to start for a function of branches.
+    # Not `reduce`: what is in branches and loops would be compiled for every request.
     return (
         sound.ignore_errors()
-        .concatenate(otherwise)
-        .batch(tf.cast(count, tf.int64) + 1)
+        .concatenate(tf.data.Dataset.from_tensors(otherwise))
+        .batch(tf.size(items[0], tf.int64) + 1)
         .with_options(_as_written())
         .get_single_element()
     )
