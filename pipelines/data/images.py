@@ -173,7 +173,9 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
         kernel_type="triangle",
         antialias=True,
     )
-    return tf.transpose(tf.reshape(rows, [count, size_px, -1, 3]), [0, 2, 1, 3])
+    # What is known is said, because constants cost less than to ask for the shape.
+    width = pixels.shape[2] or -1
+    return tf.transpose(tf.reshape(rows, [count, size_px, width, 3]), [0, 2, 1, 3])
 
 
 def decode_and_resize(

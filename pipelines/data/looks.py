@@ -78,6 +78,7 @@ def _decoder(maximum_megapixels: float) -> Callable[[tf.Tensor], tf.Tensor]:
     function = tf.function(
         lambda encoded: decode(encoded, maximum_megapixels=maximum_megapixels),
         input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
     )
     return function.get_concrete_function()
 
