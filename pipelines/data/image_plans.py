@@ -108,9 +108,9 @@ def plans_of(
     rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS))]
     jpegs, pngs, gifs, webps, bmps = (tf.gather(encoded, mine) for mine in rows)
     found = [
-        _each((jpegs, jpeg_shapes(jpegs)), lambda x: _jpeg(*x, limits)),
+        _each((jpegs, jpeg_shapes(jpegs)), lambda one: _jpeg(one[0], one[1], limits)),
         _png(pngs, limits),
-        _each(gifs, lambda x: _gif(x, limits)),
+        _each(gifs, lambda one: _gif(one, limits)),
         _webp(webps, limits),
         _bmp(bmps, limits),
     ]
