@@ -85,7 +85,7 @@ def plan_of(encoded: tf.Tensor, limits: Limits) -> Plan:
             functools.partial(planner, encoded, limits)
             for planner in (_png, _gif, _webp, _bmp)
         ),
-        # Which says what kinds it knows, or that there is nothing.
+        # Its reader says what kinds it knows, or that there is nothing.
         lambda: _planned(encoded, "opaque"),
     ]
     return Plan(
@@ -99,20 +99,21 @@ def plans_of(
     *,
     jpeg_shapes: Callable[[tf.Tensor], tf.Tensor],
 ) -> tuple[tf.Tensor, Plan]:
-    """The plans of those of many images that are of a kind, and where those stand.
+    """The plans of many images, kind by kind, and where in `encoded` each stands.
 
     `jpeg_shapes` gives the heights, widths and channels of many JPEG, and zeros for
     what has no header.
     """
     kinds = _kind_of(encoded)
-    rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS))]
-    jpegs, pngs, gifs, webps, bmps = (tf.gather(encoded, mine) for mine in rows)
+    rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS) + 1)]
+    jpegs, pngs, gifs, webps, bmps, others = (tf.gather(encoded, x) for x in rows)
     found = [
         _each((jpegs, jpeg_shapes(jpegs)), lambda one: _jpeg(one[0], one[1], limits)),
         _png(pngs, limits),
         _each(gifs, lambda one: _gif(one, limits)),
         _webp(webps, limits),
         _bmp(bmps, limits),
+        _planned(others, "opaque"),
     ]
     plans = Plan(*(tf.concat(parts, axis=0) for parts in zip(*found)))
     return tf.cast(tf.concat(rows, axis=0), tf.int32), plans
