@@ -8,6 +8,7 @@ steps, and says so where that is not enough.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import tensorflow as tf
 
@@ -62,12 +63,20 @@ class Head:
         behind = [[0, 0]] * (head.shape.rank - 1) + [[0, 1]]
         self._bytes = tf.pad(tf.cast(head, tf.int32), behind)
 
+    @functools.cached_property
+    def _numbers(self) -> list[tf.Tensor]:
+        # One op for all that is read: each of its own would be four.
+        return tf.unstack(self._bytes, axis=-1)
+
     def u8(self, position: tf.Tensor | int) -> tf.Tensor:
         if isinstance(position, int):
-            return self._bytes[..., position]
+            return self._numbers[position]
         return tf.gather(self._bytes, tf.minimum(position, self.count))
 
     def u16(self, position: tf.Tensor | int, *, little: tf.Tensor | bool) -> tf.Tensor:
+        if isinstance(position, int) and isinstance(little, bool):
+            low, high = (position, position + 1) if little else (position + 1, position)
+            return self.u8(low) + 256 * self.u8(high)
         return self._number(self._some(position, 2), little)
 
     def u32(self, position: tf.Tensor | int, *, little: tf.Tensor | bool) -> tf.Tensor:

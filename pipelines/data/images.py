@@ -130,19 +130,23 @@ def _on_white(pixels: tf.Tensor) -> tf.Tensor:
     # Of as many rows as tensors that are parts of another and no copies can begin at.
     rows = (height // (_BANDS * _ALIGNED) + 1) * _ALIGNED
     starts = tf.minimum(rows * tf.range(_BANDS + 1), height)
+    numbers = tf.constant(255.0), tf.constant(255.5), tf.constant([3, 1])
     bands: list[tf.Tensor] = []
     for band in tf.split(pixels, starts[1:] - starts[:-1], num=_BANDS):
         # One after the other: the numbers of several would be there at once.
         with tf.control_dependencies(bands[-1:]):
-            bands.append(_composed(band))
+            bands.append(_composed(band, *numbers))
     return tf.concat(bands, axis=0)
 
 
-def _composed(pixels: tf.Tensor) -> tf.Tensor:
+def _composed(
+    pixels: tf.Tensor, white: tf.Tensor, rounding: tf.Tensor, channels: tf.Tensor
+) -> tf.Tensor:
     """Colours of RGBA uint8 in front of white, rounded."""
-    colours, alpha = tf.split(tf.cast(pixels, tf.float32), [3, 1], axis=-1)
+    x = tf.cast(pixels, tf.float32)
+    colours, alpha = tf.split(x, channels, axis=-1, num=2)
     # Never half way between two numbers, so that to cut off rounds.
-    return tf.cast(255.5 - (255.0 - colours) * (alpha / 255.0), tf.uint8)
+    return tf.cast(rounding - (white - colours) * (alpha / white), tf.uint8)
 
 
 def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
@@ -164,7 +168,9 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     A row is handed over as one pixel of many channels, because the op is quick along
     channels only: both directions in one call take a third longer.
     """
-    count, height = pixels.shape[0] or tf.shape(pixels)[0], tf.shape(pixels)[1]
+    # What is known is said, because constants cost less than to ask for the shape.
+    count, height, _, _ = tf.unstack(tf.shape(pixels))
+    count, width = pixels.shape[0] or count, pixels.shape[2] or -1
     rows = tf.raw_ops.ScaleAndTranslate(
         images=tf.reshape(pixels, [count, height, 1, -1]),
         size=[size_px, 1],
@@ -173,8 +179,6 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
         kernel_type="triangle",
         antialias=True,
     )
-    # What is known is said, because constants cost less than to ask for the shape.
-    width = pixels.shape[2] or -1
     return tf.transpose(tf.reshape(rows, [count, size_px, width, 3]), [0, 2, 1, 3])
 
 
