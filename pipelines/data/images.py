@@ -168,11 +168,11 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     A row is handed over as one pixel of many channels, because the op is quick along
     channels only: both directions in one call take a third longer.
     """
-    # What is known is said, because constants cost less than to ask for the shape.
-    count, height, _, _ = tf.unstack(tf.shape(pixels))
-    count, width = pixels.shape[0] or count, pixels.shape[2] or -1
+    count, height, width, _ = tf.unstack(tf.shape(pixels))
+    # What is known is said, so that it is known of the result.
+    count, width = pixels.shape[0] or count, pixels.shape[2] or width
     rows = tf.raw_ops.ScaleAndTranslate(
-        images=tf.reshape(pixels, [count, height, 1, -1]),
+        images=tf.reshape(pixels, [count, height, 1, width * 3]),
         size=[size_px, 1],
         scale=tf.stack([size_px / tf.cast(height, tf.float32), 1.0]),
         translation=[0.0, 0.0],
