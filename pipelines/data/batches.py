@@ -23,7 +23,7 @@ from pipelines.data.splits import ImageArray, Series, Split, Texts
 from pipelines.data.untuned import untuned
 
 # A function of its own is traced once for a size, and not for every data set.
-_decode_and_resize = tf.function(decode_and_resize)
+_decode_and_resize = tf.function(decode_and_resize, autograph=False)
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:

@@ -80,4 +80,5 @@ def _graph_of(
     function: Callable[[tf.Tensor], tf.Tensor],
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     spec = tf.TensorSpec([], tf.string)
-    return tf.function(function, input_signature=[spec]).get_concrete_function()
+    graph = tf.function(function, input_signature=[spec], autograph=False)
+    return graph.get_concrete_function()

@@ -8,6 +8,7 @@ steps, and says so where that is not enough.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import tensorflow as tf
 
@@ -46,37 +47,62 @@ _PNG_SIGNATURE_BYTES = 8
 
 
 class Head:
-    """Some bytes of an encoded image from `start` on, as numbers; 0 beyond the end.
+    """Some bytes of encoded images from `start` on, as numbers; 0 beyond the end.
 
-    Positions count from `start`, so what is read costs the same wherever it stands.
+    Positions count from `start`, so what is read costs the same wherever it stands. Of
+    many images, all of one shape, only positions that are known can be read.
     """
 
     def __init__(
         self, encoded: tf.Tensor, count: int = _HEAD_BYTES, start: tf.Tensor | int = 0
     ) -> None:
         inside = tf.minimum(start, tf.strings.length(encoded))
-        part = tf.strings.substr(encoded, inside, count)
+        part = tf.strings.substr(encoded, inside, tf.fill(tf.shape(inside), count))
         head = tf.io.decode_raw(part, tf.uint8, fixed_length=count)
         self.count = count
-        self._bytes = tf.concat([tf.cast(head, tf.int32), [0]], axis=0)
+        behind = [[0, 0]] * (head.shape.rank - 1) + [[0, 1]]
+        self._bytes = tf.pad(tf.cast(head, tf.int32), behind)
+
+    @functools.cached_property
+    def _numbers(self) -> list[tf.Tensor]:
+        # One op for all that is read: each of its own would be four.
+        return tf.unstack(self._bytes, axis=-1)
 
     def u8(self, position: tf.Tensor | int) -> tf.Tensor:
-        inside = (position >= 0) & (position < self.count)
-        return tf.gather(self._bytes, tf.where(inside, position, self.count))
+        if isinstance(position, int):
+            return self._numbers[position]
+        return tf.gather(self._bytes, tf.minimum(position, self.count))
 
     def u16(self, position: tf.Tensor | int, *, little: tf.Tensor | bool) -> tf.Tensor:
-        first, second = self.u8(position), self.u8(position + 1)
-        return tf.where(little, first + 256 * second, 256 * first + second)
+        if isinstance(position, int) and isinstance(little, bool):
+            low, high = (position, position + 1) if little else (position + 1, position)
+            return self.u8(low) + 256 * self.u8(high)
+        return self._number(self._some(position, 2), little)
 
     def u32(self, position: tf.Tensor | int, *, little: tf.Tensor | bool) -> tf.Tensor:
         """As int64: a header may claim more than an int32 holds."""
-        first = tf.cast(self.u16(position, little=little), tf.int64)
-        second = tf.cast(self.u16(position + 2, little=little), tf.int64)
-        return tf.where(little, first + 65536 * second, 65536 * first + second)
+        return self._number(tf.cast(self._some(position, 4), tf.int64), little)
 
-    def is_at(self, position: tf.Tensor | int, text: tuple[int, ...]) -> tf.Tensor:
-        same = [self.u8(position + i) == byte for i, byte in enumerate(text)]
-        return tf.reduce_all(tf.stack(same))
+    def is_at(self, position: int, text: tuple[int, ...]) -> tf.Tensor:
+        some = self._some(position, len(text))
+        return tf.reduce_all(some == tf.constant(text), axis=-1)
+
+    def _some(self, position: tf.Tensor | int, count: int) -> tf.Tensor:
+        """So many bytes from each position on, in an axis of their own."""
+        if isinstance(position, int):
+            return self._bytes[..., position : position + count]
+        return self.u8(position[..., tf.newaxis] + tf.range(count))
+
+    def _number(self, some: tf.Tensor, little: tf.Tensor | bool) -> tf.Tensor:
+        upwards = [256**i for i in range(some.shape[-1])]
+        little_endian, big_endian = (
+            tf.constant(weights, some.dtype) for weights in (upwards, upwards[::-1])
+        )
+        if isinstance(little, bool):
+            weights = little_endian if little else big_endian
+        else:
+            weights = tf.where(little, little_endian, big_endian)
+        return tf.reduce_sum(some * weights, axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,7 +278,7 @@ class Png:
 
 
 def png(encoded: tf.Tensor) -> Png:
-    """What the chunks of a PNG say.
+    """What the chunks of PNG say, of one or of many.
 
     It has an alpha channel, or colours that mean 'nothing here'. Those are in a chunk
     `tRNS`, which comes before the picture: https://www.w3.org/TR/png-3/#11tRNS.
@@ -260,18 +286,22 @@ def png(encoded: tf.Tensor) -> Png:
     total = tf.cast(tf.strings.length(encoded), tf.int64)
 
     def goes_on(ended: tf.Tensor, steps: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-        return ~ended & (steps < MOST_PARTS)
+        return ~tf.reduce_all(ended) & (steps < MOST_PARTS)
 
+    # One that has ended stays where it ended, and so does what was found.
     def step(ended, steps, position, found):
         chunk = Head(encoded, 8, position)
         behind = tf.cast(position, tf.int64) + 12 + chunk.u32(0, little=False)
         found = chunk.is_at(4, tuple(b"tRNS"))
-        ended = found | chunk.is_at(4, tuple(b"IDAT")) | (behind >= total)
-        return ended, steps + 1, tf.cast(tf.minimum(behind, total), tf.int32), found
+        ends = found | chunk.is_at(4, tuple(b"IDAT")) | (behind >= total)
+        behind = tf.cast(tf.minimum(behind, total), tf.int32)
+        return ends, steps + 1, tf.where(ends, position, behind), found
 
-    no = tf.constant(False)
-    start = tf.constant(_PNG_SIGNATURE_BYTES)
-    ended, _, _, found = tf.while_loop(goes_on, step, (no, tf.constant(0), start, no))
+    start = tf.fill(tf.shape(encoded), _PNG_SIGNATURE_BYTES)
+    none = start < 0
+    ended, _, _, found = tf.while_loop(
+        goes_on, step, (none, tf.constant(0), start, none)
+    )
     colour_type = Head(encoded).u8(25)
     return Png(
         has_alpha=found | (colour_type == 4) | (colour_type == 6),

@@ -11,18 +11,22 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines.data import image_headers
-from pipelines.data.image_headers import Head
+from pipelines.data.image_plans import (
+    READERS,
+    Limits,
+    plan_of,
+    sentence_of,
+)
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 
-# Begins the reason of what is refused by us and not by TensorFlow.
-REFUSAL = "refused: "
-# What is composed at once: in floats, of which a whole image could fill the memory.
-_BAND_PIXELS = 2**16
-# What JPEG can be decoded at a fraction of, and how many times larger than wanted both
-# sides stay then, so that the filter of resizing still decides how the image looks.
-_JPEG_RATIOS = (1, 2, 4, 8)
-_GAP = 2
+Reader = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# In how many parts an image is composed with white: in floats, of which those of a
+# whole image could fill the memory.
+_BANDS = 16
+_ALIGNED = 16
+# By an orientation of Exif less 1: what to reverse, of what is transposed from 5 on.
+_REVERSED_ROWS = (False, False, True, True, False, False, True, True)
+_REVERSED_COLUMNS = (False, True, True, False, False, True, True, False)
 
 
 def decode(
@@ -46,63 +50,51 @@ def decode(
             more than `maximum_megapixels`, or are a BMP with a palette, a GIF with
             transparency, or an animated WebP.
     """
-    first = tf.strings.substr(image_bytes, 0, 4)
-    decoders: list[tuple[tf.Tensor, Callable[..., tf.Tensor]]] = [
-        (
-            tf.equal(tf.strings.substr(first, 0, 3), b"\xff\xd8\xff"),
-            functools.partial(_jpeg, wanted_px=wanted_px),
-        ),
-        (tf.equal(first, b"\x89PNG"), _png),
-        (tf.equal(first, b"GIF8"), _gif),
-        (tf.equal(first, b"RIFF"), _webp),
-        (tf.equal(tf.strings.substr(first, 0, 2), b"BM"), _bmp),
-    ]
-    pixels = tf.case(
-        [
-            (is_kind, functools.partial(decoder, image_bytes, maximum_megapixels))
-            for is_kind, decoder in decoders
-        ],
-        # Says which kinds it knows, or that there is nothing.
-        default=lambda: tf.io.decode_image(
-            image_bytes, channels=3, expand_animations=False
-        ),
+    limits = Limits(maximum_megapixels, wanted_px)
+    plan = plan_of(image_bytes, limits)
+    is_allowed = tf.debugging.Assert(
+        plan.refusal == 0, [sentence_of(plan.refusal, limits)]
     )
-    return tf.ensure_shape(pixels, [None, None, 3])
+    with tf.control_dependencies([is_allowed]):
+        return tf.switch_case(
+            plan.reader,
+            [
+                functools.partial(reader, plan.encoded, plan.orientation)
+                for reader in readers()
+            ],
+        )
 
 
-def _jpeg(
-    encoded: tf.Tensor, maximum_megapixels: float, *, wanted_px: int | None
+def readers() -> list[Reader]:
+    """What gives the pixels of encoded bytes that were held so, for each of `READERS`.
+
+    None has a branch or a loop: in a data set of a served graph, TensorFlow keeps the
+    functions of those for ever, and what has none costs little to start.
+    """
+    return [functools.partial(_read, *reader) for reader in READERS]
+
+
+def _read(
+    name: str,
+    ratio: int,
+    is_turned: bool,
+    encoded: tf.Tensor,
+    orientation: tf.Tensor,
 ) -> tf.Tensor:
-    height, width, _ = tf.unstack(
-        tf.cast(tf.image.extract_jpeg_shape(encoded), tf.int64)
-    )
-    facts = image_headers.jpeg(encoded)
-    checks = [
-        _refuse_too_large(height * width, maximum_megapixels),
-        _refuse_too_many(facts.has_too_many_parts, "JPEG", "segments"),
-        _require(
-            ~facts.has_too_many_scans,
-            f"a JPEG of more than {image_headers.MOST_SCANS} scans, each of which costs"
-            " as much as a picture; save it as an ordinary JPEG",
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        if wanted_px is None:
-            pixels = _jpeg_pixels(encoded, ratio=1)
-        else:
-            spare = tf.minimum(height, width) // (wanted_px * _GAP)
-            pixels = tf.switch_case(
-                tf.reduce_sum(tf.cast(spare >= _JPEG_RATIOS[1:], tf.int32)),
-                [
-                    functools.partial(_jpeg_pixels, encoded, ratio=ratio)
-                    for ratio in _JPEG_RATIOS
-                ],
-            )
-    return tf.cond(
-        facts.orientation == 1,
-        lambda: pixels,
-        lambda: _turned(pixels, facts.orientation),
-    )
+    match name:
+        case "JPEG":
+            pixels = _jpeg_pixels(encoded, ratio=ratio)
+        case "BMP":
+            pixels = tf.io.decode_bmp(encoded, channels=0)[..., :3]
+        # Never WebP with channels=0: TensorFlow 2.21 then writes beyond its memory
+        # where the image is animated, and the process dies.
+        case "on white":
+            pixels = _on_white(_of_any_kind(encoded, channels=4))
+        case _:
+            pixels = _of_any_kind(encoded, channels=3)
+    if is_turned:
+        pixels = _turned(pixels, orientation)
+    return tf.ensure_shape(pixels, [None, None, 3])
 
 
 def _jpeg_pixels(encoded: tf.Tensor, *, ratio: int) -> tf.Tensor:
@@ -112,144 +104,49 @@ def _jpeg_pixels(encoded: tf.Tensor, *, ratio: int) -> tf.Tensor:
     )
 
 
+def _of_any_kind(encoded: tf.Tensor, *, channels: int) -> tf.Tensor:
+    return tf.io.decode_image(encoded, channels=channels, expand_animations=False)
+
+
 def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Upright, from one of the eight orientations of Exif."""
-
-    def is_in(*orientations: int) -> tf.Tensor:
-        return tf.reduce_any(orientation == tf.constant(orientations))
-
-    x = tf.cond(
-        orientation >= 5, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels
+    axes = tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2])
+    # `tf.reverse` asks how many axes there are when it is traced.
+    return tf.raw_ops.Reverse(
+        tensor=tf.transpose(pixels, axes),
+        dims=tf.stack(
+            [
+                tf.gather(tf.constant(_REVERSED_ROWS), orientation - 1),
+                tf.gather(tf.constant(_REVERSED_COLUMNS), orientation - 1),
+                tf.constant(False),
+            ]
+        ),
     )
-    x = tf.cond(is_in(2, 3, 6, 7), lambda: tf.reverse(x, [1]), lambda: x)
-    return tf.cond(is_in(3, 4, 7, 8), lambda: tf.reverse(x, [0]), lambda: x)
-
-
-def _png(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head, facts = Head(encoded), image_headers.png(encoded)
-    has_alpha = facts.has_alpha
-    is_coarse = image_headers.png_is_grey(head) & (image_headers.png_bits(head) < 8)
-    checks = [
-        _refuse_too_large(image_headers.png_pixels(head), maximum_megapixels),
-        _refuse_too_many(facts.has_too_many_parts, "PNG", "chunks"),
-        _require(
-            ~facts.has_too_many_texts,
-            f"a PNG of more than {image_headers.MOST_TEXTS} texts, which may take any"
-            " amount of memory; save it without them",
-        ),
-        _require(
-            ~(has_alpha & is_coarse),
-            "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
-            " wrongly; save it with an alpha channel",
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.cond(
-            has_alpha,
-            lambda: _on_white(tf.io.decode_png(encoded, channels=4)),
-            lambda: tf.io.decode_png(encoded, channels=3),
-        )
-
-
-def _gif(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head, facts = Head(encoded), image_headers.gif(encoded)
-    pixels = tf.maximum(image_headers.gif_pixels(head), facts.pixels)
-    checks = [
-        _refuse_too_large(pixels, maximum_megapixels),
-        _refuse_too_many(facts.has_too_many_parts, "GIF", "blocks"),
-        _require(
-            ~facts.is_transparent,
-            "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.io.decode_image(facts.encoded, channels=3, expand_animations=False)
-
-
-def _webp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head = Head(encoded)
-    checks = [
-        _refuse_too_large(image_headers.webp_pixels(head), maximum_megapixels),
-        _require(
-            ~image_headers.webp_is_animated(head),
-            "an animated WebP, which TensorFlow cannot read; save one frame of it",
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        # Never with channels=0: TensorFlow 2.21 then writes beyond its memory where the
-        # image is animated, and the process dies.
-        return tf.cond(
-            image_headers.webp_has_alpha(head),
-            lambda: _on_white(tf.io.decode_webp(encoded, channels=4)[0]),
-            lambda: tf.io.decode_webp(encoded, channels=3)[0],
-        )
-
-
-def _bmp(encoded: tf.Tensor, maximum_megapixels: float) -> tf.Tensor:
-    head = Head(encoded)
-    bits, compression = head.u16(28, little=True), head.u32(30, little=True)
-    checks = [
-        _refuse_too_large(image_headers.bmp_pixels(head), maximum_megapixels),
-        _require(
-            (compression == 0) & ((bits == 24) | (bits == 32)),
-            "a BMP with a palette, masks or compression, which TensorFlow reads"
-            " wrongly; save it as PNG",
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.io.decode_bmp(encoded, channels=0)[..., :3]
 
 
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:
     """RGBA pixels uint8 `[h, w, 4]` in front of white, as most viewers show them."""
-    height, width, _ = tf.unstack(tf.shape(pixels))
-    rows = tf.maximum(_BAND_PIXELS // width, 1)
-    count = (height + rows - 1) // rows
-
-    def compose(
-        i: tf.Tensor, bands: tf.TensorArray
-    ) -> tuple[tf.Tensor, tf.TensorArray]:
-        band = pixels[i * rows : (i + 1) * rows]
-        return i + 1, bands.write(i, _composed(band))
-
-    bands = tf.TensorArray(
-        tf.uint8, count, element_shape=[None, None, 3], infer_shape=False
-    )
-    # One after the other: the floats of several would be there at once.
-    _, bands = tf.while_loop(
-        lambda i, _: i < count, compose, (0, bands), parallel_iterations=1
-    )
-    return bands.concat()
+    height = tf.shape(pixels)[0]
+    # Of as many rows as tensors that are parts of another and no copies can begin at.
+    rows = (height // (_BANDS * _ALIGNED) + 1) * _ALIGNED
+    starts = tf.minimum(rows * tf.range(_BANDS + 1), height)
+    numbers = tf.constant(255.0), tf.constant(255.5), tf.constant([3, 1])
+    bands: list[tf.Tensor] = []
+    for band in tf.split(pixels, starts[1:] - starts[:-1], num=_BANDS):
+        # One after the other: the numbers of several would be there at once.
+        with tf.control_dependencies(bands[-1:]):
+            bands.append(_composed(band, *numbers))
+    return tf.concat(bands, axis=0)
 
 
-def _composed(pixels: tf.Tensor) -> tf.Tensor:
-    colours, alpha = pixels[..., :3], pixels[..., 3:]
-
-    def composed() -> tf.Tensor:
-        share = tf.cast(alpha, tf.float32) / 255.0
-        x = tf.cast(colours, tf.float32) * share + 255.0 * (1.0 - share)
-        return tf.cast(tf.round(x), tf.uint8)
-
-    return tf.cond(tf.reduce_all(alpha == 255), lambda: colours, composed)
-
-
-def _refuse_too_large(pixels: tf.Tensor, maximum_megapixels: float) -> tf.Operation:
-    return _require(
-        (pixels > 0) & (pixels <= round(maximum_megapixels * 1e6)),
-        f"an image of more than {maximum_megapixels:g} million pixels, or of none",
-    )
-
-
-def _refuse_too_many(has_too_many: tf.Tensor, kind: str, parts: str) -> tf.Operation:
-    return _require(
-        ~has_too_many,
-        f"a {kind} of more than {image_headers.MOST_PARTS} {parts} before its picture,"
-        " which takes any amount of time; save it anew",
-    )
-
-
-def _require(condition: tf.Tensor, otherwise: str) -> tf.Operation:
-    return tf.debugging.Assert(condition, [f"{REFUSAL}{otherwise}"])
+def _composed(
+    pixels: tf.Tensor, white: tf.Tensor, rounding: tf.Tensor, channels: tf.Tensor
+) -> tf.Tensor:
+    """Colours of RGBA uint8 in front of white, rounded."""
+    x = tf.cast(pixels, tf.float32)
+    colours, alpha = tf.split(x, channels, axis=-1, num=2)
+    # Never half way between two numbers, so that to cut off rounds.
+    return tf.cast(rounding - (white - colours) * (alpha / white), tf.uint8)
 
 
 def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
@@ -259,7 +156,7 @@ def resize(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     """
     pixels = tf.convert_to_tensor(pixels)
     if pixels.shape.rank == 3:
-        return resize(pixels[tf.newaxis], size_px)[0]
+        return tf.squeeze(resize(tf.expand_dims(pixels, 0), size_px), 0)
     upright = _resize_rows(_resize_rows(pixels, size_px), size_px)
     # Weights add up to 1, so nothing but rounding can leave 0..255.
     return tf.cast(tf.round(upright), tf.uint8)
@@ -272,6 +169,8 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     channels only: both directions in one call take a third longer.
     """
     count, height, width, _ = tf.unstack(tf.shape(pixels))
+    # What is known is said, so that it is known of the result.
+    count, width = pixels.shape[0] or count, pixels.shape[2] or width
     rows = tf.raw_ops.ScaleAndTranslate(
         images=tf.reshape(pixels, [count, height, 1, width * 3]),
         size=[size_px, 1],
@@ -280,8 +179,7 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
         kernel_type="triangle",
         antialias=True,
     )
-    shaped = tf.reshape(rows, [count, size_px, width, 3])
-    return tf.transpose(shaped, [0, 2, 1, 3])
+    return tf.transpose(tf.reshape(rows, [count, size_px, width, 3]), [0, 2, 1, 3])
 
 
 def decode_and_resize(

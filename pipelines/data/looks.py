@@ -22,7 +22,8 @@ from pipelines.data.file_kinds import (
     is_indexed,
     kind_of,
 )
-from pipelines.data.images import REFUSAL, decode
+from pipelines.data.image_plans import REFUSAL
+from pipelines.data.images import decode
 from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 
 _SMALL_PX = 32
@@ -77,6 +78,7 @@ def _decoder(maximum_megapixels: float) -> Callable[[tf.Tensor], tf.Tensor]:
     function = tf.function(
         lambda encoded: decode(encoded, maximum_megapixels=maximum_megapixels),
         input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
     )
     return function.get_concrete_function()
 

@@ -14,7 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.data.images import decode_and_resize
+from pipelines.data.image_plans import Limits, Plan, plans_of
+from pipelines.data.images import Reader, readers, resize
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.printable import BLANK
 from pipelines.planning.calibration import Calibration
@@ -325,51 +326,112 @@ def decode_batch(
 
     A bad image becomes black pixels.
     """
+    limits = Limits(maximum_megapixels, size_px)
+    rows, plans = plans_of(image_bytes, limits, jpeg_shapes=_jpeg_shapes)
+    count, blank = tf.size(image_bytes), _black(1, size_px)
+    numbers, found = [count[tf.newaxis]], [blank]
+    for number, reader in enumerate(readers()):
+        mine = tf.where((plans.reader == number) & (plans.refusal == 0))[:, 0]
+        # One kind after the other, so that `_AT_ONCE` is what there is of all.
+        with tf.control_dependencies(found[-1:]):
+            places, pixels = tf.cond(
+                tf.size(mine) > 0,
+                functools.partial(_read, rows, plans, mine, reader, (count, blank[0])),
+                lambda: (count[tf.newaxis], blank),
+            )
+        numbers.append(places)
+        found.append(pixels)
+    row_of = _row_of(tf.concat(numbers, axis=0), count)[:-1]
+    pixels = tf.gather(tf.concat(found, axis=0), row_of)
+    return tf.ensure_shape(pixels, [None, size_px, size_px, 3]), row_of > 0
 
-    def decode(one: tf.Tensor) -> tuple[tf.Tensor, bool]:
-        pixels = decode_and_resize(one, size_px, maximum_megapixels=maximum_megapixels)
-        return pixels, True
 
-    blank = tf.zeros([size_px, size_px, 3], tf.uint8)
-    pixels, valid = _each_or(image_bytes, decode, (blank, False))
-    pixels = tf.ensure_shape(pixels[:-1], [None, size_px, size_px, 3])
-    return pixels, tf.ensure_shape(valid[:-1], [None])
+def _jpeg_shapes(encoded: tf.Tensor) -> tf.Tensor:
+    """Height, width and channels of JPEG `[n]`, int32 `[n, 3]`; zeros of a bad one."""
+    none = tf.zeros([3], tf.int32)
+    return tf.cond(
+        tf.size(encoded) > 0,
+        lambda: _each_or(encoded, tf.image.extract_jpeg_shape, none)[:-1],
+        lambda: tf.zeros([0, 3], tf.int32),
+    )
 
 
-def _each_or(
-    items: tf.Tensor, function: Callable[[tf.Tensor], Any], fallback: Any
-) -> Any:
+def _black(count: int, size_px: int) -> tf.Tensor:
+    return tf.zeros([count, size_px, size_px, 3], tf.uint8)
+
+
+def _read(
+    rows: tf.Tensor,
+    plans: Plan,
+    mine: tf.Tensor,
+    reader: Reader,
+    otherwise: tuple[tf.Tensor, tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The rows of those of my plans whose images are not damaged, and their pixels."""
+    size_px = otherwise[1].shape[0]
+
+    def pixels_of(encoded: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+        return resize(reader(encoded, orientation), size_px)
+
+    asked = (rows, plans.encoded, plans.orientation)
+    return _sound([tf.gather(x, mine) for x in asked], pixels_of, otherwise)
+
+
+def _each_or(items: tf.Tensor, function: Callable[..., Any], fallback: Any) -> Any:
     """`function` of every item, `[batch + 1, ...]`; `fallback` where it fails.
 
-    `tf.data` is what isolates an item: an error inside a data set ends one element, an
-    error in a plain op ends the request. The last row is a `fallback` of nothing,
-    because an empty data set has no batch: the caller cuts it off.
+    The last row is a `fallback` of nothing, because an empty data set has no batch: the
+    caller cuts it off.
     """
     count = tf.size(items)
+    numbers, found = _sound((tf.range(count), items), function, (count, fallback))
+    row_of = _row_of(numbers, count)
+    return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
+
+
+def _row_of(numbers: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Where each item's own row is, `[count + 1]`.
+
+    The number `count` is that of a row, first or last, for every item without one.
+    """
+    last = tf.size(numbers) - 1
+    otherwise = tf.where(numbers[0] == count, 0, last)
+    return tf.tensor_scatter_nd_update(
+        tf.fill([count + 1], otherwise), numbers[:, tf.newaxis], tf.range(last + 1)
+    )
+
+
+def _sound(
+    items: Sequence[tf.Tensor],
+    function: Callable[..., Any],
+    otherwise: tuple[tf.Tensor, Any],
+) -> tuple[tf.Tensor, Any]:
+    """The numbers of items for which `function` does not fail, and what it gives.
+
+    An item is a number and what `function` takes. The last row is `otherwise`, because
+    an empty data set has no batch.
+
+    `tf.data` is what isolates an item: an error inside a data set ends one element, an
+    error in a plain op ends the request. A `function` is compiled for every request,
+    and what it calls in branches and loops stays for as long as the process: it is to
+    be small, and to have none.
+    """
     # Not converted: there is no Python that depends on a tensor, and to look for it
     # takes seconds.
     numbered = tf.autograph.experimental.do_not_convert(
-        lambda number, item: (number, function(item))
+        lambda number, *item: (number, function(*item))
     )
-    sound = tf.data.Dataset.from_tensor_slices((tf.range(count), items)).map(
-        numbered,
-        num_parallel_calls=_AT_ONCE,
+    sound = tf.data.Dataset.from_tensor_slices(tuple(items)).map(
+        numbered, num_parallel_calls=_AT_ONCE
     )
-    otherwise = tf.data.Dataset.from_tensors((count, fallback))
-    # Not `reduce`: it compiles the function anew for every request, most of a second.
-    numbers, found = (
+    # Not `reduce`: what is in branches and loops would be compiled for every request.
+    return (
         sound.ignore_errors()
-        .concatenate(otherwise)
-        .batch(tf.cast(count, tf.int64) + 1)
+        .concatenate(tf.data.Dataset.from_tensors(otherwise))
+        .batch(tf.size(items[0], tf.int64) + 1)
         .with_options(_as_written())
         .get_single_element()
     )
-    # Where each item's own row is; of one that failed, the last.
-    rows = tf.range(tf.size(numbers))
-    row_of = tf.tensor_scatter_nd_update(
-        tf.fill([count + 1], rows[-1]), numbers[:, tf.newaxis], rows
-    )
-    return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
 
 
 def _as_written() -> tf.data.Options:

@@ -90,6 +90,13 @@ def test_resize_is_a_rounded_square_for_one_and_for_many() -> None:
     images = np.stack([noise(50, 30, seed=seed) for seed in range(3)])
     many = resize(tf.constant(images), 24)
     assert (many.dtype, many.shape) == (tf.uint8, (3, 24, 24, 3))
+    # Networks ask for the shape before there are pixels.
+    spec = tf.TensorSpec([None, None, 3], tf.uint8)
+    graph = tf.function(lambda image: resize(image, 24), input_signature=[spec])
+    assert graph.get_concrete_function().output_shapes == (24, 24, 3)
+    spec = tf.TensorSpec([None, 50, 30, 3], tf.uint8)
+    graph = tf.function(lambda images: resize(images, 24), input_signature=[spec])
+    assert graph(images[:0]).shape == (0, 24, 24, 3)
     for image, resized in zip(images, many.numpy()):
         assert (resize(tf.constant(image), 24).numpy() == resized).all()
         exact = tf.image.resize(image, [24, 24], antialias=True).numpy()

@@ -1,0 +1,233 @@
+"""How an encoded image is to be read, found out without reading its picture.
+
+Whatever a file chooses is decided here: its kind, how it was held, whether it is too
+large. No op of this fails, whatever the bytes are, so that images of one request can be
+asked side by side; and what decodes in the end has no loops and no branches.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from pipelines.data import image_headers
+from pipelines.data.image_headers import Head
+
+# Begins the reason of what is refused by us and not by TensorFlow.
+REFUSAL = "refused: "
+# What JPEG can be decoded at a fraction of, and how many times larger than wanted both
+# sides stay then, so that the filter of resizing still decides how the image looks.
+JPEG_RATIOS = (1, 2, 4, 8)
+_GAP = 2
+# What decodes, by number: a JPEG at each ratio, as it is and turned; the others, which
+# TensorFlow tells apart.
+READERS = (
+    *(("JPEG", ratio, False) for ratio in JPEG_RATIOS),
+    *(("JPEG", ratio, True) for ratio in JPEG_RATIOS),
+    ("opaque", 1, False),
+    ("on white", 1, False),
+    ("BMP", 1, False),
+)
+_NUMBER = {name: number for number, (name, *_) in reversed(list(enumerate(READERS)))}
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM")
+_REASONS = {
+    "large": "an image of more than {maximum:g} million pixels, or of none",
+    "segments": f"a JPEG of more than {image_headers.MOST_PARTS} segments before its"
+    " picture, which takes any amount of time; save it anew",
+    "scans": f"a JPEG of more than {image_headers.MOST_SCANS} scans, each of which"
+    " costs as much as a picture; save it as an ordinary JPEG",
+    "chunks": f"a PNG of more than {image_headers.MOST_PARTS} chunks before its"
+    " picture, which takes any amount of time; save it anew",
+    "texts": f"a PNG of more than {image_headers.MOST_TEXTS} texts, which may take any"
+    " amount of memory; save it without them",
+    "coarse": "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
+    " wrongly; save it with an alpha channel",
+    "blocks": f"a GIF of more than {image_headers.MOST_PARTS} blocks before its"
+    " picture, which takes any amount of time; save it anew",
+    "holes": "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
+    "animated": "an animated WebP, which TensorFlow cannot read; save one frame of it",
+    "palette": "a BMP with a palette, masks or compression, which TensorFlow reads"
+    " wrongly; save it as PNG",
+}
+
+
+class Plan(NamedTuple):
+    """What is to be decoded, by which of `READERS`, and as what Exif says it was held.
+
+    `refusal` is the number of a reason why not; 0 if there is none.
+    """
+
+    encoded: tf.Tensor
+    reader: tf.Tensor
+    orientation: tf.Tensor
+    refusal: tf.Tensor
+
+
+class Limits(NamedTuple):
+    """What is allowed, and to what size an image is to be brought, if to any."""
+
+    maximum_megapixels: float
+    wanted_px: int | None
+
+
+def plan_of(encoded: tf.Tensor, limits: Limits) -> Plan:
+    """The plan of one image.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if it is a JPEG without a header.
+    """
+    planners = [
+        lambda: _jpeg(encoded, tf.image.extract_jpeg_shape(encoded), limits),
+        *(
+            functools.partial(planner, encoded, limits)
+            for planner in (_png, _gif, _webp, _bmp)
+        ),
+        # Its reader says what kinds it knows, or that there is nothing.
+        lambda: _planned(encoded, "opaque"),
+    ]
+    return Plan(
+        *tf.switch_case(_kind_of(encoded), [lambda p=p: tuple(p()) for p in planners])
+    )
+
+
+def plans_of(
+    encoded: tf.Tensor,
+    limits: Limits,
+    *,
+    jpeg_shapes: Callable[[tf.Tensor], tf.Tensor],
+) -> tuple[tf.Tensor, Plan]:
+    """The plans of many images, kind by kind, and where in `encoded` each stands.
+
+    `jpeg_shapes` gives the heights, widths and channels of many JPEG, and zeros for
+    what has no header.
+    """
+    kinds = _kind_of(encoded)
+    rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS) + 1)]
+    jpegs, pngs, gifs, webps, bmps, others = (tf.gather(encoded, x) for x in rows)
+    found = [
+        _each((jpegs, jpeg_shapes(jpegs)), lambda one: _jpeg(one[0], one[1], limits)),
+        _png(pngs, limits),
+        _each(gifs, lambda one: _gif(one, limits)),
+        _webp(webps, limits),
+        _bmp(bmps, limits),
+        _planned(others, "opaque"),
+    ]
+    plans = Plan(*(tf.concat(parts, axis=0) for parts in zip(*found)))
+    return tf.cast(tf.concat(rows, axis=0), tf.int32), plans
+
+
+def sentence_of(refusal: tf.Tensor, limits: Limits) -> tf.Tensor:
+    """The reason of a number, to be read by a person; empty where there is none."""
+    maximum = limits.maximum_megapixels
+    sentences = [REFUSAL + x.format(maximum=maximum) for x in _REASONS.values()]
+    return tf.gather(tf.constant(["", *sentences]), refusal)
+
+
+def _each(items: tf.Tensor | tuple[tf.Tensor, ...], planner: Callable) -> Plan:
+    signature = Plan(
+        *(tf.TensorSpec([], kind) for kind in (tf.string, tf.int32, tf.int32, tf.int32))
+    )
+    return tf.map_fn(planner, items, fn_output_signature=signature)
+
+
+def _kind_of(encoded: tf.Tensor) -> tf.Tensor:
+    """Which of `_BEGINNINGS` each begins with, or as many as there are."""
+    kind = tf.fill(tf.shape(encoded), len(_BEGINNINGS))
+    for number, beginning in enumerate(_BEGINNINGS):
+        begins = tf.strings.substr(encoded, 0, len(beginning)) == beginning
+        kind = tf.where(begins, number, kind)
+    return kind
+
+
+def _planned(
+    encoded: tf.Tensor,
+    reader: str | tf.Tensor,
+    orientation: tf.Tensor | int = 1,
+    **reasons: tf.Tensor,
+) -> Plan:
+    """A plan, of one or of many, that is refused for the first reason that holds."""
+    names, refusal = list(_REASONS), tf.constant(0)
+    for name, holds in reversed(reasons.items()):
+        refusal = tf.where(holds, 1 + names.index(name), refusal)
+    number = _NUMBER[reader] if isinstance(reader, str) else reader
+    same = tf.shape(encoded)
+    return Plan(
+        encoded,
+        tf.broadcast_to(number, same),
+        tf.broadcast_to(orientation, same),
+        tf.broadcast_to(refusal, same),
+    )
+
+
+def _is_too_large(pixels: tf.Tensor, limits: Limits) -> tf.Tensor:
+    return (pixels <= 0) | (pixels > round(limits.maximum_megapixels * 1e6))
+
+
+def _jpeg(encoded: tf.Tensor, shape: tf.Tensor, limits: Limits) -> Plan:
+    height, width = shape[0], shape[1]
+    facts = image_headers.jpeg(encoded)
+    ratio = tf.constant(0)
+    if limits.wanted_px is not None:
+        spare = tf.minimum(height, width) // (limits.wanted_px * _GAP)
+        ratio = tf.reduce_sum(tf.cast(spare >= JPEG_RATIOS[1:], tf.int32))
+    is_turned = tf.cast(facts.orientation != 1, tf.int32)
+    return _planned(
+        encoded,
+        _NUMBER["JPEG"] + len(JPEG_RATIOS) * is_turned + ratio,
+        facts.orientation,
+        large=_is_too_large(
+            tf.cast(height, tf.int64) * tf.cast(width, tf.int64), limits
+        ),
+        segments=facts.has_too_many_parts,
+        scans=facts.has_too_many_scans,
+    )
+
+
+def _png(encoded: tf.Tensor, limits: Limits) -> Plan:
+    head, facts = Head(encoded), image_headers.png(encoded)
+    is_coarse = image_headers.png_is_grey(head) & (image_headers.png_bits(head) < 8)
+    return _planned(
+        encoded,
+        tf.where(facts.has_alpha, _NUMBER["on white"], _NUMBER["opaque"]),
+        large=_is_too_large(image_headers.png_pixels(head), limits),
+        chunks=facts.has_too_many_parts,
+        texts=facts.has_too_many_texts,
+        coarse=facts.has_alpha & is_coarse,
+    )
+
+
+def _gif(encoded: tf.Tensor, limits: Limits) -> Plan:
+    head, facts = Head(encoded), image_headers.gif(encoded)
+    pixels = tf.maximum(image_headers.gif_pixels(head), facts.pixels)
+    return _planned(
+        facts.encoded,
+        "opaque",
+        large=_is_too_large(pixels, limits),
+        blocks=facts.has_too_many_parts,
+        holes=facts.is_transparent,
+    )
+
+
+def _webp(encoded: tf.Tensor, limits: Limits) -> Plan:
+    head = Head(encoded)
+    has_alpha = image_headers.webp_has_alpha(head)
+    return _planned(
+        encoded,
+        tf.where(has_alpha, _NUMBER["on white"], _NUMBER["opaque"]),
+        large=_is_too_large(image_headers.webp_pixels(head), limits),
+        animated=image_headers.webp_is_animated(head),
+    )
+
+
+def _bmp(encoded: tf.Tensor, limits: Limits) -> Plan:
+    head = Head(encoded)
+    bits, compression = head.u16(28, little=True), head.u32(30, little=True)
+    return _planned(
+        encoded,
+        "BMP",
+        large=_is_too_large(image_headers.bmp_pixels(head), limits),
+        palette=(compression != 0) | ((bits != 24) & (bits != 32)),
+    )
