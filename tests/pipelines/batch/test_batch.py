@@ -211,7 +211,7 @@ def test_an_output_belongs_to_one_artifact_and_one_source(
     shutil.copytree(artifact / "1", copy)
     assert predict(copy, source, out) == 0
     manifest = json.loads((copy / "zoo_artifact.json").read_text())
-    manifest["class_names"][0] = "another"
+    manifest |= {"class_names": ["another", *manifest["class_names"][1:]], "digest": ""}
     (copy / "zoo_artifact.json").write_text(json.dumps(manifest))
     assert "belongs to another artifact" in refusal(capsys, copy, source, out)
 
