@@ -125,7 +125,7 @@ def require_names(names: Sequence[str]) -> None:
         if is_blank(name):
             raise DataError(
                 f"A class name is blank ({name!a}), as the label of what cannot be"
-                " read is. Name the class, or take these examples out."
+                " read is. Rename the class, or take these examples out."
             )
         if len(name) > _LONGEST:
             raise DataError(

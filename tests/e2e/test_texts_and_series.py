@@ -252,7 +252,7 @@ def test_what_is_no_text_or_series_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"Series 5 in .*missing, infinite.*\(1 series"):
         read(str(tmp_path / "inf.npz"))
     np.savez(tmp_path / "blank.npz", x=["a", " "], y=[0, 1])
-    with pytest.raises(DataError, match=r"Text 1 in .* is empty"):
+    with pytest.raises(DataError, match=r"has blank texts: text 1"):
         read(str(tmp_path / "blank.npz"))
     np.savez(tmp_path / "latin.npz", x=[b"b", "é".encode("latin1")], y=[0, 1])
     with pytest.raises(DataError, match=r"Text 1 in .* is not UTF-8"):

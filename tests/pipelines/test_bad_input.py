@@ -411,8 +411,8 @@ def test_no_disk_space_for_export(job_on_disk, disk, finished_run):
     code, said = job.run("--config.overwrite")
     assert code == 4, said
     assert re.match(
-        rf"zoo: There is no space to export to {job.workdir}/artifact: \d+ MB are"
-        r" needed and \d+ MB are free",
+        rf"zoo: There is no space to export to {job.workdir}: \d+ MB are needed and \d+"
+        r" MB are free",
         said,
     )
     assert_only_version_1(job)
