@@ -177,7 +177,9 @@ def _interval(one: Mapping[str, Any]) -> str:
 
 def _plan(run: RunFiles) -> Iterator[str]:
     plan, evidence = run.plan, run.plan["evidence"]
-    yield f"<p><strong>{text(plan['action'])}</strong>: {text(plan['reason'])}</p>"
+    yield f"<p><strong>{text(plan['action'])}</strong></p>"
+    reasons = "".join(f"<li>{text(line)}</li>" for line in plan["reason"].splitlines())
+    yield f"<ul>{reasons}</ul>"
     if evidence is None:
         return
     heads = [(_reads(one), one["grid"], *_scored(one)) for one in evidence["heads"]]

@@ -75,7 +75,7 @@ def test_a_finished_run_has_its_page(finished_run):
     assert page.open == []
     for said in (
         f"{report['test']['accuracy']:.4f}",
-        report["plan"]["reason"],
+        *report["plan"]["reason"].splitlines(),
         report["calibration"]["reason"],
         report["artifact"],
         report["data"]["fingerprint"],
