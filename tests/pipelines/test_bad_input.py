@@ -398,7 +398,6 @@ def assert_only_version_1(job: Job) -> None:
     base = job.workdir / "artifact"
     assert [path.name for path in base.iterdir()] == ["1"]
     open_verified(base / "1")
-    assert not (job.workdir / "report.json").exists()
 
 
 @pytest.mark.faults
@@ -415,7 +414,9 @@ def test_no_disk_space_for_export(job_on_disk, disk, finished_run):
         r" MB are free",
         said,
     )
+    # Noticed before training, so the run that was finished still is.
     assert_only_version_1(job)
+    assert (job.workdir / "report.json").is_file()
     filler.unlink()
     job.finishes("--config.overwrite")
     assert versions(job.workdir / "artifact") == [1, 2]
@@ -443,6 +444,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_export(
     assert "untouched: [1]" in said
     assert "Traceback" not in said
     assert_only_version_1(job)
+    assert not (job.workdir / "report.json").exists()
     remount(disk, f"nr_inodes={used + 100}")
     job.finishes("--config.overwrite")
     assert versions(job.workdir / "artifact") == [1, 2]
