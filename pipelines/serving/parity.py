@@ -237,8 +237,10 @@ def _job_of(folder: Path, scratch: Path, requires: Sequence[str]) -> dict[str, A
     """What the process has to know to load a SavedModel."""
     # By another path: TensorFlow takes brackets in that of a model for a pattern.
     model = scratch / "linked_model"
-    model.unlink(missing_ok=True)
-    model.symlink_to(folder.absolute())
+    # Left alone where it is right: the process may be reading through it by now.
+    if not (model.is_symlink() and model.readlink() == folder.absolute()):
+        model.unlink(missing_ok=True)
+        model.symlink_to(folder.absolute())
     return {"folder": str(model.absolute()), "requires": list(requires)}
 
 
