@@ -40,12 +40,12 @@ from scipy import stats
 import zoo
 from benchmarks.peers import PEERS
 from pipelines.clock import Clock
+from pipelines.commands.doctor import processor_features
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, first
-from pipelines.doctor import processor_features
 from pipelines.prepare import prepare
 from pipelines.run import train
 from pipelines.stages.evaluate import evaluate

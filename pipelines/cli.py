@@ -13,18 +13,24 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipelines import checking, exporting, fetching, listing, predicting, tuning
 from pipelines import main as training
+from pipelines.commands import check, export, fetch, predict, tune
+from pipelines.commands import deploy as deploying
+from pipelines.commands import list as listing
+from pipelines.commands import serve as serving
+from pipelines.commands.console import Parser, print_json, say_progress
+from pipelines.commands.exit_codes import exit_code_of
+from pipelines.commands.tables import (
+    aligned,
+    evaluation_table,
+    plan_table,
+    ranking_table,
+)
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.data.beam_jobs import LOCAL
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
-from pipelines.exit_codes import exit_code_of
-from pipelines.serving.deploy import flags as deploying
-from pipelines.serving.server import flags as serving
 from pipelines.serving.server.noise import thinned_stderr
-from pipelines.tables import aligned, evaluation_table, plan_table, ranking_table
-from pipelines.terminal import Parser, print_json, say_progress
 from zoo import own
 
 _DEFAULTS = RunConfig()
@@ -37,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Its flags belong to absl, which knows the fields of the config.
         return training.main(arguments[1:])
     if arguments[:1] == ["tune"]:
-        return tuning.main(arguments[1:])
+        return tune.main(arguments[1:])
     return exit_code_of(lambda: _run(arguments), debug="--debug" in arguments)
 
 
@@ -83,11 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_arguments(add("list", listing.show_all, "the backbones, as a table"))
     info = add("info", listing.show_one, "what is known about one backbone")
     info.add_argument("name", metavar="NAME")
-    fetching.add_arguments(add("fetch", fetching.fetch_named, fetching.SUMMARY))
+    fetch.add_arguments(add("fetch", fetch.fetch_named, fetch.SUMMARY))
     _plan_flags(add("plan", _plan, "what training would do with the data, and why"))
     _rank_flags(add("rank", _rank, "backbones, by what they are worth on the data"))
     commands.mention("train", "fine-tune; `zoo train --help` lists the fields")
-    commands.mention("tune", tuning.SUMMARY)
+    commands.mention("tune", tune.SUMMARY)
     _evaluate_flags(
         add("evaluate", _evaluate, "how good an artifact is on labelled data")
     )
@@ -105,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     publishing.add_argument("run", type=Path, metavar="RUN")
     publishing.add_argument("--name", required=True, metavar="NAME")
-    exporting.add_arguments(add("export", exporting.export, exporting.SUMMARY))
-    checking.add_arguments(add("check", checking.check, checking.SUMMARY))
+    export.add_arguments(add("export", export.export, export.SUMMARY))
+    check.add_arguments(add("check", check.check, check.SUMMARY))
     _shard_flags(add("shard", _shard, "write a data set as record files, with Beam"))
     reporting = add("report", _report, "write the page of a finished run again")
     reporting.add_argument("run", type=Path, metavar="RUN")
@@ -153,7 +159,7 @@ def _evaluate_flags(parser: argparse.ArgumentParser) -> None:
 def _predict_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    predicting.add_arguments(parser)
+    predict.add_arguments(parser)
 
 
 def _shard_flags(parser: argparse.ArgumentParser) -> None:
@@ -235,9 +241,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.to:
-        predicting.predict(arguments)
+        predict.predict(arguments)
         return
-    predicting.refuse_without_output(arguments)
+    predict.refuse_without_output(arguments)
     contents = [_read(path) for path in arguments.files]
     start_tensorflow()
     import pipelines
@@ -351,7 +357,7 @@ def _read(path: Path) -> bytes:
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
-    from pipelines import doctor
+    from pipelines.commands import doctor
 
     found = doctor.examine()
     if arguments.json:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from pipelines import config as configs
+from pipelines.commands.console import say_progress
+from pipelines.commands.exit_codes import exit_code_of
 from pipelines.config import RunConfig
 from pipelines.engine import start_tensorflow
-from pipelines.exit_codes import exit_code_of
 from pipelines.parsing import parse
-from pipelines.terminal import say_progress
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,8 +29,8 @@ def _train(config: RunConfig) -> None:
     configs.checked(config)  # at once, and not after seconds of imports
     start_tensorflow()
     say_progress(sys.stdout)
+    from pipelines.commands.tables import result_table
     from pipelines.run import run
-    from pipelines.tables import result_table
 
     print(result_table(run(config).report))
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines import run, workdir, workers
 from pipelines.clock import Clock
+from pipelines.commands.exit_codes import exit_code_of
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig, checked
-from pipelines.exit_codes import exit_code_of
 from pipelines.prepare import prepare
 
 EPOCHS = 8

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from pipelines import doctor
 from pipelines.cli import main
-from pipelines.doctor import Examination, as_text
+from pipelines.commands import doctor
+from pipelines.commands.doctor import Examination, as_text
 
 # In a new process, because what it takes away would be missed by other tests.
 WITHOUT_WEIGHTS_AND_ENGINE = (

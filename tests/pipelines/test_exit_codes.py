@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.clock import Clock
+from pipelines.commands.exit_codes import exit_code_of
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
-from pipelines.exit_codes import exit_code_of
 from pipelines.main import main
 from pipelines.stages import finetune
 from pipelines.training import signals

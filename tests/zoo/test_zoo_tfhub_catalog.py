@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from pipelines import doctor
 from pipelines.cli import main
+from pipelines.commands import doctor
 from tests import tiny_modules
 from tests.tiny_modules import WIDTH
 from zoo import store

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
+from pipelines.commands.tables import evaluation_table, survey_table
 from pipelines.config import CalibrationConfig
 from pipelines.planning import feature_space, portions, ridge, scaling
 from pipelines.planning.calibration import calibrate
@@ -18,7 +19,6 @@ from pipelines.planning.scaling import choose_scaling
 from pipelines.report import confusion_page
 from pipelines.stages.evaluate import MATRIX_CLASSES, summarize
 from pipelines.stages.measure import of_every_class, spread
-from pipelines.tables import evaluation_table, survey_table
 from pipelines.workdir import as_json
 
 

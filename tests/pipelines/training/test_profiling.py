@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.commands.tables import result_table
 from pipelines.config import RunConfig, checked
 from pipelines.run import run
-from pipelines.tables import result_table
 from pipelines.training.profiling import CallbackSeconds, profile_steps
 
 ROWS = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)

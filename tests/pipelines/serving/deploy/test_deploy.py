@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from pipelines.cli import main
+from pipelines.commands import deploy
 from pipelines.errors import ConfigError
-from pipelines.serving.deploy import flags, images, nginx, subject
+from pipelines.serving.deploy import images, nginx, subject
 from pipelines.serving.deploy.readme import is_older
 from pipelines.serving.deploy.targets import TARGETS
 from pipelines.serving.server import text_files
@@ -479,7 +480,7 @@ def test_a_model_that_is_called_off_does_not_turn_passwords_off():
 
 
 def test_the_flag_knows_every_target():
-    assert flags.parse_targets(",".join(reversed(TARGETS))) == tuple(TARGETS)
+    assert deploy.parse_targets(",".join(reversed(TARGETS))) == tuple(TARGETS)
 
 
 def test_deploying_imports_no_tensorflow(base, tmp_path, fresh_process):

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.commands.console import say_progress
+from pipelines.commands.tables import aligned
 from pipelines.engine import start_tensorflow
 from pipelines.formats import targets
-from pipelines.tables import aligned
-from pipelines.terminal import say_progress
 
 SUMMARY = "publish the artifact of a run as a new version, also in other formats"
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import zoo
-from pipelines.tables import aligned
-from pipelines.terminal import print_json
+from pipelines.commands.console import print_json
+from pipelines.commands.tables import aligned
 from zoo import handles, store, weights
 from zoo.errors import UnknownBackboneError, WeightsError
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.clock import Clock
+from pipelines.commands.console import print_json
+from pipelines.commands.tables import survey_table
 from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
-from pipelines.tables import survey_table
-from pipelines.terminal import print_json
 
 if TYPE_CHECKING:
     from pipelines.data.fixing import Fixed

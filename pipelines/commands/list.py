@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from pipelines.tables import aligned
-from pipelines.terminal import print_json
+from pipelines.commands.console import print_json
+from pipelines.commands.tables import aligned
 from zoo import handles, weights
 from zoo.spec import ImageInput
 
