@@ -26,11 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import resume, workdir
 from pipelines import run as runs
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
-from pipelines.prepare import prepare
+from pipelines.runs import folder as workdir
+from pipelines.runs import resume
+from pipelines.runs.prepare import prepare
 from pipelines.training.precision import precision
 
 _TIMED = ("seconds", "images_per_second")

@@ -41,7 +41,7 @@ from pipelines.config import AugmentConfig, RunConfig, checked
 from pipelines.data.batches import training_batches
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.planning import compute
-from pipelines.prepare import prepare
+from pipelines.runs.prepare import prepare
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.training import freezing

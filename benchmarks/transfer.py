@@ -46,11 +46,11 @@ from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, first
-from pipelines.prepare import prepare
 from pipelines.run import train
+from pipelines.runs.folder import claim
+from pipelines.runs.prepare import prepare
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
-from pipelines.workdir import claim
 from zoo.builder import Backbone
 
 OURS = "zootune"

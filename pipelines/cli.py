@@ -189,7 +189,7 @@ def _plan(arguments: argparse.Namespace) -> None:
     start_tensorflow()
     from pipelines.clock import Clock
     from pipelines.planning.plan import to_dict
-    from pipelines.prepare import prepare
+    from pipelines.runs.prepare import prepare
 
     clock = Clock()
     prepared = prepare(config, clock)
@@ -328,7 +328,7 @@ def _publish(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     from pipelines.report import run_page
-    from pipelines.workdir import Workdir
+    from pipelines.runs.folder import Workdir
 
     files = run_page.read(arguments.run)
     path = arguments.run / run_page.FILE_NAME

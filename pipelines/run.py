@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from pipelines import environment, record, resume, workdir, workers
+from pipelines import environment
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
@@ -26,8 +26,10 @@ from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
-from pipelines.prepare import Prepared, prepare
 from pipelines.report import depth_plot, run_page
+from pipelines.runs import folder as workdir
+from pipelines.runs import record, resume, workers
+from pipelines.runs.prepare import Prepared, prepare
 from pipelines.serving import artifact, parity
 from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrate_model

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from pipelines import resume, workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked, differences, to_dict
 from pipelines.data.pixel_cache import PixelCache
@@ -31,14 +30,10 @@ from pipelines.planning.plan import HeadPlan, Phase
 from pipelines.planning.policy import decide
 from pipelines.planning.probe import Probe
 from pipelines.planning.search_space import SearchSpace, search_space
-from pipelines.prepare import Prepared, prepare
-from pipelines.stages.finetune import FitSettings, fine_tune
-from pipelines.stages.head import add_head
-from pipelines.stages.measure import training_facts
-from pipelines.stages.task import Frozen
-from pipelines.training.determinism import determinism
-from pipelines.training.precision import precision
-from pipelines.trials import (
+from pipelines.runs import folder as workdir
+from pipelines.runs import resume
+from pipelines.runs.prepare import Prepared, prepare
+from pipelines.runs.trials import (
     OUT_OF_TIME,
     Trial,
     choose,
@@ -47,6 +42,12 @@ from pipelines.trials import (
     plain,
     queue,
 )
+from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.head import add_head
+from pipelines.stages.measure import training_facts
+from pipelines.stages.task import Frozen
+from pipelines.training.determinism import determinism
+from pipelines.training.precision import precision
 
 if TYPE_CHECKING:
     import optuna

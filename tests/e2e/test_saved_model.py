@@ -11,9 +11,9 @@ import zoo
 from pipelines.clock import Clock
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig
 from pipelines.errors import ConfigError
-from pipelines.prepare import prepare
 from pipelines.run import train
-from pipelines.workdir import claim
+from pipelines.runs.folder import claim
+from pipelines.runs.prepare import prepare
 from tests.tiny_modules import save_backbone, save_hub, save_signature, save_text
 from zoo.errors import BackboneError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import workdir
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError, TrainingError
+from pipelines.runs import folder as workdir
 from pipelines.training.checkpoint import Checkpoints
 
 pytestmark = pytest.mark.faults

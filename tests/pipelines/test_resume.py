@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from pipelines import workdir
 from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.prepare import prepare
-from pipelines.resume import exported_before, progress_of
 from pipelines.run import _describe, _restore_lost
+from pipelines.runs import folder as workdir
+from pipelines.runs.prepare import prepare
+from pipelines.runs.resume import exported_before, progress_of
 from pipelines.serving import artifact
 
 ENVIRONMENT = {"python": "3"}

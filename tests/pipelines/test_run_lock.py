@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.run_lock import NAME, alone_in
+from pipelines.runs.lock import NAME, alone_in
 
 pytestmark = pytest.mark.faults
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from pipelines.run_lock import alone_in
+from pipelines.runs.lock import alone_in
 with alone_in(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

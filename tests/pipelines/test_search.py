@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 import pipelines
-from pipelines import run_lock
 from pipelines.cli import main
 from pipelines.config import RunConfig, checked, to_dict
 from pipelines.errors import ConfigError
 from pipelines.parsing import parse
+from pipelines.runs import lock
 from pipelines.search import PruneByMedian
 
 optuna = pytest.importorskip("optuna")
@@ -196,7 +196,7 @@ def test_a_run_does_not_take_the_folder_of_a_search(copied, overwrite):
 def test_a_second_search_in_its_folder_is_refused(copied):
     before = sorted(path.name for path in copied.iterdir())
     with (
-        run_lock.alone_in(copied),
+        lock.alone_in(copied),
         pytest.raises(ConfigError, match=f"in use: process {os.getpid()} on "),
     ):
         tune(copied, trials=3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.trials import OUT_OF_TIME, choose, counts, queue
+from pipelines.runs.trials import OUT_OF_TIME, choose, counts, queue
 
 optuna = pytest.importorskip("optuna")
 

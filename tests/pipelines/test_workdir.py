@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import workdir
 from pipelines.config import FinetuneConfig, RunConfig
 from pipelines.errors import ConfigError
+from pipelines.runs import folder as workdir
 
 ENVIRONMENT = {"python": "3"}
 REPORT = {"test": {"accuracy": 1.0}}

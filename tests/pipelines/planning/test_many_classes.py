@@ -17,9 +17,9 @@ from pipelines.planning.probe import linear_probe, score, score_of_all
 from pipelines.planning.reliability import calibration_error, reliability
 from pipelines.planning.scaling import choose_scaling
 from pipelines.report import confusion_page
+from pipelines.runs.folder import as_json
 from pipelines.stages.evaluate import MATRIX_CLASSES, summarize
 from pipelines.stages.measure import of_every_class, spread
-from pipelines.workdir import as_json
 
 
 def _clusters(classes, per_class, *, width=64, noise=0.6, seed=0):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipelines import run as running
 from pipelines.report import depth_plot
-from pipelines.workdir import Workdir
+from pipelines.runs.folder import Workdir
 
 
 def _evidence(*, far: bool):

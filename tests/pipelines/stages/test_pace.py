@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import resume, workdir
 from pipelines.clock import Clock
 from pipelines.config import FinetuneConfig, RunConfig, checked
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
-from pipelines.prepare import prepare
 from pipelines.run import run as run_of
+from pipelines.runs import folder as workdir
+from pipelines.runs import resume
+from pipelines.runs.prepare import prepare
 from pipelines.stages import pace
 from pipelines.training import precision as formats
 

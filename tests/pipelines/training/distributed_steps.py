@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from pipelines import resume, workers
 from pipelines.config import FinetuneConfig, RunConfig
 from pipelines.data.load import check_and_split, read
 from pipelines.data.order import drawn_epochs
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase
+from pipelines.runs import resume, workers
 from pipelines.training import freezing
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.distribution import Distribution, distribution_of

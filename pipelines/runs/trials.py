@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import ConfigError
-from pipelines.workdir import TRIALS
+from pipelines.runs.folder import TRIALS
 
 if TYPE_CHECKING:
     import optuna

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import config as configs
-from pipelines import run_lock
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
+from pipelines.runs import lock
 from pipelines.serving import artifact
 from zoo import durable
 
@@ -198,7 +198,7 @@ def claimed(config: RunConfig, *, kind: str = "run") -> Iterator[Workdir]:
     Raises:
         ConfigError: if this run may not write to it; see `claim`.
     """
-    with run_lock.alone_in(claim(config, kind=kind).path):
+    with lock.alone_in(claim(config, kind=kind).path):
         # Again: another run may have come in between.
         yield claim(config, kind=kind)
 
@@ -226,7 +226,7 @@ def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
         raise ConfigError(f"config.workdir {path} is a file. Name a folder.")
     _check_writable(path)
     # A config that was cut short while it was written leaves its temporary file.
-    ours = {durable.unfinished_name(path / _CONFIG), run_lock.NAME}
+    ours = {durable.unfinished_name(path / _CONFIG), lock.NAME}
     if not path.exists() or {p.name for p in path.iterdir()} <= ours:
         return Workdir(path)
     if not (path / _CONFIG).is_file():

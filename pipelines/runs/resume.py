@@ -15,13 +15,13 @@ from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
-from pipelines.prepare import Prepared
+from pipelines.runs.folder import NOT_COMPARED, Workdir
+from pipelines.runs.prepare import Prepared
 from pipelines.serving import artifact
 from pipelines.serving.artifact import Artifact
 from pipelines.training.checkpoint import Checkpoints
 from pipelines.training.progress import Progress, Saving
 from pipelines.training.team import ALONE, Team
-from pipelines.workdir import NOT_COMPARED, Workdir
 
 # How a run computes, as it was chosen when it began.
 COMPUTE = "compute.json"

@@ -1,0 +1,1 @@
+"""The run folder: its lock, its files, and what a run resumes from."""
