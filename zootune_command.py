@@ -30,7 +30,7 @@ def _import_ours() -> None:
             raise ImportError(f"zootune is not whole: {ours} has no package '{name}'.")
         sys.modules[name] = module_from_spec(spec)
     # Before a line of them is executed, which imports what lies on the path.
-    from pipelines.standing import import_nothing_from_here
+    from pipelines.runtime.working_folder import import_nothing_from_here
 
     import_nothing_from_here()
     for name in _PACKAGES:

@@ -88,7 +88,7 @@ def _measure_index(arguments: argparse.Namespace) -> None:
     from pipelines.data.reference import DatasetRef
     from pipelines.data.splitting import split_examples
     from pipelines.data.strings import Strings
-    from pipelines.environment import peak_memory_bytes
+    from pipelines.runtime.environment import peak_memory_bytes
 
     def report(what: str, started: float) -> float:
         now = time.perf_counter()

@@ -33,7 +33,7 @@ import tensorflow as tf
 
 import zoo
 from benchmarks.spread import spread
-from pipelines.training.precision import precision, shorter_format
+from pipelines.runtime.precision import precision, shorter_format
 
 _NO_GPU = 2
 _PRODUCT = 8192

@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 
 from pipelines import run as runs
-from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.runs import folder as workdir
 from pipelines.runs import resume
 from pipelines.runs.prepare import prepare
-from pipelines.training.precision import precision
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.precision import precision
 
 _TIMED = ("seconds", "images_per_second")
 

@@ -18,10 +18,10 @@ from pipelines.data.batches import batches
 from pipelines.data.splits import ImageArray, Inputs, Series, Split, Texts
 from pipelines.planning.calibration import Calibration, calibrate
 from pipelines.planning.plan import HeadPlan
+from pipelines.runtime.precision import precision as computing_in
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.outputs import answering
 from pipelines.training.batchnorm import batchnorm_layers, reestimate
-from pipelines.training.precision import precision as computing_in
 from zoo.blocks import layers_inside
 from zoo.builder import build
 

@@ -36,16 +36,16 @@ import tensorflow as tf
 import zoo
 from benchmarks.photos import write_photos
 from benchmarks.spread import ratios, spread
-from pipelines.clock import Clock
 from pipelines.config import AugmentConfig, RunConfig, checked
 from pipelines.data.batches import training_batches
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.planning import compute
 from pipelines.runs.prepare import prepare
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.precision import precision
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.training import freezing
-from pipelines.training.precision import precision
 from zoo.folding import folded
 
 _BACKBONES = (

@@ -39,7 +39,6 @@ from scipy import stats
 
 import zoo
 from benchmarks.peers import PEERS
-from pipelines.clock import Clock
 from pipelines.commands.doctor import processor_features
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches
@@ -49,6 +48,7 @@ from pipelines.data.splits import Split, first
 from pipelines.run import train
 from pipelines.runs.folder import claim
 from pipelines.runs.prepare import prepare
+from pipelines.runtime.clock import Clock
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from zoo.builder import Backbone

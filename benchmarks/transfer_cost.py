@@ -34,7 +34,6 @@ import tensorflow as tf
 from keras import layers
 
 import zoo
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches, batches_of_all, training_batches
 from pipelines.data.load import load
@@ -42,6 +41,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
 from pipelines.planning.features import extract
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.finetune import fine_tune

@@ -3,20 +3,20 @@
 Importing this imports no TensorFlow; running or loading something does.
 """
 
-from pipelines import standing
+from pipelines.runtime import working_folder
 
 # First, because a file in the current folder could have the name of any other module.
-if standing.is_module_run():
-    standing.import_nothing_from_here()
+if working_folder.is_module_run():
+    working_folder.import_nothing_from_here()
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import zoo
 
-standing.refuse_strangers("zoo", zoo.__file__)
+working_folder.refuse_strangers("zoo", zoo.__file__)
 
-from pipelines.callers import lent, started  # noqa: E402 - of ours, that is sure now
+from pipelines.runtime.caller_state import lent, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking

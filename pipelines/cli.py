@@ -28,8 +28,8 @@ from pipelines.commands.tables import (
 )
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.data.beam_jobs import LOCAL
-from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
+from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.server.noise import thinned_stderr
 from zoo import own
 
@@ -187,9 +187,9 @@ def _plan(arguments: argparse.Namespace) -> None:
     )
     config = checked(config, writes=False)
     start_tensorflow()
-    from pipelines.clock import Clock
     from pipelines.planning.plan import to_dict
     from pipelines.runs.prepare import prepare
+    from pipelines.runtime.clock import Clock
 
     clock = Clock()
     prepared = prepare(config, clock)
@@ -288,8 +288,8 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _shard(arguments: argparse.Namespace) -> None:
-    from pipelines.clock import Clock
     from pipelines.data.reference import DatasetRef
+    from pipelines.runtime.clock import Clock
 
     reference = DatasetRef.parse(arguments.data)
     start_tensorflow()

@@ -12,8 +12,8 @@ from pipelines import config as configs
 from pipelines.commands.console import say_progress
 from pipelines.commands.exit_codes import exit_code_of
 from pipelines.config import RunConfig
-from pipelines.engine import start_tensorflow
 from pipelines.parsing import parse
+from pipelines.runtime.startup import start_tensorflow
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,7 +12,6 @@ import numpy as np
 
 import zoo
 from pipelines.candidates import Candidates, candidates, require_match
-from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.broken import broken_files_named
 from pipelines.data.load import check_and_split, read
@@ -27,6 +26,7 @@ from pipelines.planning.ranking import (
     ordered,
     reason,
 )
+from pipelines.runtime.clock import Clock
 from pipelines.stages.appraise import appraise, thumbnail_accuracy
 from zoo.errors import BackboneError
 from zoo.spec import ImageInput

@@ -15,8 +15,6 @@ from typing import Any
 
 import keras
 
-from pipelines import environment
-from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
 from pipelines.data.pixel_cache import PixelCache
@@ -30,6 +28,10 @@ from pipelines.report import depth_plot, run_page
 from pipelines.runs import folder as workdir
 from pipelines.runs import record, resume, workers
 from pipelines.runs.prepare import Prepared, prepare
+from pipelines.runtime import environment
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.determinism import determinism
+from pipelines.runtime.precision import precision
 from pipelines.serving import artifact, parity
 from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrate_model
@@ -38,9 +40,7 @@ from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.keep import keep
-from pipelines.training.determinism import determinism
 from pipelines.training.distribution import ONE_DEVICE, Distribution
-from pipelines.training.precision import precision
 from pipelines.training.progress import Progress
 from pipelines.training.team import Team
 

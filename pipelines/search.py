@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked, differences, to_dict
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.errors import ConfigError, TrainingError
@@ -42,12 +41,13 @@ from pipelines.runs.trials import (
     plain,
     queue,
 )
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.determinism import determinism
+from pipelines.runtime.precision import precision
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import training_facts
 from pipelines.stages.task import Frozen
-from pipelines.training.determinism import determinism
-from pipelines.training.precision import precision
 
 if TYPE_CHECKING:
     import optuna

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.batch.output import Identity, Output, identity, open_output
 from pipelines.batch.rows import PREDICTIONS, form_of, header, line_of, predicted
 from pipelines.batch.source import Source, parse
-from pipelines.engine import start_tensorflow
+from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.artifact import Artifact, open_verified
 
 # As much work as may be done twice. Batches start anew with every write, so that a file

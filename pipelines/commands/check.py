@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.clock import Clock
 from pipelines.commands.console import print_json
 from pipelines.commands.tables import survey_table
-from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError, DataError
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.startup import start_tensorflow
 
 if TYPE_CHECKING:
     from pipelines.data.fixing import Fixed

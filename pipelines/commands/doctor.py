@@ -12,8 +12,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 import zoo
-from pipelines import environment
-from pipelines.engine import start_tensorflow
+from pipelines.runtime import environment
+from pipelines.runtime.startup import start_tensorflow
 from zoo import handles, weights
 from zoo.errors import BackboneError
 

@@ -10,9 +10,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from pipelines import streams
 from pipelines.data.printable import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
+from pipelines.runtime import standard_streams
 from pipelines.training import signals
 from zoo.errors import BackboneError
 from zoo.home import name_keras_folder
@@ -39,7 +39,7 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
     way, the code is that of a signal all the same. An error that nobody expected is 1:
     not the user's doing, or not known to be.
     """
-    streams.open_closed()
+    standard_streams.open_closed()
     name_keras_folder()
     before = _listen()
     try:

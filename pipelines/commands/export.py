@@ -11,8 +11,8 @@ from typing import Any
 
 from pipelines.commands.console import say_progress
 from pipelines.commands.tables import aligned
-from pipelines.engine import start_tensorflow
 from pipelines.formats import targets
+from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "publish the artifact of a run as a new version, also in other formats"
 

@@ -7,11 +7,11 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from pipelines.clock import Clock
 from pipelines.commands.console import print_json, say_progress
 from pipelines.data.beam_jobs import LOCAL
-from pipelines.engine import start_tensorflow
 from pipelines.errors import ConfigError
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.startup import start_tensorflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

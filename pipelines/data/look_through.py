@@ -15,7 +15,7 @@ from pipelines.data import look_cache
 from pipelines.data.look import Look
 from pipelines.data.look_cache import LookCache, Stamp
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
-from pipelines.engine import start_tensorflow
+from pipelines.runtime.startup import start_tensorflow
 
 OnProgress = Callable[[int, int], None]
 

@@ -21,7 +21,7 @@ from pipelines.data.splits import (
     Splits,
     Texts,
 )
-from pipelines.engine import start_tensorflow
+from pipelines.runtime.startup import start_tensorflow
 
 
 def write_samples(splits: Splits, folder: Path) -> list[Path]:

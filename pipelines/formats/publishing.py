@@ -232,8 +232,8 @@ def _add(
 
 
 def _splits(ref: DatasetRef, manifest: Manifest) -> Splits:
-    from pipelines.clock import Clock
     from pipelines.data.load import load
+    from pipelines.runtime.clock import Clock
 
     splits = load(ref, on_progress=Clock().progress)
     if splits.info.fingerprint != manifest.data["fingerprint"]:
@@ -311,8 +311,8 @@ def _write_record(
     predictor: Predictor,
 ) -> None:
     """Writes all that the files need where they go without the rest of the version."""
-    from pipelines.environment import installed_versions
     from pipelines.formats.conversion import OUTPUT
+    from pipelines.runtime.environment import installed_versions
 
     manifest, spec = predictor.artifact.manifest, predictor.trained_on
     values = {

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from pipelines.reentrancy import is_reentrant
+from pipelines.runtime.reentrancy import is_reentrant
 
 # Converting takes two to four seconds, which fewer batches do not bring back. Of images
 # that is batches of this size: EfficientNet-Lite0, BatchNorm folded in both, gains 5 ms

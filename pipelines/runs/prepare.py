@@ -6,7 +6,6 @@ import dataclasses
 
 import keras
 
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.broken import broken_files_named
 from pipelines.data.imbalance import resolve
@@ -16,13 +15,14 @@ from pipelines.data.splits import Splits
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.precision import precision
 from pipelines.stages.base import freeze_base
 from pipelines.stages.explain import explained_map
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.pace import set_pace
 from pipelines.training.feed import refuse_augmentation
-from pipelines.training.precision import precision
 from zoo.builder import Backbone
 
 

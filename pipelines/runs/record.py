@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines import environment
-from pipelines.clock import Clock
 from pipelines.data.card import reasons
 from pipelines.data.splits import Splits
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
+from pipelines.runtime import environment
+from pipelines.runtime.clock import Clock
 from pipelines.serving.artifact import Artifact
 from pipelines.stages.calibrate import Calibrated, calibration_report
 from pipelines.stages.evaluate import EvalReport

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines import config as configs
-from pipelines import environment
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.errors import ArtifactError, ConfigError
@@ -17,6 +16,7 @@ from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
 from pipelines.runs.folder import NOT_COMPARED, Workdir
 from pipelines.runs.prepare import Prepared
+from pipelines.runtime import environment
 from pipelines.serving import artifact
 from pipelines.serving.artifact import Artifact
 from pipelines.training.checkpoint import Checkpoints

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipelines import environment
 from pipelines.config import RunConfig
 from pipelines.planning.plan import from_dict, to_dict
 from pipelines.runs import resume
 from pipelines.runs.prepare import Prepared
+from pipelines.runtime import environment
 from pipelines.training.distribution import (
     Distribution,
     distribution_of,

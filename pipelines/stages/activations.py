@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.clock import Ticker
 from pipelines.data.splits import Split
 from pipelines.planning.activation_cache import ActivationCache, key_of
 from pipelines.planning.features import Activations, Reader, size_bytes
+from pipelines.runtime.clock import Ticker
 
 # Up to this size activations are held in memory.
 _MEMORY_BYTES = 2**30

@@ -7,8 +7,6 @@ import time
 import keras
 import numpy as np
 
-from pipelines import environment
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches
 from pipelines.data.splits import Split
@@ -17,6 +15,8 @@ from pipelines.planning.probe import score
 from pipelines.planning.ranking import Appraisal
 from pipelines.planning.similarity import source_probabilities
 from pipelines.planning.transferability import h_score, leep, logme
+from pipelines.runtime import environment
+from pipelines.runtime.clock import Clock
 from pipelines.stages.measure import (
     PIXELS,
     THUMBNAIL_PX,

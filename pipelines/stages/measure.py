@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches_of_all
 from pipelines.data.imbalance import log_prior
@@ -32,6 +31,7 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
+from pipelines.runtime.clock import Clock
 from pipelines.stages.divergence import block_divergences
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.stages.pooling import tap, token_average

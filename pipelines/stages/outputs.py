@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipelines.clock import Ticker
 from pipelines.data.batches import batches, batches_of_all
 from pipelines.data.broken import broken_files_named
 from pipelines.data.splits import Split
 from pipelines.planning.features import Reader
+from pipelines.runtime.clock import Ticker
 from pipelines.stages.head import TransferModel
 from zoo.builder import Backbone
 

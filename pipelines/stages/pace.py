@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches, steps_per_epoch
 from pipelines.data.splits import Splits
@@ -30,12 +29,13 @@ from pipelines.planning.compute import (
 )
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.planning.probe import Probe
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.precision import may_use_xla, precision, shorter_format
 from pipelines.stages.base import freeze_base
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.measure import Measured
 from pipelines.stages.obtain import obtain
 from pipelines.training import freezing
-from pipelines.training.precision import may_use_xla, precision, shorter_format
 from pipelines.training.rates import optimizer_for
 from zoo.builder import Backbone
 from zoo.folding import folded

@@ -8,12 +8,12 @@ import pytest
 
 import pipelines
 import zoo
-from pipelines.clock import Clock
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig
 from pipelines.errors import ConfigError
 from pipelines.run import train
 from pipelines.runs.folder import claim
 from pipelines.runs.prepare import prepare
+from pipelines.runtime.clock import Clock
 from tests.tiny_modules import save_backbone, save_hub, save_signature, save_text
 from zoo.errors import BackboneError
 

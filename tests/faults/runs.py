@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.head import TransferModel, add_head

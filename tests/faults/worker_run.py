@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import run
-from pipelines.clock import Clock
 from pipelines.commands.exit_codes import exit_code_of
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig, checked
 from pipelines.runs import folder as workdir
 from pipelines.runs import workers
 from pipelines.runs.prepare import prepare
+from pipelines.runtime.clock import Clock
 
 EPOCHS = 8
 

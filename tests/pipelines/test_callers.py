@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.callers import lent
-from pipelines.training.determinism import determinism
+from pipelines.runtime.caller_state import lent
+from pipelines.runtime.determinism import determinism
 from tests.pipelines.conftest import TINY_DATA
 
 DRAWS = {

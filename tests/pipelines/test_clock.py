@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from pipelines.clock import Clock, Ticker
+from pipelines.runtime.clock import Clock, Ticker
 
 
 def test_a_stage_is_announced_and_timed(caplog):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipelines import environment
+from pipelines.runtime import environment
 
 
 def test_versions_are_those_that_are_installed():

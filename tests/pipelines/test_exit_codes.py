@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.clock import Clock
 from pipelines.commands.exit_codes import exit_code_of
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.main import main
+from pipelines.runtime.clock import Clock
 from pipelines.stages import finetune
 from pipelines.training import signals
 from tests.faults.stages import AtStage

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.planning import engines
-from pipelines.reentrancy import is_reentrant
+from pipelines.runtime.reentrancy import is_reentrant
 from tests import residuals
 from tests.optimized import adds_within_convolutions, called
 from zoo.folding import folded, folded_copy

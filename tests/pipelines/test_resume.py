@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from pipelines.clock import Clock
 from pipelines.config import RunConfig, checked
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.run import _describe, _restore_lost
 from pipelines.runs import folder as workdir
 from pipelines.runs.prepare import prepare
 from pipelines.runs.resume import exported_before, progress_of
+from pipelines.runtime.clock import Clock
 from pipelines.serving import artifact
 
 ENVIRONMENT = {"python": "3"}
@@ -102,7 +102,7 @@ def test_another_run_is_refused_by_what_differs(saved, prepared, change, named):
 
 def test_other_versions_are_told(saved, prepared, monkeypatch, caplog):
     monkeypatch.setattr(
-        "pipelines.environment.installed_versions", lambda: {"keras": "3.99"}
+        "pipelines.runtime.environment.installed_versions", lambda: {"keras": "3.99"}
     )
     assert progress_of(config_for(saved.path), prepared, saved).was_saved
     assert "versions.keras" in caplog.text

@@ -16,8 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import zoo
 from pipelines.errors import TrainingError
+from pipelines.runtime.precision import precision
 from pipelines.training import freezing
-from pipelines.training.precision import precision
 from pipelines.training.receipt import measure, refuse_moved, snapshot
 from tests import tiny_modules
 from tests.tiny_modules import L2, WIDTH

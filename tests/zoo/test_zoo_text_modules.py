@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from pipelines.training.precision import precision
+from pipelines.runtime.precision import precision
 from tests import tiny_modules
 from tests.tiny_modules import VOCABULARY, WIDTH
 from zoo.errors import BackboneError

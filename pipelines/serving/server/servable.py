@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import ArtifactError
-from pipelines.reentrancy import is_reentrant
+from pipelines.runtime.reentrancy import is_reentrant
 from pipelines.serving import artifact, naming
 from pipelines.serving.loading import load_saved_model
 from pipelines.serving.requirements import import_ops

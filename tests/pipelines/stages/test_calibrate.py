@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.clock import Clock
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages import outputs as outputs_stage
 from pipelines.stages.base import freeze_base
 from pipelines.stages.calibrate import (

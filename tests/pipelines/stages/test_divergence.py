@@ -10,11 +10,11 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 import zoo
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray, Split, first
+from pipelines.runtime.clock import Clock
 from pipelines.stages import divergence
 from pipelines.stages.base import freeze_base
 from pipelines.stages.divergence import block_divergences

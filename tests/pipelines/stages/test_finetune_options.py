@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import zoo
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import zoo
-from pipelines.clock import Clock
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.augment import Augmentation
 from pipelines.data.batches import batches, view_batches
@@ -15,6 +14,7 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages import measure as measuring
 from pipelines.stages import views as viewing
 from pipelines.stages.base import freeze_base

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.clock import Clock
 from pipelines.config import FinetuneConfig, RunConfig, checked
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
@@ -16,8 +15,9 @@ from pipelines.run import run as run_of
 from pipelines.runs import folder as workdir
 from pipelines.runs import resume
 from pipelines.runs.prepare import prepare
+from pipelines.runtime import precision as formats
+from pipelines.runtime.clock import Clock
 from pipelines.stages import pace
-from pipelines.training import precision as formats
 
 # Steps enough for a comparison, on images so small that they take a second or two.
 LONG = FinetuneConfig(epochs=100)

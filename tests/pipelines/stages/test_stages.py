@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import zoo
-from pipelines.clock import Clock
 from pipelines.config import RunConfig
 from pipelines.data.batches import steps_per_epoch
 from pipelines.data.load import load
@@ -20,6 +19,7 @@ from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages import activations, finetune
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize

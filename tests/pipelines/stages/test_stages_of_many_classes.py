@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.clock import Clock
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.hypertext import document
 from pipelines.planning.policy import decide
 from pipelines.report import confusion_page
+from pipelines.runtime.clock import Clock
 from pipelines.stages import measure as measuring
 from pipelines.stages.base import freeze_base
 from pipelines.stages.calibrate import (

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import tensorflow as tf
 from pipelines.errors import TrainingError
-from pipelines.training.determinism import determinism
+from pipelines.runtime.determinism import determinism
 
 with determinism("default"):
     tf.random.uniform([2])

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 import pipelines
-from pipelines.clock import Clock
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.augment import Augmentation
 from pipelines.data.load import load
@@ -20,6 +19,7 @@ from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.policy import decide
+from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune

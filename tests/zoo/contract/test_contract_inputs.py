@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.training.precision import precision
+from pipelines.runtime.precision import precision
 from tests.zoo.contract.subjects import checksums, differ, run
 
 # bfloat16 has 8 bits, so one rounding errs by up to 0.4 %; those of several hundred

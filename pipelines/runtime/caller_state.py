@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 
-from pipelines import streams
+from pipelines.runtime import standard_streams
 from pipelines.training import signals
 from zoo import backend
 
@@ -35,7 +35,7 @@ def lent(*, tells_stages: bool = False) -> Iterator[None]:
     Raises:
         BackboneError: if TensorFlow is not installed, or Keras runs without it.
     """
-    streams.open_closed()
+    standard_streams.open_closed()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_generators())
         stack.enter_context(_signals())
