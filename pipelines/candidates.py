@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 
 import zoo
-from pipelines.data.printable import PLURALS
+from pipelines.display.text import PLURALS
 from zoo import handles, weights
 from zoo.errors import MissingWeightsError, UnknownBackboneError
 

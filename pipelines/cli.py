@@ -248,7 +248,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     start_tensorflow()
     import pipelines
     from pipelines.data.example_files import parse_example
-    from pipelines.data.printable import shown
+    from pipelines.display.text import shown
 
     predictor = pipelines.load(arguments.artifact)
     found = predictor.predict(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.batch.source import Item, file_bytes
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
-from pipelines.data.printable import shown
+from pipelines.display.text import shown
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.data import folder, folder_files, table
-from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
+from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from zoo.home import expanded
 

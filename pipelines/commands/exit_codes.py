@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.data.printable import lines_shown
+from pipelines.display.text import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.runtime import standard_streams
 from pipelines.training import signals

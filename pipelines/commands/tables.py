@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.data.printable import shown
+from pipelines.display.text import shown
 
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3

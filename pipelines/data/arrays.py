@@ -11,7 +11,6 @@ import numpy as np
 
 from pipelines.data.blanks import Blanks
 from pipelines.data.names import choices
-from pipelines.data.printable import PLURALS, is_blank
 from pipelines.data.spelling import (
     Classes,
     declared_names,
@@ -21,6 +20,7 @@ from pipelines.data.spelling import (
 )
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageArray, Series, Texts
+from pipelines.display.text import PLURALS, is_blank
 from pipelines.errors import DataError
 from zoo.home import expanded
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from pipelines.data.names import listing
-from pipelines.data.printable import shown
 from pipelines.data.splits import Examples
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 SKIP = "skip"

@@ -13,7 +13,6 @@ from PIL import Image
 from pipelines.data import exif
 from pipelines.data.file_kinds import kind_of
 from pipelines.data.image_bytes import encoded_bytes
-from pipelines.data.printable import shown
 from pipelines.data.splits import (
     SPLIT_NAMES,
     EncodedImages,
@@ -25,6 +24,7 @@ from pipelines.data.splits import (
     Splits,
     Texts,
 )
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 # Headers are read of so many files, spread evenly: a second, and not minutes.

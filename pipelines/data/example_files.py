@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.printable import shown
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 _TABLES = (".csv", ".tsv", ".tab")

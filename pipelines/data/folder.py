@@ -20,10 +20,10 @@ from pipelines.data.folder_files import (
 )
 from pipelines.data.folder_layout import LAYOUTS, parts_of
 from pipelines.data.names import listing
-from pipelines.data.printable import is_blank
 from pipelines.data.spelling import index_classes, normal
 from pipelines.data.splits import Examples, ImageFiles
 from pipelines.data.strings import Strings
+from pipelines.display.text import is_blank
 from pipelines.errors import DataError
 from zoo.home import expanded
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.data.printable import shortened, shown
+from pipelines.display.text import shortened, shown
 from pipelines.errors import DataError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"})

@@ -15,8 +15,8 @@ from pipelines.data.folder_files import (
     visible,
 )
 from pipelines.data.names import choices, listing
-from pipelines.data.printable import shown
 from pipelines.data.split_names import SPLITS, usual_split, vague_split
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 # What `layout=` says: that names decide, or that every folder is a class.

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.printable import shown
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.data.strings import Strings
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 _PAGE = 32

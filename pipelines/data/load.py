@@ -12,7 +12,6 @@ from pipelines.data import arrays, builtin, folder, records, table, tfds
 from pipelines.data.checks import HOW_TO_GO_ON, look_over, refusal
 from pipelines.data.look_through import OnProgress
 from pipelines.data.names import listing
-from pipelines.data.printable import PLURALS, shown
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
 from pipelines.data.splits import (
@@ -30,6 +29,7 @@ from pipelines.data.splitting import (
     without_shared,
 )
 from pipelines.data.strings import Strings
+from pipelines.display.text import PLURALS, shown
 from pipelines.errors import DataError
 
 _SHOWN = 10

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from pipelines.data.printable import shortened
+from pipelines.display.text import shortened
 
 # Of more names than this, the first are compared with a misspelt one, and of those that
 # are allowed this many are shown: a table may have a million columns.

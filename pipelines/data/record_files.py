@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from pipelines.data.printable import shown
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 from zoo.home import expanded
 

@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError
 from pipelines.data import record_files, sidecar
 from pipelines.data.blanks import Blanks
 from pipelines.data.names import choices
-from pipelines.data.printable import is_blank, shown
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import (
     Classes,
@@ -28,6 +27,7 @@ from pipelines.data.spelling import (
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageRecords, Texts
 from pipelines.data.strings import Packer, Strings
+from pipelines.display.text import is_blank, shown
 from pipelines.errors import DataError
 
 _WORDS = {"bytes_list": "bytes", "int64_list": "whole numbers", "float_list": "floats"}

@@ -19,7 +19,6 @@ from pipelines.data.beam_jobs import LOCAL, import_beam, run_jobs
 from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.load import load
 from pipelines.data.look_through import OnProgress
-from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.sidecar import Sidecar
 from pipelines.data.splits import (
@@ -31,6 +30,7 @@ from pipelines.data.splits import (
     Splits,
     Texts,
 )
+from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from zoo import durable
 from zoo.home import expanded

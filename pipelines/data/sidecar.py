@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.printable import shown
 from pipelines.data.splits import Examples
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 from zoo.home import expanded
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from pipelines.data.names import choices, listing, natural_key
-from pipelines.data.printable import (
+from pipelines.display.text import (
     is_blank,
     is_printable,
     shortened,

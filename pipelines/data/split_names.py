@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from pipelines.data.names import choices
-from pipelines.data.printable import shortened
 from pipelines.data.spelling import normal
+from pipelines.display.text import shortened
 from pipelines.errors import DataError
 
 _TRAIN, _VALIDATION, _TEST = "train", "validation", "test"

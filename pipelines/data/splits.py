@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
-from pipelines.data.printable import shown
 from pipelines.data.strings import Strings
+from pipelines.display.text import shown
 
 SPLIT_NAMES = ("train", "validation", "test")
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.data.names import listing
-from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
 from pipelines.data.splits import (
@@ -21,6 +20,7 @@ from pipelines.data.splits import (
 )
 from pipelines.data.strings import Strings
 from pipelines.data.units import count_units, deal, find_units, members_of, units_of
+from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 
 _SHOWN = 3

@@ -18,8 +18,8 @@ from pipelines.data.findings import Finding
 from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
 from pipelines.data.survey import Survey
+from pipelines.display.html import document, text
 from pipelines.errors import DataError
-from pipelines.hypertext import document, text
 
 # Bounds of the page: it stays below some megabytes, whatever is found.
 _SHOWN_PER_FINDING = 24

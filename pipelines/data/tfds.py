@@ -13,11 +13,11 @@ import tensorflow as tf
 from pipelines.data import folder
 from pipelines.data.folder_layout import LAYOUTS
 from pipelines.data.names import choices, listing
-from pipelines.data.printable import shown
 from pipelines.data.records import Keys, read_shards
 from pipelines.data.reference import DatasetRef
 from pipelines.data.split_names import SPLITS, usual_split
 from pipelines.data.splits import Examples
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 from zoo.fetch import is_offline
 from zoo.home import expanded

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.hypertext import table, text
+from pipelines.display.html import table, text
 
 # A matrix of more is not read by anyone, and of a thousand it is megabytes.
 _MATRIX_CLASSES = 25

@@ -15,8 +15,8 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from pipelines.display.html import Cell, document, folded, table, text
 from pipelines.errors import ConfigError
-from pipelines.hypertext import Cell, document, folded, table, text
 from pipelines.report import confusion_page, depth_plot
 
 FILE_NAME = "report.html"

@@ -17,7 +17,7 @@ import tensorflow as tf
 from pipelines.data.image_plans import Limits, Plan, plans_of
 from pipelines.data.images import Reader, readers, resize
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
-from pipelines.data.printable import BLANK
+from pipelines.display.text import BLANK
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.serving.heat import grad_cam

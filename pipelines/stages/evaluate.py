@@ -12,10 +12,10 @@ from pipelines.data.batches import batches
 from pipelines.data.broken import broken_files_named
 from pipelines.data.load import load_part
 from pipelines.data.names import listing
-from pipelines.data.printable import PLURALS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import normal
 from pipelines.data.splits import Split
+from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.reliability import (

@@ -7,8 +7,8 @@ import logging
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
 from pipelines.data.arrays import as_pixels
-from pipelines.data.printable import PLURALS
 from pipelines.data.splits import ImageArray, Inputs, Series
+from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from zoo.builder import Backbone
 from zoo.spec import BackboneSpec

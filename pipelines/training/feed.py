@@ -13,8 +13,8 @@ import tensorflow as tf
 from pipelines.config import AugmentConfig
 from pipelines.data.augment import Augmentation
 from pipelines.data.imbalance import class_weights, log_prior, one_hot, weighted
-from pipelines.data.printable import PLURALS
 from pipelines.data.splits import Inputs, Split, Splits
+from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from pipelines.planning.features import extract
 from pipelines.training.prior import with_prior

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from pipelines.data.load import load, load_part
-from pipelines.data.printable import is_blank
 from pipelines.data.reference import DatasetRef
+from pipelines.display.text import is_blank
 from pipelines.errors import DataError
 from pipelines.serving.signatures import texts
 

@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from pipelines.data.printable import shown
 from pipelines.data.strings import Packer, Strings
+from pipelines.display.text import shown
 
 ODD = ["", "a", "naïve 猫", "two\nlines", os.fsdecode(b"\xff\x00\xfe"), "a", "a" * 300]
 

@@ -10,7 +10,7 @@ import pytest
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.hypertext import document
+from pipelines.display.html import document
 from pipelines.planning.policy import decide
 from pipelines.report import confusion_page
 from pipelines.runtime.clock import Clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from pipelines.data.printable import shown
+from pipelines.display.text import shown
 
 # Nothing comes from elsewhere, and nothing runs, whatever is in the text of a page.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

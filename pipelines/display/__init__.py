@@ -1,0 +1,1 @@
+"""Text and HTML that are safe to print, whatever the data contain."""
