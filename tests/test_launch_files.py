@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.parsing import parse
+from pipelines.config.flags import parse
 from pipelines.training.cluster import cluster_of
 
 FOLDER = Path(__file__).parents[1] / "docs" / "launch"

@@ -14,7 +14,7 @@ from pipelines import config as configs
 from pipelines.commands.console import Parser, print_json, say_progress
 from pipelines.commands.exit_codes import exit_code_of
 from pipelines.commands.tables import aligned
-from pipelines.parsing import parse
+from pipelines.config.flags import parse
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "try several ways to train, and write the best as a config file"

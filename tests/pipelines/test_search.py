@@ -19,8 +19,8 @@ import pytest
 import pipelines
 from pipelines.cli import main
 from pipelines.config import RunConfig, checked, to_dict
+from pipelines.config.flags import parse
 from pipelines.errors import ConfigError
-from pipelines.parsing import parse
 from pipelines.runs import lock
 from pipelines.search import PruneByMedian
 

@@ -13,7 +13,7 @@ from pipelines import config as configs
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
 
-_DEFAULT_CONFIG = Path(__file__).with_name("default_config.py")
+_DEFAULT_CONFIG = Path(__file__).with_name("default.py")
 
 
 def parse(arguments: Sequence[str]) -> RunConfig:

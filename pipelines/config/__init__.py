@@ -1,0 +1,43 @@
+"""The config of a run: its fields, their bounds, and how flags set them."""
+
+from pipelines.config.schema import (
+    BOUNDS,
+    CHOICES,
+    RANDOM_WEIGHTS,
+    AugmentConfig,
+    CalibrationConfig,
+    ExportConfig,
+    FinetuneConfig,
+    HeadConfig,
+    InputConfig,
+    RunConfig,
+    checked,
+    described,
+    differences,
+    dotted,
+    field_paths,
+    from_fields,
+    refuse_unknown_fields,
+    to_dict,
+)
+
+__all__ = [
+    "BOUNDS",
+    "CHOICES",
+    "RANDOM_WEIGHTS",
+    "AugmentConfig",
+    "CalibrationConfig",
+    "ExportConfig",
+    "FinetuneConfig",
+    "HeadConfig",
+    "InputConfig",
+    "RunConfig",
+    "checked",
+    "described",
+    "differences",
+    "dotted",
+    "field_paths",
+    "from_fields",
+    "refuse_unknown_fields",
+    "to_dict",
+]
