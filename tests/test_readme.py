@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.builtin import read
+from pipelines.data.readers.builtin import read
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.data import folder, folder_files, table
+from pipelines.data.readers import folder, folder_files, table
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipelines.data.file_kinds import CONVERTIBLE
 from pipelines.data.findings import Finding
-from pipelines.data.folder_files import EXTENSIONS, is_folder, is_hidden
-from pipelines.data.folder_layout import LAYOUTS
+from pipelines.data.readers.folder_files import EXTENSIONS, is_folder, is_hidden
+from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.split_names import usual_split
 
 # Files that other programs leave in folders of images, and that nobody misses.

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.data.folder_layout import LAYOUTS
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
-from pipelines.data.table_form import DELIMITERS, has_encoding
+from pipelines.data.readers.split_folders import LAYOUTS
+from pipelines.data.readers.table_format import DELIMITERS, has_encoding
 from pipelines.errors import DataError
 
 ON_BAD = ("fail", "skip")

@@ -19,8 +19,8 @@ from pipelines.data.beam_jobs import LOCAL, import_beam, run_jobs
 from pipelines.data.image_bytes import encoded_bytes
 from pipelines.data.load import load
 from pipelines.data.look_through import OnProgress
+from pipelines.data.readers.sidecar import Sidecar
 from pipelines.data.reference import DatasetRef
-from pipelines.data.sidecar import Sidecar
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,

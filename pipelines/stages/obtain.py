@@ -6,7 +6,7 @@ import logging
 
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
-from pipelines.data.arrays import as_pixels
+from pipelines.data.readers.arrays import as_pixels
 from pipelines.data.splits import ImageArray, Inputs, Series
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError

@@ -11,8 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 import pipelines
-from pipelines.data.builtin import read
 from pipelines.data.images import decode_and_resize
+from pipelines.data.readers.builtin import read
 
 SIZE = 64
 

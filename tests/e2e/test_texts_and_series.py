@@ -244,7 +244,7 @@ def test_an_artifact_for_other_data_is_refused(text_run, series_run, capsys):
 
 
 def test_what_is_no_text_or_series_is_refused(tmp_path):
-    from pipelines.data.arrays import read
+    from pipelines.data.readers.arrays import read
 
     waves, labels = _series(8)
     waves[5, 1, 1] = np.inf

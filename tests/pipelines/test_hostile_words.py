@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.data.load import load
+from pipelines.data.readers.sidecar import NAME
 from pipelines.data.reference import DatasetRef
-from pipelines.data.sidecar import NAME
 from pipelines.errors import DataError
 from pipelines.main import main as train
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.cli import main
-from pipelines.data import sidecar
 from pipelines.data.load import read
+from pipelines.data.readers import sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.serving.loading import load_saved_model
 from tests.faults import stages

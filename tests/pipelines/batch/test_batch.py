@@ -20,7 +20,7 @@ import pipelines
 from pipelines.batch.output import record_of
 from pipelines.batch.source import parse
 from pipelines.cli import main
-from pipelines.data.builtin import read
+from pipelines.data.readers.builtin import read
 from pipelines.errors import DataError
 
 ODD_NAMES = ("two\nlines.png", '"quoted", =1+1.png', os.fsdecode(b"not \xff UTF-8.png"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.data.arrays import read
+from pipelines.data.readers.arrays import read
 from pipelines.errors import DataError
 
 X = np.arange(4 * 5 * 6 * 3, dtype=np.uint8).reshape(4, 5, 6, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from pipelines.data.builtin import package_folder, read
+from pipelines.data.readers.builtin import package_folder, read
 from pipelines.errors import DataError
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.data.folder import every_image, read
 from pipelines.data.folder_findings import walk
+from pipelines.data.readers.folder import every_image, read
 from pipelines.errors import DataError
 
 

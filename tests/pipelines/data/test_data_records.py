@@ -13,12 +13,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data import sidecar
 from pipelines.data.batches import batches, training_batches
 from pipelines.data.checks import content_hashes
 from pipelines.data.images import decode_and_resize
 from pipelines.data.load import load
-from pipelines.data.records import read
+from pipelines.data.readers import sidecar
+from pipelines.data.readers.records import read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageRecords, Split, Texts
 from pipelines.errors import DataError

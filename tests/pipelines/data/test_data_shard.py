@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipelines.cli import main
 from pipelines.data.load import load
-from pipelines.data.record_stream import worker_records
+from pipelines.data.readers.record_stream import worker_records
 from pipelines.data.reference import DatasetRef
 from pipelines.data.shard import shard
 from pipelines.data.splits import ImageRecords, Texts

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.data import sidecar
 from pipelines.data.findings import class_findings
 from pipelines.data.load import load, load_part, read
 from pipelines.data.names import choices, listing, natural_key
+from pipelines.data.readers import sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike, index_classes, normal, require_names
 from pipelines.data.splits import Examples

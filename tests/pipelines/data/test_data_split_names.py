@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.data.folder import read
 from pipelines.data.load import read as read_any
+from pipelines.data.readers.folder import read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.split_names import usual_split, vague_split
 from pipelines.errors import DataError

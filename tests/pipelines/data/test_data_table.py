@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from pipelines.data.load import load
+from pipelines.data.readers.table import read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Texts
-from pipelines.data.table import read
 from pipelines.errors import DataError
 
 TEXTS = 'text,label\nrain today,1\n"sun, and wind",10\nnaïve snow,2\n'

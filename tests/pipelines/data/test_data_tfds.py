@@ -11,9 +11,9 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from pipelines.data.load import load
+from pipelines.data.readers.tfds import read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageRecords, Texts
-from pipelines.data.tfds import read
 from pipelines.errors import DataError
 
 FEATURES = {

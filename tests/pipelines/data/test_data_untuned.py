@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from pipelines.data.augment import Augmentation
 from pipelines.data.batches import batches, training_batches, view_batches
-from pipelines.data.record_stream import worker_records
+from pipelines.data.readers.record_stream import worker_records
 from pipelines.data.splits import ImageArray, Split
 
 SPLIT = Split(

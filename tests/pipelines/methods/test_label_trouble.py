@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pipelines.cli import main
-from pipelines.data.builtin import read
+from pipelines.data.readers.builtin import read
 from pipelines.errors import DataError
 from pipelines.methods.label_trouble import WHAT, Suspect, suspects
 

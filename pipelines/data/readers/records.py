@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from pipelines.data import record_files, sidecar
 from pipelines.data.blanks import Blanks
 from pipelines.data.names import choices
+from pipelines.data.readers import record_files, sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import (
     Classes,

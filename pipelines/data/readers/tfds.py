@@ -10,10 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.data import folder
-from pipelines.data.folder_layout import LAYOUTS
 from pipelines.data.names import choices, listing
-from pipelines.data.records import Keys, read_shards
+from pipelines.data.readers import folder
+from pipelines.data.readers.records import Keys, read_shards
+from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.split_names import SPLITS, usual_split
 from pipelines.data.splits import Examples

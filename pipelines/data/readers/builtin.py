@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.arrays import rgb
 from pipelines.data.names import choices
+from pipelines.data.readers.arrays import rgb
 from pipelines.data.splits import Examples, ImageArray
 from pipelines.errors import DataError
 

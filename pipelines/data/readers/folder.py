@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.data.folder_files import (
+from pipelines.data.names import listing
+from pipelines.data.readers.folder_files import (
     EXTENSIONS,
     Identity,
     extension,
     files_below,
     identity,
 )
-from pipelines.data.folder_layout import LAYOUTS, parts_of
-from pipelines.data.names import listing
+from pipelines.data.readers.split_folders import LAYOUTS, parts_of
 from pipelines.data.spelling import index_classes, normal
 from pipelines.data.splits import Examples, ImageFiles
 from pipelines.data.strings import Strings

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.data.folder_files import (
+from pipelines.data.names import choices, listing
+from pipelines.data.readers.folder_files import (
     EXTENSIONS,
     extension,
     folders,
@@ -14,7 +15,6 @@ from pipelines.data.folder_files import (
     is_link_to_nothing,
     visible,
 )
-from pipelines.data.names import choices, listing
 from pipelines.data.split_names import SPLITS, usual_split, vague_split
 from pipelines.display.text import shown
 from pipelines.errors import DataError
