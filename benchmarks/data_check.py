@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.photos import write_photos
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.reference import DatasetRef
 from pipelines.data.survey import survey
 

@@ -35,7 +35,7 @@ import tensorflow as tf
 
 from benchmarks.photos import write_photos
 from pipelines.data.batches import training_batches
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.splits import ImageFiles, Split
 

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data import image_headers, images
+from pipelines.data.images import decode, headers
 from pipelines.planning.calibration import Calibration
 from pipelines.serving import parity
 from pipelines.serving import signatures as served_signatures
@@ -276,7 +276,7 @@ def _other_epsilon(subject: Subject) -> dict[str, np.ndarray]:
         return answers(subject)
 
 
-def _reading(name: str, value: Any, module: Any = images) -> Any:
+def _reading(name: str, value: Any, module: Any = decode) -> Any:
     def plant(subject: Subject) -> dict[str, np.ndarray]:
         with mock.patch.object(module, name, value):
             return answers(subject, signatures=_READING)
@@ -338,7 +338,7 @@ FAULTS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
     "images resized by cubic curves": _resizing(method="bicubic", antialias=True),
     "another decoder of JPEG": _reading("_jpeg_pixels", _quick_jpeg),
     "what the camera said is ignored": _reading(
-        "exif_orientation", lambda exif: tf.constant(1), image_headers
+        "exif_orientation", lambda exif: tf.constant(1), headers
     ),
     "what is transparent is on black": _reading(
         "_on_white", lambda pixels: pixels[..., :3] * (pixels[..., 3:] // 255)

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.augment import Augmentation, augmenter, mixer
-from pipelines.data.image_bytes import reader_of
-from pipelines.data.images import decode_and_resize, resize
+from pipelines.data.images.decode import decode_and_resize, resize
+from pipelines.data.images.encoded import reader_of
 from pipelines.data.order import (
     Draw,
     Share,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.data import exif
-from pipelines.data.file_kinds import kind_of
-from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.images import exif
+from pipelines.data.images.encoded import encoded_bytes
+from pipelines.data.images.file_types import kind_of
 from pipelines.data.splits import (
     SPLIT_NAMES,
     EncodedImages,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.data import exif, file_kinds
+from pipelines.data.images import exif, file_types
 from pipelines.data.look import Look
 from pipelines.data.look_through import look_through
 from pipelines.data.spelling import normal
@@ -190,7 +190,7 @@ def _prepare(source: _Source, part: Path, maximum_megapixels: float) -> _Copy:
     except (OSError, _NotPlainError) as error:
         why = f"{why}; not converted ({error})"
         return _Copy(source, Fixed(source.name, "left out", why=why))
-    endings, suffix = file_kinds.endings(kind), source.path.suffix
+    endings, suffix = file_types.endings(kind), source.path.suffix
     if action == "copied" and suffix.lower() not in endings:
         action = "renamed"
     part.write_bytes(content)

@@ -159,7 +159,7 @@ def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
 
 
 def _look_at_record(images: ImageRecords, i: int) -> Look:
-    from pipelines.data.image_bytes import encoded_bytes
+    from pipelines.data.images.encoded import encoded_bytes
     from pipelines.data.looks import look_at
 
     limit = images.maximum_megapixels

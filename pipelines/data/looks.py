@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data import exif, jpeg_scans
-from pipelines.data.file_kinds import (
+from pipelines.data.images import decode, exif, jpeg_damage
+from pipelines.data.images.decode_plans import REFUSAL
+from pipelines.data.images.file_types import (
     KINDS,
     cut_short,
     endings,
@@ -22,8 +23,6 @@ from pipelines.data.file_kinds import (
     is_indexed,
     kind_of,
 )
-from pipelines.data.image_plans import REFUSAL
-from pipelines.data.images import decode
 from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 
 _SMALL_PX = 32
@@ -48,7 +47,7 @@ def look_at(content: bytes, *, suffix: str | None, maximum_megapixels: float) ->
         return Look(bad=reason, kind=kind, whole=whole)
     grey: np.ndarray | None = None
     if kind == "JPEG":
-        grey, damage = jpeg_scans.read(content)
+        grey, damage = jpeg_damage.read(content)
         if damage:
             reason = f"damaged JPEG, of which TensorFlow says nothing ({damage})"
             return Look(bad=reason, kind=kind, whole=False)

@@ -53,8 +53,8 @@ def _write(one: Inputs, stem: Path) -> Path:
     """Writes a single example; the kind decides the suffix."""
     import tensorflow as tf
 
-    from pipelines.data.file_kinds import kind_of
-    from pipelines.data.image_bytes import record_bytes
+    from pipelines.data.images.encoded import record_bytes
+    from pipelines.data.images.file_types import kind_of
 
     if isinstance(one, ImageFiles):
         path = stem.with_name(stem.name + Path(one.paths[0]).suffix)

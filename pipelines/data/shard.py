@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.beam_jobs import LOCAL, import_beam, run_jobs
-from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.load import load
 from pipelines.data.look_through import OnProgress
 from pipelines.data.readers.sidecar import Sidecar

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.data import checks, folder_findings
-from pipelines.data.deep_images import deep_note, is_dark
 from pipelines.data.findings import Finding, class_findings, group_by_reason
 from pipelines.data.folder_findings import FolderWalk, Found
+from pipelines.data.images.sixteen_bit import deep_note, is_dark
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
 from pipelines.data.look import Look

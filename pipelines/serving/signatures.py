@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.data.image_plans import Limits, Plan, plans_of
-from pipelines.data.images import Reader, readers, resize
+from pipelines.data.images.decode import Reader, readers, resize
+from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
 from pipelines.planning.calibration import Calibration

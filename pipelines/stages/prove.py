@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.batches import batches
-from pipelines.data.image_bytes import encoded_bytes
+from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,

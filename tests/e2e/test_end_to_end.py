@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 import pipelines
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.readers.builtin import read
 
 SIZE = 64

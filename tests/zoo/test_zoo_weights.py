@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import zoo
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from zoo import store
 from zoo import weights as weight_files
 from zoo.builder import is_unpinned, source_classifier

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.data.batches import batches, steps_per_epoch, training_batches
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.splits import ImageArray, ImageFiles, Split
 
 

@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
 from pipelines.data.batches import batches
-from pipelines.data.images import decode, resize
+from pipelines.data.images.decode import decode, resize
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split

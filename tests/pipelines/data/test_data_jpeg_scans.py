@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pipelines.data import jpeg_scans
+from pipelines.data.images import jpeg_damage
 from pipelines.data.looks import look_at
 
 KINDS = {
@@ -60,7 +60,7 @@ def test_most_damage_that_changes_pixels_is_found(photo: Image.Image) -> None:
     for options in KINDS.values():
         content = jpeg(photo, **options)
         sound = as_tensorflow_sees(content)
-        assert jpeg_scans.read(content)[1] == ""
+        assert jpeg_damage.read(content)[1] == ""
         for damaged in (corrupted(content, rng) for _ in range(75)):
             try:
                 pixels = as_tensorflow_sees(damaged)
@@ -68,7 +68,7 @@ def test_most_damage_that_changes_pixels_is_found(photo: Image.Image) -> None:
                 continue  # noticed, and refused
             if (np.abs(pixels - sound).max(axis=-1) > 8).mean() > 0.01:
                 silent += 1
-                found += bool(jpeg_scans.read(damaged)[1])
+                found += bool(jpeg_damage.read(damaged)[1])
     assert silent >= 100
     assert found / silent >= SHARE_FOUND
 
@@ -79,7 +79,7 @@ def test_sound_pictures_of_every_mode_are_sound(
     mode: str, kind: str, photo: Image.Image
 ) -> None:
     content = jpeg(photo.convert(mode), **KINDS[kind])
-    grey, damage = jpeg_scans.read(content)
+    grey, damage = jpeg_damage.read(content)
     assert damage == ""
     if mode == "CMYK":
         assert grey is None
@@ -97,7 +97,7 @@ def test_damage_is_told_in_the_same_words_whatever_its_bytes(
     content = jpeg(photo, quality=90)
     for extra in (b"abc", b"abcdefgh" * 9):
         damaged = content[:-2] + extra + content[-2:]
-        assert jpeg_scans.read(damaged)[1] == "extraneous bytes before marker"
+        assert jpeg_damage.read(damaged)[1] == "extraneous bytes before marker"
         look = look_at(damaged, suffix=".jpg", maximum_megapixels=50.0)
         assert look.bad == (
             "damaged JPEG, of which TensorFlow says nothing (extraneous bytes before"
@@ -110,7 +110,7 @@ def test_what_says_nothing_about_the_picture_is_no_damage(photo: Image.Image) ->
     """An unknown version of JFIF, which libjpeg warns of, and bytes after the end."""
     content = bytearray(jpeg(photo, quality=90))
     content[content.index(b"JFIF\0") + 5] = 9
-    assert jpeg_scans.read(bytes(content) + b"behind the end")[1] == ""
+    assert jpeg_damage.read(bytes(content) + b"behind the end")[1] == ""
     start = content.index(b"\xff\xda") + 600
     content[start : start + 4000] = content[start + 4000 : start + 8000]
-    assert jpeg_scans.read(bytes(content))[1] != ""
+    assert jpeg_damage.read(bytes(content))[1] != ""

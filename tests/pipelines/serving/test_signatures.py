@@ -15,7 +15,7 @@ from keras import layers
 from PIL import Image
 
 from pipelines.config import CalibrationConfig
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from pipelines.planning.calibration import calibrate
 from pipelines.planning.feature_space import fit_feature_space
 from pipelines.serving.signatures import (

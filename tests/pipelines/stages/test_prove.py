@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from benchmarks.planted_faults import ALL, FAULTS, answers, compare, margin, subject_of
 from benchmarks.small_models import CLASS_NAMES, Recipe, small_model
-from pipelines.data.images import decode_and_resize
+from pipelines.data.images.decode import decode_and_resize
 from pipelines.serving.parity import DifferentError
 from pipelines.stages.prove import weights_one_step_off
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from pipelines.data import image_headers
-from pipelines.data.file_kinds import kind_of
+from pipelines.data.images import headers
+from pipelines.data.images.file_types import kind_of
 
 _UPRIGHT = 1
 # As much as a JPEG can hold.
@@ -68,12 +68,12 @@ def _of_tags(content: bytes, chunk: bytes, *, behind: int) -> int:
 
 @functools.cache
 def _of_jpeg() -> Callable[[tf.Tensor], tf.Tensor]:
-    return _graph_of(lambda encoded: image_headers.jpeg(encoded).orientation)
+    return _graph_of(lambda encoded: headers.jpeg(encoded).orientation)
 
 
 @functools.cache
 def _of_exif() -> Callable[[tf.Tensor], tf.Tensor]:
-    return _graph_of(image_headers.exif_orientation)
+    return _graph_of(headers.exif_orientation)
 
 
 def _graph_of(

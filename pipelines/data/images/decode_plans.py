@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from pipelines.data import image_headers
-from pipelines.data.image_headers import Head
+from pipelines.data.images import headers
+from pipelines.data.images.headers import Head
 
 # Begins the reason of what is refused by us and not by TensorFlow.
 REFUSAL = "refused: "
@@ -35,17 +35,17 @@ _NUMBER = {name: number for number, (name, *_) in reversed(list(enumerate(READER
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM")
 _REASONS = {
     "large": "an image of more than {maximum:g} million pixels, or of none",
-    "segments": f"a JPEG of more than {image_headers.MOST_PARTS} segments before its"
+    "segments": f"a JPEG of more than {headers.MOST_PARTS} segments before its"
     " picture, which takes any amount of time; save it anew",
-    "scans": f"a JPEG of more than {image_headers.MOST_SCANS} scans, each of which"
+    "scans": f"a JPEG of more than {headers.MOST_SCANS} scans, each of which"
     " costs as much as a picture; save it as an ordinary JPEG",
-    "chunks": f"a PNG of more than {image_headers.MOST_PARTS} chunks before its"
+    "chunks": f"a PNG of more than {headers.MOST_PARTS} chunks before its"
     " picture, which takes any amount of time; save it anew",
-    "texts": f"a PNG of more than {image_headers.MOST_TEXTS} texts, which may take any"
+    "texts": f"a PNG of more than {headers.MOST_TEXTS} texts, which may take any"
     " amount of memory; save it without them",
     "coarse": "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
     " wrongly; save it with an alpha channel",
-    "blocks": f"a GIF of more than {image_headers.MOST_PARTS} blocks before its"
+    "blocks": f"a GIF of more than {headers.MOST_PARTS} blocks before its"
     " picture, which takes any amount of time; save it anew",
     "holes": "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
     "animated": "an animated WebP, which TensorFlow cannot read; save one frame of it",
@@ -168,7 +168,7 @@ def _is_too_large(pixels: tf.Tensor, limits: Limits) -> tf.Tensor:
 
 def _jpeg(encoded: tf.Tensor, shape: tf.Tensor, limits: Limits) -> Plan:
     height, width = shape[0], shape[1]
-    facts = image_headers.jpeg(encoded)
+    facts = headers.jpeg(encoded)
     ratio = tf.constant(0)
     if limits.wanted_px is not None:
         spare = tf.minimum(height, width) // (limits.wanted_px * _GAP)
@@ -187,12 +187,12 @@ def _jpeg(encoded: tf.Tensor, shape: tf.Tensor, limits: Limits) -> Plan:
 
 
 def _png(encoded: tf.Tensor, limits: Limits) -> Plan:
-    head, facts = Head(encoded), image_headers.png(encoded)
-    is_coarse = image_headers.png_is_grey(head) & (image_headers.png_bits(head) < 8)
+    head, facts = Head(encoded), headers.png(encoded)
+    is_coarse = headers.png_is_grey(head) & (headers.png_bits(head) < 8)
     return _planned(
         encoded,
         tf.where(facts.has_alpha, _NUMBER["on white"], _NUMBER["opaque"]),
-        large=_is_too_large(image_headers.png_pixels(head), limits),
+        large=_is_too_large(headers.png_pixels(head), limits),
         chunks=facts.has_too_many_parts,
         texts=facts.has_too_many_texts,
         coarse=facts.has_alpha & is_coarse,
@@ -200,8 +200,8 @@ def _png(encoded: tf.Tensor, limits: Limits) -> Plan:
 
 
 def _gif(encoded: tf.Tensor, limits: Limits) -> Plan:
-    head, facts = Head(encoded), image_headers.gif(encoded)
-    pixels = tf.maximum(image_headers.gif_pixels(head), facts.pixels)
+    head, facts = Head(encoded), headers.gif(encoded)
+    pixels = tf.maximum(headers.gif_pixels(head), facts.pixels)
     return _planned(
         facts.encoded,
         "opaque",
@@ -213,12 +213,12 @@ def _gif(encoded: tf.Tensor, limits: Limits) -> Plan:
 
 def _webp(encoded: tf.Tensor, limits: Limits) -> Plan:
     head = Head(encoded)
-    has_alpha = image_headers.webp_has_alpha(head)
+    has_alpha = headers.webp_has_alpha(head)
     return _planned(
         encoded,
         tf.where(has_alpha, _NUMBER["on white"], _NUMBER["opaque"]),
-        large=_is_too_large(image_headers.webp_pixels(head), limits),
-        animated=image_headers.webp_is_animated(head),
+        large=_is_too_large(headers.webp_pixels(head), limits),
+        animated=headers.webp_is_animated(head),
     )
 
 
@@ -228,6 +228,6 @@ def _bmp(encoded: tf.Tensor, limits: Limits) -> Plan:
     return _planned(
         encoded,
         "BMP",
-        large=_is_too_large(image_headers.bmp_pixels(head), limits),
+        large=_is_too_large(headers.bmp_pixels(head), limits),
         palette=(compression != 0) | ((bits != 24) & (bits != 32)),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines.data.image_plans import (
+from pipelines.data.images.decode_plans import (
     READERS,
     Limits,
     plan_of,
