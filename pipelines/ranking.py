@@ -13,7 +13,7 @@ import numpy as np
 import zoo
 from pipelines.candidates import Candidates, candidates, require_match
 from pipelines.config import RunConfig, checked
-from pipelines.data.broken import broken_files_named
+from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipelines.data.checks.inspect_files import look_through
+from pipelines.data.checks.inspection import Look
 from pipelines.data.images import exif, file_types
-from pipelines.data.look import Look
-from pipelines.data.look_through import look_through
 from pipelines.data.spelling import normal
 from pipelines.data.splits import ImageFiles
 from pipelines.data.survey import Survey

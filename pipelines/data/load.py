@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.data.checks import HOW_TO_GO_ON, look_over, refusal
-from pipelines.data.look_through import OnProgress
+from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, look_over, refusal
+from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.names import listing
 from pipelines.data.readers import arrays, builtin, folder, records, table, tfds
 from pipelines.data.reference import DatasetRef

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.beam_jobs import LOCAL, import_beam, run_jobs
+from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.load import load
-from pipelines.data.look_through import OnProgress
 from pipelines.data.readers.sidecar import Sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import (

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.data import checks, folder_findings
+from pipelines.data import folder_findings
+from pipelines.data.checks import content_hashes
+from pipelines.data.checks.inspect_files import OnProgress, look_through_images
+from pipelines.data.checks.inspection import Look
 from pipelines.data.findings import Finding, class_findings, group_by_reason
 from pipelines.data.folder_findings import FolderWalk, Found
 from pipelines.data.images.sixteen_bit import deep_note, is_dark
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
-from pipelines.data.look import Look
-from pipelines.data.look_through import OnProgress, look_through_images
 from pipelines.data.reference import DatasetRef
 from pipelines.data.repeated import near_findings, same_findings
 from pipelines.data.spelling import index_classes
@@ -99,7 +100,7 @@ def survey(
         looks = tuple(found_looks)
         found = list(_of_files(examples, looks, ref))
     else:
-        hashes = checks.content_hashes(examples.inputs)
+        hashes = content_hashes.content_hashes(examples.inputs)
         found = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
     found += [Finding("warning", note, (str(ref),)) for note in examples.notes]
     found += group_by_reason(

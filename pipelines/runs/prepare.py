@@ -7,7 +7,7 @@ import dataclasses
 import keras
 
 from pipelines.config import RunConfig
-from pipelines.data.broken import broken_files_named
+from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.imbalance import resolve
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef

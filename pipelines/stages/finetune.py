@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import keras
 
-from pipelines.data.broken import broken_files_named
+from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
 from pipelines.stages.head import TransferModel

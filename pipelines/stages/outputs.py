@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from pipelines.data.batches import batches, batches_of_all
-from pipelines.data.broken import broken_files_named
+from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Split
 from pipelines.planning.features import Reader
 from pipelines.runtime.clock import Ticker

@@ -109,5 +109,5 @@ def test_no_deadline_is_on_a_clock_that_can_be_set():
     clocks = re.compile(r"\btime\.time\(|\bdatetime\.(now|utcnow|today)\(")
     # The day on which a look was taken, to throw old ones away.
     assert [name for name, text in sources.items() if clocks.search(text)] == [
-        "pipelines/data/look_cache.py"
+        "pipelines/data/checks/inspection_cache.py"
     ]

@@ -19,10 +19,10 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
 from pipelines.data.checks import content_hashes
+from pipelines.data.checks.inspect_image import look_at
 from pipelines.data.images.decode import decode, decode_and_resize, resize
 from pipelines.data.images.exif import orientation as orientation_of
 from pipelines.data.images.exif import upright
-from pipelines.data.looks import look_at
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import DataError
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from pipelines.data.checks.inspect_image import look_at
 from pipelines.data.images import jpeg_damage
-from pipelines.data.looks import look_at
 
 KINDS = {
     "plain": {"quality": 90},

@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data import look_cache
-from pipelines.data.checks import content_hashes
-from pipelines.data.look import Look
-from pipelines.data.look_through import look_through
+from pipelines.data.checks import content_hashes, inspection_cache
+from pipelines.data.checks.inspect_files import look_through
+from pipelines.data.checks.inspection import Look
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import DataError
 
@@ -53,9 +52,9 @@ def looks(*paths: Path, megapixels: float = 50.0, use_cache: bool = True) -> lis
 
 def plant(path: Path, *, content: str) -> None:
     """Makes the cache say something else, which shows whether it was believed."""
-    with look_cache.opened(maximum_megapixels=50.0) as cache:
+    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
         assert cache is not None
-        stamp = look_cache.stamp_of(path.stat())
+        stamp = inspection_cache.stamp_of(path.stat())
         cache.keep({str(path): (stamp, Look(content=content, kind="PNG"))})
 
 
@@ -70,8 +69,8 @@ def test_a_look_comes_back_as_it_was(tmp_path: Path) -> None:
     assert first[0].odd == ("wrong extension: a PNG whose name ends in .jpg",)
     assert (first[0].width_px, first[0].height_px, first[0].kind) == (40, 40, "PNG")
     assert "not an image" in first[1].bad
-    with look_cache.opened(maximum_megapixels=50.0) as cache:
-        stamps = {str(p): look_cache.stamp_of(p.stat()) for p in (good, bad)}
+    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
+        stamps = {str(p): inspection_cache.stamp_of(p.stat()) for p in (good, bad)}
         assert cache is not None
         assert cache.find(stamps) == {str(good): first[0], str(bad): first[1]}
     assert looks(good, bad) == first
@@ -109,12 +108,15 @@ def test_a_file_that_keeps_its_size_and_date_is_read_again(tmp_path: Path) -> No
 def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0), age_ns=10**9)
     looks(path)
-    with look_cache.opened(maximum_megapixels=50.0) as cache:
+    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
         assert cache is not None
-        assert cache.find({str(path): look_cache.stamp_of(path.stat())}) == {}
+        assert cache.find({str(path): inspection_cache.stamp_of(path.stat())}) == {}
         settled = written(tmp_path / "b.png", png(0), age_ns=3 * 10**9)
         looks(settled)
-        assert len(cache.find({str(settled): look_cache.stamp_of(settled.stat())})) == 1
+        assert (
+            len(cache.find({str(settled): inspection_cache.stamp_of(settled.stat())}))
+            == 1
+        )
 
 
 def test_another_limit_is_another_look(tmp_path: Path) -> None:
@@ -144,10 +146,10 @@ def test_a_file_larger_than_any_such_picture_is_not_read(tmp_path: Path) -> None
 
 def test_the_cache_is_private(tmp_path: Path) -> None:
     looks(written(tmp_path / "a.png", png(0)))
-    assert look_cache.folder().stat().st_mode & 0o777 == 0o700
-    look_cache.folder().chmod(0o755)
+    assert inspection_cache.folder().stat().st_mode & 0o777 == 0o700
+    inspection_cache.folder().chmod(0o755)
     looks(written(tmp_path / "b.png", png(1)))
-    assert look_cache.folder().stat().st_mode & 0o777 == 0o700
+    assert inspection_cache.folder().stat().st_mode & 0o777 == 0o700
 
 
 def test_a_damaged_cache_begins_anew(
@@ -156,7 +158,7 @@ def test_a_damaged_cache_begins_anew(
     path = written(tmp_path / "a.png", png(0))
     first = looks(path)
     assert not caplog.records
-    (database,) = look_cache.folder().glob("*.sqlite3")
+    (database,) = inspection_cache.folder().glob("*.sqlite3")
     database.write_bytes(b"no database" * 1000)
     assert looks(path) == first
     assert "was damaged" in caplog.text
@@ -177,10 +179,10 @@ def test_where_no_cache_can_be_there_is_none(
 def test_what_was_kept_long_ago_is_forgotten(tmp_path: Path) -> None:
     old, new = (written(tmp_path / name, png(0)) for name in ("a.png", "b.png"))
     looks(old)
-    with sqlite3.connect(look_cache.folder() / "looks.sqlite3") as connection:
+    with sqlite3.connect(inspection_cache.folder() / "looks.sqlite3") as connection:
         connection.execute("UPDATE looks SET day = day - 200")
     looks(new)
-    with sqlite3.connect(look_cache.folder() / "looks.sqlite3") as connection:
+    with sqlite3.connect(inspection_cache.folder() / "looks.sqlite3") as connection:
         paths = connection.execute("SELECT path FROM looks").fetchall()
     assert paths == [(os.fsencode(new),)]
 
@@ -188,7 +190,7 @@ def test_what_was_kept_long_ago_is_forgotten(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pipelines.data import look_cache
-from pipelines.data.look import Look
+from pipelines.data.checks.inspection import Look
 for i in range(40):
     with look_cache.opened(maximum_megapixels=50.0) as cache:
         cache.keep({f"{sys.argv[1]}{i}": ((i, i, i), Look(content=sys.argv[1]))})
@@ -198,7 +200,7 @@ for i in range(40):
 def test_two_writers_lose_nothing() -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, who]) for who in "ab"]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
-    with look_cache.opened(maximum_megapixels=50.0) as cache:
+    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
         assert cache is not None
         found = cache.find({f"{who}{i}": (i, i, i) for who in "ab" for i in range(40)})
     assert len(found) == 80
@@ -207,7 +209,7 @@ def test_two_writers_lose_nothing() -> None:
 
 KNOWN_THEN_NEW = """
 import sys
-from pipelines.data.look_through import look_through
+from pipelines.data.checks.inspect_files import look_through
 for path in sys.argv[1:]:
     (look,) = look_through([path], maximum_megapixels=50.0)
     print(look.kind, 'tensorflow' in sys.modules)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.data.look import Look
+from pipelines.data.checks.inspection import Look
 from zoo import store
 from zoo.errors import StoreError
 

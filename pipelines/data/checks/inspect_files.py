@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
-from pipelines.data import look_cache
-from pipelines.data.look import Look
-from pipelines.data.look_cache import LookCache, Stamp
+from pipelines.data.checks import inspection_cache
+from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspection_cache import LookCache, Stamp
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.runtime.startup import start_tensorflow
 
@@ -75,7 +75,7 @@ def look_through(
     """
     done = 0
     with (
-        look_cache.opened(maximum_megapixels=maximum_megapixels) as cache,
+        inspection_cache.opened(maximum_megapixels=maximum_megapixels) as cache,
         ThreadPoolExecutor(max_workers=os.cpu_count()) as threads,
     ):
         for start in range(0, len(paths), _WINDOW):
@@ -116,7 +116,7 @@ def _known(cache: LookCache, paths: Sequence[str]) -> dict[str, Look]:
     stamps = {}
     for path in paths:
         try:
-            stamps[path] = look_cache.stamp_of(Path(path).stat())
+            stamps[path] = inspection_cache.stamp_of(Path(path).stat())
         except (OSError, ValueError):
             continue  # looking at it says why
     return cache.find(stamps)
@@ -133,7 +133,7 @@ def _look_at_all(
 
 
 def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
-    from pipelines.data.looks import look_at
+    from pipelines.data.checks.inspect_image import look_at
 
     looked_ns = time.time_ns()
     try:
@@ -152,15 +152,15 @@ def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
     look = look_at(
         content, suffix=Path(path).suffix, maximum_megapixels=maximum_megapixels
     )
-    stamp = look_cache.stamp_of(after)
-    is_same = look_cache.stamp_of(before) == stamp
-    may_keep = is_same and look_cache.is_settled(stamp, looked_ns=looked_ns)
+    stamp = inspection_cache.stamp_of(after)
+    is_same = inspection_cache.stamp_of(before) == stamp
+    may_keep = is_same and inspection_cache.is_settled(stamp, looked_ns=looked_ns)
     return _Fresh(look, stamp if may_keep else None)
 
 
 def _look_at_record(images: ImageRecords, i: int) -> Look:
+    from pipelines.data.checks.inspect_image import look_at
     from pipelines.data.images.encoded import encoded_bytes
-    from pipelines.data.looks import look_at
 
     limit = images.maximum_megapixels
     return look_at(encoded_bytes(images, i), suffix=None, maximum_megapixels=limit)

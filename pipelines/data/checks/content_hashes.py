@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipelines.data.blanks import HOW_TO_SKIP
+from pipelines.data.checks.inspect_files import OnProgress, look_through_images
 from pipelines.data.images.sixteen_bit import deep_note
-from pipelines.data.look_through import OnProgress, look_through_images
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from pipelines.data.checks import hashes_and_reasons, refusal
+from pipelines.data.checks.content_hashes import hashes_and_reasons, refusal
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ChangedFilesError
 

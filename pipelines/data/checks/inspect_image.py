@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from pipelines.data.checks.inspection import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 from pipelines.data.images import decode, exif, jpeg_damage
 from pipelines.data.images.decode_plans import REFUSAL
 from pipelines.data.images.file_types import (
@@ -23,7 +24,6 @@ from pipelines.data.images.file_types import (
     is_indexed,
     kind_of,
 )
-from pipelines.data.look import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
 
 _SMALL_PX = 32
 # Larger pictures are averaged down before they are hashed, which takes most of the time

@@ -1,0 +1,1 @@
+"""Checks of every example before training."""
