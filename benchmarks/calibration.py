@@ -23,7 +23,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import pipelines
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray

@@ -34,9 +34,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.photos import write_photos
-from pipelines.data.batches import training_batches
 from pipelines.data.images.decode import decode_and_resize
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.batches import training_batches
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import ImageFiles, Split
 
 _SIZE_PX = 224

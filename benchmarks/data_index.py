@@ -83,7 +83,7 @@ def _link(folder: Path, table: Path, files: int) -> None:
 
 
 def _measure_index(arguments: argparse.Namespace) -> None:
-    from pipelines.data.batches import training_batches
+    from pipelines.data.input.batches import training_batches
     from pipelines.data.load import read
     from pipelines.data.reference import DatasetRef
     from pipelines.data.splitting import split_examples

@@ -22,7 +22,7 @@ import numpy as np
 
 import zoo
 from configs.quickstart import get_config
-from pipelines.data.batches import batches, steps_per_epoch, training_batches
+from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifier
 
 from pipelines.config import CalibrationConfig
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.splits import ImageArray, Inputs, Series, Split, Texts
 from pipelines.planning.calibration import Calibration, calibrate
 from pipelines.planning.plan import HeadPlan

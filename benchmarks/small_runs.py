@@ -41,7 +41,7 @@ import numpy as np
 import keras
 import zoo
 from benchmarks.peers import keras_guide
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 

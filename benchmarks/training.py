@@ -37,8 +37,8 @@ import zoo
 from benchmarks.photos import write_photos
 from benchmarks.spread import ratios, spread
 from pipelines.config import AugmentConfig, RunConfig, checked
-from pipelines.data.batches import training_batches
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.batches import training_batches
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.planning import compute
 from pipelines.runs.prepare import prepare
 from pipelines.runtime.clock import Clock

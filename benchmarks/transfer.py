@@ -41,7 +41,7 @@ import zoo
 from benchmarks.peers import PEERS
 from pipelines.commands.doctor import processor_features
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, first

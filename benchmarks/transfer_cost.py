@@ -35,7 +35,7 @@ from keras import layers
 
 import zoo
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches, batches_of_all, training_batches
+from pipelines.data.input.batches import batches, batches_of_all, training_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits

@@ -27,7 +27,7 @@ from pipelines.commands.tables import (
     ranking_table,
 )
 from pipelines.config import CHOICES, RunConfig, checked, from_fields
-from pipelines.data.beam_jobs import LOCAL
+from pipelines.data.sharding.beam import LOCAL
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.server.noise import thinned_stderr
@@ -293,7 +293,7 @@ def _shard(arguments: argparse.Namespace) -> None:
 
     reference = DatasetRef.parse(arguments.data)
     start_tensorflow()
-    from pipelines.data.shard import shard
+    from pipelines.data.sharding.shard import shard
 
     written = shard(
         reference,

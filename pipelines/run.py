@@ -17,7 +17,7 @@ import keras
 
 from pipelines.config import RunConfig, checked
 from pipelines.data.card import as_markdown, card_of
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
 from pipelines.planning import compute

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from pipelines.config import RunConfig, checked, differences, to_dict
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.planning import compute
 from pipelines.planning.activation_cache import ActivationCache

@@ -21,7 +21,7 @@ from pipelines.batch.local import OnProgress, Written
 from pipelines.batch.output import Progress, identity
 from pipelines.batch.rows import PREDICTIONS, line_of, predicted
 from pipelines.batch.source import Source, parse
-from pipelines.data.beam_jobs import import_beam, run_jobs
+from pipelines.data.sharding.beam import import_beam, run_jobs
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import open_verified
 from pipelines.serving.predictor import Predictor, load

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipelines.commands.console import print_json, say_progress
-from pipelines.data.beam_jobs import LOCAL
+from pipelines.data.sharding.beam import LOCAL
 from pipelines.errors import ConfigError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow

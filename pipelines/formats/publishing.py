@@ -251,8 +251,8 @@ def _inputs_of(split: Split, most: int, predictor: Predictor) -> Iterator[np.nda
 
     Splits may be sorted by class; the first ones would be of one class.
     """
-    from pipelines.data.batches import batches
     from pipelines.data.checks.changed_files import broken_files_named
+    from pipelines.data.input.batches import batches
 
     some = split.take(_spread(len(split), most))
     size = predictor.artifact.manifest.preprocessing.get("input_size_px")

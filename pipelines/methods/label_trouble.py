@@ -21,9 +21,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from pipelines.config import from_fields
-from pipelines.data.batches import batches
 from pipelines.data.checks import content_hashes
 from pipelines.data.findings import Finding
+from pipelines.data.input.batches import batches
 from pipelines.data.names import listing
 from pipelines.data.splits import Examples, Split
 from pipelines.data.strings import Strings

@@ -8,7 +8,7 @@ import keras
 
 from pipelines.config import RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
-from pipelines.data.imbalance import resolve
+from pipelines.data.input.imbalance import resolve
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from pipelines.planning.features import extract
 from pipelines.planning.probe import score

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from pipelines.planning.similarity import (
     BlockDivergence,

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sklearn import metrics
 
-from pipelines.data.batches import batches
 from pipelines.data.checks.changed_files import broken_files_named
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load_part
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches_of_all
-from pipelines.data.imbalance import log_prior
+from pipelines.data.input.batches import batches_of_all
+from pipelines.data.input.imbalance import log_prior
 from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.planning.depths import Reading, Tap, readings

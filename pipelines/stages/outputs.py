@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipelines.data.batches import batches, batches_of_all
 from pipelines.data.checks.changed_files import broken_files_named
+from pipelines.data.input.batches import batches, batches_of_all
 from pipelines.data.splits import Split
 from pipelines.planning.features import Reader
 from pipelines.runtime.clock import Ticker

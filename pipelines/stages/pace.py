@@ -18,7 +18,7 @@ import tensorflow as tf
 from scipy.special import logsumexp
 
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches, steps_per_epoch
+from pipelines.data.input.batches import batches, steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.planning.compute import (
     FLOAT32,

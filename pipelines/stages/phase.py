@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipelines.data.batches import steps_per_epoch
+from pipelines.data.input.batches import steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.data.augment import Augmentation
+from pipelines.data.input.augment import Augmentation
 from pipelines.training.profiling import StepProfile
 from pipelines.training.rate_finder import RateFound
 from pipelines.training.receipt import Movement

@@ -20,8 +20,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.batches import batches
 from pipelines.data.images.encoded import encoded_bytes
+from pipelines.data.input.batches import batches
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,

@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.config import AugmentConfig
-from pipelines.data.batches import batches, training_batches
-from pipelines.data.order import Draw, Share, drawn_epochs
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.autotune import untuned
+from pipelines.data.input.batches import batches, training_batches
+from pipelines.data.input.order import Draw, Share, drawn_epochs
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
-from pipelines.data.untuned import untuned
 from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.features import Activations
 from pipelines.planning.plan import Phase, TransferPlan

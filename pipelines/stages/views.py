@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from pipelines.config import RunConfig
-from pipelines.data.augment import Augmentation
-from pipelines.data.batches import view_batches
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.batches import view_batches
 from pipelines.data.splits import Split
 
 # Of so few images two crops more are worth their passes: with EfficientNet-Lite0 at

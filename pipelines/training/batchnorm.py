@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from zoo.blocks import Block, layers_inside
 

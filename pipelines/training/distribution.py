@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.config import RunConfig
-from pipelines.data.order import Share
+from pipelines.data.input.order import Share
 from pipelines.data.splits import Inputs
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase, TransferPlan

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.config import AugmentConfig
-from pipelines.data.augment import Augmentation
-from pipelines.data.imbalance import class_weights, log_prior, one_hot, weighted
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.imbalance import class_weights, log_prior, one_hot, weighted
 from pipelines.data.splits import Inputs, Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from pipelines.data.order import Share
+from pipelines.data.input.order import Share
 from pipelines.errors import ConfigError
 from pipelines.training.distribution import Distribution
 from pipelines.training.noise import noise_of_batch

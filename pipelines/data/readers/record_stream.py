@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from pipelines.data.untuned import untuned
+from pipelines.data.input.autotune import untuned
 
 # Files that are read at the same time.
 _CYCLE = 16

@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data import batches as batches_module
-from pipelines.data.augment import Augmentation, augmenter, mixer
-from pipelines.data.batches import batches, steps_per_epoch, training_batches
-from pipelines.data.order import Draw
+from pipelines.data.input import batches as batches_module
+from pipelines.data.input.augment import Augmentation, augmenter, mixer
+from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
+from pipelines.data.input.order import Draw
 from pipelines.data.splits import ImageArray, ImageFiles, Split, Texts
 
 SIZE = 16

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data.batches import batches, steps_per_epoch, training_batches
 from pipelines.data.images.decode import decode_and_resize
+from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
 from pipelines.data.splits import ImageArray, ImageFiles, Split
 
 

@@ -24,8 +24,8 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
-from pipelines.data.batches import batches
 from pipelines.data.images.decode import decode, resize
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_softmax
 
-from pipelines.data.imbalance import (
+from pipelines.data.input.imbalance import (
     class_weights,
     log_prior,
     one_hot,

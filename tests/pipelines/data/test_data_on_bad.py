@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data.batches import batches
 from pipelines.data.checks.changed_files import broken_files_named
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load, load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError

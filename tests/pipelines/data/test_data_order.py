@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.data.order import Share, drawn_epochs, shuffled_epochs
+from pipelines.data.input.order import Share, drawn_epochs, shuffled_epochs
 
 
 def orders(count: int, *, seed: int, epochs: int, first_epoch: int = 0) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data.augment import Augmentation
-from pipelines.data.batches import batches, steps_per_epoch, training_batches
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import ImageFiles, Split
 
 SIZE = 12

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data.batches import batches, training_batches
 from pipelines.data.checks import content_hashes
 from pipelines.data.images.decode import decode_and_resize
+from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.load import load
 from pipelines.data.readers import sidecar
 from pipelines.data.readers.records import read

@@ -14,7 +14,7 @@ from pipelines.cli import main
 from pipelines.data.load import load
 from pipelines.data.readers.record_stream import worker_records
 from pipelines.data.reference import DatasetRef
-from pipelines.data.shard import shard
+from pipelines.data.sharding.shard import shard
 from pipelines.data.splits import ImageRecords, Texts
 from pipelines.errors import DataError
 

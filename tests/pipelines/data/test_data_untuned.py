@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.data.augment import Augmentation
-from pipelines.data.batches import batches, training_batches, view_batches
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.batches import batches, training_batches, view_batches
 from pipelines.data.readers.record_stream import worker_records
 from pipelines.data.splits import ImageArray, Split
 

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import pipelines
 from pipelines.cli import main
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError

@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from pipelines.config import RunConfig
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.policy import decide

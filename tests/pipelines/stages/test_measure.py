@@ -8,8 +8,8 @@ import pytest
 
 import zoo
 from pipelines.config import AugmentConfig, RunConfig
-from pipelines.data.augment import Augmentation
-from pipelines.data.batches import batches, view_batches
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.batches import batches, view_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError

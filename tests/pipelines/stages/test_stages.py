@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 from pipelines.config import RunConfig
-from pipelines.data.batches import steps_per_epoch
+from pipelines.data.input.batches import steps_per_epoch
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, first

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 import zoo
 from pipelines.config import FinetuneConfig, RunConfig
+from pipelines.data.input.order import drawn_epochs
 from pipelines.data.load import check_and_split, read
-from pipelines.data.order import drawn_epochs
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from pipelines.data.batches import batches
+from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.training import batchnorm

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 import pipelines
 from pipelines.config import AugmentConfig, RunConfig
-from pipelines.data.augment import Augmentation
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.load import load
-from pipelines.data.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
 from pipelines.errors import ConfigError

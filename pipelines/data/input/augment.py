@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from pipelines.data.order import Draw
+from pipelines.data.input.order import Draw
 
 _FLIPS = {"none": (False, False), "horizontal": (True, False), "both": (True, True)}
 # Numbers of the streams of randomness that one draw has.

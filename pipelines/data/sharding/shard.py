@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.beam_jobs import LOCAL, import_beam, run_jobs
 from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.load import load
 from pipelines.data.readers.sidecar import Sidecar
 from pipelines.data.reference import DatasetRef
+from pipelines.data.sharding.beam import LOCAL, import_beam, run_jobs
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,

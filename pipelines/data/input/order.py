@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.untuned import untuned
+from pipelines.data.input.autotune import untuned
 
 
 class Draw(NamedTuple):

@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.augment import Augmentation, augmenter, mixer
 from pipelines.data.images.decode import decode_and_resize, resize
 from pipelines.data.images.encoded import reader_of
-from pipelines.data.order import (
+from pipelines.data.input.augment import Augmentation, augmenter, mixer
+from pipelines.data.input.autotune import untuned
+from pipelines.data.input.order import (
     Draw,
     Share,
     ToBatches,
     drawn_epochs,
     shuffled_epochs,
 )
-from pipelines.data.pixel_cache import PixelCache
+from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import ImageArray, Series, Split, Texts
-from pipelines.data.untuned import untuned
 
 # A function of its own is traced once for a size, and not for every data set.
 _decode_and_resize = tf.function(decode_and_resize, autograph=False)

@@ -1,0 +1,1 @@
+"""The input of `fit`: batches, their order, augmentation, kept pixels."""

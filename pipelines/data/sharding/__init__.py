@@ -1,0 +1,1 @@
+"""Sharded records, written by one process or by Apache Beam."""
