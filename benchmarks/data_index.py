@@ -85,9 +85,9 @@ def _link(folder: Path, table: Path, files: int) -> None:
 def _measure_index(arguments: argparse.Namespace) -> None:
     from pipelines.data.input.batches import training_batches
     from pipelines.data.load import read
+    from pipelines.data.packed_strings import Strings
     from pipelines.data.reference import DatasetRef
     from pipelines.data.splitting import split_examples
-    from pipelines.data.strings import Strings
     from pipelines.runtime.environment import peak_memory_bytes
 
     def report(what: str, started: float) -> float:

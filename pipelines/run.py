@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from pipelines.config import RunConfig, checked
-from pipelines.data.card import as_markdown, card_of
+from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, look_over, refusal
 from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.names import listing
+from pipelines.data.packed_strings import Strings
 from pipelines.data.readers import arrays, builtin, folder, records, table, tfds
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
@@ -28,7 +29,6 @@ from pipelines.data.splitting import (
     split_examples,
     without_shared,
 )
-from pipelines.data.strings import Strings
 from pipelines.display.text import PLURALS, shown
 from pipelines.errors import DataError
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
-from pipelines.data.strings import Strings
+from pipelines.data.packed_strings import Strings
 from pipelines.display.text import shown
 
 SPLIT_NAMES = ("train", "validation", "test")

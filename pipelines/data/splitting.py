@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.data.grouping import count_units, deal, find_units, members_of, units_of
 from pipelines.data.names import listing
+from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
 from pipelines.data.splits import (
@@ -18,8 +20,6 @@ from pipelines.data.splits import (
     Split,
     Splits,
 )
-from pipelines.data.strings import Strings
-from pipelines.data.units import count_units, deal, find_units, members_of, units_of
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 

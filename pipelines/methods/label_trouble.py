@@ -23,11 +23,11 @@ from threadpoolctl import threadpool_limits
 from pipelines.config import from_fields
 from pipelines.data.checks import content_hashes
 from pipelines.data.findings import Finding
+from pipelines.data.grouping import count_units, units_of
 from pipelines.data.input.batches import batches
 from pipelines.data.names import listing
+from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import Examples, Split
-from pipelines.data.strings import Strings
-from pipelines.data.units import count_units, units_of
 from pipelines.errors import ConfigError, DataError
 from pipelines.planning.features import extract
 from pipelines.stages.obtain import obtain

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.data.card import reasons
+from pipelines.data.data_card import reasons
 from pipelines.data.splits import Splits
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute

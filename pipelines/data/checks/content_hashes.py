@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.data.blanks import HOW_TO_SKIP
 from pipelines.data.checks.inspect_files import OnProgress, look_through_images
 from pipelines.data.images.sixteen_bit import deep_note
+from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
@@ -19,7 +20,6 @@ from pipelines.data.splits import (
     Series,
     Texts,
 )
-from pipelines.data.strings import Packer, Strings
 from pipelines.errors import DataError
 
 _SHOWN = 10

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
-from pipelines.data.strings import Strings
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 

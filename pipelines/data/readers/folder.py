@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.names import listing
+from pipelines.data.packed_strings import Strings
 from pipelines.data.readers.folder_files import (
     EXTENSIONS,
     Identity,
@@ -22,7 +23,6 @@ from pipelines.data.readers.folder_files import (
 from pipelines.data.readers.split_folders import LAYOUTS, parts_of
 from pipelines.data.spelling import index_classes, normal
 from pipelines.data.splits import Examples, ImageFiles
-from pipelines.data.strings import Strings
 from pipelines.display.text import is_blank
 from pipelines.errors import DataError
 from zoo.home import expanded

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from pipelines.data.blanks import Blanks
 from pipelines.data.names import choices
+from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.readers import record_files, sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import (
@@ -26,7 +27,6 @@ from pipelines.data.spelling import (
 )
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageRecords, Texts
-from pipelines.data.strings import Packer, Strings
 from pipelines.display.text import is_blank, shown
 from pipelines.errors import DataError
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from pipelines.data.blanks import HOW_TO_SKIP, SKIP
 from pipelines.data.names import choices, listing
+from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.readers.table_format import Form, form_of, not_utf8
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import index_classes, normal, normal_all
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageFiles, Texts
-from pipelines.data.strings import Packer, Strings
 from pipelines.display.text import is_blank, shortened, shown
 from pipelines.errors import DataError
 from zoo.home import expanded

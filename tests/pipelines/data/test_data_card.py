@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.data.card import as_markdown, card_of
+from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Series, Split, Splits, Texts

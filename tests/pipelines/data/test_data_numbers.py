@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.card import as_markdown, card_of
+from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray, Series

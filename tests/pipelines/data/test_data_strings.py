@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from pipelines.data.strings import Packer, Strings
+from pipelines.data.packed_strings import Packer, Strings
 from pipelines.display.text import shown
 
 ODD = ["", "a", "naïve 猫", "two\nlines", os.fsdecode(b"\xff\x00\xfe"), "a", "a" * 300]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.data.strings import Strings
-from pipelines.data.units import count_units, deal, find_units, targets
+from pipelines.data.grouping import count_units, deal, find_units, targets
+from pipelines.data.packed_strings import Strings
 
 SEEDS = range(12)
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import Examples
-from pipelines.data.strings import Strings
 
 
 def units_of(examples: Examples, content: np.ndarray) -> np.ndarray:
