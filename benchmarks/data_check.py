@@ -23,9 +23,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.photos import write_photos
+from pipelines.audit.audit import survey
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.reference import DatasetRef
-from pipelines.data.survey import survey
 
 _SIZE_PX = 224
 

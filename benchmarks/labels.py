@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 
+from pipelines.audit import label_errors
 from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splitting import keep_some
-from pipelines.methods import label_trouble
 
 
 def main() -> None:
@@ -31,14 +31,14 @@ def main() -> None:
     arguments = parser.parse_args()
     whole = read(DatasetRef.parse(arguments.data))
     examples = keep_some(whole, limit=arguments.examples, seed=0)
-    features = label_trouble._features(examples, arguments.backbone, arguments.data)
+    features = label_errors._features(examples, arguments.backbone, arguments.data)
     units = np.arange(len(examples))
     print("| seed | changed | listed | precision | recall | seconds of probes |")
     print("| --- | --- | --- | --- | --- | --- |")
     for seed in range(arguments.seeds):
         changed, labels = _changed(examples.labels, arguments.share, seed)
         started = time.monotonic()
-        found = label_trouble.suspects(
+        found = label_errors.suspects(
             features, labels, units, class_names=examples.class_names
         )
         seconds = time.monotonic() - started

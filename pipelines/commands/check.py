@@ -18,9 +18,9 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
 if TYPE_CHECKING:
-    from pipelines.data.fixing import Fixed
+    from pipelines.audit.audit import Survey
+    from pipelines.audit.repair import Fixed
     from pipelines.data.reference import DatasetRef
-    from pipelines.data.survey import Survey
 
 SUMMARY = "what in a data set could hurt, file by file"
 
@@ -92,7 +92,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
-    from pipelines.data.survey import survey
+    from pipelines.audit.audit import survey
 
     clock = Clock()
     found = survey(
@@ -101,7 +101,7 @@ def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
     if not arguments.labels:
         return found
     start_tensorflow()
-    from pipelines.methods.label_trouble import label_findings
+    from pipelines.audit.label_errors import label_findings
 
     more = label_findings(
         found.examples,
@@ -113,7 +113,7 @@ def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
 
 
 def _write_page(found: Survey, path: Path) -> None:
-    from pipelines.data.survey_page import page
+    from pipelines.audit.page import page
 
     text = page(found)
     try:
@@ -127,8 +127,8 @@ def _fix(
     found: Survey, reference: DatasetRef, arguments: argparse.Namespace
 ) -> tuple[Survey, Sequence[Fixed]]:
     """The survey of the mended copy, and what was done with each file."""
-    from pipelines.data.fixing import fix
-    from pipelines.data.survey import survey
+    from pipelines.audit.audit import survey
+    from pipelines.audit.repair import fix
 
     done = fix(found, Path(reference.location), arguments.fix)
     copy = dataclasses.replace(reference, location=str(arguments.fix))
@@ -136,7 +136,7 @@ def _fix(
 
 
 def _fixed_table(done: Sequence[Fixed], after: Survey, folder: Path) -> str:
-    from pipelines.data.fixing import LIST, counts
+    from pipelines.audit.repair import LIST, counts
 
     said = ", ".join(f"{count} {action}" for action, count in counts(done).items())
     return f"\n{said}; {folder / LIST} lists them. The copy:\n\n" + survey_table(

@@ -24,12 +24,12 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
+from pipelines.audit.audit import survey
 from pipelines.data.images.decode import decode, resize
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split
-from pipelines.data.survey import survey
 from pipelines.errors import DataError
 from pipelines.serving.signatures import decode_batch
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.audit.audit import survey
 from pipelines.data.load import load, load_part
 from pipelines.data.reference import DatasetRef
-from pipelines.data.survey import survey
 from pipelines.errors import DataError
 
 SPLITS = ("train", "validation", "test")

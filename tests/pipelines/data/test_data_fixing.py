@@ -13,11 +13,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from pipelines.audit.audit import survey
+from pipelines.audit.repair import LIST, Fixed, fix
 from pipelines.cli import main
-from pipelines.data.fixing import LIST, Fixed, fix
 from pipelines.data.images import decode
 from pipelines.data.reference import DatasetRef
-from pipelines.data.survey import survey
 from pipelines.errors import ConfigError, DataError
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.data.folder_findings import walk
+from pipelines.audit.folder_layout import walk
 from pipelines.data.readers.folder import every_image, read
 from pipelines.errors import DataError
 

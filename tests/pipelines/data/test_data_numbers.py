@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.audit.audit import survey
 from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray, Series
-from pipelines.data.survey import survey
 from pipelines.errors import DataError
 
 RNG = np.random.default_rng(0)

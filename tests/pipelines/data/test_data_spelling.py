@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.data.findings import class_findings
+from pipelines.audit.findings import class_findings
 from pipelines.data.load import load, load_part, read
 from pipelines.data.names import choices, listing, natural_key
 from pipelines.data.readers import sidecar

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.audit.audit import survey
+from pipelines.audit.findings import Finding, class_findings
 from pipelines.cli import main
-from pipelines.data.findings import Finding, class_findings
 from pipelines.data.reference import DatasetRef
-from pipelines.data.survey import survey
 
 
 def photo(seed: int, size: tuple[int, int] = (64, 48)) -> Image.Image:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.audit import page as survey_page
+from pipelines.audit.audit import Survey, survey
 from pipelines.cli import main
-from pipelines.data import survey_page
 from pipelines.data.reference import DatasetRef
-from pipelines.data.survey import Survey, survey
 
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "strong"),

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from pipelines.audit.label_errors import WHAT, Suspect, suspects
 from pipelines.cli import main
 from pipelines.data.readers.builtin import read
 from pipelines.errors import DataError
-from pipelines.methods.label_trouble import WHAT, Suspect, suspects
 
 NAMES = tuple(str(digit) for digit in range(10))
 

@@ -6,8 +6,8 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from pipelines.audit.findings import Finding
 from pipelines.data.checks.inspection import Look
-from pipelines.data.findings import Finding
 from pipelines.data.splits import Examples
 
 # Differences of up to so many of the 64 bits are the same picture saved again, smaller

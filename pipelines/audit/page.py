@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from pipelines.data.findings import Finding
+from pipelines.audit.audit import Survey
+from pipelines.audit.findings import Finding
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
-from pipelines.data.survey import Survey
 from pipelines.display.html import document, text
 from pipelines.errors import DataError
 

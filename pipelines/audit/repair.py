@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipelines.audit.audit import Survey
 from pipelines.data.checks.inspect_files import look_through
 from pipelines.data.checks.inspection import Look
 from pipelines.data.images import exif, file_types
 from pipelines.data.spelling import normal
 from pipelines.data.splits import ImageFiles
-from pipelines.data.survey import Survey
 from pipelines.errors import ConfigError, DataError
 from zoo.home import expanded
 

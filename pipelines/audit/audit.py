@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.data import folder_findings
+from pipelines.audit import folder_layout
+from pipelines.audit.duplicates import near_findings, same_findings
+from pipelines.audit.findings import Finding, class_findings, group_by_reason
+from pipelines.audit.folder_layout import FolderWalk, Found
 from pipelines.data.checks import content_hashes
 from pipelines.data.checks.inspect_files import OnProgress, look_through_images
 from pipelines.data.checks.inspection import Look
-from pipelines.data.findings import Finding, class_findings, group_by_reason
-from pipelines.data.folder_findings import FolderWalk, Found
 from pipelines.data.images.sixteen_bit import deep_note, is_dark
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.repeated import near_findings, same_findings
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
@@ -121,7 +121,7 @@ def _listed(
     if ref.scheme != "dir":
         return read(ref), None, []
     root = expanded(ref.location).absolute()
-    folder = folder_findings.walk(root, layout=ref.layout) if root.is_dir() else None
+    folder = folder_layout.walk(root, layout=ref.layout) if root.is_dir() else None
     try:
         examples = read(ref)
     except DataError as error:

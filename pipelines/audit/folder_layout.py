@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from pipelines.data.findings import Finding
+from pipelines.audit.findings import Finding
 from pipelines.data.images.file_types import CONVERTIBLE
 from pipelines.data.readers.folder_files import EXTENSIONS, is_folder, is_hidden
 from pipelines.data.readers.split_folders import LAYOUTS

@@ -1,1 +1,0 @@
-"""What can be done with a backbone and data besides the main job."""
