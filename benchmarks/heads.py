@@ -39,9 +39,9 @@ import zoo
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.planning import ridge
-from pipelines.planning.probe import Probe, linear_probe, score
 from pipelines.planning.reliability import reliability
+from pipelines.probing import ridge
+from pipelines.probing.probe import Probe, linear_probe, score
 from pipelines.runtime.clock import Clock
 from pipelines.stages import measure as measuring
 from pipelines.stages.base import freeze_base

@@ -26,7 +26,7 @@ from pipelines.data.input.batches import batches, steps_per_epoch, training_batc
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
-from pipelines.planning.features import extract
+from pipelines.features.extract import extract
 from pipelines.run import run
 
 # Of the guide's head, and of our fine-tuning.

@@ -39,17 +39,17 @@ from pipelines.data.input.batches import batches, batches_of_all, training_batch
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
-from pipelines.planning.features import extract
+from pipelines.features.divergence import block_divergences
+from pipelines.features.extract import extract
+from pipelines.features.views import count_views, other_views
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
-from pipelines.stages.divergence import block_divergences
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
 from pipelines.stages.phase_result import PhaseResult
 from pipelines.stages.task import FitSettings
-from pipelines.stages.views import count_views, other_views
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32

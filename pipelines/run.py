@@ -20,8 +20,8 @@ from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
+from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning import compute
-from pipelines.planning.activation_cache import ActivationCache
 from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.report import depth_plot, run_page

@@ -22,13 +22,13 @@ import numpy as np
 from pipelines.config import RunConfig, checked, differences, to_dict
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.errors import ConfigError, TrainingError
+from pipelines.features.activation_cache import ActivationCache
+from pipelines.features.extract import Activations
 from pipelines.planning import compute
-from pipelines.planning.activation_cache import ActivationCache
-from pipelines.planning.features import Activations
 from pipelines.planning.plan import HeadPlan, Phase
 from pipelines.planning.policy import decide
-from pipelines.planning.probe import Probe
 from pipelines.planning.search_space import SearchSpace, search_space
+from pipelines.probing.probe import Probe
 from pipelines.runs import folder as workdir
 from pipelines.runs import resume
 from pipelines.runs.prepare import Prepared, prepare

@@ -29,7 +29,7 @@ from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import Examples, Split
 from pipelines.errors import ConfigError, DataError
-from pipelines.planning.features import extract
+from pipelines.features.extract import extract
 from pipelines.stages.obtain import obtain
 
 WHAT = "a label that is probably wrong"

@@ -10,11 +10,11 @@ import numpy as np
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
-from pipelines.planning.features import extract
-from pipelines.planning.probe import score
+from pipelines.features.extract import extract
 from pipelines.planning.ranking import Appraisal
 from pipelines.planning.similarity import source_probabilities
-from pipelines.planning.transferability import h_score, leep, logme
+from pipelines.probing.probe import score
+from pipelines.probing.transferability import h_score, leep, logme
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.stages.measure import (

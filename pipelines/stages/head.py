@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import layers
 
+from pipelines.features.pooling import Standardize, pooling_layers, tap
 from pipelines.planning.plan import HeadPlan
-from pipelines.planning.probe import Probe
-from pipelines.stages.pooling import Standardize, pooling_layers, tap
+from pipelines.probing.probe import Probe
 from zoo.builder import Backbone
 
 # Standard deviation of logits weights that start at a small epsilon.

@@ -19,23 +19,23 @@ from pipelines.data.input.batches import batches_of_all
 from pipelines.data.input.imbalance import log_prior
 from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
+from pipelines.features.divergence import block_divergences
+from pipelines.features.extract import Activations, Reader
+from pipelines.features.pooling import tap, token_average
+from pipelines.features.views import are_worth_it, count_views, other_views
 from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.features import Activations, Reader
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.portions import AT_ONCE
-from pipelines.planning.probe import Probe, linear_probe, score, score_of_all
 from pipelines.planning.similarity import (
     SourceAnswers,
     source_answers,
     source_probabilities,
 )
+from pipelines.probing.probe import Probe, linear_probe, score, score_of_all
 from pipelines.runtime.clock import Clock
-from pipelines.stages.divergence import block_divergences
 from pipelines.stages.outputs import Known, fingerprint
-from pipelines.stages.pooling import tap, token_average
-from pipelines.stages.views import are_worth_it, count_views, other_views
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.lora import adaptable_layers
 from zoo.blocks import Block

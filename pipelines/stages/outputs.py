@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches, batches_of_all
 from pipelines.data.splits import Split
-from pipelines.planning.features import Reader
+from pipelines.features.extract import Reader
 from pipelines.runtime.clock import Ticker
 from pipelines.stages.head import TransferModel
 from zoo.builder import Backbone

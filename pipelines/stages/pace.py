@@ -28,7 +28,7 @@ from pipelines.planning.compute import (
     is_repaid,
 )
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.planning.probe import Probe
+from pipelines.probing.probe import Probe
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import may_use_xla, precision, shorter_format
 from pipelines.stages.base import freeze_base

@@ -19,10 +19,10 @@ from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.input.order import Draw, Share, drawn_epochs
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
-from pipelines.planning.activation_cache import ActivationCache
-from pipelines.planning.features import Activations
+from pipelines.features.activation_cache import ActivationCache
+from pipelines.features.extract import Activations
+from pipelines.features.stored import keep, taker
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.stages.activations import keep, taker
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
 from pipelines.training.distribution import Distribution

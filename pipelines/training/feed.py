@@ -16,7 +16,7 @@ from pipelines.data.input.imbalance import class_weights, log_prior, one_hot, we
 from pipelines.data.splits import Inputs, Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
-from pipelines.planning.features import extract
+from pipelines.features.extract import extract
 from pipelines.training.prior import with_prior
 
 _log = logging.getLogger("zootune")

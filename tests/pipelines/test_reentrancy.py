@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.planning import engines
+from pipelines.features import engines
 from pipelines.runtime.reentrancy import is_reentrant
 from tests import residuals
 from tests.optimized import adds_within_convolutions, called

@@ -59,7 +59,7 @@ for name in ("pipelines.run", "zoo.builder"):
 @pytest.mark.parametrize(("first", "second"), [("zoo", "keras"), ("keras", "zoo")])
 def test_a_saved_model_loads_in_a_new_process(tmp_path, first, second):
     import zoo
-    from pipelines.stages.pooling import GridPooling
+    from pipelines.features.pooling import GridPooling
     from pipelines.training.freezing import InferenceOnly
 
     backbone = zoo.build("tiny_image", weights=None, input_size_px=16)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.planning.activation_cache import ActivationCache, key_of
+from pipelines.features.activation_cache import ActivationCache, key_of
 
 ROWS = np.linspace(-3, 3, 20, dtype=np.float32).reshape(10, 2)
 IDS = np.arange(10, dtype=np.int64)

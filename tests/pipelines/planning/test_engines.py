@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from pipelines.planning import engines
-from pipelines.planning.features import extract
+from pipelines.features import engines
+from pipelines.features.extract import extract
 from pipelines.stages.base import freeze_base
 from pipelines.stages.measure import vectors_of
 

@@ -9,13 +9,14 @@ from scipy.special import log_softmax
 
 from pipelines.commands.tables import evaluation_table, survey_table
 from pipelines.config import CalibrationConfig
-from pipelines.planning import feature_space, portions, ridge, scaling
+from pipelines.planning import feature_space, portions, scaling
 from pipelines.planning.calibration import calibrate
 from pipelines.planning.feature_space import fit_feature_space
 from pipelines.planning.limits import energies, set_threshold
-from pipelines.planning.probe import linear_probe, score, score_of_all
 from pipelines.planning.reliability import calibration_error, reliability
 from pipelines.planning.scaling import choose_scaling
+from pipelines.probing import ridge
+from pipelines.probing.probe import linear_probe, score, score_of_all
 from pipelines.report import confusion_page
 from pipelines.runs.folder import as_json
 from pipelines.stages.evaluate import MATRIX_CLASSES, summarize

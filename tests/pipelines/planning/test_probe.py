@@ -6,7 +6,7 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 
 from pipelines.errors import TrainingError
-from pipelines.planning.probe import linear_probe, scaling_of, score
+from pipelines.probing.probe import linear_probe, scaling_of, score
 
 
 def _clusters(classes: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:

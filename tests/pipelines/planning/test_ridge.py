@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.planning import ridge
+from pipelines.probing import ridge
 
 
 def _data(rows, width, *, seed=0):

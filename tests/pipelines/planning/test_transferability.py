@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal, ortho_group
 from sklearn.covariance import LedoitWolf
 
-from pipelines.planning.transferability import h_score, leep, logme
+from pipelines.probing.transferability import h_score, leep, logme
 
 SCORES = {"logme": logme, "h_score": h_score}
 

@@ -14,10 +14,10 @@ from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray, Split, first
+from pipelines.features import divergence
+from pipelines.features.divergence import block_divergences
 from pipelines.runtime.clock import Clock
-from pipelines.stages import divergence
 from pipelines.stages.base import freeze_base
-from pipelines.stages.divergence import block_divergences
 from pipelines.stages.measure import measure
 from zoo.blocks import batchnorm_inputs
 

@@ -13,14 +13,14 @@ from pipelines.data.input.batches import batches, view_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
+from pipelines.features import views as viewing
+from pipelines.features.pooling import GridPooling
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages import measure as measuring
-from pipelines.stages import views as viewing
 from pipelines.stages.base import freeze_base
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, spread, training_facts
-from pipelines.stages.pooling import GridPooling
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,13 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, first
 from pipelines.errors import ConfigError, TrainingError
-from pipelines.planning.activation_cache import ActivationCache
+from pipelines.features import stored
+from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.runtime.clock import Clock
-from pipelines.stages import activations, finetune
+from pipelines.stages import finetune
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize
 from pipelines.stages.finetune import FitSettings, fine_tune
@@ -342,7 +343,7 @@ def test_training_on_held_activations_is_training_on_images(
 ):
     """The limit decides where activations come from, and nothing else."""
     held, _ = _run(tmp_path, splits, _config(strategy="partial"))
-    monkeypatch.setattr(activations, "_MEMORY_BYTES", 0)
+    monkeypatch.setattr(stored, "_MEMORY_BYTES", 0)
     streamed, _ = _run(tmp_path, splits, _config(strategy="partial"))
     for ours, theirs in zip(held.model.get_weights(), streamed.model.get_weights()):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -364,7 +365,7 @@ def test_the_same_base_trains_again_on_activations_that_are_known(tmp_path, spli
 def test_a_boundary_that_several_tensors_cross(
     tmp_path, splits, monkeypatch, limit_bytes
 ):
-    monkeypatch.setattr(activations, "_MEMORY_BYTES", limit_bytes)
+    monkeypatch.setattr(stored, "_MEMORY_BYTES", limit_bytes)
     config = _config(strategy="partial")
     config.backbone, config.input_size_px = "nasnet_mobile", 32
     config.head.epochs = config.finetune.epochs = 1
@@ -393,7 +394,7 @@ def test_activations_on_disk_give_the_same_but_for_their_rounding(
     tmp_path, splits, monkeypatch
 ):
     held, _ = _run(tmp_path, splits, _config(strategy="partial"))
-    monkeypatch.setattr(activations, "_MEMORY_BYTES", 0)
+    monkeypatch.setattr(stored, "_MEMORY_BYTES", 0)
     disk = ActivationCache(tmp_path / "cache")
     read, history = _run(tmp_path, splits, _config(strategy="partial"), disk=disk)
     # Head and blocks, training and validation.

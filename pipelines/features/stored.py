@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.splits import Split
-from pipelines.planning.activation_cache import ActivationCache, key_of
-from pipelines.planning.features import Activations, Reader, size_bytes
+from pipelines.features.activation_cache import ActivationCache, key_of
+from pipelines.features.extract import Activations, Reader, size_bytes
 from pipelines.runtime.clock import Ticker
 
 # Up to this size activations are held in memory.

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.planning import engines
+from pipelines.features import engines
 from zoo.folding import folded
 
 # An array for each tensor that crosses the boundary; most boundaries have one.

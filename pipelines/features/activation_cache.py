@@ -21,7 +21,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipelines.planning.features import LARGEST_FLOAT16, Activations
+from pipelines.features.extract import LARGEST_FLOAT16, Activations
 from zoo.blocks import layers_inside
 from zoo.hashing import hash_file
 

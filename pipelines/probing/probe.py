@@ -11,9 +11,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from pipelines.errors import TrainingError
-from pipelines.planning import ridge
 from pipelines.planning.evidence import ProbeScore
 from pipelines.planning.portions import AT_ONCE
+from pipelines.probing import ridge
 
 # The root of the summed squares of a standardized feature vector. Small enough that
 # the first steps of Adam, whose size does not depend on the gradient's, move logits by

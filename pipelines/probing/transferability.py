@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.covariance import ledoit_wolf
 
-from pipelines.planning.ridge import eigen
+from pipelines.probing.ridge import eigen
 
 # The logarithm of the ratio of both precisions of LogME, in units of the mean squared
 # singular value: where evidence grows beyond these, it is rounding that is fitted.

@@ -1,0 +1,1 @@
+"""Features of a frozen backbone: extracted, pooled and kept."""

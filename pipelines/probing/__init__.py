@@ -1,0 +1,1 @@
+"""Linear probes on features, in closed form."""
