@@ -36,10 +36,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 import zoo
+from pipelines.calibration.reliability import reliability
 from pipelines.config import RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.reliability import reliability
 from pipelines.probing import ridge
 from pipelines.probing.probe import Probe, linear_probe, score
 from pipelines.runtime.clock import Clock

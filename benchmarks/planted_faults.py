@@ -17,8 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.calibration.calibration import Calibration
 from pipelines.data.images import decode, headers
-from pipelines.planning.calibration import Calibration
 from pipelines.serving import parity
 from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export

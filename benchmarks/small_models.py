@@ -13,10 +13,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifier
 
+from pipelines.calibration.calibration import Calibration, calibrate
 from pipelines.config import CalibrationConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import ImageArray, Inputs, Series, Split, Texts
-from pipelines.planning.calibration import Calibration, calibrate
 from pipelines.planning.plan import HeadPlan
 from pipelines.runtime.precision import precision as computing_in
 from pipelines.stages.head import TransferModel, add_head

@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from pipelines.calibration.calibration import Calibration
 from pipelines.config import RunConfig, checked
 from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.input.pixel_cache import PixelCache
@@ -22,7 +23,6 @@ from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning import compute
-from pipelines.planning.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
 from pipelines.report import depth_plot, run_page
 from pipelines.runs import folder as workdir

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from pipelines.calibration.portions import AT_ONCE
 from pipelines.errors import TrainingError
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.portions import AT_ONCE
 from pipelines.probing import ridge
 
 # The root of the summed squares of a standardized feature vector. Small enough that

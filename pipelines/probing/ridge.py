@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import linalg
 
-from pipelines.planning.portions import portions
+from pipelines.calibration.portions import portions
 
 # Penalties relative to the mean of the squared norms of rows, from hardly any on.
 _PENALTIES = np.logspace(-4, 3, 15)

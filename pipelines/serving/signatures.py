@@ -14,12 +14,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from pipelines.calibration.calibration import Calibration
+from pipelines.calibration.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.data.images.decode import Reader, readers, resize
 from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
-from pipelines.planning.calibration import Calibration
-from pipelines.planning.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.serving.heat import grad_cam
 
 Outputs = dict[str, tf.Tensor]

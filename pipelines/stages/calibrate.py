@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.config import CalibrationConfig
-from pipelines.data.splits import Splits
-from pipelines.planning.calibration import (
+from pipelines.calibration.calibration import (
     Calibration,
     calibrate,
     prediction_sets,
     to_manifest,
     uncalibrated,
 )
-from pipelines.planning.portions import portions
-from pipelines.planning.reliability import (
+from pipelines.calibration.portions import portions
+from pipelines.calibration.reliability import (
     Verdicts,
     joined,
     reliability_of,
     verdicts,
 )
+from pipelines.config import CalibrationConfig
+from pipelines.data.splits import Splits
 from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
 

@@ -8,6 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sklearn import metrics
 
+from pipelines.calibration.calibration import Calibration
+from pipelines.calibration.reliability import (
+    Verdicts,
+    calibration_error_of,
+    joined,
+    verdicts,
+)
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load_part
@@ -17,13 +24,6 @@ from pipelines.data.spelling import normal
 from pipelines.data.splits import Split
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
-from pipelines.planning.calibration import Calibration
-from pipelines.planning.reliability import (
-    Verdicts,
-    calibration_error_of,
-    joined,
-    verdicts,
-)
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.calibrate import calibrated_verdicts
 from pipelines.stages.outputs import Outputs

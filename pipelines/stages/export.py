@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from pipelines.calibration.calibration import Calibration, to_manifest
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
-from pipelines.planning.calibration import Calibration, to_manifest
 from pipelines.runtime import environment
 from pipelines.serving import artifact, canonical, warm_up
 from pipelines.serving.artifact import Artifact, Manifest

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from pipelines.calibration.portions import AT_ONCE
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches_of_all
 from pipelines.data.input.imbalance import log_prior
@@ -27,7 +28,6 @@ from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
-from pipelines.planning.portions import AT_ONCE
 from pipelines.planning.similarity import (
     SourceAnswers,
     source_answers,

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.calibration.calibration import Calibration
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import (
@@ -31,7 +32,6 @@ from pipelines.data.splits import (
     Texts,
     first,
 )
-from pipelines.planning.calibration import Calibration
 from pipelines.serving import parity, warm_up
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
 from pipelines.serving.parity import Wanted, Yardstick

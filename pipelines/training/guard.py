@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import log_softmax
 
-from pipelines.planning.portions import portions
+from pipelines.calibration.portions import portions
 from pipelines.training.callbacks import Score, score
 
 _BLENDS = (0.25, 0.5, 0.75, 1.0)

@@ -6,16 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.config import CalibrationConfig
-from pipelines.planning.calibration import (
+from pipelines.calibration.calibration import (
     Calibration,
     calibrate,
     from_manifest,
     to_manifest,
     uncalibrated,
 )
-from pipelines.planning.limits import Limit
-from pipelines.planning.scaling import Scaling
+from pipelines.calibration.temperature import Scaling
+from pipelines.calibration.thresholds import Limit
+from pipelines.config import CalibrationConfig
 
 
 def _held_out(n=300, *, classes=3, seed=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.covariance import ledoit_wolf
 
-from pipelines.planning import feature_space
-from pipelines.planning.feature_space import fit_feature_space
+from pipelines.calibration import feature_space
+from pipelines.calibration.feature_space import fit_feature_space
 
 
 def _features(n, *, width=64, classes=4, seed=0, centres_seed=7):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.planning.feature_space import fit_feature_space
-from pipelines.planning.limits import (
+from pipelines.calibration.feature_space import fit_feature_space
+from pipelines.calibration.thresholds import (
     Limit,
     confidence_threshold,
     energies,

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
+from pipelines.calibration import feature_space, portions, temperature
+from pipelines.calibration.calibration import calibrate
+from pipelines.calibration.feature_space import fit_feature_space
+from pipelines.calibration.reliability import calibration_error, reliability
+from pipelines.calibration.temperature import choose_scaling
+from pipelines.calibration.thresholds import energies, set_threshold
 from pipelines.commands.tables import evaluation_table, survey_table
 from pipelines.config import CalibrationConfig
-from pipelines.planning import feature_space, portions, scaling
-from pipelines.planning.calibration import calibrate
-from pipelines.planning.feature_space import fit_feature_space
-from pipelines.planning.limits import energies, set_threshold
-from pipelines.planning.reliability import calibration_error, reliability
-from pipelines.planning.scaling import choose_scaling
 from pipelines.probing import ridge
 from pipelines.probing.probe import linear_probe, score, score_of_all
 from pipelines.report import confusion_page
@@ -163,7 +163,7 @@ def test_a_calibration_in_portions_is_that_of_the_whole(monkeypatch):
 
 def test_the_temperature_of_many_classes_is_found_from_some_examples(monkeypatch):
     logits, labels = _logits(1500, 400)
-    monkeypatch.setattr(scaling, "AT_ONCE", 400 * 800)
+    monkeypatch.setattr(temperature, "AT_ONCE", 400 * 800)
     whole, reason = choose_scaling(logits, labels, method="auto")
     assert whole.temperature == pytest.approx(0.25, rel=0.1)
     assert "on 800 held-out examples" in reason

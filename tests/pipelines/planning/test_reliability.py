@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.planning.reliability import calibration_error, reliability
+from pipelines.calibration.reliability import calibration_error, reliability
 
 
 def _two_classes(confidence, right):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.planning import scaling
-from pipelines.planning.scaling import choose_scaling, fit_bias, fit_temperature
+from pipelines.calibration import temperature as scaling
+from pipelines.calibration.temperature import choose_scaling, fit_bias, fit_temperature
 
 
 def _logits(n, *, classes=5, temperature=1.0, bias=None, seed=0):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from pipelines.planning.calibration import uncalibrated
+from pipelines.calibration.calibration import uncalibrated
 from pipelines.serving.heat import grad_cam
 from pipelines.serving.signatures import EXPLAIN, explanation, signatures
 

@@ -14,10 +14,10 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 
+from pipelines.calibration.calibration import calibrate
+from pipelines.calibration.feature_space import fit_feature_space
 from pipelines.config import CalibrationConfig
 from pipelines.data.images.decode import decode_and_resize
-from pipelines.planning.calibration import calibrate
-from pipelines.planning.feature_space import fit_feature_space
 from pipelines.serving.signatures import (
     DEFAULT,
     decode_batch,

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from pipelines.calibration.calibration import uncalibrated
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages import outputs as outputs_stage

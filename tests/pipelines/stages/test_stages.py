@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from pipelines.calibration.calibration import uncalibrated
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import steps_per_epoch
 from pipelines.data.load import load
@@ -17,7 +18,6 @@ from pipelines.data.splits import ImageFiles, first
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.features import stored
 from pipelines.features.activation_cache import ActivationCache
-from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.runtime.clock import Clock

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import pipelines
+from pipelines.calibration.calibration import uncalibrated
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.pixel_cache import PixelCache
@@ -17,7 +18,6 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
 from pipelines.errors import ConfigError
-from pipelines.planning.calibration import uncalibrated
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 
-from pipelines.planning.portions import portions
+from pipelines.calibration.portions import portions
 
 # Directions that are kept, and the most numbers for them: 4 MB, however wide.
 _MOST_DIRECTIONS = 32

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.model_selection import KFold
 
-from pipelines.planning.portions import AT_ONCE, portions
+from pipelines.calibration.portions import AT_ONCE, portions
 
 # Held-out examples that a bias needs of every class; with fewer it follows the noise.
 BIAS_EXAMPLES_PER_CLASS = 10

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipelines.planning.portions import portions
+from pipelines.calibration.portions import portions
 
 _BINS = 15
 

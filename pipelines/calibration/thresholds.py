@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import logsumexp
 
-from pipelines.planning.feature_space import FeatureSpace
-from pipelines.planning.portions import portions
+from pipelines.calibration.feature_space import FeatureSpace
+from pipelines.calibration.portions import portions
 
 # Limits are eased by this, relative, so that rounding in float32 does not refuse the
 # very examples that set them.

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.config import CalibrationConfig
-from pipelines.planning.feature_space import FeatureSpace, fit_feature_space
-from pipelines.planning.limits import (
+from pipelines.calibration.feature_space import FeatureSpace, fit_feature_space
+from pipelines.calibration.portions import portions
+from pipelines.calibration.temperature import Scaling, choose_scaling, unscaled
+from pipelines.calibration.thresholds import (
     EASE,
     Limit,
     confidence_threshold,
@@ -24,8 +25,7 @@ from pipelines.planning.limits import (
     strangeness_limits,
     threshold_of_truth,
 )
-from pipelines.planning.portions import portions
-from pipelines.planning.scaling import Scaling, choose_scaling, unscaled
+from pipelines.config import CalibrationConfig
 
 MIN_EXAMPLES = 20
 

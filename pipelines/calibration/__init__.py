@@ -1,0 +1,1 @@
+"""Calibrated probabilities, thresholds and prediction sets. Imports no TensorFlow."""
