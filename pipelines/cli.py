@@ -207,8 +207,8 @@ def _plan(arguments: argparse.Namespace) -> None:
 
 
 def _rank(arguments: argparse.Namespace) -> None:
-    from pipelines.candidates import require_match
     from pipelines.data.reference import DatasetRef
+    from pipelines.planning.candidates import require_match
 
     DatasetRef.parse(arguments.data)
     require_match(arguments.backbones)

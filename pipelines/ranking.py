@@ -11,13 +11,13 @@ import keras
 import numpy as np
 
 import zoo
-from pipelines.candidates import Candidates, candidates, require_match
 from pipelines.config import RunConfig, checked
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split
 from pipelines.errors import DataError, TrainingError
+from pipelines.planning.candidates import Candidates, candidates, require_match
 from pipelines.planning.ranking import (
     Appraisal,
     LeftOut,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pipelines.config import FinetuneConfig, RunConfig
 from pipelines.errors import ConfigError
-from pipelines.planning.classic import ClassicRule, classic_rule
+from pipelines.planning.classic_rules import ClassicRule, classic_rule
 from pipelines.planning.evidence import Evidence, ProbeScore
 from pipelines.planning.plan import NOTICEABLE, HeadPlan, Phase, TransferPlan
 

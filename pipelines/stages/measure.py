@@ -24,8 +24,8 @@ from pipelines.features.divergence import block_divergences
 from pipelines.features.extract import Activations, Reader
 from pipelines.features.pooling import tap, token_average
 from pipelines.features.views import are_worth_it, count_views, other_views
-from pipelines.planning.depths import Reading, Tap, readings
 from pipelines.planning.evidence import Evidence, ProbeScore
+from pipelines.planning.head_inputs import Reading, Tap, readings
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.similarity import (

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.config import CHOICES
-from pipelines.planning.classic import RULES, classic_rule
+from pipelines.planning.classic_rules import RULES, classic_rule
 
 CASES = [
     (400, 40, True, "small_similar", "head_only"),

@@ -1,6 +1,6 @@
 """What a head could read: from the last block to all of them in a grid."""
 
-from pipelines.planning.depths import Reading, Tap, readings
+from pipelines.planning.head_inputs import Reading, Tap, readings
 
 
 def test_readings_go_from_simple_to_rich():
