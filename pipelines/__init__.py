@@ -119,7 +119,7 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         BackboneError: if the name is taken or cannot be one.
     """
     with lent():
-        from pipelines.stages import keep
+        from pipelines.stages import publish as keep
 
         return keep.publish(Path(workdir), name=name)
 

@@ -27,7 +27,7 @@ from pipelines.planning.ranking import (
     reason,
 )
 from pipelines.runtime.clock import Clock
-from pipelines.stages.appraise import appraise, thumbnail_accuracy
+from pipelines.stages.score import appraise, thumbnail_accuracy
 from zoo.errors import BackboneError
 from zoo.spec import ImageInput
 

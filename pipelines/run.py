@@ -39,7 +39,7 @@ from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
 from pipelines.stages.head import TransferModel, add_head
-from pipelines.stages.keep import keep
+from pipelines.stages.publish import keep
 from pipelines.training.distribution import ONE_DEVICE, Distribution
 from pipelines.training.progress import Progress
 from pipelines.training.team import Team

@@ -21,7 +21,7 @@ from pipelines.stages.base import freeze_base
 from pipelines.stages.explain import explained_map
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
-from pipelines.stages.pace import set_pace
+from pipelines.stages.precision import set_pace
 from pipelines.training.feed import refuse_augmentation
 from zoo.builder import Backbone
 

@@ -45,7 +45,7 @@ from pipelines.serving.signatures import (
     requests,
 )
 from pipelines.stages.head import TransferModel
-from pipelines.stages.probes import probes_of
+from pipelines.stages.proof_examples import probes_of
 from zoo.blocks import layers_inside
 
 _PARITY_EXAMPLES = 16

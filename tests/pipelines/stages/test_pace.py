@@ -17,7 +17,7 @@ from pipelines.runs import resume
 from pipelines.runs.prepare import prepare
 from pipelines.runtime import precision as formats
 from pipelines.runtime.clock import Clock
-from pipelines.stages import pace
+from pipelines.stages import precision
 
 # Steps enough for a comparison, on images so small that they take a second or two.
 LONG = FinetuneConfig(epochs=100)
@@ -49,7 +49,7 @@ def prepared_for(*, before=None, **fields):
 def always_pays(monkeypatch):
     """As with long training, on a machine that has units for bfloat16."""
     monkeypatch.setattr(compute, "REPAID_BY", 0.0)
-    monkeypatch.setattr(pace, "shorter_format", lambda: "mixed_bfloat16")
+    monkeypatch.setattr(precision, "shorter_format", lambda: "mixed_bfloat16")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def weights_of(prepared):
 def test_both_formats_are_timed_and_nothing_is_left_of_it(
     always_pays, monkeypatch, plain, caplog
 ):
-    monkeypatch.setattr(pace, "may_use_xla", lambda: True)
+    monkeypatch.setattr(precision, "may_use_xla", lambda: True)
     caplog.set_level(logging.INFO, logger="zootune")
     found = prepared_for()
     names = [(one.precision, one.xla) for one in found.compute.trials]
@@ -84,14 +84,14 @@ def test_both_formats_are_timed_and_nothing_is_left_of_it(
 
 
 def test_what_overflows_is_not_taken_however_fast(always_pays, monkeypatch):
-    monkeypatch.setattr(pace, "shorter_format", lambda: "mixed_float16")
+    monkeypatch.setattr(precision, "shorter_format", lambda: "mixed_float16")
     monkeypatch.setattr(compute, "CLEAR_GAIN", 0.0)
     config = config_for(strategy="scratch")
     prepared = prepared_for(strategy="scratch")
     for weight in prepared.base.model.weights:
         if weight.path.endswith("kernel"):
             weight.assign(weight * 1000.0)  # features beyond 65,504
-    found = pace.set_pace(
+    found = precision.set_pace(
         config,
         prepared.base,
         prepared.splits,
@@ -121,14 +121,14 @@ def test_what_overflows_is_not_taken_however_fast(always_pays, monkeypatch):
     ],
 )
 def test_nothing_is_timed_where_it_cannot_pay(monkeypatch, fields, why):
-    monkeypatch.setattr(pace, "shorter_format", lambda: "mixed_bfloat16")
+    monkeypatch.setattr(precision, "shorter_format", lambda: "mixed_bfloat16")
     found = prepared_for(**fields).compute
     assert (found.precision, found.trials) == ("float32", ())
     assert why in found.reason
 
 
 def test_nothing_is_timed_without_units_for_it(always_pays, monkeypatch):
-    monkeypatch.setattr(pace, "shorter_format", lambda: None)
+    monkeypatch.setattr(precision, "shorter_format", lambda: None)
     assert "no units for a shorter number format" in prepared_for().compute.reason
 
 
