@@ -48,8 +48,8 @@ from pipelines.stages.base import freeze_base
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
-from pipelines.stages.phase_result import PhaseResult
-from pipelines.stages.task import FitSettings
+from pipelines.training.phases.result import PhaseResult
+from pipelines.training.phases.task import FitSettings
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32

@@ -47,7 +47,7 @@ from pipelines.runtime.precision import precision
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import training_facts
-from pipelines.stages.task import Frozen
+from pipelines.training.phases.task import Frozen
 
 if TYPE_CHECKING:
     import optuna

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipelines.config.flags import parse
-from pipelines.training.cluster import cluster_of
+from pipelines.training.distributed.cluster import cluster_of
 
 FOLDER = Path(__file__).parents[1] / "docs" / "launch"
 # Says how it was called in place of training, and ends with what it is told to.

@@ -22,7 +22,7 @@ from pipelines.stages.explain import explained_map
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.precision import set_pace
-from pipelines.training.feed import refuse_augmentation
+from pipelines.training.class_weighting import refuse_augmentation
 from zoo.builder import Backbone
 
 

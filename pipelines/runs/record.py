@@ -19,7 +19,7 @@ from pipelines.serving.artifact import Artifact
 from pipelines.stages.calibrate import Calibrated, calibration_report
 from pipelines.stages.evaluate import EvalReport
 from pipelines.stages.finetune import FitHistory
-from pipelines.stages.phase_result import PhaseResult
+from pipelines.training.phases.result import PhaseResult
 
 
 def report(

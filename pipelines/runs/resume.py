@@ -20,8 +20,8 @@ from pipelines.runtime import environment
 from pipelines.serving import artifact
 from pipelines.serving.artifact import Artifact
 from pipelines.training.checkpoint import Checkpoints
+from pipelines.training.distributed.workers import ALONE, Team
 from pipelines.training.progress import Progress, Saving
-from pipelines.training.team import ALONE, Team
 
 # How a run computes, as it was chosen when it began.
 COMPUTE = "compute.json"

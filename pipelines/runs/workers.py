@@ -9,12 +9,12 @@ from pipelines.planning.plan import from_dict, to_dict
 from pipelines.runs import resume
 from pipelines.runs.prepare import Prepared
 from pipelines.runtime import environment
-from pipelines.training.distribution import (
+from pipelines.training.distributed.distribution import (
     Distribution,
     distribution_of,
     refuse_undoable,
 )
-from pipelines.training.team import refuse_strangers
+from pipelines.training.distributed.workers import refuse_strangers
 
 
 def gathered(config: RunConfig) -> Distribution:

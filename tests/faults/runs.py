@@ -23,8 +23,8 @@ from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
-from pipelines.stages.task import FitSettings
 from pipelines.training.checkpoint import Checkpoints
+from pipelines.training.phases.task import FitSettings
 from pipelines.training.progress import Progress, Saving
 
 SIZE = 16

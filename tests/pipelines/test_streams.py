@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pipelines.stages.fitting import _verbosity
+from pipelines.training.phases.fitting import _verbosity
 from zoo.progress import on_stderr, silent
 
 COMMAND = "import sys; from pipelines.cli import main; sys.exit(main())"

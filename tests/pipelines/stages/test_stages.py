@@ -29,7 +29,7 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
-from pipelines.stages.task import make_task
+from pipelines.training.phases.task import make_task
 from zoo.errors import MissingWeightsError
 
 SIZE = 16

@@ -23,14 +23,14 @@ from pipelines.planning.plan import Phase
 from pipelines.runs import resume, workers
 from pipelines.training import freezing
 from pipelines.training.checkpoint import Checkpoint
-from pipelines.training.distribution import Distribution, distribution_of
-from pipelines.training.rates import optimizer_for
-from pipelines.training.replicas import (
+from pipelines.training.distributed.distribution import Distribution, distribution_of
+from pipelines.training.distributed.replicas import (
     in_shares,
     replica_function,
     train_in_replicas,
 )
-from pipelines.training.team import refuse_strangers
+from pipelines.training.distributed.workers import refuse_strangers
+from pipelines.training.rates import optimizer_for
 
 # 5 steps in an epoch, of which the last has 13 examples.
 EXAMPLES, BATCH, STEPS, EPOCHS, SIZE = 77, 16, 5, 4, 16

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.training.cluster import Cluster, cluster_of
+from pipelines.training.distributed.cluster import Cluster, cluster_of
 
 TWO = {"worker": ["first:1", "second:1"]}
 

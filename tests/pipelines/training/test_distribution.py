@@ -21,7 +21,7 @@ from pipelines.data.splits import ImageArray, Texts
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.search import search
-from pipelines.training.distribution import (
+from pipelines.training.distributed.distribution import (
     ONE_DEVICE,
     Distribution,
     distribution_of,

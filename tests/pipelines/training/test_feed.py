@@ -27,7 +27,7 @@ from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
-from pipelines.training.feed import (
+from pipelines.training.class_weighting import (
     Feed,
     chosen_augmentation,
     keeps_labels_mirrored,

@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from pipelines.data.input.order import Share
 from pipelines.errors import ConfigError
-from pipelines.training.distribution import Distribution
-from pipelines.training.noise import noise_of_batch
-from pipelines.training.team import Team, lost_workers_named
+from pipelines.training.distributed.distribution import Distribution
+from pipelines.training.distributed.dropout import noise_of_batch
+from pipelines.training.distributed.workers import Team, lost_workers_named
 
 _SEED = "seed_generator_state"
 

@@ -12,7 +12,6 @@ import keras
 import tensorflow as tf
 
 from pipelines.planning.plan import Phase
-from pipelines.stages.task import FitSettings, Task
 from pipelines.training.averaging import averaged
 from pipelines.training.callbacks import (
     BestWeights,
@@ -21,8 +20,14 @@ from pipelines.training.callbacks import (
     StopsAtNaN,
     TimeLimit,
 )
-from pipelines.training.distribution import Distribution
+from pipelines.training.distributed.distribution import Distribution
+from pipelines.training.distributed.replicas import (
+    in_shares,
+    together,
+    train_in_replicas,
+)
 from pipelines.training.memory import advice_when_full
+from pipelines.training.phases.task import FitSettings, Task
 from pipelines.training.profiling import (
     CallbackSeconds,
     StepProfile,
@@ -31,7 +36,6 @@ from pipelines.training.profiling import (
 from pipelines.training.progress import Keeper, Remembers, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
-from pipelines.training.replicas import in_shares, together, train_in_replicas
 from pipelines.training.signals import held_back
 from pipelines.training.soup import Soup
 from zoo.builder import Block

@@ -25,8 +25,12 @@ from pipelines.features.stored import keep, taker
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
-from pipelines.training.distribution import Distribution
-from pipelines.training.feed import Feed, chosen_augmentation, keeps_labels_mirrored
+from pipelines.training.class_weighting import (
+    Feed,
+    chosen_augmentation,
+    keeps_labels_mirrored,
+)
+from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.progress import Progress
 from zoo.folding import folded
 

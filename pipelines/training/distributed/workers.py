@@ -19,7 +19,7 @@ import tensorflow as tf
 from pipelines.config import dotted
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.training.checkpoint import Checkpoint
-from pipelines.training.cluster import Cluster
+from pipelines.training.distributed.cluster import Cluster
 
 T = TypeVar("T")
 

@@ -17,14 +17,21 @@ from pipelines.data.input.batches import steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.stages.fitting import Fitting, Watching, watching
 from pipelines.stages.head import TransferModel
-from pipelines.stages.phase_result import PhaseResult
-from pipelines.stages.task import FitSettings, Judge, Task, make_task, whole_model
 from pipelines.training import freezing, lora
 from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
+from pipelines.training.distributed.workers import Team
 from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.phases.fitting import Fitting, Watching, watching
+from pipelines.training.phases.result import PhaseResult
+from pipelines.training.phases.task import (
+    FitSettings,
+    Judge,
+    Task,
+    make_task,
+    whole_model,
+)
 from pipelines.training.receipt import (
     Movement,
     Snapshot,
@@ -34,7 +41,6 @@ from pipelines.training.receipt import (
     snapshot,
 )
 from pipelines.training.start import Start
-from pipelines.training.team import Team
 from zoo.spec import HEAD
 
 # A loss so many times that of before will not come back.

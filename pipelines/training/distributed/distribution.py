@@ -17,8 +17,8 @@ from pipelines.data.splits import Inputs
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training.batchnorm import batchnorm_layers
-from pipelines.training.cluster import VARIABLE, Cluster, cluster_of
-from pipelines.training.team import Team, lost_workers_named
+from pipelines.training.distributed.cluster import VARIABLE, Cluster, cluster_of
+from pipelines.training.distributed.workers import Team, lost_workers_named
 from zoo.blocks import Block, KeepsStatistics, layers_inside
 from zoo.saved_model_layer import SavedModelLayer
 

@@ -1,0 +1,1 @@
+"""One phase of a plan: made, fitted and measured."""
