@@ -30,7 +30,7 @@ from pipelines.config import CHOICES, RunConfig, checked, from_fields
 from pipelines.data.sharding.beam import LOCAL
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.startup import start_tensorflow
-from pipelines.serving.server.noise import thinned_stderr
+from pipelines.serving.server.log_filter import thinned_stderr
 from zoo import own
 
 _DEFAULTS = RunConfig()

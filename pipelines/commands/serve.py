@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.serving.artifact import model_name, versions
-from pipelines.serving.server.model_config import ModelConfig
+from pipelines.serving.server.models.model_config import ModelConfig
 from pipelines.serving.server.settings import (
     MEBIBYTE,
     Access,

@@ -13,10 +13,10 @@ import tensorflow as tf
 from pipelines.errors import ArtifactError
 from pipelines.serving import forks, given
 from pipelines.serving.artifact import Artifact, open_verified
+from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
 from pipelines.serving.prediction import Prediction, from_outputs
-from pipelines.serving.requirements import import_ops
-from pipelines.serving.server import op_scan
+from pipelines.serving.server.scan import ops
 
 _BATCH_SIZE = 32
 _DEFAULT = "serving_default"
@@ -31,7 +31,7 @@ class Predictor:
         self.artifact = artifact
         for module in artifact.manifest.preprocessing.get("requires", ()):
             import_ops(module, artifact.path)
-        op_scan.harmless_graph(artifact.path)
+        ops.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self.saved_model = _loaded(artifact.path)
         serve = self.saved_model.signatures[_DEFAULT]

@@ -20,7 +20,7 @@ from pipelines.data.images.decode import Reader, readers, resize
 from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
-from pipelines.serving.heat import grad_cam
+from pipelines.serving.grad_cam import grad_cam
 
 Outputs = dict[str, tf.Tensor]
 DEFAULT = "serving_default"

@@ -20,7 +20,7 @@ from pipelines.serving import artifact, canonical, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
 from pipelines.serving.parity import DifferentError
-from pipelines.serving.server.op_scan import harmless_graph
+from pipelines.serving.server.scan.ops import harmless_graph
 from pipelines.serving.signatures import requests, signatures
 from pipelines.stages.explain import explained_map
 from pipelines.stages.head import TransferModel

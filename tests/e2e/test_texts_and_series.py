@@ -206,7 +206,7 @@ class TestSeries:
 
 
 def test_servers_take_them_and_classify_examples(text_run, series_run):
-    from pipelines.serving.server import servable
+    from pipelines.serving.server.models import servable
     from pipelines.serving.server.settings import Loading
     from pipelines.serving.warm_up import example_of
 

@@ -22,7 +22,7 @@ STARTERS = {
 PLACES = {
     "zoo/isolated.py",
     "pipelines/serving/fresh_process.py",
-    "pipelines/serving/server/noise.py",
+    "pipelines/serving/server/log_filter.py",
 }
 # Modules that any program of ours imports at its start or soon after.
 COMMON = ("base64", "json", "typing", "logging", "argparse", "dataclasses", "runpy")

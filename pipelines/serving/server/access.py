@@ -9,9 +9,9 @@ from typing import Any
 import grpc
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipelines.serving.server import cross_origin
 from pipelines.serving.server.errors import Code, ServingError
-from pipelines.serving.server.rest import error_response
+from pipelines.serving.server.http import cross_origin
+from pipelines.serving.server.http.rest import error_response
 
 # What a load balancer asks, which has no token.
 _OPEN_PATHS = ("/healthz", "/readyz")

@@ -20,17 +20,19 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from starlette.types import ASGIApp
 
 from pipelines.errors import ConfigError
-from pipelines.serving.server import memory, messages, playground, rpc, text_files
+from pipelines.serving.server import memory, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
-from pipelines.serving.server.batcher import Batcher, Workers
-from pipelines.serving.server.connections import limited
-from pipelines.serving.server.daemon import in_daemon_thread
+from pipelines.serving.server.grpc import messages, services
+from pipelines.serving.server.http import playground
+from pipelines.serving.server.http.connections import limited
+from pipelines.serving.server.http.rest import ModelApi, application
 from pipelines.serving.server.limits import Admission
-from pipelines.serving.server.manager import Manager
 from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.model_config import ModelConfig
-from pipelines.serving.server.rest import ModelApi, application
-from pipelines.serving.server.servable import share_cores
+from pipelines.serving.server.models.batcher import Batcher, Workers
+from pipelines.serving.server.models.daemon_thread import in_daemon_thread
+from pipelines.serving.server.models.manager import Manager
+from pipelines.serving.server.models.model_config import ModelConfig
+from pipelines.serving.server.models.servable import share_cores
 from pipelines.serving.server.settings import Access, Settings
 
 _logger = logging.getLogger("zootune.serve")
@@ -215,7 +217,7 @@ class Server:
                 ("grpc.server.max_pending_requests_hard_limit", most_pending),
             ],
         )
-        rpc.add_services(
+        services.add_services(
             server,
             self._manager,
             self._admission,

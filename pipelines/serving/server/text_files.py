@@ -21,7 +21,7 @@ from google.protobuf import (
 from tensorflow_serving.config import model_server_config_pb2
 
 from pipelines.errors import ConfigError
-from pipelines.serving.server.model_config import ModelConfig, VersionPolicy
+from pipelines.serving.server.models.model_config import ModelConfig, VersionPolicy
 from pipelines.serving.server.settings import Batching
 
 _FIELD = descriptor_pb2.FieldDescriptorProto

@@ -165,10 +165,10 @@ def test_no_space_is_said_before_anything_is_written(tmp_path):
 
 
 def test_a_manifest_does_not_choose_what_is_imported(tmp_path):
-    from pipelines.serving import requirements
+    from pipelines.serving import graph_ops
 
     with pytest.raises(ArtifactError, match="asks for the module 'antigravity'"):
-        requirements.import_ops("antigravity", tmp_path)
+        graph_ops.import_ops("antigravity", tmp_path)
     assert "antigravity" not in sys.modules
 
 

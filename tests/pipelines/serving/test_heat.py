@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from pipelines.calibration.calibration import uncalibrated
-from pipelines.serving.heat import grad_cam
+from pipelines.serving.grad_cam import grad_cam
 from pipelines.serving.signatures import EXPLAIN, explanation, signatures
 
 SIZE, CELLS = 24, 6

@@ -16,7 +16,7 @@ from pipelines.serving.deploy import images, nginx, subject
 from pipelines.serving.deploy.readme import is_older
 from pipelines.serving.deploy.targets import TARGETS
 from pipelines.serving.server import text_files
-from pipelines.serving.server.model_config import VersionPolicy
+from pipelines.serving.server.models.model_config import VersionPolicy
 
 NAME = "tiny-digits"
 READY = f"/v1/models/{NAME}/metadata"

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pipelines.serving.server import servable
-from pipelines.serving.server.batcher import Batcher, Workers
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.metrics import Metrics
+from pipelines.serving.server.models import servable
+from pipelines.serving.server.models.batcher import Batcher, Workers
 from pipelines.serving.server.settings import Batching, Loading
 from tests import residuals
 from tests.conformance import models

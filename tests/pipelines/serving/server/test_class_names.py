@@ -15,7 +15,7 @@ import pipelines
 from pipelines.errors import ArtifactError, DataError
 from pipelines.serving import naming
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
-from pipelines.serving.server import playground
+from pipelines.serving.server.http import playground
 from tests import small_artifacts
 from tests.servers import serving
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from pipelines.serving.server.noise import Thinned
+from pipelines.serving.server.log_filter import Thinned
 
 
 def test_five_of_a_kind_in_a_minute_and_then_their_count():
@@ -39,7 +39,7 @@ def test_what_we_log_ourselves_is_all_said():
 
 _CRASHES = """
 import os
-from pipelines.serving.server.noise import thinned_stderr
+from pipelines.serving.server.log_filter import thinned_stderr
 with thinned_stderr():
     os.write(2, b"noise 1\\n" * 50)
     print("out")

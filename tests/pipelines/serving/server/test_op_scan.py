@@ -11,7 +11,8 @@ import pipelines
 from pipelines.cli import main
 from pipelines.errors import ArtifactError
 from pipelines.serving import artifact as artifacts
-from pipelines.serving.server import op_scan, servable
+from pipelines.serving.server.models import servable
+from pipelines.serving.server.scan import ops
 from pipelines.serving.server.settings import Loading
 from tests.conformance import models
 from tests.tiny_modules import save_text
@@ -104,12 +105,12 @@ ATTACKS = {
 def test_what_reaches_outside_is_refused_by_name(tmp_path, monkeypatch, op):
     monkeypatch.chdir(tmp_path)
     folder = saved(tmp_path, ATTACKS[op])
-    found = op_scan.refused_ops(graph_of(folder))
+    found = ops.refused_ops(graph_of(folder))
     assert op in found
     with pytest.raises(ArtifactError, match=rf"{op} in .*--allow-ops"):
         servable.load("model", folder, Loading())
     assert not (tmp_path / "made-by-a-model").exists()
-    assert op not in op_scan.refused_ops(graph_of(folder), allowed={op})
+    assert op not in ops.refused_ops(graph_of(folder), allowed={op})
 
 
 def test_an_artifact_that_reaches_outside_is_not_evaluated_either(
@@ -138,11 +139,11 @@ def test_an_op_that_is_allowed_by_name_is_loaded(tmp_path):
 @pytest.mark.parametrize("module", [models.Line(1.0, 2.0), models.Kinds()])
 def test_ordinary_models_are_not_refused(tmp_path, module):
     models.save(module, tmp_path / "1")
-    assert op_scan.refused_ops(graph_of(tmp_path / "1")) == {}
+    assert ops.refused_ops(graph_of(tmp_path / "1")) == {}
 
 
 def test_an_artifact_is_not_refused(artifact):
-    assert op_scan.refused_ops(graph_of(artifact / "1")) == {}
+    assert ops.refused_ops(graph_of(artifact / "1")) == {}
 
 
 def test_tables_random_numbers_and_loops_are_not_refused(tmp_path):
@@ -165,7 +166,7 @@ def test_tables_random_numbers_and_loops_are_not_refused(tmp_path):
 
     module = Module()
     tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": module.serve})
-    assert op_scan.refused_ops(graph_of(tmp_path / "1")) == {}
+    assert ops.refused_ops(graph_of(tmp_path / "1")) == {}
     servable.load("model", tmp_path / "1", Loading())
 
 
@@ -190,12 +191,12 @@ def initializer_of(meta_graph):
 def test_a_table_of_words_that_the_model_brings_is_not_refused(tmp_path):
     folder = save_text(tmp_path / "1")
     assert initializer_of(graph_of(folder))
-    assert op_scan.refused_ops(graph_of(folder)) == {}
+    assert ops.refused_ops(graph_of(folder)) == {}
     servable.load("model", folder, Loading())
     again = tmp_path / "again" / "1"  # one function more around the first
     loaded = tf.saved_model.load(str(folder))
     tf.saved_model.save(loaded, str(again))
-    assert op_scan.refused_ops(graph_of(again)) == {}
+    assert ops.refused_ops(graph_of(again)) == {}
 
 
 def name_another_file(meta_graph):
@@ -282,9 +283,7 @@ def hide_it_behind_much(meta_graph):
 )
 def test_a_table_that_could_be_filled_from_any_file_is_refused(tmp_path, edit):
     folder = edited(save_text(tmp_path / "1"), edit)
-    assert list(op_scan.refused_ops(graph_of(folder))) == [
-        "InitializeTableFromTextFileV2"
-    ]
+    assert list(ops.refused_ops(graph_of(folder))) == ["InitializeTableFromTextFileV2"]
     with pytest.raises(ArtifactError, match="InitializeTableFromTextFileV2 in"):
         servable.load("model", folder, Loading())
 
@@ -297,9 +296,9 @@ def test_ops_of_tensorflow_text_are_not_refused(op):
     pytest.importorskip("tensorflow_text")
     meta_graph = saved_model_pb2.SavedModel().meta_graphs.add()
     meta_graph.graph_def.node.add(name="tokens", op=op)
-    assert op_scan.refused_ops(meta_graph) == {}
+    assert ops.refused_ops(meta_graph) == {}
     meta_graph.graph_def.node.add(name="unknown", op="NobodyKnowsThisOp")
-    assert op_scan.refused_ops(meta_graph) == {"NobodyKnowsThisOp": "the main graph"}
+    assert ops.refused_ops(meta_graph) == {"NobodyKnowsThisOp": "the main graph"}
 
 
 def test_assets_outside_of_the_folder_are_refused(tmp_path):
@@ -312,4 +311,4 @@ def test_assets_outside_of_the_folder_are_refused(tmp_path):
         servable.load("model", tmp_path / "1", Loading())
     asset.filename = "words.txt"
     path.write_bytes(content.SerializeToString())
-    assert op_scan.outside_assets(graph_of(tmp_path / "1")) == []
+    assert ops.outside_assets(graph_of(tmp_path / "1")) == []

@@ -6,7 +6,11 @@ import pytest
 
 from pipelines.errors import ConfigError
 from pipelines.serving.server import text_files
-from pipelines.serving.server.model_config import VersionPolicy, to_unload, wanted
+from pipelines.serving.server.models.model_config import (
+    VersionPolicy,
+    to_unload,
+    wanted,
+)
 from pipelines.serving.server.settings import Batching
 
 

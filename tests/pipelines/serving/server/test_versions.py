@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.serving.server import manager as managers
-from pipelines.serving.server import version_folders
-from pipelines.serving.server.batcher import Batcher, Workers
 from pipelines.serving.server.errors import Code, ServingError
-from pipelines.serving.server.manager import Manager, Target
 from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.model_config import ModelConfig, VersionPolicy
+from pipelines.serving.server.models import manager as managers
+from pipelines.serving.server.models import version_folders
+from pipelines.serving.server.models.batcher import Batcher, Workers
+from pipelines.serving.server.models.manager import Manager, Target
+from pipelines.serving.server.models.model_config import ModelConfig, VersionPolicy
 from pipelines.serving.server.settings import Batching, Loading
 from tests import small_artifacts
 

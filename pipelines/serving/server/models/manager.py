@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.server import version_folders
-from pipelines.serving.server.batcher import Batcher
-from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.errors import Code, ServingError, invalid, not_found
 from pipelines.serving.server.memory import give_back
 from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.model_config import ModelConfig, to_unload, wanted
-from pipelines.serving.server.servable import Servable, load
+from pipelines.serving.server.models import version_folders
+from pipelines.serving.server.models.batcher import Batcher
+from pipelines.serving.server.models.daemon_thread import in_daemon_thread
+from pipelines.serving.server.models.model_config import ModelConfig, to_unload, wanted
+from pipelines.serving.server.models.servable import Servable, load
+from pipelines.serving.server.models.version_folders import Fingerprint, Seen
 from pipelines.serving.server.settings import Loading
-from pipelines.serving.server.version_folders import Fingerprint, Seen
 
 _logger = logging.getLogger("zootune.serve")
 _REMEMBERED_ENDS = 32

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.serving.server.errors import Code, ServingError, invalid, refuse_too_many
-from pipelines.serving.server.signature import EXAMPLES, Arrays, Signature
+from pipelines.serving.server.models.signature import EXAMPLES, Arrays, Signature
 
 # One example: its classes by score. A class is empty, or a score 0, if there is none.
 Classes = list[tuple[bytes, float]]

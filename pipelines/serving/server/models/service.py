@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.serving import naming
-from pipelines.serving.server import examples
-from pipelines.serving.server.manager import Loaded
-from pipelines.serving.server.signature import Arrays, Signature, check_inputs
+from pipelines.serving.server.models import examples
+from pipelines.serving.server.models.manager import Loaded
+from pipelines.serving.server.models.signature import Arrays, Signature, check_inputs
 
 
 async def predict(

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipelines.serving.server.errors import invalid, refuse_too_many
-from pipelines.serving.server.json_tensors import decoded
+from pipelines.serving.server.http.json_tensors import decoded
 
 _LARGEST = 2**63
 

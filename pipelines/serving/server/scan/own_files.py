@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.serving.server.graph_walk import called, functions_of, nodes_of
+from pipelines.serving.server.scan.graph_walk import called, functions_of, nodes_of
 
 # Position of the file name among the inputs of an op.
 _FILE_NAME = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}

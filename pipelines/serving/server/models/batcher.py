@@ -25,12 +25,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipelines.serving.server.batch_history import CallCost, ReturningClients
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.servable import Servable
+from pipelines.serving.server.models.batch_history import CallCost, ReturningClients
+from pipelines.serving.server.models.servable import Servable
+from pipelines.serving.server.models.signature import Arrays, Signature
 from pipelines.serving.server.settings import Batching
-from pipelines.serving.server.signature import Arrays, Signature
 
 # The moment that is granted costs at most this share of the batch before it.
 _GRANTED_SHARE = 0.15

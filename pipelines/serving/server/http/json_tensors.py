@@ -13,7 +13,7 @@ import orjson
 import tensorflow as tf
 
 from pipelines.serving.server.errors import Code, ServingError, invalid
-from pipelines.serving.server.signature import (
+from pipelines.serving.server.models.signature import (
     Arrays,
     Signature,
     TensorInfo,

@@ -22,20 +22,20 @@ from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from pipelines.serving import naming
-from pipelines.serving.server import (
+from pipelines.serving.server import metrics
+from pipelines.serving.server.arrivals import Client
+from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.http import (
     cross_origin,
     json_examples,
     json_tensors,
-    metrics,
-    service,
-    targets,
+    urls,
 )
-from pipelines.serving.server.arrivals import Client
-from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.http.urls import Asked
 from pipelines.serving.server.limits import Admission, read_body
-from pipelines.serving.server.manager import Loaded, Manager
-from pipelines.serving.server.signature import DEFAULT
-from pipelines.serving.server.targets import Asked
+from pipelines.serving.server.models import service
+from pipelines.serving.server.models.manager import Loaded, Manager
+from pipelines.serving.server.models.signature import DEFAULT
 
 _logger = logging.getLogger("zootune.serve")
 _JSON = "application/json"
@@ -73,7 +73,7 @@ class ModelApi:
             if scope["method"] == "OPTIONS":
                 await self._preflight(scope)(scope, receive, send)
                 return
-            asked = targets.parse(scope["method"], _raw_path(scope))
+            asked = urls.parse(scope["method"], _raw_path(scope))
             body = await self._answered(asked, scope, receive, started)
             response = Response(
                 body.content, media_type=_JSON, headers=dict(body.headers)

@@ -18,12 +18,13 @@ import tensorflow as tf
 from pipelines.errors import ArtifactError
 from pipelines.runtime.reentrancy import is_reentrant
 from pipelines.serving import artifact, naming
+from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
-from pipelines.serving.requirements import import_ops
-from pipelines.serving.server import op_scan, signature, version_folders, warming
 from pipelines.serving.server.errors import Code, ServingError
+from pipelines.serving.server.models import signature, version_folders, warm_up
+from pipelines.serving.server.models.signature import Arrays, Signature
+from pipelines.serving.server.scan import ops
 from pipelines.serving.server.settings import Loading
-from pipelines.serving.server.signature import Arrays, Signature
 
 _logger = logging.getLogger("zootune.serve")
 _IS_PLACE = re.compile(r"Graph execution error|Detected at|<stack|\s|  File")
@@ -129,10 +130,10 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     version_folders.refuse_what_is_no_version(folder)
     artifact.refuse_odd_files(folder)
     manifest = _verify(folder, loading)
-    meta_graph = op_scan.harmless_graph(folder, allowed=loading.allowed_ops)
+    meta_graph = ops.harmless_graph(folder, allowed=loading.allowed_ops)
     started = time.monotonic()
     try:
-        model = load_saved_model(folder, tags=[op_scan.SERVE])
+        model = load_saved_model(folder, tags=[ops.SERVE])
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{folder} does not load: {error}") from error
     names = manifest.class_names if manifest else ()
@@ -165,7 +166,7 @@ def _warm_up(servable: Servable, folder: Path) -> None:
     """Runs the requests that the version brings, so that no client is the first."""
     path = folder / _WARM_UP_FILE
     if path.is_file():
-        count = warming.run(servable.signatures, servable.run, path)
+        count = warm_up.run(servable.signatures, servable.run, path)
         _logger.info(
             "%s version %s: warmed up by %d", servable.name, folder.name, count
         )

@@ -11,9 +11,15 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.errors import ArtifactError
-from pipelines.serving.server import examples, tensors
 from pipelines.serving.server.errors import ServingError
-from pipelines.serving.server.signature import DEFAULT, Arrays, Signature, check_inputs
+from pipelines.serving.server.grpc import tensors
+from pipelines.serving.server.models import examples
+from pipelines.serving.server.models.signature import (
+    DEFAULT,
+    Arrays,
+    Signature,
+    check_inputs,
+)
 
 MAXIMUM_RECORDS = 1000
 _MAXIMUM_BYTES = 256 * 2**20

@@ -16,8 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from pipelines.errors import ArtifactError
-from pipelines.serving.server.graph_walk import called, functions_of, nodes_of
-from pipelines.serving.server.own_files import OwnFiles
+from pipelines.serving.server.scan.graph_walk import called, functions_of, nodes_of
+from pipelines.serving.server.scan.own_files import OwnFiles
 
 SERVE = "serve"
 

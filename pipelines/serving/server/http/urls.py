@@ -8,7 +8,7 @@ import urllib.parse
 from typing import Any, Literal
 
 from pipelines.serving.server.errors import ServingError, invalid
-from pipelines.serving.server.manager import Target
+from pipelines.serving.server.models.manager import Target
 
 Verb = Literal["predict", "classify", "regress", "status", "metadata"]
 _MODEL = r"/v1/models(?:/(?P<name>[^/:]+))"

@@ -23,14 +23,16 @@ from tensorflow_serving.apis import (
 )
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.server import examples, service, tensors, text_files
+from pipelines.serving.server import text_files
 from pipelines.serving.server.arrivals import Client
-from pipelines.serving.server.daemon import in_daemon_thread
 from pipelines.serving.server.errors import Code, ServingError, invalid
+from pipelines.serving.server.grpc import tensors
 from pipelines.serving.server.limits import Admission
-from pipelines.serving.server.manager import Loaded, Manager, Target
 from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.signature import (
+from pipelines.serving.server.models import examples, service
+from pipelines.serving.server.models.daemon_thread import in_daemon_thread
+from pipelines.serving.server.models.manager import Loaded, Manager, Target
+from pipelines.serving.server.models.signature import (
     DEFAULT,
     Signature,
     check_filter,

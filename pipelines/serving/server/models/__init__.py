@@ -1,0 +1,1 @@
+"""Models in the server: loaded, batched, warmed up and asked."""

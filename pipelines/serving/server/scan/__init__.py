@@ -1,0 +1,1 @@
+"""What the graph of a foreign model may do, read before it is loaded."""
