@@ -24,8 +24,8 @@ from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export
 from pipelines.stages.head import TransferModel
 from pipelines.stages.prove import Questions, questions
-from zoo import folding
-from zoo.preprocessing import PixelNormalization
+from zoo.graph import folding
+from zoo.graph.preprocessing import PixelNormalization
 
 # What is compared here, at the largest batch. Decoding takes most of the time of
 # tracing, so only faults of reading are looked for behind it.

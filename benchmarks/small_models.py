@@ -22,8 +22,8 @@ from pipelines.runtime.precision import precision as computing_in
 from pipelines.stages.head import TransferModel, add_head
 from pipelines.stages.outputs import answering
 from pipelines.training.batchnorm import batchnorm_layers, reestimate
-from zoo.blocks import layers_inside
 from zoo.builder import build
+from zoo.graph.blocks import layers_inside
 
 CLASS_NAMES = ("anchor", "bird", "cloud", "door")
 _EACH = 30

@@ -46,7 +46,7 @@ from pipelines.runtime.precision import precision
 from pipelines.stages.finetune import FitSettings, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.training import freezing
-from zoo.folding import folded
+from zoo.graph.folding import folded
 
 _BACKBONES = (
     "resnet50",

@@ -31,7 +31,7 @@ from pipelines.data.sharding.beam import LOCAL
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.server.log_filter import thinned_stderr
-from zoo import own
+from zoo import published
 
 _DEFAULTS = RunConfig()
 
@@ -316,7 +316,7 @@ def _publish(arguments: argparse.Namespace) -> None:
     import pipelines
 
     spec = pipelines.publish(arguments.run, name=arguments.name)
-    module = own.module_folder(spec.name)
+    module = published.module_folder(spec.name)
     if arguments.json:
         print_json({**listing.summary(spec), "module": str(module)})
         return

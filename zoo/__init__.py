@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo import registered
+from zoo import keras_objects
 from zoo.registry import get_spec, list_backbones, register, unregister
 from zoo.spec import (
     BackboneSpec,
@@ -40,7 +40,7 @@ __all__ = [
     "unregister",
 ]
 
-registered.register()
+keras_objects.register()
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from zoo.errors import BackboneError
-from zoo.home import keras_folder, name_keras_folder
+from zoo.storage.home import keras_folder, name_keras_folder
 
 INSTALL_HINT = (
     "pip install 'zootune[cpu]', or 'zootune[gpu]' on a machine with an NVIDIA GPU"

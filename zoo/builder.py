@@ -9,17 +9,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import preprocessing, tokenization
-from zoo import weights as weight_files
+from zoo import tokenization
 from zoo.backend import plain_settings
-from zoo.blocks import Block, find_blocks
 from zoo.errors import (
     BackboneError,
     CorruptWeightsError,
     MissingWeightsError,
     WeightsError,
 )
-from zoo.handles import is_unpinned as is_unpinned_address
+from zoo.graph import preprocessing
+from zoo.graph.blocks import Block, find_blocks
 from zoo.plugins import Network
 from zoo.registry import TAKES_HANDLE, get_network, get_spec
 from zoo.sources import (
@@ -34,6 +33,8 @@ from zoo.sources import (
     word_vectors,
 )
 from zoo.spec import BackboneSpec, ImageInput, InputSize, SeriesInput, TextInput
+from zoo.weights import files as weight_files
+from zoo.weights.handles import is_unpinned as is_unpinned_address
 
 _NETWORKS: dict[str, Network] = {
     "applications": applications.network,
@@ -93,7 +94,7 @@ def build(
     """A backbone by its name in the registry, or by its handle.
 
     `handle` goes with the names of `zoo.registry.TAKES_HANDLE`: with `tfhub` it is the
-    path or address of a reusable SavedModel, as in `zoo.handles`, with `kerashub` the
+    path or address of a reusable SavedModel, as in `zoo.weights.handles`, with `kerashub` the
     name, the address or the folder of a preset. `weights` is `"default"` for the
     pretrained weights of the row, `None` for random ones, or the path of the published
     file or of one that `backbone.model.save_weights` wrote. `input_size_px` is for

@@ -11,7 +11,7 @@ import fnmatch
 import sys
 from collections.abc import Sequence
 
-from zoo import own, plugins
+from zoo import plugins, published
 from zoo.catalog import CATALOG
 from zoo.errors import BackboneError, UnknownBackboneError
 from zoo.plugins import Network, Plugin, Row
@@ -52,7 +52,7 @@ def list_backbones(
         )
     return [
         spec.name
-        for spec in (*_table().values(), *own.rows())
+        for spec in (*_table().values(), *published.rows())
         if fnmatch.fnmatchcase(spec.name, pattern)
         and not any(fnmatch.fnmatchcase(spec.name, one) for one in exclude)
         and modality in (None, spec.modality)
@@ -67,7 +67,7 @@ def get_spec(name: str) -> BackboneSpec:
     Raises:
         UnknownBackboneError: if there is none; the message suggests the nearest names.
     """
-    spec = _table().get(name) or own.find(name)
+    spec = _table().get(name) or published.find(name)
     if spec:
         return spec
     if name in TAKES_HANDLE:
@@ -111,8 +111,8 @@ def register(spec: BackboneSpec, *, network: Network | None = None) -> None:
             if something else does.
     """
     _table()
-    if own.find(spec.name):
-        raise BackboneError(own.taken(spec.name))
+    if published.find(spec.name):
+        raise BackboneError(published.taken(spec.name))
     _add(Row(spec, network))
 
 
@@ -121,7 +121,7 @@ def unregister(name: str) -> None:
     if name not in _table():
         get_spec(name)
         raise BackboneError(
-            f"'{name}' was published, not registered: it lies in {own.folder() / name}."
+            f"'{name}' was published, not registered: it lies in {published.folder() / name}."
         )
     del _specs[name]
 

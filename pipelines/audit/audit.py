@@ -26,7 +26,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

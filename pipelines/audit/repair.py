@@ -25,7 +25,7 @@ from pipelines.data.images import exif, file_types
 from pipelines.data.spelling import normal
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 LIST = "fixed.json"
 # Of the copies of one picture in several splits, the one that is kept: evaluation stays

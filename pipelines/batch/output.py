@@ -19,7 +19,7 @@ from typing import IO
 from pipelines.batch.source import Fingerprint
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import Manifest
-from zoo import durable
+from zoo.storage import durable
 
 _FORMAT = 2
 

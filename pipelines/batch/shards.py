@@ -25,7 +25,7 @@ from pipelines.data.sharding.beam import import_beam, run_jobs
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import open_verified
 from pipelines.serving.predictor import Predictor, load
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 _RECORD = "zoo_predictions.json"
 _UNFINISHED = ".unfinished-"

@@ -15,7 +15,7 @@ from pipelines.data.readers import folder, folder_files, table
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 _log = logging.getLogger(__name__)
 

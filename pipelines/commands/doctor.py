@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 import zoo
 from pipelines.runtime import environment
 from pipelines.runtime.startup import start_tensorflow
-from zoo import handles, weights
 from zoo.errors import BackboneError
+from zoo.weights import files, handles
 
 _LOW_SPACE_BYTES = 2 * 10**9
 _MATRIX_UNITS = ("avx512f", "avx512_bf16", "amx_bf16")
@@ -151,7 +151,7 @@ def _has_weights(name: str) -> bool:
     spec = zoo.get_spec(name)
     if spec.carries_weights:
         return handles.find_module(spec.handle) is not None
-    return spec.weights is not None and weights.find(spec.weights) is not None
+    return spec.weights is not None and files.find(spec.weights) is not None
 
 
 def _temporary() -> Path:

@@ -15,7 +15,7 @@ from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingErro
 from pipelines.runtime import standard_streams
 from pipelines.training import signals
 from zoo.errors import BackboneError
-from zoo.home import name_keras_folder
+from zoo.storage.home import name_keras_folder
 
 DONE = 0
 UNEXPECTED = 1

@@ -11,8 +11,9 @@ from pathlib import Path
 import zoo
 from pipelines.commands.console import print_json
 from pipelines.commands.tables import aligned
-from zoo import handles, store, weights
 from zoo.errors import UnknownBackboneError, WeightsError
+from zoo.storage import store
+from zoo.weights import files, handles
 
 SUMMARY = "pretrained weights into the store, verified"
 
@@ -122,11 +123,11 @@ def _matching(name: str) -> list[str]:
 def _files(
     spec: zoo.BackboneSpec, to: Path | None, how: Mapping[str, bool | None]
 ) -> Iterator[Fetched]:
-    for file in weights.files(spec) or (weights.published(spec),):
-        path = weights.obtain(spec, file, **how)
+    for file in files.files(spec) or (files.published(spec),):
+        path = files.obtain(spec, file, **how)
         if to:
-            path = weights.copy_to(to, path, spec, file)
-        sha256 = weights.hash_file(path, "sha256")
+            path = files.copy_to(to, path, spec, file)
+        sha256 = files.hash_file(path, "sha256")
         yield Fetched(spec.name, str(path), path.stat().st_size, sha256)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import zoo
 from pipelines.commands.console import print_json
 from pipelines.commands.tables import aligned
-from zoo import handles, weights
 from zoo.spec import ImageInput
+from zoo.weights import files, handles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,11 +108,11 @@ def _pixels_rows(spec: zoo.BackboneSpec) -> list[tuple[str, str]]:
 def _weights_at(spec: zoo.BackboneSpec) -> Path | None:
     if spec.carries_weights:
         return handles.find_module(spec.handle)
-    return weights.find(spec.weights) if spec.weights else None
+    return files.find(spec.weights) if spec.weights else None
 
 
 def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:
-    here = ("on this machine", str(path or f"no; {weights.how_to_get(spec)}"))
+    here = ("on this machine", str(path or f"no; {files.how_to_get(spec)}"))
     if spec.carries_weights:
         return [("weights", "in the module"), ("from", spec.handle), here]
     file = spec.weights
@@ -121,6 +121,6 @@ def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, 
     digest = f"sha256 {file.sha256}" if file.sha256 else f"md5 {file.md5 or '-'}"
     return [
         ("weights", f"{file.file_name} ({file.license}), {digest}"),
-        ("from", weights.source_of(file)),
+        ("from", files.source_of(file)),
         here,
     ]

@@ -22,8 +22,8 @@ import keras
 import numpy as np
 
 from pipelines.features.extract import LARGEST_FLOAT16, Activations
-from zoo.blocks import layers_inside
-from zoo.hashing import hash_file
+from zoo.graph.blocks import layers_inside
+from zoo.storage.hashing import hash_file
 
 # Changes whenever the code that computes or writes activations does.
 _FORMAT = 2

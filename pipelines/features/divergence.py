@@ -21,8 +21,8 @@ from pipelines.planning.similarity import (
     block_divergence,
     channel_divergences,
 )
-from zoo.blocks import batchnorm_inputs, nodes_in_graph_order
 from zoo.builder import Backbone
+from zoo.graph.blocks import batchnorm_inputs, nodes_in_graph_order
 
 # With each map freed when nothing is left to read it, a batch takes a tenth of what
 # Keras holds: at 128 px 1.5 MB an example. A batch costs a second, whatever its size.

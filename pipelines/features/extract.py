@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.features import engines
-from zoo.folding import folded
+from zoo.graph.folding import folded
 
 # An array for each tensor that crosses the boundary; most boundaries have one.
 Activations = tuple[np.ndarray, ...]

@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import HeadPlan
-from zoo.blocks import Block
+from zoo.graph.blocks import Block
 
 RECURRENT = ("gru", "lstm", "bilstm")
 

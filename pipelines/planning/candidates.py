@@ -7,8 +7,8 @@ import difflib
 
 import zoo
 from pipelines.display.text import PLURALS
-from zoo import handles, weights
 from zoo.errors import MissingWeightsError, UnknownBackboneError
+from zoo.weights import files, handles
 
 _SHOWN = 5
 
@@ -71,7 +71,7 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
 def _is_at_hand(spec: zoo.BackboneSpec) -> bool:
     if spec.carries_weights:
         return handles.find_module(spec.handle) is not None
-    return all(weights.find(file) for file in weights.files(spec))
+    return all(files.find(file) for file in files.files(spec))
 
 
 def _nothing_to_compare(pattern: str, found: Candidates) -> str:

@@ -18,7 +18,7 @@ from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
 from pipelines.runs import lock
 from pipelines.serving import artifact
-from zoo import durable
+from zoo.storage import durable
 
 _CONFIG = "config.json"
 _REPORT = "report.json"

@@ -4,7 +4,7 @@ They may, but for one fault of TensorFlow (2.21, oneDNN on processors): a convol
 that its optimizer joined with a bias and an addition of two maps keeps in a field of
 the kernel where the second map lies. Two calls at once then add what is the other's, or
 read memory that was freed. Networks that were folded keep such additions apart (see
-`zoo.folding.Apart`); a SavedModel of somebody else's may have them.
+`zoo.graph.folding.Apart`); a SavedModel of somebody else's may have them.
 """
 
 from __future__ import annotations

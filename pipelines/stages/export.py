@@ -27,9 +27,9 @@ from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import answering
 from pipelines.stages.prove import is_coarse, prove
 from pipelines.training import signals
-from zoo.blocks import layers_inside
 from zoo.builder import Backbone, is_unpinned
-from zoo.folding import folded, folded_copy
+from zoo.graph.blocks import layers_inside
+from zoo.graph.folding import folded, folded_copy
 from zoo.spec import ImageInput
 
 _logger = logging.getLogger("zootune")

@@ -38,8 +38,8 @@ from pipelines.runtime.clock import Clock
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.lora import adaptable_layers
-from zoo.blocks import Block
 from zoo.builder import Backbone, source_classifier
+from zoo.graph.blocks import Block
 
 # Examples that are read at most, fewer where their features would take more memory; and
 # how many of those compare blocks and heads: the cost grows with the cube, and all are

@@ -38,7 +38,7 @@ from pipelines.stages.obtain import obtain
 from pipelines.training import freezing
 from pipelines.training.rates import optimizer_for
 from zoo.builder import Backbone
-from zoo.folding import folded
+from zoo.graph.folding import folded
 
 # A step is a forward pass and, where all blocks train, about two more backwards.
 _FORWARD_PASSES = 3

@@ -46,7 +46,7 @@ from pipelines.serving.signatures import (
 )
 from pipelines.stages.head import TransferModel
 from pipelines.stages.proof_examples import probes_of
-from zoo.blocks import layers_inside
+from zoo.graph.blocks import layers_inside
 
 _PARITY_EXAMPLES = 16
 _NOT_AN_IMAGE = b"not an image"

@@ -11,12 +11,11 @@ from typing import Any
 
 import zoo
 from pipelines.errors import ConfigError
-from zoo import durable, own
+from zoo import published
 from zoo.builder import Backbone
 from zoo.errors import BackboneError, CorruptWeightsError
-from zoo.hashing import hash_file
-from zoo.module_export import save_module
 from zoo.registry import TAKES_HANDLE
+from zoo.saved_model.export import save_module
 from zoo.spec import (
     OUTPUT,
     ZERO_TO_ONE,
@@ -27,6 +26,8 @@ from zoo.spec import (
     TextInput,
     WeightsFile,
 )
+from zoo.storage import durable
+from zoo.storage.hashing import hash_file
 
 _WEIGHTS = "backbone.weights.h5"
 
@@ -82,11 +83,11 @@ def publish(workdir: Path, *, name: str) -> BackboneSpec:
     row = _row(backbone, name, kept)
 
     def fill(folder: Path) -> None:
-        save_module(backbone.model, folder / own.MODULE)
+        save_module(backbone.model, folder / published.MODULE)
         if row.weights:
             shutil.copyfile(path, folder / row.weights.file_name)
 
-    own.add(row, fill, origin=_origin(workdir, report))
+    published.add(row, fill, origin=_origin(workdir, report))
     return zoo.get_spec(name)
 
 
@@ -103,8 +104,8 @@ def _report(workdir: Path) -> dict[str, Any]:
 
 
 def _refuse_taken(name: str) -> None:
-    if own.find(name):
-        raise BackboneError(own.taken(name))
+    if published.find(name):
+        raise BackboneError(published.taken(name))
     if name in (*zoo.list_backbones(), *TAKES_HANDLE):
         raise BackboneError(
             f"'{name}' is the name of a backbone already. Choose another name."
@@ -142,15 +143,15 @@ def _row(backbone: Backbone, name: str, kept: Mapping[str, Any]) -> BackboneSpec
         return dataclasses.replace(
             spec,
             source="tfhub",
-            handle=own.MODULE,
+            handle=published.MODULE,
             input=_module_input(backbone),
-            blocks=(Boundary(own.MODULE, OUTPUT),),
+            blocks=(Boundary(published.MODULE, OUTPUT),),
             weights=None,
             weights_change_graph=False,
             carries_weights=True,
         )
     file = WeightsFile(
-        own.weights_name(name), spec.license, path=".", sha256=kept["sha256"]
+        published.weights_name(name), spec.license, path=".", sha256=kept["sha256"]
     )
     return dataclasses.replace(spec, weights=file)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
-from zoo.blocks import Block, layers_inside
+from zoo.graph.blocks import Block, layers_inside
 
 # From so many on, statistics hardly change any more, and the pass would take longer.
 _EXAMPLES = 4096

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import ArtifactError, TrainingError
-from zoo import durable
+from zoo.storage import durable
 
 _FORMAT = 1
 _KEPT = 2

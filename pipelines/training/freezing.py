@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import keras
 
-from zoo.blocks import Block, KeepsStatistics, layers_inside
-from zoo.folding import folded
+from zoo.graph.blocks import Block, KeepsStatistics, layers_inside
+from zoo.graph.folding import folded
 
 
 def set_trainable(

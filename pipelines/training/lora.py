@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 import keras
 import numpy as np
 
-from zoo.blocks import Block, layers_inside
+from zoo.graph.blocks import Block, layers_inside
 
 _KINDS = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Embedding)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.errors import TrainingError
 from pipelines.training.lora import plain_weights
-from zoo.blocks import KeepsStatistics, layers_inside
+from zoo.graph.blocks import KeepsStatistics, layers_inside
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pipelines.cli import main
 from pipelines.config import HeadConfig
 from pipelines.errors import ConfigError
 from tests import wheels
-from zoo import own
+from zoo import published as own
 from zoo.errors import BackboneError, CorruptWeightsError, MissingWeightsError
 
 TF_KERAS = {

@@ -19,7 +19,7 @@ import zoo
 from pipelines.cli import main as zoo_command
 from pipelines.main import main
 from pipelines.serving.artifact import open_verified, versions
-from zoo import weights as weight_files
+from zoo.weights import files as weight_files
 
 PHOTOS_PER_CLASS = 10
 

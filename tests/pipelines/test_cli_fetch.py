@@ -17,7 +17,7 @@ import pytest
 
 import zoo
 from pipelines.cli import main
-from zoo import store
+from zoo.storage import store
 
 BODY = random.Random(0).randbytes(100_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()

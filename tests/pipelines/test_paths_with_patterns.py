@@ -16,7 +16,7 @@ from pipelines.data.readers import sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.serving.loading import load_saved_model
 from tests.faults import stages
-from zoo.reusable_model import open_model
+from zoo.saved_model.reusable import open_model
 
 NAMES = ["lr[0.1]", "a*b", "what?", "{a,b}", "back\\slash", "[z-a]", "plain"]
 # Folders that the names match as patterns.
@@ -59,7 +59,7 @@ def test_all_models_are_loaded_there() -> None:
     assert found == {
         "pipelines/serving/loading.py",
         "pipelines/serving/parity.py",
-        "zoo/reusable_model.py",
+        "zoo/saved_model/reusable.py",
     }
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pipelines.training.phases.fitting import _verbosity
-from zoo.progress import on_stderr, silent
+from zoo.storage.progress import on_stderr, silent
 
 COMMAND = "import sys; from pipelines.cli import main; sys.exit(main())"
 # Opens a file where a stream was, and has C++ write to stderr, as TensorFlow does.

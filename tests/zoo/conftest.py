@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo import weights as weight_files
 from zoo.catalog import text
-from zoo.download import Patience
+from zoo.storage.download import Patience
+from zoo.weights import files as weight_files
 
 
 @dataclasses.dataclass(frozen=True)

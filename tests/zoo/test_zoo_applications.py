@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import preprocessing
 from zoo.catalog import CATALOG
+from zoo.graph import preprocessing
 from zoo.sources import applications
 
 APPLICATIONS = [spec.name for spec in CATALOG if spec.source == "applications"]

@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from zoo.archive import Limits, extract, extract_one, find_model
 from zoo.errors import ArchiveError
+from zoo.storage.archive import Limits, extract, extract_one, find_model
 
 DATA = random.Random(0).randbytes(60_000)
 FILES = {

@@ -4,8 +4,8 @@ import keras
 import pytest
 from keras import layers
 
-from zoo.blocks import find_blocks
 from zoo.errors import BackboneError
+from zoo.graph.blocks import find_blocks
 from zoo.spec import OUTPUT, Boundary
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.depthwise import trainable_depthwise_conv
+from zoo.graph.depthwise import trainable_depthwise_conv
 
 RANDOM = np.random.default_rng(0)
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from zoo.download import Expected, download
 from zoo.errors import DownloadError, WrongContentError
+from zoo.storage.download import Expected, download
 
 BODY = random.Random(0).randbytes(200_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -113,7 +113,7 @@ class TestAnswers:
     def test_no_redirect_from_https_to_http(self):
         import urllib.request
 
-        from zoo.download import _RedirectError, _Redirects
+        from zoo.storage.download import _RedirectError, _Redirects
 
         def redirect(here, there):
             request = urllib.request.Request(here)

@@ -1,6 +1,6 @@
 import pytest
 
-from zoo import durable
+from zoo.storage import durable
 
 
 def test_a_file_is_written_whole_in_place_of_the_old_one(tmp_path):

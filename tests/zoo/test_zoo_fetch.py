@@ -17,9 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from zoo import fetch, lock, store
-from zoo.archive import Limits
-from zoo.download import Expected
 from zoo.errors import (
     ArchiveError,
     CorruptEntryError,
@@ -29,6 +26,9 @@ from zoo.errors import (
     UnpinnedError,
     WrongContentError,
 )
+from zoo.storage import fetch, lock, store
+from zoo.storage.archive import Limits
+from zoo.storage.download import Expected
 
 ROOT = Path(__file__).parents[2]
 BODY = random.Random(0).randbytes(300_000)
@@ -36,7 +36,7 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 FETCHES = (
     "import sys\n"
     "from zoo import fetch\n"
-    "from zoo.download import Expected\n"
+    "from zoo.storage.download import Expected\n"
     "url, sha256 = sys.argv[1:]\n"
     "expected = Expected(sha256=sha256)\n"
     "print(fetch.file(url, name='weights.h5', key='weights', expected=expected))\n"
@@ -44,7 +44,7 @@ FETCHES = (
 WAITS = (
     "import sys, time\n"
     "from pathlib import Path\n"
-    "from zoo.lock import exclusive\n"
+    "from zoo.storage.lock import exclusive\n"
     "with exclusive(Path(sys.argv[1])):\n"
     "    print('held', flush=True)\n"
     "    time.sleep(60)\n"

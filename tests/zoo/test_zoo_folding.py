@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 from tests import residuals
-from zoo.folding import folded, folded_copy
+from zoo.graph.folding import folded, folded_copy
 
 layers = keras.layers
 RANDOM = np.random.default_rng(0)

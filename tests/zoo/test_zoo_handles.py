@@ -11,7 +11,6 @@ import tensorflow as tf
 
 import zoo
 from tests import tiny_modules
-from zoo import store
 from zoo.errors import (
     ArchiveError,
     BackboneError,
@@ -21,13 +20,14 @@ from zoo.errors import (
     UnpinnedError,
     WrongContentError,
 )
-from zoo.handles import (
+from zoo.saved_model.layer import SavedModelLayer
+from zoo.storage import store
+from zoo.weights.handles import (
     is_unpinned,
     is_web_address,
     lasting_handle,
     resolve_handle,
 )
-from zoo.saved_model_layer import SavedModelLayer
 
 SIZE = 16
 IMAGES = np.random.default_rng(0).random((4, SIZE, SIZE, 3), np.float32)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from zoo import handles, own, store, weights
+from zoo import published
 from zoo.errors import StoreError
-from zoo.home import expanded, home, keras_folder
 from zoo.registry import get_spec, list_backbones
+from zoo.storage import store
+from zoo.storage.home import expanded, home, keras_folder
+from zoo.weights import files, handles
 
 PLACES = ("HOME", "ZOOTUNE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "KERAS_HOME")
 
@@ -33,12 +35,12 @@ def no_home(monkeypatch, tmp_path):
 def test_without_a_home_nothing_is_found_and_nothing_is_written(tmp_path):
     assert home() is None
     assert "tiny_image" in list_backbones()
-    assert own.find("mine") is None
+    assert published.find("mine") is None
     file = get_spec("efficientnet_lite0").weights
     assert file is not None
-    weights.find(file)
+    files.find(file)
     assert handles.find_module("https://tfhub.dev/google/none/1") is None
-    for write in (store.folder, own.folder, lambda: store.unfinished("key")):
+    for write in (store.folder, published.folder, lambda: store.unfinished("key")):
         with pytest.raises(StoreError, match="Set ZOOTUNE_HOME, or HOME, to a folder"):
             write()
     assert keras_folder() == Path("/tmp/.keras")
@@ -56,9 +58,9 @@ def test_a_path_from_a_home_that_nobody_knows_stands_as_it_is():
 def test_a_folder_that_is_named_is_enough(monkeypatch, tmp_path, variable):
     monkeypatch.setenv(variable, str(tmp_path))
     assert store.folder().is_relative_to(tmp_path)
-    assert own.folder().is_relative_to(tmp_path)
+    assert published.folder().is_relative_to(tmp_path)
     assert store.has_folder()
-    assert own.has_folder()
+    assert published.has_folder()
 
 
 UNKNOWN = ("unshare", "--user", "--map-user=12345")

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 import zoo
 from pipelines.training.freezing import set_trainable
-from zoo import presets
-from zoo.blocks import layers_inside
 from zoo.errors import BackboneError, DownloadError, OfflineError, WeightsError
+from zoo.graph.blocks import layers_inside
 from zoo.spec import InputSize
+from zoo.weights import kerashub_presets
 
 if sys.version_info < (3, 11):
     pytest.skip("KerasHub needs Python 3.11", allow_module_level=True)
@@ -228,7 +228,7 @@ class TestTexts:
         assert not any("pooled_dense" in path for path in paths)
 
     def test_layers_that_share_weights_are_one_block(self):
-        from zoo.boundaries import find_boundaries
+        from zoo.graph.boundaries import find_boundaries
 
         ids = keras.Input((4,), dtype="int32")
         x = keras.layers.Embedding(9, 4)(ids)
@@ -312,8 +312,8 @@ class TestRoundTrips:
 class TestRefused:
     def test_a_preset_that_does_not_exist(self):
         with pytest.raises(BackboneError, match="Did you mean .*bert_tiny_en_uncased"):
-            presets.find("bert_tiny_en_uncase")
-        assert presets.find("bert_tiny_en_uncased") == "bert_tiny_en_uncased"
+            kerashub_presets.find("bert_tiny_en_uncase")
+        assert kerashub_presets.find("bert_tiny_en_uncased") == "bert_tiny_en_uncased"
 
     def test_a_folder_that_is_no_preset(self, tmp_path, folders):
         (tmp_path / "note.txt").write_text("no preset")
@@ -379,7 +379,9 @@ class TestRefused:
 
     def test_a_kerashub_that_is_not_whole(self, monkeypatch, folders):
         monkeypatch.setitem(sys.modules, "keras_hub", None)
-        monkeypatch.setattr(presets.importlib.util, "find_spec", lambda _: True)
+        monkeypatch.setattr(
+            kerashub_presets.importlib.util, "find_spec", lambda _: True
+        )
         with pytest.raises(BackboneError, match="not all that it needs"):
             zoo.build("kerashub", handle=folders("vgg"))
 
@@ -411,9 +413,9 @@ class TestRefused:
 
 
 def _hide(monkeypatch, module):
-    real = presets.importlib.util.find_spec
+    real = kerashub_presets.importlib.util.find_spec
     monkeypatch.setattr(
-        presets.importlib.util,
+        kerashub_presets.importlib.util,
         "find_spec",
         lambda name, *rest: None if name == module else real(name, *rest),
     )

@@ -10,12 +10,12 @@ import scipy.special
 import tensorflow as tf
 
 import zoo
-from zoo import weights as weight_files
-from zoo.blocks import find_blocks
 from zoo.catalog.text import MINILM_VARIANTS, BertVariant
 from zoo.errors import CorruptWeightsError
+from zoo.graph.blocks import find_blocks
 from zoo.sources import minilm
 from zoo.spec import OUTPUT, Boundary
+from zoo.weights import files as weight_files
 
 TINY = BertVariant(
     depth=2,

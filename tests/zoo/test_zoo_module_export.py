@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import zoo
 from tests import tiny_modules
-from zoo.module_export import save_module
+from zoo.saved_model.export import save_module
 
 
 def _saved(model, folder):

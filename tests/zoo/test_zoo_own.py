@@ -5,19 +5,21 @@ import dataclasses
 import pytest
 
 import zoo
-from zoo import own
+from zoo import published
 from zoo.errors import BackboneError
 from zoo.spec import INSIDE, ImageInput, TextInput, Tokenizer, WeightsFile
 
 
 def _row(name, **changes):
-    weights = WeightsFile(own.weights_name(name), "MIT", path=".", sha256="0" * 64)
+    weights = WeightsFile(
+        published.weights_name(name), "MIT", path=".", sha256="0" * 64
+    )
     spec = dataclasses.replace(zoo.get_spec("tiny_image"), name=name, weights=weights)
     return dataclasses.replace(spec, **changes)
 
 
 def _add(spec):
-    return own.add(spec, lambda folder: (folder / "file").touch(), origin={})
+    return published.add(spec, lambda folder: (folder / "file").touch(), origin={})
 
 
 WORDS = WeightsFile("words.txt", "MIT", package="words==1.0", path="w/words.txt")
@@ -47,7 +49,7 @@ def test_a_row_is_read_as_it_was_written(takes):
 
 def test_rows_move_with_their_folder(tmp_path, monkeypatch):
     _add(_row("mine"))
-    own.folder().parent.rename(tmp_path / "elsewhere")
+    published.folder().parent.rename(tmp_path / "elsewhere")
     monkeypatch.setenv("ZOOTUNE_HOME", str(tmp_path / "elsewhere"))
     assert zoo.get_spec("mine").weights.path.startswith(str(tmp_path / "elsewhere"))
 
@@ -58,7 +60,7 @@ def test_a_name_is_taken_once():
         _add(_row("mine"))
     with pytest.raises(BackboneError, match="'mine' was published already"):
         zoo.register(_row("mine"))
-    assert [path.name for path in own.folder().iterdir()] == ["mine"]
+    assert [path.name for path in published.folder().iterdir()] == ["mine"]
 
 
 def test_what_fails_half_way_leaves_nothing():
@@ -67,15 +69,15 @@ def test_what_fails_half_way_leaves_nothing():
         raise OSError("the disk is full")
 
     with pytest.raises(BackboneError, match="could not be written .* disk is full"):
-        own.add(_row("mine"), fill, origin={})
-    assert list(own.folder().iterdir()) == []
+        published.add(_row("mine"), fill, origin={})
+    assert list(published.folder().iterdir()) == []
     assert "mine" not in zoo.list_backbones()
 
 
 def test_a_broken_row_is_named_and_hides_no_other(capsys):
     _add(_row("broken"))
     _add(_row("sound"))
-    (own.folder() / "broken" / "backbone.json").write_text("{")
+    (published.folder() / "broken" / "backbone.json").write_text("{")
     assert "sound" in zoo.list_backbones()
     assert "broken cannot be read" in capsys.readouterr().err
     with pytest.raises(BackboneError, match="broken cannot be read"):
@@ -98,4 +100,4 @@ def test_rows_lie_where_nothing_empties_them(field, tmp_path, monkeypatch):
         "XDG_DATA_HOME": tmp_path / "zootune",
         "HOME": tmp_path / ".local" / "share" / "zootune",
     }
-    assert own.folder() == below[field] / "backbones"
+    assert published.folder() == below[field] / "backbones"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import preprocessing
+from zoo.graph import preprocessing
 from zoo.spec import (
     BGR_MEAN,
     CENTRED_127,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import registered
+from zoo import keras_objects
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,11 +30,11 @@ def decorated() -> dict[str, str]:
 
 
 def test_every_registered_class_is_in_the_table():
-    assert len(registered.CLASSES) >= 18
-    assert decorated() == registered.CLASSES
+    assert len(keras_objects.CLASSES) >= 18
+    assert decorated() == keras_objects.CLASSES
 
 
-@pytest.mark.parametrize("name", registered.CLASSES)
+@pytest.mark.parametrize("name", keras_objects.CLASSES)
 def test_a_name_stands_for_a_class(name):
     known = keras.saving.get_custom_objects()
     assert f"zootune>{name}" in known
@@ -47,7 +47,7 @@ import sys
 import {first}
 import {second}
 import keras, numpy as np
-assert "zoo.preprocessing" not in sys.modules
+assert "zoo.graph.preprocessing" not in sys.modules
 assert keras.__spec__.loader is keras.__loader__
 model = keras.saving.load_model(sys.argv[1])
 print(repr(model(np.load(sys.argv[2])).numpy().sum()))

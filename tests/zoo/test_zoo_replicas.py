@@ -20,7 +20,7 @@ import json, sys
 from pathlib import Path
 import keras, numpy as np, tensorflow as tf
 from tests import tiny_modules
-from zoo.saved_model_layer import SavedModelLayer
+from zoo.saved_model.layer import SavedModelLayer
 
 keras.utils.set_random_seed(0)
 folder, kind, mode = Path(sys.argv[1]) / "module", *sys.argv[2:]

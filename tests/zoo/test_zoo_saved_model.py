@@ -22,9 +22,9 @@ from pipelines.training.receipt import measure, refuse_moved, snapshot
 from tests import tiny_modules
 from tests.tiny_modules import L2, WIDTH
 from zoo.errors import BackboneError, UnknownBackboneError, WeightsError
-from zoo.saved_model_layer import SavedModelLayer
+from zoo.saved_model.layer import SavedModelLayer
 from zoo.spec import INSIDE, MINUS_ONE_TO_ONE, ZERO_TO_ONE
-from zoo.weights import hash_file
+from zoo.weights.files import hash_file
 
 AUDIO_PACKAGE = "basic-pitch==0.4.0"
 AUDIO_WHEEL = "basic_pitch-0.4.0-py2.py3-none-any.whl"
@@ -612,7 +612,7 @@ class TestAudio:
 
     def test_tf_keras_is_not_imported(self, audio_module):
         program = (
-            "import sys; from zoo.saved_model_layer import SavedModelLayer as L\n"
+            "import sys; from zoo.saved_model.layer import SavedModelLayer as L\n"
             "L(sys.argv[1]); print('tf_keras' in sys.modules)"
         )
         command = [sys.executable, "-c", program, str(audio_module)]

@@ -14,7 +14,7 @@ from pipelines.runtime.precision import precision
 from tests import tiny_modules
 from tests.tiny_modules import VOCABULARY, WIDTH
 from zoo.errors import BackboneError
-from zoo.saved_model_layer import SavedModelLayer
+from zoo.saved_model.layer import SavedModelLayer
 from zoo.spec import TextInput
 
 TEXTS = tf.constant(["good film", "bad book", "the unheard of", "", "b\xc3\xb6se"])

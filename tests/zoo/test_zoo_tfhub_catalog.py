@@ -17,11 +17,11 @@ from pipelines.cli import main
 from pipelines.commands import doctor
 from tests import tiny_modules
 from tests.tiny_modules import WIDTH
-from zoo import store
 from zoo.catalog.tfhub import SPECS
 from zoo.errors import BackboneError, OfflineError
-from zoo.handles import resolve_handle
 from zoo.spec import ZERO_TO_ONE, ImageInput, TextInput
+from zoo.storage import store
+from zoo.weights.handles import resolve_handle
 
 SIZE = 16
 TEXTS = tf.constant(["good film", "bad book", ""])

@@ -17,10 +17,10 @@ import tensorflow as tf
 
 import zoo
 from zoo import tokenization
-from zoo import weights as weight_files
 from zoo.errors import BackboneError
 from zoo.tokenization.sentencepiece import SentencePiece
 from zoo.tokenization.sentencepiece_file import parse
+from zoo.weights import files as weight_files
 
 LENGTH = 48
 TEXTS = [

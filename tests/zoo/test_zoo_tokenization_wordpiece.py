@@ -12,11 +12,12 @@ import tensorflow as tf
 import tokenizers
 
 import zoo
-from zoo import fetch, tokenization
-from zoo import weights as weight_files
-from zoo.download import Expected
+from zoo import tokenization
 from zoo.errors import BackboneError
+from zoo.storage import fetch
+from zoo.storage.download import Expected
 from zoo.tokenization.wordpiece import WordPiece
+from zoo.weights import files as weight_files
 
 LENGTH = 48
 REFERENCE = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import CorruptWeightsError
-from zoo.torch_file import read_torch_file
+from zoo.weights.torch_file import read_torch_file
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
@@ -196,7 +196,7 @@ class TestHostileFiles:
             ("torch", "load"),
             ("torch._utils", "_rebuild_parameter"),
             ("collections", "defaultdict"),
-            ("zoo.torch_file", "read_torch_file"),
+            ("zoo.weights.torch_file", "read_torch_file"),
             ("numpy", "memmap"),
         ],
     )

@@ -10,13 +10,13 @@ import sentencepiece
 import tensorflow as tf
 
 import zoo
-from zoo import fetch
-from zoo import weights as weight_files
-from zoo.blocks import find_blocks
 from zoo.catalog.text import USE_VARIANTS, UseVariant
-from zoo.download import Expected
 from zoo.errors import CorruptWeightsError
+from zoo.graph.blocks import find_blocks
 from zoo.sources import use_multilingual
+from zoo.storage import fetch
+from zoo.storage.download import Expected
+from zoo.weights import files as weight_files
 
 REFERENCE = "d9046efec19a21e71d17996f908d9e4051df71e235ed0df32cb18b6cc92d32f2"
 TINY = UseVariant(

@@ -21,12 +21,12 @@ import pytest
 
 import zoo
 from pipelines.data.images.decode import decode_and_resize
-from zoo import store
-from zoo import weights as weight_files
 from zoo.builder import is_unpinned, source_classifier
 from zoo.errors import CorruptWeightsError, MissingWeightsError, WeightsError
 from zoo.spec import WeightsFile
-from zoo.torch_file import read_torch_file
+from zoo.storage import store
+from zoo.weights import files as weight_files
+from zoo.weights.torch_file import read_torch_file
 
 LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 PHOTO_PACKAGE = "foolbox==3.3.4"

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import vectors_file
 from zoo.errors import BackboneError
 from zoo.tokenization import words
+from zoo.weights import vectors_file
 
 PLAIN = "the 1 0 0.5\ncat 0 2 -1e-1\nsat 0.25 0 3\n, 0 0 7\n"
 ROWS = np.array([[1, 0, 0.5], [0, 2, -0.1], [0.25, 0, 3], [0, 0, 7]], np.float32)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import keras
 
-from zoo import weights
 from zoo.errors import BackboneError, CorruptWeightsError
-from zoo.preprocessing import PixelNormalization
+from zoo.graph.preprocessing import PixelNormalization
 from zoo.spec import BackboneSpec
+from zoo.weights import files
 
 
 def network(
@@ -20,7 +20,7 @@ def network(
     # size; so only the networks whose graph depends on the word are given it.
     by_keras = weights_file is not None and spec.weights_change_graph
     if by_keras and weights_file:
-        weights.offer_to_keras(weights_file)
+        files.offer_to_keras(weights_file)
     constructor = getattr(keras.applications, spec.handle)
     try:
         application = constructor(

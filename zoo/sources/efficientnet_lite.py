@@ -17,7 +17,7 @@ from keras import layers
 from zoo.catalog.efficientnet_lite import STAGES, VARIANTS, block_depths
 from zoo.errors import CorruptWeightsError
 from zoo.spec import BackboneSpec
-from zoo.torch_file import read_torch_file
+from zoo.weights.torch_file import read_torch_file
 
 _DROP_CONNECT_RATE = 0.2
 _STEM_WIDTH = 32

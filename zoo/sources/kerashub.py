@@ -12,9 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import presets
-from zoo.boundaries import find_boundaries
 from zoo.errors import BackboneError
+from zoo.graph.boundaries import find_boundaries
 from zoo.spec import (
     BackboneSpec,
     ImageInput,
@@ -25,6 +24,7 @@ from zoo.spec import (
     Tokenizer,
 )
 from zoo.tokenization.preset import preprocessor
+from zoo.weights import kerashub_presets
 
 # For presets that do not say which size they were trained on.
 _USUAL_SIZE_PX = 224
@@ -83,7 +83,7 @@ def network(
     Raises:
         BackboneError: if the preset cannot be had, or takes no such input.
     """
-    preset = presets.find(spec.handle)
+    preset = kerashub_presets.find(spec.handle)
     backbone = _load(preset)
     if isinstance(spec.input, ImageInput) and not isinstance(prepared, Mapping):
         backbone = _of_size(backbone, preset, prepared.shape[1])
@@ -97,7 +97,7 @@ def from_handle(handle: str | Path, wanted: InputSize) -> tuple[BackboneSpec, Ne
         BackboneError: if there is no such preset, or if it is for something else than
             images or texts.
     """
-    preset = presets.find(handle)
+    preset = kerashub_presets.find(handle)
     backbone = _load(preset)
     takes = _input(backbone, preset)
     if isinstance(takes, ImageInput):
@@ -123,7 +123,7 @@ def from_handle(handle: str | Path, wanted: InputSize) -> tuple[BackboneSpec, Ne
         license=_UNKNOWN_LICENSE,
         paper="",
         carries_weights=True,
-        requires=(presets.TEXT_OPS,) if isinstance(takes, TextInput) else (),
+        requires=(kerashub_presets.TEXT_OPS,) if isinstance(takes, TextInput) else (),
     )
     return spec, functools.partial(_opened, backbone, preset)
 
@@ -140,9 +140,9 @@ def _opened(
 
 def _load(preset: str, **options: Any) -> keras.Model:
     """The network of a preset with its weights, in the precision of the day."""
-    hub = presets.library()
+    hub = kerashub_presets.library()
     policy = keras.config.dtype_policy().name
-    return presets.load(
+    return kerashub_presets.load(
         hub.models.Backbone.from_preset, preset, dtype=policy, **options
     )
 
@@ -186,8 +186,8 @@ def _text_input(backbone: keras.Model, preset: str) -> TextInput:
 
 
 def _image_input(shape: tuple[int | None, ...], preset: str) -> ImageInput:
-    hub = presets.library()
-    converter = presets.load(hub.layers.ImageConverter.from_preset, preset)
+    hub = kerashub_presets.library()
+    converter = kerashub_presets.load(hub.layers.ImageConverter.from_preset, preset)
     height, width = shape[1:3]
     if height != width:
         raise BackboneError(

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo.backend import import_ops
 from zoo.errors import BackboneError
-from zoo.saved_model_layer import SavedModelLayer, is_floating
+from zoo.saved_model.layer import SavedModelLayer, is_floating
 from zoo.spec import (
     INSIDE,
     OUTPUT,

@@ -24,7 +24,7 @@ from zoo.spec import (
     Tokenizer,
     WeightsFile,
 )
-from zoo.vectors_file import WordVectors, read_word_vectors
+from zoo.weights.vectors_file import WordVectors, read_word_vectors
 
 Network = Callable[[BackboneSpec, keras.KerasTensor, Path | None], keras.KerasTensor]
 

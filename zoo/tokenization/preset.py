@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo import presets
 from zoo.backend import import_ops
 from zoo.errors import BackboneError
 from zoo.spec import Tokenizer
+from zoo.weights import kerashub_presets
 
 
 @keras.saving.register_keras_serializable("zootune")
@@ -72,8 +72,8 @@ def preprocessor(preset: str, **options: Any) -> Any:
     Raises:
         BackboneError: if the preset has no tokenizer.
     """
-    import_ops([presets.TEXT_OPS])
-    hub = presets.library()
+    import_ops([kerashub_presets.TEXT_OPS])
+    hub = kerashub_presets.library()
     if "length" in options:
         options["sequence_length"] = options.pop("length")
     for kind in (
@@ -81,11 +81,11 @@ def preprocessor(preset: str, **options: Any) -> Any:
         hub.models.CausalLMPreprocessor,
     ):
         try:
-            return presets.load(kind.from_preset, preset, **options)
+            return kerashub_presets.load(kind.from_preset, preset, **options)
         except BackboneError as error:
             if not _is_unknown_kind(error):
                 raise
-    tokenizer = presets.load(hub.models.Tokenizer.from_preset, preset)
+    tokenizer = kerashub_presets.load(hub.models.Tokenizer.from_preset, preset)
     return hub.models.TextClassifierPreprocessor(tokenizer, **options)
 
 

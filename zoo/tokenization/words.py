@@ -15,7 +15,7 @@ from zoo.spec import Tokenizer
 from zoo.tokenization import code_points
 from zoo.tokenization.base import Tokenization, to_rows
 from zoo.tokenization.substrings import Vocabulary
-from zoo.vectors_file import read_words
+from zoo.weights.vectors_file import read_words
 
 _FORM = 1
 _CONTROL = ("Cc", "Cf")

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.data.checks.inspection import Look
-from zoo import store
 from zoo.errors import StoreError
+from zoo.storage import store
 
 # Raised whenever a look at the same bytes may find something else.
 _CHECK_VERSION = 2

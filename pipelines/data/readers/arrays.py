@@ -22,7 +22,7 @@ from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageArray, Series, Texts
 from pipelines.display.text import PLURALS, is_blank
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 # Splits are copies of the arrays, so they are in memory twice.
 _MEMORY_SHARE = 0.5

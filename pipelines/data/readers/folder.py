@@ -25,7 +25,7 @@ from pipelines.data.spelling import index_classes, normal
 from pipelines.data.splits import Examples, ImageFiles
 from pipelines.display.text import is_blank
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 # Endings of file names, and what to do with such a file.
 _ARCHIVES = (

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipelines.display.text import shown
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 # Before the data of a record, and after them.
 _HEAD_BYTES, _TAIL_BYTES = 12, 4

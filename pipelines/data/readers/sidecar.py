@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.data.splits import Examples
 from pipelines.display.text import shown
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 NAME = "zoo_shards.json"
 FORMAT = 1

@@ -22,7 +22,7 @@ from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageFiles, Texts
 from pipelines.display.text import is_blank, shortened, shown
 from pipelines.errors import DataError
-from zoo.home import expanded
+from zoo.storage.home import expanded
 
 _SHOWN = 10
 # A text may be a whole document; the default limit of the csv module is 128 KiB.

@@ -19,8 +19,8 @@ from pipelines.data.split_names import SPLITS, usual_split
 from pipelines.data.splits import Examples
 from pipelines.display.text import shown
 from pipelines.errors import DataError
-from zoo.fetch import is_offline
-from zoo.home import expanded
+from zoo.storage.fetch import is_offline
+from zoo.storage.home import expanded
 
 _INFO = "dataset_info.json"
 _PIXELS = (tf.uint8, tf.uint16)

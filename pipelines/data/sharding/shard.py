@@ -32,8 +32,8 @@ from pipelines.data.splits import (
 )
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
-from zoo import durable
-from zoo.home import expanded
+from zoo.storage import durable
+from zoo.storage.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

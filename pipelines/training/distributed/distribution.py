@@ -19,8 +19,8 @@ from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.distributed.cluster import VARIABLE, Cluster, cluster_of
 from pipelines.training.distributed.workers import Team, lost_workers_named
-from zoo.blocks import Block, KeepsStatistics, layers_inside
-from zoo.saved_model_layer import SavedModelLayer
+from zoo.graph.blocks import Block, KeepsStatistics, layers_inside
+from zoo.saved_model.layer import SavedModelLayer
 
 _logger = logging.getLogger("zootune")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
-from zoo.blocks import layers_inside
+from zoo.graph.blocks import layers_inside
 
 # They multiply their inputs by noise, and by nothing that depends on the inputs.
 _MULTIPLYING = (keras.layers.Dropout, keras.layers.GaussianDropout)

@@ -32,7 +32,7 @@ from pipelines.training.class_weighting import (
 )
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.progress import Progress
-from zoo.folding import folded
+from zoo.graph.folding import folded
 
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
 _NO_CHANGES = ("auto", "none")

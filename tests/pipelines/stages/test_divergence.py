@@ -19,7 +19,7 @@ from pipelines.features.divergence import block_divergences
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.measure import measure
-from zoo.blocks import batchnorm_inputs
+from zoo.graph.blocks import batchnorm_inputs
 
 
 @pytest.fixture(scope="module")

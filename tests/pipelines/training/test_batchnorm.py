@@ -10,7 +10,7 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.training import batchnorm
 from pipelines.training.batchnorm import batchnorm_layers, quicken, reestimate
-from zoo.blocks import batchnorm_inputs
+from zoo.graph.blocks import batchnorm_inputs
 
 SIZE = 16
 
@@ -89,7 +89,7 @@ def test_layers_inside_of_layers_are_reached(train):
     inner = keras.Sequential([keras.layers.BatchNormalization()])
     pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
     model = keras.Model(pixels, inner(pixels))
-    blocks = zoo.blocks.find_blocks(model, (zoo.Boundary("all", "output"),))
+    blocks = zoo.graph.blocks.find_blocks(model, (zoo.Boundary("all", "output"),))
     reestimate(model, blocks, train, input_size_px=SIZE, seed=0)
     (whole,) = batches(train, input_size_px=SIZE, batch_size=len(train))
     mean = np.float64(whole[0]).mean(axis=(0, 1, 2))

@@ -28,9 +28,10 @@ from tests.zoo.contract.subjects import (
     settle,
     smallest,
 )
-from zoo import own, weights
+from zoo import published
 from zoo.errors import DownloadError, MissingWeightsError
 from zoo.registry import TAKES_HANDLE
+from zoo.weights import files
 
 # How many backbones of each source the suite sees. Who adds a row changes it here.
 ROWS_BY_SOURCE = {
@@ -94,7 +95,10 @@ _not_here: collections.Counter[str] = collections.Counter()
 
 
 # All but those of the person who runs the tests.
-NAMES = (*(name for name in zoo.list_backbones() if own.find(name) is None), *HANDLES)
+NAMES = (
+    *(name for name in zoo.list_backbones() if published.find(name) is None),
+    *HANDLES,
+)
 
 
 def _names_of_part():
@@ -173,7 +177,7 @@ def _reads_files(param):
     if param in HANDLES:
         return False
     spec = zoo.get_spec(param)
-    return spec.modality == "text" and bool(weights.files(spec))
+    return spec.modality == "text" and bool(files.files(spec))
 
 
 def _tested(backbone, make):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo.blocks import KeepsStatistics
+from zoo.graph.blocks import KeepsStatistics
 from zoo.spec import ImageInput, SeriesInput, TextInput
 
 EXAMPLES = 4

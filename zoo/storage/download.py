@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import DownloadError, WrongContentError
-from zoo.hashing import hash_file
-from zoo.progress import Progress, silent
+from zoo.storage.hashing import hash_file
+from zoo.storage.progress import Progress, silent
 
 _PIECE_BYTES = 1 << 16
 _REDIRECTS = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from zoo.saved_model_layer import SavedModelLayer
+from zoo.saved_model.layer import SavedModelLayer
 
 # TF Hub gives images to its modules in [0, 1]; our backbones take 0..255.
 _WHITE = 255.0

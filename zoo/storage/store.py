@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo import durable
 from zoo.errors import CorruptEntryError, StoreError
-from zoo.hashing import hash_file
-from zoo.home import expanded, home, required
+from zoo.storage import durable
+from zoo.storage.hashing import hash_file
+from zoo.storage.home import expanded, home, required
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PRIVATE = 0o700

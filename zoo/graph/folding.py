@@ -20,8 +20,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.blocks import nodes_in_graph_order
-from zoo.depthwise import trainable_depthwise_conv
+from zoo.graph.blocks import nodes_in_graph_order
+from zoo.graph.depthwise import trainable_depthwise_conv
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)

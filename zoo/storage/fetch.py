@@ -17,8 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zoo import archive, isolated, lock, store
-from zoo.download import Expected, Patience, download
+from zoo import isolated
 from zoo.errors import (
     ArchiveError,
     CorruptEntryError,
@@ -28,8 +27,10 @@ from zoo.errors import (
     UnpinnedError,
     WrongContentError,
 )
-from zoo.hashing import hash_file
-from zoo.progress import Progress, silent
+from zoo.storage import archive, lock, store
+from zoo.storage.download import Expected, Patience, download
+from zoo.storage.hashing import hash_file
+from zoo.storage.progress import Progress, silent
 
 _PIP_SECONDS = 1800
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

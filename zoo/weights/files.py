@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
-from zoo import fetch, progress, store
-from zoo.download import Expected
 from zoo.errors import (
     ArchiveError,
     CorruptEntryError,
@@ -16,10 +14,12 @@ from zoo.errors import (
     WeightsError,
     WrongContentError,
 )
-from zoo.handles import is_unpinned
-from zoo.hashing import hash_file
-from zoo.home import keras_folder
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
+from zoo.storage import fetch, progress, store
+from zoo.storage.download import Expected
+from zoo.storage.hashing import hash_file
+from zoo.storage.home import keras_folder
+from zoo.weights.handles import is_unpinned
 
 
 def find(file: WeightsFile) -> Path | None:

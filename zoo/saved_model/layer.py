@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras import ops
 
 from zoo.errors import BackboneError, OfflineError
-from zoo.handles import lasting_handle, resolve_handle
-from zoo.reusable_model import ReusableModel, open_model
+from zoo.saved_model.reusable import ReusableModel, open_model
+from zoo.weights.handles import lasting_handle, resolve_handle
 
 _MEAN, _SCALES = "moving_mean", ("gamma", "beta")
 
@@ -31,7 +31,7 @@ class SavedModelLayer(keras.layers.Layer):
     module without such a mode trains in inference mode. One that has only a signature
     has no trainable weights.
 
-    `handle` is the path or the address of the module, as in `zoo.handles`. A `.keras`
+    `handle` is the path or the address of the module, as in `zoo.weights.handles`. A `.keras`
     file holds the weights and the handle; the module must be on this machine when it is
     loaded. `keras.models.clone_model` reads the weights of the module again.
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zoo import fetch
 from zoo.errors import BackboneError, DownloadError, OfflineError
-from zoo.home import expanded
+from zoo.storage import fetch
+from zoo.storage.home import expanded
 
 TEXT_OPS = "tensorflow_text"
 INSTALL_HINT = (

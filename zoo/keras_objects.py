@@ -18,9 +18,9 @@ from typing import Any
 _PACKAGE = "zootune"
 # The module that defines a class, by its name. A model of a run has those of both.
 CLASSES = {
-    "PixelNormalization": "zoo.preprocessing",
-    "SeriesNormalization": "zoo.preprocessing",
-    "SavedModelLayer": "zoo.saved_model_layer",
+    "PixelNormalization": "zoo.graph.preprocessing",
+    "SeriesNormalization": "zoo.graph.preprocessing",
+    "SavedModelLayer": "zoo.saved_model.layer",
     "PatchMap": "zoo.sources.kerashub",
     "HashedWords": "zoo.tokenization.hashed_words",
     "PresetTokenizer": "zoo.tokenization.preset",

@@ -13,11 +13,11 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from zoo import fetch
 from zoo.errors import BackboneError
-from zoo.hashing import hash_file
-from zoo.home import expanded
-from zoo.progress import on_stderr
+from zoo.storage import fetch
+from zoo.storage.hashing import hash_file
+from zoo.storage.home import expanded
+from zoo.storage.progress import on_stderr
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _WEB = ("http", "https")
@@ -38,7 +38,7 @@ def resolve_handle(
 
     An archive on this machine is unpacked once for each content. With its sha256 it is
     found again also when the archive itself is gone. An address without one is fetched
-    with `allow_unpinned` only; see `zoo.fetch.file`.
+    with `allow_unpinned` only; see `zoo.storage.fetch.file`.
 
     Raises:
         OfflineError, UnpinnedError, DownloadError, ArchiveError, StoreError: if it

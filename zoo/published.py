@@ -17,9 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo import durable
 from zoo.errors import BackboneError
-from zoo.home import expanded, home, required
 from zoo.spec import (
     BackboneSpec,
     Boundary,
@@ -31,6 +29,8 @@ from zoo.spec import (
     Tokenizer,
     WeightsFile,
 )
+from zoo.storage import durable
+from zoo.storage.home import expanded, home, required
 
 _FILE = "backbone.json"
 MODULE = "module"

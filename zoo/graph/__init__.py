@@ -1,0 +1,1 @@
+"""Graphs of Keras networks: blocks, their boundaries, folding, preprocessing."""

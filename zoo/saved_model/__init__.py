@@ -1,0 +1,1 @@
+"""Reusable SavedModels, as layers and as exports."""

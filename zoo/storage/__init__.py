@@ -1,0 +1,1 @@
+"""How bytes get here and stay: fetching, archives, the store."""

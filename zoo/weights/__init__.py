@@ -1,0 +1,1 @@
+"""Files of weights: where they are, and what is in them."""
