@@ -22,8 +22,8 @@ from pipelines.data.images import decode, headers
 from pipelines.serving import parity
 from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export
-from pipelines.stages.head import TransferModel
 from pipelines.stages.prove import Questions, questions
+from pipelines.training.transfer_model import TransferModel
 from zoo.graph import folding
 from zoo.graph.preprocessing import PixelNormalization
 

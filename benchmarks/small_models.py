@@ -19,9 +19,10 @@ from pipelines.data.input.batches import batches
 from pipelines.data.splits import ImageArray, Inputs, Series, Split, Texts
 from pipelines.planning.plan import HeadPlan
 from pipelines.runtime.precision import precision as computing_in
-from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.head import add_head
 from pipelines.stages.outputs import answering
 from pipelines.training.batchnorm import batchnorm_layers, reestimate
+from pipelines.training.transfer_model import TransferModel
 from zoo.builder import build
 from zoo.graph.blocks import layers_inside
 

@@ -38,11 +38,12 @@ from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
-from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.head import add_head
 from pipelines.stages.publish import keep
 from pipelines.training.distributed.distribution import ONE_DEVICE, Distribution
 from pipelines.training.distributed.workers import Team
 from pipelines.training.progress import Progress
+from pipelines.training.transfer_model import TransferModel
 
 # Files that keep on breaking mean a disk that does.
 _MOST_NEW_BEGINNINGS = 3

@@ -94,11 +94,11 @@ def build(
     """A backbone by its name in the registry, or by its handle.
 
     `handle` goes with the names of `zoo.registry.TAKES_HANDLE`: with `tfhub` it is the
-    path or address of a reusable SavedModel, as in `zoo.weights.handles`, with `kerashub` the
-    name, the address or the folder of a preset. `weights` is `"default"` for the
-    pretrained weights of the row, `None` for random ones, or the path of the published
-    file or of one that `backbone.model.save_weights` wrote. `input_size_px` is for
-    images, `input_length` for texts, in tokens, and for series, in steps, and
+    path or address of a reusable SavedModel, as in `zoo.weights.handles`, with
+    `kerashub` the name, the address or the folder of a preset. `weights` is `"default"`
+    for the pretrained weights of the row, `None` for random ones, or the path of the
+    published file or of one that `backbone.model.save_weights` wrote. `input_size_px`
+    is for images, `input_length` for texts, in tokens, and for series, in steps, and
     `channels` for series.
 
     Raises:

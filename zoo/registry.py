@@ -121,7 +121,8 @@ def unregister(name: str) -> None:
     if name not in _table():
         get_spec(name)
         raise BackboneError(
-            f"'{name}' was published, not registered: it lies in {published.folder() / name}."
+            f"'{name}' was published, not registered: it lies in"
+            f" {published.folder() / name}."
         )
     del _specs[name]
 

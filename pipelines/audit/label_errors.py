@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from pipelines.audit.findings import Finding
 from pipelines.config import from_fields
-from pipelines.data.checks import content_hashes
+from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.grouping import count_units, units_of
 from pipelines.data.input.batches import batches
 from pipelines.data.names import listing

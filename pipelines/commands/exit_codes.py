@@ -12,8 +12,7 @@ from typing import Any
 
 from pipelines.display.text import lines_shown
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
-from pipelines.runtime import standard_streams
-from pipelines.training import signals
+from pipelines.runtime import signals, standard_streams
 from zoo.errors import BackboneError
 from zoo.storage.home import name_keras_folder
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 
-import zoo
 from pipelines.display.text import PLURALS
 from zoo.errors import MissingWeightsError, UnknownBackboneError
+from zoo.registry import get_spec, list_backbones
+from zoo.spec import BackboneSpec
 from zoo.weights import files, handles
 
 _SHOWN = 5
@@ -27,8 +28,8 @@ class Candidates:
 
 def require_match(pattern: str) -> None:
     """Raises `UnknownBackboneError` unless a backbone matches, with the nearest."""
-    known = zoo.list_backbones()
-    if zoo.list_backbones(pattern):
+    known = list_backbones()
+    if list_backbones(pattern):
         return
     near = difflib.get_close_matches(pattern.strip("*"), known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -46,10 +47,10 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
         MissingWeightsError: if none of them has its weights here; says how to get them.
     """
     require_match(pattern)
-    specs = [zoo.get_spec(n) for n in zoo.list_backbones(pattern, modality=modality)]
+    specs = [get_spec(n) for n in list_backbones(pattern, modality=modality)]
     if not specs:
         others = sorted(
-            {PLURALS[zoo.get_spec(n).modality] for n in zoo.list_backbones(pattern)}
+            {PLURALS[get_spec(n).modality] for n in list_backbones(pattern)}
         )
         raise UnknownBackboneError(
             f"The backbones that match '{pattern}' take {' or '.join(others)}, and the"
@@ -68,7 +69,7 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
     return found
 
 
-def _is_at_hand(spec: zoo.BackboneSpec) -> bool:
+def _is_at_hand(spec: BackboneSpec) -> bool:
     if spec.carries_weights:
         return handles.find_module(spec.handle) is not None
     return all(files.find(file) for file in files.files(spec))

@@ -83,8 +83,8 @@ class Phase:
 class TransferPlan:
     """What a run does with the backbone, and why, in words.
 
-    `rule` names the classic rule for such data, of `pipelines.planning.classic_rules`, or is
-    empty where similarity is not known; it is told, and `action` is what is done.
+    `rule` names the classic rule for such data, of `pipelines.planning.classic_rules`,
+    or is empty where similarity is not known; it is told, and `action` is what is done.
     """
 
     action: str

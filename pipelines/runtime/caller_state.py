@@ -16,8 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 
-from pipelines.runtime import standard_streams
-from pipelines.training import signals
+from pipelines.runtime import signals, standard_streams
 from zoo import backend
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 
-from pipelines.training import signals
+from pipelines.runtime import signals
 
 _logger = logging.getLogger("zootune")
 _PROGRESS_EVERY_SECONDS = 5.0

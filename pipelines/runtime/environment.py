@@ -38,7 +38,7 @@ def installed_versions() -> dict[str, str]:
 def code_sha256() -> str:
     """A digest of the source files of this package, which tells workers' apart."""
     digest = hashlib.sha256()
-    for folder in (Path(__file__).parent, Path(zoo.__file__).parent):
+    for folder in (Path(__file__).parents[1], Path(zoo.__file__).parent):
         for path in sorted(folder.rglob("*.py")):
             name = path.relative_to(folder.parent).as_posix()
             digest.update(f"{name}\0".encode())

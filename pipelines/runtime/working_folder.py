@@ -8,7 +8,8 @@ could come from there.
 import os
 import sys
 
-_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+# The folder of the packages: three folders up from this file.
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
 def import_nothing_from_here() -> None:

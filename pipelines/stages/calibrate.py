@@ -24,8 +24,8 @@ from pipelines.calibration.reliability import (
 )
 from pipelines.config import CalibrationConfig
 from pipelines.data.splits import Splits
-from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
+from pipelines.training.transfer_model import TransferModel
 
 # Training examples that tell where the classes lie, so that a large split costs no pass
 # of its own: 20 of each class, or 500 in all if that is more.

@@ -15,7 +15,7 @@ from pipelines.calibration.calibration import Calibration, to_manifest
 from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
-from pipelines.runtime import environment
+from pipelines.runtime import environment, signals
 from pipelines.serving import artifact, canonical, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
@@ -23,10 +23,9 @@ from pipelines.serving.parity import DifferentError
 from pipelines.serving.server.scan.ops import harmless_graph
 from pipelines.serving.signatures import requests, signatures
 from pipelines.stages.explain import explained_map
-from pipelines.stages.head import TransferModel
 from pipelines.stages.outputs import answering
 from pipelines.stages.prove import is_coarse, prove
-from pipelines.training import signals
+from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone, is_unpinned
 from zoo.graph.blocks import layers_inside
 from zoo.graph.folding import folded, folded_copy

@@ -16,12 +16,12 @@ import keras
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
-from pipelines.stages.head import TransferModel
 from pipelines.training import lora
 from pipelines.training.distributed.workers import Team
 from pipelines.training.phases.phase import TrainingExplodedError, run_phase
 from pipelines.training.phases.result import PhaseResult, result_of
 from pipelines.training.phases.task import FitSettings
+from pipelines.training.transfer_model import TransferModel
 
 _MAXIMUM_RETRIES = 2
 # Of what a head has wrong, blocks that train put so much right at best, in expectation.

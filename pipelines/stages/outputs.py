@@ -17,7 +17,7 @@ from pipelines.data.input.batches import batches, batches_of_all
 from pipelines.data.splits import Split
 from pipelines.features.extract import Reader
 from pipelines.runtime.clock import Ticker
-from pipelines.stages.head import TransferModel
+from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
 # A vector is of the output of a block by name, averaged over a grid with so many cells

@@ -32,11 +32,12 @@ from pipelines.probing.probe import Probe
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import may_use_xla, precision, shorter_format
 from pipelines.stages.base import freeze_base
-from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.head import add_head
 from pipelines.stages.measure import Measured
 from pipelines.stages.obtain import obtain
 from pipelines.training import freezing
 from pipelines.training.rates import optimizer_for
+from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 from zoo.graph.folding import folded
 

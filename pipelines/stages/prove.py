@@ -44,8 +44,8 @@ from pipelines.serving.signatures import (
     explanation,
     requests,
 )
-from pipelines.stages.head import TransferModel
 from pipelines.stages.proof_examples import probes_of
+from pipelines.training.transfer_model import TransferModel
 from zoo.graph.blocks import layers_inside
 
 _PARITY_EXAMPLES = 16

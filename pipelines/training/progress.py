@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from pipelines.runtime.signals import Held
 from pipelines.training.checkpoint import Checkpoint, Checkpoints, Stored
-from pipelines.training.signals import Held
 
 _logger = logging.getLogger("zootune")
 

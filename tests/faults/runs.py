@@ -20,12 +20,13 @@ from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.finetune import FitHistory, fine_tune
-from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.head import add_head
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.training.checkpoint import Checkpoints
 from pipelines.training.phases.task import FitSettings
 from pipelines.training.progress import Progress, Saving
+from pipelines.training.transfer_model import TransferModel
 
 SIZE = 16
 

@@ -92,8 +92,8 @@ def test_a_file_that_keras_does_not_take_is_named(tmp_path, values):
 
 def test_a_command_sets_such_a_file_aside(tmp_path):
     program = (
-        "from pipelines.runtime.startup import start_tensorflow; start_tensorflow(); import"
-        " keras; c = keras.config; said = keras.backend.backend(), c.floatx(),"
+        "from pipelines.runtime.startup import start_tensorflow; start_tensorflow();"
+        " import keras; c = keras.config; said = keras.backend.backend(), c.floatx(),"
         " c.image_data_format(); assert said == ('tensorflow', 'float32',"
         " 'channels_last'), said"
     )

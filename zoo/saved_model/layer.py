@@ -31,9 +31,9 @@ class SavedModelLayer(keras.layers.Layer):
     module without such a mode trains in inference mode. One that has only a signature
     has no trainable weights.
 
-    `handle` is the path or the address of the module, as in `zoo.weights.handles`. A `.keras`
-    file holds the weights and the handle; the module must be on this machine when it is
-    loaded. `keras.models.clone_model` reads the weights of the module again.
+    `handle` is the path or the address of the module, as in `zoo.weights.handles`. A
+    `.keras` file holds the weights and the handle; the module must be on this machine
+    when it is loaded. `keras.models.clone_model` reads the weights of the module again.
 
     Raises:
         BackboneError: if it cannot be had, or is no SavedModel with what was named;

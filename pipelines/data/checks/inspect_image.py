@@ -14,7 +14,8 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.data.checks.inspection import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
-from pipelines.data.images import decode, exif, jpeg_damage
+from pipelines.data.images import exif, jpeg_damage
+from pipelines.data.images.decode import decode
 from pipelines.data.images.decode_plans import REFUSAL
 from pipelines.data.images.file_types import (
     KINDS,

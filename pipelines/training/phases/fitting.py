@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.planning.plan import Phase
+from pipelines.runtime.signals import held_back
 from pipelines.training.averaging import averaged
 from pipelines.training.callbacks import (
     BestWeights,
@@ -36,7 +37,6 @@ from pipelines.training.profiling import (
 from pipelines.training.progress import Keeper, Remembers, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
-from pipelines.training.signals import held_back
 from pipelines.training.soup import Soup
 from zoo.builder import Block
 

@@ -17,7 +17,6 @@ from pipelines.data.input.batches import steps_per_epoch
 from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.stages.head import TransferModel
 from pipelines.training import freezing, lora
 from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
@@ -41,6 +40,7 @@ from pipelines.training.receipt import (
     snapshot,
 )
 from pipelines.training.start import Start
+from pipelines.training.transfer_model import TransferModel
 from zoo.spec import HEAD
 
 # A loss so many times that of before will not come back.

@@ -23,7 +23,6 @@ from pipelines.features.activation_cache import ActivationCache
 from pipelines.features.extract import Activations
 from pipelines.features.stored import keep, taker
 from pipelines.planning.plan import Phase, TransferPlan
-from pipelines.stages.head import TransferModel
 from pipelines.training import freezing
 from pipelines.training.class_weighting import (
     Feed,
@@ -32,6 +31,7 @@ from pipelines.training.class_weighting import (
 )
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.progress import Progress
+from pipelines.training.transfer_model import TransferModel
 from zoo.graph.folding import folded
 
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.

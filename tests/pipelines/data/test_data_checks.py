@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.checks import content_hashes
+from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.splits import ImageArray, ImageFiles
 from pipelines.errors import DataError
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from pipelines.audit.audit import survey
 from pipelines.audit.repair import LIST, Fixed, fix
 from pipelines.cli import main
-from pipelines.data.images import decode
+from pipelines.data.images.decode import decode
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError, DataError
 

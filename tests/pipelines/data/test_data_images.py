@@ -18,7 +18,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
-from pipelines.data.checks import content_hashes
+from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.checks.inspect_image import look_at
 from pipelines.data.images.decode import decode, decode_and_resize, resize
 from pipelines.data.images.exif import orientation as orientation_of
@@ -278,7 +278,7 @@ def test_an_animated_gif_is_its_first_frame() -> None:
 FRAMES_IN_FRESH_PROCESS = """
 import resource, sys
 import tensorflow as tf
-from pipelines.data.images import decode
+from pipelines.data.images.decode import decode
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 shape = decode(tf.io.read_file(sys.argv[1])).shape
 print(*shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

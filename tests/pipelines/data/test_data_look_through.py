@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.checks import content_hashes, inspection_cache
+from pipelines.data.checks import inspection_cache
+from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.checks.inspect_files import look_through
 from pipelines.data.checks.inspection import Look
 from pipelines.data.splits import ImageFiles

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data.checks import content_hashes
+from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.load import load

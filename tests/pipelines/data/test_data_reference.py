@@ -87,7 +87,7 @@ def test_the_edges_of_the_ranges_are_allowed() -> None:
 def test_parsing_and_splitting_import_no_tensorflow() -> None:
     program = (
         "import sys; import pipelines.data.reference, pipelines.data.splits; "
-        "import pipelines.data.readers.folder, pipelines.data.readers.arrays, pipelines.data.readers.builtin; "
+        "from pipelines.data.readers import arrays, builtin, folder; "
         "sys.exit('tensorflow' in sys.modules or 'mlxtend' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -23,7 +23,7 @@ from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
-from pipelines.stages.head import TransferModel, add_head
+from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
@@ -33,6 +33,7 @@ from pipelines.training.class_weighting import (
     keeps_labels_mirrored,
     refuse_augmentation,
 )
+from pipelines.training.transfer_model import TransferModel
 
 SIZE = 16
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pipelines.training.signals import held_back
+from pipelines.runtime.signals import held_back
 
 
 @pytest.fixture(autouse=True)

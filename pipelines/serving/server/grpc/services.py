@@ -26,10 +26,9 @@ from pipelines.errors import ArtifactError, ConfigError
 from pipelines.serving.server import text_files
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError, invalid
-from pipelines.serving.server.grpc import tensors
 from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.models import examples, service
+from pipelines.serving.server.models import examples, service, tensors
 from pipelines.serving.server.models.daemon_thread import in_daemon_thread
 from pipelines.serving.server.models.manager import Loaded, Manager, Target
 from pipelines.serving.server.models.signature import (

@@ -12,8 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.errors import ArtifactError
 from pipelines.serving.server.errors import ServingError
-from pipelines.serving.server.grpc import tensors
-from pipelines.serving.server.models import examples
+from pipelines.serving.server.models import examples, tensors
 from pipelines.serving.server.models.signature import (
     DEFAULT,
     Arrays,

@@ -9,9 +9,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import input_pb2
 
 from pipelines.serving.server.errors import Code, ServingError
-from pipelines.serving.server.grpc import tensors
 from pipelines.serving.server.http import json_examples, json_tensors
-from pipelines.serving.server.models import examples
+from pipelines.serving.server.models import examples, tensors
 from pipelines.serving.server.models.signature import TensorInfo
 
 _FIELDS = {"bfloat16": "half_val", "float16": "half_val"}

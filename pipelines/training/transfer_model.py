@@ -1,0 +1,48 @@
+"""A classifier as training sees it: the backbone, and the head on top of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+
+from pipelines.planning.plan import HeadPlan
+from zoo.builder import Backbone
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TransferModel:
+    """A classifier: the backbone, and the head on top of it.
+
+    `model` takes raw input and gives float32 logits `[batch, classes]`. `head_input` is
+    the tensor that the layers of the head read, and `pooled` the feature vector; they
+    are the same unless the head pools with layers that train. `taps` are the parts of
+    it by the block that each comes from, if it comes from averages over blocks. `plan`
+    is what the head was made by.
+    """
+
+    model: keras.Model
+    backbone: Backbone
+    head_input: keras.KerasTensor
+    pooled: keras.KerasTensor
+    taps: Mapping[str, keras.KerasTensor]
+    head_layers: tuple[keras.layers.Layer, ...]
+    plan: HeadPlan
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the head reads averages over blocks, brought to comparable sizes."""
+        return self.plan.standardized
+
+    @property
+    def head_keys(self) -> tuple[tuple[str, int], ...]:
+        """The blocks that the head reads, in the order of the backbone's, and the grid
+        that each is averaged over."""
+        names = [block.name for block in self.backbone.blocks]
+        reads = sorted(self.plan.reads, key=names.index)
+        return tuple((name, self.plan.grid) for name in reads)
+
+    @property
+    def logits_layer(self) -> keras.layers.Dense:
+        return self.head_layers[-1]
