@@ -31,24 +31,47 @@ assert len(playground.routes(list)) == 4"
 echo "installed package: trained and predicted from another folder"
 
 # Commands that must answer within half a second, while nothing else runs.
-"$bin/python" -m pytest tests/pipelines/test_cli.py tests/zoo/test_zoo_plugins.py
+"$bin/python" -m pytest tests/pipelines/test_cli.py tests/zoo/test_plugins.py
 
 # Everything else in parts, three at a time, which keeps two cores busy. Each has a
 # process of its own, which gives its memory back; those that take longest come first.
+# Of a folder, a part takes what no other part names.
+P=tests/pipelines
+parts=(
+  "e2e tests/e2e"
+  "server $P/serving/server"
+  "contract-1/3 tests/zoo/contract"
+  "contract-2/3 tests/zoo/contract"
+  "contract-3/3 tests/zoo/contract"
+  "faults tests/faults"
+  "stages $P/stages"
+  "data $P/data $P/audit"
+  "commands $P/commands $P/config $P/runs $P/runtime"
+  "zoo tests/zoo"
+  "training $P/training"
+  "serving $P/serving"
+  "planning $P/planning $P/features $P/probing $P/calibration"
+  "rest tests"
+)
+named=$(printf '%s\n' "${parts[@]}" | cut -d' ' -f2- | tr ' ' '\n' | sort -u)
+alone='tests/pipelines/test_cli.py tests/zoo/test_plugins.py'
 part() {
-  local log="$scratch/part-${*//\//-}" status=0
-  find "$1" -maxdepth 1 -name 'test_*.py' ! -name test_cli.py ! -name test_zoo_plugins.py |
-    sort | CONTRACT_PART=${2:-1/1} xargs "$bin/python" -m pytest --durations=10 \
-    >"$log" 2>&1 || status=$?
-  echo "$*: $(tail -n 1 "$log")"
+  local name=$1 status=0 folders=() others=() log folder
+  shift
+  log="$scratch/part-${name%%/*}"
+  for folder in $named; do
+    [[ " $* " == *" $folder "* ]] || others+=(-path "$folder" -prune -o)
+  done
+  for folder in "$@"; do folders+=("$folder"); done
+  find "${folders[@]}" "${others[@]}" -name 'test_*.py' -print | sort |
+    grep -vxF "$(tr ' ' '\n' <<<"$alone")" |
+    CONTRACT_PART=$([[ $name == contract-* ]] && echo "${name#contract-}" || echo 1/1) \
+      xargs "$bin/python" -m pytest --durations=15 >"$log" 2>&1 || status=$?
+  echo "$name, $((SECONDS / 60)) min: $(tail -n 1 "$log")"
   return $status
 }
-export bin scratch
+export bin scratch named alone
 export -f part
-parts=(tests/e2e tests/zoo/contract\ {1,2,3}/3 tests/faults tests)
-while read -r folder; do
-  [[ " ${parts[*]} " == *" $folder "* ]] || parts+=("$folder")
-done < <(find tests -name 'test_*.py' -printf '%h\n' | sort -u)
 failed=0
 printf '%s\n' "${parts[@]}" | xargs -P 3 -L 1 bash -c 'part "$@"' part || failed=1
 cat "$scratch"/part-*

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.servers import Answer, ask, serving
+from tests.support.servers import Answer, ask, serving
 
 
 @dataclasses.dataclass(frozen=True)

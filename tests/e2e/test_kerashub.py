@@ -20,7 +20,7 @@ from zoo.errors import BackboneError
 if sys.version_info < (3, 11):
     pytest.skip("KerasHub needs Python 3.11", allow_module_level=True)
 
-from tests import tiny_presets
+from tests.support import tiny_presets
 
 DIGITS = "builtin:digits?limit=200"
 SENTENCES = {"sea": "an anchor and rope", "kitchen": "salt in the oven !"}

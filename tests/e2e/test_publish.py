@@ -15,7 +15,7 @@ import zoo
 from pipelines.cli import main
 from pipelines.config import HeadConfig
 from pipelines.errors import ConfigError
-from tests import wheels
+from tests.support import wheels
 from zoo import published as own
 from zoo.errors import BackboneError, CorruptWeightsError, MissingWeightsError
 

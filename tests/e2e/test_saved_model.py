@@ -14,7 +14,12 @@ from pipelines.run import train
 from pipelines.runs.folder import claim
 from pipelines.runs.prepare import prepare
 from pipelines.runtime.clock import Clock
-from tests.tiny_modules import save_backbone, save_hub, save_signature, save_text
+from tests.support.tiny_modules import (
+    save_backbone,
+    save_hub,
+    save_signature,
+    save_text,
+)
 from zoo.errors import BackboneError
 
 TINY = {"data": "builtin:digits?limit=200", "backbone": "tfhub", "input_size_px": 16}

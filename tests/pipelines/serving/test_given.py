@@ -15,7 +15,7 @@ import pipelines
 from pipelines.errors import ArtifactError, DataError
 from pipelines.serving import given
 from pipelines.serving.given import Takes
-from tests import small_artifacts
+from tests.support import small_artifacts
 
 IMAGE = Takes("image_bytes", "string")
 TEXT = Takes("text", "string")

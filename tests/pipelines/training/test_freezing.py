@@ -8,7 +8,7 @@ import zoo
 from pipelines.errors import TrainingError
 from pipelines.training import freezing
 from pipelines.training.receipt import measure, refuse_moved, snapshot
-from tests.tiny_modules import keras_network, save_archive
+from tests.support.tiny_modules import keras_network, save_archive
 from zoo.graph.blocks import KeepsStatistics
 
 BATCH = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3)).astype("uint8")

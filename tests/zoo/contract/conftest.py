@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.tiny_modules import save_slim, save_text
+from tests.support.tiny_modules import save_slim, save_text
 from tests.zoo.contract.subjects import (
     Subject,
     build,
@@ -70,7 +70,7 @@ def _save_vectors(path):
 def _save_preset(kind):
     def save(path):
         # KerasHub takes seconds to import.
-        from tests import tiny_presets
+        from tests.support import tiny_presets
 
         saves = {"image": tiny_presets.save_image, "text": tiny_presets.save_text}
         return saves[kind](path.parent)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from pipelines.cli import main
-from tests.servers import Answer, ask, serving
+from tests.support.servers import Answer, ask, serving
 
 pytestmark = pytest.mark.serving
 

@@ -12,7 +12,7 @@ import pytest
 import pipelines
 from pipelines.config import ExportConfig
 from tests.pipelines.conftest import TINY_DATA
-from tests.servers import Served, serving
+from tests.support.servers import Served, serving
 
 NAME = "digits"
 

@@ -11,7 +11,7 @@ import time
 import grpc
 import pytest
 
-from tests.servers import ask, serving
+from tests.support.servers import ask, serving
 
 pytestmark = pytest.mark.serving
 

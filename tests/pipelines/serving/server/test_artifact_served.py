@@ -10,7 +10,7 @@ import pytest
 import pipelines
 from pipelines.serving import artifact as artifacts
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
-from tests.servers import serving
+from tests.support.servers import serving
 
 pytestmark = pytest.mark.serving
 

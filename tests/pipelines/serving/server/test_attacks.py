@@ -21,7 +21,7 @@ from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tests.faults.kills import IS_LONG
-from tests.servers import ask
+from tests.support.servers import ask
 
 pytestmark = pytest.mark.serving
 

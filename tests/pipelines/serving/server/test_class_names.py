@@ -16,8 +16,8 @@ from pipelines.errors import ArtifactError, DataError
 from pipelines.serving import naming
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
 from pipelines.serving.server.http import playground
-from tests import small_artifacts
-from tests.servers import serving
+from tests.support import small_artifacts
+from tests.support.servers import serving
 
 pytestmark = pytest.mark.serving
 

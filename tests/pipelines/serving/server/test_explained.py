@@ -9,7 +9,7 @@ import pipelines
 from pipelines.config import ExportConfig
 from pipelines.errors import ConfigError
 from pipelines.serving import artifact as artifacts
-from tests.servers import serving
+from tests.support.servers import serving
 
 pytestmark = pytest.mark.serving
 

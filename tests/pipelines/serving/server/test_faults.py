@@ -23,7 +23,7 @@ from tensorflow_serving.apis import (
 
 from tests.faults.kills import IS_LONG
 from tests.pipelines.serving.server.conftest import publish
-from tests.servers import ask, find_ports, serving
+from tests.support.servers import ask, find_ports, serving
 
 pytestmark = [pytest.mark.serving, pytest.mark.faults]
 

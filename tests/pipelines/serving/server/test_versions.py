@@ -21,7 +21,7 @@ from pipelines.serving.server.models.batcher import Batcher, Workers
 from pipelines.serving.server.models.manager import Manager, Target
 from pipelines.serving.server.models.model_config import ModelConfig, VersionPolicy
 from pipelines.serving.server.settings import Batching, Loading
-from tests import small_artifacts
+from tests.support import small_artifacts
 
 NAME = "m"
 

@@ -48,7 +48,7 @@ def test_a_model_is_that_of_its_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_all_models_are_loaded_there() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     found = {
         path.relative_to(root).as_posix()
         for part in ("pipelines", "zoo")

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import tiny_modules
+from tests.support import tiny_modules
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, sys
 from pathlib import Path
 import keras, numpy as np, tensorflow as tf
-from tests import tiny_modules
+from tests.support import tiny_modules
 from zoo.saved_model.layer import SavedModelLayer
 
 keras.utils.set_random_seed(0)

@@ -21,7 +21,7 @@ from pipelines.stages import finetune
 from tests.faults.stages import AtStage
 from zoo.errors import BackboneError, CorruptWeightsError, UnknownBackboneError
 
-TINY = Path(__file__).parents[2] / "configs" / "tiny.py"
+TINY = Path(__file__).parents[3] / "configs" / "tiny.py"
 COMMAND_LINE = "import sys; from pipelines.cli import main; sys.exit(main())"
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from pipelines.features import engines
 from pipelines.runtime.reentrancy import is_reentrant
-from tests import residuals
-from tests.optimized import adds_within_convolutions, called
+from tests.support import residuals
+from tests.support.optimized import adds_within_convolutions, called
 from zoo.graph.folding import folded, folded_copy
 
 MAPS = np.random.default_rng(0).normal(size=(4, 6, 6, 4)).astype("float32")

@@ -27,7 +27,7 @@ from pipelines.training.distributed.distribution import (
     distribution_of,
     refuse_undoable,
 )
-from tests import tiny_modules
+from tests.support import tiny_modules
 
 SCRIPT = Path(__file__).with_name("distributed_steps.py")
 TOLERANCE = 1e-5

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from tests import tiny_modules
+from tests.support import tiny_modules
 from zoo.saved_model.export import save_module
 
 

@@ -12,8 +12,8 @@ from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.models import servable
 from pipelines.serving.server.models.batcher import Batcher, Workers
 from pipelines.serving.server.settings import Batching, Loading
-from tests import residuals
 from tests.conformance import models
+from tests.support import residuals
 
 
 @pytest.fixture(scope="module")

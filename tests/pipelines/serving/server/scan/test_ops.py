@@ -15,7 +15,7 @@ from pipelines.serving.server.models import servable
 from pipelines.serving.server.scan import ops
 from pipelines.serving.server.settings import Loading
 from tests.conformance import models
-from tests.tiny_modules import save_text
+from tests.support.tiny_modules import save_text
 
 TEXT = tf.TensorSpec([None], tf.string, name="x")
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import zoo
 from pipelines.runtime.precision import precision
-from tests import tiny_modules
-from tests.tiny_modules import VOCABULARY, WIDTH
+from tests.support import tiny_modules
+from tests.support.tiny_modules import VOCABULARY, WIDTH
 from zoo.errors import BackboneError
 from zoo.saved_model.layer import SavedModelLayer
 from zoo.spec import TextInput

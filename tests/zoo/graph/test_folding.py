@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests import residuals
+from tests.support import residuals
 from zoo.graph.folding import folded, folded_copy
 
 layers = keras.layers

@@ -15,8 +15,8 @@ import tensorflow as tf
 import zoo
 from pipelines.cli import main
 from pipelines.commands import doctor
-from tests import tiny_modules
-from tests.tiny_modules import WIDTH
+from tests.support import tiny_modules
+from tests.support.tiny_modules import WIDTH
 from zoo.catalog.tfhub import SPECS
 from zoo.errors import BackboneError, OfflineError
 from zoo.spec import ZERO_TO_ONE, ImageInput, TextInput

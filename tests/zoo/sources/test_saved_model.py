@@ -19,8 +19,8 @@ from pipelines.errors import TrainingError
 from pipelines.runtime.precision import precision
 from pipelines.training import freezing
 from pipelines.training.receipt import measure, refuse_moved, snapshot
-from tests import tiny_modules
-from tests.tiny_modules import L2, WIDTH
+from tests.support import tiny_modules
+from tests.support.tiny_modules import L2, WIDTH
 from zoo.errors import BackboneError, UnknownBackboneError, WeightsError
 from zoo.saved_model.layer import SavedModelLayer
 from zoo.spec import INSIDE, MINUS_ONE_TO_ONE, ZERO_TO_ONE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from tests.servers import serving
+from tests.support.servers import serving
 
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402

@@ -20,8 +20,8 @@ if sys.version_info < (3, 11):
 
 import keras_hub
 
-from tests import tiny_presets
-from tests.tiny_presets import IMAGES, OFFSET, SCALE, SIZE, TEXTS
+from tests.support import tiny_presets
+from tests.support.tiny_presets import IMAGES, OFFSET, SCALE, SIZE, TEXTS
 
 TEXT = ["an anchor and", "", "Salt zz oven! and a and a rope and seed an an an an an"]
 

@@ -30,7 +30,7 @@ from zoo.storage import fetch, lock, store
 from zoo.storage.archive import Limits
 from zoo.storage.download import Expected
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BODY = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
 FETCHES = (

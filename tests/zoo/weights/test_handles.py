@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from tests import tiny_modules
+from tests.support import tiny_modules
 from zoo.errors import (
     ArchiveError,
     BackboneError,
