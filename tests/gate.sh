@@ -25,7 +25,7 @@ for package in (zoo, pipelines):
     --config.finetune.epochs=1 --config.workdir=run
   "$bin/python" -m pipelines.data.samples builtin:digits samples
   "$bin/python" -m pipelines.cli predict run/artifact samples/*.png --json
-  "$bin/python" -c "from pipelines.serving.server import playground
+  "$bin/python" -c "from pipelines.serving.server.http import playground
 assert len(playground.routes(list)) == 4"
 ) >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 echo "installed package: trained and predicted from another folder"

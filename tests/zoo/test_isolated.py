@@ -169,7 +169,8 @@ def test_what_a_library_starts_imports_nothing_from_here(tmp_path):
     given = f".{os.pathsep}{tmp_path}{os.pathsep}{os.pathsep}/usr/lib"
     child = "import plistlib, os; print(os.environ['PYTHONPATH'])"
     code = (
-        "from pipelines import standing; standing.import_nothing_from_here();"
+        "from pipelines.runtime import working_folder as here;"
+        "here.import_nothing_from_here();"
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     )
     ended = subprocess.run(

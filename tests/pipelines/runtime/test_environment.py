@@ -37,7 +37,7 @@ def test_peak_memory_is_in_bytes_and_grows_with_use():
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can forget a peak")
 def test_a_peak_of_memory_can_be_forgotten(fresh_process):
     code = (
-        "from pipelines import environment\n"
+        "from pipelines.runtime import environment\n"
         "before = environment.peak_memory_bytes()\n"
         "large = b'x' * 300_000_000\n"
         "peak = environment.peak_memory_bytes()\n"

@@ -13,8 +13,8 @@ COMMAND = "import sys; from pipelines.cli import main; sys.exit(main())"
 # Opens a file where a stream was, and has C++ write to stderr, as TensorFlow does.
 NUMBERS = """
 import os, sys
-from pipelines import streams
-streams.open_closed()
+from pipelines.runtime import standard_streams
+standard_streams.open_closed()
 with open(sys.argv[1], "w") as file:
     assert file.fileno() > 2, file.fileno()
     os.write(2, b"noise")

@@ -35,7 +35,7 @@ BODY = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
 FETCHES = (
     "import sys\n"
-    "from zoo import fetch\n"
+    "from zoo.storage import fetch\n"
     "from zoo.storage.download import Expected\n"
     "url, sha256 = sys.argv[1:]\n"
     "expected = Expected(sha256=sha256)\n"

@@ -190,10 +190,10 @@ def test_what_was_kept_long_ago_is_forgotten(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from pipelines.data import look_cache
+from pipelines.data.checks import inspection_cache
 from pipelines.data.checks.inspection import Look
 for i in range(40):
-    with look_cache.opened(maximum_megapixels=50.0) as cache:
+    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
         cache.keep({f"{sys.argv[1]}{i}": ((i, i, i), Look(content=sys.argv[1]))})
 """
 

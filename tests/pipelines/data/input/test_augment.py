@@ -120,7 +120,7 @@ def test_the_seed_and_the_epoch_change_every_image():
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import test_data_augment as t
+import test_augment as t
 print(t.digest())
 """
 
