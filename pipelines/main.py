@@ -12,7 +12,7 @@ from pipelines import config as configs
 from pipelines.commands.console import say_progress
 from pipelines.commands.exit_codes import exit_code_of
 from pipelines.config import RunConfig
-from pipelines.config.flags import parse
+from pipelines.config.flags import described, parse
 from pipelines.runtime.startup import start_tensorflow
 
 
@@ -40,7 +40,7 @@ def _help() -> str:
         [
             "Fine-tunes a backbone. Flags: --config=FILE and --config.FIELD=VALUE;",
             "--debug shows tracebacks. Fields and defaults:",
-            *configs.described(),
+            *described(),
         ]
     )
 
