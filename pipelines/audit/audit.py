@@ -17,12 +17,11 @@ from pipelines.audit.duplicates import near_findings, same_findings
 from pipelines.audit.findings import Finding, class_findings, group_by_reason
 from pipelines.audit.folder_layout import FolderWalk, Found
 from pipelines.data.checks import content_hashes
-from pipelines.data.checks.inspect_files import OnProgress, look_through_images
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspect_files import OnProgress, inspect_images
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images.sixteen_bit import deep_note, is_dark
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
-from pipelines.data.reference import DatasetRef
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS, DatasetRef
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
@@ -30,7 +29,7 @@ from zoo.storage.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Survey:
+class Audit:
     """What was found; findings are worst first.
 
     `counts` is examples per class. `looks` has one for each example that is a file, and
@@ -40,7 +39,7 @@ class Survey:
     reference: str
     examples: Examples
     findings: tuple[Finding, ...]
-    looks: tuple[Look, ...] = ()
+    inspections: tuple[Inspection, ...] = ()
     folder: FolderWalk | None = None
 
     @property
@@ -72,18 +71,18 @@ class Survey:
             "fit": self.is_fit_to_train,
         }
 
-    def with_findings(self, more: Sequence[Finding]) -> Survey:
+    def with_findings(self, more: Sequence[Finding]) -> Audit:
         every = sorted([*self.findings, *more], key=lambda one: one.rank)
         return dataclasses.replace(self, findings=tuple(every))
 
 
-def survey(
+def audit(
     ref: DatasetRef,
     *,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
-) -> Survey:
-    """The survey of a data set; problems are findings, and not errors.
+) -> Audit:
+    """The audit of a data set; problems are findings, and not errors.
 
     Files that have not changed since they were last looked at are not read again,
     unless `use_cache` is false.
@@ -92,13 +91,13 @@ def survey(
         DataError: if the reference names nothing that can be listed.
     """
     examples, folder, refusals = _listed(ref)
-    looks: tuple[Look, ...] = ()
+    inspections: tuple[Inspection, ...] = ()
     if isinstance(examples.inputs, ImageFiles | ImageRecords):
-        found_looks = look_through_images(
+        found_looks = inspect_images(
             examples.inputs, use_cache=use_cache, on_progress=on_progress
         )
-        looks = tuple(found_looks)
-        found = list(_of_files(examples, looks, ref))
+        inspections = tuple(found_looks)
+        found = list(_of_files(examples, inspections, ref))
     else:
         hashes = content_hashes.content_hashes(examples.inputs)
         found = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
@@ -110,7 +109,7 @@ def survey(
         names=[name for name, _ in examples.skipped],
     )
     found += class_findings(_counts(examples), given=_given_counts(examples))
-    bare = Survey(str(ref), examples, (), looks, folder)
+    bare = Audit(str(ref), examples, (), inspections, folder)
     return bare.with_findings([*refusals, *found])
 
 
@@ -154,32 +153,42 @@ def _drops(ref: DatasetRef) -> bool:
 
 
 def _of_files(
-    examples: Examples, looks: Sequence[Look], ref: DatasetRef
+    examples: Examples, inspections: Sequence[Inspection], ref: DatasetRef
 ) -> Iterator[Finding]:
     yield from group_by_reason(
         "error",
         "cannot be trained on",
-        ((look.bad, i) for i, look in enumerate(looks) if look.bad),
+        (
+            (inspection.bad, i)
+            for i, inspection in enumerate(inspections)
+            if inspection.bad
+        ),
         names=examples.names,
     )
     yield from group_by_reason(
         "note",
         "",
-        ((odd, i) for i, look in enumerate(looks) for odd in look.odd),
+        (
+            (odd, i)
+            for i, inspection in enumerate(inspections)
+            for odd in inspection.odd
+        ),
         names=examples.names,
     )
-    dark = [i for i, look in enumerate(looks) if is_dark(look.deepest)]
+    dark = [
+        i for i, inspection in enumerate(inspections) if is_dark(inspection.deepest)
+    ]
     if dark:
         yield Finding(
             "warning",
-            deep_note((looks[i].deepest for i in dark), len(looks)),
+            deep_note((inspections[i].deepest for i in dark), len(inspections)),
             tuple(examples.names[i] for i in dark),
             members=tuple((i,) for i in dark),
         )
-    good = [i for i, look in enumerate(looks) if not look.bad]
-    contents = [looks[i].content for i in good]
+    good = [i for i, inspection in enumerate(inspections) if not inspection.bad]
+    contents = [inspections[i].content for i in good]
     yield from same_findings(examples, contents, members=good, is_dropped=_drops(ref))
-    yield from near_findings(examples, looks, members=good)
+    yield from near_findings(examples, inspections, members=good)
 
 
 def _counts(examples: Examples) -> dict[str, int]:

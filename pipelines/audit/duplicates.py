@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.audit.findings import Finding
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.splits import Examples
 
 # Differences of up to so many of the 64 bits are the same picture saved again, smaller
@@ -49,21 +49,21 @@ def groups_of_same(hashes: Sequence[str], members: Sequence[int]) -> list[list[i
 
 
 def near_findings(
-    examples: Examples, looks: Sequence[Look], *, members: Sequence[int]
+    examples: Examples, inspections: Sequence[Inspection], *, members: Sequence[int]
 ) -> Iterator[Finding]:
     """Pictures that look the same and are not the same file."""
     first: dict[str, int] = {}
     for i in members:
-        first.setdefault(looks[i].content, i)
+        first.setdefault(inspections[i].content, i)
     telling = (
-        (i, looks[i].appearance)
+        (i, inspections[i].appearance)
         for i in first.values()
-        if _FEW_EDGES < looks[i].appearance.bit_count() < 64 - _FEW_EDGES
+        if _FEW_EDGES < inspections[i].appearance.bit_count() < 64 - _FEW_EDGES
     )
     yield from _repeated(examples, groups_of_near(telling), _NEAR)
 
 
-def groups_of_near(looks: Iterable[tuple[int, int]]) -> list[list[int]]:
+def groups_of_near(appearances: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Groups of members whose 64 bits differ in at most `_NEAR_BITS`.
 
     Two that differ in three bits are equal in one of four quarters, so only those are
@@ -72,21 +72,21 @@ def groups_of_near(looks: Iterable[tuple[int, int]]) -> list[list[int]]:
     quarters: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     leader: dict[int, int] = {}
     members: dict[int, list[int]] = {}
-    for i, look in looks:
-        keys = [(q, look >> 16 * q & 0xFFFF) for q in range(_NEAR_BITS + 1)]
+    for i, bits in appearances:
+        keys = [(q, bits >> 16 * q & 0xFFFF) for q in range(_NEAR_BITS + 1)]
         near = next(
             (
                 leader[j]
                 for key in keys
                 for j, other in quarters[key]
-                if (look ^ other).bit_count() <= _NEAR_BITS
+                if (bits ^ other).bit_count() <= _NEAR_BITS
             ),
             i,
         )
         leader[i] = near
         members.setdefault(near, []).append(i)
         for key in keys:
-            quarters[key].append((i, look))
+            quarters[key].append((i, bits))
     return [group for group in members.values() if len(group) > 1]
 
 

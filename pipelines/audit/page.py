@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from pipelines.audit.audit import Survey
+from pipelines.audit.audit import Audit
 from pipelines.audit.findings import Finding
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
@@ -36,25 +36,25 @@ img { max-width: 7rem; max-height: 7rem; margin: 0 .3rem .2rem 0;
 """
 
 
-def page(survey: Survey) -> str:
+def page(audit: Audit) -> str:
     """The page as HTML, in ASCII."""
-    thumbnails = _Thumbnails(survey)
+    thumbnails = _Thumbnails(audit)
     body = [
-        f"<h1>{text(survey.reference)}</h1>",
-        *_summary(survey),
-        *(part for one in survey.findings for part in _finding(one, thumbnails)),
+        f"<h1>{text(audit.reference)}</h1>",
+        *_summary(audit),
+        *(part for one in audit.findings for part in _finding(one, thumbnails)),
     ]
-    return document(survey.reference, body, style=_STYLE)
+    return document(audit.reference, body, style=_STYLE)
 
 
-def _summary(survey: Survey) -> Iterator[str]:
-    yield f"<p>{len(survey.examples)} examples in {len(survey.counts)} classes.</p>"
-    if not survey.is_fit_to_train:
+def _summary(audit: Audit) -> Iterator[str]:
+    yield f"<p>{len(audit.examples)} examples in {len(audit.counts)} classes.</p>"
+    if not audit.is_fit_to_train:
         yield '<p class="error">A run would refuse these data.</p>'
-    if not survey.findings:
+    if not audit.findings:
         yield "<p>Nothing was found.</p>"
     yield "<table><tr><th>class</th><th>examples</th></tr>"
-    for name, count in survey.counts.items():
+    for name, count in audit.counts.items():
         yield f'<tr><td>{text(name)}</td><td class="number">{count}</td></tr>'
     yield "</table>"
 
@@ -77,8 +77,8 @@ def _finding(finding: Finding, thumbnails: _Thumbnails) -> Iterator[str]:
 class _Thumbnails:
     """Small pictures of examples, until there are enough of them for a page."""
 
-    def __init__(self, survey: Survey) -> None:
-        self._survey = survey
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
         self._left = _THUMBNAILS
 
     def tag(self, example: int) -> str:
@@ -95,18 +95,18 @@ class _Thumbnails:
         return f'<img alt="" src="data:image/jpeg;base64,{data}">'
 
     def _picture(self, example: int) -> Image.Image | None:
-        inputs = self._survey.examples.inputs
+        inputs = self._audit.examples.inputs
         if isinstance(inputs, ImageArray):
             return _small(Image.fromarray(np.asarray(inputs.pixels[example])))
         if not isinstance(inputs, ImageFiles | ImageRecords):
             return None
-        look = self._survey.looks[example]
-        if look.bad and not look.kind:
+        inspection = self._audit.inspections[example]
+        if inspection.bad and not inspection.kind:
             return None  # no image, or nothing that can be opened
         try:
             content = encoded_bytes(inputs, example)
             with Image.open(io.BytesIO(content)) as image:
-                if image.width * image.height > self._survey.maximum_megapixels * 1e6:
+                if image.width * image.height > self._audit.maximum_megapixels * 1e6:
                     return None
                 image.draft("RGB", (2 * _THUMBNAIL_PX, 2 * _THUMBNAIL_PX))
                 return _small(exif.upright(image, content))

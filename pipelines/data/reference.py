@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
 from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.readers.table_format import DELIMITERS, has_encoding
 from pipelines.errors import DataError
 
+# A header that claims more is a mistake or an attack: decoded, 50 million pixels are
+# 150 MB.
+MAXIMUM_MEGAPIXELS = 50.0
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
 SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")

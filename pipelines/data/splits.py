@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.packed_strings import Strings
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import shown
 
 SPLIT_NAMES = ("train", "validation", "test")
@@ -177,7 +177,7 @@ class Examples:
 class Split:
     """One part of the data; `labels` is int64 `[n]`, indices into the class names.
 
-    `units` int64 `[n]`, where known, numbers the examples: those with one number have
+    `groups` int64 `[n]`, where known, numbers the examples: those with one number have
     the same content or group, and must not vouch for each other. `digest`, where known,
     is the sha256 of what the examples are, in their order.
     """
@@ -185,7 +185,7 @@ class Split:
     name: str
     inputs: Inputs
     labels: np.ndarray
-    units: np.ndarray | None = None
+    groups: np.ndarray | None = None
     digest: str | None = None
 
     def __len__(self) -> int:
@@ -198,7 +198,7 @@ class Split:
             self,
             inputs=self.inputs.take(rows),
             labels=self.labels[rows],
-            units=None if self.units is None else self.units[rows],
+            groups=None if self.groups is None else self.groups[rows],
             digest=None,
         )
 

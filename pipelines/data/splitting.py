@@ -8,7 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.data.grouping import count_units, deal, find_units, members_of, units_of
+from pipelines.data.grouping import (
+    connected_groups,
+    count_groups,
+    deal,
+    group_ids,
+    members_of,
+)
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import DatasetRef
@@ -60,8 +66,8 @@ def split_examples(
     content = Strings.of(content_hashes)
     codes = content.codes()
     _refuse_shared_content(examples, codes)
-    units = units_of(examples, codes)
-    split_of = _assign(examples, units, ref)
+    groups = group_ids(examples, codes)
+    split_of = _assign(examples, groups, ref)
     parts, fingerprints = {}, {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
@@ -70,7 +76,7 @@ def split_examples(
             name,
             examples.inputs.take(members),
             examples.labels[members],
-            units[members],
+            groups[members],
             _digest(content.take(members)),
         )
     info = DataInfo(
@@ -124,17 +130,17 @@ def _why_dropped(where: int, kept: int) -> str:
 
 
 def require_independent(
-    examples: Examples, units: np.ndarray, *, limit: int | None
+    examples: Examples, groups: np.ndarray, *, limit: int | None
 ) -> None:
-    """Checks that every class has a unit for train and for each split to be carved.
+    """Checks that every class has a group for train and for each split to be carved.
 
     Raises:
         DataError: naming the classes, what they have and what to do.
     """
     members, carved = _carving(examples)
     need = 1 + len(carved)
-    have = count_units(
-        examples.labels[members], units[members], len(examples.class_names)
+    have = count_groups(
+        examples.labels[members], groups[members], len(examples.class_names)
     )
     short = [(name, int(n)) for name, n in zip(examples.class_names, have) if n < need]
     if not short:
@@ -183,13 +189,13 @@ def _digest(content: Strings) -> str:
     return digest.hexdigest()
 
 
-def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarray:
+def _assign(examples: Examples, groups: np.ndarray, ref: DatasetRef) -> np.ndarray:
     """The index into `SPLIT_NAMES` of every example, `[n]`."""
-    require_independent(examples, units, limit=ref.limit)
+    require_independent(examples, groups, limit=ref.limit)
     members, carved = _carving(examples)
     dealt = deal(
         examples.labels[members],
-        np.unique(units[members], return_inverse=True)[1],
+        np.unique(groups[members], return_inverse=True)[1],
         held_out=[getattr(ref, name) for name in carved],
         seed=ref.seed,
     )
@@ -231,7 +237,9 @@ def _refuse_shared_content(examples: Examples, content: np.ndarray) -> None:
     given = examples.split_codes()
     if given is None:
         return
-    codes = find_units(content)  # numbered by first appearance, which orders the list
+    codes = connected_groups(
+        content
+    )  # numbered by first appearance, which orders the list
     places = np.unique(codes * len(SPLIT_NAMES) + given)
     several = np.flatnonzero(np.bincount(places // len(SPLIT_NAMES)) > 1)
     if not len(several):

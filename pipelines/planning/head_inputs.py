@@ -11,7 +11,7 @@ _MAXIMUM_WIDTH = 16_384
 
 
 @dataclasses.dataclass(frozen=True)
-class Tap:
+class LayerOutput:
     """A block whose output can be averaged: its name, and its number of channels."""
 
     block: str
@@ -19,29 +19,29 @@ class Tap:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
+class HeadInput:
     """What a head reads: blocks by name, each averaged over the cells of a grid."""
 
     reads: tuple[str, ...]
     grid: int
 
 
-def readings(taps: Sequence[Tap], *, cells: int) -> tuple[Reading, ...]:
+def head_inputs(taps: Sequence[LayerOutput], *, cells: int) -> tuple[HeadInput, ...]:
     """What a head could read of these blocks, in order, from simple to rich.
 
     The last block alone; all blocks; and all of them in a grid of 2 by 2 (for series,
     two halves), where what matters is also where it is. `cells` is how many cells that
     grid has, 1 if there is none. Of wide networks, evenly spaced blocks are read.
     """
-    found = [Reading((taps[-1].block,), grid=1)]
+    found = [HeadInput((taps[-1].block,), grid=1)]
     if len(taps) > 1:
-        found.append(Reading(_spaced(taps, cells=1), grid=1))
+        found.append(HeadInput(_spaced(taps, cells=1), grid=1))
     if cells > 1:
-        found.append(Reading(_spaced(taps, cells=cells), grid=2))
+        found.append(HeadInput(_spaced(taps, cells=cells), grid=2))
     return tuple(found)
 
 
-def _spaced(taps: Sequence[Tap], *, cells: int) -> tuple[str, ...]:
+def _spaced(taps: Sequence[LayerOutput], *, cells: int) -> tuple[str, ...]:
     """All blocks, or every second, third, ... from the last, until they fit."""
     for step in range(1, len(taps)):
         kept = taps[::-1][::step][::-1]

@@ -46,7 +46,7 @@ def appraise(
     features, rate = _read(base, some, config, clock)
     labels = some.labels
     heads = [
-        score_reading(features, labels, some.units, reading)
+        score_reading(features, labels, some.groups, reading)
         for reading in head_readings(base)
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
@@ -81,7 +81,7 @@ def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | Non
     return score(
         [np.concatenate(flat)],
         some.labels,
-        groups=some.units,
+        groups=some.groups,
         reads=(PIXELS,),
         grid=1,
     ).accuracy

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.audit.audit import survey
+from pipelines.audit.audit import audit
 from pipelines.audit.findings import Finding, class_findings
 from pipelines.cli import main
 from pipelines.data.reference import DatasetRef
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def findings(folder: Path) -> dict[str, Finding]:
-    return {one.what: one for one in survey(DatasetRef.parse(f"dir:{folder}")).findings}
+    return {one.what: one for one in audit(DatasetRef.parse(f"dir:{folder}")).findings}
 
 
 def only(folder: Path) -> Finding:
@@ -51,7 +51,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def test_sound_data_have_no_findings(folder: Path) -> None:
-    found = survey(DatasetRef.parse(f"dir:{folder}"))
+    found = audit(DatasetRef.parse(f"dir:{folder}"))
     assert found.findings == ()
     assert found.is_fit_to_train
     assert (found.examples.inputs.modality, len(found.examples)) == ("image", 12)
@@ -198,7 +198,7 @@ def test_classes_that_are_right(counts: dict[str, int]) -> None:
 def test_texts_are_surveyed_too(tmp_path: Path) -> None:
     rows = [f"text {i},{'ab'[i % 2]}" for i in range(12)] + ["text 1,a"]
     (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
-    found = survey(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
+    found = audit(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
     assert found.examples.inputs.modality == "text"
     (one,) = found.findings
     assert one.what == "the same content in two classes"
@@ -225,10 +225,10 @@ def test_all_problems_are_told_at_once(folder: Path) -> None:
 
 def test_groups_are_refused_as_a_run_would(folder: Path) -> None:
     reference = DatasetRef("dir", str(folder), group="([a-z]+)[0-9]")
-    (found,) = survey(reference).findings
+    (found,) = audit(reference).findings
     assert found.severity == "error"
     assert "does not match '0.png'" in found.what
-    assert survey(DatasetRef("dir", str(folder), group="([0-9])")).findings == ()
+    assert audit(DatasetRef("dir", str(folder), group="([0-9])")).findings == ()
 
 
 def test_given_splits_are_counted_by_themselves() -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pipelines.audit import page as survey_page
-from pipelines.audit.audit import Survey, survey
+from pipelines.audit.audit import Audit, audit
 from pipelines.cli import main
 from pipelines.data.reference import DatasetRef
 
@@ -76,8 +76,8 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def surveyed(folder: Path) -> Survey:
-    return survey(DatasetRef.parse(f"dir:{folder}"))
+def audited(folder: Path) -> Audit:
+    return audit(DatasetRef.parse(f"dir:{folder}"))
 
 
 def test_a_page_shows_what_was_found(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_page_shows_what_was_found(folder: Path) -> None:
     content = (folder / "cat" / "0.png").read_bytes()
     (folder / "zebra" / "copy.png").write_bytes(content)
     (folder / "zebra" / "cut.png").write_bytes(content[: len(content) // 2])
-    page = Page(survey_page.page(surveyed(folder)))
+    page = Page(survey_page.page(audited(folder)))
     for said in (
         "9 examples in 2 classes",
         "A run would refuse these data",
@@ -105,7 +105,7 @@ def test_a_page_shows_what_was_found(folder: Path) -> None:
 
 
 def test_a_page_of_sound_data_says_so(folder: Path) -> None:
-    page = Page(survey_page.page(surveyed(folder)))
+    page = Page(survey_page.page(audited(folder)))
     assert "Nothing was found." in page.text
     assert "refuse" not in page.text
     assert page.pictures == []
@@ -120,7 +120,7 @@ def test_names_cannot_do_anything(folder: Path) -> None:
     (folder / "<script>alert(2)<").mkdir()
     for i in range(3):
         photo(40 + i).save(folder / "<script>alert(2)<" / f"{i}.png")
-    text = survey_page.page(surveyed(folder))
+    text = survey_page.page(audited(folder))
     assert text.isascii()
     page = Page(text)
     assert set(page.tags) <= ALLOWED
@@ -136,7 +136,7 @@ def test_names_cannot_do_anything(folder: Path) -> None:
 def test_a_page_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(30):
         photo(20 + i).save(folder / "cat" / f"{i:02}.jpg", "PNG")
-    found = surveyed(folder)
+    found = audited(folder)
     page = Page(survey_page.page(found))
     assert len(page.pictures) == 24
     assert "and 6 more" in page.text
@@ -148,7 +148,7 @@ def test_arrays_have_pictures_too(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
     pixels[8] = pixels[0]
     np.savez(tmp_path / "x.npz", x=pixels, y=np.arange(9) % 2)
-    found = survey(DatasetRef.parse(f"npz:{tmp_path}/x.npz"))
+    found = audit(DatasetRef.parse(f"npz:{tmp_path}/x.npz"))
     assert len(Page(survey_page.page(found)).pictures) == 2
 
 

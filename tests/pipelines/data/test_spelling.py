@@ -176,8 +176,10 @@ def test_groups_in_two_spellings_are_one(tmp_path: Path, reader: Reader) -> None
         (f"{APART}{i // 4} ", f" {COMPOSED}{i // 4}")[i % 2] for i in range(COUNT)
     ]
     splits = load(DatasetRef.parse(reader(tmp_path, labels, groups)))
-    units = [set(part.units) for part in (splits.train, splits.validation, splits.test)]
-    assert sum(map(len, units)) == len(set.union(*units)) == 10
+    groups = [
+        set(part.groups) for part in (splits.train, splits.validation, splits.test)
+    ]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 10
 
 
 @pytest.mark.parametrize("reader", READERS)
