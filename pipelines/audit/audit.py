@@ -65,14 +65,18 @@ class Audit:
             "examples": len(self.examples),
             "counts": dict(self.counts),
             "findings": [
-                {"severity": one.severity, "what": one.what, "about": list(one.about)}
-                for one in self.findings
+                {
+                    "severity": finding.severity,
+                    "what": finding.problem,
+                    "about": list(finding.about),
+                }
+                for finding in self.findings
             ],
             "fit": self.is_fit_to_train,
         }
 
     def with_findings(self, more: Sequence[Finding]) -> Audit:
-        every = sorted([*self.findings, *more], key=lambda one: one.rank)
+        every = sorted([*self.findings, *more], key=lambda finding: finding.rank)
         return dataclasses.replace(self, findings=tuple(every))
 
 
@@ -93,24 +97,24 @@ def audit(
     examples, folder, refusals = _listed(ref)
     inspections: tuple[Inspection, ...] = ()
     if isinstance(examples.inputs, ImageFiles | ImageRecords):
-        found_looks = inspect_images(
+        inspected = inspect_images(
             examples.inputs, use_cache=use_cache, on_progress=on_progress
         )
-        inspections = tuple(found_looks)
-        found = list(_of_files(examples, inspections, ref))
+        inspections = tuple(inspected)
+        findings = list(_of_files(examples, inspections, ref))
     else:
         hashes = content_hashes.content_hashes(examples.inputs)
-        found = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
-    found += [Finding("warning", note, (str(ref),)) for note in examples.notes]
-    found += group_by_reason(
+        findings = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
+    findings += [Finding("warning", note, (str(ref),)) for note in examples.notes]
+    findings += group_by_reason(
         "warning",
         "left out",
         ((why, i) for i, (_, why) in enumerate(examples.skipped)),
         names=[name for name, _ in examples.skipped],
     )
-    found += class_findings(_counts(examples), given=_given_counts(examples))
+    findings += class_findings(_counts(examples), by_split=_counts_by_split(examples))
     bare = Audit(str(ref), examples, (), inspections, folder)
-    return bare.with_findings([*refusals, *found])
+    return bare.with_findings([*refusals, *findings])
 
 
 def _listed(
@@ -127,7 +131,7 @@ def _listed(
         if folder is None or not folder.images:
             raise
         findings = list(folder.findings)
-        if all(one.severity != "error" for one in findings):
+        if all(finding.severity != "error" for finding in findings):
             findings.append(Finding("error", str(error), (ref.location,)))
         return _examples(folder.images, root, ref), folder, findings
     return examples, folder, list(folder.findings) if folder else []
@@ -135,16 +139,16 @@ def _listed(
 
 def _examples(images: Sequence[Found], root: Path, ref: DatasetRef) -> Examples:
     """The images of a folder that is refused as a whole."""
-    names = [one.class_name for one in images]
+    names = [image.class_name for image in images]
     classes = index_classes(names, is_checked=False)
     return Examples(
         inputs=ImageFiles(
-            tuple(str(one.path) for one in images), ref.maximum_megapixels
+            tuple(str(image.path) for image in images), ref.maximum_megapixels
         ),
-        names=tuple(one.path.relative_to(root).as_posix() for one in images),
+        names=tuple(image.path.relative_to(root).as_posix() for image in images),
         labels=classes.labels,
         class_names=classes.names,
-        given=tuple(one.split for one in images) if images[0].split else None,
+        splits=tuple(image.split for image in images) if images[0].split else None,
     )
 
 
@@ -197,12 +201,12 @@ def _counts(examples: Examples) -> dict[str, int]:
     return dict(zip(names, map(int, counts)))
 
 
-def _given_counts(examples: Examples) -> dict[str, dict[str, int]]:
+def _counts_by_split(examples: Examples) -> dict[str, dict[str, int]]:
     """Examples per class in each split that the user gave."""
-    if examples.given is None:
+    if examples.splits is None:
         return {}
-    given = np.array(examples.given)
+    splits = np.array(examples.splits)
     return {
-        split: _counts(examples.take(np.flatnonzero(given == split)))
-        for split in dict.fromkeys(examples.given)
+        split: _counts(examples.take(np.flatnonzero(splits == split)))
+        for split in dict.fromkeys(examples.splits)
     }

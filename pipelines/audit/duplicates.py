@@ -31,21 +31,21 @@ def same_findings(
     Copies in several splits are only noted if they `is_dropped` from training.
     """
     groups = groups_of_same(hashes, members or range(len(hashes)))
-    for one in _repeated(examples, groups, _SAME):
-        is_shared = one.severity == "error"
+    for finding in _repeated(examples, groups, _SAME):
+        is_shared = finding.severity == "error"
         yield (
-            dataclasses.replace(one, severity="note")
+            dataclasses.replace(finding, severity="note")
             if (is_shared and is_dropped)
-            else one
+            else finding
         )
 
 
 def groups_of_same(hashes: Sequence[str], members: Sequence[int]) -> list[list[int]]:
     """The members that share a hash, for every hash that several share."""
-    found: dict[str, list[int]] = defaultdict(list)
+    groups: dict[str, list[int]] = defaultdict(list)
     for i, content in zip(members, hashes, strict=True):
-        found[content].append(i)
-    return [group for group in found.values() if len(group) > 1]
+        groups[content].append(i)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def near_findings(
@@ -91,13 +91,13 @@ def groups_of_near(appearances: Iterable[tuple[int, int]]) -> list[list[int]]:
 
 
 def _repeated(
-    examples: Examples, groups: Iterable[Sequence[int]], what: str
+    examples: Examples, groups: Iterable[Sequence[int]], likeness: str
 ) -> Iterator[Finding]:
     """A finding for each way in which a repetition hurts, the worst that applies."""
-    found: dict[tuple[str, str], list[Sequence[int]]] = defaultdict(list)
+    by_harm: dict[tuple[str, str], list[Sequence[int]]] = defaultdict(list)
     for group in groups:
-        found[_harm(examples, group, what)].append(tuple(group))
-    for (severity, kind), several in found.items():
+        by_harm[_harm(examples, group, likeness)].append(tuple(group))
+    for (severity, kind), several in by_harm.items():
         yield Finding(
             severity,
             kind,
@@ -106,9 +106,9 @@ def _repeated(
         )
 
 
-def _harm(examples: Examples, group: Sequence[int], what: str) -> tuple[str, str]:
-    if examples.given and len({examples.given[i] for i in group}) > 1:
-        return "error" if what == _SAME else "warning", f"{what} in two splits"
+def _harm(examples: Examples, group: Sequence[int], likeness: str) -> tuple[str, str]:
+    if examples.splits and len({examples.splits[i] for i in group}) > 1:
+        return "error" if likeness == _SAME else "warning", f"{likeness} in two splits"
     if len({int(examples.labels[i]) for i in group}) > 1:
-        return "warning", f"{what} in two classes"
-    return "note", f"{what} in one class"
+        return "warning", f"{likeness} in two classes"
+    return "note", f"{likeness} in one class"

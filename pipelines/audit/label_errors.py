@@ -46,13 +46,13 @@ _log = logging.getLogger("zootune")
 class Suspect:
     """An example whose label is probably wrong, and the class that it looks like.
 
-    `given_probability` is what the probe makes of the given label.
+    `label_probability` is the probability that the probe gives to the label.
     """
 
     example: int
-    given: str
+    label: str
     suggested: str
-    given_probability: float
+    label_probability: float
 
 
 def label_findings(
@@ -80,15 +80,15 @@ def label_findings(
     groups, names = _groups(sound), examples.class_names
     _fold_count(sound.labels, groups, names)  # before features are computed
     features = _features(sound, backbone, data)
-    found = suspects(features, sound.labels, groups, class_names=names)
-    if not found:
+    suspected = suspects(features, sound.labels, groups, class_names=names)
+    if not suspected:
         return []
     about = tuple(
-        f"{examples.names[good[one.example]]}: given {one.given}, looks like"
-        f" {one.suggested}"
-        for one in found
+        f"{examples.names[good[suspect.example]]}: given {suspect.label}, looks like"
+        f" {suspect.suggested}"
+        for suspect in suspected
     )
-    members = tuple((int(good[one.example]),) for one in found)
+    members = tuple((int(good[suspect.example]),) for suspect in suspected)
     return [Finding("warning", WHAT, about, members=members)]
 
 
@@ -125,9 +125,9 @@ def suspects(
     return [
         Suspect(
             example=int(i),
-            given=class_names[labels[i]],
+            label=class_names[labels[i]],
             suggested=class_names[int(probabilities[i].argmax())],
-            given_probability=float(probabilities[i, labels[i]]),
+            label_probability=float(probabilities[i, labels[i]]),
         )
         for i in ranked
         if probabilities[i].argmax() != labels[i]
@@ -180,7 +180,7 @@ def _out_of_fold(
     features: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int
 ) -> np.ndarray:
     """Probabilities `[examples, classes]`, each from a probe of the other folds."""
-    found = np.zeros((len(labels), int(labels.max()) + 1))
+    probabilities = np.zeros((len(labels), int(labels.max()) + 1))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     for rest, held_out in splitter.split(features, labels, groups):
         probe = LogisticRegression(C=_INVERSE_PENALTY, max_iter=_MAX_STEPS)
@@ -189,5 +189,5 @@ def _out_of_fold(
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe.fit(features[rest], labels[rest])
         predicted = probe.predict_proba(features[held_out])
-        found[np.ix_(held_out, probe.classes_)] = predicted
-    return found
+        probabilities[np.ix_(held_out, probe.classes_)] = predicted
+    return probabilities

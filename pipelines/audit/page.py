@@ -48,7 +48,7 @@ def _finding(finding: Finding, thumbnails: _Thumbnails) -> dict[str, Any]:
     shown = list(zip(finding.about, members))[:_SHOWN_PER_FINDING]
     return {
         "severity": finding.severity,
-        "what": finding.what,
+        "what": finding.problem,
         "count": len(finding.about),
         "entries": [
             {

@@ -99,7 +99,7 @@ def repair(audit: Audit, source: Path, target: Path) -> tuple[Repair, ...]:
 
 def counts(done: Sequence[Repair]) -> Mapping[str, int]:
     """How many files each action was taken with."""
-    return Counter(one.action for one in done)
+    return Counter(repair.action for repair in done)
 
 
 def _require_elsewhere(source: Path, target: Path) -> None:
@@ -126,26 +126,26 @@ def _write_all(audit: Audit, source: Path, folder: Path) -> tuple[Repair, ...]:
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         copies = list(
             threads.map(
-                lambda one: _prepare(one[1], parts / str(one[0]), limit), numbered
+                lambda item: _prepare(item[1], parts / str(item[0]), limit), numbered
             )
         )
     repeated = _repeated(copies)
     taken: set[str] = set()
     done = []
     for i, copy in enumerate(copies):
-        fixed = copy.repair
+        outcome = copy.repair
         if i in repeated:
-            fixed = dataclasses.replace(fixed, action="left out", why=repeated[i])
-        if fixed.action != "left out":
-            fixed = dataclasses.replace(fixed, to=_free_name(copy, taken))
-            to = folder / fixed.to
+            outcome = dataclasses.replace(outcome, action="left out", why=repeated[i])
+        if outcome.action != "left out":
+            outcome = dataclasses.replace(outcome, to=_free_name(copy, taken))
+            to = folder / outcome.to
             to.parent.mkdir(parents=True, exist_ok=True)
             (parts / str(i)).replace(to)
-        done.append(fixed)
+        done.append(outcome)
     shutil.rmtree(parts)
     if not taken:
         raise DataError(f"Nothing in {source} is left to be copied.")
-    files = [dataclasses.asdict(one) for one in done]
+    files = [dataclasses.asdict(item) for item in done]
     listed = {"source": str(source), "counts": counts(done), "files": files}
     (folder / LIST).write_text(json.dumps(listed, indent=2) + "\n")
     return tuple(done)
@@ -160,17 +160,17 @@ def _sources(audit: Audit, root: Path) -> Iterator[_Source]:
             path=Path(path),
             name=examples.names[i],
             class_name=examples.class_names[examples.labels[i]],
-            split=examples.given[i] if examples.given else "",
+            split=examples.splits[i] if examples.splits else "",
             inspection=audit.inspections[i],
         )
     left_out = audit.folder.left_out
     inspections = inspect_files(
-        [str(found.path) for found in left_out],
+        [str(file.path) for file in left_out],
         maximum_megapixels=audit.maximum_megapixels,
     )
-    for found, inspection in zip(left_out, inspections, strict=True):
-        name = found.path.relative_to(root).as_posix()
-        yield _Source(found.path, name, found.class_name, found.split, inspection)
+    for file, inspection in zip(left_out, inspections, strict=True):
+        name = file.path.relative_to(root).as_posix()
+        yield _Source(file.path, name, file.class_name, file.split, inspection)
 
 
 def _prepare(source: _Source, part: Path, maximum_megapixels: float) -> _Copy:
@@ -257,17 +257,17 @@ def _repeated(copies: Sequence[_Copy]) -> dict[int, str]:
     for i, copy in enumerate(copies):
         if copy.content_hash:
             same[copy.content_hash].append(i)
-    found: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     for group in same.values():
         sources = [copies[i].source for i in group]
         if len({source.class_name for source in sources}) > 1:
             names = " = ".join(source.name for source in sources)
-            found |= dict.fromkeys(group, f"the same content in two classes: {names}")
+            reasons |= dict.fromkeys(group, f"the same content in two classes: {names}")
             continue
         kept = min(group, key=lambda i: _KEPT_FIRST.index(copies[i].source.split))
         why = f"the same content as {copies[kept].source.name}"
-        found |= {i: why for i in group if i != kept}
-    return found
+        reasons |= {i: why for i in group if i != kept}
+    return reasons
 
 
 def _free_name(copy: _Copy, taken: set[str]) -> str:

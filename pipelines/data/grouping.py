@@ -95,10 +95,10 @@ def targets(count: int, held_out: Sequence[float]) -> list[int]:
     Held-out splits get their rounded fraction and at least one; train gets the rest
     and at least one, as long as there are enough.
     """
-    wanted = [max(1, int(count * fraction + 0.5)) for fraction in held_out]
-    while wanted and sum(wanted) >= count and max(wanted) > 1:
-        wanted[wanted.index(max(wanted))] -= 1
-    return [count - sum(wanted), *wanted]
+    counts = [max(1, int(count * fraction + 0.5)) for fraction in held_out]
+    while counts and sum(counts) >= count and max(counts) > 1:
+        counts[counts.index(max(counts))] -= 1
+    return [count - sum(counts), *counts]
 
 
 def _deal_large(

@@ -136,14 +136,14 @@ class DatasetRef:
         return cls(scheme, _unescape(location), **options)
 
     def __str__(self) -> str:
-        said = [
+        options = [
             f"{field.name}={_escape(str(value), '&')}"
             for field in dataclasses.fields(self)
             if field.name in _OPTIONS
             and (value := getattr(self, field.name)) != field.default
         ]
         text = f"{self.scheme}:{_escape(self.location, '?')}"
-        return f"{text}?{'&'.join(said)}" if said else text
+        return f"{text}?{'&'.join(options)}" if options else text
 
     def _check_fractions(self) -> None:
         for name in ("validation", "test"):

@@ -11,7 +11,7 @@ from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from pipelines.features.extract import extract
-from pipelines.planning.ranking import Appraisal
+from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
 from pipelines.probing.probe import score
 from pipelines.probing.transferability import h_score, leep, logme
@@ -31,7 +31,7 @@ from zoo.builder import Backbone, source_classifier
 
 def appraise(
     train: Split, config: RunConfig, clock: Clock, *, examples: int
-) -> Appraisal:
+) -> BackboneScore:
     """Builds the backbone of a config, and measures it on so many training examples.
 
     Raises:
@@ -51,7 +51,7 @@ def appraise(
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
     classifier = source_classifier(base)
-    return Appraisal(
+    return BackboneScore(
         backbone=config.backbone,
         imagenet_top1=base.spec.imagenet_top1,
         parameters=base.model.count_params(),

@@ -92,10 +92,10 @@ def check_content(
         case ImageArray(pixels):
             return ContentCheck(Strings.of(_hash_array(image) for image in pixels))
         case Texts(texts):
-            found = (hashlib.sha256(text).hexdigest() for text in texts)
-            return ContentCheck(Strings.of(found))
+            hashes_of_texts = (hashlib.sha256(text).hexdigest() for text in texts)
+            return ContentCheck(Strings.of(hashes_of_texts))
         case Series(values):
-            return ContentCheck(Strings.of(_hash_array(one) for one in values))
+            return ContentCheck(Strings.of(_hash_array(series) for series in values))
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -110,10 +110,10 @@ def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
     shown = list(bad.items())[:_SHOWN]
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-    what = "image files" if isinstance(inputs, ImageFiles) else "images"
+    plural = "image files" if isinstance(inputs, ImageFiles) else "images"
     # What `inspect_files` and the graph say of one that is too large.
     is_size = any("million pixels" in reason for reason in bad.values())
     return (
-        f"{len(bad)} of {len(inputs)} {what} cannot be used; mend or remove them:"
+        f"{len(bad)} of {len(inputs)} {plural} cannot be used; mend or remove them:"
         f"{lines}{more}{_HOW_TO_TAKE_LARGER if is_size else ''}"
     )

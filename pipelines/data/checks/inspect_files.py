@@ -106,10 +106,10 @@ def _window(
         if path in known:
             yield known[path]
             continue
-        found = next(looked)
-        if found.stamp is not None:
-            fresh[path] = found.stamp, found.inspection
-        yield found.inspection
+        inspected = next(looked)
+        if inspected.stamp is not None:
+            fresh[path] = inspected.stamp, inspected.inspection
+        yield inspected.inspection
     if cache and fresh:
         cache.keep(fresh)
 

@@ -157,8 +157,8 @@ def _decode_reason(
         return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0], True
     if kind in KINDS:
         detail = error.message.split("}} ")[-1].split(" [Op:")[0].split("\n")[0]
-        what = "cut-short" if cut_short(content, kind) else "damaged"
-        return f"{what} {kind} ({detail})", False
+        state = "cut-short" if cut_short(content, kind) else "damaged"
+        return f"{state} {kind} ({detail})", False
     allowed = ", ".join(KINDS)
     if kind:
         return f"unsupported: a {kind}; {allowed} are read", True

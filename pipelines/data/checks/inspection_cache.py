@@ -82,14 +82,16 @@ class InspectionCache:
 
     def find(self, stamps: Mapping[str, Stamp]) -> dict[str, Inspection]:
         """The looks at those files that are as they were."""
-        found = {}
+        inspections = {}
         paths = list(stamps)
         with _going_on_without():
             for start in range(0, len(paths), _AT_ONCE):
-                for path, stamp, look in self._rows(paths[start : start + _AT_ONCE]):
+                for path, stamp, inspection in self._rows(
+                    paths[start : start + _AT_ONCE]
+                ):
                     if stamps[path] == stamp:
-                        found[path] = look
-        return found
+                        inspections[path] = inspection
+        return inspections
 
     def keep(self, inspections: Mapping[str, tuple[Stamp, Inspection]]) -> None:
         """Keeps inspections; those that were there of the same files are replaced."""

@@ -49,8 +49,8 @@ def test_most_flipped_labels_are_found_and_little_else() -> None:
     assert len(hits) / len(found) >= 0.7  # precision
     right = [one.suggested == NAMES[labels[one.example]] for one in hits]
     assert np.mean(right) >= 0.8
-    assert all(one.given == NAMES[wrong[one.example]] for one in found)
-    certain = [one.given_probability for one in found]
+    assert all(one.label == NAMES[wrong[one.example]] for one in found)
+    certain = [one.label_probability for one in found]
     assert certain == sorted(certain)
     assert np.mean([one.example in which for one in found[:10]]) >= 0.8
 

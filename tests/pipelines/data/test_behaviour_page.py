@@ -81,7 +81,7 @@ class Folder:
     def findings(self) -> dict[str, tuple[str, ...]]:
         """What was found, with a severity before it, and what it is about."""
         found = audit(self.reference).findings
-        return {f"{one.severity}: {one.what}": one.about for one in found}
+        return {f"{one.severity}: {one.problem}": one.about for one in found}
 
     def is_refused(self, *reasons: str) -> None:
         """A run would stop, with each of these in its message."""

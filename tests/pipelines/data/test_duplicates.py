@@ -65,7 +65,9 @@ def test_the_check_follows_the_option(shared: str) -> None:
     assert not audit(DatasetRef.parse(shared)).is_fit_to_train
     found = audit(DatasetRef.parse(f"{shared}?duplicates=drop"))
     assert found.is_fit_to_train
-    assert any(one.what == "the same content in two splits" for one in found.findings)
+    assert any(
+        one.problem == "the same content in two splits" for one in found.findings
+    )
 
 
 def test_without_given_splits_nothing_changes(tmp_path: Path) -> None:

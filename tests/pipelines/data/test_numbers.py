@@ -134,7 +134,7 @@ def test_scans_of_twelve_bits_are_said_with_numbers(
     card = card_of(splits, seed=0, versions={})
     assert card["notes"] == [note]
     assert note in as_markdown(card).splitlines()
-    by_what = {one.what: one for one in audit(ref).findings}
+    by_what = {one.problem: one for one in audit(ref).findings}
     assert by_what[note].severity == "warning"
     assert len(by_what[note].about) == 16
     # Following it helps.
