@@ -25,7 +25,7 @@ from pipelines.features.extract import Activations, Reader
 from pipelines.features.pooling import tap, token_average
 from pipelines.features.views import are_worth_it, count_views, other_views
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.head_inputs import Reading, Tap, readings
+from pipelines.planning.head_inputs import HeadInput, LayerOutput, head_inputs
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.similarity import (
@@ -171,7 +171,7 @@ def measure(
     clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
-        base, first, some.labels, some.units, seed=config.seed, rate=rate
+        base, first, some.labels, some.groups, seed=config.seed, rate=rate
     )
     per_class = len(splits.train) / len(splits.info.class_names)
     left_out = compared.best_head.accuracy
@@ -348,15 +348,15 @@ def _examples_at_most(
     return max(classes, min(fit_in, max(_READ, _READ_PER_CLASS * classes)))
 
 
-def head_readings(base: Backbone) -> tuple[Reading, ...]:
+def head_readings(base: Backbone) -> tuple[HeadInput, ...]:
     """What a head could read; of texts the last block, see the pooling of tokens."""
     if base.spec.modality == "text":
-        return readings([_tap_of(base.blocks[-1])], cells=1)
-    return readings([_tap_of(block) for block in base.blocks], cells=_cells(base))
+        return head_inputs([_tap_of(base.blocks[-1])], cells=1)
+    return head_inputs([_tap_of(block) for block in base.blocks], cells=_cells(base))
 
 
-def _tap_of(block: Block) -> Tap:
-    return Tap(block.name, block.output.shape[-1])
+def _tap_of(block: Block) -> LayerOutput:
+    return LayerOutput(block.name, block.output.shape[-1])
 
 
 def vectors_of(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
@@ -401,7 +401,7 @@ def _compare(
     judged = _judged(labels, groups, seed) if are_some else rows
 
     @functools.cache
-    def scored(reading: Reading) -> ProbeScore:
+    def scored(reading: HeadInput) -> ProbeScore:
         found = score_reading(
             train,
             labels[rows],
@@ -415,7 +415,7 @@ def _compare(
         return score_of_all(parts, labels, judged, groups=groups, scored=found)
 
     def alone(name: str) -> ProbeScore:
-        return scored(Reading((name,), grid=1))
+        return scored(HeadInput((name,), grid=1))
 
     pixels = alone(PIXELS) if (PIXELS, 1) in train else None
     return Evidence(
@@ -449,7 +449,7 @@ def score_reading(
     features: Mapping[tuple[str, int], np.ndarray],
     labels: np.ndarray,
     groups: np.ndarray | None,
-    reading: Reading,
+    reading: HeadInput,
     *,
     rows: np.ndarray | slice = slice(None),
 ) -> ProbeScore:
@@ -480,7 +480,7 @@ def _source_answers(
 
 
 def _parts(
-    features: Mapping[tuple[str, int], np.ndarray], reading: Reading | HeadPlan
+    features: Mapping[tuple[str, int], np.ndarray], reading: HeadInput | HeadPlan
 ) -> list[np.ndarray]:
     """In the order of the blocks, as a head reads them."""
     return [features[block, reading.grid] for block in reading.reads]
