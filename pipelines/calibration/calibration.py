@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.calibration.feature_space import FeatureSpace, fit_feature_space
 from pipelines.calibration.portions import portions
-from pipelines.calibration.temperature import Scaling, choose_scaling, unscaled
+from pipelines.calibration.temperature import Temperature, choose_temperature, unscaled
 from pipelines.calibration.thresholds import (
     EASE,
     Limit,
@@ -62,7 +62,7 @@ class Calibration:
     level; the first one is served. `reason` says in words how all this was found.
     """
 
-    scaling: Scaling
+    scaling: Temperature
     held_out_examples: int
     confidence_threshold: float
     energy: Limit | None
@@ -161,7 +161,9 @@ def calibrate(
     if not np.isfinite(logits).all():
         reason = "Held-out logits hold values that are not finite."
         return uncalibrated(classes, reason=reason, examples=n)
-    scaling, scaling_reason = choose_scaling(logits, labels, method=calibration.method)
+    scaling, scaling_reason = choose_temperature(
+        logits, labels, method=calibration.method
+    )
     confidence, of_truth = _confidences(scaling, logits, labels)
     space = fit_feature_space(train_features, train_labels)
     energy, distance, why_not = strangeness_limits(
@@ -184,7 +186,7 @@ def calibrate(
 
 
 def _confidences(
-    scaling: Scaling, logits: np.ndarray, labels: np.ndarray
+    scaling: Temperature, logits: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The largest probability of every example, and that of its true class."""
     confidence, of_truth = np.empty(len(labels)), np.empty(len(labels))
@@ -232,7 +234,7 @@ def from_manifest(values: Mapping[str, Any]) -> Calibration:
         for name, median in told["medians"].items()
     }
     return Calibration(
-        scaling=Scaling(
+        scaling=Temperature(
             method=told["method"],
             temperature=values["temperature"],
             bias=tuple(told["class_bias"]),

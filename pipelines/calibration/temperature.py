@@ -27,7 +27,7 @@ _FEWEST_FITTED = 500
 
 
 @dataclasses.dataclass(frozen=True)
-class Scaling:
+class Temperature:
     """`softmax(logits / temperature + bias)`; `bias` has a number for each class."""
 
     method: str
@@ -39,14 +39,14 @@ class Scaling:
         return _log_probabilities(logits, self.temperature, np.array(self.bias))
 
 
-def unscaled(classes: int) -> Scaling:
+def unscaled(classes: int) -> Temperature:
     """Temperature 1 and no bias: probabilities as the model gives them."""
-    return Scaling("none", 1.0, (0.0,) * classes)
+    return Temperature("none", 1.0, (0.0,) * classes)
 
 
-def choose_scaling(
+def choose_temperature(
     logits: np.ndarray, labels: np.ndarray, *, method: str
-) -> tuple[Scaling, str]:
+) -> tuple[Temperature, str]:
     """The scaling for held-out logits `[n, classes]`, and the reason in words.
 
     `auto` compares log losses by cross-validation. A temperature is used if its loss is
@@ -77,7 +77,7 @@ def choose_scaling(
         return unscaled(classes), reason
     temperature, bias = _FITS[chosen](logits, labels)
     reason += _at_bound(temperature, classes)
-    return Scaling(chosen, temperature, tuple(map(float, bias))), reason
+    return Temperature(chosen, temperature, tuple(map(float, bias))), reason
 
 
 def _telling(n: int, classes: int) -> np.ndarray | slice:

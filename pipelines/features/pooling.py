@@ -105,7 +105,7 @@ def token_average(features: keras.KerasTensor) -> keras.KerasTensor:
     return TokenPooling("average", name="measured_tokens")(features)
 
 
-def tap(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
+def pool_block(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
     """The output of a block as one vector for each example, `[batch, width]`."""
     if len(block.output.shape) == 2:
         return layers.Identity(name=name)(block.output)

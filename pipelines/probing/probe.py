@@ -36,7 +36,7 @@ _TINY = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scaling:
+class Standardization:
     """Brings features to comparable sizes: `(x - mean) / scale`.
 
     They lie side by side, an array `[rows, width]` for every block; what it gives is
@@ -62,16 +62,16 @@ class Scaling:
 class Probe:
     """A linear classifier for raw features.
 
-    Logits are `scaling(features) @ kernel + bias`, at the scale at which their
+    Logits are `standardization(features) @ kernel + bias`, at the scale at which their
     probabilities fit examples left out best.
     """
 
-    scaling: Scaling
+    standardization: Standardization
     kernel: np.ndarray
     bias: np.ndarray
 
 
-def scaling_of(parts: list[np.ndarray]) -> Scaling:
+def standardization_of(parts: list[np.ndarray]) -> Standardization:
     """The scaling of features that lie side by side, one array for every block.
 
     A feature is divided by the geometric mean of its own standard deviation and that of
@@ -87,7 +87,7 @@ def scaling_of(parts: list[np.ndarray]) -> Scaling:
         of_block = float(np.sqrt(np.square(own).mean()))
         means.append(values.mean(axis=0))
         scales.append(np.sqrt(np.maximum(own, _TINY) * max(of_block, _TINY)))
-    return Scaling(
+    return Standardization(
         mean=np.concatenate(means),
         scale=np.concatenate(scales) * np.float32(np.sqrt(width) / _NORM),
     )
@@ -101,10 +101,12 @@ def linear_probe(
     `labels` are `0..classes-1`, each present. Its penalty and the size of its logits
     are those that did best when these features were scored.
     """
-    scaling = scaling_of(parts)
-    kernel, bias = ridge.solve(scaling(parts), labels, penalty=scored.penalty)
+    standardize = standardization_of(parts)
+    kernel, bias = ridge.solve(standardize(parts), labels, penalty=scored.penalty)
     factor = np.float32(scored.sharpness)
-    return Probe(scaling=scaling, kernel=kernel * factor, bias=bias * factor)
+    return Probe(
+        standardization=standardize, kernel=kernel * factor, bias=bias * factor
+    )
 
 
 def score(
@@ -124,9 +126,9 @@ def score(
         TrainingError: if a feature is not a finite number.
     """
     _require_finite(parts)
-    scaling = scaling_of(parts)
+    standardize = standardization_of(parts)
     labels = np.unique(labels, return_inverse=True)[1]
-    fitted = ridge.fit(scaling(parts), labels, groups=groups)
+    fitted = ridge.fit(standardize(parts), labels, groups=groups)
     classes = fitted.left_out.shape[1]
     is_telling = len(labels) >= _TELLING_PER_CLASS * classes
     return ProbeScore(
@@ -162,7 +164,11 @@ def score_of_all(
     """
     _require_finite(parts)
     scores = ridge.left_out(
-        scaling_of(parts)(parts), labels, judged, penalty=scored.penalty, groups=groups
+        standardization_of(parts)(parts),
+        labels,
+        judged,
+        penalty=scored.penalty,
+        groups=groups,
     )
     classes = scores.shape[1]
     is_telling = len(labels) >= _TELLING_PER_CLASS_OF_MANY * classes

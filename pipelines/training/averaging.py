@@ -18,11 +18,13 @@ from pipelines.planning.plan import Phase
 class Average(keras.callbacks.SwapEMAWeights):
     """Keras' callback, which goes on after a break."""
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
         """Whether the model has the average, for a checkpoint."""
         return {"in_model": self._ema_weights_in_model}, ()
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
         """Goes on from what was remembered, with the weights as trained."""
         # Saved when an epoch had ended; this one's beginning is over.
         if values["in_model"]:

@@ -1,6 +1,6 @@
 """Callbacks of a phase: the best weights, a time limit, and a line per epoch.
 
-They do without the end of a step: see `RareReads`.
+They do without the end of a step: see `ThrottledCallbacks`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class BestWeights(keras.callbacks.Callback):
         if is_late or (epoch == 0 and is_harm):
             self.model.stop_training = True
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
         """All that it knows, for a checkpoint."""
         values = {
             "best": self.best,
@@ -78,7 +78,9 @@ class BestWeights(keras.callbacks.Callback):
         }
         return values, self._values or ()
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
         """Goes on from what was remembered."""
         self.best, self.best_epoch = tuple(values["best"]), values["best_epoch"]
         self._hopeful_epoch = values["hopeful_epoch"]
@@ -104,7 +106,7 @@ class TimeLimit(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class RareReads(keras.callbacks.CallbackList):
+class ThrottledCallbacks(keras.callbacks.CallbackList):
     """Callbacks that see the end of a step ten times a second at most.
 
     Keras reads the metrics of every step for them, and so waits for the device before
@@ -132,9 +134,9 @@ class RareReads(keras.callbacks.CallbackList):
 
 
 class StopsAtNaN(keras.callbacks.Callback):
-    """Ends training where the loss is no number, and keeps the `step` of the epoch.
+    """Ends training at a loss that is not finite, and keeps the `step` of the epoch.
 
-    Among `RareReads` that is the step at which it was seen, some after the first one.
+    Among `ThrottledCallbacks` it sees not every step, so `step` may be a later one.
     """
 
     def __init__(self) -> None:
@@ -157,11 +159,13 @@ class HistoryLines(keras.callbacks.Callback):
         self._started_seconds = 0.0
         self.epochs: list[dict[str, float]] = []
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
         """All that it knows, for a checkpoint."""
         return {"epochs": self.epochs}, ()
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
         """Goes on from what was remembered."""
         self.epochs = list(values["epochs"])
 

@@ -72,20 +72,29 @@ def frozen_depth(blocks: Sequence[Block], trainable: Collection[str]) -> int:
     return len(blocks)
 
 
-Taps = Mapping[str, keras.KerasTensor]
+PooledBlocks = Mapping[str, keras.KerasTensor]
 
 
 def split_at(
-    model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
+    model: keras.Model,
+    blocks: Sequence[Block],
+    depth: int,
+    *,
+    pooled_blocks: PooledBlocks,
 ) -> tuple[keras.Model, keras.Model]:
     """A model as two that share its layers: the first `depth` blocks, and the rest.
 
-    `model` begins with the blocks, and reads `taps` of some of them, by name. The first
-    part gives what the second one takes, a list if connections jump over the boundary.
+    `model` begins with the blocks, and its head reads `pooled_blocks`, by name. The
+    outputs of the first part are the inputs of the second, a list if connections jump
+    over the boundary.
     """
-    below = [taps[block.name] for block in blocks[:depth] if block.name in taps]
+    below = [
+        pooled_blocks[block.name]
+        for block in blocks[:depth]
+        if block.name in pooled_blocks
+    ]
     if depth == len(blocks):
-        # Nothing is left of the backbone; the head reads taps only, if there are any.
+        # Only the head is left, which reads the pooled blocks if there are any.
         crossing = below or list(blocks[-1].frontier)
     else:
         crossing = [*blocks[depth - 1].frontier, *below]
@@ -94,7 +103,11 @@ def split_at(
 
 
 def behind_frozen(
-    model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
+    model: keras.Model,
+    blocks: Sequence[Block],
+    depth: int,
+    *,
+    pooled_blocks: PooledBlocks,
 ) -> keras.Model:
     """The same function as `model`, with its first `depth` blocks in inference mode.
 
@@ -102,7 +115,7 @@ def behind_frozen(
     """
     if depth == 0:
         return folded(model)
-    lower, upper = split_at(model, blocks, depth, taps=taps)
+    lower, upper = split_at(model, blocks, depth, pooled_blocks=pooled_blocks)
     frozen = InferenceOnly(folded(lower, in_inference=True), name="frozen")
     given = model.input
     inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)

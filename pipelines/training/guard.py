@@ -24,7 +24,7 @@ Weights = Sequence[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class GuardResult:
     """What validation says of a phase.
 
     `blend` is the share of the trained weights in those that the model has now: 0 where
@@ -39,9 +39,9 @@ class Verdict:
     accuracy: float
 
 
-def settle(
+def interpolate(
     model: keras.Model, before: Weights, trained: Weights, validation: tf.data.Dataset
-) -> Verdict:
+) -> GuardResult:
     """Puts the best blend into the model, or the weights of before, and says why.
 
     Validation has labels, or a row of shares of the classes, and weights where not all
@@ -62,13 +62,13 @@ def settle(
     model.set_weights(_blended(before, trained, kept) if kept else before)
     right = (found[kept] if kept else base).right
     accuracy = np.average(right, weights=weights)
-    return Verdict(kept, gain, standard_error, float(accuracy))
+    return GuardResult(kept, gain, standard_error, float(accuracy))
 
 
 def accuracy_and_loss(
     model: keras.Model, validation: tf.data.Dataset
 ) -> tuple[float, float]:
-    """What a model reaches as it is; see `settle` for what validation has."""
+    """What a model reaches as it is; see `interpolate` for what validation has."""
     labels, weights = _labels_and_weights(validation)
     judged = _judged(model, validation.map(lambda x, *_: (x,)), labels)
     accuracy, negative_loss = _score(judged, weights)

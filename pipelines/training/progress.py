@@ -26,16 +26,16 @@ _logger = logging.getLogger("zootune")
 Arrays = Sequence[np.ndarray]
 
 
-class Remembers(Protocol):
+class Stateful(Protocol):
     """A callback that is another one after every epoch."""
 
     def set_model(self, model: keras.Model) -> None:
         """Tells it, as Keras does, which model is trained."""
 
-    def remembered(self) -> tuple[dict[str, Any], Arrays]:
+    def get_state(self) -> tuple[dict[str, Any], Arrays]:
         """All that it knows besides what it was made with; the values go to JSON."""
 
-    def remember(self, values: Mapping[str, Any], arrays: Arrays) -> None:
+    def set_state(self, values: Mapping[str, Any], arrays: Arrays) -> None:
         """Makes it what it was when it gave these."""
 
 
@@ -101,7 +101,7 @@ class Progress:
         """Whether there is something to go on from."""
         return self._saved is not None
 
-    def take_up(self, model: keras.Model) -> None:
+    def resume(self, model: keras.Model) -> None:
         """Brings the model, and the lines of history, to where they were saved."""
         if self._saved is None:
             return
@@ -185,7 +185,7 @@ class Progress:
         """Begins the clock of the fit."""
         self._fit_began = time.monotonic() - self.place.fit_seconds
 
-    def put_back(self, model: keras.Model, callbacks: Sequence[Remembers]) -> None:
+    def restore(self, model: keras.Model, callbacks: Sequence[Stateful]) -> None:
         """Makes model, optimizer and callbacks what they were, if that was saved."""
         if self._saved is None or not self.is_inside(self.place.phase):
             return
@@ -195,7 +195,7 @@ class Progress:
         _assign(_changing(model, with_metrics=is_inside_epoch), arrays["now"])
         for i, callback in enumerate(callbacks):
             callback.set_model(model)
-            callback.remember(values[i], arrays[f"callback{i}"])
+            callback.set_state(values[i], arrays[f"callback{i}"])
 
     def forget_saved(self) -> None:
         """Gives the memory back that the arrays of a checkpoint take."""
@@ -204,7 +204,7 @@ class Progress:
     def save(
         self,
         model: keras.Model,
-        callbacks: Sequence[Remembers],
+        callbacks: Sequence[Stateful],
         *,
         epoch: int,
         step: int,
@@ -222,12 +222,12 @@ class Progress:
             fit_seconds=self.fit_seconds,
         )
         now = _changing(model, with_metrics=step > 0)
-        remembered = [callback.remembered() for callback in callbacks]
+        states = [callback.get_state() for callback in callbacks]
         groups: dict[str, Arrays] = {
-            f"callback{i}": arrays for i, (_, arrays) in enumerate(remembered)
+            f"callback{i}": arrays for i, (_, arrays) in enumerate(states)
         }
         groups["now"] = [keras.ops.convert_to_numpy(v) for v in now]
-        self._write(self._saving, place, groups, [values for values, _ in remembered])
+        self._write(self._saving, place, groups, [values for values, _ in states])
 
     def _write(
         self,
@@ -268,7 +268,7 @@ class Keeper(keras.callbacks.Callback):
 
     Comes last, so that it sees what the others have done. After a signal it saves when
     the step is done, or the epoch where there is no step left, and lets the signal go.
-    A step is done when the next one begins: its end is not seen (`RareReads`).
+    A step is done when the next one begins: its end is not seen (`ThrottledCallbacks`).
 
     A fit that goes on inside an epoch is given that epoch again, but the steps that
     were done do nothing (`skip_done_steps`).
@@ -277,13 +277,13 @@ class Keeper(keras.callbacks.Callback):
     def __init__(
         self,
         progress: Progress,
-        remembering: Sequence[Remembers],
+        stateful: Sequence[Stateful],
         signals: Held,
         *,
         batch_size: int,
     ) -> None:
         super().__init__()
-        self._progress, self._remembering = progress, remembering
+        self._progress, self._stateful = progress, stateful
         self._signals = signals
         self._batch_size = batch_size
         self._epoch = progress.place.epoch
@@ -292,7 +292,7 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         if epoch != self._progress.place.epoch:
             self._done_steps = 0
-        self._progress.put_back(self.model, self._remembering)
+        self._progress.restore(self.model, self._stateful)
         if not self._done_steps:
             self._progress.forget_saved()
         self._epoch = epoch
@@ -301,7 +301,7 @@ class Keeper(keras.callbacks.Callback):
         step = batch
         if step and step == self._done_steps:
             # Again: for the other callbacks these were steps like any.
-            self._progress.put_back(self.model, self._remembering)
+            self._progress.restore(self.model, self._stateful)
             self._progress.forget_saved()
         # Where images are mixed it is in pairs, and those must not be torn apart.
         is_whole = step * self._batch_size % 2 == 0
@@ -318,7 +318,7 @@ class Keeper(keras.callbacks.Callback):
 
     def _save(self, epoch: int, step: int, *, has_ended: bool) -> None:
         self._progress.save(
-            self.model, self._remembering, epoch=epoch, step=step, has_ended=has_ended
+            self.model, self._stateful, epoch=epoch, step=step, has_ended=has_ended
         )
         if self._signals.pending:
             _logger.info("Saved; the same command goes on from here.")

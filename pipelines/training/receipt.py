@@ -1,4 +1,7 @@
-"""The receipt of a phase: which blocks were trainable, and how far each one moved."""
+"""The receipt of a phase: which blocks were trainable, and how far each one moved.
+
+And the weights that a phase starts from, which it is compared with.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from zoo.graph.blocks import KeepsStatistics, layers_inside
 
 
 @dataclasses.dataclass(frozen=True)
-class Movement:
+class WeightChange:
     """How far one block (or the head) moved from the start of a phase to its end.
 
     `largest_change` is the largest absolute change of any weight, `relative_change` the
@@ -32,10 +35,30 @@ class Movement:
     reestimated_change: float = 0.0
 
 
-Snapshot = dict[str, list[np.ndarray]]
+class WeightSnapshot:
+    """The values of all weights of a model at one moment, by variable.
+
+    So they are found again in any model that shares some of the variables, in its own
+    order, whatever was added to its layers and taken away since.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._values = {
+            id(variable): keras.ops.convert_to_numpy(variable).copy()
+            for variable in model.weights
+        }
+
+    def of(self, model: keras.Model) -> list[np.ndarray]:
+        """The values for `model.set_weights`."""
+        return [self._values[id(variable)] for variable in model.weights]
 
 
-def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Snapshot:
+BlockWeights = dict[str, list[np.ndarray]]
+
+
+def snapshot(
+    layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
+) -> BlockWeights:
     """A copy of all weights, block by block, in the order of the layers.
 
     Of weights only: the states of random generators advance in every step. Factors of
@@ -48,13 +71,13 @@ def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Sna
 
 
 def accept_statistics(
-    before: Snapshot, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
-) -> tuple[Snapshot, dict[str, float]]:
+    before: BlockWeights, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
+) -> tuple[BlockWeights, dict[str, float]]:
     """The snapshot with the statistics of now, and their largest change by block.
 
     Only of statistics: any other weight that moved is still found by `measure`.
     """
-    accepted: Snapshot = {}
+    accepted: BlockWeights = {}
     changes: dict[str, float] = {}
     for block, layers in layers_by_block.items():
         statistics = {id(v) for layer in layers for v in _statistics(layer)}
@@ -68,19 +91,19 @@ def accept_statistics(
 
 
 def measure(
-    before: Snapshot,
+    before: BlockWeights,
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
     *,
     trainable: Sequence[str],
     reestimated: Mapping[str, float] | None = None,
-) -> tuple[Movement, ...]:
-    """The movement of every block since the snapshot, in the order of the blocks.
+) -> tuple[WeightChange, ...]:
+    """The change of every block since the snapshot, in the order of the blocks.
 
     `reestimated` are the changes that `accept_statistics` gave.
     """
     return tuple(
         dataclasses.replace(
-            _movement(block, before[block], layers, trainable=block in trainable),
+            _change(block, before[block], layers, trainable=block in trainable),
             reestimated_change=(reestimated or {}).get(block, 0.0),
         )
         for block, layers in layers_by_block.items()
@@ -88,34 +111,34 @@ def measure(
 
 
 def refuse_moved(
-    phase: str, movements: Sequence[Movement], *, statistics_frozen: bool
+    phase: str, changes: Sequence[WeightChange], *, statistics_frozen: bool
 ) -> None:
     """Raises `TrainingError` if anything frozen moved at all."""
-    for movement in movements:
-        frozen_moved = not movement.trainable and movement.largest_change != 0
-        statistics_moved = statistics_frozen and movement.statistics_change != 0
+    for change in changes:
+        frozen_moved = not change.trainable and change.largest_change != 0
+        statistics_moved = statistics_frozen and change.statistics_change != 0
         if frozen_moved or statistics_moved:
             raise TrainingError(
-                f"In phase '{phase}' the block '{movement.block}' moved although it was"
-                f" frozen: weights by {movement.largest_change:.3g}, BatchNorm"
-                f" statistics by {movement.statistics_change:.3g}. The result would not"
+                f"In phase '{phase}' the block '{change.block}' moved although it was"
+                f" frozen: weights by {change.largest_change:.3g}, BatchNorm"
+                f" statistics by {change.statistics_change:.3g}. The result would not"
                 " be what the plan says, so it was not kept."
             )
 
 
-def _movement(
+def _change(
     block: str,
     before: list[np.ndarray],
     layers: Sequence[keras.layers.Layer],
     *,
     trainable: bool,
-) -> Movement:
+) -> WeightChange:
     weights = plain_weights(layers)
     changes = [now - old for (_, now), old in zip(weights, before, strict=True)]
     statistics = {id(v) for layer in layers for v in _statistics(layer)}
     start = np.sqrt(sum(float(np.square(old).sum()) for old in before))
     moved = np.sqrt(sum(float(np.square(change).sum()) for change in changes))
-    return Movement(
+    return WeightChange(
         block=block,
         trainable=trainable,
         largest_change=_largest(changes),

@@ -51,12 +51,14 @@ class Soup(keras.callbacks.Callback):
         # Stable: of equal ones the earlier comes first, as with `BestWeights`.
         self._best.sort(key=lambda one: one.reached, reverse=True)
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
         """All that it holds, for a checkpoint."""
         best = [{"reached": one.reached, "epoch": one.epoch} for one in self._best]
         return {"best": best}, [value for one in self._best for value in one.values]
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
         """Goes on from what was remembered."""
         best = values["best"]
         each = len(arrays) // len(best) if best else 0

@@ -13,7 +13,7 @@ from pipelines.calibration.calibration import (
     to_manifest,
     uncalibrated,
 )
-from pipelines.calibration.temperature import Scaling
+from pipelines.calibration.temperature import Temperature
 from pipelines.calibration.thresholds import Limit
 from pipelines.config import CalibrationConfig
 
@@ -63,7 +63,7 @@ def test_shares_of_new_examples_are_those_of_the_config():
 
 def test_answers_by_hand():
     calibration = Calibration(
-        scaling=Scaling("bias", 2.0, (0.0, np.log(3.0))),
+        scaling=Temperature("bias", 2.0, (0.0, np.log(3.0))),
         held_out_examples=50,
         confidence_threshold=0.7,
         energy=Limit(median=-2.0, largest=-1.0),
