@@ -138,11 +138,10 @@ OLD_MODULES = [
     "pipelines/terminal",
 ]
 OLD_PHRASES = re.compile(
-    r"\bof which\b|\bthose that\b|\bthat of\b|\bso many\b|\b(is|are) none\b"
-    r"|\bcannot be had\b|\bmend(s|ed|ing)?\b|\bnor will\b|\bwavers?\b"
-    r"|\b(tell|tells|told|telling)\b(?!.{0,30}\bapart\b)"
-    r"|(?<!there )\b(is|are) no\b(?! (longer|more than)\b)",
-    re.IGNORECASE,
+    r"\b[Oo]f which\b|\b[Tt]hose that\b|\b[Tt]hat of\b|\b[Ss]o many\b|\b(is|are) none\b"
+    r"|\bcannot be had\b|\b[Mm]end(s|ed|ing)?\b|\b[Nn]or will\b|\bwavers?\b"
+    r"|\b([Tt]ell|tells|told|telling)\b(?!.{0,30}\bapart\b)"
+    r"|(?<!here )\b(is|are) no\b(?! (longer|more than)\b)"
 )
 
 Rows = list[str]

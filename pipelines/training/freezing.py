@@ -2,13 +2,14 @@
 
 In Keras 3 the published recipe, `base(x, training=False)`, is overridden by fit: the
 moving statistics of BatchNormalization drift and dropout is active (keras #20285). What
-holds is `trainable = False` on every BatchNormalization layer, and running the frozen
-part behind a layer that does not pass `training` on.
+holds is `trainable = False` on every BatchNormalization layer, and a frozen part behind
+a layer that does not pass `training` on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -21,15 +22,15 @@ def set_trainable(
 ) -> None:
     """Makes exactly the named blocks trainable, and BatchNorm only if it is `trained`.
 
-    That holds for the BatchNorm inside of layers too. Where it is out of reach, a layer
-    runs in inference mode then, and the scales and offsets that it knows of stay as
-    well.
+    This covers BatchNorm inside of layers too. A layer that hides its BatchNorm runs in
+    inference mode, and the scales and offsets that it names are frozen as well.
 
     Takes effect when the model is compiled next, with a new optimizer.
     """
     for block in blocks:
         for layer in block.layers:
-            # Keras does nothing where it is so already, also if a single weight is not.
+            # Set to false first: Keras skips a layer whose own value is the same, even
+            # if one of its weights differs.
             layer.trainable = False
             layer.trainable = block.name in trainable
             for inner in layers_inside(layer) if batchnorm != "trained" else ():
@@ -49,23 +50,24 @@ class InferenceOnly(keras.layers.Layer):
         super().__init__(trainable=False, **layer_options)
         self.model = model
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         return self.model(inputs, training=False)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self.model)
         config = {**super().get_config(), "model": model}
-        del config["trainable"]  # it never is
+        del config["trainable"]  # always false
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> InferenceOnly:
+        """The layer with the model that its config describes."""
         model = keras.saving.deserialize_keras_object(config["model"])
         return cls(**{**config, "model": model})
 
 
 def frozen_depth(blocks: Sequence[Block], trainable: Collection[str]) -> int:
-    """How many blocks lie before the first trainable one."""
+    """The number of blocks before the first trainable one."""
     for depth, block in enumerate(blocks):
         if block.name in trainable:
             return depth
@@ -117,6 +119,6 @@ def behind_frozen(
         return folded(model)
     lower, upper = split_at(model, blocks, depth, pooled_blocks=pooled_blocks)
     frozen = InferenceOnly(folded(lower, in_inference=True), name="frozen")
-    given = model.input
-    inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
+    old = model.input
+    inputs = keras.Input(old.shape[1:], dtype=old.dtype, name=old.name)
     return keras.Model(inputs, folded(upper)(frozen(inputs)))

@@ -1,6 +1,6 @@
 """The receipt of a phase: which blocks were trainable, and how far each one moved.
 
-And the weights that a phase starts from, which it is compared with.
+Measured against a copy of the weights that the phase starts from.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from zoo.graph.blocks import KeepsStatistics, layers_inside
 
 @dataclasses.dataclass(frozen=True)
 class WeightChange:
-    """How far one block (or the head) moved from the start of a phase to its end.
+    """The change of one block (or the head) from the start of a phase to its end.
 
     `largest_change` is the largest absolute change of any weight, `relative_change` the
     norm of the change over the norm at the start, `statistics_change` the largest
-    absolute change of a BatchNormalization mean or variance, or of whatever else a
-    layer keeps as statistics. `reestimated_change` is what the statistics changed by
-    before training, where they were re-estimated; it is in no other number.
+    absolute change of a BatchNormalization mean or variance, or of other statistics of
+    a layer. `reestimated_change` is the change of statistics that were re-estimated
+    before training; no other number includes it.
     """
 
     block: str
@@ -38,8 +38,8 @@ class WeightChange:
 class WeightSnapshot:
     """The values of all weights of a model at one moment, by variable.
 
-    So they are found again in any model that shares some of the variables, in its own
-    order, whatever was added to its layers and taken away since.
+    Any model that shares variables with it finds their values, in its own order, even
+    after layers got additional weights and lost them again.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -61,8 +61,8 @@ def snapshot(
 ) -> BlockWeights:
     """A copy of all weights, block by block, in the order of the layers.
 
-    Of weights only: the states of random generators advance in every step. Factors of
-    low rank count as what they add to their kernels.
+    Without the states of random generators, which advance in every step. Factors of low
+    rank count by the change that they make to their kernels.
     """
     return {
         block: [value.copy() for _, value in plain_weights(layers)]
@@ -73,9 +73,9 @@ def snapshot(
 def accept_statistics(
     before: BlockWeights, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
 ) -> tuple[BlockWeights, dict[str, float]]:
-    """The snapshot with the statistics of now, and their largest change by block.
+    """The snapshot with the present statistics, and their largest change by block.
 
-    Only of statistics: any other weight that moved is still found by `measure`.
+    Only statistics are accepted: `measure` still sees any other weight that moved.
     """
     accepted: BlockWeights = {}
     changes: dict[str, float] = {}
@@ -99,7 +99,7 @@ def measure(
 ) -> tuple[WeightChange, ...]:
     """The change of every block since the snapshot, in the order of the blocks.
 
-    `reestimated` are the changes that `accept_statistics` gave.
+    `reestimated` are the changes that `accept_statistics` returned.
     """
     return tuple(
         dataclasses.replace(
@@ -121,8 +121,8 @@ def refuse_moved(
             raise TrainingError(
                 f"In phase '{phase}' the block '{change.block}' moved although it was"
                 f" frozen: weights by {change.largest_change:.3g}, BatchNorm"
-                f" statistics by {change.statistics_change:.3g}. The result would not"
-                " be what the plan says, so it was not kept."
+                f" statistics by {change.statistics_change:.3g}. The result does not"
+                " follow the plan, so it was not kept."
             )
 
 

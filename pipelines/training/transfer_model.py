@@ -32,7 +32,7 @@ class TransferModel:
 
     @property
     def standardized(self) -> bool:
-        """Whether the head reads averages over blocks, brought to comparable sizes."""
+        """True if the head reads standardized averages over blocks."""
         return self.plan.standardized
 
     @property
