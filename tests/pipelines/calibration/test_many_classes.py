@@ -167,7 +167,7 @@ def test_the_temperature_of_many_classes_is_found_from_some_examples(monkeypatch
     whole, reason = choose_temperature(logits, labels, method="auto")
     assert whole.temperature == pytest.approx(0.25, rel=0.1)
     assert "on 800 held-out examples" in reason
-    assert "one has 0 of 800 that were looked at" in reason
+    assert "the smallest class has 0 of 800 sampled" in reason
     # Scores of a ridge on so many classes differ by thousandths.
     cold, _ = choose_temperature(logits / 200, labels, method="auto")
     assert cold.temperature == pytest.approx(whole.temperature / 200, rel=0.02)
@@ -177,7 +177,7 @@ def test_a_temperature_at_its_bound_is_said():
     logits, labels = _logits(300, 5)
     found, reason = choose_temperature(logits * 1e-3, labels, method="temperature")
     assert found.temperature == pytest.approx(0.05)
-    assert "The temperature is the lowest that there is, 0.05" in reason
+    assert "The temperature is the lowest one allowed, 0.05" in reason
     _, reason = choose_temperature(logits, labels, method="temperature")
     assert "lowest" not in reason
 

@@ -79,7 +79,10 @@ def test_a_bias_needs_examples_of_every_class():
     for method in ("auto", "bias"):
         chosen, reason = choose_temperature(logits[keep], labels[keep], method=method)
         assert chosen.method == "temperature"
-        assert "needs 10 held-out examples of each; one has 9" in reason
+        assert (
+            "needs 10 held-out examples of each class; the smallest class has 9"
+            in reason
+        )
         assert choose_temperature(logits, labels, method=method)[0].method == "bias"
 
 
@@ -108,7 +111,7 @@ def test_what_says_nothing_gives_temperature_one_and_why(method):
     logits, labels = _logits(200)
     chosen, reason = choose_temperature(logits, logits.argmin(axis=1), method=method)
     assert (chosen.temperature, set(chosen.bias)) == (1.0, {0.0})
-    assert reason == "Not one held-out example was right."
+    assert reason == "No held-out example was right."
     one = np.full(200, logits.argmax(axis=1)[0])
     chosen, reason = choose_temperature(logits, one, method=method)
     assert chosen == unscaled(5)
