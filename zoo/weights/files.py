@@ -15,7 +15,7 @@ from zoo.errors import (
     WrongContentError,
 )
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
-from zoo.storage import fetch, progress, store
+from zoo.storage import fetch, store
 from zoo.storage.download import Expected
 from zoo.storage.hashing import hash_file
 from zoo.storage.home import keras_folder
@@ -213,7 +213,7 @@ def _from_store(
             expected=_expected(file),
             offline=offline,
             allow_unpinned=allow_unpinned,
-            progress=progress.on_stderr(file.file_name),
+            label=file.file_name,
         )
     except (WrongContentError, ArchiveError, CorruptEntryError) as error:
         raise CorruptWeightsError(
