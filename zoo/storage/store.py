@@ -172,7 +172,9 @@ def _private(name: str) -> Path:
         root.mkdir(exist_ok=True, mode=_PRIVATE)
         # A link, or a folder of someone else, could change under us.
         status = root.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        # Windows has no such numbers: its caches are folders of the user.
+        is_mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+        if not (is_mine and stat.S_ISDIR(status.st_mode)):
             raise StoreError(
                 f"{root} is not a folder of yours, so what lies there could be changed"
                 " by others. Set ZOOTUNE_HOME to a folder that is yours."
