@@ -15,7 +15,7 @@ import zoo
 from pipelines.runtime import environment
 from pipelines.runtime.startup import start_tensorflow
 from zoo.errors import BackboneError
-from zoo.weights import files, handles
+from zoo.weights import is_available
 
 _LOW_SPACE_BYTES = 2 * 10**9
 _MATRIX_UNITS = ("avx512f", "avx512_bf16", "amx_bf16")
@@ -47,7 +47,9 @@ def examine() -> Examination:
     free = shutil.disk_usage(here).free
     if free < _LOW_SPACE_BYTES:
         mend.append(f"Only {free / 1e9:.1f} GB are free in {here}; make it 2 GB.")
-    at_hand = tuple(name for name in zoo.list_backbones() if _has_weights(name))
+    at_hand = tuple(
+        name for name in zoo.list_backbones() if is_available(zoo.get_spec(name))
+    )
     if not at_hand:
         mend.append(
             "No pretrained weights are on this machine: zoo fetch efficientnet_lite0,"
@@ -145,13 +147,6 @@ def processor_features() -> tuple[str, ...]:
     description = Path("/proc/cpuinfo")
     flags = description.read_text().split() if description.is_file() else []
     return tuple(name for name in _MATRIX_UNITS if name in flags)
-
-
-def _has_weights(name: str) -> bool:
-    spec = zoo.get_spec(name)
-    if spec.carries_weights:
-        return handles.find_module(spec.handle) is not None
-    return spec.weights is not None and files.find(spec.weights) is not None
 
 
 def _temporary() -> Path:

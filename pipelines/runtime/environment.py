@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -70,7 +71,8 @@ def peak_memory_bytes() -> int:
     try:
         import resource
     except ImportError:  # Windows, which counts it itself
-        return int(psutil.Process().memory_info().peak_wset)
+        memory: Any = psutil.Process().memory_info()
+        return int(memory.peak_wset)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # In KiB, but on macOS in bytes.
     return used if sys.platform == "darwin" else used * 1024
