@@ -39,7 +39,6 @@ from scipy import stats
 
 import zoo
 from benchmarks.peers import PEERS
-from pipelines.commands.doctor import processor_features
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load
@@ -49,6 +48,7 @@ from pipelines.run import train
 from pipelines.runs.folder import claim
 from pipelines.runs.prepare import prepare
 from pipelines.runtime.clock import Clock
+from pipelines.runtime.devices import processor_features
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from zoo.builder import Backbone

@@ -12,13 +12,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 import zoo
-from pipelines.runtime import environment
+from pipelines.runtime import devices, environment
 from pipelines.runtime.startup import start_tensorflow
 from zoo.errors import BackboneError
-from zoo.weights import files, handles
+from zoo.weights import is_available
 
 _LOW_SPACE_BYTES = 2 * 10**9
-_MATRIX_UNITS = ("avx512f", "avx512_bf16", "amx_bf16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +46,9 @@ def examine() -> Examination:
     free = shutil.disk_usage(here).free
     if free < _LOW_SPACE_BYTES:
         mend.append(f"Only {free / 1e9:.1f} GB are free in {here}; make it 2 GB.")
-    at_hand = tuple(name for name in zoo.list_backbones() if _has_weights(name))
+    at_hand = tuple(
+        name for name in zoo.list_backbones() if is_available(zoo.get_spec(name))
+    )
     if not at_hand:
         mend.append(
             "No pretrained weights are on this machine: zoo fetch efficientnet_lite0,"
@@ -56,7 +57,7 @@ def examine() -> Examination:
     return Examination(
         versions=environment.installed_versions(),
         devices=_devices(mend),
-        processor_features=processor_features(),
+        processor_features=devices.processor_features(),
         weights_at_hand=at_hand,
         writable=writable,
         free_bytes=free,
@@ -129,29 +130,9 @@ def _devices(mend: list[str]) -> tuple[str, ...]:
         details = tf.config.experimental.get_device_details(device)
         capability = details.get("compute_capability")
         name = details.get("device_name", device.device_type)
-        # Tensor cores for float16 came with 7.0, for bfloat16 with 8.0.
-        formats = ["float32"]
-        if capability:
-            formats += ["mixed_float16"] * (capability >= (7, 0))
-            formats += ["mixed_bfloat16"] * (capability >= (8, 0))
-        elif {"avx512_bf16", "amx_bf16"} & set(processor_features()):
-            formats += ["mixed_bfloat16"]
+        formats = ("float32", *devices.mixed_precisions(capability))
         found.append(f"{name} ({' '.join(formats)})")
     return tuple(found)
-
-
-def processor_features() -> tuple[str, ...]:
-    """Those of the CPU that decide how fast a network runs; Linux only."""
-    description = Path("/proc/cpuinfo")
-    flags = description.read_text().split() if description.is_file() else []
-    return tuple(name for name in _MATRIX_UNITS if name in flags)
-
-
-def _has_weights(name: str) -> bool:
-    spec = zoo.get_spec(name)
-    if spec.carries_weights:
-        return handles.find_module(spec.handle) is not None
-    return spec.weights is not None and files.find(spec.weights) is not None
 
 
 def _temporary() -> Path:

@@ -11,7 +11,7 @@ import zoo
 from pipelines.commands.console import print_json
 from pipelines.commands.tables import aligned
 from zoo.spec import ImageInput
-from zoo.weights import files, handles
+from zoo.weights import files, handles, is_available
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,9 +106,11 @@ def _pixels_rows(spec: zoo.BackboneSpec) -> list[tuple[str, str]]:
 
 
 def _weights_at(spec: zoo.BackboneSpec) -> Path | None:
+    if not is_available(spec):
+        return None
     if spec.carries_weights:
         return handles.find_module(spec.handle)
-    return files.find(spec.weights) if spec.weights else None
+    return files.find(files.published(spec))
 
 
 def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:

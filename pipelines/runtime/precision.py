@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-# What makes bfloat16 more than an emulation on a CPU; `zoo doctor` shows them.
-_BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16")
+from pipelines.runtime import devices
 
 
 @contextlib.contextmanager
@@ -28,20 +26,16 @@ def precision(name: str) -> Iterator[None]:
 
 
 def shorter_format() -> str | None:
-    """The mixed precision that the device has units for; none where it emulates them.
-
-    Tensor cores for float16 came with compute capability 7.0, for bfloat16 with 8.0.
-    """
+    """The best mixed precision of the device; `None` where it would emulate it."""
     if tf.config.list_logical_devices("TPU"):
         return "mixed_bfloat16"
+    capability = None
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = map(tf.config.experimental.get_device_details, gpus)
-        capability = min(one.get("compute_capability", (0, 0)) for one in details)
-        if capability >= (8, 0):
-            return "mixed_bfloat16"
-        return "mixed_float16" if capability >= (7, 0) else None
-    return "mixed_bfloat16" if _cpu_flags() & set(_BFLOAT16_UNITS) else None
+        capability = min(gpu.get("compute_capability", (0, 0)) for gpu in details)
+    formats = devices.mixed_precisions(capability)
+    return formats[-1] if formats else None
 
 
 def may_use_xla() -> bool:
@@ -49,9 +43,3 @@ def may_use_xla() -> bool:
     return bool(
         tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU")
     )
-
-
-def _cpu_flags() -> set[str]:
-    """Those of the processor; Linux only."""
-    description = Path("/proc/cpuinfo")
-    return set(description.read_text().split()) if description.is_file() else set()
