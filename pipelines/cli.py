@@ -187,12 +187,13 @@ def _plan(arguments: argparse.Namespace) -> None:
     )
     config = checked(config, writes=False)
     start_tensorflow()
+    from pipelines.data.reference import DatasetRef
     from pipelines.planning.plan import to_dict
     from pipelines.runs.prepare import prepare
     from pipelines.runtime.clock import Clock
 
     clock = Clock()
-    prepared = prepare(config, clock)
+    prepared = prepare(config, DatasetRef.parse(config.data), clock)
     evidence = prepared.measured.evidence
     values = {
         "plan": to_dict(prepared.plan),
@@ -328,7 +329,7 @@ def _publish(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     from pipelines.report import run_page
-    from pipelines.runs.folder import Workdir
+    from pipelines.runs.folder import RunFolder
 
     files = run_page.read(arguments.run)
     path = arguments.run / run_page.FILE_NAME
@@ -340,7 +341,7 @@ def _report(arguments: argparse.Namespace) -> None:
             " zootune left them. Make the page with that one, or train again."
         ) from error
     try:
-        Workdir(arguments.run).write_text(run_page.FILE_NAME, page)
+        RunFolder(arguments.run).write_text(run_page.FILE_NAME, page)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     if arguments.json:
