@@ -18,8 +18,8 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
 if TYPE_CHECKING:
-    from pipelines.audit.audit import Survey
-    from pipelines.audit.repair import Fixed
+    from pipelines.audit.audit import Audit
+    from pipelines.audit.repair import Repair
     from pipelines.data.reference import DatasetRef
 
 SUMMARY = "what in a data set could hurt, file by file"
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         raise ConfigError("--backbone says what --labels compares; give both.")
     if arguments.fix and reference.scheme != "dir":
         raise ConfigError(f"--fix copies folders, and {reference} is not a 'dir:'.")
-    before = _survey(reference, arguments)
+    before = _audit(reference, arguments)
     values, lines = before.to_dict(), [survey_table(before.to_dict())]
     if arguments.report:
         _write_page(before, arguments.report)
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> Answer:
             "files": [dataclasses.asdict(repair) for repair in repairs],
             "check": after.to_dict(),
         }
-        lines.append(_fixed_table(repairs, after, arguments.fix))
+        lines.append(_repair_table(repairs, after, arguments.fix))
     error = None
     if not after.is_fit_to_train:
         name = arguments.fix or reference
@@ -87,11 +87,11 @@ def run(arguments: argparse.Namespace) -> Answer:
     return Answer(values, "\n".join(lines), error)
 
 
-def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
-    from pipelines.audit.audit import survey
+def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
+    from pipelines.audit.audit import audit
 
     clock = Clock()
-    result = survey(
+    result = audit(
         reference, use_cache=not arguments.no_cache, on_progress=clock.progress
     )
     if not arguments.labels:
@@ -101,14 +101,14 @@ def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
 
     more = label_findings(
         result.examples,
-        bad=[i for i, look in enumerate(result.looks) if look.bad],
+        bad=[i for i, image in enumerate(result.inspections) if image.bad],
         backbone=arguments.backbone,
         data=str(reference),
     )
     return result.with_findings(more)
 
 
-def _write_page(result: Survey, path: Path) -> None:
+def _write_page(result: Audit, path: Path) -> None:
     from pipelines.audit.page import page
 
     text = page(result)
@@ -120,18 +120,18 @@ def _write_page(result: Survey, path: Path) -> None:
 
 
 def _fix(
-    result: Survey, reference: DatasetRef, arguments: argparse.Namespace
-) -> tuple[Survey, Sequence[Fixed]]:
-    """The survey of the repaired copy, and the action for each file."""
-    from pipelines.audit.audit import survey
-    from pipelines.audit.repair import fix
+    result: Audit, reference: DatasetRef, arguments: argparse.Namespace
+) -> tuple[Audit, Sequence[Repair]]:
+    """The audit of the repaired copy, and the action for each file."""
+    from pipelines.audit.audit import audit
+    from pipelines.audit.repair import repair
 
-    done = fix(result, Path(reference.location), arguments.fix)
+    done = repair(result, Path(reference.location), arguments.fix)
     copy = dataclasses.replace(reference, location=str(arguments.fix))
-    return survey(copy), done
+    return audit(copy), done
 
 
-def _fixed_table(done: Sequence[Fixed], after: Survey, folder: Path) -> str:
+def _repair_table(done: Sequence[Repair], after: Audit, folder: Path) -> str:
     from pipelines.audit.repair import LIST, counts
 
     actions = ", ".join(f"{count} {action}" for action, count in counts(done).items())

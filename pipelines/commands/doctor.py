@@ -17,7 +17,7 @@ from pipelines.commands.console import Answer
 from pipelines.runtime import devices, environment
 from pipelines.runtime.startup import start_tensorflow
 from zoo.errors import BackboneError
-from zoo.weights import files, handles
+from zoo.weights import is_available
 
 _LOW_SPACE_BYTES = 2 * 10**9
 
@@ -63,7 +63,9 @@ def examine() -> Examination:
     free = shutil.disk_usage(here).free
     if free < _LOW_SPACE_BYTES:
         fixes.append(f"Only {free / 1e9:.1f} GB are free in {here}; make it 2 GB.")
-    at_hand = tuple(name for name in zoo.list_backbones() if _has_weights(name))
+    at_hand = tuple(
+        name for name in zoo.list_backbones() if is_available(zoo.get_spec(name))
+    )
     if not at_hand:
         fixes.append(
             "No pretrained weights are on this machine: zoo fetch efficientnet_lite0,"
@@ -72,7 +74,7 @@ def examine() -> Examination:
     return Examination(
         versions=environment.installed_versions(),
         devices=_devices(fixes),
-        processor_features=devices.matrix_units(),
+        processor_features=devices.processor_features(),
         weights_at_hand=at_hand,
         writable=writable,
         free_bytes=free,
@@ -146,21 +148,10 @@ def _devices(fixes: list[str]) -> tuple[str, ...]:
     for device in tf.config.list_physical_devices():
         details = tf.config.experimental.get_device_details(device)
         capability = details.get("compute_capability")
-        mixed = (
-            devices.gpu_mixed_formats(capability)
-            if capability
-            else devices.cpu_mixed_formats()
-        )
         name = details.get("device_name", device.device_type)
-        names.append(f"{name} ({' '.join(['float32', *mixed])})")
+        formats = ("float32", *devices.mixed_precisions(capability))
+        names.append(f"{name} ({' '.join(formats)})")
     return tuple(names)
-
-
-def _has_weights(name: str) -> bool:
-    spec = zoo.get_spec(name)
-    if spec.carries_weights:
-        return handles.find_module(spec.handle) is not None
-    return spec.weights is not None and files.find(spec.weights) is not None
 
 
 def _temporary() -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import zoo
 from pipelines.commands.console import Answer
 from zoo.spec import ImageInput
-from zoo.weights import files, handles
+from zoo.weights import files, handles, is_available
 
 SUMMARY = "what is known about one backbone"
 
@@ -62,9 +62,11 @@ def _pixels_rows(spec: zoo.BackboneSpec) -> list[tuple[str, str]]:
 
 
 def _weights_at(spec: zoo.BackboneSpec) -> Path | None:
+    if not is_available(spec):
+        return None
     if spec.carries_weights:
         return handles.find_module(spec.handle)
-    return files.find(spec.weights) if spec.weights else None
+    return files.find(files.published(spec))
 
 
 def _weights_rows(spec: zoo.BackboneSpec, path: Path | None) -> list[tuple[str, str]]:

@@ -34,12 +34,13 @@ def run(arguments: argparse.Namespace) -> Answer:
     """
     config = checked(_config(arguments.config_flags), writes=False)
     start_tensorflow()
+    from pipelines.data.reference import DatasetRef
     from pipelines.planning.plan import to_dict
     from pipelines.runs.prepare import prepare
     from pipelines.runtime.clock import Clock
 
     clock = Clock()
-    prepared = prepare(config, clock)
+    prepared = prepare(config, DatasetRef.parse(config.data), clock)
     evidence = prepared.measured.evidence
     values = {
         "plan": to_dict(prepared.plan),

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         ConfigError: if another version left the files, or the page cannot be written.
     """
     from pipelines.report import run_page
-    from pipelines.runs.folder import Workdir
+    from pipelines.runs.folder import RunFolder
 
     files = run_page.read(arguments.run)
     path = arguments.run / run_page.FILE_NAME
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> Answer:
             " zootune left them. Make the page with that one, or train again."
         ) from error
     try:
-        Workdir(arguments.run).write_text(run_page.FILE_NAME, page)
+        RunFolder(arguments.run).write_text(run_page.FILE_NAME, page)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     return Answer({"report": str(path)}, str(path))
