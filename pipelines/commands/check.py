@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.console import Answer
-from pipelines.commands.tables import survey_table
+from pipelines.display.tables import survey_table
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow

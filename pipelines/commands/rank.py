@@ -7,8 +7,8 @@ import dataclasses
 import sys
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.commands.tables import ranking_table
 from pipelines.config import RunConfig
+from pipelines.display.tables import ranking_table
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "backbones, by what they are worth on the data"

@@ -13,8 +13,8 @@ from pipelines.calibration.feature_space import fit_feature_space
 from pipelines.calibration.reliability import calibration_error, reliability
 from pipelines.calibration.temperature import choose_temperature
 from pipelines.calibration.thresholds import energies, set_threshold
-from pipelines.commands.tables import evaluation_table, survey_table
 from pipelines.config import CalibrationConfig
+from pipelines.display.tables import evaluation_table, survey_table
 from pipelines.probing import ridge
 from pipelines.probing.probe import linear_probe, score, score_of_all
 from pipelines.report import confusion_page

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.commands.tables import result_table
 from pipelines.config import RunConfig, checked
+from pipelines.display.tables import result_table
 from pipelines.run import run
 from pipelines.training.profiling import CallbackSeconds, profile_steps
 
