@@ -12,7 +12,7 @@ PLURALS = {"image": "images", "text": "texts", "series": "series"}
 _JOINERS = {0x200C: None, 0x200D: None}
 # A text of nothing but these shows nothing: white space, characters of no width and
 # marks of direction. Python and the graph of an artifact match this one pattern, so the
-# characters themselves stand in it, of which both have the same notion.
+# characters themselves stand in it, and both read them alike.
 _UNSEEN = "\0- \x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
 BLANK = f"[{_UNSEEN}\u3000\ufeff]*"
 _is_blank = re.compile(BLANK).fullmatch
@@ -21,7 +21,7 @@ _LONGEST_ITEM = 300
 
 
 def is_blank(text: str) -> bool:
-    """Whether there is nothing to see in a text, a cell or a name."""
+    """True if there is nothing to see in a text, a cell or a name."""
     return _is_blank(text) is not None
 
 
@@ -31,7 +31,7 @@ def without_joiners(text: str) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Whether a text can be shown as it is, on one line and from left to right."""
+    """True if a text can be shown as it is, on one line and from left to right."""
     return without_joiners(text).isprintable()
 
 

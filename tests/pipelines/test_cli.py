@@ -366,7 +366,7 @@ def test_plan_shows_how_far_the_data_are_from_the_source(capsys):
     assert re.search(r"block alone +width .* divergence +median", printed)
     assert re.search(r"^stem( +[\d.]+){5}$", printed, re.MULTILINE)
     assert "tiny thumbnails alone: 0." in printed
-    assert "of its 1000 classes" in printed
+    assert "over the data set (of 1000)" in printed
     assert "The classic rule for few data that are" in printed
 
 
