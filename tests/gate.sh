@@ -21,8 +21,8 @@ lint=$!
 (
   cd "$scratch"
   export PYTHONPATH="$scratch/site"
-  "$bin/python" -c "import os, zoo, pipelines
-for package in (zoo, pipelines):
+  "$bin/python" -c "import os, zootune, zoo, pipelines
+for package in (zootune, zoo, pipelines):
     assert package.__file__.startswith(os.environ['PYTHONPATH']), package.__file__"
   "$bin/python" -m pipelines.cli train --config.data='builtin:digits?limit=120' \
     --config.backbone=tiny_image --config.weights=none --config.strategy=head_only \

@@ -59,6 +59,12 @@ class Predictor:
         open file, a Pillow image, or an array of uint8 `[height, width, 3]`); a text;
         or a series, `[steps, channels]` of any numbers.
 
+        >>> import numpy, pipelines
+        >>> predictor = pipelines.load("runs/digits/artifact")
+        >>> [answer] = predictor.predict([numpy.zeros((8, 8, 3), numpy.uint8)])
+        >>> answer.valid, answer.label in "0123456789"
+        (True, True)
+
         Raises:
             DataError: for a single example, and for one that is none of these.
             ArtifactError: if a series has another shape than the artifact takes.
