@@ -39,7 +39,7 @@ def write_samples(splits: Splits, folder: Path) -> list[Path]:
 
 
 def _free_name(class_name: str, taken: set[str]) -> str:
-    """A name for a file, also where a disk does not tell `Cat` from `cat`."""
+    """A name for a file, also on a disk where `Cat` and `cat` are one name."""
     plain = Path(class_name).name or "class"
     name, number = plain, 0
     while normal(name).casefold() in taken:
@@ -76,6 +76,7 @@ def _write(example: Inputs, stem: Path) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Writes the samples, prints their paths and returns the exit code."""
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 2

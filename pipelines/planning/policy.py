@@ -15,30 +15,30 @@ from pipelines.planning.plan import NOTICEABLE, HeadPlan, Phase, TransferPlan
 # A block that is a whole network, such as a SavedModel, trains at the rate of the
 # middle of one: EfficientNet-Lite0 has 18 blocks.
 _MIDDLE_OF_A_NETWORK = 8
-# Below these, validation is too small to tell whether training blocks did harm.
+# Below these, validation is too small to show harm by training blocks.
 _EXAMPLES_PER_CLASS = {"minutes": 20, "hours": 5}
-# From random weights a network needs steps, however few the data are: of GunPoint's 50
-# series, 8 epochs are 16 steps.
+# From random weights a network needs steps, however few the data are: 8 epochs of
+# GunPoint's 50 series are 16 steps.
 _EPOCHS = 8
 _STEPS_FROM_RANDOM = 400
 _MOST_EPOCHS = 200
-# A head that is right so often is left alone, to save the time.
+# A head of this accuracy is not trained further, to save time.
 _ENOUGH = {"minutes": 0.98}
-# Left out of a class of two, an example has one other to be recognized by.
+# An example left out of a class of two has one other to be recognized by.
 _COMPARABLE_PER_CLASS = 3
-# And left out of a class of one, it has none.
+# An example left out of a class of one has no other.
 _LEFT_OUT_PER_CLASS = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFacts:
-    """What the policy knows before anything is trained.
+    """Facts for the policy, known before training.
 
-    `trainable` is false where nothing in the backbone can train, and `pretrained` where
-    its weights are random. There is `evidence` unless it is to train from scratch;
-    `validation` examples, if their number is known, judge what a phase gains.
-    `batchnorm_blocks` are those with BatchNorm layers whose statistics can be set,
-    `lora_blocks` those with dense, attention or embedding layers.
+    `trainable` is false if nothing in the backbone can train, and `pretrained` if its
+    weights are random. There is `evidence` unless it trains from scratch; `validation`
+    is the number of examples, if known, that measure the gain of a phase.
+    `batchnorm_blocks` have BatchNorm layers whose statistics can be set, `lora_blocks`
+    have dense, attention or embedding layers.
     """
 
     examples: int
@@ -53,11 +53,12 @@ class TrainingFacts:
 
     @property
     def per_class(self) -> float:
+        """The mean number of training examples of a class."""
         return self.examples / self.classes
 
     @property
     def classic_rule(self) -> ClassicRule | None:
-        """The classic rule for such data; none where similarity was not measured."""
+        """The classic rule for such data; None if similarity was not measured."""
         evidence = self.evidence
         if evidence is None or not self.pretrained or len(evidence.depths) < 2:
             return None
@@ -148,7 +149,7 @@ def _refuse_no_lora(
 
 
 def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
-    """What the head reads, by what did best; nothing where nothing was measured."""
+    """The best measured input of the head; None if nothing was measured."""
     evidence = facts.evidence
     if evidence is None or config.head.pooling != "average":
         return None
@@ -162,17 +163,17 @@ def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
         have = [(len(head.reads), head.grid) for head in evidence.heads]
         raise ConfigError(
             f"config.head.reads='{config.head.reads}' with head.grid={config.head.grid}"
-            f" cannot be had from '{config.backbone}'; it has (blocks, grid) {have}."
+            f" is not available from '{config.backbone}'; it has (blocks, grid) {have}."
             " Use reads='auto' and grid=0."
         )
     if facts.per_class < _COMPARABLE_PER_CLASS:
-        # Nothing can be told apart; on the development data all blocks did best.
+        # No score is reliable; on the development data all blocks were best.
         return allowed[min(1, len(allowed) - 1)]
     return max(allowed, key=lambda head: head.quality)
 
 
 def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
-    """What was measured, in words."""
+    """The measurements in words."""
     evidence = facts.evidence
     if evidence is None or read is None:
         return ""
@@ -208,7 +209,7 @@ def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
 
 
 def _classic(facts: TrainingFacts) -> str:
-    """Which of the classic rules is for such data, and how to follow it instead."""
+    """The classic rule for such data, and the strategy that follows it."""
     rule = facts.classic_rule
     if rule is None:
         return ""
@@ -219,7 +220,7 @@ def _classic(facts: TrainingFacts) -> str:
 
 
 def _warnings(facts: TrainingFacts) -> str:
-    """Where the backbone brings less than nothing, whatever the head reads of it."""
+    """Warnings about a backbone that is worse than baselines without it."""
     evidence = facts.evidence
     if evidence is None:
         return ""
@@ -297,7 +298,7 @@ def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 
 def _long_enough(facts: TrainingFacts, config: RunConfig) -> FinetuneConfig:
-    """How long random weights train, where the config leaves that open."""
+    """The config of fine-tuning with epochs for random weights, unless it sets them."""
     if config.finetune.epochs:
         return config.finetune
     per_epoch = -(-facts.examples // config.batch_size)
@@ -374,13 +375,13 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
 
 
 def _rounded_down(count: float) -> str:
-    """With a digit where it is not whole, so that 19.97 does not read as 20."""
+    """The count with a digit unless it is whole, so that 19.97 does not read as 20."""
     tenths = math.floor(10 * count)
     return f"{tenths / 10:.1f}" if tenths % 10 else f"{tenths // 10}"
 
 
 def _finding_rate(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
-    """The same phases, of which the first that trains blocks finds its rate."""
+    """The same phases; the first one that trains blocks finds its rate."""
     first = next((phase for phase in phases if phase.trainable_blocks), None)
     return tuple(
         dataclasses.replace(phase, find_learning_rate=phase is first)
@@ -409,7 +410,7 @@ def _head_phase(facts: TrainingFacts, config: RunConfig) -> Phase:
         clip_norm=config.finetune.clip_norm,
         patience_epochs=config.finetune.patience_epochs,
         batchnorm="frozen",
-        # A head that starts from a probe is at its best already, or nearly.
+        # A head that starts from a probe is already at its best, or nearly.
         only_if_better=True,
     )
 

@@ -102,7 +102,7 @@ CASES: list[tuple[str, Callable[[], bytes], str, str]] = [
     ("turned.jpg", with_exif, "note", "turned by its Exif"),
     ("glass.png", lambda: saved(rgba(), "PNG"), "note", "transparent, shown on white"),
     ("press.jpg", lambda: saved(photo(9).convert("CMYK"), "JPEG"), "note", "in CMYK"),
-    ("many.gif", frames, "note", "animated, of which the first frame"),
+    ("many.gif", frames, "note", "animated; the first frame"),
 ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from pipelines.audit.label_errors import WHAT, Suspect, suspects
+from pipelines.audit.label_errors import PROBLEM, Suspect, suspects
 from pipelines.cli import main
 from pipelines.data.readers.builtin import read
 from pipelines.errors import DataError
@@ -98,7 +98,7 @@ def test_the_command_lists_suspects_and_shows_them(
     command = ["check", reference, "--labels", "--backbone", "efficientnet_lite0"]
     assert main([*command, "--json", "--report", str(page)]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
-    (about,) = [one["about"] for one in findings if one["what"] == WHAT]
+    (about,) = [one["about"] for one in findings if one["what"] == PROBLEM]
     assert {"image 3: given 1, looks like 0", "image 40: given 0, looks like 1"} <= {
         *about
     }

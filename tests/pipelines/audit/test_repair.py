@@ -144,7 +144,7 @@ def test_sixteen_bits_become_the_upper_eight(folder: Path) -> None:
     Image.fromarray(deep).save(folder / "cat" / "deep.png")
     Image.fromarray(deep[::-1]).save(folder / "cat" / "scan.tiff")
     done = fixed(folder)
-    assert done["cat/deep.png"].why == "of 16 bits, of which the upper 8 are used"
+    assert done["cat/deep.png"].why == "of 16 bits; the upper 8 are used"
     assert (pixels(folder.parent / "fixed/cat/deep.png")[..., 0] == deep >> 8).all()
     flipped = pixels(folder.parent / "fixed/cat/scan.png")[..., 0]
     assert (flipped == (deep >> 8)[::-1]).all()

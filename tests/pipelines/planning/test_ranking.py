@@ -80,12 +80,12 @@ def test_few_all_go_on():
 def test_the_reason_says_what_decided():
     clear = ordered([_measured("a", 0.9, 0.7), _measured("b", 0.8, 0.8)])
     assert reason(clear, 0.5) == (
-        "'a': its probe is right on 90.0% (standard error 1.0%), and that of 'b' on"
-        " 80.0% (standard error 1.0%)."
+        "'a': its probe is right on 90.0% (standard error 1.0%), the next, 'b',"
+        " on 80.0% (standard error 1.0%)."
     )
     tied = ordered([_measured("a", 0.9, 0.7), _measured("b", 0.895, 0.8)])
     assert "'b': its probe is right on 89.5%" in reason(tied, None)
-    assert "which 'a' cannot be told from; it is the most accurate" in reason(tied, 0.1)
+    assert "'a' cannot be distinguished from it; it is the most" in reason(tied, 0.1)
     same = ordered([_measured("a", 0.9, 0.8), _measured("b", 0.895, 0.7)])
     assert "most accurate" not in reason(same, None)
     alone = reason([_measured("a", 0.9)], None)

@@ -100,8 +100,8 @@ def test_damage_is_told_in_the_same_words_whatever_its_bytes(
         assert jpeg_damage.read(damaged)[1] == "extraneous bytes before marker"
         inspection = inspect_image(damaged, suffix=".jpg", maximum_megapixels=50.0)
         assert inspection.bad == (
-            "damaged JPEG, of which TensorFlow says nothing (extraneous bytes before"
-            " marker)"
+            "damaged JPEG, which TensorFlow decodes all the same"
+            " (extraneous bytes before marker)"
         )
     assert inspect_image(content, suffix=".jpg", maximum_megapixels=50.0).bad == ""
 

@@ -94,7 +94,7 @@ def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
         (["validation/a/1.jpg", "test/a/1.jpg"], "no train folder"),
         (
             ["train/a/1.jpg", "tset/a/1.jpg"],
-            "tset/ is none.*Did you mean 'test'.*layout=classes",
+            "tset/ is not one.*Did you mean 'test'.*layout=classes",
         ),
         (["train/a/1.jpg", "test/1.jpg"], "test has no class folders .and 1 images"),
         (["a.jpg", "b.jpg"], "has no class folders .and 2 images of its own"),

@@ -113,8 +113,8 @@ def test_options_win_and_write_themselves_back(tmp_path: Path) -> None:
     ("reference", "message"),
     [
         ("csv:a?delimiter=comna", "delimiter='comna' is unknown.*mean 'comma'"),
-        ("csv:a?encoding=utf-9", "encoding='utf-9' is none that Python knows"),
-        ("csv:a?encoding=hex", "encoding='hex' is none that Python knows"),
+        ("csv:a?encoding=utf-9", "encoding='utf-9' is not known to Python"),
+        ("csv:a?encoding=hex", "encoding='hex' is not known to Python"),
         ("npz:a?delimiter=tab", "delimiter= separates the cells .* with 'csv:', not"),
         ("dir:a?encoding=utf-8", "encoding= is that of a table"),
     ],
