@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.load import load
+from pipelines.data.load import load, load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
 from pipelines.errors import DataError
@@ -180,3 +180,66 @@ def test_the_builtin_digits_are_split() -> None:
     assert len(splits.train) + len(splits.validation) + len(splits.test) == 200
     assert splits.train.inputs.pixels.shape[1:] == (8, 8, 3)
     assert len(splits.info.class_names) == 10
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def reference(photos: Path, options: str) -> DatasetRef:
+    return DatasetRef.parse(f"dir:{photos}{options}")
+
+
+def test_bad_files_fail_and_the_message_says_how_to_skip(photos: Path) -> None:
+    assert len(load(reference(photos, "")).train) == 28
+    cut(photos / "a" / "02.png")
+    with pytest.raises(DataError, match=r"a/02\.png: cut-short(.|\n)*add on_bad=skip"):
+        load(reference(photos, ""))
+
+
+def test_skipped_files_are_left_out_and_counted(photos: Path) -> None:
+    whole = load(reference(photos, "?on_bad=skip"))
+    assert whole.info.skipped == ()
+    cut(photos / "a" / "02.png")
+    (photos / "b" / "05.png").write_bytes(b"")
+    splits = load(reference(photos, "?on_bad=skip&bad_limit=0.05"))
+    assert [name for name, _ in splits.info.skipped] == ["a/02.png", "b/05.png"]
+    assert [reason.split(" (")[0] for _, reason in splits.info.skipped] == [
+        "cut-short PNG",
+        "empty file",
+    ]
+    parts = (splits.train, splits.validation, splits.test)
+    assert sum(map(len, parts)) == 38
+    kept = {path for part in parts for path in part.inputs.paths}
+    assert not kept & {str(photos / "a" / "02.png"), str(photos / "b" / "05.png")}
+    assert splits.info.fingerprint != whole.info.fingerprint
+    for name in ("a/02.png", "b/05.png"):
+        (photos / name).unlink()
+    # As if they had never been there.
+    assert load(reference(photos, "")).info.fingerprint == splits.info.fingerprint
+
+
+def test_more_than_the_limit_fails_and_names_them(photos: Path) -> None:
+    cut(photos / "a" / "02.png")
+    with pytest.raises(
+        DataError, match=r"1 of 40 (.|\n)*a/02\.png(.|\n)*bad_limit=0\.01 of all"
+    ):
+        load(reference(photos, "?on_bad=skip"))
+    load(reference(photos, "?on_bad=skip&bad_limit=0.025"))
+
+
+def test_evaluation_counts_what_it_saw(photos: Path) -> None:
+    cut(photos / "a" / "02.png")
+    ref = reference(photos, "?on_bad=skip&bad_limit=0.1")
+    whole, _ = load_part(ref, "all", trained_on="")
+    assert len(whole) == len(whole.labels) == 39
+    trained_on = load(ref).info.fingerprint
+    test, _ = load_part(ref, "auto", trained_on=trained_on)
+    assert test.inputs == load(ref).test.inputs
+
+
+def test_a_class_of_bad_files_only_is_an_error(photos: Path) -> None:
+    for path in (photos / "a").iterdir():
+        cut(path)
+    with pytest.raises(DataError, match="class 'a' has 0 independent images"):
+        load(reference(photos, "?on_bad=skip&bad_limit=1"))

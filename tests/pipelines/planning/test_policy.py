@@ -257,7 +257,7 @@ def test_the_head_reads_what_did_best_among_what_is_asked_for(heads, asked, read
 def test_what_cannot_be_read_is_refused_and_what_can_is_named():
     config = RunConfig()
     config.head.reads, config.head.grid = "last", 2
-    with pytest.raises(ConfigError, match=r"cannot be had .* it has .*\(5, 2\)"):
+    with pytest.raises(ConfigError, match=r"is not available .* it has .*\(5, 2\)"):
         decide(_facts(), config)
 
 
