@@ -26,7 +26,9 @@ class HeadInput:
     grid: int
 
 
-def head_inputs(outputs: Sequence[LayerOutput], *, cells: int) -> tuple[HeadInput, ...]:
+def possible_head_inputs(
+    outputs: Sequence[LayerOutput], *, cells: int
+) -> tuple[HeadInput, ...]:
     """The inputs that a head could read of these blocks, in order, from simple to rich.
 
     The last block alone; all blocks; and all of them in a grid of 2 by 2 (for series,

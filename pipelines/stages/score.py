@@ -20,8 +20,8 @@ from pipelines.runtime.clock import Clock
 from pipelines.stages.measure import (
     PIXELS,
     THUMBNAIL_PX,
-    head_readings,
-    score_reading,
+    head_inputs_of,
+    score_head_input,
     spread,
     vectors_of,
 )
@@ -46,8 +46,8 @@ def appraise(
     features, rate = _read(base, some, config, clock)
     labels = some.labels
     heads = [
-        score_reading(features, labels, some.groups, reading)
-        for reading in head_readings(base)
+        score_head_input(features, labels, some.groups, head_input)
+        for head_input in head_inputs_of(base)
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
     classifier = source_classifier(base)
@@ -91,7 +91,7 @@ def _read(
     base: Backbone, some: Split, config: RunConfig, clock: Clock
 ) -> tuple[dict[tuple[str, int], np.ndarray], float]:
     """What heads could read of the examples, and how many were read in a second."""
-    wanted = {(name, one.grid) for one in head_readings(base) for name in one.reads}
+    wanted = {(name, one.grid) for one in head_inputs_of(base) for name in one.reads}
     vectors = {at: one for at, one in vectors_of(base).items() if at in wanted}
     model = keras.Model(base.model.input, list(vectors.values()))
     read = batches(some, input_size_px=base.input_size_px, batch_size=config.batch_size)

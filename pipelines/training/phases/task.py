@@ -190,7 +190,7 @@ def _task_on_examples(wanted: _Wanted) -> Task:
         settings.augment,
         splits.train,
         from_random=wanted.phase == wanted.plan.phases[0],
-        mirrors=lambda: settings.distribution.team.chiefs(
+        mirrors=lambda: settings.distribution.workers.broadcast(
             keeps_labels_mirrored(
                 model.model, wanted.read(splits.validation), splits.validation.labels
             )
@@ -216,7 +216,9 @@ def _task_on_examples(wanted: _Wanted) -> Task:
         )
 
     blocks = model.backbone.blocks
-    above = freezing.behind_frozen(model.model, blocks, wanted.depth, taps=model.taps)
+    above = freezing.behind_frozen(
+        model.model, blocks, wanted.depth, pooled_blocks=model.pooled_blocks
+    )
     return Task(
         model=feed.model(above),
         train_from=train_from,
@@ -257,7 +259,9 @@ def _parts(
             keras.Model(model.head_input, model.model.output),
         )
     blocks = model.backbone.blocks
-    lower, upper = freezing.split_at(model.model, blocks, depth, taps=model.taps)
+    lower, upper = freezing.split_at(
+        model.model, blocks, depth, pooled_blocks=model.pooled_blocks
+    )
     return lower, folded(upper)
 
 

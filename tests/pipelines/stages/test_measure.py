@@ -64,7 +64,7 @@ def test_a_head_starts_as_its_probe(measured, base, splits):
     model = add_head(base, classes=10, plan=plan.head, probe=probe)
     train, _ = measured.head_features(plan.head)
     train = train[: len(splits.train)]
-    expected = probe.scaling([train]) @ probe.kernel + probe.bias
+    expected = probe.standardization([train]) @ probe.kernel + probe.bias
     read = batches(splits.train, input_size_px=32, batch_size=64)
     found = np.concatenate([model.model.predict(x, verbose=0) for x, _ in read])
     np.testing.assert_allclose(found, expected, atol=0.05, rtol=0.05)
@@ -129,7 +129,7 @@ def test_what_was_left_out_is_as_often_right_as_validation(measured, base, split
     plan = decide(training_facts(base, splits, measured), CONFIG)
     probe = measured.probe(plan.head)
     _, validation = measured.head_features(plan.head)
-    logits = probe.scaling([validation]) @ probe.kernel + probe.bias
+    logits = probe.standardization([validation]) @ probe.kernel + probe.bias
     accuracy = (logits.argmax(axis=1) == splits.validation.labels).mean()
     assert accuracy == pytest.approx(measured.evidence.best_head.accuracy, abs=0.12)
 
