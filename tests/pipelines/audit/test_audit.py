@@ -86,7 +86,7 @@ CASES: list[tuple[str, Callable[[], bytes], str, str]] = [
 @pytest.mark.parametrize(
     ("name", "content", "severity", "what"), CASES, ids=[case[0] for case in CASES]
 )
-def test_a_file_is_named_with_what_is_odd_about_it(
+def test_audit_names_bad_and_odd_files(
     folder: Path, name: str, content: Callable[[], bytes], severity: str, what: str
 ) -> None:
     (folder / "cat" / name).write_bytes(content())
@@ -101,7 +101,7 @@ def test_sixteen_bits_are_named(folder: Path) -> None:
     assert "of 16 bits" in only(folder).problem
 
 
-def test_texts_are_surveyed_too(tmp_path: Path) -> None:
+def test_texts_are_audited_too(tmp_path: Path) -> None:
     rows = [f"text {i},{'ab'[i % 2]}" for i in range(12)] + ["text 1,a"]
     (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
     found = audit(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
@@ -111,7 +111,7 @@ def test_texts_are_surveyed_too(tmp_path: Path) -> None:
     assert one.about == ("t.csv, line 3 = t.csv, line 14",)
 
 
-def test_all_problems_are_told_at_once(folder: Path) -> None:
+def test_all_problems_are_reported_at_once(folder: Path) -> None:
     """Also those for which a run would refuse the folder as a whole."""
     (folder / "dog").mkdir()
     (folder / "cat" / "cut.jpg").write_bytes(encode(photo(90), "JPEG")[:400])
@@ -149,7 +149,7 @@ def test_names_that_no_terminal_shows_are_escaped(
     assert r"cat/line\nbreak.jpg" in said
 
 
-def test_the_command_prints_a_table_and_fails_where_training_would(
+def test_command_prints_a_table_and_fails(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", f"dir:{folder}"]) == 0

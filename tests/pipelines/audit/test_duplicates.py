@@ -23,7 +23,7 @@ def only(folder: Path) -> Finding:
     return one
 
 
-def test_the_same_content_is_told_by_the_harm_that_it_does(folder: Path) -> None:
+def test_same_content_is_worse_in_two_classes(folder: Path) -> None:
     content = (folder / "cat" / "0.png").read_bytes()
     (folder / "cat" / "again.png").write_bytes(content)
     found = only(folder)
@@ -37,7 +37,7 @@ def test_the_same_content_is_told_by_the_harm_that_it_does(folder: Path) -> None
     )
 
 
-def test_the_same_content_in_two_splits_is_an_error(folder: Path) -> None:
+def test_same_content_in_splits_is_an_error(folder: Path) -> None:
     for split in ("train", "test"):
         (folder / "data" / split).mkdir(parents=True)
     for name in ("cat", "zebra"):
@@ -57,7 +57,7 @@ def test_the_same_content_in_two_splits_is_an_error(folder: Path) -> None:
     )
 
 
-def test_a_photo_that_was_saved_again_is_nearly_the_same(folder: Path) -> None:
+def test_photo_saved_again_is_nearly_the_same(folder: Path) -> None:
     image = Image.open(folder / "cat" / "2.png")
     image.resize((56, 42)).save(folder / "zebra" / "copy.jpg", quality=85)
     found = only(folder)

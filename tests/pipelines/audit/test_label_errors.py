@@ -60,7 +60,7 @@ def test_sound_labels_are_left_in_peace() -> None:
     assert len(found_in(features, labels)) <= 15
 
 
-def test_examples_of_one_group_do_not_vouch_for_each_other() -> None:
+def test_suspects_leave_out_whole_groups() -> None:
     """A wrong label that came with ten copies is still found."""
     features, labels = digits(500)
     copies = np.repeat(np.flatnonzero(labels == 3)[:1], 10)

@@ -175,7 +175,7 @@ def test_row_01_truncated_jpeg(folder: Folder, kept: float) -> None:
     assert agree(whole)
 
 
-def test_row_02_truncated_jpeg_is_never_filled_with_grey(folder: Folder) -> None:
+def test_row_02_truncated_jpeg_is_never_grey(folder: Folder) -> None:
     whole = saved(real_photo(), "JPEG", quality=90)
     half = whole[: len(whole) // 2]
     recovered = tf.io.decode_jpeg(half, channels=3, try_recover_truncated=True).numpy()
@@ -183,7 +183,7 @@ def test_row_02_truncated_jpeg_is_never_filled_with_grey(folder: Folder) -> None
     folder.has_bad("cat/half.jpg", half, "cut-short JPEG")
 
 
-def test_row_03_flipped_bytes_in_the_middle_of_a_jpeg(folder: Folder) -> None:
+def test_row_03_flipped_bytes_in_a_jpeg(folder: Folder) -> None:
     content = bytearray(saved(real_photo(), "JPEG", quality=90))
     middle = len(content) // 2
     content[middle : middle + 3] = bytes(byte ^ 0x5A for byte in content[middle:][:3])
@@ -271,9 +271,7 @@ def test_row_10_wrong_extension(folder: Folder, name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "AVIF", "JPEG2000", "ICO"])
-def test_row_11_kinds_that_only_pillow_reads_named_jpg(
-    folder: Folder, kind: str
-) -> None:
+def test_row_11_kinds_of_pillow_named_jpg(folder: Folder, kind: str) -> None:
     content = saved(photo(90), kind)
     said = {"JPEG2000": "JPEG 2000"}.get(kind, kind)
     folder.has_bad("cat/x.jpg", content, f"unsupported: a {said}; JPEG, PNG, GIF")
@@ -583,7 +581,7 @@ def test_row_40_no_images(tmp_path: Path) -> None:
                 function(DatasetRef("dir", str(tmp_path / reference)))
 
 
-def test_row_41_class_of_the_test_split_that_train_lacks(tmp_path: Path) -> None:
+def test_row_41_class_of_test_missing_in_train(tmp_path: Path) -> None:
     split = Folder(tmp_path / "train")
     split.root = tmp_path
     for i, name in enumerate(("cat", "zebra")):

@@ -57,9 +57,7 @@ def test_a_folder_becomes_three_splits(photos: Path) -> None:
     assert splits.info.reference == f"dir:{photos}"
 
 
-def test_the_seed_and_the_content_decide_not_the_place(
-    photos: Path, tmp_path: Path
-) -> None:
+def test_load_depends_on_seed_and_content_only(photos: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where"
     for path in sorted(photos.rglob("*.*"), reverse=True):  # another order on disk
         target = elsewhere / path.relative_to(photos)
@@ -145,7 +143,7 @@ def test_a_class_with_one_image_is_refused(photos: Path) -> None:
     assert [counts[name]["emu"] for name in counts] == [1, 1, 1]
 
 
-def test_a_class_with_no_image_in_an_npz_is_refused(tmp_path: Path) -> None:
+def test_empty_class_of_an_npz_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "data.npz"
     x = rng.integers(0, 256, (20, 4, 4), dtype=np.uint8)
@@ -157,7 +155,7 @@ def test_a_class_with_no_image_in_an_npz_is_refused(tmp_path: Path) -> None:
     assert load(ref).info.class_names == ("a", "b")
 
 
-def test_a_class_name_that_cannot_be_shown_is_refused(photos: Path) -> None:
+def test_class_name_not_printable_is_refused(photos: Path) -> None:
     (photos / "dog").rename(photos / "do\ng")
     with pytest.raises(DataError, match=r"class name 'do\\ng' has characters"):
         read(photos)
@@ -190,7 +188,7 @@ def reference(photos: Path, options: str) -> DatasetRef:
     return DatasetRef.parse(f"dir:{photos}{options}")
 
 
-def test_bad_files_fail_and_the_message_says_how_to_skip(photos: Path) -> None:
+def test_bad_files_fail_with_advice_to_skip(photos: Path) -> None:
     assert len(load(reference(photos, "")).train) == 28
     cut(photos / "a" / "02.png")
     with pytest.raises(DataError, match=r"a/02\.png: cut-short(.|\n)*add on_bad=skip"):
@@ -238,7 +236,7 @@ def test_evaluation_counts_what_it_saw(photos: Path) -> None:
     assert test.inputs == load(ref).test.inputs
 
 
-def test_a_class_of_bad_files_only_is_an_error(photos: Path) -> None:
+def test_class_of_only_bad_files_is_refused(photos: Path) -> None:
     for path in (photos / "a").iterdir():
         cut(path)
     with pytest.raises(DataError, match="class 'a' has 0 independent images"):

@@ -118,7 +118,9 @@ def reference(photos: Path, options: str) -> DatasetRef:
         ("?on_bad=skip&bad_limit=2", r"bad_limit=2\.0 is out of range"),
     ],
 )
-def test_other_values_are_refused(photos: Path, options: str, message: str) -> None:
+def test_unknown_option_values_are_refused(
+    photos: Path, options: str, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         reference(photos, options)
 

@@ -40,7 +40,7 @@ def test_every_strategy_of_the_config_is_a_case():
     assert {case[1] for case in CASES} == set(CHOICES["effort"])
 
 
-def test_rates_fall_by_the_decay_from_the_head_down():
+def test_rates_decay_from_the_head_down():
     config = RunConfig(strategy="full")
     config.finetune.block_decay = 0.5
     config.finetune.backbone_multiplier = 0.1
@@ -71,7 +71,7 @@ def test_the_reasons_are_short_lines():
     assert [line.split()[0] for line in lines] == ["Effort", "A", "The"]
 
 
-def test_the_rate_is_lower_for_what_was_trained_before():
+def test_rate_is_lower_for_pretrained_weights():
     def rate(facts, **fields):
         config = RunConfig(**fields)
         return decide(facts, config).phases[-1].learning_rate
@@ -84,7 +84,7 @@ def test_the_rate_is_lower_for_what_was_trained_before():
     assert decide(FACTS, chosen).phases[-1].learning_rate == 0.5
 
 
-def test_one_block_that_is_a_whole_network_trains_at_the_rate_of_its_middle():
+def test_single_block_trains_at_middle_rate():
     facts = TrainingFacts(examples=200, classes=2, block_names=("module",))
     config = RunConfig(strategy="full")
     plan = decide(facts, config)
@@ -106,7 +106,7 @@ def test_where_nothing_can_train_only_the_head_does(strategy, effort, trainable)
             decide(facts, config)
 
 
-def test_later_phases_of_auto_are_guarded_and_chosen_ones_are_not():
+def test_only_phases_of_auto_are_guarded():
     guarded = decide(FACTS, RunConfig(strategy="auto", effort="hours")).phases
     chosen = decide(FACTS, RunConfig(strategy="full")).phases
     assert [phase.only_if_better for phase in guarded] == [True, True, True]
@@ -135,7 +135,7 @@ def test_blocks_unfreeze_in_steps_from_the_last_on(steps, trainable, epochs):
     assert len(set(rates)) == 1
 
 
-def test_every_step_of_auto_is_guarded_and_scratch_has_none():
+def test_unfreezing_steps_of_auto_are_guarded():
     config = RunConfig(effort="hours")
     config.finetune.unfreezing_steps = 2
     assert [phase.name for phase in decide(FACTS, config).phases] == [
@@ -159,13 +159,13 @@ def test_batchnorm_statistics_are_frozen_but_from_scratch():
     assert {phase.batchnorm for phase in scratch.phases} == {"trained"}
 
 
-def test_the_first_phase_that_trains_blocks_finds_its_rate():
+def test_first_block_phase_finds_its_rate():
     config = _tuned(find_learning_rate=True, unfreezing_steps=2)
     plan = decide(FACTS, config)
     assert [phase.find_learning_rate for phase in plan.phases] == [False, True, False]
 
 
-def test_low_rank_is_refused_where_what_trains_has_no_layer_for_it():
+def test_lora_without_fitting_layers_is_refused():
     facts = dataclasses.replace(FACTS, lora_blocks=BLOCKS[3:])
     plan = decide(facts, _tuned(lora_rank=4))
     assert [phase.lora_rank for phase in plan.phases] == [0, 4]
@@ -183,7 +183,7 @@ def _tuned(**options):
     return config
 
 
-def test_batchnorm_is_reestimated_where_blocks_train_and_there_is_any():
+def test_batchnorm_is_reestimated_in_block_phases():
     facts = dataclasses.replace(FACTS, batchnorm_blocks=BLOCKS[:1])
     plan = decide(facts, _tuned(batchnorm="reestimated"))
     assert [phase.batchnorm for phase in plan.phases] == ["frozen", "reestimated"]
@@ -192,7 +192,7 @@ def test_batchnorm_is_reestimated_where_blocks_train_and_there_is_any():
 
 
 @pytest.mark.parametrize(("name", "value"), [("ema_decay", 0.99), ("soup", 3)])
-def test_options_of_fine_tuning_are_for_phases_that_train_blocks(name, value):
+def test_finetune_options_hold_in_block_phases(name, value):
     plan = decide(FACTS, _tuned(**{name: value}))
     assert [getattr(phase, name) for phase in plan.phases] == [0, value]
 
@@ -245,7 +245,7 @@ HEADS = [
 
 
 @pytest.mark.parametrize(("heads", "asked", "reads"), HEADS)
-def test_the_head_reads_what_did_best_among_what_is_asked_for(heads, asked, reads):
+def test_head_reads_best_allowed_input(heads, asked, reads):
     config = RunConfig()
     for name, value in asked.items():
         setattr(config.head, name, value)
@@ -254,19 +254,19 @@ def test_the_head_reads_what_did_best_among_what_is_asked_for(heads, asked, read
     assert head.standardized
 
 
-def test_what_cannot_be_read_is_refused_and_what_can_is_named():
+def test_unavailable_head_input_is_refused():
     config = RunConfig()
     config.head.reads, config.head.grid = "last", 2
     with pytest.raises(ConfigError, match=r"is not available .* it has .*\(5, 2\)"):
         decide(_facts(), config)
 
 
-def test_with_two_examples_per_class_nothing_can_be_compared():
+def test_two_examples_per_class_compare_nothing():
     few = decide(_facts(heads=(0.9, 0.5, 0.95), examples=4), RunConfig()).head
     assert (few.reads, few.grid) == (BLOCKS, 1)
 
 
-def test_without_evidence_the_last_block_is_read_as_it_is():
+def test_without_evidence_last_block_is_read():
     head = decide(FACTS, RunConfig()).head
     assert (head.reads, head.grid, head.standardized) == (BLOCKS[-1:], 1, False)
 
@@ -281,7 +281,7 @@ def test_blocks_train_only_where_validation_can_tell(effort, examples, phases):
     assert ("too few to tell" in plan.reason) == (phases == 1)
 
 
-def test_a_head_that_is_nearly_always_right_is_left_alone():
+def test_nearly_perfect_head_is_left_alone():
     facts = _facts(heads=(0.7, 0.8, 0.985))
     assert len(decide(facts, RunConfig()).phases) == 1
     assert "could add 1.5% at most" in decide(facts, RunConfig()).reason
@@ -292,9 +292,7 @@ def test_a_head_that_is_nearly_always_right_is_left_alone():
     ("accuracy", "validation", "phases"),
     [(0.95, 39, 1), (0.95, 41, 2), (0.9, 19, 1), (0.9, 21, 2), (0.95, None, 2)],
 )
-def test_blocks_train_only_where_validation_could_show_a_gain(
-    accuracy, validation, phases
-):
+def test_blocks_train_only_for_visible_gains(accuracy, validation, phases):
     facts = _facts(heads=(0.7, 0.8, accuracy), validation=validation)
     plan = decide(facts, RunConfig())
     assert len(plan.phases) == phases
@@ -304,7 +302,7 @@ def test_blocks_train_only_where_validation_could_show_a_gain(
 
 
 @pytest.mark.parametrize("examples", [10, 100, 1000])
-def test_one_example_that_is_now_right_is_no_gain_and_two_are(examples):
+def test_gain_needs_two_examples(examples):
     """What the policy says of validation is what the guard does."""
     before = np.zeros(examples, bool)
     for right, shows in ((1, False), (2, True)):
@@ -336,9 +334,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("given", "name", "strategy"), RULES)
-def test_the_plan_names_the_classic_rule_and_does_what_the_strategy_says(
-    given, name, strategy
-):
+def test_plan_names_rule_and_follows_strategy(given, name, strategy):
     plan = decide(_facts(**given), RunConfig())
     assert plan.rule == name
     assert f"('{name}') is: " in plan.reason
@@ -349,7 +345,7 @@ def test_the_plan_names_the_classic_rule_and_does_what_the_strategy_says(
     assert chosen.phases[-1].trainable_blocks == BLOCKS
 
 
-def test_no_rule_is_named_where_similarity_is_not_known():
+def test_unknown_similarity_names_no_rule():
     one_block = dataclasses.replace(_facts().evidence, depths=(_score(0.7, "module"),))
     for facts in (FACTS, _facts(pretrained=False), _facts(evidence=one_block)):
         plan = decide(facts, RunConfig())
@@ -357,7 +353,7 @@ def test_no_rule_is_named_where_similarity_is_not_known():
         assert "classic rule" not in plan.reason
 
 
-def test_a_backbone_that_loses_to_thumbnails_is_warned_of():
+def test_backbone_worse_than_thumbnails_gets_warning():
     assert "Warning" not in decide(_facts(pixels=0.85), RunConfig()).reason
     for strategy in ("auto", "full", "head_only"):
         reason = decide(_facts(pixels=0.95), RunConfig(strategy=strategy)).reason
@@ -382,14 +378,14 @@ def test_too_few_examples_do_not_read_as_enough():
     assert "only: 19 training" in decide(_facts(examples=38), RunConfig()).reason
 
 
-def test_where_most_are_alone_in_their_class_no_accuracy_is_told():
+def test_single_examples_per_class_report_no_accuracy():
     reason = decide(_facts(examples=5, classes=4), RunConfig()).reason
     assert "was not measured: with 1.2 training examples per class" in reason
     assert "is right on" not in reason
     assert "is right on" in decide(_facts(examples=6, classes=4), RunConfig()).reason
 
 
-def test_of_many_classes_the_reason_says_what_was_fitted_and_what_judged():
+def test_reason_counts_fitted_and_left_out():
     facts = _facts(examples=9000, classes=1000)
     evidence = dataclasses.replace(facts.evidence, examples=700, fitted_examples=8000)
     reason = decide(dataclasses.replace(facts, evidence=evidence), RunConfig()).reason

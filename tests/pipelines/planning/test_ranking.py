@@ -52,26 +52,26 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("case", ORDERS)
-def test_the_order(case):
+def test_ordered_by_probe_then_imagenet(case):
     rows, expected = ORDERS[case]
     measured = [_measured(*row) for row in rows]
     assert "".join(one.backbone for one in ordered(measured)) == expected
     assert "".join(one.backbone for one in ordered(measured[::-1])) == expected
 
 
-def test_two_go_on_where_the_first_round_is_clear():
+def test_finalists_are_two_when_clear():
     rows = [_measured(name, 0.9 - 0.1 * i) for i, name in enumerate("abcdef")]
     assert finalists(rows) == ["a", "b"]
 
 
-def test_those_that_cannot_be_told_apart_go_on_up_to_half():
+def test_finalists_alike_are_up_to_half():
     alike = [_measured(name, 0.9 - 0.001 * i) for i, name in enumerate("abcdef")]
     assert finalists(alike) == ["a", "b", "c"]
     three = [*alike[:3], *(_measured(name, 0.5) for name in "defghij")]
     assert finalists(three) == ["a", "b", "c"]
 
 
-def test_few_all_go_on():
+def test_few_backbones_are_all_finalists():
     assert finalists([_measured("a", 0.5)]) == ["a"]
     assert finalists([_measured("a", 0.5), _measured("b", 0.9)]) == ["b", "a"]
     assert len(finalists([_measured(name, 0.9) for name in "abc"])) == 2
@@ -98,7 +98,7 @@ def test_backbones_that_lose_to_thumbnails_are_warned_of():
     assert "thumbnails alone give 91.0%, so none of these" in reason(best, 0.91)
 
 
-def test_a_ranking_among_some_of_many_classes_says_so():
+def test_reason_counts_classes_of_the_ranking():
     some = [dataclasses.replace(_measured("a", 0.9), classes=250)]
     assert "among 250 of the 1000 classes" in reason(some, None, classes=1000)
     assert "among" not in reason(some, None, classes=250)

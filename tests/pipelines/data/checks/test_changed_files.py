@@ -36,7 +36,7 @@ def reference(photos: Path, options: str) -> DatasetRef:
 
 
 @pytest.mark.parametrize("break_it", [cut, Path.unlink], ids=["cut", "vanished"])
-def test_a_file_that_breaks_after_the_check_is_named(photos: Path, break_it) -> None:
+def test_file_broken_after_the_check_is_named(photos: Path, break_it) -> None:
     split = load(reference(photos, "")).train
     stream = batches(split, input_size_px=8, batch_size=28)
     with broken_files_named(split):
@@ -53,7 +53,7 @@ def test_a_file_that_breaks_after_the_check_is_named(photos: Path, break_it) -> 
         list(stream)
 
 
-def test_an_error_that_is_not_of_files_stays_as_it_is(photos: Path) -> None:
+def test_error_not_of_files_stays(photos: Path) -> None:
     split = load(reference(photos, "")).train
     with pytest.raises(tf.errors.UnimplementedError), broken_files_named(split):
         raise tf.errors.UnimplementedError(None, None, "another thing")

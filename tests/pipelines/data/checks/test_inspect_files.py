@@ -81,7 +81,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert inspections(path)[0].content == sha256(png(1))
 
 
-def test_a_file_that_keeps_its_size_and_date_is_read_again(tmp_path: Path) -> None:
+def test_changed_file_of_same_size_is_read_again(tmp_path: Path) -> None:
     """As after `rsync --times` or `touch --reference`: another time gives it away."""
     path = written(tmp_path / "a.png", png(0))
     inspections(path)
@@ -93,7 +93,7 @@ def test_a_file_that_keeps_its_size_and_date_is_read_again(tmp_path: Path) -> No
     assert inspections(path)[0].content == sha256(png(1))
 
 
-def test_another_limit_is_another_look(tmp_path: Path) -> None:
+def test_another_limit_is_another_inspection(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
     assert inspections(path)[0].bad == ""
     reason = "an image of more than 0.001 million pixels, or of none"
@@ -101,14 +101,14 @@ def test_another_limit_is_another_look(tmp_path: Path) -> None:
     assert inspections(path)[0].bad == ""
 
 
-def test_the_limit_of_a_reference_is_that_of_its_check(tmp_path: Path) -> None:
+def test_limit_of_the_reference_holds_in_checks(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
     assert len(content_hashes(ImageFiles((str(path),), maximum_megapixels=1))) == 1
     with pytest.raises(DataError, match=r"a\.png: an image of more than 0\.001"):
         content_hashes(ImageFiles((str(path),), maximum_megapixels=0.001))
 
 
-def test_a_file_larger_than_any_such_picture_is_not_read(tmp_path: Path) -> None:
+def test_file_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(0))
     with path.open("ab") as stream:

@@ -54,7 +54,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_a_look_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_inspection_comes_back_from_the_cache(tmp_path: Path) -> None:
     good, bad = written(tmp_path / "a.jpg", png(0)), written(tmp_path / "b.png", b"no")
     first = inspections(good, bad)
     assert first[0].content == sha256(png(0))

@@ -49,7 +49,7 @@ def test_other_modes_become_three_channels(mode: str, kind: str) -> None:
     assert difference <= (2 if mode == "CMYK" else 0)  # CMYK: rounding differs
 
 
-def test_damaged_bytes_are_an_error_in_a_graph_too(
+def test_damaged_bytes_are_an_error_in_graphs(
     decode_in_graph: tf.types.experimental.PolymorphicFunction,
 ) -> None:
     content = encode(Image.fromarray(noise(40, 30)), "JPEG")
@@ -59,7 +59,7 @@ def test_damaged_bytes_are_an_error_in_a_graph_too(
             decode_in_graph(bad)
 
 
-def test_resize_is_a_rounded_square_for_one_and_for_many() -> None:
+def test_resize_is_equal_for_one_and_many() -> None:
     images = np.stack([noise(50, 30, seed=seed) for seed in range(3)])
     many = resize(tf.constant(images), 24)
     assert (many.dtype, many.shape) == (tf.uint8, (3, 24, 24, 3))
@@ -104,7 +104,7 @@ class TestTransparency:
         found = decode(tf.constant(buffer.getvalue())).numpy()
         assert np.abs(found - expected).max() <= 1
 
-    def test_it_is_the_same_in_bands_and_behind_a_long_profile(self) -> None:
+    def test_large_transparent_images_are_composed_in_bands(self) -> None:
         rgba = np.dstack([noise(500, 300), noise(500, 300, seed=1)[..., 0]])
         buffer = io.BytesIO()
         profile = np.random.default_rng(0).bytes(400_000)  # cannot be compressed
@@ -137,7 +137,7 @@ def test_sixteen_bits_keep_the_upper_eight() -> None:
     assert np.abs(found - deep / 257).max() <= 1
 
 
-def test_a_bmp_from_the_top_is_the_right_way_up() -> None:
+def test_bmp_from_the_top_is_upright() -> None:
     content = bytearray(encode(Image.fromarray(noise(20, 30)), "BMP"))
     content[22:26] = (-20).to_bytes(4, "little", signed=True)
     found = decode(tf.constant(bytes(content))).numpy()
@@ -184,7 +184,7 @@ class TestLargePhotos:
         assert 0 < difference.max() <= 16
         assert difference.mean() < 1
 
-    def test_it_is_turned(self) -> None:
+    def test_large_photo_is_turned(self) -> None:
         content = tf.constant(photo(1200, 900, orientation=6))
         found = decode(content, wanted_px=200).numpy()
         assert found.shape == (600, 450, 3)

@@ -62,7 +62,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("content", "reason"), REFUSED, ids=[f"{b[:4]!r} {r}" for b, r in REFUSED]
 )
-def test_what_would_be_read_wrongly_is_refused_and_named(
+def test_images_read_wrongly_are_refused_and_named(
     content: bytes,
     reason: str,
     tmp_path: Path,

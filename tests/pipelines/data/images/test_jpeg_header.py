@@ -64,7 +64,7 @@ class TestOrientation:
         ],
         ids=["300 kB", "a fill byte", "many fill bytes", "900 segments"],
     )
-    def test_it_is_found_however_far_behind(
+    def test_orientation_far_behind_is_read(
         self,
         before: bytes,
         decode_in_graph: tf.types.experimental.PolymorphicFunction,

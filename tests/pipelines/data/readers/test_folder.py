@@ -12,7 +12,7 @@ from pipelines.errors import DataError
 from tests.support.folders import fill
 
 
-def test_class_folders_are_read_at_any_depth_in_order(tmp_path: Path) -> None:
+def test_class_folders_are_read_at_any_depth(tmp_path: Path) -> None:
     root = fill(tmp_path, "dog/b.PNG", "dog/a.jpeg", "cat/deep/er/x.webp", "cat/a.Gif")
     examples = read(str(root))
     assert examples.class_names == ("cat", "dog")
@@ -72,7 +72,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
         ("photos.csv", "use 'csv:'"),
     ],
 )
-def test_a_file_of_another_kind_says_what_to_do(
+def test_file_of_another_kind_gives_advice(
     tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / name).write_bytes(b"x")

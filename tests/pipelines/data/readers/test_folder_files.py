@@ -18,7 +18,7 @@ from pipelines.errors import DataError
 from tests.support.folders import fill
 
 
-def test_a_class_folder_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+def test_class_folder_as_broken_link_is_named(tmp_path: Path) -> None:
     root = fill(tmp_path, "cat/a.jpg", "dog/a.jpg")
     (root / "cow").symlink_to(tmp_path / "gone")
     (root / "emu").symlink_to(root / "emu")
@@ -43,7 +43,7 @@ def as_anyone() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("locked", ["dog", "dog/deep"])
-def test_a_folder_that_may_not_be_read_is_named(as_anyone: Path, locked: str) -> None:
+def test_unreadable_folder_is_named(as_anyone: Path, locked: str) -> None:
     root = fill(as_anyone, "cat/a.jpg", "dog/a.jpg", "dog/deep/b.jpg")
     (root / locked).chmod(0)
     with pytest.raises(DataError, match=f"{locked} cannot be read: Permission denied"):
@@ -83,9 +83,7 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [900, 1500])
-def test_folders_a_thousand_deep_are_read_in_linear_time(
-    tmp_path: Path, depth: int
-) -> None:
+def test_deep_folders_are_read_in_linear_time(tmp_path: Path, depth: int) -> None:
     root = fill(tmp_path, "cat/a.jpg", "dog/a.jpg")
     below = root / "dog"
     for _ in range(depth):
@@ -103,7 +101,7 @@ def test_folders_a_thousand_deep_are_read_in_linear_time(
     subprocess.run(["rm", "-rf", root / "dog" / "d"], check=True)
 
 
-def test_folders_deeper_than_a_path_can_say_are_named(tmp_path: Path) -> None:
+def test_folders_too_deep_for_paths_are_named(tmp_path: Path) -> None:
     root = fill(tmp_path, "cat/a.jpg", "dog/a.jpg")
     before = Path.cwd()
     try:

@@ -33,7 +33,7 @@ def test_damaged_files_are_named_with_the_record(images: str, tmp_path: Path) ->
     assert len(read(ref(images))) == 40
 
 
-def test_what_is_no_file_of_records_is_refused(images: str, tmp_path: Path) -> None:
+def test_other_files_are_refused(images: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"No file matches .*/gone-\*.tfrecord"):
         read(ref(tmp_path / "gone-*.tfrecord"))
     with pytest.raises(DataError, match=r"is not a file of records. Name the files"):

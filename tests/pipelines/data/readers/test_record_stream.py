@@ -37,6 +37,6 @@ def test_workers_see_every_record_once(written: Path, workers: int) -> None:
     assert list(again) == parts[0]
 
 
-def test_a_worker_that_is_none_is_refused() -> None:
+def test_unknown_worker_is_refused() -> None:
     with pytest.raises(ValueError, match="worker is 2 of 2; it counts from 0 to 1"):
         worker_records(["a"], worker=2, workers=2)

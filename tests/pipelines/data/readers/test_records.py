@@ -29,7 +29,7 @@ def test_images_stay_in_their_files(images: str) -> None:
     assert content_hashes(examples.inputs) == expected
 
 
-def test_batches_hold_what_files_of_their_own_would_give(images: str) -> None:
+def test_batches_of_records_equal_those_of_files(images: str) -> None:
     examples = read(ref(images))
     some = np.array([33, 2, 17])
     split = Split("train", examples.inputs.take(some), examples.labels[some])
@@ -40,7 +40,7 @@ def test_batches_hold_what_files_of_their_own_would_give(images: str) -> None:
         assert label == i % 3
 
 
-def test_the_order_of_an_epoch_is_a_function_of_seed_and_number(images: str) -> None:
+def test_order_depends_on_seed_and_epoch_only(images: str) -> None:
     examples = read(ref(images))
     split = Split("train", examples.inputs, np.arange(40))
 
@@ -140,7 +140,7 @@ def test_a_damaged_image_is_named_by_its_record(tmp_path: Path) -> None:
     assert len(load(ref(write(path, rows))).train) == 12
 
 
-def test_a_file_that_changes_after_it_was_indexed_is_refused(images: str) -> None:
+def test_file_changed_after_indexing_is_refused(images: str) -> None:
     examples = read(ref(images))
     path = Path(examples.inputs.shards[2])
     whole = path.read_bytes()

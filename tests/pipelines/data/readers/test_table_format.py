@@ -81,7 +81,7 @@ def test_a_mark_says_the_encoding(tmp_path: Path, encoding: str, mark: bytes) ->
     assert is_said == (encoding != "utf-8")
 
 
-def test_other_encodings_are_asked_about_and_can_be_given(tmp_path: Path) -> None:
+def test_other_encodings_are_refused_unless_set(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(written(";").encode("cp1252"))
     with pytest.raises(DataError, match="it is not UTF-8 .*near .*encoding=cp1252"):
@@ -123,7 +123,7 @@ def test_what_means_nothing_is_refused(reference: str, message: str) -> None:
         DatasetRef.parse(reference)
 
 
-def test_it_is_said_in_the_log_and_in_the_card(
+def test_form_is_noted_in_log_and_card(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "t.csv"
