@@ -21,7 +21,7 @@ from pipelines.audit.audit import Audit
 from pipelines.data.checks.inspect_files import inspect_files
 from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images import exif, file_types
-from pipelines.data.spelling import normal
+from pipelines.data.names import free_name
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, DataError
 from zoo.storage import durable
@@ -129,7 +129,7 @@ def _write_all(audit: Audit, source: Path, folder: Path) -> tuple[Repair, ...]:
         if i in repeated:
             outcome = dataclasses.replace(outcome, action="left out", why=repeated[i])
         if outcome.action != "left out":
-            outcome = dataclasses.replace(outcome, to=_free_name(copy, taken))
+            outcome = dataclasses.replace(outcome, to=_name_in_copy(copy, taken))
             to = folder / outcome.to
             to.parent.mkdir(parents=True, exist_ok=True)
             (parts / str(i)).replace(to)
@@ -264,13 +264,7 @@ def _repeated(copies: Sequence[_Copy]) -> dict[int, str]:
     return reasons
 
 
-def _free_name(copy: _Copy, taken: set[str]) -> str:
-    """The name of a copy: the old one, or the nearest that is free, as in `a-1.png`."""
+def _name_in_copy(copy: _Copy, taken: set[str]) -> str:
+    """The name of a copy: the old one, or the nearest that is free."""
     old = Path(copy.source.name)
-    name, number = old.with_name(f"{old.stem}{copy.suffix}").as_posix(), 0
-    # Some disks ignore case, or the two forms of Unicode.
-    while normal(name).casefold() in taken:
-        number += 1
-        name = old.with_name(f"{old.stem}-{number}{copy.suffix}").as_posix()
-    taken.add(normal(name).casefold())
-    return name
+    return free_name(old.with_name(old.stem).as_posix(), taken, suffix=copy.suffix)

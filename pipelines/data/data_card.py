@@ -13,8 +13,8 @@ from PIL import Image
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.images.file_types import kind_of
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import (
-    SPLIT_NAMES,
     EncodedImages,
     ImageArray,
     ImageFiles,

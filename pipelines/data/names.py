@@ -52,3 +52,16 @@ def listing(items: Iterable[str], *, shown: int) -> str:
     every = list(items)
     rest = f" and {len(every) - shown} more" if len(every) > shown else ""
     return ", ".join(map(shortened, every[:shown])) + rest
+
+
+def free_name(stem: str, taken: set[str], *, suffix: str = "") -> str:
+    """`stem` and `suffix`, or the nearest free name, as in `a-1.png`; it is then taken.
+
+    Names that differ in case, or in the form of their Unicode, are one on some disks.
+    """
+    name, number = f"{stem}{suffix}", 0
+    while (key := unicodedata.normalize("NFC", name).casefold()) in taken:
+        number += 1
+        name = f"{stem}-{number}{suffix}"
+    taken.add(key)
+    return name

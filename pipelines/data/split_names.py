@@ -10,7 +10,7 @@ from pipelines.display.text import shortened
 from pipelines.errors import DataError
 
 _TRAIN, _VALIDATION, _TEST = "train", "validation", "test"
-SPLITS = (_TRAIN, _VALIDATION, _TEST)
+SPLIT_NAMES = (_TRAIN, _VALIDATION, _TEST)
 # Usual words that mean one split only.
 _WORDS = {
     **dict.fromkeys(("train", "training", "trn"), _TRAIN),
@@ -77,8 +77,8 @@ def split_name(text: str, *, where: str) -> str:
     if split is None:
         raise DataError(
             f"split in {where} has the value {shortened(text)!r}."
-            f" {choices(text, SPLITS)} The usual spellings, such as 'val', 'dev' or"
-            " 'Training', are understood too."
+            f" {choices(text, SPLIT_NAMES)} The usual spellings, such as 'val', 'dev'"
+            " or 'Training', are understood too."
         )
     return split
 

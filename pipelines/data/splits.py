@@ -10,9 +10,8 @@ import numpy as np
 
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.display.text import shown
-
-SPLIT_NAMES = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)

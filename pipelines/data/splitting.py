@@ -19,8 +19,8 @@ from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import (
-    SPLIT_NAMES,
     DataInfo,
     Examples,
     Split,

@@ -15,7 +15,7 @@ from pipelines.data.readers.folder_files import (
     is_link_to_nothing,
     visible,
 )
-from pipelines.data.split_names import SPLITS, usual_split, vague_split
+from pipelines.data.split_names import SPLIT_NAMES, usual_split, vague_split
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 
@@ -95,7 +95,7 @@ def _split_parts(
     if others:
         raise DataError(
             f"{root} has {_names(splits)} with folders inside, so it holds splits, and "
-            f"{_names(others)} is not one. {choices(others[0].name, SPLITS)} "
+            f"{_names(others)} is not one. {choices(others[0].name, SPLIT_NAMES)} "
             "Rename or move it; or if all of them are classes, add layout=classes to"
             " the reference."
         )

@@ -15,7 +15,7 @@ from pipelines.data.readers import folder
 from pipelines.data.readers.records import Keys, read_shards
 from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.reference import DatasetRef
-from pipelines.data.split_names import SPLITS, usual_split
+from pipelines.data.split_names import SPLIT_NAMES, usual_split
 from pipelines.data.splits import Examples
 from pipelines.display.text import shown
 from pipelines.errors import DataError
@@ -243,7 +243,7 @@ def _our_names(splits: Iterable[str]) -> dict[str, str]:
     """Our name of each usual split; of two for the same, the plainer name is kept."""
     meanings = {name: meant for name in splits if (meant := usual_split(name))}
     of_split: dict[str, str] = {}
-    for name in sorted(meanings, key=lambda name: (name not in SPLITS, len(name))):
+    for name in sorted(meanings, key=lambda name: (name not in SPLIT_NAMES, len(name))):
         of_split.setdefault(meanings[name], name)
     return {
         name: meanings[name] for name in meanings if of_split[meanings[name]] == name
