@@ -104,8 +104,8 @@ class TransferPlan:
         strangers = [name for name in self.head.reads if name not in block_names]
         if strangers or not self.head.reads:
             raise ConfigError(
-                f"The head of the plan reads the blocks {list(self.head.reads)}, of"
-                f" which the backbone does not have {strangers}. The backbone's blocks"
+                f"The head of the plan reads the blocks {list(self.head.reads)}, but"
+                f" the backbone does not have {strangers}. The backbone's blocks"
                 f" in order are {list(block_names)}."
             )
         for phase in self.phases:

@@ -122,7 +122,7 @@ def search_space(
     """The open choices for a config and its data.
 
     Raises:
-        ConfigError: if there are none.
+        ConfigError: if nothing is open.
     """
     default = RunConfig()
     finetune, augment = config.finetune, config.augment

@@ -61,8 +61,8 @@ def cut_short(content: bytes, kind: str) -> bool:
         return _END_OF_PNG not in content[-1024:]
     if kind == "GIF":
         return not content.rstrip(b"\0").endswith(_END_OF_GIF)
-    claimed = content[4:8] if kind == "WebP" else content[2:6]
-    return len(content) < int.from_bytes(claimed, "little")
+    stated = content[4:8] if kind == "WebP" else content[2:6]
+    return len(content) < int.from_bytes(stated, "little")
 
 
 def is_deep(content: bytes, kind: str) -> bool:

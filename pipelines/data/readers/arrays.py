@@ -109,11 +109,11 @@ def _require_honest_sizes(archive: zipfile.ZipFile, path: Path) -> None:
                     f"{member.filename} is of the unknown version {version}"
                 )
             shape, _, dtype = read_header(stream)
-            claimed = math.prod(shape) * dtype.itemsize
+            stated = math.prod(shape) * dtype.itemsize
             held = member.file_size - stream.tell()
-        if claimed != held and not dtype.hasobject:
+        if stated != held and not dtype.hasobject:
             raise DataError(
-                f"{member.filename} in {path} claims {claimed} bytes of numbers, and"
+                f"{member.filename} in {path} claims {stated} bytes of numbers, and"
                 f" the file holds {held}. It is damaged, or meant to do harm."
             )
         total += member.file_size
