@@ -25,7 +25,7 @@ def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
 def flipped(
     labels: np.ndarray, *, share: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of which some are wrong, and which these are."""
+    """Labels with some wrong ones, and the places of these."""
     rng = np.random.default_rng(seed)
     which = rng.choice(len(labels), int(share * len(labels)), replace=False)
     wrong = labels.copy()

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def fixed(folder: Path) -> dict[str, Repair]:
-    """What was done with every file, after a look at what is left."""
+    """The action on every file; the copy has no problems."""
     target = folder.parent / "fixed"
     done = repair(audit(DatasetRef.parse(f"dir:{folder}")), folder, target)
     listed = json.loads((target / LIST).read_text())

@@ -1,4 +1,4 @@
-"""How images go wrong elsewhere, and what becomes of them here: a test for each row.
+"""Images that go wrong elsewhere, and their fate here: a test for each row.
 
 The rows are those of a page of measurements of TensorFlow, of Keras'
 `image_dataset_from_directory`, of `ImageFolder` of TensorFlow Datasets, and of Pillow.
@@ -79,7 +79,7 @@ class Folder:
         return path
 
     def findings(self) -> dict[str, tuple[str, ...]]:
-        """What was found, with a severity before it, and what it is about."""
+        """The examples of each problem, by severity and problem."""
         found = audit(self.reference).findings
         return {f"{one.severity}: {one.problem}": one.about for one in found}
 

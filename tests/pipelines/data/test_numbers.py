@@ -1,4 +1,4 @@
-"""Numbers that are no pixels and no series yet: what is advised works when followed."""
+"""Numbers that are neither pixels nor series yet: the advice works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which number format is chosen, of what was measured."""
+"""The choice of a number format from measurements."""
 
 import json
 

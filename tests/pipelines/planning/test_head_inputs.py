@@ -1,4 +1,4 @@
-"""What a head could read: from the last block to all of them in a grid."""
+"""The inputs of a head: from the last block to all of them in a grid."""
 
 from pipelines.planning.head_inputs import HeadInput, LayerOutput, possible_head_inputs
 

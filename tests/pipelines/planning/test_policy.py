@@ -161,7 +161,7 @@ def test_blocks_train_only_for_visible_gains(accuracy, validation, phases):
 
 @pytest.mark.parametrize("examples", [10, 100, 1000])
 def test_gain_needs_two_examples(examples):
-    """What the policy says of validation is what the guard does."""
+    """The policy and the guard agree on the smallest gain."""
     before = np.zeros(examples, bool)
     for right, shows in ((1, False), (2, True)):
         after = np.arange(examples) < right

@@ -1,4 +1,4 @@
-"""Which backbone comes first: the probe, and ImageNet where it cannot tell."""
+"""The probe ranks backbones, and ImageNet accuracy ranks equal ones."""
 
 import dataclasses
 

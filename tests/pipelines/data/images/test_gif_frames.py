@@ -53,7 +53,7 @@ def test_a_gif_of_many_frames_costs_one(
 
 @pytest.mark.parametrize("local_colours", [False, True])
 def test_large_gif_is_cut_behind_first_frame(local_colours: bool) -> None:
-    """Whose bytes look like the start of a frame here and there, by chance."""
+    """Noise has bytes that look like the start of a frame, by chance."""
     first, second = (Image.fromarray(noise(400, 500, seed=seed)) for seed in range(2))
     frames = [first.quantize(256)]
     frames.append(second.quantize(palette=None if local_colours else frames[0]))

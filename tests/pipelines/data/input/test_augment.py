@@ -218,7 +218,7 @@ def test_mixup_mixes_labels_as_it_mixes_pixels():
         assert pixels.dtype == np.uint8
         assert labels.sum(1) == pytest.approx([1, 1], abs=1e-6)
         assert (pixels == pixels[:, :1, :1, :1]).all()
-        # The share of the bright image is that of its label.
+        # The share of the bright image equals the share of its label.
         assert pixels[:, 0, 0, 0] / 200 == pytest.approx(labels[:, 2], abs=0.003)
         weights.append(labels[0, 0])
     assert len(set(weights)) == 20

@@ -1,4 +1,4 @@
-"""How tables are separated and encoded is found out and said, or can be given."""
+"""The separator and the encoding of a table are detected and noted, or set."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_options_win_and_write_themselves_back(tmp_path: Path) -> None:
         ("csv:a?encoding=utf-9", "encoding='utf-9' is not known to Python"),
         ("csv:a?encoding=hex", "encoding='hex' is not known to Python"),
         ("npz:a?delimiter=tab", "delimiter= separates the cells .* with 'csv:', not"),
-        ("dir:a?encoding=utf-8", "encoding= is that of a table"),
+        ("dir:a?encoding=utf-8", "encoding= is the encoding of a table"),
     ],
 )
 def test_what_means_nothing_is_refused(reference: str, message: str) -> None:
