@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.calibration.calibration import Calibration
-from pipelines.data.images import decode, headers
+from pipelines.data.images import decode, jpeg_header
 from pipelines.serving import parity
 from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export
@@ -338,7 +338,7 @@ FAULTS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
     "images resized by cubic curves": _resizing(method="bicubic", antialias=True),
     "another decoder of JPEG": _reading("_jpeg_pixels", _quick_jpeg),
     "what the camera said is ignored": _reading(
-        "exif_orientation", lambda exif: tf.constant(1), headers
+        "exif_orientation", lambda exif: tf.constant(1), jpeg_header
     ),
     "what is transparent is on black": _reading(
         "_on_white", lambda pixels: pixels[..., :3] * (pixels[..., 3:] // 255)
