@@ -1,8 +1,7 @@
-"""How many wrong labels `zoo check --labels` finds, and how much else.
+"""Precision and recall of the list of `zoo check --labels`.
 
-Digits with a share of their labels changed to another class at random, the features of
-EfficientNet-Lite0 as the command takes them. Precision and recall are those of the list
-that it gives.
+Digits with a share of their labels changed to another class at random, and features of
+EfficientNet-Lite0 as the command computes them.
 
 Command: python -m benchmarks.labels --examples=1000
 Cost:    about a minute on two CPU cores.

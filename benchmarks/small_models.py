@@ -41,7 +41,7 @@ _SHARPNESS = 4.0
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a small model is made.
+    """The recipe of a small model.
 
     `trains` is `head`, `partial` (the last block), `full`, or `scratch`; blocks train
     for a few steps. `reads_all` lets the head read every block, in a grid of `grid`.

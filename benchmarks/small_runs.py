@@ -4,7 +4,7 @@
 and proves, beside the Keras guide's recipe (`benchmarks.peers`), which ends with a
 model in memory and exports nothing. Both are processes of their own on the same images
 and splits of `builtin:mnist_5k`, and take turns; a seed draws other images. The ratio
-is that of the seconds of ours to the guide's, for each seed.
+divides our seconds by the guide's, for each seed.
 
 Processor seconds, which say more where others compute at the same time, are those of
 all processes of a run.
@@ -65,7 +65,7 @@ with open(into, "w") as stream:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A whole run; `stages` has the seconds of each, where they are told."""
+    """A whole run; `stages` has the seconds of each stage, if they are reported."""
 
     seconds: float
     processor_seconds: float

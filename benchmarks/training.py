@@ -1,4 +1,4 @@
-"""How fast training is, beside the same work with nothing around it.
+"""The speed of training, beside the same work with nothing around it.
 
 `feed`: full fine-tuning from JPEG files, beside the bare compiled train step on batches
 that are in memory. Both are steps of the same model in the same process: after every
@@ -206,7 +206,7 @@ def _classifying(inputs: keras.KerasTensor, found: keras.KerasTensor) -> keras.M
 def _step(
     arguments: argparse.Namespace, model: keras.Model, *, xla: bool | str
 ) -> Callable[[], float]:
-    """What trains on one batch and gives its seconds; the graph is built already."""
+    """A function that trains on one batch and returns its seconds; the graph exists."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-5), loss, jit_compile=xla)
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What measuring, a head and a partial fine-tuning cost, beside plain passes and Keras.
+"""The cost of measuring, a head and partial fine-tuning, beside passes and Keras.
 
 `probe`: the stage that reads every block and compares heads in closed form, beside one
 pass for the average of the last block, both on the images as they are; also without the

@@ -113,10 +113,10 @@ names of the blocks and the hash of the weights.
 * **Width** is the width of the features, and **blocks** freeze and train as one.
 * **Top-1** is the accuracy on ImageNet, with a link to where it was published.
 * **Pixels** are what the network was trained on; a backbone takes raw ones, 0 to 255.
-* **Examples per second** are measured on a forward pass in float32 over a batch of 16 of
+* **Examples per second** are measured on a forward pass in float32 of a batch of 16 at
   the default size: the median of three, and the slowest and the fastest.
 {_conditions(figures)}
-* **Licence** is the licence of the weights. `{NONE}`: not published, or not measured."""
+* **Licence** applies to the weights. `{NONE}`: not published, or not measured."""
 
 
 def _table(names: Iterable[str], figures: dict[str, Any]) -> str:
