@@ -35,12 +35,12 @@ def possible_head_inputs(
     two halves), where what matters is also where it is. `cells` is how many cells that
     grid has, 1 if there is none. Of wide networks, evenly spaced blocks are read.
     """
-    found = [HeadInput((outputs[-1].block,), grid=1)]
+    inputs = [HeadInput((outputs[-1].block,), grid=1)]
     if len(outputs) > 1:
-        found.append(HeadInput(_spaced(outputs, cells=1), grid=1))
+        inputs.append(HeadInput(_spaced(outputs, cells=1), grid=1))
     if cells > 1:
-        found.append(HeadInput(_spaced(outputs, cells=cells), grid=2))
-    return tuple(found)
+        inputs.append(HeadInput(_spaced(outputs, cells=cells), grid=2))
+    return tuple(inputs)
 
 
 def _spaced(outputs: Sequence[LayerOutput], *, cells: int) -> tuple[str, ...]:

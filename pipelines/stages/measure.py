@@ -171,7 +171,7 @@ def measure(
     clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
-        base, first, some.labels, some.units, seed=config.seed, rate=rate
+        base, first, some.labels, some.groups, seed=config.seed, rate=rate
     )
     per_class = len(splits.train) / len(splits.info.class_names)
     left_out = compared.best_head.accuracy

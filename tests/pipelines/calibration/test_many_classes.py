@@ -292,7 +292,7 @@ def test_a_page_of_many_classes_shows_the_most_frequent_pairs():
     pairs = [(i, i, 5) for i in range(300)] + [(i, i + 1, 1) for i in range(50)]
     pairs.append((7, 250, 4))
     names = [f"class {i}" for i in range(300)]
-    page = "".join(confusion_page.confusion("test", pairs, names, form="pairs"))
+    page = confusion_page.confusion("test", pairs, names, form="pairs")
     assert "54 of 1554 examples were wrong" in page
     rows = page.split("<tbody>")[1].split("</tr>")
     assert "class 7" in rows[0]

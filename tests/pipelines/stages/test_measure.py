@@ -145,7 +145,7 @@ def test_of_many_examples_some_are_read(base, splits, monkeypatch):
     assert some.probe(plan.head).kernel.shape[1] == 10
 
 
-def test_examples_of_one_unit_do_not_vouch_for_each_other(base, splits):
+def test_examples_of_one_group_do_not_vouch_for_each_other(base, splits):
     """Every image twice under labels that mean nothing."""
     rng = np.random.default_rng(0)
     rows = np.arange(60).repeat(2)
@@ -154,8 +154,8 @@ def test_examples_of_one_unit_do_not_vouch_for_each_other(base, splits):
         splits.train, inputs=splits.train.inputs.take(rows), labels=labels
     )
 
-    def accuracy(units):
-        train = dataclasses.replace(twins, units=units)
+    def accuracy(groups):
+        train = dataclasses.replace(twins, groups=groups)
         given = dataclasses.replace(splits, train=train)
         return measure(base, given, CONFIG, Clock()).evidence.heads[-1].accuracy
 
