@@ -71,7 +71,7 @@ def values_of(variables):
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def test_a_fit_in_two_parts_ends_with_the_same_bits(saving):
+def test_a_resumed_fit_ends_with_the_same_bits(saving):
     whole = compiled()
     plain = Progress()
     begun(plain, whole)
@@ -96,7 +96,7 @@ def test_a_fit_in_two_parts_ends_with_the_same_bits(saving):
     assert again.best == best.best
 
 
-def test_resume_restores_the_start_of_the_phase_and_the_history(saving, history):
+def test_resume_restores_start_and_history(saving, history):
     model = compiled()
     start = values_of(model.variables)
     progress = Progress(saving)
@@ -109,7 +109,7 @@ def test_resume_restores_the_start_of_the_phase_and_the_history(saving, history)
     assert history.read_text() == "one\n"
 
 
-def test_finished_phases_are_remembered_and_left_behind(saving):
+def test_finished_phases_are_not_resumed(saving):
     model = compiled()
     progress = Progress(saving)
     begun(progress, model)
