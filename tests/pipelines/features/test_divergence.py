@@ -69,7 +69,7 @@ def test_divergence_equals_that_of_two_normals(trained, splits):
     assert stem.median == pytest.approx(np.median(expected), rel=0.02)
 
 
-def test_divergence_from_its_own_data_is_zero(trained, splits):
+def test_divergence_from_its_own_data_is_small(trained, splits):
     base, some = trained(), first(splits.train, 40)
     before = block_divergences(base, some)
     # One layer changes what the next one reads, so from input to output.
@@ -113,7 +113,7 @@ def test_random_weights_have_no_divergence(splits):
     assert block_divergences(base, first(splits.train, 20)) == ()
 
 
-def test_divergence_of_a_sample_changes_nothing(trained, splits):
+def test_measuring_divergence_changes_nothing(trained, splits):
     base = trained()
     before = [weight.copy() for weight in base.model.get_weights()]
     config = RunConfig(data="builtin:digits", backbone="tiny_image")

@@ -10,9 +10,9 @@ from pipelines.runtime.signals import Held
 from pipelines.training.callbacks import BestWeights
 from pipelines.training.checkpoint import Checkpoints
 from pipelines.training.progress import (
-    Keeper,
     Place,
     Progress,
+    ProgressSaver,
     Saving,
     skip_done_steps,
 )
@@ -48,11 +48,11 @@ def compiled(seed=0):
 
 
 def fitted(model, progress, *, epochs, batch_size=8):
-    """The best weights after a fit whose keeper saves after every epoch."""
+    """The best weights after a fit whose saver saves after every epoch."""
     best = BestWeights(patience_epochs=99)
-    keeper = Keeper(progress, [best], Held(), batch_size=batch_size)
+    saver = ProgressSaver(progress, [best], Held(), batch_size=batch_size)
     model.fit(
-        *(X, Y, batch_size, epochs, 0, [best, keeper]),
+        *(X, Y, batch_size, epochs, 0, [best, saver]),
         shuffle=False,
         validation_data=(X, Y),
         initial_epoch=progress.place.epoch,
@@ -145,7 +145,7 @@ def test_a_checkpoint_is_due_by_the_interval(saving, tmp_path, every_seconds):
     assert not progress.saves_inside_epochs
     fitted(model, progress, epochs=1)
     assert (saving.checkpoints.newest() is None) == (every_seconds > 0)
-    progress.keep(model)
+    progress.save_trained(model)
     assert saving.checkpoints.newest() is not None
 
 
@@ -154,7 +154,7 @@ def test_without_saving_nothing_is_written(tmp_path):
     progress = Progress()
     begun(progress, model)
     fitted(model, progress, epochs=1)
-    progress.keep(model)
+    progress.save_trained(model)
     assert not progress.is_due
     assert list(tmp_path.iterdir()) == []
 
