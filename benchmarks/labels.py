@@ -37,14 +37,15 @@ def main() -> None:
     for seed in range(arguments.seeds):
         changed, labels = _changed(examples.labels, arguments.share, seed)
         started = time.monotonic()
-        found = label_errors.suspects(
+        suspects = label_errors.suspects(
             features, labels, groups, class_names=examples.class_names
         )
         seconds = time.monotonic() - started
-        hits = sum(one.example in changed for one in found)
+        hits = sum(suspect.example in changed for suspect in suspects)
         print(
-            f"| {seed} | {len(changed)} | {len(found)} | {hits / len(found):.2f} |"
-            f" {hits / len(changed):.2f} | {seconds:.1f} |",
+            f"| {seed} | {len(changed)} | {len(suspects)}"
+            f" | {hits / len(suspects):.2f} | {hits / len(changed):.2f}"
+            f" | {seconds:.1f} |",
             flush=True,
         )
 

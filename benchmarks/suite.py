@@ -111,10 +111,10 @@ def put(page: str, name: str, text: str) -> str:
     """The page with a section between its markers, at its end if it had none."""
     begin, end = f"<!-- suite: {name} -->", "<!-- suite: end -->"
     whole = f"{begin}\n{text}\n{end}"
-    found = re.search(f"{re.escape(begin)}.*?{re.escape(end)}", page, re.DOTALL)
-    if found is None:
+    match = re.search(f"{re.escape(begin)}.*?{re.escape(end)}", page, re.DOTALL)
+    if match is None:
         return f"{page.rstrip()}\n\n{whole}\n"
-    return page[: found.start()] + whole + page[found.end() :]
+    return page[: match.start()] + whole + page[match.end() :]
 
 
 def main() -> int:
