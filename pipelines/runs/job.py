@@ -221,7 +221,7 @@ class RunJob:
                 process=self._proof,
             )
         except ArtifactError:
-            self._progress.keep(model.model)
+            self._progress.save_trained(model.model)
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
 

@@ -34,7 +34,7 @@ from pipelines.training.profiling import (
     StepProfile,
     profile_steps,
 )
-from pipelines.training.progress import Keeper, Stateful, skip_done_steps
+from pipelines.training.progress import ProgressSaver, Stateful, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.soup import Soup
@@ -179,7 +179,7 @@ class Fitting:
             model, batches, batch_size=self.batch_size, replicas=distribution.replicas
         )
         with held_back() as signals, full:
-            keeper = Keeper(
+            saver = ProgressSaver(
                 self.settings.progress,
                 watch.stateful,
                 signals,
@@ -194,11 +194,11 @@ class Fitting:
                 shuffle=False,  # the order of the data set is shuffled already
                 validation_data=self.task.validation,
                 verbose=verbose,
-                callbacks=self._callbacks(watch, keeper, verbose=verbose),
+                callbacks=self._callbacks(watch, saver, verbose=verbose),
             )
 
     def _callbacks(
-        self, watch: Watching, keeper: Keeper, *, verbose: int
+        self, watch: Watching, saver: ProgressSaver, *, verbose: int
     ) -> list[keras.callbacks.Callback] | ThrottledCallbacks:
         distribution, settings = self.distribution, self.settings
         seen = [
@@ -211,7 +211,7 @@ class Fitting:
                 settings.tensorboard_dir / self.phase.name, write_graph=False
             ),
             *settings.watch(self.phase),
-            keeper,
+            saver,
             *([watch.timed.last] if watch.timed else []),
         ]
         # What is timed needs every step. And several workers have to stop after the

@@ -157,7 +157,7 @@ def resolved(augment: AugmentConfig, count: int = 10, **options):
     return chosen_augmentation(augment, train, **options)
 
 
-def test_auto_is_light_where_blocks_are_fine_tuned_on_images() -> None:
+def test_auto_augments_lightly_when_blocks_train_on_images() -> None:
     light = Augmentation("horizontal", 0.7, 0.1)
     assert resolved(AugmentConfig()) == light
     assert resolved(AugmentConfig(strength="light")) == light
@@ -174,7 +174,7 @@ def test_strong_adds_randaugment_and_many_images_mixup() -> None:
     assert resolved(AugmentConfig(cutmix=0.5)).cutmix == 0.5
 
 
-def test_a_flip_is_left_out_only_where_the_user_leaves_it_open() -> None:
+def test_mirroring_is_measured_only_for_flip_auto() -> None:
     assert resolved(AugmentConfig(), mirrors=lambda: False).flip == "none"
     for flip in ("none", "horizontal", "both"):
         found = resolved(AugmentConfig(flip=flip), mirrors=lambda: 1 / 0)
@@ -205,7 +205,7 @@ def test_mirrored_images_keep_their_labels_or_not() -> None:
     assert keeps_labels_mirrored(height, turned, labels)
 
 
-def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
+def test_texts_and_series_are_not_augmented() -> None:
     series = Series(np.zeros((4, 3, 1), np.float32))
     for strength in ("light", "strong"):
         with pytest.raises(ConfigError, match="hold series; only images can be"):
@@ -216,7 +216,7 @@ def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
     assert chosen_augmentation(AugmentConfig(), split, **options) is None
 
 
-def test_a_run_with_all_of_it_leaves_a_card_and_its_report(tmp_path) -> None:
+def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:
     run = pipelines.fine_tune(
         "builtin:digits?limit=120",
         backbone="tiny_image",

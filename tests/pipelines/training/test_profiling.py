@@ -37,7 +37,7 @@ def slow_batches(seconds):
     return shaped.map(lambda x, y: (tf.ensure_shape(x, (None, 6)), y))
 
 
-def test_waiting_for_input_is_told_and_steps_are_undone(model, tmp_path):
+def test_a_profile_has_waits_and_undoes_steps(model, tmp_path):
     before = [np.array(v) for v in model.variables]
     assert len(before) == 7  # also what dropout draws from
     found = profile_steps(model, slow_batches(0.06), folder=tmp_path)
@@ -51,7 +51,7 @@ def test_waiting_for_input_is_told_and_steps_are_undone(model, tmp_path):
     assert trace.stat().st_size > 0
 
 
-def test_what_callbacks_take_is_told(model):
+def test_a_profile_has_callback_seconds(model):
     slow = keras.callbacks.LambdaCallback(
         on_train_batch_begin=lambda batch, logs: time.sleep(0.01),
         on_train_batch_end=lambda batch, logs: time.sleep(0.02),
@@ -63,7 +63,7 @@ def test_what_callbacks_take_is_told(model):
     assert seconds.median >= 0.03
 
 
-def test_a_profiled_run_ends_where_the_same_run_does(tmp_path):
+def test_a_profiled_run_ends_with_the_same_weights(tmp_path):
     config = checked(
         RunConfig(
             data="builtin:digits?limit=60",
