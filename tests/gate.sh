@@ -6,6 +6,7 @@ export TF_CPP_MIN_LOG_LEVEL=2
 
 "$bin/ruff" check .
 "$bin/ruff" format --check .
+"$bin/python" tests/house.py
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -18,8 +18,8 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
 if TYPE_CHECKING:
-    from pipelines.audit.audit import Survey
-    from pipelines.audit.repair import Fixed
+    from pipelines.audit.audit import Audit
+    from pipelines.audit.repair import Repair
     from pipelines.data.reference import DatasetRef
 
 SUMMARY = "what in a data set could hurt, file by file"
@@ -66,12 +66,12 @@ def check(arguments: argparse.Namespace) -> None:
         raise ConfigError("--backbone says what --labels compares; give both.")
     if arguments.fix and reference.scheme != "dir":
         raise ConfigError(f"--fix copies folders, and {reference} is no 'dir:'.")
-    found = _survey(reference, arguments)
+    found = _audit(reference, arguments)
     values = found.to_dict()
     if arguments.report:
         _write_page(found, arguments.report)
     last = found
-    done: Sequence[Fixed] = ()
+    done: Sequence[Repair] = ()
     if arguments.fix:
         last, done = _fix(found, reference, arguments)
         values["fixed"] = {
@@ -85,17 +85,17 @@ def check(arguments: argparse.Namespace) -> None:
         if arguments.report:
             print(f"\nthe page is {arguments.report}")
         if arguments.fix:
-            print(_fixed_table(done, last, arguments.fix))
+            print(_repair_table(done, last, arguments.fix))
     if not last.is_fit_to_train:
         name = arguments.fix or reference
         raise DataError(f"{name} cannot be trained on as it is; see the errors.")
 
 
-def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
-    from pipelines.audit.audit import survey
+def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
+    from pipelines.audit.audit import audit
 
     clock = Clock()
-    found = survey(
+    found = audit(
         reference, use_cache=not arguments.no_cache, on_progress=clock.progress
     )
     if not arguments.labels:
@@ -105,14 +105,14 @@ def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
 
     more = label_findings(
         found.examples,
-        bad=[i for i, look in enumerate(found.looks) if look.bad],
+        bad=[i for i, image in enumerate(found.inspections) if image.bad],
         backbone=arguments.backbone,
         data=str(reference),
     )
     return found.with_findings(more)
 
 
-def _write_page(found: Survey, path: Path) -> None:
+def _write_page(found: Audit, path: Path) -> None:
     from pipelines.audit.page import page
 
     text = page(found)
@@ -124,18 +124,18 @@ def _write_page(found: Survey, path: Path) -> None:
 
 
 def _fix(
-    found: Survey, reference: DatasetRef, arguments: argparse.Namespace
-) -> tuple[Survey, Sequence[Fixed]]:
-    """The survey of the mended copy, and what was done with each file."""
-    from pipelines.audit.audit import survey
-    from pipelines.audit.repair import fix
+    found: Audit, reference: DatasetRef, arguments: argparse.Namespace
+) -> tuple[Audit, Sequence[Repair]]:
+    """The audit of the mended copy, and what was done with each file."""
+    from pipelines.audit.audit import audit
+    from pipelines.audit.repair import repair
 
-    done = fix(found, Path(reference.location), arguments.fix)
+    done = repair(found, Path(reference.location), arguments.fix)
     copy = dataclasses.replace(reference, location=str(arguments.fix))
-    return survey(copy), done
+    return audit(copy), done
 
 
-def _fixed_table(done: Sequence[Fixed], after: Survey, folder: Path) -> str:
+def _repair_table(done: Sequence[Repair], after: Audit, folder: Path) -> str:
     from pipelines.audit.repair import LIST, counts
 
     said = ", ".join(f"{count} {action}" for action, count in counts(done).items())

@@ -62,7 +62,7 @@ def fine_tune(
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     progress = settings.progress
-    progress.take_up(model.model)
+    progress.resume(model.model)
     team = settings.distribution.team
     # A probe is solved, and BatchNorm measured, by each worker for itself.
     team.share(model.model.variables)

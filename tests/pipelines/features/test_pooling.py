@@ -11,7 +11,6 @@ from pipelines.features.pooling import (
     Standardize,
     TokenPooling,
     pooling_layers,
-    tap,
     token_average,
 )
 from pipelines.planning.plan import HeadPlan
@@ -78,8 +77,8 @@ def test_a_saved_layer_is_the_same(layer):
 
 def test_a_block_is_read_as_one_vector():
     blocks = zoo.build("tiny_image", weights=None, input_size_px=16).blocks
-    assert tap(blocks[0], grid=1, name="one").shape == (None, 16)
-    assert tap(blocks[0], grid=2, name="four").shape == (None, 4 * 16)
+    assert pool_block(blocks[0], grid=1, name="one").shape == (None, 16)
+    assert pool_block(blocks[0], grid=2, name="four").shape == (None, 4 * 16)
 
 
 def test_a_vector_stays_as_it_is():
