@@ -10,6 +10,7 @@ from pipelines.features.pooling import (
     GridPooling,
     Standardize,
     TokenPooling,
+    pool_block,
     pooling_layers,
     token_average,
 )
