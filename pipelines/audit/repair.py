@@ -8,7 +8,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from pipelines.data.images import exif, file_types
 from pipelines.data.spelling import normal
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, DataError
+from zoo.storage import durable
 from zoo.storage.home import expanded
 
 LIST = "fixed.json"
@@ -83,15 +83,8 @@ def repair(audit: Audit, source: Path, target: Path) -> tuple[Repair, ...]:
     _require_elsewhere(source, target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(
-            tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
-        )
-        try:
+        with durable.publish_folder(target) as unfinished:
             done = _write_all(audit, source, unfinished)
-            unfinished.chmod(0o755)  # mkdtemp makes 0700
-            unfinished.replace(target)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror}.") from error
     return done

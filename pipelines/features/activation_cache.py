@@ -11,9 +11,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import numpy as np
 
 from pipelines.features.extract import LARGEST_FLOAT16, Activations
 from zoo.graph.blocks import layers_inside
+from zoo.storage import durable
 from zoo.storage.hashing import hash_file
 
 # Changes whenever the code that computes or writes activations does.
@@ -102,16 +101,11 @@ class ActivationCache:
         # Left by a process that was killed while it wrote; a folder has one writer.
         for path in self.folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(path, ignore_errors=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.folder))
-        try:
+        with durable.publish_folder(
+            self.folder / key, prefix=_UNFINISHED, mode=0o700
+        ) as unfinished:
             digests = _write_arrays(unfinished, batches, floats, examples)
-            with (unfinished / _RECORD).open("w") as stream:
-                json.dump({"sha256": digests}, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            unfinished.replace(self.folder / key)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            (unfinished / _RECORD).write_text(json.dumps({"sha256": digests}))
 
 
 def key_of(model: keras.Model, *, data: str, input_size_px: int | None) -> str:
@@ -169,7 +163,6 @@ def _write_arrays(
             raise OSError(f"only {done} of {examples} examples were computed")
         for stream in streams:
             stream.flush()
-            os.fsync(stream.fileno())
     finally:
         for stream in streams:
             stream.close()

@@ -8,8 +8,7 @@ import difflib
 from pipelines.display.text import PLURALS
 from zoo.errors import MissingWeightsError, UnknownBackboneError
 from zoo.registry import get_spec, list_backbones
-from zoo.spec import BackboneSpec
-from zoo.weights import files, handles
+from zoo.weights import is_available
 
 _SHOWN = 5
 
@@ -58,7 +57,7 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
             " those for them."
         )
     published = [spec for spec in specs if spec.pretrained]
-    here = {spec.name for spec in published if _is_at_hand(spec)}
+    here = {spec.name for spec in published if is_available(spec)}
     known = Candidates(
         at_hand=tuple(spec.name for spec in published if spec.name in here),
         missing=tuple(spec.name for spec in published if spec.name not in here),
@@ -67,12 +66,6 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
     if not known.at_hand:
         raise MissingWeightsError(_nothing_to_compare(pattern, known))
     return known
-
-
-def _is_at_hand(spec: BackboneSpec) -> bool:
-    if spec.carries_weights:
-        return handles.find_module(spec.handle) is not None
-    return all(files.find(file) for file in files.files(spec))
 
 
 def _nothing_to_compare(pattern: str, known: Candidates) -> str:

@@ -21,11 +21,12 @@ from pipelines.data.load import load_part
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import normal
-from pipelines.data.splits import Split
+from pipelines.data.splits import Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from pipelines.serving.predictor import Predictor
-from pipelines.stages.calibrate import calibrated_scores
+from pipelines.stages.baselines import baselines, warn_where_no_better
+from pipelines.stages.calibrate import Calibrated, calibrated_scores
 from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
@@ -56,6 +57,30 @@ class EvalReport:
     confusion: tuple[tuple[int, ...], ...]
     per_class: Mapping[str, Mapping[str, float]]
     confusion_form: str = "matrix"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The reports of both held-out splits, and accuracies on test without a network."""
+
+    validation: EvalReport
+    test: EvalReport
+    baselines: Mapping[str, float]
+
+    @property
+    def reports(self) -> tuple[EvalReport, EvalReport]:
+        return self.validation, self.test
+
+
+def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
+    """Evaluates validation and test, and warns if the model is no better than none."""
+    validation, test = (
+        evaluate(outputs, calibrated.calibration, class_names=splits.info.class_names)
+        for outputs in (calibrated.validation, calibrated.test)
+    )
+    simple = baselines(splits)
+    warn_where_no_better(test.accuracy, simple)
+    return Evaluation(validation, test, simple)
 
 
 def evaluate(

@@ -10,12 +10,9 @@ import pytest
 
 import pipelines
 import zoo
+from benchmarks.trained import train
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig
 from pipelines.errors import ConfigError
-from pipelines.run import train
-from pipelines.runs.folder import claim
-from pipelines.runs.prepare import prepare
-from pipelines.runtime.clock import Clock
 from tests.support.tiny_modules import (
     save_backbone,
     save_hub,
@@ -175,8 +172,7 @@ def test_it_learns_as_well_as_the_native_network(lite0, tmp_path):
             head=HeadConfig(reads="last", grid=1),
             finetune=SAME_RATE,
         )
-        clock = Clock()
-        trained = train(config, prepare(config, clock), claim(config), clock)
+        trained = train(config)
         for phase in trained.history.phases:
             assert {row.statistics_change for row in phase.receipt} == {0.0}
         test = trained.calibrated.test

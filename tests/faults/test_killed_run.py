@@ -13,7 +13,8 @@ import pytest
 
 from pipelines import config as configs
 from pipelines.errors import ConfigError
-from pipelines.run import Run, run
+from pipelines.run import run
+from pipelines.runs.result import Run
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).with_name("worker_run.py")
+ROOT = Path(__file__).parents[2]
 
 
 class Pair:
@@ -30,7 +30,8 @@ class Pair:
             subprocess.Popen(
                 [
                     sys.executable,
-                    str(SCRIPT),
+                    "-m",
+                    "tests.faults.worker_run",
                     str(folder / f"run{index}"),
                     str(folder / f"{index}.npz"),
                 ],
@@ -43,6 +44,7 @@ class Pair:
                         }
                     ),
                 },
+                cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -24,7 +24,7 @@ from pipelines.training.callbacks import (
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.distributed.replicas import (
     in_shares,
-    together,
+    sync_callbacks,
     train_in_replicas,
 )
 from pipelines.training.memory import advice_when_full
@@ -203,7 +203,7 @@ class Fitting:
         distribution, settings = self.distribution, self.settings
         seen = [
             *([watch.timed.first] if watch.timed else []),
-            *together(distribution),
+            *sync_callbacks(distribution),
             *watch.stateful,
             watch.at_nan,
             *_time_limit(distribution, settings),

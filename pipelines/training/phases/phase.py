@@ -20,7 +20,7 @@ from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training import freezing, lora
 from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
-from pipelines.training.distributed.workers import Team
+from pipelines.training.distributed.workers import Workers
 from pipelines.training.guard import GuardResult, accuracy_and_loss, interpolate
 from pipelines.training.phases.fitting import Fitting, Watching, watching
 from pipelines.training.phases.result import PhaseResult
@@ -77,10 +77,10 @@ def run_phase(
         steps_per_epoch=steps_per_epoch(splits.train, plan.batch_size),
         settings=settings,
     ).at_its_rate()
-    phase, team = fitting.phase, fitting.distribution.team
+    phase, workers = fitting.phase, fitting.distribution.workers
     fitting.compile()
     profiled = fitting.profile()
-    before = _at_start(begun, task, model, phase, team)
+    before = _at_start(begun, task, model, phase, workers)
     watch = watching(
         phase,
         settings,
@@ -95,7 +95,7 @@ def run_phase(
     if not may_explode:
         _refuse_exploded(phase, before.loss, watch)
     watch.best.restore()
-    served = watch.soup.serve(lambda: team.chiefs(_validate(task)))
+    served = watch.soup.serve(lambda: workers.broadcast(_validate(task)))
     parameters = task.trained_parameters
     lora.merge(model.backbone.blocks)
     result = _guarded(begun, task, phase, before, served.reached or watch.best.best)
@@ -234,12 +234,12 @@ def _is_on_trial(phase: Phase) -> bool:
 
 
 def _at_start(
-    begun: _Begun, task: Task, model: TransferModel, phase: Phase, team: Team
+    begun: _Begun, task: Task, model: TransferModel, phase: Phase, workers: Workers
 ) -> _Before:
     # What random weights answer says nothing, and validating them builds a graph.
     if model.backbone.weights == "random" and not phase.only_if_better:
         return _Before()
-    return _Before(*team.chiefs(begun.reached or _validate(task)))
+    return _Before(*workers.broadcast(begun.reached or _validate(task)))
 
 
 def _guarded(

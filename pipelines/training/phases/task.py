@@ -190,7 +190,7 @@ def _task_on_examples(wanted: _Wanted) -> Task:
         settings.augment,
         splits.train,
         from_random=wanted.phase == wanted.plan.phases[0],
-        mirrors=lambda: settings.distribution.team.chiefs(
+        mirrors=lambda: settings.distribution.workers.broadcast(
             keeps_labels_mirrored(
                 model.model, wanted.read(splits.validation), splits.validation.labels
             )
