@@ -44,6 +44,7 @@ def train_stages(
     deadline: float = float("inf"),
     disk: ActivationCache | None = None,
     known: dict | None = None,
+    profile: bool = False,
 ) -> tuple[TransferModel, FitHistory]:
     """Trains as a run does, with a plan that `edit` may change, and exports nothing.
 
@@ -64,5 +65,6 @@ def train_stages(
         head_features=None if disk else measured.head_features(plan.head),
         activation_cache=disk,
         known=known,
+        profile=profile,
     )
     return model, fine_tune(model, splits, plan, settings)

@@ -107,5 +107,5 @@ def test_a_recurrent_layer_reads_the_words_in_order(pooling):
 
 def test_a_recurrent_layer_needs_a_sequence():
     image = keras.Input((4, 4, 2))
-    with pytest.raises(ConfigError, match="'gru', which reads a sequence"):
+    with pytest.raises(ConfigError, match="'gru' reads a sequence"):
         pooling_layers(image, _plan("gru"), modality="image")

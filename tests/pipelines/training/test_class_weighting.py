@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import pipelines
 from pipelines.calibration.calibration import uncalibrated
+from pipelines.commands.tables import result_table
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.pixel_cache import PixelCache
@@ -223,6 +224,7 @@ def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:
         weights="none",
         strategy="full",
         imbalance="weights",
+        profile=True,
         augment=AugmentConfig(strength="light", mixup_from_images=0),
         head=dataclasses.replace(RunConfig().head, epochs=1),
         finetune=dataclasses.replace(RunConfig().finetune, epochs=1),
@@ -237,3 +239,9 @@ def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:
     assert blocks["augmentation"]["flip"] == "none"  # digits
     assert 0 <= run.report["test"]["balanced_accuracy"] <= 1
     assert run.report["data"]["skipped"] == {}
+    assert blocks["profile"]["steps"] == 8
+    table = result_table(run.report)
+    assert "milliseconds of a step" in table
+    for phase in (head, blocks):
+        del phase["profile"]
+    assert "milliseconds of a step" not in result_table(run.report)

@@ -1,4 +1,4 @@
-"""Options of fine-tuning in a run of the stages: what the plan says is what happens."""
+"""The options of a phase, in a run of the stages: they do what the plan says."""
 
 import dataclasses
 
