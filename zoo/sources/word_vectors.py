@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import BackboneError
+from zoo.graph.padding import blank_padding
 from zoo.spec import (
     OUTPUT,
     BackboneSpec,
@@ -95,5 +96,4 @@ def _network(
     vectors = embedding(ids)
     embedding.embeddings.assign(np.concatenate([np.zeros((1, width)), found.vectors]))
     # Row 0 is padding: it neither gives anything nor learns.
-    is_word = ops.cast(ops.not_equal(ids, 0), vectors.dtype)[:, :, None]
-    return layers.Multiply(name=f"{_BLOCK}_output")([vectors, is_word])
+    return blank_padding(vectors, ops.not_equal(ids, 0), name=f"{_BLOCK}_output")

@@ -147,7 +147,7 @@ class TestWrongFiles:
     def test_a_file_of_another_kind(self, tiny, tmp_path, assigned, content):
         file = tmp_path / "wrong.npz"
         file.write_bytes(content)
-        with pytest.raises(CorruptWeightsError, match="no file of tensors"):
+        with pytest.raises(CorruptWeightsError, match="not a file of tensors"):
             _model(tiny, file)
         assert assigned == []
 
