@@ -58,26 +58,26 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
         )
     published = [spec for spec in specs if spec.pretrained]
     here = {spec.name for spec in published if is_available(spec)}
-    found = Candidates(
+    known = Candidates(
         at_hand=tuple(spec.name for spec in published if spec.name in here),
         missing=tuple(spec.name for spec in published if spec.name not in here),
         unpublished=tuple(spec.name for spec in specs if not spec.pretrained),
     )
-    if not found.at_hand:
-        raise MissingWeightsError(_nothing_to_compare(pattern, found))
-    return found
+    if not known.at_hand:
+        raise MissingWeightsError(_nothing_to_compare(pattern, known))
+    return known
 
 
-def _nothing_to_compare(pattern: str, found: Candidates) -> str:
-    if not found.missing:
+def _nothing_to_compare(pattern: str, known: Candidates) -> str:
+    if not known.missing:
         return (
             f"Nobody publishes weights for what matches '{pattern}'"
-            f" ({', '.join(found.unpublished[:_SHOWN])}), and random ones are not worth"
+            f" ({', '.join(known.unpublished[:_SHOWN])}), and random ones are not worth"
             " comparing. `zoo list --pretrained` shows backbones that have some."
         )
     return (
         f"The weights of what matches '{pattern}' are not on this machine, and nothing"
-        f" is downloaded unasked. Get them with: zoo fetch {listed(found.missing, ' ')}"
+        f" is downloaded unasked. Get them with: zoo fetch {listed(known.missing, ' ')}"
     )
 
 
