@@ -257,27 +257,28 @@ def _head_only(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 def _partial(facts: TrainingFacts, config: RunConfig) -> _Decision:
     last = _last_half(facts.block_names)
-    reason = (
-        f"Trains the new head, then the last {len(last)} of {_blocks(facts)} with it,"
-        f" {_rates(facts, config.finetune)}."
-    )
-    phases = (
-        _head_phase(facts, config),
-        *_block_phases("fine_tune", facts, last, config.finetune),
-    )
-    return "partial", reason, phases
+    blocks = f"the last {len(last)} of {_blocks(facts)}"
+    return _head_then("partial", blocks, last, facts, config)
 
 
 def _full(facts: TrainingFacts, config: RunConfig) -> _Decision:
-    reason = (
-        f"Trains the new head, then all {_blocks(facts)} with it,"
-        f" {_rates(facts, config.finetune)}."
-    )
+    return _head_then("full", f"all {_blocks(facts)}", facts.block_names, facts, config)
+
+
+def _head_then(
+    name: str,
+    blocks: str,
+    block_names: tuple[str, ...],
+    facts: TrainingFacts,
+    config: RunConfig,
+) -> _Decision:
+    """The new head, and then some blocks with it."""
+    rates = _rates(facts, config.finetune)
     phases = (
         _head_phase(facts, config),
-        *_block_phases("fine_tune", facts, facts.block_names, config.finetune),
+        *_block_phases("fine_tune", facts, block_names, config.finetune),
     )
-    return "full", reason, phases
+    return name, f"Trains the new head, then {blocks} with it, {rates}.", phases
 
 
 def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
