@@ -115,7 +115,7 @@ def _transform(
     widen = layers.Dense(variant.hidden_width, name=f"{name}_widen")
     narrow = layers.Dense(variant.width, name=f"{name}_narrow")
     y = widen(x)
-    # The exact one, as Keras takes it unless told otherwise.
+    # The exact GELU, the default of Keras.
     y = layers.Activation("gelu", name=f"{name}_gelu")(y)
     y = narrow(y)
     inner, outer = variant.hidden_width, variant.width

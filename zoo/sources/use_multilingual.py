@@ -21,11 +21,11 @@ from zoo.graph.padding import blank_padding, is_token
 from zoo.spec import BackboneSpec
 from zoo.weights.tensors import TensorFile
 
-# The embedding is in so many parts: piece `n` is row `n // 17` of part `n % 17 + 1`.
+# The embedding lies in 17 parts: piece `n` is row `n // 17` of part `n % 17 + 1`.
 _PARTS = tuple(f"q{number}" for number in range(1, 18))
 _SCALES = ("scale", "lo")
 _EPSILON = "eps"
-# How many bits of each number were kept. They lie in whole bytes.
+# The number of bits that were kept of each number, which lie in whole bytes.
 _NOT_READ = ("bits",)
 
 
@@ -63,7 +63,7 @@ def network(
 def _convolve(
     variant: UseVariant, x: keras.KerasTensor, parts: list[_Part]
 ) -> keras.KerasTensor:
-    """Each token, and what it is together with its neighbours."""
+    """The features of each token, alone and together with its neighbours."""
     mask = is_token(x)
     spans, inner = variant.spans, variant.inner_width
     project = layers.Dense(len(spans) * inner, name="ngrams_project")
@@ -82,7 +82,7 @@ def _convolve(
         for number in (1, 2):
             name = f"ngrams{span}_{number}"
             convolution = layers.Conv1D(inner, span, activation="relu", name=name)
-            # Of an even number of tokens, more are behind than before.
+            # With an even span, more tokens are behind than before.
             before = (span - 1) // 2
             pad = layers.ZeroPadding1D((before, span - 1 - before), name=f"{name}_pad")
             seen = convolution(pad(branch))

@@ -41,10 +41,10 @@ _TERMINAL_SECONDS, _LOG_SECONDS = 0.1, 10.0
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What is known of a file before it is here.
+    """Facts about a file before it is here.
 
-    `ends_itself`: its format notices a missing end, as an archive's does, so that a
-    server may leave the length unsaid even where no digest is known.
+    `ends_itself`: its format notices a missing end, as an archive's does. Then a
+    server need not give the length even if no digest is known.
     """
 
     sha256: str | None = None
@@ -54,6 +54,7 @@ class Expected:
 
     @property
     def digests(self) -> dict[str, str]:
+        """The known digests, by the name of their algorithm."""
         known = {"sha256": self.sha256, "md5": self.md5}
         return {name: digest for name, digest in known.items() if digest}
 
@@ -382,8 +383,8 @@ def _check_length(
     if not has_end and not expected.digests and not expected.ends_itself:
         raise _refused(
             part,
-            "comes without its length, and its sha256 is not known, so nobody could"
-            " tell whether it is whole",
+            "comes without its length, and its sha256 is not known, so a missing end"
+            " would go unnoticed",
         )
 
 

@@ -50,7 +50,7 @@ def acquire(stream: IO[bytes], owner: str) -> bool:
     """Takes an open lock in the name of its owner, unless somebody has it.
 
     Raises:
-        OSError: if there are no locks on this disk.
+        OSError: if this disk has no locks.
     """
     if not filelock.lock_descriptor(stream.fileno(), blocking=False):
         return False

@@ -20,7 +20,7 @@ from zoo.errors import BackboneError
 
 # fastText's 2 million words of 300 numbers are 2.4 GB.
 _MAXIMUM_BYTES = 8 * 2**30
-# Longer than any line of vectors, and short enough for what is none.
+# Longer than any line of vectors, and short enough for other files.
 _MAXIMUM_LINE_BYTES = 1 << 20
 
 
@@ -36,7 +36,7 @@ def read_word_vectors(path: Path) -> WordVectors:
     """All of a file.
 
     Raises:
-        BackboneError: if it is no such file, is cut or is too large; names the line.
+        BackboneError: if it is another file, is cut or is too large; names the line.
     """
     words: list[str] = []
     rows: list[np.ndarray] = []
@@ -53,7 +53,7 @@ def read_words(path: Path) -> tuple[str, ...]:
     """The words of a file alone, which takes a tenth of the time.
 
     Raises:
-        BackboneError: if it is no such file or is cut; names the line.
+        BackboneError: if it is another file or is cut; names the line.
     """
     return tuple(word for _, word, _ in _entries(path))
 
@@ -142,7 +142,7 @@ def _lines(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, str]]:
         try:
             yield number, line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            _refuse(path, number, "is no UTF-8")
+            _refuse(path, number, "is not UTF-8")
 
 
 def _is_number(field: str) -> bool:

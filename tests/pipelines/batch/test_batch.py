@@ -228,7 +228,7 @@ def test_an_output_belongs_to_one_artifact_and_one_source(
     out.write_bytes(before[:-5])
     assert "is shorter than the" in refusal(capsys, artifact, source, out)
     record_of(out).unlink()
-    assert "is no unfinished output" in refusal(capsys, artifact, source, out)
+    assert "is not an unfinished output" in refusal(capsys, artifact, source, out)
     assert out.read_bytes() == before[:-5]
 
 

@@ -77,7 +77,7 @@ class TestFiles:
             ("1 2\na 1 2\nb 1 2\n", "says .* 1 words, but it has 2"),
             ("", "no word vectors"),
             ("3 2\n", "no word vectors"),
-            (b"a 1 2\n\xff 1 2\n", "Line 2 of .* is no UTF-8"),
+            (b"a 1 2\n\xff 1 2\n", "Line 2 of .* is not UTF-8"),
             (b"\0" * (2 << 20), "Line 1 of .* is longer than 1,048,576 bytes"),
         ],
     )

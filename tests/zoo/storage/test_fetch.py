@@ -304,7 +304,7 @@ class TestModule:
         self, site, answer, get_module, content, message
     ):
         url = site.at("module.tar.gz", answer(content))
-        with pytest.raises(ArchiveError, match=f"{url} is no module.*{message}"):
+        with pytest.raises(ArchiveError, match=f"{url} is not a module.*{message}"):
             get_module(url)
         assert not list((store.folder() / "unfinished").iterdir())
         site.at("module.tar.gz", answer(module_tar()))
