@@ -28,8 +28,8 @@ from zoo.errors import (
     WrongContentError,
 )
 from zoo.storage import archive, lock, store
-from zoo.storage.download import Expected, Patience, download
 from zoo.storage.hashing import hash_file
+from zoo.storage.terms import Expected, Patience
 
 _PIP_SECONDS = 1800
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -76,6 +76,8 @@ def file(
     """
 
     def fill(folder: Path) -> None:
+        from zoo.storage.download import download
+
         part = store.unfinished(key, ".part")
         download(url, part, expected=expected, patience=patience, label=label)
         part.replace(folder / name)
@@ -142,6 +144,8 @@ def module(
     expected = Expected(sha256=sha256, maximum_bytes=maximum, ends_itself=True)
 
     def fill(folder: Path) -> None:
+        from zoo.storage.download import download
+
         part = store.unfinished(key, ".part")
         download(url, part, expected=expected, patience=patience, label=label)
         try:

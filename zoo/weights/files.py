@@ -16,9 +16,9 @@ from zoo.errors import (
 )
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
 from zoo.storage import fetch, store
-from zoo.storage.download import Expected
 from zoo.storage.hashing import hash_file
 from zoo.storage.home import keras_folder
+from zoo.storage.terms import Expected
 from zoo.weights.handles import find_module, is_unpinned
 
 

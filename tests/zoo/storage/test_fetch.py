@@ -28,7 +28,7 @@ from zoo.errors import (
 )
 from zoo.storage import fetch, lock, store
 from zoo.storage.archive import Limits
-from zoo.storage.download import Expected
+from zoo.storage.terms import Expected
 
 ROOT = Path(__file__).parents[3]
 BODY = random.Random(0).randbytes(300_000)
@@ -36,7 +36,7 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 FETCHES = (
     "import sys\n"
     "from zoo.storage import fetch\n"
-    "from zoo.storage.download import Expected\n"
+    "from zoo.storage.terms import Expected\n"
     "url, sha256 = sys.argv[1:]\n"
     "expected = Expected(sha256=sha256)\n"
     "print(fetch.file(url, name='weights.h5', key='weights', expected=expected))\n"
