@@ -148,7 +148,7 @@ def test_texts_keep_their_bytes(tmp_path):
         "naïve".encode(),
         b"",
     ]
-    assert [item.said for item in source.items(1)] == [{"line": 4}, {"line": 5}]
+    assert [item.origin for item in source.items(1)] == [{"line": 4}, {"line": 5}]
     before = source.fingerprint()
     assert before.examples == 3
     table.write_text('id,said\n1,"two\nlines"\n2,naive\n3,\n', encoding="utf-8")
