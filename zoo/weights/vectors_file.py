@@ -32,8 +32,10 @@ class WordVectors:
     vectors: np.ndarray
 
 
-def read_word_vectors(path: Path) -> WordVectors:
-    """All of a file.
+def read_word_vectors(
+    path: Path, *, maximum_bytes: int = _MAXIMUM_BYTES
+) -> WordVectors:
+    """All of a file whose vectors take at most `maximum_bytes`.
 
     Raises:
         BackboneError: if it is another file, is cut or is too large; names the line.
@@ -42,8 +44,8 @@ def read_word_vectors(path: Path) -> WordVectors:
     rows: list[np.ndarray] = []
     for number, word, fields in _entries(path):
         row = _to_vector(path, number, fields)
-        if (len(rows) + 1) * row.nbytes > _MAXIMUM_BYTES:
-            _refuse(path, number, f"makes it more than {_MAXIMUM_BYTES:,} bytes")
+        if (len(rows) + 1) * row.nbytes > maximum_bytes:
+            _refuse(path, number, f"makes it more than {maximum_bytes:,} bytes")
         words.append(word)
         rows.append(row)
     return WordVectors(tuple(words), np.stack(rows))
@@ -62,7 +64,7 @@ def _entries(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """The number of each line, its word, and as many fields as in all other lines."""
     line_of: dict[str, int] = {}
     announced = width = None
-    with _said_whole(path) as lines:
+    with _whole_lines(path) as lines:
         for number, line in lines:
             # Not at every white space: words of the web hold no-break spaces.
             fields = line.replace("\t", " ").rstrip(" ").split(" ")
@@ -114,7 +116,7 @@ def _to_vector(path: Path, number: int, fields: list[str]) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _said_whole(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
+def _whole_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
     """The numbered lines; a file that cannot be read to its end is one sentence."""
     try:
         with _open(path) as stream:
