@@ -158,8 +158,8 @@ def test_what_a_module_of_strings_must_take_and_give(tmp_path, shape, gives, mes
 
 
 def test_numbers_are_no_texts_and_texts_no_images(folder, tmp_path):
-    with pytest.raises(BackboneError, match=r"module takes string, given was float32"):
+    with pytest.raises(BackboneError, match=r"module takes string, not float32"):
         SavedModelLayer(folder)(np.zeros(2, np.float32))
     images = tiny_modules.save_bare(tmp_path / "images")
-    with pytest.raises(BackboneError, match=r"images takes float32, given was string"):
+    with pytest.raises(BackboneError, match=r"images takes float32, not string"):
         SavedModelLayer(images)(TEXTS)
