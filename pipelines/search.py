@@ -26,8 +26,7 @@ from pipelines.errors import ConfigError, TrainingError
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.features.extract import Activations
 from pipelines.planning import compute
-from pipelines.planning.plan import HeadPlan, Phase
-from pipelines.planning.policy import decide
+from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
 from pipelines.runs import folder as run_folder
@@ -45,10 +44,10 @@ from pipelines.runs.trials import (
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
-from pipelines.stages.measure import training_facts
-from pipelines.training.phases.task import Frozen
+from pipelines.stages.plan import choose_plan
+from pipelines.training.phases.workspace import Frozen, Workspace
 
 if TYPE_CHECKING:
     import optuna
@@ -125,7 +124,7 @@ def _search(
         dataset = DatasetRef.parse(config.data)
         before = resume.compute_before(config, folder)
         prepared = prepare(config, dataset, clock, before=before)
-        stack.enter_context(precision(prepared.compute.precision))
+        stack.enter_context(precision(prepared.plan.precision))
         space = search_space(
             config,
             prepared.plan,
@@ -196,13 +195,23 @@ class _Objective:
         base, splits = self._prepared.base, self._prepared.splits
         keras.utils.set_random_seed(config.seed)
         base.model.set_weights(self._start)
-        plan = decide(training_facts(base, splits, self._prepared.measured), config)
+        plan = dataclasses.replace(
+            choose_plan(base, splits, self._prepared.measured, config),
+            precision=self._prepared.plan.precision,
+            xla=self._prepared.plan.xla,
+        )
         model = add_head(
             base,
             classes=len(splits.info.class_names),
             plan=plan.head,
-            probe=self._probe(plan.head),
+            probe=self._probe(plan),
         )
+        workspace = self._workspace(trial, plan.head, config)
+        return fine_tune(model, splits, plan, workspace).phases[-1].accuracy_after
+
+    def _workspace(
+        self, trial: optuna.Trial, head: HeadPlan, config: RunConfig
+    ) -> Workspace:
         folder = self._folder.path / "trials" / f"{trial.number:04d}"
         folder.mkdir(parents=True, exist_ok=True)
         own_deadline = (
@@ -210,30 +219,25 @@ class _Objective:
             if config.time_budget_seconds
             else np.inf
         )
-        watch = PruneByMedian(trial)
-        settings = FitSettings(
-            input_size_px=base.input_size_px,
-            seed=config.seed,
-            deadline_seconds=min(self.deadline_seconds, own_deadline),
+        prune = PruneByMedian(trial)
+        return Workspace(
             history_path=folder / "history.jsonl",
             tensorboard_dir=folder / "tensorboard",
-            head_features=self._prepared.measured.head_features(plan.head),
-            imbalance=self._prepared.imbalance,
-            augment=config.augment,
-            cache=self._pixels,
+            deadline_seconds=min(self.deadline_seconds, own_deadline),
+            head_features=self._prepared.measured.head_features(head),
+            pixel_cache=self._pixels,
             activation_cache=ActivationCache(self._folder.cache_dir),
-            watch=lambda phase: _watched(phase, watch),
-            known=self._known,
-            xla=self._prepared.compute.xla,
+            known_activations=self._known,
+            callbacks=lambda phase: _pruning(phase, prune),
         )
-        return fine_tune(model, splits, plan, settings).phases[-1].accuracy_after
 
-    def _probe(self, head: HeadPlan) -> Probe | None:
-        """Solved once for each head."""
+    def _probe(self, plan: TransferPlan) -> Probe | None:
+        """The probe of a plan, solved once for each head."""
+        head = plan.head
         key = (head.reads, head.grid)
         if key not in self._probes:
             self._probes[key] = self._prepared.measured.probe(
-                head, balanced=self._prepared.imbalance != "none"
+                head, balanced=plan.balances_classes
             )
         return self._probes[key]
 
@@ -259,11 +263,11 @@ class PruneByMedian(keras.callbacks.Callback):
             )
 
 
-def _watched(
-    phase: Phase, watch: keras.callbacks.Callback
+def _pruning(
+    phase: Phase, prune: keras.callbacks.Callback
 ) -> tuple[keras.callbacks.Callback, ...]:
-    """A head trains on kept features in no time; what is worth ending trains blocks."""
-    return () if phase.trains_head_only else (watch,)
+    """A head trains on kept features in no time; only other phases are worth ending."""
+    return () if phase.trains_head_only else (prune,)
 
 
 def _prune(trial: optuna.Trial, reason: str) -> None:
@@ -300,7 +304,7 @@ def _result(
     path = folder.path / BEST
     # As the trials were: a clock could choose something else for another run.
     config = dataclasses.replace(
-        space.configured(_fixed(chosen)), precision=prepared.compute.precision
+        space.configured(_fixed(chosen)), precision=prepared.plan.precision
     )
     looks = sum(map(counts, study.trials))
     warning = (

@@ -89,8 +89,10 @@ def exported_before(folder: RunFolder, facts: Mapping[str, Any]) -> Artifact | N
     except ArtifactError as error:
         _logger.warning("%s", error)
         return None
-    said = {name: getattr(found.manifest, name) for name in facts}
-    return found if said == json.loads(json.dumps(facts)) else None
+    wanted = json.loads(json.dumps(facts))
+    told = {name: getattr(found.manifest, name) for name in facts}
+    told["plan"] = with_later_decisions(told["plan"], wanted["plan"])
+    return found if told == wanted else None
 
 
 def about_program(config: RunConfig) -> dict[str, Any]:
@@ -119,18 +121,15 @@ def about_data(splits: Splits) -> dict[str, Any]:
 
 def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     """What has to be the same for a run to go on, as it is after JSON."""
-    agreed = {
-        "plan": to_dict(prepared.plan),
-        "precision": prepared.compute.precision,
-    }
-    about = about_program(config) | about_data(prepared.splits) | agreed
+    plan = {"plan": to_dict(prepared.plan)}
+    about = about_program(config) | about_data(prepared.splits) | plan
     return json.loads(json.dumps(about))
 
 
 def _refuse_other_run(
     folder: RunFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> None:
-    was, now = dict(_leaves(theirs)), dict(_leaves(ours))
+    was, now = dict(_leaves(_upgraded(theirs, ours))), dict(_leaves(ours))
     names = [name for name in {**was, **now} if was.get(name) != now.get(name)]
     others = [name for name in names if not name.startswith(f"{_VERSIONS}.")]
     if others:
@@ -144,6 +143,26 @@ def _refuse_other_run(
             "%s differ from when the run began: its result can differ in last digits.",
             ", ".join(names),
         )
+
+
+def _upgraded(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint is about, with the decisions that older versions left out.
+
+    Their plans had no precision, which lay beside the plan, and none of the decisions
+    that the config settles, which is compared too.
+    """
+    values = dict(saved)
+    plan = with_later_decisions(saved["plan"], ours["plan"])
+    if "precision" in values:
+        plan["precision"] = values.pop("precision")
+    return {**values, "plan": plan}
+
+
+def with_later_decisions(
+    saved: Mapping[str, Any], ours: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A saved plan, with those decisions of ours that its version did not write."""
+    return {**ours, **saved}
 
 
 def _leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -104,6 +104,16 @@ class Measured:
         shares = log_prior(self.labels, len(found.bias))
         return dataclasses.replace(found, bias=found.bias - shares)
 
+    def for_base(self, base: Backbone) -> Measured:
+        """The same for a base that may compute in another number format.
+
+        Features belong to the format that they were computed in. The probe on them only
+        says where the head starts.
+        """
+        if self.known is None or self.known.backbone is base:
+            return self
+        return dataclasses.replace(self, is_whole=False, known=None)
+
     def head_features(self, head: HeadPlan) -> tuple[np.ndarray, np.ndarray] | None:
         """What the head reads of train and validation, if all of it was read.
 

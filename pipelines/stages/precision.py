@@ -57,14 +57,14 @@ _logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Paced:
-    """How the run computes, and the backbone that computes so."""
+class PrecisionChoice:
+    """The chosen number format, and a backbone that computes in it."""
 
     base: Backbone
     compute: Compute
 
 
-def set_pace(
+def choose_precision(
     config: RunConfig,
     base: Backbone,
     splits: Splits,
@@ -73,26 +73,28 @@ def set_pace(
     clock: Clock,
     *,
     before: Compute | None = None,
-) -> Paced:
-    """Chooses by a few steps of both, or takes what was chosen `before`.
+) -> PrecisionChoice:
+    """Chooses by a few steps in each format, or takes what was chosen `before`.
 
-    float32 is kept without timing where that cannot pay: see the reason.
+    float32 is kept without timing if that cannot pay: see the reason.
     """
     if config.precision != "auto":
-        return Paced(base, Compute(config.precision, reason="as the config says"))
+        compute = Compute(config.precision, reason="as the config says")
+        return PrecisionChoice(base, compute)
     if before is not None:
         _logger.info("precision: %s, as before the run was cut short", before.precision)
         if before.precision == FLOAT32:
-            return Paced(base, before)
-        return Paced(_twin(config, base, splits, before.precision), before)
+            return PrecisionChoice(base, before)
+        rebuilt = _rebuilt(config, base, splits, before.precision)
+        return PrecisionChoice(rebuilt, before)
     phase, why_not = _worth_timing(config, base, splits, measured, plan, clock)
     if phase is None:
         _logger.info("precision: %s: %s", FLOAT32, why_not)
-        return Paced(base, Compute(FLOAT32, reason=why_not))
+        return PrecisionChoice(base, Compute(FLOAT32, reason=why_not))
     with clock.stage("precision", "a few training steps in each number format"):
-        paced = _compared(config, base, splits, measured, plan, phase)
-    _logger.info("precision: %s: %s", paced.compute.precision, paced.compute.reason)
-    return paced
+        choice = _compared(config, base, splits, measured, plan, phase)
+    _logger.info("precision: %s: %s", choice.compute.precision, choice.compute.reason)
+    return choice
 
 
 def _worth_timing(
@@ -173,7 +175,7 @@ def _compared(
     measured: Measured,
     plan: TransferPlan,
     phase: Phase,
-) -> Paced:
+) -> PrecisionChoice:
     """Each in turn: two optimizers at once would take more memory."""
     bench = _Bench(
         plan=plan,
@@ -190,7 +192,7 @@ def _compared(
     try:
         shorter = shorter_format()
         if shorter is not None:
-            bases[shorter] = _twin(config, base, splits, shorter)
+            bases[shorter] = _rebuilt(config, base, splits, shorter)
             tried.append(bench.run(bases[shorter], shorter, like=plain).trial)
         if may_use_xla():
             best = fastest(tried).precision
@@ -199,15 +201,16 @@ def _compared(
     except tf.errors.ResourceExhaustedError:
         _logger.warning("Memory did not suffice for a comparison of number formats.")
     compute = fastest(tried)
-    return Paced(freeze_base(bases[compute.precision]), compute)
+    return PrecisionChoice(freeze_base(bases[compute.precision]), compute)
 
 
-def _twin(config: RunConfig, base: Backbone, splits: Splits, name: str) -> Backbone:
+def _rebuilt(config: RunConfig, base: Backbone, splits: Splits, name: str) -> Backbone:
     """The same backbone with the same weights, in another number format."""
     with precision(name):
-        twin = freeze_base(obtain(config, splits.train.inputs))
-    _assign(twin.model, [keras.ops.convert_to_numpy(v) for v in base.model.variables])
-    return twin
+        rebuilt = freeze_base(obtain(config, splits.train.inputs))
+    values = [keras.ops.convert_to_numpy(v) for v in base.model.variables]
+    _assign(rebuilt.model, values)
+    return rebuilt
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """What a run may go on from, and what it has exported already."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 
@@ -100,6 +101,54 @@ def test_another_run_is_refused_by_what_differs(saved, prepared, change, named):
     with pytest.raises(ConfigError, match=f"another run, .* not finished: {named} di"):
         progress_of(config, other, saved)
     assert sorted(saved.path.rglob("*")) == before
+
+
+# The decisions that plans of an older version did not have.
+LATER = ("seed", "imbalance", "augment", "precision", "xla")
+
+
+def _without_later(plan):
+    return {name: value for name, value in plan.items() if name not in LATER}
+
+
+@pytest.fixture
+def saved_by_older_version(saved):
+    """A checkpoint with the precision beside a plan of fewer decisions."""
+    (path,) = saved.training_dir.glob("0*.json")
+    content = json.loads(path.read_bytes().partition(b"\n")[2])
+    about = content["values"]["about"]
+    about["precision"] = about["plan"]["precision"]
+    about["plan"] = _without_later(about["plan"])
+    body = json.dumps(content).encode()
+    digest = hashlib.sha256(body).hexdigest().encode()
+    path.write_bytes(digest + b"\n" + body)
+    return saved
+
+
+def test_a_run_of_an_older_version_goes_on(saved_by_older_version, prepared):
+    folder = saved_by_older_version
+    assert progress_of(config_for(folder.path), prepared, folder).was_saved
+    others = [
+        _other_plan(config_for(folder.path), prepared),
+        (config_for(folder.path, imbalance="weights"), prepared),
+        (config_for(folder.path), _in_bfloat16(prepared)),
+    ]
+    for config, other in others:
+        with pytest.raises(ConfigError, match="another run, .* was not finished"):
+            progress_of(config, other, folder)
+
+
+def _in_bfloat16(prepared):
+    plan = dataclasses.replace(prepared.plan, precision="mixed_bfloat16")
+    return dataclasses.replace(prepared, plan=plan)
+
+
+def test_a_plan_of_an_older_version_is_completed(saved, prepared):
+    describe(saved, prepared, seed=0)
+    whole = json.loads((saved.path / "plan.json").read_text())
+    saved.write("plan.json", _without_later(whole))
+    restore_lost(saved, prepared, ENVIRONMENT, seed=0)
+    assert json.loads((saved.path / "plan.json").read_text()) == whole
 
 
 def test_other_versions_are_told(saved, prepared, monkeypatch, caplog):

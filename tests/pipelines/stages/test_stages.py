@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 from pipelines.calibration.calibration import uncalibrated
-from pipelines.config import RunConfig
+from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.batches import steps_per_epoch
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
@@ -24,15 +24,17 @@ from pipelines.runtime.clock import Clock
 from pipelines.stages import finetune
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate, summarize
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.stages.outputs import outputs
-from pipelines.training.phases.task import make_task
+from pipelines.training.phases.task import PhaseInputs, make_task
+from pipelines.training.phases.workspace import Workspace
 from zoo.errors import MissingWeightsError
 
 SIZE = 16
+PLAIN = AugmentConfig(strength="none")
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +67,19 @@ def _run(
     keras.utils.set_random_seed(config.seed)
     base = freeze_base(obtain(config, IMAGES))
     measured = measure(base, splits, config, Clock())
-    plan = edit(decide(training_facts(base, splits, measured), config))
+    plan = decide(training_facts(base, splits, measured), config)
+    plan = edit(dataclasses.replace(plan, augment=PLAIN))
     probe = measured.probe(plan.head)
     model = add_head(base, classes=10, plan=plan.head, probe=probe)
-    settings = FitSettings(
-        input_size_px=SIZE,
-        seed=config.seed,
-        deadline_seconds=deadline,
+    workspace = Workspace(
         history_path=tmp_path / "history.jsonl",
         tensorboard_dir=tmp_path / "tensorboard",
+        deadline_seconds=deadline,
         head_features=None if disk else measured.head_features(plan.head),
         activation_cache=disk,
-        known=known,
+        known_activations=known,
     )
-    return model, fine_tune(model, splits, plan, settings)
+    return model, fine_tune(model, splits, plan, workspace)
 
 
 def _report(model, split, splits):
@@ -247,15 +248,13 @@ def test_views_of_an_example_take_turns_over_the_epochs(tmp_path, splits):
     _, validation = measured.head_features(plan.head)
     count, width = len(splits.train), validation.shape[1]
     rows = np.repeat(np.arange(3 * count, dtype=np.float32)[:, None], width, axis=1)
-    settings = FitSettings(
-        input_size_px=SIZE,
-        seed=0,
-        deadline_seconds=float("inf"),
+    workspace = Workspace(
         history_path=tmp_path / "history.jsonl",
         tensorboard_dir=tmp_path / "tensorboard",
         head_features=(rows, validation),
     )
-    task = make_task(model, splits, plan, plan.phases[0], settings)
+    (phase,) = plan.phases
+    task = make_task(PhaseInputs(model, splits, plan, phase, workspace, seed=0))
     steps = steps_per_epoch(splits.train, plan.batch_size)
     read = task.train.take(3 * steps).as_numpy_iterator()
     seen, labels = (np.concatenate(column) for column in zip(*read))
@@ -376,6 +375,7 @@ def test_a_boundary_that_several_tensors_cross(
     first_trained = len(base.blocks) - 2
     assert len(base.blocks[first_trained - 1].frontier) == 2
     plan = decide(TrainingFacts(64, 10, base.spec.block_names), config)
+    plan = dataclasses.replace(plan, augment=PLAIN)
     head, blocks = plan.phases
     rates = tuple(
         (name, factor if i >= first_trained else 0.0)
@@ -384,8 +384,8 @@ def test_a_boundary_that_several_tensors_cross(
     last = dataclasses.replace(blocks, block_multipliers=rates)
     plan = dataclasses.replace(plan, phases=(head, last))
     model = add_head(base, classes=10, plan=plan.head)
-    settings = FitSettings(32, 0, float("inf"), tmp_path / "history", tmp_path / "tb")
-    history = fine_tune(model, few, plan, settings)
+    workspace = Workspace(tmp_path / "history", tmp_path / "tb")
+    history = fine_tune(model, few, plan, workspace)
     moved = [one.largest_change > 0 for one in history.phases[-1].receipt]
     assert moved == [False] * first_trained + [True] * 3
 
