@@ -40,12 +40,12 @@ from scipy import stats
 import zoo
 from benchmarks.peers import PEERS
 from benchmarks.trained import train
-from pipelines.commands.doctor import processor_features
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits, first
+from pipelines.runtime.devices import matrix_units
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from zoo.builder import Backbone
@@ -102,7 +102,7 @@ def main() -> None:
             done[cell] = dataclasses.replace(
                 _measure(cell, drawn, arguments),
                 date=time.strftime("%Y-%m-%d"),
-                processor=f"{os.cpu_count()} cores, {' '.join(processor_features())}",
+                processor=f"{os.cpu_count()} cores, {' '.join(matrix_units())}",
             )
             print(f"{cell} {done[cell]}", flush=True)
             _append(arguments.results, cell, done[cell])

@@ -10,10 +10,10 @@ from sklearn import metrics
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.calibration.reliability import (
-    Verdicts,
+    PredictionScores,
     calibration_error_of,
-    joined,
-    verdicts,
+    concatenated,
+    score_predictions,
 )
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
@@ -26,7 +26,7 @@ from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.baselines import baselines, warn_where_no_better
-from pipelines.stages.calibrate import Calibrated, calibrated_verdicts
+from pipelines.stages.calibrate import Calibrated, calibrated_scores
 from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
@@ -89,7 +89,7 @@ def evaluate(
     """The report of what is served: the outputs of a model, calibrated."""
     return _summarized(
         outputs.split,
-        calibrated_verdicts(calibration, outputs),
+        calibrated_scores(calibration, outputs),
         labels=outputs.labels,
         class_names=class_names,
     )
@@ -103,13 +103,13 @@ def summarize(
     class_names: Sequence[str],
 ) -> EvalReport:
     """The report for labels `[n]` and log probabilities `[n, classes]`."""
-    found = verdicts(log_probabilities, labels)
+    found = score_predictions(log_probabilities, labels)
     return _summarized(split_name, found, labels=labels, class_names=class_names)
 
 
 def _summarized(
     split_name: str,
-    found: Verdicts,
+    found: PredictionScores,
     *,
     labels: np.ndarray,
     class_names: Sequence[str],
@@ -184,10 +184,10 @@ def evaluate_artifact(
             probabilities = predictor.probabilities(batch.numpy())
             # One that rounds to 0 in float32 costs what the smallest number does.
             logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-            found.append(verdicts(logs, labels[done : done + len(logs)]))
+            found.append(score_predictions(logs, labels[done : done + len(logs)]))
             done += len(logs)
     return _summarized(
-        part.name, joined(found), labels=labels, class_names=manifest.class_names
+        part.name, concatenated(found), labels=labels, class_names=manifest.class_names
     )
 
 

@@ -63,7 +63,7 @@ def fine_tune(
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     progress = workspace.progress
-    progress.take_up(model.model)
+    progress.resume(model.model)
     workers = workspace.distribution.workers
     # A probe is solved, and BatchNorm measured, by each worker for itself.
     workers.broadcast_variables(model.model.variables)

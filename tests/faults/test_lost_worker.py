@@ -90,7 +90,7 @@ def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(tmp_path):
     codes, (said, of_other) = again.ends()
     assert codes == [0, 0], said + of_other
     for one in (said, of_other):
-        assert "Going on from a checkpoint: 1 phases done" in one
+        assert "resuming from a checkpoint: 1 phases done" in one
     assert whole.ends()[0] == [0, 0]
     assert len(again.history) == len(whole.history) == 9
     assert again.history == whole.history

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.config import RunConfig
-from pipelines.data.input.order import Share
+from pipelines.data.input.order import WorkerShard
 from pipelines.data.splits import Inputs
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase, TransferPlan
@@ -53,9 +53,9 @@ class Distribution:
             raise ValueError("One device has no strategy.")
         return self.strategy
 
-    def share(self, batch_size: int) -> Share:
+    def share(self, batch_size: int) -> WorkerShard:
         """The rows of each batch that this worker reads."""
-        return Share(self.workers.index, self.workers.size, batch_size)
+        return WorkerShard(self.workers.index, self.workers.size, batch_size)
 
     def precision(self, wanted: str) -> str:
         """The number format: `auto` is bfloat16 on a TPU, whose matrices have that.

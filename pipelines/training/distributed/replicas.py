@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from pipelines.data.input.order import Share
+from pipelines.data.input.order import WorkerShard
 from pipelines.errors import ConfigError
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.distributed.dropout import noise_of_batch
@@ -25,7 +25,7 @@ _SEED = "seed_generator_state"
 
 
 def in_shares(
-    batches: tf.data.Dataset, share: Share, *, examples: int, first_step: int
+    batches: tf.data.Dataset, share: WorkerShard, *, examples: int, first_step: int
 ) -> tf.data.Dataset:
     """Batches as `train_in_replicas` takes them: inputs, labels, weights, is real.
 

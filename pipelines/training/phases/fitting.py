@@ -18,8 +18,8 @@ from pipelines.training.averaging import averaged
 from pipelines.training.callbacks import (
     BestWeights,
     HistoryLines,
-    RareReads,
     StopsAtNaN,
+    ThrottledCallbacks,
     TimeLimit,
 )
 from pipelines.training.distributed.distribution import Distribution
@@ -36,7 +36,7 @@ from pipelines.training.profiling import (
     StepProfile,
     profile_steps,
 )
-from pipelines.training.progress import Keeper, Remembers, skip_done_steps
+from pipelines.training.progress import Keeper, Stateful, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.soup import Soup
@@ -48,14 +48,14 @@ _logger = logging.getLogger("zootune")
 class PhaseCallbacks:
     """The callbacks of one phase; their results are read after `fit`.
 
-    `remembering` are the callbacks whose state is saved, in the order in which they
+    `stateful` are the callbacks whose state is saved, in the order in which they
     are called. `timed` is there if the seconds of a step are wanted.
     """
 
     best: BestWeights
     soup: Soup
     lines: HistoryLines
-    remembering: Sequence[Remembers]
+    stateful: Sequence[Stateful]
     at_nan: StopsAtNaN
     timed: CallbackSeconds | None
 
@@ -85,7 +85,7 @@ def phase_callbacks(
         best,
         soup,
         lines,
-        remembering=(*averaged(phase), best, soup, lines),
+        stateful=(*averaged(phase), best, soup, lines),
         at_nan=StopsAtNaN(),
         timed=CallbackSeconds() if workspace.profile else None,
     )
@@ -180,7 +180,7 @@ class Fitting:
         progress, model = self.inputs.workspace.progress, self.task.model
         place = progress.place
         if place.has_ended:
-            progress.put_back(model, watched.remembering)
+            progress.restore(model, watched.stateful)
             return
         distribution = self.distribution
         if place.step or distribution.strategy is not None:
@@ -193,7 +193,7 @@ class Fitting:
         with held_back() as signals, full:
             keeper = Keeper(
                 progress,
-                watched.remembering,
+                watched.stateful,
                 signals,
                 batch_size=self.batch_size,
             )
@@ -211,12 +211,12 @@ class Fitting:
 
     def _callbacks(
         self, watched: PhaseCallbacks, keeper: Keeper, *, verbose: int
-    ) -> list[keras.callbacks.Callback] | RareReads:
+    ) -> list[keras.callbacks.Callback] | ThrottledCallbacks:
         distribution, workspace = self.distribution, self.inputs.workspace
         seen = [
             *([watched.timed.first] if watched.timed else []),
             *sync_callbacks(distribution),
-            *watched.remembering,
+            *watched.stateful,
             watched.at_nan,
             *_time_limit(distribution, workspace),
             keras.callbacks.TensorBoard(
@@ -230,7 +230,7 @@ class Fitting:
         # same one, and so to read the same ones.
         if watched.timed or distribution.strategy is not None:
             return seen
-        return RareReads(
+        return ThrottledCallbacks(
             seen,
             model=self.task.model,
             add_progbar=True,

@@ -20,7 +20,7 @@ from pipelines.training import freezing, lora
 from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
 from pipelines.training.distributed.workers import Workers
-from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.guard import GuardResult, accuracy_and_loss, interpolate
 from pipelines.training.phases.fitting import (
     Fitting,
     PhaseCallbacks,
@@ -35,14 +35,14 @@ from pipelines.training.phases.task import (
     whole_model,
 )
 from pipelines.training.receipt import (
-    Movement,
-    Snapshot,
+    BlockWeights,
+    WeightChange,
+    WeightSnapshot,
     accept_statistics,
     measure,
     refuse_moved,
     snapshot,
 )
-from pipelines.training.start import Start
 from pipelines.training.transfer_model import TransferModel
 from zoo.spec import HEAD
 
@@ -87,21 +87,21 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
     served = watched.soup.serve(lambda: workers.broadcast(_validate(task)))
     parameters = task.trained_parameters
     lora.merge(model.backbone.blocks)
-    verdict = _verdict(state, task, phase, before, served.reached or watched.best.best)
+    result = _guarded(state, task, phase, before, served.reached or watched.best.best)
     seen = len(splits.train) * len(watched.lines.epochs)
     return PhaseResult(
         name=phase.name,
-        kept=verdict.blend > 0,
-        blend=verdict.blend,
-        gain=verdict.gain,
-        gain_standard_error=verdict.standard_error,
+        kept=result.blend > 0,
+        blend=result.blend,
+        gain=result.gain,
+        gain_standard_error=result.standard_error,
         learning_rate=phase.learning_rate,
         best_epoch=watched.best.best_epoch,
         soup_epochs=served.epochs,
         trained_parameters=parameters,
         rate_found=rate_found,
         accuracy_before=before.accuracy,
-        accuracy_after=verdict.accuracy,
+        accuracy_after=result.accuracy,
         # A head trains on features in no time; what costs is the pass before.
         images_per_second=(
             task.images_per_second if phase.trains_head_only else seen / fit_seconds
@@ -142,30 +142,30 @@ class _PhaseState:
     too: then the `whole` model is judged, and `reached` is what it did before.
     """
 
-    start: Start
+    start: WeightSnapshot
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
-    before: Snapshot
+    before: BlockWeights
     reestimated: Mapping[str, float]
     whole: Validator | None = None
     reached: tuple[float, float] | None = None
 
-    def receipt(self, phase: Phase) -> tuple[Movement, ...]:
+    def receipt(self, phase: Phase) -> tuple[WeightChange, ...]:
         """What has moved until now; nothing that is frozen."""
-        movements = measure(
+        changes = measure(
             self.before,
             self.layers_by_block,
             trainable=(*phase.trainable_blocks, HEAD),
             reestimated=self.reestimated,
         )
         statistics_frozen = phase.batchnorm != "trained"
-        refuse_moved(phase.name, movements, statistics_frozen=statistics_frozen)
-        return movements
+        refuse_moved(phase.name, changes, statistics_frozen=statistics_frozen)
+        return changes
 
-    def settled(self, validator: Validator | PhaseTask) -> Verdict:
+    def interpolated(self, validator: Validator | PhaseTask) -> GuardResult:
         """Puts the best blend of start and now into a model that is validator."""
         trained = validator.model.get_weights()
         start = self.start.of(validator.model)
-        return settle(validator.model, start, trained, validator.validation)
+        return interpolate(validator.model, start, trained, validator.validation)
 
 
 def _begin(inputs: PhaseInputs) -> _PhaseState:
@@ -173,7 +173,7 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
     model, phase, splits = inputs.model, inputs.phase, inputs.splits
     blocks = model.backbone.blocks
     layers = {**{one.name: one.layers for one in blocks}, HEAD: model.head_layers}
-    state = _PhaseState(Start(model.model), layers, snapshot(layers), {})
+    state = _PhaseState(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
         whole = whole_model(inputs)
         reached = accuracy_and_loss(whole.model, whole.validation)
@@ -230,18 +230,18 @@ def _at_start(
     return _BestSoFar(*workers.broadcast(state.reached or _validate(task)))
 
 
-def _verdict(
+def _guarded(
     state: _PhaseState,
     task: PhaseTask,
     phase: Phase,
     before: _BestSoFar,
     reached: Score,
-) -> Verdict:
+) -> GuardResult:
     """What is kept of a phase: all of it, or of a guarded one what is better."""
     if phase.only_if_better:
-        return state.settled(state.whole or task)
+        return state.interpolated(state.whole or task)
     accuracy, _ = reached
-    return Verdict(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
+    return GuardResult(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
 
 
 def _validate(task: PhaseTask) -> tuple[float, float]:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pipelines.data.input.autotune import untuned
 from pipelines.data.input.batches import batches, training_batches
-from pipelines.data.input.order import Draw, Share, drawn_epochs
+from pipelines.data.input.order import Sample, WorkerShard, shuffled_epochs
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
 from pipelines.features.extract import Activations
@@ -91,7 +91,7 @@ class PhaseTask:
     """
 
     model: keras.Model
-    train_from: Callable[[int, int, Share | None], tf.data.Dataset]
+    train_from: Callable[[int, int, WorkerShard | None], tf.data.Dataset]
     validation: tf.data.Dataset
     feed: Feed
     images_per_second: float = 0.0
@@ -160,7 +160,7 @@ def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
     )
     feed = Feed(splits, plan.imbalance, augmentation)
 
-    def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
+    def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         return feed.training(
             training_batches(
                 splits.train,
@@ -178,7 +178,9 @@ def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
         )
 
     blocks, depth = model.backbone.blocks, inputs.frozen_depth
-    above = freezing.behind_frozen(model.model, blocks, depth, taps=model.taps)
+    above = freezing.behind_frozen(
+        model.model, blocks, depth, pooled_blocks=model.pooled_blocks
+    )
     return PhaseTask(
         model=feed.model(above),
         train_from=train_from,
@@ -216,7 +218,9 @@ def _parts(inputs: PhaseInputs) -> tuple[keras.Model, keras.Model]:
             keras.Model(model.head_input, model.model.output),
         )
     blocks, depth = model.backbone.blocks, inputs.frozen_depth
-    lower, upper = freezing.split_at(model.model, blocks, depth, taps=model.taps)
+    lower, upper = freezing.split_at(
+        model.model, blocks, depth, pooled_blocks=model.pooled_blocks
+    )
     return lower, folded(upper)
 
 
@@ -248,13 +252,13 @@ def _task_on(
     train = taker(activations[0], np.tile(splits.train.labels, views))
     validation = taker(activations[1], splits.validation.labels)
 
-    def row(draw: Draw) -> tf.Tensor:
+    def row(draw: Sample) -> tf.Tensor:
         return draw.index + examples * ((draw.index + draw.epoch) % views)
 
-    def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
+    def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         rows = batch_size if share is None else share.rows
         return feed.training(
-            drawn_epochs(
+            shuffled_epochs(
                 examples,
                 lambda draws: draws.map(row).map(train),
                 seed=inputs.seed,

@@ -163,7 +163,7 @@ def test_other_versions_are_told(saved, prepared, monkeypatch, caplog):
 def test_checkpoints_that_are_all_broken_end_the_command(saved, prepared):
     for path in saved.training_dir.glob("0*.json"):
         path.write_bytes(b"")
-    with pytest.raises(ArtifactError, match="No checkpoint of the run is whole"):
+    with pytest.raises(ArtifactError, match="All checkpoints of the run are broken"):
         progress_of(config_for(saved.path), prepared, saved)
     config = config_for(saved.path, overwrite=True)
     assert not progress_of(config, prepared, saved).was_saved

@@ -17,6 +17,7 @@ from pipelines.run import run as run_of
 from pipelines.runs import folder as run_folder
 from pipelines.runs import resume
 from pipelines.runs.prepare import prepare
+from pipelines.runtime import devices
 from pipelines.runtime import precision as formats
 from pipelines.runtime.clock import Clock
 from pipelines.stages import precision
@@ -141,9 +142,9 @@ def test_strict_determinism_is_not_left_to_a_clock(always_pays):
 def test_the_processor_says_whether_it_has_units_for_bfloat16(monkeypatch):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides")
-    monkeypatch.setattr(formats, "_cpu_flags", lambda: {"avx512f", "amx_bf16"})
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
     assert formats.shorter_format() == "mixed_bfloat16"
-    monkeypatch.setattr(formats, "_cpu_flags", lambda: {"avx2", "avx512f"})
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx2", "avx512f"})
     assert formats.shorter_format() is None
     assert not formats.may_use_xla()
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import zoo
 from pipelines.config import FinetuneConfig, RunConfig
-from pipelines.data.input.order import drawn_epochs
+from pipelines.data.input.order import shuffled_epochs
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
@@ -86,7 +86,7 @@ def train(
     model.evaluate(plain, verbose=0)
     share = distribution.share(BATCH) if distribution.strategy else None
     rows = share.rows if share else BATCH
-    stream = drawn_epochs(
+    stream = shuffled_epochs(
         EXAMPLES,
         lambda draws: (
             draws.map(lambda draw: draw.index)
