@@ -58,10 +58,10 @@ BEST = "best_config.py"
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Search:
-    """What a search found: the trials, and the number of the one that is `chosen`.
+    """The result of a search: the trials, and the number of the `chosen` one.
 
     `config_path` is a config file for `zoo train`. `warning` says what the accuracy on
-    validation is worth after so many looks at it.
+    validation is worth after this many looks at it.
     """
 
     trials: tuple[Trial, ...]
@@ -253,9 +253,11 @@ class PruneByMedian(keras.callbacks.Callback):
         self._trial = trial
         self._epochs = 0
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports the accuracy, and ends a trial that is worse than the median."""
         self._epochs += 1
-        self._trial.report(float(logs["val_accuracy"]), self._epochs)
+        accuracy = float((logs or {})["val_accuracy"])
+        self._trial.report(accuracy, self._epochs)
         if self._trial.should_prune():
             _prune(
                 self._trial,
@@ -292,12 +294,12 @@ def _result(
     clock: Clock,
     time_budget_seconds: float,
 ) -> Search:
-    ended = [one for one in study.trials if one.state.name == "COMPLETE"]
+    ended = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
     if not ended:
         raise ConfigError(
-            f"No trial came to its end within {time_budget_seconds:.0f} s, of which"
-            f" {clock.seconds['measure']:.0f} s went into measuring. Give more time;"
-            " the same command goes on."
+            f"No trial ended within {time_budget_seconds:.0f} s, and measuring took"
+            f" {clock.seconds['measure']:.0f} s of them. Give more time; the same"
+            " command goes on."
         )
     examples = len(prepared.splits.validation)
     chosen, reason = choose(ended, examples)
@@ -312,8 +314,10 @@ def _result(
         f" {chosen.value:.4f} is on the bright side, as is what is calibrated on it."
         " Test was not looked at: train with the config and read its accuracy there."
     )
-    found = Search(
-        trials=tuple(plain(one) for one in study.trials if one.state.is_finished()),
+    search = Search(
+        trials=tuple(
+            plain(trial) for trial in study.trials if trial.state.is_finished()
+        ),
         chosen=chosen.number,
         reason=reason,
         warning=warning,
@@ -322,13 +326,13 @@ def _result(
         seconds={**clock.seconds, "total": clock.total_seconds},
     )
     folder.write_text(BEST, _config_file(config, f"{reason} {warning}", path))
-    folder.write(RESULT, to_plain(found))
-    return found
+    folder.write(RESULT, to_plain(search))
+    return search
 
 
-def to_plain(found: Search) -> dict[str, Any]:
+def to_plain(search: Search) -> dict[str, Any]:
     """The values of `tuning.json`."""
-    return {**dataclasses.asdict(found), "config_path": str(found.config_path)}
+    return {**dataclasses.asdict(search), "config_path": str(search.config_path)}
 
 
 def _fixed(trial: optuna.trial.FrozenTrial) -> Any:
@@ -348,7 +352,7 @@ def _config_file(config: RunConfig, purpose: str, path: Path) -> str:
     ]
     return "\n".join(
         [
-            '"""What a search found.',
+            '"""The config that a search chose.',
             "",
             textwrap.fill(purpose, 88),
             "",

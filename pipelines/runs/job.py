@@ -61,7 +61,7 @@ def open_run(config: RunConfig) -> Iterator[RunJob]:
 
 
 class RunJob:
-    """What the stages of a run share. Only the chief writes to the run folder.
+    """The state that the stages share. Only the chief writes to the run folder.
 
     `prepare` comes first and `begin` second; the other methods need both.
     """

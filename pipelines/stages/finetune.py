@@ -108,11 +108,11 @@ def _of_chief(
 
 
 def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
-    """Whether a guarded phase would be undone, as far as validation can tell.
+    """True if validation could not show the gain of a guarded phase.
 
-    That of the head is cheap: it is left out if it would be even if it were right on
-    everything. Blocks take a while, and are left out if what can be expected of them
-    would not exceed its standard error.
+    Training the head is cheap: it is left out only if no gain could be noticed.
+    Training blocks takes a while: it is left out if the expected gain would not exceed
+    its standard error.
     """
     # Where classes are balanced, an accuracy says nothing of the number of examples.
     if not phase.only_if_better or last.imbalance != "none":
@@ -126,10 +126,10 @@ def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
 
 def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:
     """The phase at the rate that an earlier one has found, if it trains blocks."""
-    found = [result for result in earlier if result.rate_found]
-    if not found or phase.trains_head_only:
+    results = [result for result in earlier if result.rate_found]
+    if not results or phase.trains_head_only:
         return phase
-    return dataclasses.replace(phase, learning_rate=found[0].learning_rate)
+    return dataclasses.replace(phase, learning_rate=results[0].learning_rate)
 
 
 def _run_stably(inputs: PhaseInputs, attempt: int) -> PhaseResult:

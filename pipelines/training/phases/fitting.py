@@ -49,7 +49,7 @@ class PhaseCallbacks:
     """The callbacks of one phase; their results are read after `fit`.
 
     `stateful` are the callbacks whose state is saved, in the order in which they
-    are called. `timed` is there if the seconds of a step are wanted.
+    are called. `timed` is there if steps are timed.
     """
 
     best: BestWeights
@@ -100,18 +100,22 @@ class Fitting:
 
     @property
     def phase(self) -> Phase:
+        """The phase, at the rate that its steps take."""
         return self.inputs.phase
 
     @property
     def batch_size(self) -> int:
+        """The rows of a batch, over all workers."""
         return self.inputs.plan.batch_size
 
     @property
     def steps_per_epoch(self) -> int:
+        """The steps that see every training example once."""
         return steps_per_epoch(self.inputs.splits.train, self.batch_size)
 
     @property
     def distribution(self) -> Distribution:
+        """The devices that share the steps of the phase."""
         return self.inputs.workspace.distribution.of_phase(self.phase)
 
     def at_its_rate(self) -> tuple[Fitting, RateFound | None]:
@@ -119,16 +123,16 @@ class Fitting:
         if not self.phase.find_learning_rate:
             return self, None
         plain = self._with(dataclasses.replace(self.phase, ema_decay=0.0))
-        found = find_rate(self.task.model, self.task.train, plain.compile)
+        tested = find_rate(self.task.model, self.task.train, plain.compile)
         _logger.info(
             "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
             self.phase.name,
-            len(found.rates),
-            "of the plan" if found.suggested is None else f"{found.suggested:.3g}",
+            len(tested.rates),
+            "of the plan" if tested.suggested is None else f"{tested.suggested:.3g}",
             self.phase.learning_rate,
         )
-        rate = found.suggested or self.phase.learning_rate
-        return self._with(dataclasses.replace(self.phase, learning_rate=rate)), found
+        rate = tested.suggested or self.phase.learning_rate
+        return self._with(dataclasses.replace(self.phase, learning_rate=rate)), tested
 
     def _with(self, phase: Phase) -> Fitting:
         inputs = dataclasses.replace(self.inputs, phase=phase)
@@ -163,7 +167,7 @@ class Fitting:
         )
 
     def profile(self) -> StepProfile | None:
-        """Where the seconds of a compiled step go, if that is wanted."""
+        """The times of the parts of a compiled step, with `profile`."""
         workspace = self.inputs.workspace
         if not workspace.profile:
             return None
@@ -240,7 +244,7 @@ class Fitting:
         )
 
     def _batches(self) -> tf.data.Dataset:
-        """What a fit reads; where several devices share it, that is prepared."""
+        """The batches of a fit, in shares if several devices train."""
         distribution, workspace = self.distribution, self.inputs.workspace
         place = workspace.progress.place
         if distribution.strategy is None:
@@ -260,7 +264,7 @@ class Fitting:
         )
 
     def _build_metrics(self) -> None:
-        """What counts inside of an epoch, which else the first step would build."""
+        """Builds the metrics, which the first step would build otherwise."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
 
 

@@ -46,9 +46,9 @@ from pipelines.training.receipt import (
 from pipelines.training.transfer_model import TransferModel
 from zoo.spec import HEAD
 
-# A loss so many times that of before will not come back.
+# A loss that has grown by this factor will not come back.
 _EXPLODED = 50.0
-# And nor will this one, from whatever it started.
+# A loss above this has diverged, whatever it started from.
 _LARGEST_LOSS = 1e6
 
 _logger = logging.getLogger("zootune")
@@ -117,29 +117,29 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
 
 
 def _is_solved(plan: TransferPlan, phase: Phase) -> bool:
-    """Whether a phase starts with a head that was solved for in closed form."""
+    """True if a phase starts with a head that was solved in closed form."""
     head = plan.head
     return phase.trains_head_only and head.standardized and head.init == "probe"
 
 
 def _announce(phase: Phase, plan: TransferPlan, before: _BestSoFar) -> None:
     if _is_solved(plan, phase):
-        what = (
+        doing = (
             "goes on from a solution in closed form: training accuracy is near 1 from"
             " the first step on, and what counts is validation"
         )
     else:
-        what = f"trains {len(phase.trainable_blocks)} blocks and the head"
+        doing = f"trains {len(phase.trainable_blocks)} blocks and the head"
     at = "" if before.accuracy is None else f" ({before.accuracy:.4f} before)"
-    _logger.info("phase '%s' %s%s", phase.name, what, at)
+    _logger.info("phase '%s' %s%s", phase.name, doing, at)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _PhaseState:
-    """What a phase is compared with when it ends.
+    """The state at the start of a phase, which its end is compared with.
 
     Where BatchNorm statistics were re-estimated, blocks below what trains have changed
-    too: then the `whole` model is judged, and `reached` is what it did before.
+    too: then the `whole` model is validated, and `reached` is its score before.
     """
 
     start: WeightSnapshot
@@ -150,7 +150,7 @@ class _PhaseState:
     reached: tuple[float, float] | None = None
 
     def receipt(self, phase: Phase) -> tuple[WeightChange, ...]:
-        """What has moved until now; nothing that is frozen."""
+        """The changes until now; frozen weights have none."""
         changes = measure(
             self.before,
             self.layers_by_block,
@@ -172,7 +172,7 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
     """Notes the weights at the start, and makes trainable what the phase trains."""
     model, phase, splits = inputs.model, inputs.phase, inputs.splits
     blocks = model.backbone.blocks
-    layers = {**{one.name: one.layers for one in blocks}, HEAD: model.head_layers}
+    layers = {**{block.name: block.layers for block in blocks}, HEAD: model.head_layers}
     state = _PhaseState(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
         whole = whole_model(inputs)
@@ -213,7 +213,7 @@ class _BestSoFar:
 
 
 def _is_on_trial(phase: Phase) -> bool:
-    """Whether one epoch decides if the others can pay: where blocks train, guarded."""
+    """True if one epoch decides about the others: guarded, with blocks that train."""
     return phase.only_if_better and not phase.trains_head_only
 
 
@@ -237,7 +237,7 @@ def _guarded(
     before: _BestSoFar,
     reached: Score,
 ) -> GuardResult:
-    """What is kept of a phase: all of it, or of a guarded one what is better."""
+    """The part of a phase that is kept: all, or of a guarded one what is better."""
     if phase.only_if_better:
         return state.interpolated(state.whole or task)
     accuracy, _ = reached
@@ -246,8 +246,8 @@ def _guarded(
 
 def _validate(task: PhaseTask) -> tuple[float, float]:
     """Accuracy and loss on the validation split."""
-    found = task.model.evaluate(task.validation, verbose=0, return_dict=True)
-    return found["accuracy"], found["loss"]
+    values = task.model.evaluate(task.validation, verbose=0, return_dict=True)
+    return values["accuracy"], values["loss"]
 
 
 class TrainingExplodedError(TrainingError):
@@ -263,12 +263,12 @@ def _refuse_exploded(
 ) -> None:
     """Raises `TrainingExplodedError` for a loss that is NaN, or many times that before.
 
-    A head that starts from a probe has a small loss, so at least that of guessing
-    counts.
+    A head that starts from a probe has a small loss, so the loss of guessing is the
+    least that counts.
     """
     losses = [epoch["loss"] for epoch in watched.lines.epochs]
     # With BatchNorm in training, features are others from the first step on, whatever
-    # the rate; then only what is beyond all measure counts.
+    # the rate; then only the largest bound counts.
     before = 1.0 if loss_before is None else max(loss_before, 1.0)
     comparable = np.isfinite(before) and phase.batchnorm == "frozen"
     bound = _EXPLODED * before if comparable else _LARGEST_LOSS

@@ -50,6 +50,7 @@ class PhaseInputs:
 
     @property
     def input_size_px(self) -> int | None:
+        """The side of the images that the backbone takes."""
         return self.model.backbone.input_size_px
 
     @property
@@ -122,7 +123,7 @@ def make_task(inputs: PhaseInputs) -> PhaseTask:
 
 
 def _task_on_activations(inputs: PhaseInputs) -> PhaseTask | None:
-    """None if there is no room for them."""
+    """A task on activations; `None` if there is no room for them."""
     workspace, splits = inputs.workspace, inputs.splits
     lower, upper = _parts(inputs)
     started = time.monotonic()

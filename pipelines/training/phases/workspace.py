@@ -27,7 +27,7 @@ def _no_callbacks(phase: Phase) -> Sequence[keras.callbacks.Callback]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Workspace:
-    """Where training writes, what it may reuse, and how long it may take.
+    """The files that training writes, the values it may reuse, and its deadline.
 
     `deadline_seconds` is on the clock of `time.monotonic`. `head_features` are what the
     head reads of train and validation, if that was measured. Without a `pixel_cache`
