@@ -144,6 +144,8 @@ def test_workers_get_what_the_chief_has(trained, name):
     assert found["checkpoint"] == [{"place": 3}, [[1.5] * 3] * 2, []]
     assert found["nothing"]
     assert found["shared"] == [1.0, 1.0, 1.0]
+    assert found["result"] == {"by": 0}
+    assert found["refusal"].endswith("no room at 0")
     assert found["all"] == [{"index": 0, "text": ""}, {"index": 1, "text": "x"}]
 
 
