@@ -1,5 +1,6 @@
 """The config of a run of seconds, which trains a head alone."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,12 @@ def without_later(plan: dict[str, Any]) -> dict[str, Any]:
 
 def config_for(folder: Path, **fields: Any) -> RunConfig:
     """A checked config for a run in a folder."""
-    return checked(
-        RunConfig(
-            data="builtin:digits?limit=120",
-            backbone="tiny_image",
-            weights="none",
-            strategy="head_only",
-            input_size_px=16,
-            workdir=str(folder),
-            **fields,
-        )
+    config = RunConfig(
+        data="builtin:digits?limit=120",
+        backbone="tiny_image",
+        weights="none",
+        strategy="head_only",
+        input_size_px=16,
+        workdir=str(folder),
     )
+    return checked(dataclasses.replace(config, **fields))

@@ -25,12 +25,7 @@ def test_result_of_restores_what_asdict_gave():
         receipt=(),
         augmentation=Augmentation("none", 0.7, 0.1),
         soup_epochs=(1, 2),
-        rate_found=RateFound(
-            **{
-                field.name: (0.1,) if "rates" in field.name else None
-                for field in dataclasses.fields(RateFound)
-            }
-        ),
+        rate_found=RateFound(0.1, rates=(0.1, 0.2), losses=(0.5, 0.4)),
     )
     values = json.loads(json.dumps(dataclasses.asdict(result)))
     assert result_of(values) == result
