@@ -53,10 +53,9 @@ def prepare(
 ) -> Prepared:
     """Obtains the base, checks and splits the data, measures, and decides.
 
-    `dataset` is the reference of the config.
-
-    The base computes as `compute` says, and so has what comes after it: as `before`, if
-    that was chosen before. Writes nothing but caches.
+    `dataset` is the reference of the config, and `before` what an interrupted run chose
+    to compute in. The base computes in the precision of the plan; the head has to, too.
+    Writes nothing but caches.
 
     Raises:
         ConfigError, DataError, BackboneError, TrainingError: see the stages.

@@ -59,12 +59,13 @@ def progress_of(
     """
     about = _about(config, prepared)
     checkpoints = Checkpoints(folder.training_dir)
-    saved: list[Checkpoint | None] = [None]
+    saved: Checkpoint | None = None
 
     def open_saved() -> None:
-        saved[0] = None if config.overwrite else checkpoints.newest()
-        if saved[0] is not None:
-            _refuse_other_run(folder, saved[0].values["about"], about)
+        nonlocal saved
+        saved = None if config.overwrite else checkpoints.newest()
+        if saved is not None:
+            _refuse_other_run(folder, saved.values["about"], about)
 
     # JSON has no arrays, so the checkpoint itself is broadcast apart.
     workers.on_chief(open_saved)
@@ -75,7 +76,7 @@ def progress_of(
         every_seconds=config.checkpoint_seconds,
     )
     return Progress(
-        saving if workers.is_chief else None, workers.broadcast_checkpoint(saved[0])
+        saving if workers.is_chief else None, workers.broadcast_checkpoint(saved)
     )
 
 
