@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,8 @@ def export(
                 explain=explain,
             )
             signals.obey()
-            ways = {
-                name: request.input for name, request in requests(model.model).items()
-            }
-            warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
-            try:
+            _write_warm_up(model, unpublished, explain=explain)
+            with _kept_if_refused(unpublished, base):
                 record = prove(
                     model,
                     _in_memory(model, explain=explain),
@@ -85,8 +83,6 @@ def export(
                     explain=explain,
                     process=process,
                 )
-            except ArtifactError as error:
-                raise _kept(error, unpublished, base) from error
             manifest = _manifest(
                 model,
                 calibration,
@@ -107,6 +103,21 @@ def export(
             f"The export to {base} failed and was taken back: {error}. The versions"
             f" that were there are untouched: {artifact.versions(base)}."
         ) from error
+
+
+def _write_warm_up(model: TransferModel, folder: Path, *, explain: bool) -> None:
+    """Writes the requests that a server warms up with."""
+    asked = requests(model.model).items()
+    inputs = {name: request.input for name, request in asked}
+    warm_up.write(folder, warm_up.requests(inputs, explain=explain))
+
+
+@contextlib.contextmanager
+def _kept_if_refused(unpublished: Path, base: Path) -> Iterator[None]:
+    try:
+        yield
+    except ArtifactError as error:
+        raise _kept(error, unpublished, base) from error
 
 
 def _kept(error: ArtifactError, unpublished: Path, base: Path) -> ArtifactError:

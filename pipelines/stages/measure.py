@@ -175,11 +175,8 @@ def measure(
         reader, base, list(outputs), some, also, config, clock, views=views
     )
     first = {key: values[: len(some)] for key, values in vectors.items()}
-    validation = (
-        {key: values[len(some) :] for key, values in vectors.items()}
-        if is_whole
-        else {}
-    )
+    rest = {key: values[len(some) :] for key, values in vectors.items()}
+    validation = rest if is_whole else {}
     clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
@@ -191,12 +188,10 @@ def measure(
         views = 1
     train = first
     if views > 1:
-        clock.part(f"{views - 1} more views of {len(some)} images")
         others = _read_others(reader, base, some, config, clock, views=views)
-        train = {
-            key: np.concatenate([first[key], more])
-            for key, more in zip(outputs, others)
-        }
+        pairs = zip(outputs, others)
+        train = {key: np.concatenate([first[key], more]) for key, more in pairs}
+    whole = {splits.train.name: first, splits.validation.name: validation}
     return Measured(
         evidence=dataclasses.replace(
             compared,
@@ -213,9 +208,7 @@ def measure(
             base,
             reader,
             tuple(outputs),
-            {splits.train.name: first, splits.validation.name: validation}
-            if is_whole
-            else {},
+            whole if is_whole else {},
             fingerprint(base),
         ),
     )
@@ -263,6 +256,7 @@ def _read_others(
     views: int,
 ) -> Activations:
     """The outputs for every view of train but the first, view after view."""
+    clock.part(f"{views - 1} more views of {len(train)} images")
     total = (views - 1) * len(train)
     return reader.extract(
         other_views(train, config, views=views, input_size_px=base.input_size_px),

@@ -169,25 +169,8 @@ def questions(
         name: request.input.name for name, request in requests(model.model).items()
     }
     answers = _answers(calibration, outputs, class_names, unit)
-    inputs = {
-        signature: {name: read if name == "pixels" else raw}
-        for signature, name in asked.items()
-    }
-    expected = {
-        signature: answers if name == "pixels" else _behind_bad(answers)
-        for signature, name in asked.items()
-    }
-    inputs[FEATURES] = inputs[DEFAULT]
-    expected[FEATURES] = _behind_bad({"features": Wanted(outputs.features)})
-    inputs[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
-    expected[CLASSIFY] = {
-        "classes": Wanted(np.tile(_bytes(class_names), (len(raw), 1))),
-        "scores": _behind_bad(answers)["probabilities"],
-    }
-    if outputs.heat is not None:
-        inputs[EXPLAIN] = inputs[DEFAULT]
-        heat = Wanted(outputs.heat, answers["label"].margins)
-        expected[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
+    inputs = _inputs(asked, read, raw, explains=outputs.heat is not None)
+    expected = _expected(asked, answers, outputs, class_names)
     return Questions(
         inputs={key: rows[:count] for key, count, rows in _by_batch_size(inputs, len)},
         expected={
@@ -205,6 +188,41 @@ def questions(
         examples=len(some),
         probes=len(probes.names),
     )
+
+
+def _inputs(
+    asked: Mapping[str, str], read: np.ndarray, raw: np.ndarray, *, explains: bool
+) -> dict[str, dict[str, np.ndarray]]:
+    """The inputs of every signature; `asked` has the name of its input."""
+    inputs = {
+        signature: {name: read if name == "pixels" else raw}
+        for signature, name in asked.items()
+    }
+    inputs[FEATURES] = inputs[DEFAULT]
+    inputs[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
+    return {**inputs, EXPLAIN: inputs[DEFAULT]} if explains else inputs
+
+
+def _expected(
+    asked: Mapping[str, str],
+    answers: Mapping[str, Wanted],
+    outputs: _Outputs,
+    class_names: Sequence[str],
+) -> dict[str, Mapping[str, Wanted]]:
+    """The outputs that every signature must give."""
+    behind_bad = _behind_bad(answers)
+    expected: dict[str, Mapping[str, Wanted]] = {
+        signature: answers if name == "pixels" else behind_bad
+        for signature, name in asked.items()
+    }
+    scores = behind_bad["probabilities"]
+    classes = np.tile(_bytes(class_names), (len(scores.values), 1))
+    expected[FEATURES] = _behind_bad({"features": Wanted(outputs.features)})
+    expected[CLASSIFY] = {"classes": Wanted(classes), "scores": scores}
+    if outputs.heat is not None:
+        heat = Wanted(outputs.heat, answers["label"].margins)
+        expected[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
+    return expected
 
 
 def is_coarse(network: keras.Model) -> bool:
