@@ -68,7 +68,7 @@ def subject_of(
 
 def margin(subject: Subject, found: Mapping[str, np.ndarray]) -> float:
     """The largest difference as a multiple of what is allowed; infinite if certain."""
-    wanted = {key: subject.asked.wanted[key] for key in found}
+    wanted = {key: subject.asked.expected[key] for key in found}
     return max(
         parity._finding(key, one, found[key], subject.asked.yardstick).share
         for key, one in wanted.items()
@@ -77,7 +77,7 @@ def margin(subject: Subject, found: Mapping[str, np.ndarray]) -> float:
 
 def compare(subject: Subject, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The record of the comparison, or the error of a refusal."""
-    wanted = {key: subject.asked.wanted[key] for key in found}
+    wanted = {key: subject.asked.expected[key] for key in found}
     return parity.compare(wanted, found, subject.asked.yardstick)
 
 
@@ -98,9 +98,9 @@ def answers(
         maximum_megapixels=10.0,
     )
     found = {}
-    for key, signature, name in _largest(subject.asked.given):
+    for key, signature, name in _largest(subject.asked.inputs):
         if signature in functions and signature in signatures:
-            given = subject.asked.given[key]
+            given = subject.asked.inputs[key]
             is_text = given.dtype == object
             given = tf.constant(list(given), tf.string) if is_text else given
             for output, value in functions[signature]({name: given}).items():
@@ -113,8 +113,8 @@ def features_of(subject: Subject) -> dict[str, np.ndarray]:
     """The feature vectors of an export, without the decoding before them."""
     network = export._served(subject.model, explain=False)
     (pixels,) = (
-        subject.asked.given[key]
-        for key, signature, _ in _largest(subject.asked.given)
+        subject.asked.inputs[key]
+        for key, signature, _ in _largest(subject.asked.inputs)
         if signature == "pixels"
     )
     run = tf.function(lambda given: served_signatures.run_on_batch(network, given)[1])

@@ -44,9 +44,10 @@ from pipelines.planning import compute
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.training import freezing
+from pipelines.training.phases.workspace import Workspace
 from zoo.graph.folding import folded
 
 _BACKBONES = (
@@ -132,17 +133,13 @@ def _fine_tuned(
     )
     watch = _BareSteps(in_memory.take(2).cache().repeat(), batch_size=size)
     with tempfile.TemporaryDirectory() as folder:
-        settings = FitSettings(
-            input_size_px=config.input_size_px,
-            seed=0,
-            deadline_seconds=float("inf"),
+        workspace = Workspace(
             history_path=Path(folder) / "history.jsonl",
             tensorboard_dir=Path(folder) / "tensorboard",
-            augment=config.augment,
-            cache=PixelCache(cache_mib * 2**20),
-            watch=lambda phase: (watch,),
+            pixel_cache=PixelCache(cache_mib * 2**20),
+            callbacks=lambda phase: (watch,),
         )
-        fine_tune(model, splits, prepared.plan, settings)
+        fine_tune(model, splits, prepared.plan, workspace)
     return watch
 
 

@@ -34,7 +34,7 @@ import tensorflow as tf
 from keras import layers
 
 import zoo
-from pipelines.config import RunConfig
+from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.batches import batches, batches_of_all, training_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
@@ -49,7 +49,7 @@ from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
 from pipelines.training.phases.result import PhaseResult
-from pipelines.training.phases.task import FitSettings
+from pipelines.training.phases.workspace import Workspace
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32
@@ -255,6 +255,7 @@ def _last_phase(
     config.finetune.epochs = _EPOCHS
     measured = measure(base, splits, config, Clock())
     plan = decide(training_facts(base, splits, measured), config)
+    plan = dataclasses.replace(plan, augment=AugmentConfig(strength="none"))
     model = add_head(
         base,
         classes=len(splits.info.class_names),
@@ -262,15 +263,12 @@ def _last_phase(
         probe=measured.probe(plan.head),
     )
     with tempfile.TemporaryDirectory() as folder:
-        settings = FitSettings(
-            input_size_px=arguments.size,
-            seed=0,
-            deadline_seconds=float("inf"),
+        workspace = Workspace(
             history_path=Path(folder) / "history.jsonl",
             tensorboard_dir=Path(folder) / "tensorboard",
             head_features=measured.head_features(plan.head),
         )
-        return fine_tune(model, splits, plan, settings).phases[-1]
+        return fine_tune(model, splits, plan, workspace).phases[-1]
 
 
 def _config(arguments: argparse.Namespace) -> RunConfig:

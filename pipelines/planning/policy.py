@@ -77,6 +77,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         batch_size=config.batch_size,
         head=head,
         phases=phases,
+        seed=config.seed,
+        augment=dataclasses.replace(config.augment),
     )
     plan.check_covers(facts.block_names)
     return plan

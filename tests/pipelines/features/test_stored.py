@@ -6,15 +6,17 @@ import keras
 import numpy as np
 import pytest
 
+from pipelines.config import AugmentConfig
 from pipelines.data.splits import first
 from pipelines.features import stored
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.stages.base import freeze_base
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.obtain import obtain
-from tests.support.tiny_stages import IMAGES, SIZE, tiny_config, train_stages
+from pipelines.training.phases.workspace import Workspace
+from tests.support.tiny_stages import IMAGES, tiny_config, train_stages
 from zoo.graph.blocks import find_blocks
 from zoo.spec import OUTPUT, Boundary
 
@@ -83,10 +85,11 @@ def test_stored_activations_of_several_tensors(
         for name, factor in blocks.block_multipliers
     )
     last = dataclasses.replace(blocks, block_multipliers=rates)
-    plan = dataclasses.replace(plan, phases=(head, last))
+    plain = AugmentConfig(strength="none")
+    plan = dataclasses.replace(plan, phases=(head, last), augment=plain)
     model = add_head(base, classes=10, plan=plan.head)
-    settings = FitSettings(SIZE, 0, float("inf"), tmp_path / "history", tmp_path / "tb")
-    history = fine_tune(model, few, plan, settings)
+    workspace = Workspace(tmp_path / "history", tmp_path / "tb")
+    history = fine_tune(model, few, plan, workspace)
     moved = [row.largest_change > 0 for row in history.phases[-1].receipt]
     assert moved == [False, False, True, True]
 

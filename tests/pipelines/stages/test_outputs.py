@@ -7,7 +7,7 @@ import zoo
 from pipelines.data.splits import ImageArray, Split
 from pipelines.planning.plan import HeadPlan
 from pipelines.stages.head import add_head
-from pipelines.stages.outputs import Wanted, fingerprint, outputs
+from pipelines.stages.outputs import OutputRequest, fingerprint, outputs
 
 
 def _split(name, count, seed):
@@ -47,7 +47,7 @@ def test_some_rows_and_only_their_features(model):
     split = _split("train", 6, 2)
     rows = np.array([4, 1])
     whole, some = outputs(
-        model, [split, Wanted(split, rows, only_features=True)], batch_size=4
+        model, [split, OutputRequest(split, rows, only_features=True)], batch_size=4
     )
     np.testing.assert_allclose(some.features, whole.features[rows], atol=1e-6)
     np.testing.assert_array_equal(some.labels, split.labels[rows])

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.data.splits import ImageArray, Series, Split
 from pipelines.runtime.clock import Clock
-from pipelines.stages.score import appraise, thumbnail_accuracy
+from pipelines.stages.score import score_backbone, thumbnail_accuracy
 from tests.support.tiny_stages import tiny_config
 
 
@@ -18,7 +18,7 @@ def bright_and_dark():
 
 
 def test_a_backbone_is_measured_on_some_of_the_examples(bright_and_dark):
-    score = appraise(bright_and_dark, tiny_config(), Clock(), examples=20)
+    score = score_backbone(bright_and_dark, tiny_config(), Clock(), examples=20)
     assert (score.backbone, score.examples, score.classes) == ("tiny_image", 20, 2)
     assert score.input_size_px == 16
     assert score.parameters > 1000

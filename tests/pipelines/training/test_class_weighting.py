@@ -23,7 +23,7 @@ from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate
-from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
+from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
@@ -34,6 +34,7 @@ from pipelines.training.class_weighting import (
     keeps_labels_mirrored,
     refuse_augmentation,
 )
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
 SIZE = 16
@@ -67,7 +68,12 @@ def splits() -> Splits:
 
 
 def trained(
-    splits: Splits, folder, *, strategy: str = "head_only", epochs: int = 15, **options
+    splits: Splits,
+    folder,
+    *,
+    strategy: str = "head_only",
+    epochs: int = 15,
+    **decisions,
 ) -> tuple[TransferModel, FitHistory]:
     config = RunConfig(
         backbone="tiny_image", weights="none", input_size_px=SIZE, strategy=strategy
@@ -81,13 +87,14 @@ def trained(
     config.head.reads = "last"
     measured = measure(base, splits, config, Clock())
     plan = decide(training_facts(base, splits, measured), config)
-    balanced = options.get("imbalance", "none") != "none"
+    balanced = decisions.get("imbalance", "none") != "none"
     probe = measured.probe(plan.head, balanced=balanced)
     model = add_head(base, classes=classes, plan=plan.head, probe=probe)
-    settings = FitSettings(
-        SIZE, 1, float("inf"), folder / "history", folder / "tb", **options
-    )
-    return model, fine_tune(model, splits, plan, settings)
+    decisions = {"augment": AugmentConfig(strength="none"), **decisions}
+    plan = dataclasses.replace(plan, seed=1, **decisions)
+    pixels = PixelCache(2**20)
+    workspace = Workspace(folder / "history", folder / "tb", pixel_cache=pixels)
+    return model, fine_tune(model, splits, plan, workspace)
 
 
 def balanced_accuracy(model: TransferModel, splits: Splits) -> float:
@@ -140,7 +147,6 @@ def test_mixed_images_train_with_every_correction(
         epochs=1,
         imbalance=how,
         augment=augment,
-        cache=PixelCache(2**20),
     )
     head, blocks = history.phases
     assert head.augmentation is None

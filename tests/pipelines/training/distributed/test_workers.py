@@ -11,15 +11,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.errors import ConfigError
+from pipelines.errors import (
+    ArtifactError,
+    ChangedFilesError,
+    ConfigError,
+    DataError,
+    TrainingError,
+)
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.distributed.cluster import Cluster
 from pipelines.training.distributed.workers import (
+    ALONE,
     WorkerLostError,
     Workers,
+    _as_values,
+    _result_of,
     lost_workers_named,
     require_same_everywhere,
 )
+from zoo.errors import BackboneError, MissingWeightsError
 
 ADDRESSES = ("first:1", "second:2")
 
@@ -136,3 +146,30 @@ def test_a_worker_that_has_gone_is_a_sentence():
         lost_workers_named(),
     ):
         raise gone
+
+
+def test_one_worker_calls_the_function_itself():
+    result = object()
+    assert ALONE.on_chief(lambda: result) is result
+    with pytest.raises(DataError, match="^no rows$"):
+        ALONE.on_chief(_fail, DataError("no rows"))
+
+
+def _fail(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (ArtifactError("no space"), ArtifactError, "On the chief: no space"),
+        (ChangedFilesError("a.png"), ChangedFilesError, "On the chief: a.png"),
+        (MissingWeightsError("none"), BackboneError, "none"),
+        (OSError(28, "full"), TrainingError, "On the chief: OSError: .*full"),
+    ],
+)
+def test_an_error_of_the_chief_keeps_its_class(error, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        _result_of(_as_values(error), "the chief")
+    assert type(caught.value) is kind
+    assert _result_of({"result": [1]}, "the chief") == [1]

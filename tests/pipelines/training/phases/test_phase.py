@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 import zoo
-from pipelines.config import RunConfig
+from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
+from pipelines.training.phases.workspace import Workspace
 
 SIZE = 16
 
@@ -50,19 +51,17 @@ def tuned(splits, tmp_path_factory):
         *earlier, last = plan.phases
         last = dataclasses.replace(last, **(edit or {}))
         phases = tuple(earlier) if head_alone else (*earlier, last)
-        plan = dataclasses.replace(plan, phases=phases)
+        plain = AugmentConfig(strength="none")
+        plan = dataclasses.replace(plan, phases=phases, augment=plain)
         probe = measured.probe(plan.head)
         model = add_head(base, classes=10, plan=plan.head, probe=probe)
         folder = tmp_path_factory.mktemp("tuned")
-        settings = FitSettings(
-            input_size_px=SIZE,
-            seed=config.seed,
-            deadline_seconds=float("inf"),
+        workspace = Workspace(
             history_path=folder / "history.jsonl",
             tensorboard_dir=folder / "tensorboard",
             head_features=measured.head_features(plan.head),
         )
-        return model, fine_tune(model, splits, plan, settings)
+        return model, fine_tune(model, splits, plan, workspace)
 
     return run
 
