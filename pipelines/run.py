@@ -32,7 +32,7 @@ from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
-from pipelines.serving import artifact, parity
+from pipelines.serving import artifact, parity_process
 from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate
@@ -119,7 +119,7 @@ def _run(
         stack.enter_context(precision(prepared.compute.precision))
         _require_space(folder, prepared)
         # It starts when training is done, so that it is ready for the export.
-        process = stack.enter_context(parity.fresh_process())
+        process = stack.enter_context(parity_process.fresh_process())
         trained = train(
             config,
             prepared,

@@ -1,8 +1,8 @@
-"""How an answer says which version gave it, and what the classes of that are called.
+"""Headers that name the version of an answer, and its classes.
 
-The names of the classes are no part of a prediction, as TensorFlow Serving writes it.
-So every answer says in its headers whose it is, and the metadata of that version has
-the names. A version's number alone says too little: a server that is started anew with
+A prediction, as TensorFlow Serving writes it, lacks the names of the classes. So every
+answer names its version in its headers, and the metadata of that version has the
+classes. The number of a version alone is not enough: a server that is started anew with
 another model begins with version 1 again.
 """
 

@@ -32,9 +32,9 @@ from pipelines.data.splits import (
     Texts,
     first,
 )
-from pipelines.serving import parity, warm_up
+from pipelines.serving import parity, parity_process, warm_up
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
-from pipelines.serving.parity import Wanted, Yardstick
+from pipelines.serving.parity import Expected, Yardstick
 from pipelines.serving.signatures import (
     CLASSIFY,
     DEFAULT,
@@ -65,7 +65,7 @@ class Questions:
     """
 
     given: Mapping[str, np.ndarray]
-    wanted: Mapping[str, Wanted]
+    wanted: Mapping[str, Expected]
     yardstick: Yardstick
     examples: int
     probes: int
@@ -105,8 +105,8 @@ def prove(
     except OSError as error:
         raise temporary_folder_is_full(error) from error
     requires = model.backbone.spec.requires
-    with scratch as path, process or parity.fresh_process() as running:
-        parity.prepare(running, folder, Path(path), requires=requires)
+    with scratch as path, process or parity_process.fresh_process() as running:
+        parity_process.prepare(running, folder, Path(path), requires=requires)
         asked = questions(
             model,
             reference,
@@ -118,7 +118,7 @@ def prove(
             explain=explain,
         )
         _logger.info("  comparing with the SavedModel in a fresh process")
-        found = parity.run_in_fresh_process(
+        found = parity_process.run_in_fresh_process(
             folder,
             asked.given,
             Path(path),
@@ -176,15 +176,15 @@ def questions(
         for signature, name in asked.items()
     }
     given[FEATURES] = given[DEFAULT]
-    wanted[FEATURES] = _behind_bad({"features": Wanted(found.features)})
+    wanted[FEATURES] = _behind_bad({"features": Expected(found.features)})
     given[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
     wanted[CLASSIFY] = {
-        "classes": Wanted(np.tile(_bytes(class_names), (len(raw), 1))),
+        "classes": Expected(np.tile(_bytes(class_names), (len(raw), 1))),
         "scores": _behind_bad(answers)["probabilities"],
     }
     if found.heat is not None:
         given[EXPLAIN] = given[DEFAULT]
-        heat = Wanted(found.heat, answers["label"].margins)
+        heat = Expected(found.heat, answers["label"].margins)
         wanted[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
     return Questions(
         given={key: one[:count] for key, count, one in _by_batch_size(given, len)},
@@ -304,7 +304,7 @@ def _numbers(calibration: Calibration, found: _Found) -> dict[str, np.ndarray]:
 
 def _answers(
     calibration: Calibration, found: _Found, class_names: Sequence[str], unit: float
-) -> dict[str, Wanted]:
+) -> dict[str, Expected]:
     """What the signatures must give for these outputs of the model in memory."""
     answers = calibration.answer(found.logits, found.features)
     probabilities = answers.probabilities
@@ -324,13 +324,13 @@ def _answers(
             answers.confidence - calibration.confidence_threshold
         )
     return {
-        "probabilities": Wanted(probabilities.astype(np.float32)),
-        "label": Wanted(_bytes(class_names)[answers.labels], of_label),
-        "confidence": Wanted(answers.confidence.astype(np.float32)),
-        "accepted": Wanted(answers.accepted, accepted),
-        "ood_score": Wanted(answers.ood_score.astype(np.float32)),
-        "prediction_set": Wanted(answers.prediction_set, {"probabilities": of_set}),
-        "valid": Wanted(np.ones(len(answers.labels), bool)),
+        "probabilities": Expected(probabilities.astype(np.float32)),
+        "label": Expected(_bytes(class_names)[answers.labels], of_label),
+        "confidence": Expected(answers.confidence.astype(np.float32)),
+        "accepted": Expected(answers.accepted, accepted),
+        "ood_score": Expected(answers.ood_score.astype(np.float32)),
+        "prediction_set": Expected(answers.prediction_set, {"probabilities": of_set}),
+        "valid": Expected(np.ones(len(answers.labels), bool)),
     }
 
 
@@ -381,14 +381,14 @@ def _by_batch_size(
                 yield f"{signature}/{count}/{name}", count, value
 
 
-def _behind_bad(wanted: Mapping[str, Wanted]) -> dict[str, Wanted]:
+def _behind_bad(wanted: Mapping[str, Expected]) -> dict[str, Expected]:
     """The same rows after a bad one: zeros, false, the empty label; that is certain."""
 
     def behind(values: np.ndarray, bad: object) -> np.ndarray:
         return np.concatenate([np.full_like(values[:1], bad), values])
 
     return {
-        name: Wanted(
+        name: Expected(
             np.concatenate([np.zeros_like(one.values[:1]), one.values]),
             {kind: behind(margin, np.inf) for kind, margin in one.margins.items()},
         )

@@ -1,4 +1,4 @@
-"""How TensorFlow Serving is started, and how one sees that it serves."""
+"""The command line of TensorFlow Serving, its ports and its probes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAIN_SECONDS = 15
 
 
 def base_path(name: str) -> str:
-    """Where the folder of versions is inside of a container."""
+    """The folder of versions inside of a container."""
     return f"{MODELS_DIR}/{name}"
 
 

@@ -5,15 +5,17 @@ import pytest
 import tensorflow as tf
 
 from pipelines.errors import ArtifactError
-from pipelines.serving import parity
-from pipelines.serving.parity import DifferentError, Wanted, Yardstick
+from pipelines.serving import parity, parity_process
+from pipelines.serving.parity import DifferentError, Expected, Yardstick
 
 
 def _wanted(rows=3, **margins):
     return {
-        "serving_default/3/probabilities": Wanted(np.full((rows, 2), 0.5, np.float32)),
-        "serving_default/3/label": Wanted(np.array([b"cat"] * rows), margins),
-        "serving_default/3/valid": Wanted(np.ones(rows, bool)),
+        "serving_default/3/probabilities": Expected(
+            np.full((rows, 2), 0.5, np.float32)
+        ),
+        "serving_default/3/label": Expected(np.array([b"cat"] * rows), margins),
+        "serving_default/3/valid": Expected(np.ones(rows, bool)),
     }
 
 
@@ -79,7 +81,7 @@ def test_each_part_of_a_feature_vector_is_measured_by_its_own_norm():
     """A block with small numbers beside one with large ones; and single elements."""
     values = np.concatenate([np.full((2, 4), 100.0), np.full((2, 4), 0.1)], axis=1)
     yardstick = Yardstick(parts=((4, 200.0), (4, 0.2)))
-    wanted = {"features/2/features": Wanted(values.astype(np.float32))}
+    wanted = {"features/2/features": Expected(values.astype(np.float32))}
 
     def compare(change):
         return parity.compare(
@@ -96,7 +98,7 @@ def test_each_part_of_a_feature_vector_is_measured_by_its_own_norm():
 def test_a_part_that_is_nearly_nothing_counts_beside_the_whole():
     values = np.concatenate([np.full((2, 4), 1.0), np.full((2, 4), 1e-9)], axis=1)
     yardstick = Yardstick(parts=((4, 2.0), (4, 2e-9)))
-    wanted = {"features/2/features": Wanted(values.astype(np.float32))}
+    wanted = {"features/2/features": Expected(values.astype(np.float32))}
     found = {"features/2/features": np.maximum(values, 2e-9).astype(np.float32)}
     assert parity.compare(wanted, found, yardstick)["largest_difference"] < 1e-5
 
@@ -151,12 +153,14 @@ def test_a_model_that_needs_a_file_of_this_process_is_refused(tmp_path):
         "echo/3/words": words,
         "echo/0/words": words[:0],
     }
-    with parity.fresh_process() as process:
+    with parity_process.fresh_process() as process:
         process.start_early()
-        found = parity.run_in_fresh_process(folder, inputs, tmp_path, process=process)
+        found = parity_process.run_in_fresh_process(
+            folder, inputs, tmp_path, process=process
+        )
     np.testing.assert_array_equal(found["add/2/y"], [5.0, 5.0])
     assert found["echo/3/echo"].tolist() == words.tolist()
     assert found["echo/0/echo"].shape == (0,)
     outside.unlink()
     with pytest.raises(ArtifactError, match=r"was running add on 2 examples \(1 of 3"):
-        parity.run_in_fresh_process(folder, inputs, tmp_path)
+        parity_process.run_in_fresh_process(folder, inputs, tmp_path)

@@ -46,9 +46,11 @@ class Workers:
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "compute")
 
     async def run(self, function: Callable[[], list]) -> list:
+        """Calls a function in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
 
     def close(self) -> None:
+        """Drops calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

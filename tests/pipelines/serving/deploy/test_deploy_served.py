@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from pipelines.cli import main
-from tests.support.servers import Answer, ask, serving
+from pipelines.serving.server import text_files
+from pipelines.serving.server.settings import Settings
+from tests.support.servers import Answer, ask, serving_here
 
 pytestmark = pytest.mark.serving
 
@@ -40,11 +42,16 @@ def served(folder, finished_run):
     assert text.count(f"/models/{NAME}") == 1
     here = folder / "here.config"
     here.write_text(text.replace(f"/models/{NAME}", str(finished_run / "artifact")))
-    with serving(
-        *("--model-config", here),
-        *("--batching-parameters", config / "batching_parameters.txt"),
-        *("--monitoring-config", config / "monitoring.config"),
-    ) as server:
+    batching = text_files.parse_batching(
+        (config / "batching_parameters.txt").read_text()
+    )
+    metrics_path = text_files.parse_metrics_path(
+        (config / "monitoring.config").read_text()
+    )
+    settings = Settings(
+        rest_port=0, grpc_port=0, batching=batching, metrics_path=metrics_path
+    )
+    with serving_here(text_files.parse_models(here.read_text()), settings) as server:
         yield server
 
 

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 import pipelines
-from pipelines.serving import artifact as artifacts
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
-from tests.support.servers import serving
 
 pytestmark = pytest.mark.serving
 
@@ -109,52 +107,6 @@ def test_other_signatures_are_served_too(served_artifact, photos, signature):
     (row,) = answer.json["predictions"]
     row = row[output] if isinstance(row, dict) else row
     assert np.isfinite(row).all()
-
-
-def test_the_first_request_is_warm(artifact, photos):
-    """No slower than three times the median, and a pause of the machine."""
-    body = {"instances": [b64(photos[0])]}
-    with serving(artifact, "--name", "digits") as served:
-        served.wait_for_line("warmed up by 8")
-        seconds = []
-        for _ in range(30):
-            started = time.monotonic()
-            assert served.post(PREDICT, body).status == 200
-            seconds.append(time.monotonic() - started)
-    assert seconds[0] < 3 * sorted(seconds)[15] + 0.1
-
-
-def test_warm_up_records_are_what_the_published_messages_are(artifact):
-    import tensorflow as tf
-    from tensorflow_serving.apis import prediction_log_pb2
-
-    path = artifact / "1" / "assets.extra" / "tf_serving_warmup_requests"
-    asked = []
-    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-        log = prediction_log_pb2.PredictionLog.FromString(record)
-        request = log.predict_log.request
-        ((name, proto),) = request.inputs.items()
-        asked.append(
-            (request.model_spec.signature_name, name, len(tf.make_ndarray(proto)))
-        )
-    assert sorted(asked) == sorted(
-        (signature, name, rows)
-        for rows in (1, 4)
-        for signature, name in (
-            ("serving_default", "image_bytes"),
-            ("pixels", "pixels"),
-            ("features", "image_bytes"),
-            ("classify", "inputs"),
-        )
-    )
-
-
-def test_the_manifest_knows_the_warm_up_file_and_parity_covers_classify(artifact):
-    manifest = artifacts.read_manifest(artifact / "1")
-    assert "assets.extra/tf_serving_warmup_requests" in manifest.files
-    assert manifest.signatures["classify"]["inputs"]["inputs"]["dtype"] == "string"
-    # serving_default and pixels: 7 outputs, features: 1, classify: 2; 4 batch sizes.
-    assert manifest.parity["outputs_compared"] == (7 + 7 + 1 + 2) * 4
 
 
 def test_a_client_says_what_the_server_said(served_artifact):

@@ -419,9 +419,7 @@ def test_clients_that_leave_give_their_places_back(served_artifact, photos):
     gone = ':tensorflow:serving:request_count{model_name="digits",status="CANCELLED"}'
     assert counts[gone] > 0
     # Threads are those that compute, and a few more that do not grow.
-    with open(f"/proc/{served_artifact.process.pid}/status") as status:  # noqa: PTH123
-        threads_now = next(int(s.split()[1]) for s in status if s.startswith("Threads"))
-    assert threads_now < 100
+    assert served_artifact.thread_count < 100
 
 
 def test_a_connection_may_ask_many_times(served_artifact, photos):

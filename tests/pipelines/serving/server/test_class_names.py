@@ -16,15 +16,16 @@ from pipelines.errors import ArtifactError, DataError
 from pipelines.serving import naming
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
 from pipelines.serving.server.http import playground
+from pipelines.serving.server.models.model_config import ModelConfig
+from pipelines.serving.server.settings import Access, Loading, Settings
 from tests.support import small_artifacts
-from tests.support.servers import serving
+from tests.support.servers import serving_here
 
 pytestmark = pytest.mark.serving
 
 OLD, NEW = ["cat", "dog"], ["zebra", "ant", "dog", "cat"]
 # Odd to an address, and to nobody else.
 NAME = "team/photos: 100 % ä?#"
-FAST = ("--poll-seconds", "0.05")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,14 @@ def base(versions, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(base):
-    with serving(base, "--name", NAME, "--playground", "--cors", *FAST) as served:
+    settings = Settings(
+        rest_port=0,
+        grpc_port=0,
+        playground=True,
+        access=Access(cors=True),
+        loading=Loading(poll_seconds=0.05),
+    )
+    with serving_here([ModelConfig(NAME, base)], settings) as served:
         yield served
 
 
@@ -113,7 +121,7 @@ def test_the_same_clients_follow_every_version(served, versions, base):
         (found,) = client.predict([broken])
         assert not found.valid
         assert found.reason == (
-            "a value is nan at step 2, channel 1; 1 in all are no finite numbers"
+            "a value is nan at step 2, channel 1; 1 in all are not finite"
         )
     come(served, versions, base, "new", 7)
     for client in clients:
@@ -170,26 +178,24 @@ def test_a_client_that_asks_while_versions_change_is_never_wrong(
     assert set(counts) == {len(OLD), len(NEW)}
 
 
-def test_another_server_at_the_same_address_with_the_same_version(
-    served, versions, tmp_path
-):
-    """As after a start with another model: the number of the version says nothing."""
+def test_clients_follow_another_server_at_the_same_address(versions, tmp_path):
+    """Started with another model, so that the number of a version says nothing."""
     swapped = small_artifacts.make(tmp_path / "swapped", OLD[::-1])
     bases = {}
     for kind, source in (("old", versions["old"]), ("swapped", swapped)):
         bases[kind] = tmp_path / f"base-{kind}" / "m"
         small_artifacts.publish(source, bases[kind], 1)
-    with serving(bases["old"], "--name", "m") as first:
-        ports = first.rest_port, first.grpc_port
+    settings = Settings(rest_port=0, grpc_port=0)
+    with serving_here([ModelConfig("m", bases["old"])], settings) as first:
+        settings = Settings(rest_port=first.rest_port, grpc_port=first.grpc_port)
         clients = clients_of(first, "m")
         for client in clients:
             assert client.predict(["a"])[0].probabilities == expected(OLD, "a")
-        first.end()
-    with serving(bases["swapped"], "--name", "m", ports=ports):
+    with serving_here([ModelConfig("m", bases["swapped"])], settings):
         for client in clients:
-            found = client.predict(["a"])[0]
-            assert found.probabilities == expected(OLD[::-1], "a")
-            assert found.label == "cat"
+            prediction = client.predict(["a"])[0]
+            assert prediction.probabilities == expected(OLD[::-1], "a")
+            assert prediction.label == "cat"
 
 
 class _SaysNothing(http.server.BaseHTTPRequestHandler):

@@ -44,7 +44,7 @@ def test_the_same_address_over_both_interfaces():
 
 def held(places: Places, one: Client, count: int, stack: contextlib.ExitStack) -> None:
     for _ in range(count):
-        stack.enter_context(places.one(one))
+        stack.enter_context(places.hold(one))
 
 
 def test_an_address_has_half_of_the_places_and_a_connection_half_of_that():
@@ -69,7 +69,7 @@ def test_an_address_has_half_of_the_places_and_a_connection_half_of_that():
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_every_client_may_have_one(most):
-    with Places(most, 0.01).one(client()):
+    with Places(most, 0.01).hold(client()):
         pass
 
 
@@ -230,7 +230,7 @@ def test_a_cancelled_reader_is_cancelled_and_leaves_nothing():
 
 def _waiting(arrivals: Arrivals, count: int) -> list[asyncio.Task]:
     async def wait(i: int) -> None:
-        with arrivals.one(client(connection=i), what="The message"):
+        with arrivals.expect(client(connection=i), subject="The message"):
             await asyncio.sleep(60)
 
     return [asyncio.create_task(wait(i)) for i in range(count)]

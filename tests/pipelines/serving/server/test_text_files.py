@@ -8,8 +8,8 @@ from pipelines.errors import ConfigError
 from pipelines.serving.server import text_files
 from pipelines.serving.server.models.model_config import (
     VersionPolicy,
+    to_serve,
     to_unload,
-    wanted,
 )
 from pipelines.serving.server.settings import Batching
 
@@ -116,7 +116,7 @@ def test_where_metrics_are():
     ],
 )
 def test_which_versions_are_wanted(policy, found, broken, expected):
-    assert wanted(policy, found, broken) == expected
+    assert to_serve(policy, found, broken) == expected
 
 
 @pytest.mark.parametrize(

@@ -390,5 +390,5 @@ def test_a_name_that_no_address_can_hold_is_refused(tmp_path, name):
 
 
 def test_a_base_path_that_is_none_is_refused_at_the_start(tmp_path):
-    with pytest.raises(ConfigError, match="is no folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         follow(tmp_path / "none", None)
