@@ -41,7 +41,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from benchmarks.hostile_clients import photo, server
+from benchmarks.hostile_clients import server
+from benchmarks.hostile_patterns import photo
 
 _FAULTS = ("UNKNOWN", "INTERNAL", "DATA_LOSS")
 _SERVICE = "/tensorflow.serving.PredictionService/"
