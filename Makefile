@@ -37,11 +37,9 @@ $(VENV)/.quickstart-$(ENGINE): setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart]'
 	@touch $@
 
-$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/beam.sh tests/kerashub.sh tests/serving.sh | $(BIN)/python
+$(VENV)/.dev-$(ENGINE): setup.cfg pyproject.toml tests/without_dependencies.sh | $(BIN)/python
 	$(PIP) install --quiet --editable '.[$(ENGINE),quickstart,kerashub-parts,beam,dev]'
-	bash tests/beam.sh $(BIN)
-	bash tests/kerashub.sh $(BIN)
-	bash tests/serving.sh $(BIN)
+	bash tests/without_dependencies.sh $(BIN)
 	@touch $@
 
 clean:

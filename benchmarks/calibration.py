@@ -27,7 +27,7 @@ from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray
-from pipelines.run import Run
+from pipelines.runs.result import Run
 from pipelines.serving.predictor import Predictor
 
 _STRANGERS = 300

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.photos import write_photos
-from pipelines.audit.audit import survey
+from pipelines.audit.audit import audit
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.reference import DatasetRef
 
@@ -58,7 +58,7 @@ def measure(arguments: argparse.Namespace) -> None:
         paths = write_photos(root, arguments.photos)
         reference = DatasetRef("dir", str(root))
         bare(paths[:50])
-        survey(DatasetRef("dir", str(root), maximum_megapixels=49.0))  # warm
+        audit(DatasetRef("dir", str(root), maximum_megapixels=49.0))  # warm
         print(
             "| round | bare, photos/s | check | again | check / bare | again / check |"
         )
@@ -67,8 +67,8 @@ def measure(arguments: argparse.Namespace) -> None:
         for i in range(arguments.rounds):
             took = (
                 seconds(lambda: bare(paths)),
-                seconds(lambda: survey(reference, use_cache=False)),
-                seconds(lambda: survey(reference)),
+                seconds(lambda: audit(reference, use_cache=False)),
+                seconds(lambda: audit(reference)),
             )
             rates = [len(paths) / one for one in took]
             ratios.append((rates[1] / rates[0], rates[2] / rates[1]))

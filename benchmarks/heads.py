@@ -167,7 +167,7 @@ def _compared(measured, shots: int, seed: int) -> _Drawn:
 
 def _measures(probe: Probe, features: np.ndarray, labels: np.ndarray) -> list[float]:
     """Accuracy, log loss and calibration error."""
-    logits = probe.scaling([features]) @ probe.kernel + probe.bias
+    logits = probe.standardization([features]) @ probe.kernel + probe.bias
     logs = log_softmax(logits.astype(np.float64), axis=1)
     found = reliability(logs, labels)
     right = (logits.argmax(axis=1) == labels).mean()
@@ -176,7 +176,7 @@ def _measures(probe: Probe, features: np.ndarray, labels: np.ndarray) -> list[fl
 
 def _refit(probe: Probe, features: np.ndarray, labels: np.ndarray) -> Probe:
     """A softmax regression on what the probe reads, at its scaling."""
-    x = probe.scaling([features]).astype(np.float64)
+    x = probe.standardization([features]).astype(np.float64)
     mean = x.mean(axis=0)
     u, values = ridge.eigen(x - mean)
     back = (x - mean).T @ (u / np.sqrt(values))

@@ -32,14 +32,14 @@ def main() -> None:
     whole = read(DatasetRef.parse(arguments.data))
     examples = keep_some(whole, limit=arguments.examples, seed=0)
     features = label_errors._features(examples, arguments.backbone, arguments.data)
-    units = np.arange(len(examples))
+    groups = np.arange(len(examples))
     print("| seed | changed | listed | precision | recall | seconds of probes |")
     print("| --- | --- | --- | --- | --- | --- |")
     for seed in range(arguments.seeds):
         changed, labels = _changed(examples.labels, arguments.share, seed)
         started = time.monotonic()
         found = label_errors.suspects(
-            features, labels, units, class_names=examples.class_names
+            features, labels, groups, class_names=examples.class_names
         )
         seconds = time.monotonic() - started
         hits = sum(one.example in changed for one in found)

@@ -181,7 +181,7 @@ def _std(subject: Subject) -> dict[str, Any]:
 
 def _block_missing(subject: Subject) -> Callable[[keras.Model], keras.Model]:
     """The head reads zeros in place of one of its blocks."""
-    names = {f"pooled_{name}" for name in list(subject.model.taps)[:1]}
+    names = {f"pooled_{name}" for name in list(subject.model.pooled_blocks)[:1]}
 
     def call(layer: Any, *given: Any, **options: Any) -> Any:
         found = layer(*given, **options)

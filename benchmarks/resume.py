@@ -26,13 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import run as runs
+from benchmarks.trained import train as train_run
 from pipelines.config import RunConfig, checked
-from pipelines.runs import folder as workdir
-from pipelines.runs import resume
-from pipelines.runs.prepare import prepare
-from pipelines.runtime.clock import Clock
-from pipelines.runtime.precision import precision
 
 _TIMED = ("seconds", "images_per_second")
 
@@ -53,20 +48,14 @@ def config_of(folder: Path) -> RunConfig:
 
 def train(folder: Path, into: Path) -> None:
     """Prepares and trains in this process, and writes what came of it."""
-    config = config_of(folder)
-    clock = Clock()
-    with workdir.claimed(config) as claimed:
-        before = resume.compute_before(config, claimed)
-        prepared = prepare(config, clock, before=before)
-        with precision(prepared.compute.precision):
-            trained = runs.train(config, prepared, claimed, clock)
+    trained = train_run(config_of(folder))
     told = {
         "weights": _digest(trained.model.model.get_weights()),
         "logits": _digest([trained.calibrated.test.logits]),
         "phases": [_untimed(dataclasses.asdict(p)) for p in trained.history.phases],
         "history": [
             _untimed(json.loads(line))
-            for line in claimed.history_path.read_text().splitlines()
+            for line in trained.history_path.read_text().splitlines()
         ],
     }
     into.write_text(json.dumps(told))

@@ -39,8 +39,9 @@ from benchmarks.spread import ratios, spread
 from pipelines.config import AugmentConfig, RunConfig, checked
 from pipelines.data.input.batches import training_batches
 from pipelines.data.input.pixel_cache import PixelCache
+from pipelines.data.reference import DatasetRef
 from pipelines.planning import compute
-from pipelines.runs.prepare import prepare
+from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
 from pipelines.stages.finetune import FitSettings, fine_tune
@@ -121,7 +122,7 @@ def _fine_tuned(
         augment=AugmentConfig(strength=arguments.augment),
     )
     config.finetune.epochs = config.finetune.patience_epochs = arguments.epochs + 1
-    prepared = prepare(checked(config, writes=False), Clock())
+    prepared = _prepared(config)
     splits = prepared.splits
     classes = len(splits.info.class_names)
     model = add_head(prepared.base, classes=classes, plan=prepared.plan.head)
@@ -145,6 +146,11 @@ def _fine_tuned(
     return watch
 
 
+def _prepared(config: RunConfig) -> Prepared:
+    config = checked(config, writes=False)
+    return prepare(config, DatasetRef.parse(config.data), Clock())
+
+
 def compare_precisions(arguments: argparse.Namespace) -> None:
     """Prints a row for each backbone."""
     compute.REPAID_BY = 0.0
@@ -161,7 +167,7 @@ def compare_precisions(arguments: argparse.Namespace) -> None:
             input_size_px=arguments.size,
             batch_size=arguments.batch,
         )
-        chosen = prepare(checked(config, writes=False), Clock()).compute
+        chosen = _prepared(config).compute
         steps = {
             "guide": _step(arguments, _guide(arguments, name), xla="auto"),
             "held": _step(arguments, _held(arguments, name), xla="auto"),

@@ -39,16 +39,13 @@ from scipy import stats
 
 import zoo
 from benchmarks.peers import PEERS
-from pipelines.commands.doctor import processor_features
+from benchmarks.trained import train
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Split, first
-from pipelines.run import train
-from pipelines.runs.folder import claim
-from pipelines.runs.prepare import prepare
-from pipelines.runtime.clock import Clock
+from pipelines.data.splits import Split, Splits, first
+from pipelines.runtime.devices import matrix_units
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from zoo.builder import Backbone
@@ -105,7 +102,7 @@ def main() -> None:
             done[cell] = dataclasses.replace(
                 _measure(cell, drawn, arguments),
                 date=time.strftime("%Y-%m-%d"),
-                processor=f"{os.cpu_count()} cores, {' '.join(processor_features())}",
+                processor=f"{os.cpu_count()} cores, {' '.join(matrix_units())}",
             )
             print(f"{cell} {done[cell]}", flush=True)
             _append(arguments.results, cell, done[cell])
@@ -204,23 +201,19 @@ def _run(cell: Cell, drawn: Drawn, arguments: argparse.Namespace) -> Result:
             input_size_px=arguments.size,
             effort=arguments.effort,
         )
-        clock = Clock()
-        prepared = prepare(config, clock)
         # Answers for the test images are not among what is timed of the others.
-        splits = prepared.splits
-        untested = dataclasses.replace(splits, test=first(splits.test, 1))
-        trained = train(
-            config,
-            dataclasses.replace(prepared, splits=untested),
-            claim(config),
-            clock,
-        )
-    seconds = sum(clock.seconds[stage] for stage in _STAGES)
+        trained = train(config, of_splits=_with_one_test_image)
+    splits = trained.splits
+    seconds = sum(trained.seconds[stage] for stage in _STAGES)
     (answers,) = outputs(trained.model, [splits.test], batch_size=config.batch_size)
     found = evaluate(
         answers, trained.calibrated.calibration, class_names=splits.info.class_names
     )
     return Result(found.accuracy, seconds, found.calibration_error)
+
+
+def _with_one_test_image(splits: Splits) -> Splits:
+    return dataclasses.replace(splits, test=first(splits.test, 1))
 
 
 def _read(path: Path) -> dict[Cell, Result]:

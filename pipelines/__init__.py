@@ -20,7 +20,7 @@ from pipelines.runtime.caller_state import lent, started  # noqa: E402 - of ours
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
-    from pipelines.run import Run
+    from pipelines.runs.result import Run
     from pipelines.search import Search
     from pipelines.serving.predictor import Predictor
     from zoo.spec import BackboneSpec

@@ -19,7 +19,7 @@ from pipelines.data.splits import Split
 from pipelines.errors import DataError, TrainingError
 from pipelines.planning.candidates import Candidates, candidates, require_match
 from pipelines.planning.ranking import (
-    Appraisal,
+    BackboneScore,
     LeftOut,
     Ranking,
     finalists,
@@ -42,7 +42,7 @@ _FULL_EXAMPLES = 2000
 # So many need no first round.
 _MOST_IN_FULL_AT_ONCE = 2
 
-Measured = tuple[list[Appraisal], list[LeftOut]]
+Measured = tuple[list[BackboneScore], list[LeftOut]]
 
 
 def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
@@ -102,7 +102,7 @@ def _small(name: str) -> int:
     return min(takes.default_size_px, max(takes.minimum_size_px, _FIRST_SIZE_PX))
 
 
-def _is_full(one: Appraisal) -> bool:
+def _is_full(one: BackboneScore) -> bool:
     """Whether there are no more examples, and no larger size, to measure it on."""
     takes = zoo.get_spec(one.backbone).input
     is_own_size = (
@@ -120,7 +120,7 @@ def _measure(
     examples: int,
 ) -> Measured:
     """Each backbone at its size; one that fails is named and does not stop others."""
-    found: list[Appraisal] = []
+    found: list[BackboneScore] = []
     failed: list[LeftOut] = []
     for number, (name, size_px) in enumerate(sizes.items(), start=1):
         _logger.info("  %s, %d of %d", name, number, len(sizes))

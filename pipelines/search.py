@@ -21,6 +21,7 @@ import numpy as np
 
 from pipelines.config import RunConfig, checked, differences, to_dict
 from pipelines.data.input.pixel_cache import PixelCache
+from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.features.extract import Activations
@@ -29,7 +30,7 @@ from pipelines.planning.plan import HeadPlan, Phase
 from pipelines.planning.policy import decide
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
-from pipelines.runs import folder as workdir
+from pipelines.runs import folder as run_folder
 from pipelines.runs import resume
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.trials import (
@@ -106,22 +107,24 @@ def search(
         )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
-    with workdir.claimed(config, kind="search") as folder:
+    with run_folder.locked(config, kind="search") as folder:
         if config.overwrite:
-            (folder.path / workdir.TRIALS).unlink(missing_ok=True)
+            (folder.path / run_folder.TRIALS).unlink(missing_ok=True)
         return _search(config, folder, trials, time_budget_seconds)
 
 
 def _search(
     config: RunConfig,
-    folder: workdir.Workdir,
+    folder: run_folder.RunFolder,
     trials: int,
     time_budget_seconds: float,
 ) -> Search:
     clock = Clock()
     with contextlib.ExitStack() as stack:
         stack.enter_context(determinism(config.deterministic))
-        prepared = prepare(config, clock, before=resume.compute_before(config, folder))
+        dataset = DatasetRef.parse(config.data)
+        before = resume.compute_before(config, folder)
+        prepared = prepare(config, dataset, clock, before=before)
         stack.enter_context(precision(prepared.compute.precision))
         space = search_space(
             config,
@@ -163,7 +166,7 @@ class _Objective:
         config: RunConfig,
         prepared: Prepared,
         space: SearchSpace,
-        folder: workdir.Workdir,
+        folder: run_folder.RunFolder,
         clock: Clock,
         *,
         deadline_seconds: float,
@@ -280,7 +283,7 @@ def _in_words(choices: Mapping[str, Any]) -> str:
 def _result(
     study: optuna.Study,
     space: SearchSpace,
-    folder: workdir.Workdir,
+    folder: run_folder.RunFolder,
     prepared: Prepared,
     clock: Clock,
     time_budget_seconds: float,

@@ -6,12 +6,16 @@ export TF_CPP_MIN_LOG_LEVEL=2
 
 "$bin/ruff" check .
 "$bin/ruff" format --check .
-"$bin/lint-imports" --config setup.cfg
-"$bin/mypy"
+"$bin/python" tests/house.py
 
-# The installed package, from another folder, on what its wheel holds and nothing else.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+
+# Types and imports on one core, while the other one trains.
+{ "$bin/lint-imports" --config setup.cfg && "$bin/mypy"; } >"$scratch/lint" 2>&1 &
+lint=$!
+
+# The installed package, from another folder, on what its wheel holds and nothing else.
 "$bin/python" -m pip wheel --quiet --no-deps --wheel-dir "$scratch/wheel" .
 "$bin/python" -m pip install --quiet --no-deps --target "$scratch/site" "$scratch"/wheel/*.whl
 (
@@ -20,15 +24,20 @@ trap 'rm -rf "$scratch"' EXIT
   "$bin/python" -c "import os, zoo, pipelines
 for package in (zoo, pipelines):
     assert package.__file__.startswith(os.environ['PYTHONPATH']), package.__file__"
-  "$bin/python" -m pipelines.cli train --config.data='builtin:digits?limit=300' \
-    --config.backbone=tiny_image --config.weights=none --config.strategy=scratch \
-    --config.finetune.epochs=1 --config.workdir=run
+  "$bin/python" -m pipelines.cli train --config.data='builtin:digits?limit=120' \
+    --config.backbone=tiny_image --config.weights=none --config.strategy=head_only \
+    --config.workdir="$scratch/run"
   "$bin/python" -m pipelines.data.samples builtin:digits samples
   "$bin/python" -m pipelines.cli predict run/artifact samples/*.png --json
   "$bin/python" -c "from pipelines.serving.server.http import playground
 assert len(playground.routes(list)) == 4"
 ) >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 echo "installed package: trained and predicted from another folder"
+# The finished run of tests/pipelines/conftest.py, for all parts.
+export ZOOTUNE_FINISHED_RUN="$scratch/run"
+
+wait "$lint" || { cat "$scratch/lint"; exit 1; }
+tail -n 1 "$scratch/lint"
 
 # Commands that must answer within half a second, while nothing else runs.
 "$bin/python" -m pytest tests/pipelines/test_cli.py tests/zoo/test_plugins.py
@@ -37,20 +46,25 @@ echo "installed package: trained and predicted from another folder"
 # process of its own, which gives its memory back; those that take longest come first.
 # Of a folder, a part takes what no other part names.
 P=tests/pipelines
+E=tests/e2e
 parts=(
-  "e2e tests/e2e"
-  "server $P/serving/server"
+  "e2e-1 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"
+  "e2e-2 $E/test_end_to_end.py $E/test_kerashub.py"
+  "e2e-3 $E/test_saved_model.py"
+  "faults tests/faults"
   "contract-1/3 tests/zoo/contract"
   "contract-2/3 tests/zoo/contract"
   "contract-3/3 tests/zoo/contract"
-  "faults tests/faults"
-  "stages $P/stages"
+  "readme tests/test_readme.py tests/test_configs.py"
+  "pipelines $P"
   "data $P/data $P/audit"
-  "commands $P/commands $P/config $P/runs $P/runtime"
-  "zoo tests/zoo"
+  "server $P/serving/server"
+  "stages $P/stages $P/features"
   "training $P/training"
+  "e2e-4 $E"
+  "zoo tests/zoo"
+  "commands $P/commands $P/config $P/runs $P/runtime"
   "serving $P/serving"
-  "planning $P/planning $P/features $P/probing $P/calibration"
   "rest tests"
 )
 named=$(printf '%s\n' "${parts[@]}" | cut -d' ' -f2- | tr ' ' '\n' | sort -u)
@@ -63,16 +77,19 @@ part() {
     [[ " $* " == *" $folder "* ]] || others+=(-path "$folder" -prune -o)
   done
   for folder in "$@"; do folders+=("$folder"); done
-  find "${folders[@]}" "${others[@]}" -name 'test_*.py' -print | sort |
+  local TIMEFORMAT='%0R s, %0U s of CPU'
+  { time find "${folders[@]}" "${others[@]}" -name 'test_*.py' -print | sort |
     grep -vxF "$(tr ' ' '\n' <<<"$alone")" |
     CONTRACT_PART=$([[ $name == contract-* ]] && echo "${name#contract-}" || echo 1/1) \
-      xargs "$bin/python" -m pytest --durations=15 >"$log" 2>&1 || status=$?
-  echo "$name, $((SECONDS / 60)) min: $(tail -n 1 "$log")"
+      xargs "$bin/python" -m pytest --durations=15 >"$log" 2>&1; } 2>"$log.seconds" ||
+    status=$?
+  echo "$name, $(tail -n 1 "$log.seconds"): $(tail -n 1 "$log")"
   return $status
 }
 export bin scratch named alone
 export -f part
 failed=0
 printf '%s\n' "${parts[@]}" | xargs -P 3 -L 1 bash -c 'part "$@"' part || failed=1
+rm "$scratch"/part-*.seconds
 cat "$scratch"/part-*
 exit $failed

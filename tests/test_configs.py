@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.config import checked
-from pipelines.main import main, parse
+from pipelines.config.flags import parse
+from pipelines.main import main
 
 FOLDER = Path(__file__).parents[1] / "configs"
 FILES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")

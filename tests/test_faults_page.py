@@ -1,6 +1,7 @@
 """The page about faults and attacks names tests that are there."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ ROWS = dict(re.findall(r"^\| ([FS]\d+) \| .* \| .* \| (.*) \|$", PAGE, re.MULTIL
 WANTED = [f"F{i}" for i in range(1, 40)] + [f"S{i}" for i in range(1, 38)]
 
 
+@functools.cache
 def functions(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     return {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}

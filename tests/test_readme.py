@@ -59,7 +59,7 @@ def test_commands_run_as_they_stand(folder):
     assert "precision" in evaluated
     assert "The classic rule for few data" in planned
     assert len(re.findall(r"^efficientnet_lite\d", ranked, re.MULTILINE)) == 3
-    assert "48 copied; runs/mended/fixed.json lists them" in checked
+    assert "48 copied; runs/repaired/fixed.json lists them" in checked
     assert (folder / "runs/photos.html").read_text().count("<img") > 0
     assert "my_photos.weights.h5" in published
     assert published.count("test accuracy") == 1

@@ -31,7 +31,7 @@ CLASSES = {
     "Standardize": "pipelines.features.pooling",
     "TokenPooling": "pipelines.features.pooling",
     "InferenceOnly": "pipelines.training.freezing",
-    "PriorInTraining": "pipelines.training.prior",
+    "PriorInTraining": "pipelines.training.class_weighting",
     "RisingRate": "pipelines.training.rate_finder",
     "Adam": "pipelines.training.rates",
     "AdamW": "pipelines.training.rates",

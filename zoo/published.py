@@ -7,12 +7,11 @@ backbones/NAME/module/             the same as a reusable SavedModel
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -110,29 +109,36 @@ def add(
         BackboneError: if the name is taken, or the folder does not take it.
     """
     target = folder() / spec.name
+    values = {"format": _FORMAT, "spec": _as_values(spec), "origin": dict(origin)}
     try:
-        folder().mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{spec.name}-", dir=folder()))
-    except OSError as error:
-        raise BackboneError(
-            f"{folder()} does not take a backbone: {error}. Set ZOOTUNE_HOME to a"
-            " folder that takes files from you."
-        ) from error
-    try:
-        fill(new)
-        values = {"format": _FORMAT, "spec": _as_values(spec), "origin": dict(origin)}
-        (new / _FILE).write_text(json.dumps(values, indent=2) + "\n")
-        durable.sync_all(new)
-        new.rename(target)
+        with _row_folder(target) as new:
+            fill(new)
+            (new / _FILE).write_text(json.dumps(values, indent=2) + "\n")
     except OSError as error:
         if target.exists():
             raise BackboneError(taken(spec.name)) from error
         raise BackboneError(
             f"The backbone '{spec.name}' could not be written to {target}: {error}."
         ) from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return target
+
+
+@contextlib.contextmanager
+def _row_folder(target: Path) -> Iterator[Path]:
+    """A folder that becomes that of a row at the end."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder().mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            new = durable.publish_folder(
+                target, prefix=f".{target.name}-", mode=_PRIVATE
+            )
+            path = stack.enter_context(new)
+        except OSError as error:
+            raise BackboneError(
+                f"{folder()} does not take a backbone: {error}. Set ZOOTUNE_HOME to a"
+                " folder that takes files from you."
+            ) from error
+        yield path
 
 
 def taken(name: str) -> str:

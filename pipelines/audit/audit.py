@@ -17,12 +17,11 @@ from pipelines.audit.duplicates import near_findings, same_findings
 from pipelines.audit.findings import Finding, class_findings, group_by_reason
 from pipelines.audit.folder_layout import FolderWalk, Found
 from pipelines.data.checks import content_hashes
-from pipelines.data.checks.inspect_files import OnProgress, look_through_images
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspect_files import OnProgress, inspect_images
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images.sixteen_bit import deep_note, is_dark
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.load import read
-from pipelines.data.reference import DatasetRef
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS, DatasetRef
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
@@ -30,7 +29,7 @@ from zoo.storage.home import expanded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Survey:
+class Audit:
     """What was found; findings are worst first.
 
     `counts` is examples per class. `looks` has one for each example that is a file, and
@@ -40,7 +39,7 @@ class Survey:
     reference: str
     examples: Examples
     findings: tuple[Finding, ...]
-    looks: tuple[Look, ...] = ()
+    inspections: tuple[Inspection, ...] = ()
     folder: FolderWalk | None = None
 
     @property
@@ -66,24 +65,28 @@ class Survey:
             "examples": len(self.examples),
             "counts": dict(self.counts),
             "findings": [
-                {"severity": one.severity, "what": one.what, "about": list(one.about)}
-                for one in self.findings
+                {
+                    "severity": finding.severity,
+                    "what": finding.problem,
+                    "about": list(finding.about),
+                }
+                for finding in self.findings
             ],
             "fit": self.is_fit_to_train,
         }
 
-    def with_findings(self, more: Sequence[Finding]) -> Survey:
-        every = sorted([*self.findings, *more], key=lambda one: one.rank)
+    def with_findings(self, more: Sequence[Finding]) -> Audit:
+        every = sorted([*self.findings, *more], key=lambda finding: finding.rank)
         return dataclasses.replace(self, findings=tuple(every))
 
 
-def survey(
+def audit(
     ref: DatasetRef,
     *,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
-) -> Survey:
-    """The survey of a data set; problems are findings, and not errors.
+) -> Audit:
+    """The audit of a data set; problems are findings, and not errors.
 
     Files that have not changed since they were last looked at are not read again,
     unless `use_cache` is false.
@@ -92,26 +95,26 @@ def survey(
         DataError: if the reference names nothing that can be listed.
     """
     examples, folder, refusals = _listed(ref)
-    looks: tuple[Look, ...] = ()
+    inspections: tuple[Inspection, ...] = ()
     if isinstance(examples.inputs, ImageFiles | ImageRecords):
-        found_looks = look_through_images(
+        inspected = inspect_images(
             examples.inputs, use_cache=use_cache, on_progress=on_progress
         )
-        looks = tuple(found_looks)
-        found = list(_of_files(examples, looks, ref))
+        inspections = tuple(inspected)
+        findings = list(_of_files(examples, inspections, ref))
     else:
         hashes = content_hashes.content_hashes(examples.inputs)
-        found = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
-    found += [Finding("warning", note, (str(ref),)) for note in examples.notes]
-    found += group_by_reason(
+        findings = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
+    findings += [Finding("warning", note, (str(ref),)) for note in examples.notes]
+    findings += group_by_reason(
         "warning",
         "left out",
         ((why, i) for i, (_, why) in enumerate(examples.skipped)),
         names=[name for name, _ in examples.skipped],
     )
-    found += class_findings(_counts(examples), given=_given_counts(examples))
-    bare = Survey(str(ref), examples, (), looks, folder)
-    return bare.with_findings([*refusals, *found])
+    findings += class_findings(_counts(examples), by_split=_counts_by_split(examples))
+    bare = Audit(str(ref), examples, (), inspections, folder)
+    return bare.with_findings([*refusals, *findings])
 
 
 def _listed(
@@ -128,7 +131,7 @@ def _listed(
         if folder is None or not folder.images:
             raise
         findings = list(folder.findings)
-        if all(one.severity != "error" for one in findings):
+        if all(finding.severity != "error" for finding in findings):
             findings.append(Finding("error", str(error), (ref.location,)))
         return _examples(folder.images, root, ref), folder, findings
     return examples, folder, list(folder.findings) if folder else []
@@ -136,16 +139,16 @@ def _listed(
 
 def _examples(images: Sequence[Found], root: Path, ref: DatasetRef) -> Examples:
     """The images of a folder that is refused as a whole."""
-    names = [one.class_name for one in images]
+    names = [image.class_name for image in images]
     classes = index_classes(names, is_checked=False)
     return Examples(
         inputs=ImageFiles(
-            tuple(str(one.path) for one in images), ref.maximum_megapixels
+            tuple(str(image.path) for image in images), ref.maximum_megapixels
         ),
-        names=tuple(one.path.relative_to(root).as_posix() for one in images),
+        names=tuple(image.path.relative_to(root).as_posix() for image in images),
         labels=classes.labels,
         class_names=classes.names,
-        given=tuple(one.split for one in images) if images[0].split else None,
+        splits=tuple(image.split for image in images) if images[0].split else None,
     )
 
 
@@ -154,32 +157,42 @@ def _drops(ref: DatasetRef) -> bool:
 
 
 def _of_files(
-    examples: Examples, looks: Sequence[Look], ref: DatasetRef
+    examples: Examples, inspections: Sequence[Inspection], ref: DatasetRef
 ) -> Iterator[Finding]:
     yield from group_by_reason(
         "error",
         "cannot be trained on",
-        ((look.bad, i) for i, look in enumerate(looks) if look.bad),
+        (
+            (inspection.bad, i)
+            for i, inspection in enumerate(inspections)
+            if inspection.bad
+        ),
         names=examples.names,
     )
     yield from group_by_reason(
         "note",
         "",
-        ((odd, i) for i, look in enumerate(looks) for odd in look.odd),
+        (
+            (odd, i)
+            for i, inspection in enumerate(inspections)
+            for odd in inspection.odd
+        ),
         names=examples.names,
     )
-    dark = [i for i, look in enumerate(looks) if is_dark(look.deepest)]
+    dark = [
+        i for i, inspection in enumerate(inspections) if is_dark(inspection.deepest)
+    ]
     if dark:
         yield Finding(
             "warning",
-            deep_note((looks[i].deepest for i in dark), len(looks)),
+            deep_note((inspections[i].deepest for i in dark), len(inspections)),
             tuple(examples.names[i] for i in dark),
             members=tuple((i,) for i in dark),
         )
-    good = [i for i, look in enumerate(looks) if not look.bad]
-    contents = [looks[i].content for i in good]
+    good = [i for i, inspection in enumerate(inspections) if not inspection.bad]
+    contents = [inspections[i].content for i in good]
     yield from same_findings(examples, contents, members=good, is_dropped=_drops(ref))
-    yield from near_findings(examples, looks, members=good)
+    yield from near_findings(examples, inspections, members=good)
 
 
 def _counts(examples: Examples) -> dict[str, int]:
@@ -188,12 +201,12 @@ def _counts(examples: Examples) -> dict[str, int]:
     return dict(zip(names, map(int, counts)))
 
 
-def _given_counts(examples: Examples) -> dict[str, dict[str, int]]:
+def _counts_by_split(examples: Examples) -> dict[str, dict[str, int]]:
     """Examples per class in each split that the user gave."""
-    if examples.given is None:
+    if examples.splits is None:
         return {}
-    given = np.array(examples.given)
+    splits = np.array(examples.splits)
     return {
-        split: _counts(examples.take(np.flatnonzero(given == split)))
-        for split in dict.fromkeys(examples.given)
+        split: _counts(examples.take(np.flatnonzero(splits == split)))
+        for split in dict.fromkeys(examples.splits)
     }

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.audit.findings import Finding
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.splits import Examples
 
 # Differences of up to so many of the 64 bits are the same picture saved again, smaller
@@ -31,39 +31,39 @@ def same_findings(
     Copies in several splits are only noted if they `is_dropped` from training.
     """
     groups = groups_of_same(hashes, members or range(len(hashes)))
-    for one in _repeated(examples, groups, _SAME):
-        is_shared = one.severity == "error"
+    for finding in _repeated(examples, groups, _SAME):
+        is_shared = finding.severity == "error"
         yield (
-            dataclasses.replace(one, severity="note")
+            dataclasses.replace(finding, severity="note")
             if (is_shared and is_dropped)
-            else one
+            else finding
         )
 
 
 def groups_of_same(hashes: Sequence[str], members: Sequence[int]) -> list[list[int]]:
     """The members that share a hash, for every hash that several share."""
-    found: dict[str, list[int]] = defaultdict(list)
+    groups: dict[str, list[int]] = defaultdict(list)
     for i, content in zip(members, hashes, strict=True):
-        found[content].append(i)
-    return [group for group in found.values() if len(group) > 1]
+        groups[content].append(i)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def near_findings(
-    examples: Examples, looks: Sequence[Look], *, members: Sequence[int]
+    examples: Examples, inspections: Sequence[Inspection], *, members: Sequence[int]
 ) -> Iterator[Finding]:
     """Pictures that look the same and are not the same file."""
     first: dict[str, int] = {}
     for i in members:
-        first.setdefault(looks[i].content, i)
+        first.setdefault(inspections[i].content, i)
     telling = (
-        (i, looks[i].appearance)
+        (i, inspections[i].appearance)
         for i in first.values()
-        if _FEW_EDGES < looks[i].appearance.bit_count() < 64 - _FEW_EDGES
+        if _FEW_EDGES < inspections[i].appearance.bit_count() < 64 - _FEW_EDGES
     )
     yield from _repeated(examples, groups_of_near(telling), _NEAR)
 
 
-def groups_of_near(looks: Iterable[tuple[int, int]]) -> list[list[int]]:
+def groups_of_near(appearances: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Groups of members whose 64 bits differ in at most `_NEAR_BITS`.
 
     Two that differ in three bits are equal in one of four quarters, so only those are
@@ -72,32 +72,32 @@ def groups_of_near(looks: Iterable[tuple[int, int]]) -> list[list[int]]:
     quarters: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     leader: dict[int, int] = {}
     members: dict[int, list[int]] = {}
-    for i, look in looks:
-        keys = [(q, look >> 16 * q & 0xFFFF) for q in range(_NEAR_BITS + 1)]
+    for i, bits in appearances:
+        keys = [(q, bits >> 16 * q & 0xFFFF) for q in range(_NEAR_BITS + 1)]
         near = next(
             (
                 leader[j]
                 for key in keys
                 for j, other in quarters[key]
-                if (look ^ other).bit_count() <= _NEAR_BITS
+                if (bits ^ other).bit_count() <= _NEAR_BITS
             ),
             i,
         )
         leader[i] = near
         members.setdefault(near, []).append(i)
         for key in keys:
-            quarters[key].append((i, look))
+            quarters[key].append((i, bits))
     return [group for group in members.values() if len(group) > 1]
 
 
 def _repeated(
-    examples: Examples, groups: Iterable[Sequence[int]], what: str
+    examples: Examples, groups: Iterable[Sequence[int]], likeness: str
 ) -> Iterator[Finding]:
     """A finding for each way in which a repetition hurts, the worst that applies."""
-    found: dict[tuple[str, str], list[Sequence[int]]] = defaultdict(list)
+    by_harm: dict[tuple[str, str], list[Sequence[int]]] = defaultdict(list)
     for group in groups:
-        found[_harm(examples, group, what)].append(tuple(group))
-    for (severity, kind), several in found.items():
+        by_harm[_harm(examples, group, likeness)].append(tuple(group))
+    for (severity, kind), several in by_harm.items():
         yield Finding(
             severity,
             kind,
@@ -106,9 +106,9 @@ def _repeated(
         )
 
 
-def _harm(examples: Examples, group: Sequence[int], what: str) -> tuple[str, str]:
-    if examples.given and len({examples.given[i] for i in group}) > 1:
-        return "error" if what == _SAME else "warning", f"{what} in two splits"
+def _harm(examples: Examples, group: Sequence[int], likeness: str) -> tuple[str, str]:
+    if examples.splits and len({examples.splits[i] for i in group}) > 1:
+        return "error" if likeness == _SAME else "warning", f"{likeness} in two splits"
     if len({int(examples.labels[i]) for i in group}) > 1:
-        return "warning", f"{what} in two classes"
-    return "note", f"{what} in one class"
+        return "warning", f"{likeness} in two classes"
+    return "note", f"{likeness} in one class"

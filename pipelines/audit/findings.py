@@ -31,7 +31,7 @@ class Finding:
     """
 
     severity: str
-    what: str
+    problem: str
     about: tuple[str, ...]
     members: tuple[tuple[int, ...], ...] = ()
 
@@ -61,14 +61,18 @@ def group_by_reason(
 
 
 def class_findings(
-    counts: Mapping[str, int], *, given: Mapping[str, Mapping[str, int]] | None = None
+    counts: Mapping[str, int],
+    *,
+    by_split: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Iterator[Finding]:
-    """What the names of the classes and their sizes say.
+    """Findings from the names and the sizes of the classes.
 
-    `given` are the counts in the splits that the user gave, by their names.
+    `by_split` has the counts in each split, where the data come split.
     """
-    yield from _small(given["train"] if given and "train" in given else counts, given)
-    for split, inside in (given or {}).items():
+    yield from _small(
+        by_split["train"] if by_split and "train" in by_split else counts, by_split
+    )
+    for split, inside in (by_split or {}).items():
         none = tuple(name for name, count in inside.items() if count == 0)
         if none and split != "train":
             yield Finding("warning", f"no example in the {split} split", none)
@@ -76,35 +80,37 @@ def class_findings(
         most = max(counts, key=counts.__getitem__)
         least = min(counts, key=counts.__getitem__)
         ratio = counts[most] / max(counts[least], 1)
-        what = f"{ratio:.0f} times as many examples in the largest class"
-        yield Finding("warning", what, (most, least))
+        problem = f"{ratio:.0f} times as many examples in the largest class"
+        yield Finding("warning", problem, (most, least))
     yield from _alike(list(counts))
 
 
 def _small(
-    counts: Mapping[str, int], given: Mapping[str, Mapping[str, int]] | None
+    counts: Mapping[str, int], by_split: Mapping[str, Mapping[str, int]] | None
 ) -> Iterator[Finding]:
     """Classes that do not reach train and every split that is carved from it."""
-    need = 1 + sum(name not in (given or {}) for name in _CARVED)
-    for few, what in (
-        (0, "no example" + (" in the train split" if given else "")),
+    need = 1 + sum(name not in (by_split or {}) for name in _CARVED)
+    for few, problem in (
+        (0, "no example" + (" in the train split" if by_split else "")),
         (1, f"one example, and {need} are needed"),
         (2, f"two examples, and {need} are needed"),
     ):
         names = tuple(name for name, count in counts.items() if count == few < need)
         if names:
-            yield Finding("error", f"a class with {what}", names)
+            yield Finding("error", f"a class with {problem}", names)
 
 
 def _alike(names: list[str]) -> Iterator[Finding]:
     """Classes that are probably one, misspelt."""
     pairs: dict[str, list[str]] = defaultdict(list)
-    for one, other in sorted(_candidates(names)):
-        same = _likeness(names[one], names[other])
-        if same:
-            pairs[same].append(f"{names[one]!r} and {names[other]!r}")
-    for what, about in pairs.items():
-        yield Finding("warning", f"class names that differ by {what}", tuple(about))
+    for first, second in sorted(_candidates(names)):
+        difference = _likeness(names[first], names[second])
+        if difference:
+            pairs[difference].append(f"{names[first]!r} and {names[second]!r}")
+    for difference, about in pairs.items():
+        yield Finding(
+            "warning", f"class names that differ by {difference}", tuple(about)
+        )
 
 
 def _candidates(names: Sequence[str]) -> set[tuple[int, int]]:
@@ -125,22 +131,24 @@ def _candidates(names: Sequence[str]) -> set[tuple[int, int]]:
     }
 
 
-def _likeness(one: str, other: str) -> str:
-    if "".join(one.split()) == "".join(other.split()):
+def _likeness(first: str, second: str) -> str:
+    if "".join(first.split()) == "".join(second.split()):
         return "blanks"
-    if one.casefold().strip() == other.casefold().strip():
+    if first.casefold().strip() == second.casefold().strip():
         return "upper and lower case"
     # Numbers that differ are names that were meant to.
-    is_number = _NUMBERS.sub("", one) == _NUMBERS.sub("", other)
-    if is_number or min(len(one), len(other)) < _SHORT_NAME:
+    is_number = _NUMBERS.sub("", first) == _NUMBERS.sub("", second)
+    if is_number or min(len(first), len(second)) < _SHORT_NAME:
         return ""
-    return "one letter" if _one_letter_apart(one.casefold(), other.casefold()) else ""
+    return (
+        "one letter" if _one_letter_apart(first.casefold(), second.casefold()) else ""
+    )
 
 
-def _one_letter_apart(one: str, other: str) -> bool:
-    if abs(len(one) - len(other)) > 1:
+def _one_letter_apart(first: str, second: str) -> bool:
+    if abs(len(first) - len(second)) > 1:
         return False
-    short, long = sorted((one, other), key=len)
+    short, long = sorted((first, second), key=len)
     start = next((i for i, (a, b) in enumerate(zip(short, long)) if a != b), len(short))
     rest = short[start + 1 :] if len(short) == len(long) else short[start:]
     return rest == long[start + 1 :]

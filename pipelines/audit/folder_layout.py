@@ -71,8 +71,8 @@ class _Walker:
     def _parts(self) -> list[tuple[str, Path]]:
         folders = [path for path in self._read(self._root) if is_folder(path)]
         known = {path: split for path in folders if (split := usual_split(path.name))}
-        inside = (one for path in known for one in _listed(path)[0])
-        if self._layout == "classes" or not any(is_folder(path) for path in inside):
+        inside = (inner for path in known for inner in _listed(path)[0])
+        if self._layout == "classes" or not any(is_folder(inner) for inner in inside):
             return [("", self._root)]
         for path in folders:
             if path not in known:
@@ -96,10 +96,10 @@ class _Walker:
                 way.pop()
             elif not self._leads_to_folder(path):
                 self._take(dataclasses.replace(folder, path=path))
-            elif (one := _identity(path)) in seen and one is not None:
+            elif (here := _identity(path)) in seen and here is not None:
                 self._note("warning", "a loop of links, not followed", path)
             else:
-                seen.add(one)
+                seen.add(here)
                 way.append(iter(self._read(path)))
 
     def _leads_to_folder(self, path: Path) -> bool:
@@ -108,14 +108,14 @@ class _Walker:
         self._note("error", "a path too long for this system", path)
         return False
 
-    def _take(self, found: Found) -> None:
-        suffix = found.path.suffix.lower()
+    def _take(self, file: Found) -> None:
+        suffix = file.path.suffix.lower()
         if suffix in EXTENSIONS:
-            self._images.append(found)
+            self._images.append(file)
         elif suffix not in _NOT_MISSED:
             kind = f"named {suffix}" if suffix else "without an ending"
-            self._note("warning", f"left out: a file {kind}", found.path)
-            self._left_out.append(found)
+            self._note("warning", f"left out: a file {kind}", file.path)
+            self._left_out.append(file)
 
     def _read(self, folder: Path) -> list[Path]:
         """What lies in a folder and is not hidden, in order."""
@@ -128,9 +128,9 @@ class _Walker:
                 self._note("note", "left out: a hidden image", path)
         return [path for path in paths if not is_hidden(path.name)]
 
-    def _note(self, severity: str, what: str, path: Path) -> None:
+    def _note(self, severity: str, problem: str, path: Path) -> None:
         name = path.relative_to(self._root).as_posix()
-        self._problems[severity, what].append(name)
+        self._problems[severity, problem].append(name)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

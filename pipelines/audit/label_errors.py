@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from pipelines.audit.findings import Finding
 from pipelines.config import from_fields
 from pipelines.data.checks.content_hashes import content_hashes
-from pipelines.data.grouping import count_units, units_of
+from pipelines.data.grouping import count_groups, group_ids
 from pipelines.data.input.batches import batches
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
@@ -46,13 +46,13 @@ _log = logging.getLogger("zootune")
 class Suspect:
     """An example whose label is probably wrong, and the class that it looks like.
 
-    `given_probability` is what the probe makes of the given label.
+    `label_probability` is the probability that the probe gives to the label.
     """
 
     example: int
-    given: str
+    label: str
     suggested: str
-    given_probability: float
+    label_probability: float
 
 
 def label_findings(
@@ -77,32 +77,32 @@ def label_findings(
         )
     good = np.setdiff1d(np.arange(len(examples)), np.array(bad, np.int64))
     sound = examples.take(good)
-    units, names = _units(sound), examples.class_names
-    _fold_count(sound.labels, units, names)  # before features are computed
+    groups, names = _groups(sound), examples.class_names
+    _fold_count(sound.labels, groups, names)  # before features are computed
     features = _features(sound, backbone, data)
-    found = suspects(features, sound.labels, units, class_names=names)
-    if not found:
+    suspected = suspects(features, sound.labels, groups, class_names=names)
+    if not suspected:
         return []
     about = tuple(
-        f"{examples.names[good[one.example]]}: given {one.given}, looks like"
-        f" {one.suggested}"
-        for one in found
+        f"{examples.names[good[suspect.example]]}: given {suspect.label}, looks like"
+        f" {suspect.suggested}"
+        for suspect in suspected
     )
-    members = tuple((int(good[one.example]),) for one in found)
+    members = tuple((int(good[suspect.example]),) for suspect in suspected)
     return [Finding("warning", WHAT, about, members=members)]
 
 
 def suspects(
     features: np.ndarray,
     labels: np.ndarray,
-    units: np.ndarray,
+    groups: np.ndarray,
     *,
     class_names: Sequence[str],
 ) -> list[Suspect]:
     """The examples whose labels are probably wrong, the most certain first.
 
-    Features are `[examples, width]`, labels and units `[examples]`; examples of one
-    unit do not tell of each other.
+    Features are `[examples, width]`, labels and groups `[examples]`; examples of one
+    group do not tell of each other.
 
     Raises:
         DataError: if there are fewer than two classes of two independent examples.
@@ -110,8 +110,8 @@ def suspects(
     # Importing it takes a second.
     from cleanlab.filter import find_label_issues
 
-    folds = _fold_count(labels, units, class_names)
-    probabilities = _out_of_fold(_reduced(features), labels, units, folds)
+    folds = _fold_count(labels, groups, class_names)
+    probabilities = _out_of_fold(_reduced(features), labels, groups, folds)
     # As many as the confusion between the classes says that there are, and of those
     # the ones of the least probable labels. On 1,797 digits of which 3 % had a wrong
     # label, this found more of them, and less else, than the other four ways.
@@ -125,24 +125,24 @@ def suspects(
     return [
         Suspect(
             example=int(i),
-            given=class_names[labels[i]],
+            label=class_names[labels[i]],
             suggested=class_names[int(probabilities[i].argmax())],
-            given_probability=float(probabilities[i, labels[i]]),
+            label_probability=float(probabilities[i, labels[i]]),
         )
         for i in ranked
         if probabilities[i].argmax() != labels[i]
     ]
 
 
-def _units(examples: Examples) -> np.ndarray:
+def _groups(examples: Examples) -> np.ndarray:
     """Examples that must not tell of each other: of one group, or of one content."""
-    return units_of(examples, Strings.of(content_hashes(examples.inputs)).codes())
+    return group_ids(examples, Strings.of(content_hashes(examples.inputs)).codes())
 
 
 def _fold_count(
-    labels: np.ndarray, units: np.ndarray, class_names: Sequence[str]
+    labels: np.ndarray, groups: np.ndarray, class_names: Sequence[str]
 ) -> int:
-    counts = count_units(labels, units, len(class_names))
+    counts = count_groups(labels, groups, len(class_names))
     if len(counts) < 2 or counts.min() < 2:
         few = [name for name, count in zip(class_names, counts) if count < 2]
         raise DataError(
@@ -177,17 +177,17 @@ def _reduced(features: np.ndarray) -> np.ndarray:
 
 
 def _out_of_fold(
-    features: np.ndarray, labels: np.ndarray, units: np.ndarray, folds: int
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int
 ) -> np.ndarray:
     """Probabilities `[examples, classes]`, each from a probe of the other folds."""
-    found = np.zeros((len(labels), int(labels.max()) + 1))
+    probabilities = np.zeros((len(labels), int(labels.max()) + 1))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    for rest, held_out in splitter.split(features, labels, units):
+    for rest, held_out in splitter.split(features, labels, groups):
         probe = LogisticRegression(C=_INVERSE_PENALTY, max_iter=_MAX_STEPS)
         # The matrices are small: several threads would wait for each other.
         with warnings.catch_warnings(), threadpool_limits(limits=1):
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe.fit(features[rest], labels[rest])
         predicted = probe.predict_proba(features[held_out])
-        found[np.ix_(held_out, probe.classes_)] = predicted
-    return found
+        probabilities[np.ix_(held_out, probe.classes_)] = predicted
+    return probabilities

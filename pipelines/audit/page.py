@@ -1,116 +1,102 @@
-"""The page of `zoo check --report`: one HTML file that shows what was found.
+"""The page of `zoo check --report`: one HTML file with the findings and thumbnails.
 
-It needs no network and runs no script. Whatever comes from the data, such as the name
-of a file, is escaped.
+It needs no network and runs no script, and texts from the data, such as the names of
+files, are escaped.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pipelines.audit.audit import Survey
+from pipelines.audit.audit import Audit
 from pipelines.audit.findings import Finding
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
-from pipelines.display.html import document, text
+from pipelines.display.html import document
 from pipelines.errors import DataError
 
-# Bounds of the page: it stays below some megabytes, whatever is found.
+# Bounds of the page, which keep it below some megabytes.
 _SHOWN_PER_FINDING = 24
 _SHOWN_PER_ENTRY = 4
 _THUMBNAILS = 400
 _THUMBNAIL_PX = 112
 _QUALITY = 60
-_STYLE = """
-.error { color: #a40000; } .warning { color: #8a5a00; } .note { color: #555; }
-ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .8rem; }
-li { width: 15rem; overflow-wrap: anywhere; font-size: .85rem; }
-img { max-width: 7rem; max-height: 7rem; margin: 0 .3rem .2rem 0;
-  border: 1px solid #ccc; }
-"""
 
 
-def page(survey: Survey) -> str:
-    """The page as HTML, in ASCII."""
-    thumbnails = _Thumbnails(survey)
-    body = [
-        f"<h1>{text(survey.reference)}</h1>",
-        *_summary(survey),
-        *(part for one in survey.findings for part in _finding(one, thumbnails)),
-    ]
-    return document(survey.reference, body, style=_STYLE)
-
-
-def _summary(survey: Survey) -> Iterator[str]:
-    yield f"<p>{len(survey.examples)} examples in {len(survey.counts)} classes.</p>"
-    if not survey.is_fit_to_train:
-        yield '<p class="error">A run would refuse these data.</p>'
-    if not survey.findings:
-        yield "<p>Nothing was found.</p>"
-    yield "<table><tr><th>class</th><th>examples</th></tr>"
-    for name, count in survey.counts.items():
-        yield f'<tr><td>{text(name)}</td><td class="number">{count}</td></tr>'
-    yield "</table>"
-
-
-def _finding(finding: Finding, thumbnails: _Thumbnails) -> Iterator[str]:
-    yield (
-        f'<h2><span class="{finding.severity}">{finding.severity}</span>'
-        f" {text(finding.what)} ({len(finding.about)})</h2><ul>"
+def page(audit: Audit, *, most_thumbnails: int = _THUMBNAILS) -> str:
+    """The page as HTML, in ASCII, with at most `most_thumbnails` pictures."""
+    thumbnails = _Thumbnails(audit, most_thumbnails)
+    return document(
+        "audit.html",
+        title=audit.reference,
+        examples=len(audit.examples),
+        counts=audit.counts,
+        fit=audit.is_fit_to_train,
+        findings=[_finding(finding, thumbnails) for finding in audit.findings],
     )
-    for i, about in enumerate(finding.about[:_SHOWN_PER_FINDING]):
-        members = finding.members[i] if finding.members else ()
-        images = "".join(map(thumbnails.tag, members[:_SHOWN_PER_ENTRY]))
-        yield f"<li>{images}<br>{text(about)}</li>"
-    yield "</ul>"
-    more = len(finding.about) - _SHOWN_PER_FINDING
-    if more > 0:
-        yield f"<p>and {more} more; <code>zoo check --json</code> lists all</p>"
+
+
+def _finding(finding: Finding, thumbnails: _Thumbnails) -> dict[str, Any]:
+    members = finding.members or ((),) * len(finding.about)
+    shown = list(zip(finding.about, members))[:_SHOWN_PER_FINDING]
+    return {
+        "severity": finding.severity,
+        "what": finding.problem,
+        "count": len(finding.about),
+        "entries": [
+            {
+                "about": about,
+                "pictures": thumbnails.jpegs(examples[:_SHOWN_PER_ENTRY]),
+            }
+            for about, examples in shown
+        ],
+        "more": len(finding.about) - len(shown),
+    }
 
 
 class _Thumbnails:
-    """Small pictures of examples, until there are enough of them for a page."""
+    """Small pictures of examples, `most` of them at most."""
 
-    def __init__(self, survey: Survey) -> None:
-        self._survey = survey
-        self._left = _THUMBNAILS
+    def __init__(self, audit: Audit, most: int) -> None:
+        self._audit = audit
+        self._left = most
 
-    def tag(self, example: int) -> str:
-        """An `img` element, or nothing where there is no picture."""
-        if self._left <= 0:
-            return ""
-        picture = self._picture(example)
-        if picture is None:
-            return ""
-        self._left -= 1
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=_QUALITY)
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return f'<img alt="" src="data:image/jpeg;base64,{data}">'
+    def jpegs(self, examples: Sequence[int]) -> list[str]:
+        """The pictures of examples that have one, as JPEG in base 64."""
+        jpegs = []
+        for example in examples:
+            picture = self._picture(example) if self._left > 0 else None
+            if picture is not None:
+                self._left -= 1
+                buffer = io.BytesIO()
+                picture.save(buffer, "JPEG", quality=_QUALITY)
+                jpegs.append(base64.b64encode(buffer.getvalue()).decode("ascii"))
+        return jpegs
 
     def _picture(self, example: int) -> Image.Image | None:
-        inputs = self._survey.examples.inputs
+        inputs = self._audit.examples.inputs
         if isinstance(inputs, ImageArray):
             return _small(Image.fromarray(np.asarray(inputs.pixels[example])))
         if not isinstance(inputs, ImageFiles | ImageRecords):
             return None
-        look = self._survey.looks[example]
-        if look.bad and not look.kind:
-            return None  # no image, or nothing that can be opened
+        inspection = self._audit.inspections[example]
+        if inspection.bad and not inspection.kind:
+            return None  # not an image, or one that cannot be opened
         try:
             content = encoded_bytes(inputs, example)
             with Image.open(io.BytesIO(content)) as image:
-                if image.width * image.height > self._survey.maximum_megapixels * 1e6:
+                if image.width * image.height > self._audit.maximum_megapixels * 1e6:
                     return None
                 image.draft("RGB", (2 * _THUMBNAIL_PX, 2 * _THUMBNAIL_PX))
                 return _small(exif.upright(image, content))
-        # Broken files are what the page is about; each kind fails in its own way.
+        # The page is about broken files, and each kind fails in its own way.
         except (
             *(DataError, OSError, ValueError, SyntaxError),
             Image.DecompressionBombError,

@@ -1,4 +1,4 @@
-"""A folder of images copied so that nothing in the copy could hurt; see `fix`."""
+"""A folder of images copied so that nothing in the copy could hurt; see `repair`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.audit.audit import Survey
-from pipelines.data.checks.inspect_files import look_through
-from pipelines.data.checks.inspection import Look
+from pipelines.audit.audit import Audit
+from pipelines.data.checks.inspect_files import inspect_files
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images import exif, file_types
 from pipelines.data.spelling import normal
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, DataError
+from zoo.storage import durable
 from zoo.storage.home import expanded
 
 LIST = "fixed.json"
@@ -35,7 +35,7 @@ _QUALITY = 95
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fixed:
+class Repair:
     """What was done with a file: `copied`, `renamed`, `converted` or `left out`.
 
     `to` is its name in the copy, and `why` says what was wrong with it.
@@ -53,7 +53,7 @@ class _Source:
     name: str
     class_name: str
     split: str
-    look: Look
+    inspection: Inspection
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ class _Copy:
     """One file for the copy; without content it is left out."""
 
     source: _Source
-    fixed: Fixed
+    repair: Repair
     suffix: str = ""
     content_hash: str = ""
 
 
-def fix(survey: Survey, source: Path, target: Path) -> tuple[Fixed, ...]:
-    """Copies the images of a surveyed folder into a new one of the same layout.
+def repair(audit: Audit, source: Path, target: Path) -> tuple[Repair, ...]:
+    """Copies the images of an audited folder into a new one of the same layout.
 
     What is sound is copied as it is, and a name with a wrong ending gets the right one.
     What is turned, transparent, animated, in CMYK, of 16 bits, with a palette, or of a
@@ -83,23 +83,16 @@ def fix(survey: Survey, source: Path, target: Path) -> tuple[Fixed, ...]:
     _require_elsewhere(source, target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(
-            tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
-        )
-        try:
-            done = _write_all(survey, source, unfinished)
-            unfinished.chmod(0o755)  # mkdtemp makes 0700
-            unfinished.replace(target)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with durable.publish_folder(target) as unfinished:
+            done = _write_all(audit, source, unfinished)
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror}.") from error
     return done
 
 
-def counts(done: Sequence[Fixed]) -> Mapping[str, int]:
+def counts(done: Sequence[Repair]) -> Mapping[str, int]:
     """How many files each action was taken with."""
-    return Counter(one.action for one in done)
+    return Counter(repair.action for repair in done)
 
 
 def _require_elsewhere(source: Path, target: Path) -> None:
@@ -118,85 +111,83 @@ def _require_elsewhere(source: Path, target: Path) -> None:
         )
 
 
-def _write_all(survey: Survey, source: Path, folder: Path) -> tuple[Fixed, ...]:
+def _write_all(audit: Audit, source: Path, folder: Path) -> tuple[Repair, ...]:
     parts = folder / ".parts"
     parts.mkdir()
-    limit = survey.maximum_megapixels
-    numbered = list(enumerate(_sources(survey, source)))
+    limit = audit.maximum_megapixels
+    numbered = list(enumerate(_sources(audit, source)))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         copies = list(
             threads.map(
-                lambda one: _prepare(one[1], parts / str(one[0]), limit), numbered
+                lambda item: _prepare(item[1], parts / str(item[0]), limit), numbered
             )
         )
     repeated = _repeated(copies)
     taken: set[str] = set()
     done = []
     for i, copy in enumerate(copies):
-        fixed = copy.fixed
+        outcome = copy.repair
         if i in repeated:
-            fixed = dataclasses.replace(fixed, action="left out", why=repeated[i])
-        if fixed.action != "left out":
-            fixed = dataclasses.replace(fixed, to=_free_name(copy, taken))
-            to = folder / fixed.to
+            outcome = dataclasses.replace(outcome, action="left out", why=repeated[i])
+        if outcome.action != "left out":
+            outcome = dataclasses.replace(outcome, to=_free_name(copy, taken))
+            to = folder / outcome.to
             to.parent.mkdir(parents=True, exist_ok=True)
             (parts / str(i)).replace(to)
-        done.append(fixed)
+        done.append(outcome)
     shutil.rmtree(parts)
     if not taken:
         raise DataError(f"Nothing in {source} is left to be copied.")
-    files = [dataclasses.asdict(one) for one in done]
+    files = [dataclasses.asdict(item) for item in done]
     listed = {"source": str(source), "counts": counts(done), "files": files}
     (folder / LIST).write_text(json.dumps(listed, indent=2) + "\n")
     return tuple(done)
 
 
-def _sources(survey: Survey, root: Path) -> Iterator[_Source]:
-    examples = survey.examples
-    if survey.folder is None or not isinstance(examples.inputs, ImageFiles):
-        raise ConfigError(
-            f"--fix copies folders of images; {survey.reference} is none."
-        )
+def _sources(audit: Audit, root: Path) -> Iterator[_Source]:
+    examples = audit.examples
+    if audit.folder is None or not isinstance(examples.inputs, ImageFiles):
+        raise ConfigError(f"--fix copies folders of images; {audit.reference} is none.")
     for i, path in enumerate(examples.inputs.paths):
         yield _Source(
             path=Path(path),
             name=examples.names[i],
             class_name=examples.class_names[examples.labels[i]],
-            split=examples.given[i] if examples.given else "",
-            look=survey.looks[i],
+            split=examples.splits[i] if examples.splits else "",
+            inspection=audit.inspections[i],
         )
-    left_out = survey.folder.left_out
-    looks = look_through(
-        [str(found.path) for found in left_out],
-        maximum_megapixels=survey.maximum_megapixels,
+    left_out = audit.folder.left_out
+    inspections = inspect_files(
+        [str(file.path) for file in left_out],
+        maximum_megapixels=audit.maximum_megapixels,
     )
-    for found, look in zip(left_out, looks, strict=True):
-        name = found.path.relative_to(root).as_posix()
-        yield _Source(found.path, name, found.class_name, found.split, look)
+    for file, inspection in zip(left_out, inspections, strict=True):
+        name = file.path.relative_to(root).as_posix()
+        yield _Source(file.path, name, file.class_name, file.split, inspection)
 
 
 def _prepare(source: _Source, part: Path, maximum_megapixels: float) -> _Copy:
     """Writes what becomes of a file to `part`, unless it is left out."""
-    look = source.look
-    why = look.bad or "; ".join(look.odd)
-    if look.bad and not look.whole:
-        return _Copy(source, Fixed(source.name, "left out", why=why))
-    action, kind = "copied", look.kind
+    inspection = source.inspection
+    why = inspection.bad or "; ".join(inspection.odd)
+    if inspection.bad and not inspection.whole:
+        return _Copy(source, Repair(source.name, "left out", why=why))
+    action, kind = "copied", inspection.kind
     try:
         content = source.path.read_bytes()
-        if look.is_to_convert:
+        if inspection.is_to_convert:
             action, kind = "converted", "JPEG" if kind == "JPEG" else "PNG"
             content = _plain(content, kind, maximum_megapixels)
     except (OSError, _NotPlainError) as error:
         why = f"{why}; not converted ({error})"
-        return _Copy(source, Fixed(source.name, "left out", why=why))
+        return _Copy(source, Repair(source.name, "left out", why=why))
     endings, suffix = file_types.endings(kind), source.path.suffix
     if action == "copied" and suffix.lower() not in endings:
         action = "renamed"
     part.write_bytes(content)
     return _Copy(
         source,
-        Fixed(source.name, action, why=why),
+        Repair(source.name, action, why=why),
         suffix=suffix if suffix.lower() in endings else endings[0],
         content_hash=hashlib.sha256(content).hexdigest(),
     )
@@ -259,17 +250,17 @@ def _repeated(copies: Sequence[_Copy]) -> dict[int, str]:
     for i, copy in enumerate(copies):
         if copy.content_hash:
             same[copy.content_hash].append(i)
-    found: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     for group in same.values():
         sources = [copies[i].source for i in group]
         if len({source.class_name for source in sources}) > 1:
             names = " = ".join(source.name for source in sources)
-            found |= dict.fromkeys(group, f"the same content in two classes: {names}")
+            reasons |= dict.fromkeys(group, f"the same content in two classes: {names}")
             continue
         kept = min(group, key=lambda i: _KEPT_FIRST.index(copies[i].source.split))
         why = f"the same content as {copies[kept].source.name}"
-        found |= {i: why for i in group if i != kept}
-    return found
+        reasons |= {i: why for i in group if i != kept}
+    return reasons
 
 
 def _free_name(copy: _Copy, taken: set[str]) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+import filelock
 
 from pipelines.batch.source import Fingerprint
 from pipelines.errors import ConfigError
@@ -158,8 +159,6 @@ def write_record(path: Path, whose: Identity, progress: Progress) -> None:
 
 
 def _lock(stream: IO[bytes], path: Path) -> None:
-    """Takes a lock that the system gives back when the process ends, however."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigError(f"{path} is being written by another process.") from None
+    """Takes a lock that ends with this process, however that ends."""
+    if not filelock.lock_descriptor(stream.fileno(), blocking=False):
+        raise ConfigError(f"{path} is being written by another process.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.batch.source import Item, file_bytes
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import shown
 from pipelines.errors import ConfigError
 

@@ -1,8 +1,8 @@
-"""Calibration: what the artifact may say of its own answers.
+"""Calibration: reliable statements of an artifact about its own answers.
 
-Probabilities that mean what they say, a confidence below which it abstains, a limit
-beyond which an example is unlike the training data, and sets of classes that hold the
-right one as often as was asked for.
+Probabilities that match accuracy, a confidence below which the artifact abstains, a
+threshold above which an example is unlike the training data, and sets of classes that
+contain the right class as often as the config asks for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from pipelines.calibration.feature_space import FeatureSpace, fit_feature_space
 from pipelines.calibration.portions import portions
-from pipelines.calibration.temperature import Scaling, choose_scaling, unscaled
+from pipelines.calibration.temperature import Temperature, choose_temperature, unscaled
 from pipelines.calibration.thresholds import (
     EASE,
-    Limit,
+    StrangenessThreshold,
     confidence_threshold,
     energies,
     prediction_sets,
-    strangeness_limits,
+    strangeness_thresholds,
     threshold_of_truth,
 )
 from pipelines.config import CalibrationConfig
@@ -32,10 +32,10 @@ MIN_EXAMPLES = 20
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answers:
-    """What the artifact answers: arrays with a row for each example.
+    """The answers of an artifact: arrays with a row for each example.
 
-    `probabilities` are float64 `[n, classes]`, `labels` int64, `ood_score` 1 at the
-    limit and more beyond, `prediction_set` bool `[n, classes]`.
+    `probabilities` are float64 `[n, classes]`, `labels` int64, `ood_score` is 1 at the
+    threshold and more above it, `prediction_set` is bool `[n, classes]`.
     """
 
     probabilities: np.ndarray
@@ -48,25 +48,27 @@ class Answers:
 
     @property
     def accepted(self) -> np.ndarray:
+        """Bool `[n]`: confident, and like the training data."""
         return self.is_confident & self.in_distribution
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """All that is between the logits of a model and the answers of an artifact.
+    """All steps between the logits of a model and the answers of an artifact.
 
     An example is accepted if its confidence is at least `confidence_threshold`, and if
     neither its energy (https://arxiv.org/abs/2010.03759) nor the distance of its
-    features in `space` is over its limit; None is no limit. `set_thresholds` are pairs
-    of a level and the probability from which a class is in the prediction set of that
-    level; the first one is served. `reason` says in words how all this was found.
+    features in `space` is above its threshold; without a threshold (None) it is not
+    compared. `set_thresholds` are pairs of a level and the probability from which a
+    class is in the prediction set of that level; the first pair is served. `reason`
+    explains the choices in words.
     """
 
-    scaling: Scaling
+    scaling: Temperature
     held_out_examples: int
     confidence_threshold: float
-    energy: Limit | None
-    distance: Limit | None
+    energy: StrangenessThreshold | None
+    distance: StrangenessThreshold | None
     set_thresholds: tuple[tuple[float, float], ...]
     reason: str
     space: FeatureSpace | None = dataclasses.field(default=None, compare=False)
@@ -77,7 +79,7 @@ class Calibration:
         return self.set_thresholds[0][1]
 
     def answer(self, logits: np.ndarray, features: np.ndarray) -> Answers:
-        """What the graph of the artifact gives for logits and features `[n, ...]`."""
+        """The answers of the artifact's graph for logits and features `[n, ...]`."""
         probabilities = np.exp(self.scaling.log_probabilities(logits))
         labels = probabilities.argmax(axis=1)
         confidence = probabilities.max(axis=1)
@@ -93,17 +95,17 @@ class Calibration:
         )
 
     def is_decided(self, answers: Answers) -> np.ndarray:
-        """Bool `[n]`: false where a value lies on a limit, and rounding decides."""
+        """Bool `[n]`: false if a value lies on a threshold, where rounding decides."""
         compared = (
             (answers.confidence[:, None], self.confidence_threshold, EASE),
-            # See the tolerance of parity for this one.
+            # The tolerance of parity explains the factor.
             (answers.ood_score[:, None], 1.0, 10 * EASE),
             (answers.probabilities, self.set_threshold, EASE),
         )
         apart = [
-            (np.abs(values - limit) > ease * limit).all(axis=1)
-            for values, limit, ease in compared
-            if limit > 0
+            (np.abs(values - threshold) > ease * threshold).all(axis=1)
+            for values, threshold, ease in compared
+            if threshold > 0
         ]
         return np.all(apart, axis=0)
 
@@ -140,17 +142,17 @@ def calibrate(
 ) -> Calibration:
     """The calibration for held-out logits `[n, classes]` and features `[n, width]`.
 
-    They must be of examples that trained nothing: validation, or out of fold. One thing
-    they cannot undo: validation also chose the epoch (and the penalty of the probe), so
-    it looks slightly easier than new data. The report has the same numbers on test,
-    which chose nothing.
+    They must come from examples that trained nothing: validation, or out of fold.
+    Validation also chose the epoch (and the penalty of the probe), so it looks slightly
+    easier than new data. The report has the same numbers on test, which chose nothing.
 
-    Data that say too little give the defaults of `uncalibrated`, and the reason says
-    what was missing: fewer than 20 held-out examples, values that are not finite.
+    With fewer than 20 held-out examples, or values that are not finite, the result is
+    that of `uncalibrated`, and its reason names the cause.
     """
     n, classes = logits.shape
     if calibration.method == "none":
-        return uncalibrated(classes, reason="calibration.method is none.", examples=n)
+        reason = "config.calibration.method is 'none'."
+        return uncalibrated(classes, reason=reason, examples=n)
     if n < MIN_EXAMPLES:
         reason = (
             f"{n} held-out examples are too few; {MIN_EXAMPLES} are needed. Every"
@@ -161,10 +163,12 @@ def calibrate(
     if not np.isfinite(logits).all():
         reason = "Held-out logits hold values that are not finite."
         return uncalibrated(classes, reason=reason, examples=n)
-    scaling, scaling_reason = choose_scaling(logits, labels, method=calibration.method)
+    scaling, scaling_reason = choose_temperature(
+        logits, labels, method=calibration.method
+    )
     confidence, of_truth = _confidences(scaling, logits, labels)
     space = fit_feature_space(train_features, train_labels)
-    energy, distance, why_not = strangeness_limits(
+    energy, distance, why_not = strangeness_thresholds(
         logits, features, space, share=calibration.in_distribution
     )
     threshold = confidence_threshold(confidence, share=calibration.coverage)
@@ -184,9 +188,9 @@ def calibrate(
 
 
 def _confidences(
-    scaling: Scaling, logits: np.ndarray, labels: np.ndarray
+    scaling: Temperature, logits: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The largest probability of every example, and that of its true class."""
+    """Two probabilities of every example: the largest, and that of the true class."""
     confidence, of_truth = np.empty(len(labels)), np.empty(len(labels))
     for rows in portions(*logits.shape):
         log_p = scaling.log_probabilities(logits[rows])
@@ -198,23 +202,23 @@ def _confidences(
 def to_manifest(calibration: Calibration) -> dict[str, Any]:
     """The fields of a manifest: plain values, ready for JSON.
 
-    `space` is in the graph only; its size is told.
+    `space` is in the graph only; the manifest has its size.
     """
-    limits = {"energy": calibration.energy, "distance": calibration.distance}
-    found = {name: limit for name, limit in limits.items() if limit}
+    measures = {"energy": calibration.energy, "distance": calibration.distance}
+    set_measures = {name: measure for name, measure in measures.items() if measure}
     space = calibration.space
     return {
         "temperature": calibration.scaling.temperature,
         "thresholds": {
             "confidence": calibration.confidence_threshold,
-            **{name: limit.largest for name, limit in found.items()},
+            **{name: measure.largest for name, measure in set_measures.items()},
         },
         "calibration": {
             "method": calibration.scaling.method,
             "class_bias": list(calibration.scaling.bias),
             "reason": calibration.reason,
             "held_out_examples": calibration.held_out_examples,
-            "medians": {name: limit.median for name, limit in found.items()},
+            "medians": {name: m.median for name, m in set_measures.items()},
             "prediction_sets": [
                 {"level": level, "threshold": threshold}
                 for level, threshold in calibration.set_thresholds
@@ -225,24 +229,24 @@ def to_manifest(calibration: Calibration) -> dict[str, Any]:
 
 
 def from_manifest(values: Mapping[str, Any]) -> Calibration:
-    """What `to_manifest` gave, also after going through JSON; without `space`."""
-    told, thresholds = values["calibration"], values["thresholds"]
-    limits = {
-        name: Limit(median, thresholds[name])
-        for name, median in told["medians"].items()
+    """The calibration that `to_manifest` wrote, without `space`."""
+    fields, thresholds = values["calibration"], values["thresholds"]
+    measures = {
+        name: StrangenessThreshold(median, thresholds[name])
+        for name, median in fields["medians"].items()
     }
     return Calibration(
-        scaling=Scaling(
-            method=told["method"],
+        scaling=Temperature(
+            method=fields["method"],
             temperature=values["temperature"],
-            bias=tuple(told["class_bias"]),
+            bias=tuple(fields["class_bias"]),
         ),
-        held_out_examples=told["held_out_examples"],
+        held_out_examples=fields["held_out_examples"],
         confidence_threshold=thresholds["confidence"],
-        energy=limits.get("energy"),
-        distance=limits.get("distance"),
+        energy=measures.get("energy"),
+        distance=measures.get("distance"),
         set_thresholds=tuple(
-            (one["level"], one["threshold"]) for one in told["prediction_sets"]
+            (level["level"], level["threshold"]) for level in fields["prediction_sets"]
         ),
-        reason=told["reason"],
+        reason=fields["reason"],
     )

@@ -1,4 +1,4 @@
-"""How far an example is from everything that the classifier was trained on."""
+"""The distance of an example from everything that the classifier was trained on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipelines.calibration.portions import portions
 # Directions that are kept, and the most numbers for them: 4 MB, however wide.
 _MOST_DIRECTIONS = 32
 _MOST_NUMBERS = 2**20
-# And the most that they are found from, 256 MiB in float64, but for a thousand rows.
+# The most numbers that they are fitted to, 256 MiB in float64, and at least these rows.
 _MOST_FITTED_NUMBERS = 2**25
 _FEWEST_FITTED = 1000
-# Of the largest: beyond that, the rounding of features would be most of a distance.
+# Relative to the largest: below it, rounding of features would dominate a distance.
 _SMALLEST_VARIANCE = 1e-4
 SMALLEST_LENGTH = 1e-6
-# Of vectors of length 1, along the main direction. The least that is kept of another
-# is a hundredth of it, and float32 rounds networks to a millionth: a distance would be
-# made of that where all examples point the same way, as before much was learned.
+# Of vectors of length 1, along the main direction. Other directions have at least a
+# hundredth of it, and float32 rounds networks to a millionth: if all examples point
+# the same way, as early in training, a distance would consist of rounding.
 _LEAST_SPREAD = 1e-3
 
 
@@ -30,13 +30,14 @@ _LEAST_SPREAD = 1e-3
 class FeatureSpace:
     """The classes as points among the main directions of the features.
 
-    The distance to a class is that of Mahalanobis (https://arxiv.org/abs/1807.03888)
-    with one covariance for all classes: shrunk (Ledoit-Wolf) within up to 32 main
-    directions, and the same variance in every other one. Features are scaled to length
-    1 before (https://arxiv.org/abs/2505.18032): noise and blank images have short
-    features, which lie close to everything. `centre` is `[width]`, `axes` `[width,
-    directions]`, `whitening` `[directions, directions]`, `means` `[classes,
-    directions]` after whitening; `outside_weight` is one over the variance outside.
+    The distance to a class is the Mahalanobis distance
+    (https://arxiv.org/abs/1807.03888) with one covariance for all classes: shrunk
+    (Ledoit-Wolf) within up to 32 main directions, and one variance for all others.
+    Features are scaled to length 1 before (https://arxiv.org/abs/2505.18032): noise and
+    blank images have short features, which lie close to everything. `centre` is
+    `[width]`, `axes` `[width, directions]`, `whitening` `[directions, directions]`,
+    `means` `[classes, directions]` after whitening; `outside_weight` is one over the
+    variance outside.
     """
 
     centre: np.ndarray
@@ -47,17 +48,17 @@ class FeatureSpace:
 
     @property
     def size_bytes(self) -> int:
-        """What it adds to a signature: 174 kB for width 1,280 and 10 classes."""
+        """The bytes it adds to a signature: 174 kB for width 1,280 and 10 classes."""
         arrays = (self.centre, self.axes, self.whitening, self.means)
         return sum(array.nbytes for array in arrays)
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """The distance to the nearest class, `[n]`, for features `[n, width]`."""
         most = max(len(self.centre), len(self.means))
-        found = np.empty(len(features))
+        distances = np.empty(len(features))
         for rows in portions(len(features), most):
-            found[rows] = self._distances(features[rows])
-        return found
+            distances[rows] = self._distances(features[rows])
+        return distances
 
     def _distances(self, features: np.ndarray) -> np.ndarray:
         from_centre = unit_length(features) - self.centre
@@ -70,7 +71,7 @@ class FeatureSpace:
 def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace | None:
     """The space of training features `[n, width]` with labels `[n]`.
 
-    None if they tell nothing: not finite, nearly constant, or fewer than three.
+    None if they are not finite, nearly constant, or fewer than three.
     """
     n, width = features.shape
     if n < 3 or not np.isfinite(features).all():
@@ -91,7 +92,7 @@ def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace 
     variances, vectors = np.linalg.eigh(ledoit_wolf(spread, assume_centered=True)[0])
     floor = max(variances.max(), pca.explained_variance_.max()) * _SMALLEST_VARIANCE
     whitening = vectors / np.sqrt(np.maximum(variances, floor))
-    # A width that is kept whole leaves rounding outside, which must not count.
+    # With all directions kept, only rounding is left outside, which must not count.
     has_outside = directions < width and pca.noise_variance_ > floor
     return FeatureSpace(
         centre=pca.mean_.astype(np.float32),
@@ -103,7 +104,7 @@ def fit_feature_space(features: np.ndarray, labels: np.ndarray) -> FeatureSpace 
 
 
 def _fitted_rows(features: np.ndarray) -> np.ndarray:
-    """Those that the main directions are found from; all where they are few."""
+    """The features that the main directions are fitted to: all, or a sample of many."""
     n, width = features.shape
     most = max(_FEWEST_FITTED, _MOST_FITTED_NUMBERS // width)
     if n <= most:
@@ -119,12 +120,12 @@ def unit_length(features: np.ndarray) -> np.ndarray:
 
 
 def _class_means(inside: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The mean of every class that is there, and every example without its class's."""
+    """The mean of every class that occurs, and every example minus its class's mean."""
     present, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     means = np.zeros((len(present), inside.shape[1]))
     np.add.at(means, which, inside)
     means /= sizes[:, None]
     if len(present) == len(inside):
-        # One example of each class has no spread but that of the classes.
+        # With one example of each class, the only spread is between classes.
         return means, inside
     return means, inside - means[which]

@@ -9,9 +9,10 @@ AT_ONCE = 2**22
 
 
 def portions(rows: int, width: int) -> Iterator[slice]:
-    """Slices of so many rows that each has at most 2^22 numbers, and one row at least.
+    """Slices of rows with at most 2^22 numbers each, and at least one row.
 
-    What is computed for each row alone is the same in any portions; few rows are one.
+    A result that is computed row by row does not depend on the portions. Few rows are
+    one portion.
     """
     at_once = max(1, AT_ONCE // max(1, width))
     for start in range(0, rows, at_once):

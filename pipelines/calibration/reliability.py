@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: calibration error, Brier score, log loss."""
+"""The reliability of probabilities: calibration error, Brier score, log loss."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Reliability:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Verdicts:
-    """What probabilities say of every example, `[n]` each, without the probabilities.
+class PredictionScores:
+    """A summary of the probabilities of every example, `[n]` each.
 
-    `predicted` is the likeliest class and `confidence` its probability; `loss` is minus
-    the log of that of the true class, and `brier` the squared differences, summed.
+    `predicted` is the likeliest class and `confidence` its probability. `loss` is minus
+    the log of the true class's probability, and `brier` the sum of squared differences.
     """
 
     predicted: np.ndarray
@@ -40,26 +40,30 @@ class Verdicts:
     brier: np.ndarray
 
 
-def verdicts(log_probabilities: np.ndarray, labels: np.ndarray) -> Verdicts:
-    """Those for log probabilities `[n, classes]` and labels `[n]`."""
-    return joined(
-        _verdicts(log_probabilities[rows], labels[rows])
+def score_predictions(
+    log_probabilities: np.ndarray, labels: np.ndarray
+) -> PredictionScores:
+    """The scores for log probabilities `[n, classes]` and labels `[n]`."""
+    return concatenated(
+        _score_portion(log_probabilities[rows], labels[rows])
         for rows in portions(*log_probabilities.shape)
     )
 
 
-def joined(parts: Iterable[Verdicts]) -> Verdicts:
-    """Those of all portions, in order."""
+def concatenated(parts: Iterable[PredictionScores]) -> PredictionScores:
+    """The scores of all portions, in order."""
     columns = zip(*(dataclasses.astuple(part) for part in parts))
-    return Verdicts(*map(np.concatenate, columns))
+    return PredictionScores(*map(np.concatenate, columns))
 
 
-def _verdicts(log_probabilities: np.ndarray, labels: np.ndarray) -> Verdicts:
+def _score_portion(
+    log_probabilities: np.ndarray, labels: np.ndarray
+) -> PredictionScores:
     rows = np.arange(len(labels))
     differences = np.exp(log_probabilities)
     confidence = differences.max(axis=1)
     differences[rows, labels] -= 1.0
-    return Verdicts(
+    return PredictionScores(
         predicted=log_probabilities.argmax(axis=1),
         confidence=confidence,
         loss=-log_probabilities[rows, labels],
@@ -69,39 +73,39 @@ def _verdicts(log_probabilities: np.ndarray, labels: np.ndarray) -> Verdicts:
 
 def reliability(log_probabilities: np.ndarray, labels: np.ndarray) -> Reliability:
     """The measures for log probabilities `[n, classes]` and labels `[n]`."""
-    return reliability_of(verdicts(log_probabilities, labels), labels)
+    return reliability_of(score_predictions(log_probabilities, labels), labels)
 
 
-def reliability_of(found: Verdicts, labels: np.ndarray) -> Reliability:
-    """The measures for what probabilities said of examples with labels `[n]`."""
+def reliability_of(scores: PredictionScores, labels: np.ndarray) -> Reliability:
+    """The measures for the scores of examples with labels `[n]`."""
     return Reliability(
         calibration_error=calibration_error_of(
-            found.confidence, found.predicted == labels
+            scores.confidence, scores.predicted == labels
         ),
-        brier_score=float(found.brier.mean()),
-        log_loss=float(found.loss.mean()),
+        brier_score=float(scores.brier.mean()),
+        log_loss=float(scores.loss.mean()),
     )
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """That of probabilities `[n, classes]`; see `calibration_error_of`."""
+    """The error of probabilities `[n, classes]`; see `calibration_error_of`."""
     return calibration_error_of(
         probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     )
 
 
 def calibration_error_of(confidence: np.ndarray, is_right: np.ndarray) -> float:
-    """The expected calibration error: how far confidence is from accuracy, 0 to 1.
+    """The expected calibration error: distance of confidence and accuracy, 0 to 1.
 
     Examples are sorted by confidence, the largest probability, and cut into 15 bins of
     equal size. The result is the mean over examples of the distance between the mean
-    confidence and the accuracy of their bin. Confidences that are right give more than
-    0, by chance: with an accuracy of 83 % about 0.08 for 100 examples, 0.03 for 750.
+    confidence and the accuracy of their bin. Perfect confidences give more than 0, by
+    chance: with an accuracy of 83 % about 0.08 for 100 examples, 0.03 for 750.
     """
-    # Equal confidences cannot be told apart; each counts as their mean, so that the
-    # order of the examples does not matter.
+    # Examples of equal confidence each count as their mean, so that their order does
+    # not matter.
     values, which = np.unique(confidence, return_inverse=True)
     mean_right = np.bincount(which, is_right.astype(np.float64)) / np.bincount(which)
     gap = np.sort(confidence) - mean_right[np.sort(which)]
     bins = np.array_split(gap, min(_BINS, len(gap)))
-    return float(sum(abs(one.sum()) for one in bins) / len(gap))
+    return float(sum(abs(part.sum()) for part in bins) / len(gap))

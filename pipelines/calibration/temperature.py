@@ -1,4 +1,4 @@
-"""Temperature and class bias: logits to probabilities that can be believed.
+"""Temperature and class bias: from logits to reliable probabilities.
 
 Temperature scaling is https://arxiv.org/abs/1706.04599. With a bias for each class it
 is the bias-corrected one of https://arxiv.org/abs/1901.06852.
@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold
 
 from pipelines.calibration.portions import AT_ONCE, portions
 
-# Held-out examples that a bias needs of every class; with fewer it follows the noise.
+# Held-out examples of every class that a bias needs; with fewer it fits noise.
 BIAS_EXAMPLES_PER_CLASS = 10
 _HOTTEST = 20.0
 # Scores of thousands of classes differ by thousandths.
@@ -27,7 +27,7 @@ _FEWEST_FITTED = 500
 
 
 @dataclasses.dataclass(frozen=True)
-class Scaling:
+class Temperature:
     """`softmax(logits / temperature + bias)`; `bias` has a number for each class."""
 
     method: str
@@ -39,32 +39,32 @@ class Scaling:
         return _log_probabilities(logits, self.temperature, np.array(self.bias))
 
 
-def unscaled(classes: int) -> Scaling:
+def unscaled(classes: int) -> Temperature:
     """Temperature 1 and no bias: probabilities as the model gives them."""
-    return Scaling("none", 1.0, (0.0,) * classes)
+    return Temperature("none", 1.0, (0.0,) * classes)
 
 
-def choose_scaling(
+def choose_temperature(
     logits: np.ndarray, labels: np.ndarray, *, method: str
-) -> tuple[Scaling, str]:
-    """The scaling for held-out logits `[n, classes]`, and the reason in words.
+) -> tuple[Temperature, str]:
+    """The temperature for held-out logits `[n, classes]`, and the reason in words.
 
-    `auto` compares log losses by cross-validation. A temperature is used if its loss is
-    lower than without by more than one standard error, so that chance alone does not
-    spoil what was right; a bias, which can change labels, if its loss is lower by more
-    than that again and every class has 10 examples. `bias` asks for the latter without
-    comparison. Of very many logits some examples tell, 500 at least.
+    `auto` compares log losses by cross-validation. It takes a temperature if that
+    lowers the loss by more than one standard error, so that chance alone does not spoil
+    good probabilities. It takes a bias, which can change labels, if that lowers the
+    loss by as much again and every class has 10 examples. `bias` takes a bias without
+    comparing. Of very many logits a sample is fitted, at least 500 examples.
     """
     n, classes = logits.shape
-    rows = _telling(n, classes)
+    rows = _fitted_rows(n, classes)
     logits, labels = logits[rows], labels[rows]
     right = logits.argmax(axis=1) == labels
     if not right.any():
-        return unscaled(classes), "Not one held-out example was right."
+        return unscaled(classes), "No held-out example was right."
     if (labels == labels[0]).all():
         return unscaled(classes), "All held-out examples are of one class."
     fewest = int(np.bincount(labels, minlength=classes).min())
-    seen = f" of {len(labels)} that were looked at" if len(labels) < n else ""
+    seen = f" of {len(labels)} sampled" if len(labels) < n else ""
     if method == "auto":
         chosen, reason = _compare(logits, labels, _too_few(fewest, seen))
     elif method == "bias" and fewest < BIAS_EXAMPLES_PER_CLASS:
@@ -77,11 +77,11 @@ def choose_scaling(
         return unscaled(classes), reason
     temperature, bias = _FITS[chosen](logits, labels)
     reason += _at_bound(temperature, classes)
-    return Scaling(chosen, temperature, tuple(map(float, bias))), reason
+    return Temperature(chosen, temperature, tuple(map(float, bias))), reason
 
 
-def _telling(n: int, classes: int) -> np.ndarray | slice:
-    """Rows that tell a temperature: all of up to 2^22 logits, else some by chance."""
+def _fitted_rows(n: int, classes: int) -> np.ndarray | slice:
+    """Rows to fit a temperature to: all of up to 2^22 logits, else a random sample."""
     most = max(_FEWEST_FITTED, AT_ONCE // classes)
     if n <= most:
         return slice(None)
@@ -97,8 +97,8 @@ def _at_bound(temperature: float, classes: int) -> str:
     for name, bound in bounds.items():
         if np.isclose(temperature, bound, rtol=1e-3):
             return (
-                f" The temperature is the {name} that there is, {bound:g}, so the"
-                " confidences may still be off."
+                f" The temperature is the {name} one allowed, {bound:g}, so confidences"
+                " may still be off."
             )
     return ""
 
@@ -111,8 +111,8 @@ def _compare(
     before = _losses(logits, labels, 1.0, np.zeros(logits.shape[1]))
     scaled = _cross_validated(fit_temperature, logits, labels)
     reason = (
-        f"Cross-validated log loss on {n} held-out examples: {before.mean():.4f} as it"
-        f" is, {scaled.mean():.4f} with a temperature"
+        f"Cross-validated log loss on {n} held-out examples: {before.mean():.4f} plain,"
+        f" {scaled.mean():.4f} with a temperature"
     )
     chosen, best = "none", before
     if _is_gain(before - scaled):
@@ -126,28 +126,28 @@ def _compare(
 
 
 def _is_gain(gains: np.ndarray) -> bool:
-    """Whether the mean is over zero by more than its standard error."""
+    """True if the mean is above zero by more than its standard error."""
     return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _too_few(fewest: int, seen: str) -> str:
-    """Why there is no bias for each class; nothing where there can be."""
+    """The reason not to fit a bias per class; empty if there are enough examples."""
     if fewest >= BIAS_EXAMPLES_PER_CLASS:
         return ""
     return (
-        f"A bias per class needs {BIAS_EXAMPLES_PER_CLASS} held-out examples of each;"
-        f" one has {fewest}{seen}."
+        f"A bias per class needs {BIAS_EXAMPLES_PER_CLASS} held-out examples of each"
+        f" class; the smallest class has {fewest}{seen}."
     )
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """The temperature with the lowest log loss, and a bias of zeros.
 
-    From 0.05 to 20; of over a hundred classes from 1e-4.
+    From 0.05 to 20; with more than a hundred classes from 1e-4.
 
-    If every example is right, the plain loss falls for ever as the temperature goes to
-    0. So a label counts as right to `1 - 1 / (n + 2)`, as `n` successes in `n` trials
-    do (Platt 1999); with hundreds of examples this is hardly seen.
+    If every example is right, the plain loss keeps falling as the temperature goes to
+    0. So a label counts as right with `1 - 1 / (n + 2)`, as after `n` successes in `n`
+    trials (Platt 1999); with hundreds of examples this hardly matters.
     """
     fitted = _fit(logits, labels, with_bias=False)
     return float(1 / fitted[0]), fitted[1:]
@@ -168,31 +168,31 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
     logits = logits.astype(np.float64)
     logits -= logits.max(axis=1, keepdims=True)
     doubt = 1 / (n + 2)
-    wanted = np.full(classes, doubt / classes)
-    wanted += (1 - doubt) * np.bincount(labels, minlength=classes) / n
+    target = np.full(classes, doubt / classes)
+    target += (1 - doubt) * np.bincount(labels, minlength=classes) / n
     of_truth = logits[np.arange(n), labels].mean()
-    wanted_slope = (1 - doubt) * of_truth + doubt / classes * logits.sum() / n
+    target_slope = (1 - doubt) * of_truth + doubt / classes * logits.sum() / n
 
     def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        # Of thousands of classes each pass over all logits counts: one exponential.
+        # With thousands of classes each pass over the logits counts: one exponential.
         scaled = parameters[0] * logits
         scaled += parameters[1:] if with_bias else 0.0
         highest = scaled.max(axis=1, keepdims=True)
         powers = np.exp(np.subtract(scaled, highest, out=scaled), out=scaled)
         sums = powers.sum(axis=1)
-        loss = (np.log(sums) + highest[:, 0]).mean() - parameters[0] * wanted_slope
+        loss = (np.log(sums) + highest[:, 0]).mean() - parameters[0] * target_slope
         slope = np.einsum("nk,nk->n", powers, logits) / sums
-        gradient = np.array([slope.mean() - wanted_slope])
+        gradient = np.array([slope.mean() - target_slope])
         if with_bias:
-            loss -= wanted @ parameters[1:]
-            gradient = np.concatenate([gradient, (1 / sums) @ powers / n - wanted])
+            loss -= target @ parameters[1:]
+            gradient = np.concatenate([gradient, (1 / sums) @ powers / n - target])
         return float(loss), gradient
 
     free = classes if with_bias else 0
     bounds = [(1 / _HOTTEST, 1 / _coldest(classes)), *[(None, None)] * free]
     start = np.concatenate([[1.0], np.zeros(free)])
     options = {"ftol": 1e-10, "gtol": 1e-7, "maxiter": 200}
-    found = minimize(
+    fitted = minimize(
         loss_and_gradient,
         start,
         jac=True,
@@ -200,7 +200,7 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
         bounds=bounds,
         options=options,
     ).x
-    return found if with_bias else np.concatenate([found, np.zeros(classes)])
+    return fitted if with_bias else np.concatenate([fitted, np.zeros(classes)])
 
 
 def _cross_validated(
@@ -208,7 +208,7 @@ def _cross_validated(
     logits: np.ndarray,
     labels: np.ndarray,
 ) -> np.ndarray:
-    """The log loss of every example, scaled by what was fitted to the other folds."""
+    """The log loss of every example, with parameters fitted to the other folds."""
     losses = np.empty(len(labels))
     folds = KFold(min(_FOLDS, len(labels)), shuffle=True, random_state=0)
     for others, fold in folds.split(logits):
@@ -221,11 +221,11 @@ def _losses(
     logits: np.ndarray, labels: np.ndarray, temperature: float, bias: np.ndarray
 ) -> np.ndarray:
     """The log loss of every example, `[n]`."""
-    found = np.empty(len(labels))
+    losses = np.empty(len(labels))
     for rows in portions(*logits.shape):
         log_p = _log_probabilities(logits[rows], temperature, bias)
-        found[rows] = -log_p[np.arange(len(log_p)), labels[rows]]
-    return found
+        losses[rows] = -log_p[np.arange(len(log_p)), labels[rows]]
+    return losses
 
 
 def _log_probabilities(

@@ -1,7 +1,7 @@
-"""Limits that held-out examples set: for confidence, strangeness and prediction sets.
+"""Thresholds set by held-out examples: for confidence, strangeness, prediction sets.
 
 Each keeps a share of new examples, as long as they are like the held-out ones. Nothing
-else is assumed, so that every limit is one of the held-out values.
+else is assumed, so that every threshold is one of the held-out values.
 """
 
 from __future__ import annotations
@@ -16,39 +16,38 @@ from scipy.special import logsumexp
 from pipelines.calibration.feature_space import FeatureSpace
 from pipelines.calibration.portions import portions
 
-# Limits are eased by this, relative, so that rounding in float32 does not refuse the
-# very examples that set them.
+# Thresholds are relaxed by this, relative, so that rounding in float32 does not refuse
+# the very examples that set them.
 EASE = 1e-4
-# What hardly differs between examples says nothing, and float32 would blur it.
+# A measure that hardly differs between examples is useless, and float32 would blur it.
 _LEAST_SPREAD = 1e-2
 
 
 @dataclasses.dataclass(frozen=True)
-class Limit:
+class StrangenessThreshold:
     """The usual value of a measure of strangeness, and the largest that is accepted."""
 
     median: float
     largest: float
 
     def score(self, values: np.ndarray) -> np.ndarray:
-        """0 where a value is usual, 1 at the limit, more beyond."""
+        """0 for the usual value, 1 at the threshold, more above."""
         return (values - self.median) / (self.largest - self.median)
 
 
 def energies(logits: np.ndarray) -> np.ndarray:
     """`-logsumexp(logits)`, `[n]`: higher is stranger."""
-    found = np.empty(len(logits))
+    values = np.empty(len(logits))
     for rows in portions(*logits.shape):
-        found[rows] = -logsumexp(logits[rows].astype(np.float64), axis=1)
-    return found
+        values[rows] = -logsumexp(logits[rows].astype(np.float64), axis=1)
+    return values
 
 
 def keep_rank(examples: int, share: float) -> int:
-    """How many of the least strange of `examples` must lie within a limit.
+    """The rank of the value that becomes a threshold, counted from the least strange.
 
-    So many that a new example does, too, with probability `share`: a limit at the
-    `ceil((n + 1) * share)`-th of `n` values keeps that share of new ones on average.
-    More than `examples` means that they are too few for the share.
+    A threshold at the `ceil((n + 1) * share)`-th of `n` values keeps that share of new
+    examples on average. A rank above `examples` means that they are too few.
     """
     # Rounded first: (99 + 1) * 0.99 is a hair over 99 in floating point.
     return math.ceil(round((examples + 1) * share, 9))
@@ -57,7 +56,7 @@ def keep_rank(examples: int, share: float) -> int:
 def set_threshold(
     probabilities: np.ndarray, labels: np.ndarray, *, level: float
 ) -> float:
-    """That of `threshold_of_truth`, for probabilities `[n, classes]`."""
+    """The threshold of `threshold_of_truth`, for probabilities `[n, classes]`."""
     return threshold_of_truth(
         probabilities[np.arange(len(labels)), labels], level=level
     )
@@ -66,11 +65,11 @@ def set_threshold(
 def threshold_of_truth(of_truth: np.ndarray, *, level: float) -> float:
     """The probability from which a class is in the prediction set.
 
-    `of_truth` are the probabilities that held-out examples `[n]` gave the true class.
+    `of_truth` are the probabilities of the true class of held-out examples `[n]`.
     Split-conformal (https://arxiv.org/abs/2107.07511, with the probability of the true
-    class as score): the sets of new examples like the held-out ones hold the true class
-    with probability `level` or more. 0, which is every class, if `1 / (1 - level) - 1`
-    is more than the number of examples.
+    class as score): for new examples like the held-out ones, the set contains the true
+    class with probability `level` or more. 0, which means every class, if
+    `1 / (1 - level) - 1` is more than the number of examples.
     """
     of_truth = np.sort(of_truth)[::-1]
     rank = keep_rank(len(of_truth), level)
@@ -80,8 +79,8 @@ def threshold_of_truth(of_truth: np.ndarray, *, level: float) -> float:
 def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     """Bool `[n, classes]`: classes that reach the threshold, and always the likeliest.
 
-    Without the latter an accurate model would have to leave sets empty to be wrong as
-    often as its level allows; so the level is a lower bound.
+    Otherwise an accurate model would have to leave sets empty to be wrong as often as
+    its level allows; so the level is a lower bound.
     """
     sets = probabilities >= threshold
     sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
@@ -89,29 +88,29 @@ def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def confidence_threshold(confidence: np.ndarray, *, share: float) -> float:
-    """The confidence that so many reach; 0 if all must."""
+    """The confidence that `share` of the examples reach; 0 for `share=1`."""
     if share >= 1:
         return 0.0
     rank = min(keep_rank(len(confidence), share), len(confidence))
     return float(np.sort(confidence)[::-1][rank - 1] * (1 - EASE))
 
 
-def strangeness_limits(
+def strangeness_thresholds(
     logits: np.ndarray,
     features: np.ndarray,
     space: FeatureSpace | None,
     *,
     share: float,
-) -> tuple[Limit | None, Limit | None, Sequence[str]]:
-    """Limits for energy and distance that together keep the share; and what to know."""
+) -> tuple[StrangenessThreshold | None, StrangenessThreshold | None, Sequence[str]]:
+    """Thresholds for energy and distance that together keep `share`; and notes."""
     if share >= 1:
         return None, None, ["Nothing is refused as unlike the training data."]
     measures = {"energy": energies(logits)}
     if space is not None and np.isfinite(features).all():
         measures["distance"] = space.distances(features)
-    measures = {name: one for name, one in measures.items() if _differs(one)}
+    measures = {name: values for name, values in measures.items() if _differs(values)}
     notes = [
-        f"No limit on {name}: it is nearly the same for all, or not finite."
+        f"No threshold for {name}: it is nearly the same for all, or not finite."
         for name in ("energy", "distance")
         if name not in measures
     ]
@@ -122,26 +121,28 @@ def strangeness_limits(
     if keep_rank(n, share) > n:
         notes.append(
             f"To keep {share:g} of new examples, {math.ceil(share / (1 - share))}"
-            f" held-out ones are needed; the limits are the strangest of {n}."
+            f" held-out ones are needed; the thresholds are the strangest of {n}."
         )
-    # An example is as strange as its stranger rank; cutting there keeps the share of
-    # both measures together, whatever their scales.
-    ranks = np.stack([one.argsort().argsort() for one in measures.values()])
+    # The larger rank of an example counts, so that both measures together keep the
+    # share, whatever their scales.
+    ranks = np.stack([values.argsort().argsort() for values in measures.values()])
     rank = np.sort(ranks.max(axis=0))[min(keep_rank(n, share), n) - 1]
-    limits = {name: _limit(one, int(rank)) for name, one in measures.items()}
-    return limits.get("energy"), limits.get("distance"), notes
+    thresholds = {
+        name: _threshold(values, int(rank)) for name, values in measures.items()
+    }
+    return thresholds.get("energy"), thresholds.get("distance"), notes
 
 
 def _differs(values: np.ndarray) -> bool:
     return _is_beyond(float(values.max()), float(np.median(values)))
 
 
-def _limit(values: np.ndarray, rank: int) -> Limit:
-    """The limit at a rank; at the strangest value if that one is a usual one."""
+def _threshold(values: np.ndarray, rank: int) -> StrangenessThreshold:
+    """The threshold at a rank; at the strangest value if the rank has a usual one."""
     median, largest = float(np.median(values)), float(np.sort(values)[rank])
     if not _is_beyond(largest, median):
         largest = float(values.max())
-    return Limit(median, largest + EASE * (largest - median))
+    return StrangenessThreshold(median, largest + EASE * (largest - median))
 
 
 def _is_beyond(value: float, median: float) -> bool:

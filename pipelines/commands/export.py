@@ -1,15 +1,14 @@
-"""`zoo export`: what the user types, and what is printed."""
+"""`zoo export`: a new version of an artifact, also in other formats."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.commands.console import say_progress
+from pipelines.commands.console import Answer, say_progress
 from pipelines.commands.tables import aligned
 from pipelines.formats import targets
 from pipelines.runtime.startup import start_tensorflow
@@ -18,6 +17,7 @@ SUMMARY = "publish the artifact of a run as a new version, also in other formats
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of the command."""
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument(
         "--to", type=Path, required=True, metavar="BASE", help="where versions lie"
@@ -33,19 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.01,
         metavar="FRACTION",
-        help="what a format may lose on the test split; 0.01 unless given",
+        help="accuracy that a format may lose on the test split; default 0.01",
     )
     parser.add_argument(
-        "--data", metavar="REF", help="where the data of the run are, if they moved"
+        "--data", metavar="REF", help="the data of the run, if they moved"
     )
 
 
-def export(arguments: argparse.Namespace) -> None:
-    """Carries out `zoo export`; TensorFlow starts only for other formats."""
-    wanted = targets.parse(arguments.format)
-    targets.require_installed(wanted)
+def run(arguments: argparse.Namespace) -> Answer:
+    """Publishes a version, and answers with its path and formats.
+
+    TensorFlow starts only for formats besides the SavedModel.
+    """
+    formats = targets.parse(arguments.format)
+    targets.require_installed(formats)
     say_progress(sys.stderr)
-    if wanted:
+    if formats:
         start_tensorflow()
     from pipelines.formats.publishing import export_run
 
@@ -57,18 +60,13 @@ def export(arguments: argparse.Namespace) -> None:
         data=arguments.data,
     )
     path, records = published.artifact.path, published.formats
-    if arguments.json:
-        version = published.artifact.version
-        print(
-            json.dumps(
-                {"version": version, "path": str(path), "formats": list(records)},
-                indent=2,
-            )
-        )
-        return
-    if records:
-        print(_table(records))
-    print(f"published: {path}")
+    values = {
+        "version": published.artifact.version,
+        "path": str(path),
+        "formats": list(records),
+    }
+    table = [_table(records)] if records else []
+    return Answer(values, "\n".join([*table, f"published: {path}"]))
 
 
 def _table(records: tuple[Mapping[str, Any], ...]) -> str:
@@ -86,9 +84,9 @@ def _table(records: tuple[Mapping[str, Any], ...]) -> str:
         )
         for record in records
     ]
-    said = (
+    note = (
         f"on {first['examples']} examples of the {first['split']} split; the SavedModel"
         f" has accuracy {first['saved_model_accuracy']:.4f} and takes"
         f" {1000 * first['saved_model_seconds_per_example']:.2f} ms for an example"
     )
-    return f"{aligned([header, *rows])}\n{said}"
+    return f"{aligned([header, *rows])}\n{note}"

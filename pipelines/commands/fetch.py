@@ -1,4 +1,4 @@
-"""What `zoo fetch` brings: weights and vocabularies as files, modules as folders."""
+"""`zoo fetch`: weights and vocabularies as files, modules as folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import zoo
-from pipelines.commands.console import print_json
+from pipelines.commands.console import Answer
 from pipelines.commands.tables import aligned
 from zoo.errors import UnknownBackboneError, WeightsError
 from zoo.storage import store
@@ -19,7 +19,7 @@ SUMMARY = "pretrained weights into the store, verified"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
+    """Adds the flags of the command."""
     parser.add_argument(
         "names",
         nargs="+",
@@ -33,44 +33,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--offline",
         action="store_true",
         default=None,
-        help="take what is on this machine and fetch nothing",
+        help="use files on this machine and fetch nothing",
     )
     parser.add_argument(
         "--allow-unpinned",
         action="store_true",
         default=None,
-        help="trust the address of what no hash is known of",
+        help="trust an address where no hash is known",
     )
 
 
-def fetch_named(arguments: argparse.Namespace) -> None:
-    """Fetches what the command names, and prints where it lies."""
-    found = fetch(
+def run(arguments: argparse.Namespace) -> Answer:
+    """Fetches the backbones, and answers with the verified files."""
+    fetched = fetch(
         arguments.names,
         to=arguments.to,
         offline=arguments.offline,
         allow_unpinned=arguments.allow_unpinned,
     )
-    if arguments.json:
-        print_json({"weights": [dataclasses.asdict(one) for one in found]})
-        return
-    table = [(one.name, f"{one.bytes / 1e6:.1f} MB", one.path) for one in found]
-    print(aligned([("name", "size", "verified file"), *table]))
-    if arguments.to and any(one.sha256 for one in found):
-        print(
+    table = [(item.name, f"{item.bytes / 1e6:.1f} MB", item.path) for item in fetched]
+    lines = [aligned([("name", "size", "verified file"), *table])]
+    if arguments.to and any(item.sha256 for item in fetched):
+        lines.append(
             "On the other machine, give the file: --config.weights=PATH, or"
             " weights=PATH in Python."
         )
-    if arguments.to and not all(one.sha256 for one in found):
-        print(
+    if arguments.to and not all(item.sha256 for item in fetched):
+        lines.append(
             "On the other machine, give the folder of a module:"
             " --config.backbone=tfhub --config.handle=PATH."
         )
+    values = {"weights": [dataclasses.asdict(item) for item in fetched]}
+    return Answer(values, "\n".join(lines))
 
 
 @dataclasses.dataclass(frozen=True)
 class Fetched:
-    """A verified file, or a folder, which has no one sha256."""
+    """A verified file, or a folder, which has no sha256."""
 
     name: str
     path: str
@@ -85,24 +84,24 @@ def fetch(
     offline: bool | None,
     allow_unpinned: bool | None = None,
 ) -> tuple[Fetched, ...]:
-    """What the backbones of these names need; an address is the name of its module.
+    """Files and modules of these backbones; an address is the name of its module.
 
     Raises:
         BackboneError: for a name that no row has, before the first byte is fetched, or
-            if something cannot be had.
+            if something is not available.
     """
-    how = {"offline": offline, "allow_unpinned": allow_unpinned}
-    names = list(dict.fromkeys(one for name in names for one in _matching(name)))
+    options = {"offline": offline, "allow_unpinned": allow_unpinned}
+    names = list(dict.fromkeys(match for name in names for match in _matching(name)))
     rows = [
         None if handles.is_web_address(name) else zoo.get_spec(name) for name in names
     ]
     return tuple(
-        found
+        item
         for name, spec in zip(names, rows)
-        for found in (
-            [_module(name, spec, to, how)]
+        for item in (
+            [_module(name, spec, to, options)]
             if spec is None or spec.carries_weights
-            else _files(spec, to, how)
+            else _files(spec, to, options)
         )
     )
 
@@ -111,20 +110,20 @@ def _matching(name: str) -> list[str]:
     """A name as it is, or the pretrained backbones that a pattern matches."""
     if handles.is_web_address(name) or not set("*?[") & set(name):
         return [name]
-    found = zoo.list_backbones(name, pretrained=True)
-    if not found:
+    matches = zoo.list_backbones(name, pretrained=True)
+    if not matches:
         raise UnknownBackboneError(
             f"No backbone with published weights matches '{name}'."
-            " `zoo list --pretrained` shows those that have them."
+            " `zoo list --pretrained` shows the backbones that have some."
         )
-    return found
+    return matches
 
 
 def _files(
-    spec: zoo.BackboneSpec, to: Path | None, how: Mapping[str, bool | None]
+    spec: zoo.BackboneSpec, to: Path | None, options: Mapping[str, bool | None]
 ) -> Iterator[Fetched]:
     for file in files.files(spec) or (files.published(spec),):
-        path = files.obtain(spec, file, **how)
+        path = files.obtain(spec, file, **options)
         if to:
             path = files.copy_to(to, path, spec, file)
         sha256 = files.hash_file(path, "sha256")
@@ -135,9 +134,9 @@ def _module(
     name: str,
     spec: zoo.BackboneSpec | None,
     to: Path | None,
-    how: Mapping[str, bool | None],
+    options: Mapping[str, bool | None],
 ) -> Fetched:
-    folder = handles.resolve_handle(spec.handle if spec else name, **how)
+    folder = handles.resolve_handle(spec.handle if spec else name, **options)
     if to:
         folder = _copy(folder, to / (spec.name if spec else _folder_name(name)))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

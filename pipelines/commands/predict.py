@@ -1,4 +1,4 @@
-"""`zoo predict ... --to`: what the user types, and what is printed."""
+"""`zoo predict`: a few files to the terminal, or a folder or table into a file."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from pipelines.commands.console import print_json, say_progress
+from pipelines.commands.console import Answer, say_progress
+from pipelines.commands.tables import aligned
 from pipelines.data.sharding.beam import LOCAL
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
+SUMMARY = "what an artifact says of files: images, texts, series"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags for more than a few files."""
+    """Adds the flags of the command."""
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument(
         "--to",
         type=Path,
         metavar="OUT",
         help="predict all of one folder of images, or of one table"
         " 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN', into OUT.jsonl or OUT.csv;"
-        " started again, it goes on where it was",
+        " started again, it resumes",
     )
     parser.add_argument(
         "--features",
         action="store_true",
-        help="not predictions but what the head reads, for other uses; with --to",
+        help="in place of predictions the features that the head reads; with --to",
     )
     parser.add_argument(
         "--shards", type=int, metavar="N", help="OUT is a folder of N files, with Beam"
@@ -42,8 +47,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def refuse_without_output(arguments: argparse.Namespace) -> None:
-    """Raises `ConfigError` for what needs `--to` and came without it."""
+def run(arguments: argparse.Namespace) -> Answer:
+    """Predicts, and answers with predictions, or with the file that holds them.
+
+    Raises:
+        ConfigError: if flags do not go together, or the source needs another one.
+        DataError: if a file cannot be read.
+    """
+    return _predict_all(arguments) if arguments.to else _predict_files(arguments)
+
+
+def _predict_files(arguments: argparse.Namespace) -> Answer:
+    _refuse_without_output(arguments)
+    contents = [_read(path) for path in arguments.files]
+    start_tensorflow()
+    import pipelines
+    from pipelines.data.example_files import parse_example
+    from pipelines.display.text import shown
+
+    predictor = pipelines.load(arguments.artifact)
+    predictions = predictor.predict(
+        [
+            parse_example(content, path, predictor.modality)
+            for content, path in zip(contents, arguments.files)
+        ]
+    )
+    unreadable = f"(not a readable {predictor.modality})"
+    values, lines = [], []
+    for path, prediction in zip(arguments.files, predictions):
+        values.append({"file": str(path), **dataclasses.asdict(prediction)})
+        label = prediction.label if prediction.valid else unreadable
+        accepted = "yes" if prediction.accepted else "no"
+        confidence = f"{prediction.confidence:.4f}"
+        lines.append((shown(str(path)), label, confidence, accepted))
+    header = ("file", "label", "confidence", "accepted")
+    return Answer({"predictions": values}, aligned([header, *lines]))
+
+
+def _predict_all(arguments: argparse.Namespace) -> Answer:
+    if len(arguments.files) != 1:
+        raise ConfigError(
+            f"--to takes one folder or one table, and {len(arguments.files)} came."
+        )
+    if arguments.shards is None and _has_runner(arguments):
+        raise ConfigError("--runner and --option need --shards N.")
+    say_progress(sys.stderr)
+    from pipelines.batch.rows import FEATURES, PREDICTIONS
+
+    (source,), progress = arguments.files, Clock().progress
+    content = FEATURES if arguments.features else PREDICTIONS
+    if arguments.shards is None:
+        from pipelines.batch.local import predict_to_file
+
+        written = predict_to_file(
+            arguments.artifact,
+            str(source),
+            arguments.to,
+            what=content,
+            on_progress=progress,
+        )
+    else:
+        start_tensorflow("tensorflow")
+        from pipelines.batch.shards import predict_to_shards
+
+        written = predict_to_shards(
+            arguments.artifact,
+            str(source),
+            arguments.to,
+            what=content,
+            shards=arguments.shards,
+            runner=arguments.runner,
+            options=[f"--{option}" for option in arguments.option],
+            on_progress=progress,
+        )
+    text = (
+        f"{written.path}: {written.examples} {content}, {written.new} of them new,"
+        f" {written.invalid} not valid"
+    )
+    return Answer(dataclasses.asdict(written), text)
+
+
+def _refuse_without_output(arguments: argparse.Namespace) -> None:
+    """Raises `ConfigError` for flags and sources that need `--to`."""
     if arguments.shards is not None or _has_runner(arguments):
         raise ConfigError("--shards, --runner and --option need --to DIR.")
     if arguments.features:
@@ -57,51 +142,12 @@ def refuse_without_output(arguments: argparse.Namespace) -> None:
             )
 
 
-def predict(arguments: argparse.Namespace) -> None:
-    """Carries out `zoo predict ARTIFACT SOURCE --to OUT`."""
-    if len(arguments.files) != 1:
-        raise ConfigError(
-            f"--to takes one folder or one table, and {len(arguments.files)} came."
-        )
-    if arguments.shards is None and _has_runner(arguments):
-        raise ConfigError("--runner and --option need --shards N.")
-    say_progress(sys.stderr)
-    from pipelines.batch.rows import FEATURES, PREDICTIONS
-
-    (source,), progress = arguments.files, Clock().progress
-    what = FEATURES if arguments.features else PREDICTIONS
-    if arguments.shards is None:
-        from pipelines.batch.local import predict_to_file
-
-        written = predict_to_file(
-            arguments.artifact,
-            str(source),
-            arguments.to,
-            what=what,
-            on_progress=progress,
-        )
-    else:
-        start_tensorflow("tensorflow")
-        from pipelines.batch.shards import predict_to_shards
-
-        written = predict_to_shards(
-            arguments.artifact,
-            str(source),
-            arguments.to,
-            what=what,
-            shards=arguments.shards,
-            runner=arguments.runner,
-            options=[f"--{option}" for option in arguments.option],
-            on_progress=progress,
-        )
-    if arguments.json:
-        print_json(dataclasses.asdict(written))
-        return
-    print(
-        f"{written.path}: {written.examples} {what}, {written.new} of them new,"
-        f" {written.invalid} not valid"
-    )
-
-
 def _has_runner(arguments: argparse.Namespace) -> bool:
     return arguments.runner != LOCAL or bool(arguments.option)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error

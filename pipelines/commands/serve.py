@@ -1,14 +1,17 @@
-"""The flags of `zoo serve`, and what they say. Imports nothing heavy."""
+"""`zoo serve`: a server over REST and gRPC. Imports nothing heavy before it starts."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import logging
 import math
 from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.artifact import model_name, versions
+from pipelines.serving.server.log_filter import thinned_stderr
 from pipelines.serving.server.models.model_config import ModelConfig
 from pipelines.serving.server.settings import (
     MEBIBYTE,
@@ -34,7 +37,7 @@ _POSITIVE = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of `zoo serve`."""
+    """Adds the flags of the command."""
     add = parser.add_argument
     add("base", type=Path, nargs="?", metavar="BASE", help="a folder of versions")
     add("--name", help="of the model; else that of the run or of the folder")
@@ -53,8 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as in --enable_batching",
     )
     add("--no-batching", action="store_true", help="each request is a call of its own")
-    add("--monitoring-config", type=Path, metavar="FILE", help="where the metrics are")
-    add("--token-file", type=Path, metavar="FILE", help="what a bearer must have")
+    add(
+        "--monitoring-config",
+        type=Path,
+        metavar="FILE",
+        help="with the path of the metrics",
+    )
+    add("--token-file", type=Path, metavar="FILE", help="file with the bearer token")
     add("--tls-certificate", type=Path, metavar="FILE")
     add("--tls-key", type=Path, metavar="FILE")
     add(
@@ -83,7 +91,12 @@ def _add_loading(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=loading.load_retry_interval_seconds,
     )
-    add("--allow-ops", default="", metavar="OP,...", help="that reach out of the model")
+    add(
+        "--allow-ops",
+        default="",
+        metavar="OP,...",
+        help="ops that reach out of the model, and may run",
+    )
     add(
         "--require-manifest", action="store_true", help="serve zootune's artifacts only"
     )
@@ -98,7 +111,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=limits.min_body_bytes_per_second,
         metavar="BYTES",
-        help="per second; what comes slower is given up",
+        help="per second; a slower request is dropped",
     )
     add(
         "--client-share",
@@ -113,7 +126,21 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Serves what the flags say, until a signal comes."""
+    """Serves until a signal comes.
+
+    Raises:
+        ConfigError: if flags exclude each other, or a package is missing.
+        ArtifactError: if there is nothing to serve.
+    """
+    _refuse_contradictions(arguments)
+    with thinned_stderr():
+        start_tensorflow("tensorflow")
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+        logging.getLogger("zootune").setLevel(logging.INFO)
+        _serve(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
     try:
         from pipelines.serving.server import app, text_files
     except ImportError as error:
@@ -139,7 +166,7 @@ def run(arguments: argparse.Namespace) -> None:
     app.serve(settings, models, config_file=arguments.model_config)
 
 
-def refuse_contradictions(arguments: argparse.Namespace) -> None:
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
     """Raises `ConfigError` if flags exclude each other, or a file is not there."""
     if (arguments.base is None) == (arguments.model_config is None):
         raise ConfigError(
@@ -157,8 +184,8 @@ def refuse_contradictions(arguments: argparse.Namespace) -> None:
     ):
         if not 0 <= port <= _LARGEST_PORT:
             raise ConfigError(
-                f"{name}={port} is no port; ports are 1 to {_LARGEST_PORT}, and 0 takes"
-                " any free one."
+                f"{name}={port} is not a port; ports are 1 to {_LARGEST_PORT}, and 0"
+                " takes any free one."
             )
     if arguments.rest_port == arguments.grpc_port != 0:
         raise ConfigError(
@@ -174,7 +201,7 @@ def refuse_contradictions(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_odd_limits(arguments: argparse.Namespace) -> None:
-    """Numbers with which nothing could be answered, or in all eternity."""
+    """Raises `ConfigError` for limits that leave nothing to answer."""
     for name in _POSITIVE:
         value = getattr(arguments, name)
         if not (value > 0 and math.isfinite(value)):
@@ -198,7 +225,7 @@ def _refuse_no_base(base: Path) -> None:
         )
     if not base.is_dir():
         raise ArtifactError(
-            f"{base} is no folder. Give one that has versions in it, such as"
+            f"{base} is not a folder. Give a folder with versions in it, such as"
             " runs/photos/artifact."
         )
     if versions(base):

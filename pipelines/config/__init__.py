@@ -3,6 +3,7 @@
 from pipelines.config.schema import (
     BOUNDS,
     CHOICES,
+    OPTIONS,
     RANDOM_WEIGHTS,
     AugmentConfig,
     CalibrationConfig,
@@ -11,19 +12,18 @@ from pipelines.config.schema import (
     HeadConfig,
     InputConfig,
     RunConfig,
-    checked,
-    described,
     differences,
     dotted,
     field_paths,
     from_fields,
-    refuse_unknown_fields,
     to_dict,
 )
+from pipelines.config.validate import checked
 
 __all__ = [
     "BOUNDS",
     "CHOICES",
+    "OPTIONS",
     "RANDOM_WEIGHTS",
     "AugmentConfig",
     "CalibrationConfig",
@@ -33,11 +33,9 @@ __all__ = [
     "InputConfig",
     "RunConfig",
     "checked",
-    "described",
     "differences",
     "dotted",
     "field_paths",
     "from_fields",
-    "refuse_unknown_fields",
     "to_dict",
 ]

@@ -4,4 +4,5 @@ from pipelines.config import RunConfig
 
 
 def get_config() -> RunConfig:
+    """The default config."""
     return RunConfig()

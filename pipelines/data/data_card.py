@@ -89,8 +89,8 @@ def as_markdown(card: Mapping[str, Any]) -> str:
     totals = ["all", *(str(card["examples"][split]) for split in names)]
     prints = [[split, f"`{card['fingerprints'][split]}`"] for split in names]
     sizes = [
-        [what, *(f"{value:g}" for value in spread.values())]
-        for what, spread in card["sizes"]["spread"].items()
+        [column, *(f"{value:g}" for value in spread.values())]
+        for column, spread in card["sizes"]["spread"].items()
     ]
     skipped = [[reason, str(count)] for reason, count in card["skipped"].items()]
     versions = [[name, version] for name, version in card["versions"].items()]
@@ -127,8 +127,8 @@ def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:
     columns: list[str] = []
     rows: list[tuple[int, ...]] = []
     for inputs in parts:
-        columns, found = _sizes_of(inputs, _LOOKED_AT // len(parts))
-        rows += found
+        columns, measured = _sizes_of(inputs, _LOOKED_AT // len(parts))
+        rows += measured
     return {
         "examples": len(rows),
         "spread": {
@@ -147,8 +147,8 @@ def _sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, 
     match inputs:
         case ImageFiles() | ImageRecords():
             spread = np.linspace(0, len(inputs) - 1, min(at_most, len(inputs)))
-            found = (_encoded_size(inputs, int(i)) for i in spread)
-            return ["width", "height"], [size for size in found if size]
+            sizes = (_encoded_size(inputs, int(i)) for i in spread)
+            return ["width", "height"], [size for size in sizes if size]
         case ImageArray(pixels):
             height, width = pixels.shape[1:3]
             return ["width", "height"], [(width, height)] * len(pixels)

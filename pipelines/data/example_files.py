@@ -66,7 +66,7 @@ def _numbers(text: str) -> np.ndarray:
     if not lines:
         raise ValueError("it is empty")
     first = lines[0]
-    delimiter = next((one for one in ";\t" if one in first), ",")
+    delimiter = next((character for character in ";\t" if character in first), ",")
     words = first.split()
     if (
         delimiter == ","

@@ -1,4 +1,4 @@
-"""Units: examples that must stay together, and how units are dealt to splits."""
+"""Groups: examples that must stay together, and how groups are dealt to splits."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import Examples
 
 
-def units_of(examples: Examples, content: np.ndarray) -> np.ndarray:
-    """The unit of every example, `[n]`: those of one content or one group share it.
+def group_ids(examples: Examples, content: np.ndarray) -> np.ndarray:
+    """The group of every example, `[n]`: those of one content or one group share it.
 
     `content` has a code for the content of each, `[n]`.
     """
     if examples.groups is None:
-        return find_units(content)
-    return find_units(content, Strings.of(examples.groups).codes())
+        return connected_groups(content)
+    return connected_groups(content, Strings.of(examples.groups).codes())
 
 
-def find_units(*codes: np.ndarray) -> np.ndarray:
+def connected_groups(*codes: np.ndarray) -> np.ndarray:
     """Numbers the connected components of examples that share a code, `[n]`.
 
     Every argument gives one code per example; two examples with an equal code in the
-    same argument are connected. Codes count from 0, with few or none left out; units
+    same argument are connected. Codes count from 0, with few or none left out; groups
     are numbered by first appearance.
     """
     if len(codes) == 1:
@@ -52,34 +52,34 @@ def _by_first_appearance(codes: np.ndarray) -> np.ndarray:
     return number[codes]
 
 
-def count_units(labels: np.ndarray, units: np.ndarray, classes: int) -> np.ndarray:
-    """How many different units each class occurs in, `[classes]`."""
-    several = units.max(initial=-1) + 1
-    pairs = np.unique(labels * several + units)
+def count_groups(labels: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
+    """How many different groups each class occurs in, `[classes]`."""
+    several = groups.max(initial=-1) + 1
+    pairs = np.unique(labels * several + groups)
     return np.bincount(pairs // max(several, 1), minlength=classes)
 
 
 def deal(
-    labels: np.ndarray, units: np.ndarray, *, held_out: Sequence[float], seed: int
+    labels: np.ndarray, groups: np.ndarray, *, held_out: Sequence[float], seed: int
 ) -> np.ndarray:
     """The split of every example, `[n]`: 0 is train, then one per held-out fraction.
 
-    Classes keep their proportions: exactly where units are single examples, else as
-    near as whole units allow. Every class reaches every split when its units permit
+    Classes keep their proportions: exactly where groups are single examples, else as
+    near as whole groups allow. Every class reaches every split when its groups permit
     it; the caller counts.
     """
     rng = np.random.default_rng(seed)
     totals = np.bincount(labels)
     deficit = np.array([targets(n, held_out) for n in totals], np.int64).T
     split_of = np.zeros(len(labels), np.int64)
-    size = np.bincount(units)
-    _deal_large(labels, units, split_of, deficit, rng)
-    singles = np.flatnonzero(size[units] == 1)
+    size = np.bincount(groups)
+    _deal_large(labels, groups, split_of, deficit, rng)
+    singles = np.flatnonzero(size[groups] == 1)
     for label, single in enumerate(members_of(labels[singles], len(totals))):
         single = singles[single]
         counts = _fill(deficit[:, label].tolist(), len(single))
         split_of[rng.permutation(single)] = np.repeat(np.arange(len(counts)), counts)
-    _spread(labels, units, split_of, splits=len(deficit))
+    _spread(labels, groups, split_of, splits=len(deficit))
     return split_of
 
 
@@ -95,28 +95,28 @@ def targets(count: int, held_out: Sequence[float]) -> list[int]:
     Held-out splits get their rounded fraction and at least one; train gets the rest
     and at least one, as long as there are enough.
     """
-    wanted = [max(1, int(count * fraction + 0.5)) for fraction in held_out]
-    while wanted and sum(wanted) >= count and max(wanted) > 1:
-        wanted[wanted.index(max(wanted))] -= 1
-    return [count - sum(wanted), *wanted]
+    counts = [max(1, int(count * fraction + 0.5)) for fraction in held_out]
+    while counts and sum(counts) >= count and max(counts) > 1:
+        counts[counts.index(max(counts))] -= 1
+    return [count - sum(counts), *counts]
 
 
 def _deal_large(
     labels: np.ndarray,
-    units: np.ndarray,
+    groups: np.ndarray,
     split_of: np.ndarray,
     deficit: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Deals units of two and more, large first, to the split that lacks them most."""
+    """Deals groups of two and more, large first, to the split that lacks them most."""
     totals = deficit.sum(axis=0)
-    size = np.bincount(units)
-    order = np.argsort(units, kind="stable")
+    size = np.bincount(groups)
+    order = np.argsort(groups, kind="stable")
     ends = np.cumsum(size)
     shuffled = rng.permutation(len(size))
     large = shuffled[size[shuffled] > 1]
-    for unit in large[np.argsort(-size[large], kind="stable")]:
-        members = order[ends[unit] - size[unit] : ends[unit]]
+    for group in large[np.argsort(-size[large], kind="stable")]:
+        members = order[ends[group] - size[group] : ends[group]]
         classes, amounts = np.unique(labels[members], return_counts=True)
         # Relative to the class, so that a rare class counts as much as a common one.
         score = (deficit[:, classes] * (amounts / totals[classes])).sum(axis=1)
@@ -136,11 +136,11 @@ def _fill(deficit: list[int], count: int) -> list[int]:
 
 
 def _spread(
-    labels: np.ndarray, units: np.ndarray, split_of: np.ndarray, *, splits: int
+    labels: np.ndarray, groups: np.ndarray, split_of: np.ndarray, *, splits: int
 ) -> None:
-    """Moves units until every split has every class, or no move helps.
+    """Moves groups until every split has every class, or no move helps.
 
-    Large units can leave a split without a class. A move takes the smallest unit
+    Large groups can leave a split without a class. A move takes the smallest group
     that its own split can spare, so that it never opens another gap.
     """
     moved = True
@@ -149,23 +149,23 @@ def _spread(
         np.add.at(counts, (split_of, labels), 1)
         gaps = np.argwhere(counts == 0)
         moved = any(
-            _close_gap(labels, units, split_of, counts, split=split, label=label)
+            _close_gap(labels, groups, split_of, counts, split=split, label=label)
             for split, label in gaps
         )
 
 
 def _close_gap(
     labels: np.ndarray,
-    units: np.ndarray,
+    groups: np.ndarray,
     split_of: np.ndarray,
     counts: np.ndarray,
     *,
     split: int,
     label: int,
 ) -> bool:
-    candidates, sizes = np.unique(units[labels == label], return_counts=True)
-    for unit in candidates[np.argsort(sizes, kind="stable")]:
-        members = np.flatnonzero(units == unit)
+    candidates, sizes = np.unique(groups[labels == label], return_counts=True)
+    for group in candidates[np.argsort(sizes, kind="stable")]:
+        members = np.flatnonzero(groups == group)
         classes, amounts = np.unique(labels[members], return_counts=True)
         giver = split_of[members[0]]
         if (counts[giver, classes] > amounts).all():

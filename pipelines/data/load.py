@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, look_over, refusal
+from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, check_content, refusal
 from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
@@ -78,7 +78,7 @@ def _usable(
     examples: Examples, ref: DatasetRef, on_progress: OnProgress | None
 ) -> tuple[Examples, Strings]:
     """The examples that can be used, knowing what was skipped and why, and hashes."""
-    looked = look_over(examples.inputs, on_progress=on_progress)
+    looked = check_content(examples.inputs, on_progress=on_progress)
     hashes, bad = looked.hashes, looked.bad
     if bad and ref.on_bad == "fail":
         raise DataError(f"{refusal(examples.inputs, bad)}\n{HOW_TO_GO_ON}")

@@ -26,7 +26,7 @@ def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
 def _value(digits: str) -> tuple[int, str]:
     """What orders digits by value, however many: `int` refuses some thousands."""
     if not digits.isascii():
-        digits = "".join(str(unicodedata.digit(one)) for one in digits)
+        digits = "".join(str(unicodedata.digit(digit)) for digit in digits)
     without_zeros = digits.lstrip("0")
     return len(without_zeros), without_zeros
 
@@ -38,7 +38,7 @@ def choices(name: str, known: Iterable[str]) -> str:
     """
     every = list(known)
     allowed = sorted(
-        (shortened(one, _LONGEST_NAME) for one in every[:_COMPARED]), key=natural_key
+        (shortened(item, _LONGEST_NAME) for item in every[:_COMPARED]), key=natural_key
     )
     near = difflib.get_close_matches(name[:_LONGEST_NAME], allowed, n=1)
     nearest = f" Did you mean {near[0]!r}?" if near else ""

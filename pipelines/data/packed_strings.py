@@ -43,7 +43,7 @@ class Strings(Sequence[str]):
         return len(self.start)
 
     def __iter__(self) -> Iterator[str]:
-        return (one.decode(*_SPELLING) for one in self._bytes())
+        return (content.decode(*_SPELLING) for content in self._bytes())
 
     @overload
     def __getitem__(self, i: int) -> str: ...
@@ -54,8 +54,8 @@ class Strings(Sequence[str]):
         if isinstance(i, slice):
             return Strings(self.block, self.start[i], self.length[i])
         start = int(self.start[i])
-        one = bytes(self.block[start : start + int(self.length[i])])
-        return one.decode(*_SPELLING)
+        content = bytes(self.block[start : start + int(self.length[i])])
+        return content.decode(*_SPELLING)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
@@ -86,8 +86,8 @@ class Strings(Sequence[str]):
             first, count = int(self.start[0]), int(self.length.sum())
             return Strings(self.block[first : first + count], start, self.length)
         block = bytearray()
-        for one in self._bytes():
-            block += one
+        for content in self._bytes():
+            block += content
         return Strings(memoryview(block), start, self.length)
 
     def codes(self) -> np.ndarray:
@@ -98,8 +98,10 @@ class Strings(Sequence[str]):
         width = int(self.length.max(initial=0))
         if width and (self.length == width).all():
             return _codes_of_cells(np.frombuffer(self.compact().block, f"S{width}"))
-        rank = {one: i for i, one in enumerate(sorted(set(self._bytes())))}
-        return np.fromiter((rank[one] for one in self._bytes()), np.int64, len(self))
+        rank = {content: i for i, content in enumerate(sorted(set(self._bytes())))}
+        return np.fromiter(
+            (rank[content] for content in self._bytes()), np.int64, len(self)
+        )
 
     def _bytes(self) -> Iterator[bytes]:
         block = self.block

@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.names import choices
 from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.readers.table_format import DELIMITERS, has_encoding
 from pipelines.errors import DataError
 
+# A header that claims more is a mistake or an attack: decoded, 50 million pixels are
+# 150 MB.
+MAXIMUM_MEGAPIXELS = 50.0
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
 SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")
@@ -134,14 +136,14 @@ class DatasetRef:
         return cls(scheme, _unescape(location), **options)
 
     def __str__(self) -> str:
-        said = [
+        options = [
             f"{field.name}={_escape(str(value), '&')}"
             for field in dataclasses.fields(self)
             if field.name in _OPTIONS
             and (value := getattr(self, field.name)) != field.default
         ]
         text = f"{self.scheme}:{_escape(self.location, '?')}"
-        return f"{text}?{'&'.join(said)}" if said else text
+        return f"{text}?{'&'.join(options)}" if options else text
 
     def _check_fractions(self) -> None:
         for name in ("validation", "test"):

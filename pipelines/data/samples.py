@@ -33,8 +33,8 @@ def write_samples(splits: Splits, folder: Path) -> list[Path]:
         members = np.flatnonzero(splits.test.labels == label)
         if not members.size:
             continue  # a test split that the user gave may lack a class
-        one = splits.test.inputs.take(members[:1])
-        paths.append(_write(one, folder / _free_name(name, taken)))
+        example = splits.test.inputs.take(members[:1])
+        paths.append(_write(example, folder / _free_name(name, taken)))
     return paths
 
 
@@ -49,29 +49,29 @@ def _free_name(class_name: str, taken: set[str]) -> str:
     return name
 
 
-def _write(one: Inputs, stem: Path) -> Path:
+def _write(example: Inputs, stem: Path) -> Path:
     """Writes a single example; the kind decides the suffix."""
     import tensorflow as tf
 
     from pipelines.data.images.encoded import record_bytes
     from pipelines.data.images.file_types import kind_of
 
-    if isinstance(one, ImageFiles):
-        path = stem.with_name(stem.name + Path(one.paths[0]).suffix)
-        path.write_bytes(Path(one.paths[0]).read_bytes())
-    elif isinstance(one, ImageRecords):
-        content = record_bytes(one, 0)
+    if isinstance(example, ImageFiles):
+        path = stem.with_name(stem.name + Path(example.paths[0]).suffix)
+        path.write_bytes(Path(example.paths[0]).read_bytes())
+    elif isinstance(example, ImageRecords):
+        content = record_bytes(example, 0)
         path = stem.with_name(f"{stem.name}.{kind_of(content).lower()}")
         path.write_bytes(content)
-    elif isinstance(one, ImageArray):
+    elif isinstance(example, ImageArray):
         path = stem.with_name(f"{stem.name}.png")
-        path.write_bytes(tf.io.encode_png(one.pixels[0]).numpy())
-    elif isinstance(one, Texts):
+        path.write_bytes(tf.io.encode_png(example.pixels[0]).numpy())
+    elif isinstance(example, Texts):
         path = stem.with_name(f"{stem.name}.txt")
-        path.write_bytes(one.values[0])
+        path.write_bytes(example.values[0])
     else:
         path = stem.with_name(f"{stem.name}.npy")
-        np.save(path, one.values[0])
+        np.save(path, example.values[0])
     return path
 
 

@@ -53,10 +53,10 @@ def normal_all(texts: Iterable[str]) -> Iterator[str]:
     """The spellings of many, most of which occur more than once."""
     known: dict[str, str] = {}
     for text in texts:
-        found = known.get(text)
-        if found is None:
-            found = known[text] = normal(text)
-        yield found
+        spelling = known.get(text)
+        if spelling is None:
+            spelling = known[text] = normal(text)
+        yield spelling
 
 
 def index_classes(labels: Sequence[str], *, is_checked: bool = True) -> Classes:
@@ -165,7 +165,7 @@ def alike_note(names: Sequence[str]) -> str:
     groups = alike(names)
     if not groups:
         return ""
-    pairs = listing((" and ".join(map(repr, one)) for one in groups), shown=_SHOWN)
+    pairs = listing((" and ".join(map(repr, group)) for group in groups), shown=_SHOWN)
     return (
         f"Class names that differ in upper and lower case or in blanks alone: {pairs}."
         " If they are one class, give them one name."

@@ -50,8 +50,8 @@ def usual_split(name: str) -> str | None:
     ('train', None)
     """
     words = [word for word in _words(name) if word not in _BESIDE]
-    found = {_WORDS.get(word) for word in words}
-    return found.pop() if len(found) == 1 else None
+    splits = {_WORDS.get(word) for word in words}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def vague_split(name: str) -> str | None:
@@ -73,26 +73,26 @@ def split_name(text: str, *, where: str) -> str:
     Raises:
         DataError: if it means none; `where` says where it stands.
     """
-    found = usual_split(text)
-    if found is None:
+    split = usual_split(text)
+    if split is None:
         raise DataError(
             f"split in {where} has the value {shortened(text)!r}."
             f" {choices(text, SPLITS)} The usual spellings, such as 'val', 'dev' or"
             " 'Training', are understood too."
         )
-    return found
+    return split
 
 
 def _words(name: str) -> list[str]:
     """The words of a name in lower case; `testset` is two."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", normal(name))
-    found = []
+    words = []
     for word in re.findall(r"[^\W\d_]+", apart.casefold()):
         inside = _without_beside(word)
-        found.append(inside if inside in _WORDS or inside in _VAGUE else word)
-    return found
+        words.append(inside if inside in _WORDS or inside in _VAGUE else word)
+    return words
 
 
 def _without_beside(word: str) -> str:
-    ends = [one for one in _BESIDE if word.endswith(one) and word != one]
+    ends = [end for end in _BESIDE if word.endswith(end) and word != end]
     return word.removesuffix(max(ends, key=len)) if ends else word

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
 from pipelines.data.packed_strings import Strings
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import shown
 
 SPLIT_NAMES = ("train", "validation", "test")
@@ -127,8 +127,8 @@ class Examples:
     """All that a reference holds, before it is split.
 
     `names` say which example is meant in a message; `labels` is int64 `[n]`, indices
-    into `class_names`. `groups` keep examples together; `given` is the split that
-    the user put each example in. Sequences of strings are packed.
+    into `class_names`. `groups` keep examples together; `splits` names the
+    split of each example, where the data come split. Sequences of strings are packed.
 
     `skipped` are the names of what was left out already, with reasons; `notes` are
     sentences on how the data were read, for the log and the data card.
@@ -139,12 +139,12 @@ class Examples:
     labels: np.ndarray
     class_names: tuple[str, ...]
     groups: Sequence[str] | None = None
-    given: Sequence[str] | None = None
+    splits: Sequence[str] | None = None
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for column in ("names", "groups", "given"):
+        for column in ("names", "groups", "splits"):
             values = getattr(self, column)
             if values is not None:
                 object.__setattr__(self, column, Strings.of(values))
@@ -162,14 +162,14 @@ class Examples:
             names=Strings.of(self.names).take(indices),
             labels=self.labels[indices],
             groups=pick(self.groups),
-            given=pick(self.given),
+            splits=pick(self.splits),
         )
 
     def split_codes(self) -> np.ndarray | None:
-        """The given splits as indices into `SPLIT_NAMES`, int64 `[n]`."""
-        if self.given is None:
+        """The splits of the examples as indices into `SPLIT_NAMES`, int64 `[n]`."""
+        if self.splits is None:
             return None
-        codes = (SPLIT_NAMES.index(name) for name in self.given)
+        codes = (SPLIT_NAMES.index(name) for name in self.splits)
         return np.fromiter(codes, np.int64, len(self))
 
 
@@ -177,7 +177,7 @@ class Examples:
 class Split:
     """One part of the data; `labels` is int64 `[n]`, indices into the class names.
 
-    `units` int64 `[n]`, where known, numbers the examples: those with one number have
+    `groups` int64 `[n]`, where known, numbers the examples: those with one number have
     the same content or group, and must not vouch for each other. `digest`, where known,
     is the sha256 of what the examples are, in their order.
     """
@@ -185,7 +185,7 @@ class Split:
     name: str
     inputs: Inputs
     labels: np.ndarray
-    units: np.ndarray | None = None
+    groups: np.ndarray | None = None
     digest: str | None = None
 
     def __len__(self) -> int:
@@ -198,7 +198,7 @@ class Split:
             self,
             inputs=self.inputs.take(rows),
             labels=self.labels[rows],
-            units=None if self.units is None else self.units[rows],
+            groups=None if self.groups is None else self.groups[rows],
             digest=None,
         )
 

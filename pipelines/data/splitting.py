@@ -8,7 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.data.grouping import count_units, deal, find_units, members_of, units_of
+from pipelines.data.grouping import (
+    connected_groups,
+    count_groups,
+    deal,
+    group_ids,
+    members_of,
+)
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import DatasetRef
@@ -31,9 +37,9 @@ def keep_some(examples: Examples, *, limit: int | None, seed: int) -> Examples:
     if limit is None or limit >= len(examples):
         return examples
     strata = examples.labels * len(SPLIT_NAMES)
-    given = examples.split_codes()
-    if given is not None:
-        strata = strata + given
+    splits = examples.split_codes()
+    if splits is not None:
+        strata = strata + splits
     shuffled = np.random.default_rng(seed).permutation(len(examples))
     # The r-th of the n examples of a stratum gets (r + 1/2) / n: cutting the order
     # anywhere leaves every stratum cut at the same fraction.
@@ -60,8 +66,8 @@ def split_examples(
     content = Strings.of(content_hashes)
     codes = content.codes()
     _refuse_shared_content(examples, codes)
-    units = units_of(examples, codes)
-    split_of = _assign(examples, units, ref)
+    groups = group_ids(examples, codes)
+    split_of = _assign(examples, groups, ref)
     parts, fingerprints = {}, {}
     for i, name in enumerate(SPLIT_NAMES):
         members = np.flatnonzero(split_of == i)
@@ -70,7 +76,7 @@ def split_examples(
             name,
             examples.inputs.take(members),
             examples.labels[members],
-            units[members],
+            groups[members],
             _digest(content.take(members)),
         )
     info = DataInfo(
@@ -92,18 +98,18 @@ def without_shared(
     Of what test holds, nothing stays in validation or train, and of what validation
     holds, nothing in train: what is measured stays what it was.
     """
-    given = examples.split_codes()
-    if given is None or ref.duplicates != "drop":
+    splits = examples.split_codes()
+    if splits is None or ref.duplicates != "drop":
         return examples, content
     codes = content.codes()
     # Splits are numbered in the order of `SPLIT_NAMES`, the one that keeps it last.
     keeps = np.zeros(codes.max(initial=-1) + 1, np.int64)
-    np.maximum.at(keeps, codes, given)
-    dropped = np.flatnonzero(given < keeps[codes])
+    np.maximum.at(keeps, codes, splits)
+    dropped = np.flatnonzero(splits < keeps[codes])
     if not len(dropped):
         return examples, content
     skipped = tuple(
-        (examples.names[i], _why_dropped(given[i], keeps[codes[i]]))
+        (examples.names[i], _why_dropped(splits[i], keeps[codes[i]]))
         for i in dropped.tolist()
     )
     rest = np.setdiff1d(np.arange(len(examples)), dropped)
@@ -124,32 +130,32 @@ def _why_dropped(where: int, kept: int) -> str:
 
 
 def require_independent(
-    examples: Examples, units: np.ndarray, *, limit: int | None
+    examples: Examples, groups: np.ndarray, *, limit: int | None
 ) -> None:
-    """Checks that every class has a unit for train and for each split to be carved.
+    """Checks that every class has a group for train and for each split to be carved.
 
     Raises:
         DataError: naming the classes, what they have and what to do.
     """
     members, carved = _carving(examples)
     need = 1 + len(carved)
-    have = count_units(
-        examples.labels[members], units[members], len(examples.class_names)
+    have = count_groups(
+        examples.labels[members], groups[members], len(examples.class_names)
     )
     short = [(name, int(n)) for name, n in zip(examples.class_names, have) if n < need]
     if not short:
         return
-    what = listing(
+    classes = listing(
         (f"class {name!r} has {_independent(n, examples)}" for name, n in short),
         shown=10,
     )
     plural = PLURALS[examples.inputs.modality]
-    where = "train" if examples.given is not None else "the data"
-    wanted = "".join(f", {name}" for name in carved)
+    where = "train" if examples.splits is not None else "the data"
+    others = "".join(f", {name}" for name in carved)
     raise DataError(
-        f"Too few {plural} in {where}: {what}. Each class needs at least {need}, one "
-        f"for each of train{wanted}; {plural} with the same content or the same group "
-        f"count as one. Add {plural} to these classes"
+        f"Too few {plural} in {where}: {classes}. Each class needs at least {need}, one"
+        f" for each of train{others}; {plural} with the same content or the same group"
+        f" count as one. Add {plural} to these classes"
         + (f", raise limit={limit}" if limit is not None else "")
         + " or leave these classes out."
         + f" {alike_note(examples.class_names)}".rstrip()
@@ -183,18 +189,18 @@ def _digest(content: Strings) -> str:
     return digest.hexdigest()
 
 
-def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarray:
+def _assign(examples: Examples, groups: np.ndarray, ref: DatasetRef) -> np.ndarray:
     """The index into `SPLIT_NAMES` of every example, `[n]`."""
-    require_independent(examples, units, limit=ref.limit)
+    require_independent(examples, groups, limit=ref.limit)
     members, carved = _carving(examples)
     dealt = deal(
         examples.labels[members],
-        np.unique(units[members], return_inverse=True)[1],
+        np.unique(groups[members], return_inverse=True)[1],
         held_out=[getattr(ref, name) for name in carved],
         seed=ref.seed,
     )
-    given = examples.split_codes()
-    split_of = np.zeros(len(examples), np.int64) if given is None else given
+    splits = examples.split_codes()
+    split_of = np.zeros(len(examples), np.int64) if splits is None else splits
     indices = np.array([SPLIT_NAMES.index(name) for name in ("train", *carved)])
     split_of[members] = indices[dealt]
     _require_every_class(examples, split_of, carved)
@@ -203,12 +209,12 @@ def _assign(examples: Examples, units: np.ndarray, ref: DatasetRef) -> np.ndarra
 
 def _carving(examples: Examples) -> tuple[np.ndarray, list[str]]:
     """The examples to carve from, as indices, and the names of the splits to carve."""
-    given = examples.split_codes()
-    if given is None:
+    splits = examples.split_codes()
+    if splits is None:
         return np.arange(len(examples)), list(SPLIT_NAMES[1:])
-    found = np.bincount(given, minlength=len(SPLIT_NAMES))
-    carved = [name for name, n in zip(SPLIT_NAMES[1:], found[1:]) if n == 0]
-    return np.flatnonzero(given == SPLIT_NAMES.index("train")), carved
+    counts = np.bincount(splits, minlength=len(SPLIT_NAMES))
+    carved = [name for name, n in zip(SPLIT_NAMES[1:], counts[1:]) if n == 0]
+    return np.flatnonzero(splits == SPLIT_NAMES.index("train")), carved
 
 
 def _require_every_class(
@@ -217,8 +223,8 @@ def _require_every_class(
     """Groups that hold several classes can make a split impossible: say so."""
     plural = PLURALS[examples.inputs.modality]
     for name in ("train", *carved):
-        found = examples.labels[split_of == SPLIT_NAMES.index(name)]
-        missing = np.setdiff1d(np.arange(len(examples.class_names)), found)
+        labels = examples.labels[split_of == SPLIT_NAMES.index(name)]
+        missing = np.setdiff1d(np.arange(len(examples.class_names)), labels)
         if len(missing):
             raise DataError(
                 f"Class {examples.class_names[missing[0]]!r} does not reach {name}: "
@@ -228,21 +234,23 @@ def _require_every_class(
 
 
 def _refuse_shared_content(examples: Examples, content: np.ndarray) -> None:
-    given = examples.split_codes()
-    if given is None:
+    splits = examples.split_codes()
+    if splits is None:
         return
-    codes = find_units(content)  # numbered by first appearance, which orders the list
-    places = np.unique(codes * len(SPLIT_NAMES) + given)
+    codes = connected_groups(
+        content
+    )  # numbered by first appearance, which orders the list
+    places = np.unique(codes * len(SPLIT_NAMES) + splits)
     several = np.flatnonzero(np.bincount(places // len(SPLIT_NAMES)) > 1)
     if not len(several):
         return
     texts = []
     for code in several[:_SHOWN]:
         members = np.flatnonzero(codes == code)
-        _, first = np.unique(given[members], return_index=True)
+        _, first = np.unique(splits[members], return_index=True)
         texts.append(
             " = ".join(
-                f"{SPLIT_NAMES[given[i]]} {examples.names[i]!r}"
+                f"{SPLIT_NAMES[splits[i]]} {examples.names[i]!r}"
                 for i in members[np.sort(first)]
             )
         )

@@ -1,8 +1,8 @@
-"""Activations on disk: whole or not there, verified when read, mapped into memory.
+"""Activations on disk: complete or absent, verified when read, mapped into memory.
 
-A frozen part of a network gives the same for an example in every epoch, so that is
-computed once and read back. An entry is a folder with an array per tensor and a record
-of what they are; it appears by one rename.
+A frozen part of a network gives the same activations for an example in every epoch, so
+they are computed once and read back. An entry is a folder with an array per tensor and
+a record of their digests; it appears by one rename.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,14 @@ import numpy as np
 
 from pipelines.features.extract import LARGEST_FLOAT16, Activations
 from zoo.graph.blocks import layers_inside
+from zoo.storage import durable
 from zoo.storage.hashing import hash_file
 
 # Changes whenever the code that computes or writes activations does.
 _FORMAT = 2
 _RECORD = "activations.json"
 _UNFINISHED = ".unfinished-"
-# What a run may take of the free space; the rest belongs to others.
+# The share of the free space that a run may fill; the rest belongs to others.
 _SHARE_OF_FREE_SPACE = 0.5
 
 _logger = logging.getLogger("zootune")
@@ -37,12 +36,12 @@ _logger = logging.getLogger("zootune")
 
 @dataclasses.dataclass(frozen=True)
 class ActivationCache:
-    """Entries below `folder`, by key; it may be deleted while nothing reads it."""
+    """Entries below `folder`, by key; delete it at any time while nothing reads it."""
 
     folder: Path
 
     def has_room(self, needed_bytes: int) -> bool:
-        """Whether an entry of this size may be written, as far as can be told."""
+        """True if an entry of this size fits, judged by the free space now."""
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         return needed_bytes <= free * _SHARE_OF_FREE_SPACE
@@ -50,15 +49,14 @@ class ActivationCache:
     def get(
         self, key: str, compute: Callable[[], Iterator[Activations]], *, examples: int
     ) -> Activations | None:
-        """The entry of a key, read-only and mapped; computed if it is not there.
+        """The entry of a key, read-only and mapped; computed if it is missing.
 
-        `compute` gives the activations of a batch after the other. Floats are kept as
-        float16, or as float32 where that does not hold them. Nothing comes back where
-        the disk is full.
+        `compute` yields the activations batch by batch. Floats are stored as float16,
+        or as float32 if a value is too large for that. None if the disk is full.
         """
-        found = self._read(key)
-        if found is not None:
-            return found
+        entry = self._read(key)
+        if entry is not None:
+            return entry
         try:
             try:
                 self._write(key, compute(), np.float16, examples)
@@ -66,7 +64,7 @@ class ActivationCache:
                 self._write(key, compute(), np.float32, examples)
         except OSError as error:
             _logger.warning(
-                "Activations could not be kept in %s (%s); they are computed anew in"
+                "Activations cannot be stored in %s (%s); they are computed again in"
                 " every epoch.",
                 self.folder,
                 error.strerror or error,
@@ -75,7 +73,7 @@ class ActivationCache:
         return self._read(key)
 
     def _read(self, key: str) -> Activations | None:
-        """The arrays of an entry, or nothing if it is not there or not as written."""
+        """The arrays of an entry; None if it is missing or has changed."""
         entry = self.folder / key
         if not entry.is_dir():
             return None
@@ -88,7 +86,7 @@ class ActivationCache:
                 np.load(entry / name, mmap_mode="r") for name in record["sha256"]
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            _logger.warning("The activations in %s are not used: %s.", entry, error)
+            _logger.warning("Ignoring the activations in %s: %s.", entry, error)
             shutil.rmtree(entry, ignore_errors=True)
             return None
 
@@ -100,27 +98,21 @@ class ActivationCache:
         examples: int,
     ) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Of a process that was killed while it wrote; a folder has one at a time.
+        # Left by a process that was killed while it wrote; a folder has one writer.
         for path in self.folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(path, ignore_errors=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.folder))
-        try:
+        with durable.publish_folder(
+            self.folder / key, prefix=_UNFINISHED, mode=0o700
+        ) as unfinished:
             digests = _write_arrays(unfinished, batches, floats, examples)
-            with (unfinished / _RECORD).open("w") as stream:
-                json.dump({"sha256": digests}, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            unfinished.replace(self.folder / key)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            (unfinished / _RECORD).write_text(json.dumps({"sha256": digests}))
 
 
 def key_of(model: keras.Model, *, data: str, input_size_px: int | None) -> str:
-    """What activations depend on, as a name for a folder.
+    """The name of a folder: a digest of everything that activations depend on.
 
-    The weights, the network and its precision, the preprocessing inside, the examples
-    in their order (`data`, see `Split.digest`), the size they are brought to, and the
-    code.
+    It covers the weights, the network with its precision and preprocessing, the
+    examples in their order (`data`, see `Split.digest`), their size, and the code.
     """
     digest = hashlib.sha256()
     for part in (_FORMAT, keras.__version__, data, input_size_px, _network(model)):
@@ -131,9 +123,9 @@ def key_of(model: keras.Model, *, data: str, input_size_px: int | None) -> str:
 
 
 def _network(model: keras.Model) -> str:
-    """The layers and how they are connected, with numbers for names.
+    """The layers and their connections, with numbers for names.
 
-    Keras counts in them what the process has made before.
+    Names of Keras count the layers that the process has made before.
     """
     text = model.to_json()
     names = [model.name, *(layer.name for layer in layers_inside(model))]
@@ -152,8 +144,8 @@ def _write_arrays(
     floats: type[np.floating],
     examples: int,
 ) -> dict[str, str]:
-    """Writes `0.npy`, `1.npy`, ... batch by batch, and gives the sha256 of each."""
-    # Not through a memory map: a disk that is full would end the process.
+    """Writes `0.npy`, `1.npy`, ... batch by batch, and returns the sha256 of each."""
+    # Not through a memory map: a full disk would end the process.
     streams: list[Any] = []
     try:
         done = 0
@@ -168,10 +160,9 @@ def _write_arrays(
                 stream.write(array.data)
             done += len(arrays[0])
         if done != examples:
-            raise OSError(f"there were {done} of {examples} examples")
+            raise OSError(f"only {done} of {examples} examples were computed")
         for stream in streams:
             stream.flush()
-            os.fsync(stream.fileno())
     finally:
         for stream in streams:
             stream.close()

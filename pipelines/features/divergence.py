@@ -1,7 +1,8 @@
-"""How far the statistics that BatchNorm kept of the source are from those of the data.
+"""The divergence of the data from the source, by the statistics of BatchNorm.
 
-Some dozens of examples suffice: a map has many positions. With EfficientNet-Lite0 on
-digits, 64 gave the same as 1,000 to within 0.01 nats in every block.
+Some dozens of examples suffice, because a map has many positions: with
+EfficientNet-Lite0 on digits, 64 examples gave the same as 1,000 to within 0.01 nats in
+every block.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from pipelines.planning.similarity import (
 from zoo.builder import Backbone
 from zoo.graph.blocks import batchnorm_inputs, nodes_in_graph_order
 
-# With each map freed when nothing is left to read it, a batch takes a tenth of what
-# Keras holds: at 128 px 1.5 MB an example. A batch costs a second, whatever its size.
+# Each map is freed after its last use, so a batch takes a tenth of the memory that
+# Keras would: at 128 px 1.5 MB an example. A batch costs a second, whatever its size.
 _BATCH = 64
 _PIXELS = 64 * 128 * 128
-# Of a map so many examples are brought to the units of the source at once.
+# Examples of a map that are converted to the units of the source at once.
 _COPIED = 8
 
 # A BatchNorm layer, and the tensor that it normalizes.
@@ -36,17 +37,17 @@ _Pair = tuple[keras.layers.BatchNormalization, keras.KerasTensor]
 
 
 def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...]:
-    """One for every block with BatchNorm layers, from input to output.
+    """The divergence of each block with BatchNorm layers, from input to output.
 
-    `some` are the examples that it is measured on. None for random weights, whose
-    statistics are of nothing, and for networks that hide their layers.
+    Measured on the examples `some`. Empty for random weights, which have no statistics
+    of a source, and for networks that hide their layers.
     """
     if base.weights == "random":
         return ()
     layers = {
-        block.name: found
+        block.name: pairs
         for block in base.blocks
-        if (found := batchnorm_inputs(base.model, block))
+        if (pairs := batchnorm_inputs(base.model, block))
     }
     if not layers:
         return ()
@@ -54,7 +55,7 @@ def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...
     read = batches(some, input_size_px=base.input_size_px, batch_size=_rows(base))
     # A graph takes longer to build than to run once or twice.
     parts = [_moments(base.model, inputs, pairs) for inputs, _ in read]
-    averages = iter([np.concatenate(one).mean(axis=0) for one in zip(*parts)])
+    averages = iter([np.concatenate(pair).mean(axis=0) for pair in zip(*parts)])
     return tuple(
         block_divergence(
             name,
@@ -65,7 +66,7 @@ def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...
 
 
 def _rows(base: Backbone) -> int:
-    """How many examples are read at once: fewer where they are large."""
+    """The number of examples in a batch: fewer if they are large."""
     if not base.input_size_px:
         return _BATCH
     return max(1, min(_BATCH, _PIXELS // base.input_size_px**2))
@@ -76,52 +77,52 @@ def _moments(
 ) -> list[np.ndarray]:
     """For each pair `[batch, 2, channels]`: averages of `z` and its square.
 
-    `z` is what the layer reads, in units of the source. Runs the network layer by layer
-    in inference mode, and keeps no map longer than something reads it.
+    `z` is the input of the layer, in units of the source. Runs the network layer by
+    layer in inference mode, and frees each map after its last use.
     """
     nodes = nodes_in_graph_order(model)
-    wanted = collections.defaultdict(list)
+    readers = collections.defaultdict(list)
     for i, (_, tensor) in enumerate(pairs):
-        wanted[id(tensor)].append(i)
+        readers[id(tensor)].append(i)
     left = collections.Counter(id(t) for node in nodes for t in node.input_tensors)
-    found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
-    (given,) = model.inputs
-    values = {id(given): tf.cast(inputs, given.dtype)}
+    moments: list[np.ndarray] = [np.zeros(0)] * len(pairs)
+    (model_input,) = model.inputs
+    values = {id(model_input): tf.cast(inputs, model_input.dtype)}
     for node in nodes:
         if not node.is_input:
             values |= _outputs(node, values)
         for tensor in node.outputs:
-            for i in wanted[id(tensor)]:
-                found[i] = _averages(pairs[i][0], values[id(tensor)])
+            for i in readers[id(tensor)]:
+                moments[i] = _averages(pairs[i][0], values[id(tensor)])
         for tensor in node.input_tensors:
             left[id(tensor)] -= 1
         for key in [key for key in values if not left[key]]:
             del values[key]
-    return found
+    return moments
 
 
 def _outputs(node, values: dict[int, tf.Tensor]) -> dict[int, tf.Tensor]:
-    """What an operation of the graph gives, by the ids of its symbolic outputs."""
+    """The values that an operation computes, by the ids of its symbolic outputs."""
     args, options = node.arguments.fill_in(values)
     if "training" in inspect.signature(node.operation.call).parameters:
         options["training"] = False
-    given = keras.tree.flatten(node.operation(*args, **options))
-    return {id(tensor): value for tensor, value in zip(node.outputs, given)}
+    results = keras.tree.flatten(node.operation(*args, **options))
+    return {id(tensor): value for tensor, value in zip(node.outputs, results)}
 
 
-def _averages(layer: keras.layers.BatchNormalization, given: tf.Tensor) -> np.ndarray:
+def _averages(layer: keras.layers.BatchNormalization, maps: tf.Tensor) -> np.ndarray:
     """The averages of `z` and of its square over each example, `[batch, 2, channels]`.
 
-    The mean is taken off before squares are: that of a large mean would drown a small
-    variance in float32.
+    The mean is subtracted before squaring: in float32 the square of a large mean would
+    drown a small variance.
     """
     variance = np.array(layer.moving_variance, np.float32)
     mean = np.array(layer.moving_mean, np.float32)
     deviation = np.sqrt(variance + layer.epsilon)
-    axes = list(range(1, len(given.shape) - 1))
+    axes = list(range(1, len(maps.shape) - 1))
     parts = []
-    for start in range(0, len(given), _COPIED):
-        few = tf.cast(given[start : start + _COPIED], tf.float32)
+    for start in range(0, len(maps), _COPIED):
+        few = tf.cast(maps[start : start + _COPIED], tf.float32)
         z = (few - mean) / deviation
         both = (z, tf.square(z))
         parts.append(np.stack([tf.reduce_mean(x, axes).numpy() for x in both], axis=1))
@@ -131,7 +132,7 @@ def _averages(layer: keras.layers.BatchNormalization, given: tf.Tensor) -> np.nd
 def _divergences(
     layer: keras.layers.BatchNormalization, averages: np.ndarray
 ) -> np.ndarray:
-    """Those of the channels of a layer, of `[2, channels]`."""
+    """The divergences of the channels of a layer, from averages `[2, channels]`."""
     means, squares = averages.astype(np.float64)
     variance = np.array(layer.moving_variance, np.float64) + layer.epsilon
     return channel_divergences(means, squares, floor=layer.epsilon / variance)

@@ -1,9 +1,9 @@
-"""Passes through a frozen network by OpenVINO, where it is there and gives the same.
+"""Passes through a frozen network by OpenVINO, if it is installed and agrees.
 
-A compiled network has one kernel for several layers, where TensorFlow's graph, whose
-variables could change, has more. Which engine it is depends on what is installed and on
-the number of batches, and never on a clock: the same run has to give the same bits
-again.
+A compiled network has one kernel for several layers; TensorFlow's graph has more,
+because its variables could change. The choice of the engine depends on the installed
+packages and the number of batches, and never on a clock: the same run has to give the
+same bits again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import tensorflow as tf
 
 from pipelines.runtime.reentrancy import is_reentrant
 
-# Converting takes two to four seconds, which fewer batches do not bring back. Of images
-# that is batches of this size: EfficientNet-Lite0, BatchNorm folded in both, gains 5 ms
-# on one, on two cores with AMX.
+# Converting takes two to four seconds, which pays only from this number of batches on.
+# For images it counts batches of this size: EfficientNet-Lite0, with BatchNorm folded
+# in both engines, gains 5 ms on each, on two cores with AMX.
 _LEAST_BATCHES = 256
 _PIXELS = 128 * 128
-# Of the largest value of an output. Activations are kept as float16, which rounds by
-# five times as much.
+# Relative to the largest value of an output. Activations are stored as float16, which
+# rounds by five times as much.
 _TOLERANCE = 1e-4
 
 _logger = logging.getLogger("zootune")
@@ -36,7 +36,7 @@ Infer = Callable[[tf.Tensor], list[np.ndarray]]
 
 
 def is_worth_a_try(inputs: tf.TensorSpec, batches: int) -> bool:
-    """Whether a pass over so many batches of numbers may gain by another engine."""
+    """True if a pass over this number of batches may gain by another engine."""
     is_image = inputs.shape.rank == 4 and inputs.shape[1:3].is_fully_defined()
     scale = inputs.shape[1:3].num_elements() / _PIXELS if is_image else 1.0
     return (
@@ -48,10 +48,10 @@ def is_worth_a_try(inputs: tf.TensorSpec, batches: int) -> bool:
 
 
 def batches_at_once(function: tf.types.experimental.PolymorphicFunction) -> int:
-    """How many batches a pass computes at once.
+    """The number of batches that a pass computes at once.
 
-    On a CPU, ops of one batch leave cores idle that another one can use. On a GPU they
-    do not, and two batches need twice the memory.
+    On a CPU, ops of one batch leave cores idle that a second batch can use. On a GPU
+    they do not, and two batches need twice the memory.
     """
     if tf.config.list_physical_devices("GPU"):
         return 1
@@ -61,33 +61,32 @@ def batches_at_once(function: tf.types.experimental.PolymorphicFunction) -> int:
 
 def by_tensorflow(function: tf.types.experimental.PolymorphicFunction) -> Infer:
     """The outputs of a function, in order."""
-    return lambda inputs: [one.numpy() for one in tf.nest.flatten(function(inputs))]
+    return lambda inputs: [out.numpy() for out in tf.nest.flatten(function(inputs))]
 
 
 def compiled(
     function: tf.types.experimental.PolymorphicFunction, batch: tf.Tensor
 ) -> Infer:
-    """What gives the outputs of a function by OpenVINO, if the same for this batch."""
+    """The function by OpenVINO if it gives the same for this batch, else as it is."""
     plain = by_tensorflow(function)
     other = _converted(function)
     if other is None:
         return plain
-    wanted, found = plain(batch), other(batch)
-    difference = max(map(_difference, found, wanted))
+    difference = max(map(_difference, other(batch), plain(batch)))
     if not difference <= _TOLERANCE:
         _logger.warning(
             "OpenVINO differs from TensorFlow by %.1e of the largest value, more than"
-            " %.0e, and is not used.",
+            " %.0e; using TensorFlow.",
             difference,
             _TOLERANCE,
         )
         return plain
-    _logger.info("OpenVINO differs by %.1e, and does the rest.", difference)
+    _logger.info("using OpenVINO, which differs by %.1e", difference)
     return other
 
 
 def _converted(function: tf.types.experimental.PolymorphicFunction) -> Infer | None:
-    """The function as OpenVINO has it; none where it cannot convert one."""
+    """The function by OpenVINO; None if it cannot be converted."""
     with _logging_as_it_was():
         import openvino
         from openvino import frontend
@@ -95,7 +94,7 @@ def _converted(function: tf.types.experimental.PolymorphicFunction) -> Infer | N
     try:
         with _logging_as_it_was():
             graph = openvino.convert_model(function.get_concrete_function())
-        # Left to itself it computes in bfloat16 where the processor can.
+        # By default OpenVINO computes in bfloat16 if the processor can.
         model = openvino.Core().compile_model(
             graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
         )
@@ -112,18 +111,18 @@ def _converted(function: tf.types.experimental.PolymorphicFunction) -> Infer | N
     own = threading.local()
 
     def infer(inputs: tf.Tensor) -> list[np.ndarray]:
-        # A request holds the memory of its answer, which belongs to its next call.
+        # The next call of a request overwrites the memory of its last answer.
         if not hasattr(own, "request"):
             own.request = model.create_infer_request()
-        found = own.request.infer(inputs.numpy())
-        return [np.array(found[one]) for one in outputs]
+        results = own.request.infer(inputs.numpy())
+        return [np.array(results[output]) for output in outputs]
 
     return infer
 
 
 @contextlib.contextmanager
 def _logging_as_it_was() -> Iterator[None]:
-    """OpenVINO's converter sets the level of the root logger, and more of it."""
+    """Restores the root logger, whose level and handlers OpenVINO's converter sets."""
     root = logging.getLogger()
     level, handlers, filters = root.level, list(root.handlers), list(root.filters)
     try:
@@ -136,13 +135,13 @@ def _logging_as_it_was() -> Iterator[None]:
 def _number(output) -> int:
     """The place of an output: `Identity`, `Identity_1`, `Identity_2`, ... by name."""
     (digits,) = {
-        found.group(1)
+        match.group(1)
         for name in output.get_names()
-        if (found := re.match(r"Identity(?:_(\d+))?(?::0)?$", name))
+        if (match := re.match(r"Identity(?:_(\d+))?(?::0)?$", name))
     }
     return int(digits or 0)
 
 
-def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
-    largest = float(np.abs(wanted).max(initial=0.0)) or 1.0
-    return float(np.abs(found - wanted).max(initial=0.0)) / largest
+def _difference(values: np.ndarray, expected: np.ndarray) -> float:
+    largest = float(np.abs(expected).max(initial=0.0)) or 1.0
+    return float(np.abs(values - expected).max(initial=0.0)) / largest

@@ -19,10 +19,10 @@ LARGEST_FLOAT16 = 65504
 
 
 class Reader:
-    """What a network gives for data sets: its graph is built once for all of them.
+    """Runs a network over splits; its graph is built once for all of them.
 
-    Runs in inference mode: no dropout, BatchNorm with its own statistics. The weights
-    are those that the network has when it reads.
+    Runs in inference mode: no dropout, BatchNorm with its own statistics. Uses the
+    weights that the network has at the time of reading.
     """
 
     def __init__(self, base: keras.Model) -> None:
@@ -38,36 +38,35 @@ class Reader:
         on_progress: Callable[[int], None] | None = None,
         only: Sequence[int] | None = None,
     ) -> Activations:
-        """What the network gives for every example in order, `[examples, ...]`.
+        """The outputs of the network for every example in order, `[examples, ...]`.
 
-        Floats come as `dtype` (those that float16 cannot hold as float32), ids as they
-        are. `on_progress` is called after every batch with the number of examples so
-        far. With `only`, those outputs by their numbers.
+        Floats are returned as `dtype` (as float32 if too large for float16), ids
+        unchanged. `on_progress` is called after every batch with the number of examples
+        so far. `only` selects outputs by their numbers.
         """
         parts, done = [], 0
-        for given in self.stream(batches):
-            some = given if only is None else [given[i] for i in only]
+        for outputs in self.stream(batches):
+            some = outputs if only is None else [outputs[i] for i in only]
             parts.append(tuple(_kept(tensor, dtype) for tensor in some))
-            done += len(given[0])
+            done += len(outputs[0])
             if on_progress is not None:
                 on_progress(done)
         columns = list(zip(*parts))
         parts.clear()
-        # One after the other, each freed when it is whole: not everything twice.
+        # One after the other, each freed when complete, so that not all exist twice.
         return tuple(np.concatenate(columns.pop(0)) for _ in range(len(columns)))
 
     def stream(self, batches: tf.data.Dataset) -> Iterator[Activations]:
-        """What the network gives, a batch after the other; see `extract`.
+        """Yields the outputs of the network batch by batch; see `extract`.
 
-        From the second batch on by another engine, where that pays and gives the same.
+        From the second batch on another engine computes them, if that pays and agrees.
         On a CPU two batches are computed at once, which gives the same bits in less
-        time: a quarter less for EfficientNet-Lite0 on two cores. Two that are large are
-        not, because each takes the memory of its maps.
+        time: a quarter less for EfficientNet-Lite0 on two cores.
         """
         inputs_spec, _ = batches.element_spec
         infer = self._graph(inputs_spec)
         run = engines.by_tensorflow(infer)
-        # What computes in another format could not give the same.
+        # Another engine could not agree with a lower precision.
         worth_a_try = self._base.compute_dtype == "float32" and engines.is_worth_a_try(
             inputs_spec, int(batches.cardinality())
         )
@@ -104,15 +103,15 @@ def extract(
     dtype: type[np.floating] = np.float32,
     on_progress: Callable[[int], None] | None = None,
 ) -> Activations:
-    """What `base` gives for one data set; see `Reader.extract`."""
+    """The outputs of `base` for one split; see `Reader.extract`."""
     return Reader(base).extract(batches, dtype=dtype, on_progress=on_progress)
 
 
-def _plain(found: list[np.ndarray]) -> Activations:
+def _plain(outputs: list[np.ndarray]) -> Activations:
     return tuple(
         # NumPy knows bfloat16 by name only.
         values if values.dtype.kind in "iub" else values.astype(np.float32)
-        for values in found
+        for values in outputs
     )
 
 
@@ -124,7 +123,7 @@ def _kept(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
 
 
 def size_bytes(base: keras.Model, examples: int) -> int:
-    """The memory that `extract` needs for so many examples."""
+    """The memory in bytes that `extract` needs for this number of examples."""
     per_example = sum(
         int(np.prod(output.shape[1:])) for output in tf.nest.flatten(base.output)
     )

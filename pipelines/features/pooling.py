@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -20,8 +21,8 @@ RECURRENT = ("gru", "lstm", "bilstm")
 class TokenPooling(layers.Layer):
     """The average or maximum over the tokens of a text, `[batch, width]`.
 
-    Takes `[batch, tokens, width]` with zeros where there is no token; those do not
-    count. A text without any token gives zeros, where Keras' own pooling gives NaN.
+    Takes `[batch, tokens, width]`; zeros mark padding and do not count. A text without
+    any token gives zeros (Keras' own pooling gives NaN).
     """
 
     def __init__(self, mode: str, **layer_options: object) -> None:
@@ -30,7 +31,7 @@ class TokenPooling(layers.Layer):
             raise ValueError(f"mode must be 'average' or 'max'. Received: {mode!r}")
         self.mode = mode
 
-    def call(self, features):
+    def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         # In float32: bfloat16 loses the ends of long sums.
         x = ops.cast(features, "float32")
         is_token = ops.any(x != 0, axis=-1, keepdims=True)
@@ -42,7 +43,7 @@ class TokenPooling(layers.Layer):
             pooled = ops.where(ops.any(is_token, axis=1), pooled, 0.0)
         return ops.cast(pooled, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mode": self.mode}
 
 
@@ -59,12 +60,12 @@ class GridPooling(layers.Layer):
         super().__init__(**layer_options)
         self.grid = grid
 
-    def call(self, features):
+    def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         # In float32: bfloat16 loses the ends of long sums.
         x = ops.cast(features, "float32")
         sides = x.shape[1:-1]
         cells = [-(-side // self.grid) if side >= self.grid else side for side in sides]
-        # Two cells begin at the two ends of a side, so what is between decides.
+        # The first and the last cell touch the ends of a side; steps divide the rest.
         steps = [
             max(1, (side - cell) // (self.grid - 1)) for side, cell in zip(sides, cells)
         ]
@@ -72,7 +73,7 @@ class GridPooling(layers.Layer):
         vector = (math.prod(pooled.shape[1:]),)
         return ops.cast(ops.reshape(pooled, (-1, *vector)), self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "grid": self.grid}
 
 
@@ -80,7 +81,7 @@ class GridPooling(layers.Layer):
 class Standardize(layers.Layer):
     """`(features - mean) / scale`, measured once and never trained."""
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         def fixed(name: str, initializer: str):
             return self.add_weight(
                 shape=input_shape[-1:],
@@ -93,19 +94,19 @@ class Standardize(layers.Layer):
 
         self.mean, self.scale = fixed("mean", "zeros"), fixed("scale", "ones")
 
-    def call(self, features):
+    def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         scaled = (ops.cast(features, "float32") - self.mean) / self.scale
         return ops.cast(scaled, self.compute_dtype)
 
 
 def token_average(features: keras.KerasTensor) -> keras.KerasTensor:
-    """The average over the tokens of texts, or the vector that they are already."""
+    """The average over the tokens of texts; vectors `[batch, width]` stay unchanged."""
     if len(features.shape) == 2:
         return features
     return TokenPooling("average", name="measured_tokens")(features)
 
 
-def tap(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
+def pool_block(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
     """The output of a block as one vector for each example, `[batch, width]`."""
     if len(block.output.shape) == 2:
         return layers.Identity(name=name)(block.output)
@@ -118,21 +119,20 @@ def tap(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
 def pooling_layers(
     features: keras.KerasTensor, plan: HeadPlan, *, modality: str
 ) -> tuple[list[layers.Layer], list[layers.Layer]]:
-    """The layers that need no training, and those that do; either may be empty.
+    """The layers without weights to train, and those with; either may be empty.
 
     `features` are a vector `[batch, width]`, which stays as it is, a sequence
     `[batch, steps, width]`, or a map `[batch, height, width, channels]`.
 
     Raises:
-        ConfigError: if the plan reads a sequence and there is none.
+        ConfigError: if the plan reads a sequence and the features are something else.
     """
     rank = len(features.shape)
     if plan.pooling in RECURRENT:
         if rank != 3:
             raise ConfigError(
-                f"config.head.pooling is '{plan.pooling}', which reads a sequence, but"
-                f" the backbone gives features of shape {features.shape}. Use"
-                " 'average'."
+                f"config.head.pooling='{plan.pooling}' reads a sequence, but the"
+                f" backbone gives features of shape {features.shape}. Use 'average'."
             )
         return _mask(modality), [_recurrent(plan)]
     if rank == 2:
@@ -157,7 +157,7 @@ _POOLING: dict[int, dict[str, Callable[..., layers.Layer]]] = {
 
 
 def _mask(modality: str) -> list[layers.Layer]:
-    """Padding is zeros; a series has none."""
+    """A layer that masks the zeros that pad texts; none for a series."""
     return [layers.Masking(0.0, name="padding")] if modality == "text" else []
 
 

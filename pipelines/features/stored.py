@@ -1,4 +1,4 @@
-"""What frozen blocks give, kept in memory or on disk for a phase to train on."""
+"""Outputs of frozen blocks, kept in memory or on disk for a phase to train on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.features.activation_cache import ActivationCache, key_of
 from pipelines.features.extract import Activations, Reader, size_bytes
 from pipelines.runtime.clock import Ticker
 
-# Up to this size activations are held in memory.
+# Activations up to this size stay in memory.
 _MEMORY_BYTES = 2**30
 _DOING = "activations of frozen blocks"
 
@@ -29,10 +29,10 @@ def keep(
     input_size_px: int | None,
     disk: ActivationCache | None,
 ) -> list[Activations] | None:
-    """What `lower` gives for every example of each split, computed once.
+    """The outputs of `lower` for every example of each split, computed once.
 
-    In memory as float32 where that suffices, else on disk as float16. Nothing where
-    neither has the room: then it has to be computed in every epoch.
+    In memory as float32 if they fit, else on disk as float16. None if they fit neither
+    and have to be computed in every epoch.
     """
     needed_bytes, reader = size_bytes(lower, sum(map(len, splits))), Reader(lower)
     if needed_bytes <= _MEMORY_BYTES:
@@ -46,57 +46,57 @@ def keep(
     for split in splits:
         if split.digest is None:
             return None
-        found = disk.get(
+        entry = disk.get(
             key_of(lower, data=split.digest, input_size_px=input_size_px),
             functools.partial(_streamed, reader, read, split),
             examples=len(split),
         )
-        if found is None:
+        if entry is None:
             return None
-        kept.append(found)
+        kept.append(entry)
     return kept
 
 
 def _streamed(reader: Reader, read: Read, split: Split) -> Iterator[Activations]:
     tick, done = Ticker(_DOING, len(split)), 0
-    for given in reader.stream(read(split)):
-        yield given
-        done += len(given[0])
+    for outputs in reader.stream(read(split)):
+        yield outputs
+        done += len(outputs[0])
         tick(done)
 
 
 def taker(activations: Activations, labels: np.ndarray) -> Callable[[tf.Tensor], tuple]:
-    """A function from rows, int64 `[batch]`, to what a model takes, and the labels."""
-    if any(isinstance(one, np.memmap) for one in activations):
+    """A function from rows, int64 `[batch]`, to the inputs of a model and labels."""
+    if any(isinstance(array, np.memmap) for array in activations):
         return _from_disk(activations, labels)
     held = tf.nest.map_structure(tf.constant, (_input(activations), labels))
     return lambda rows: tf.nest.map_structure(lambda t: _rows(t, rows), held)
 
 
 def _rows(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    found = tf.gather(tensor, rows)
-    # Half as large in memory; a head computes in float32.
-    return tf.cast(found, tf.float32) if found.dtype == tf.float16 else found
+    values = tf.gather(tensor, rows)
+    # Stored at half the size; a head computes in float32.
+    return tf.cast(values, tf.float32) if values.dtype == tf.float16 else values
 
 
 def _from_disk(
     activations: Activations, labels: np.ndarray
 ) -> Callable[[tf.Tensor], tuple]:
     kinds = [
-        one.dtype if one.dtype.kind in "iub" else np.dtype(np.float32)
-        for one in activations
+        array.dtype if array.dtype.kind in "iub" else np.dtype(np.float32)
+        for array in activations
     ]
 
     def read_rows(rows: np.ndarray) -> list[np.ndarray]:
-        return [one[rows].astype(kind) for one, kind in zip(activations, kinds)]
+        return [array[rows].astype(kind) for array, kind in zip(activations, kinds)]
 
     held_labels = tf.constant(labels)
 
     def take(rows: tf.Tensor) -> tuple:
-        found = tf.numpy_function(read_rows, [rows], [tf.as_dtype(k) for k in kinds])
+        read = tf.numpy_function(read_rows, [rows], [tf.as_dtype(k) for k in kinds])
         shaped = tuple(
-            tf.ensure_shape(tensor, [None, *one.shape[1:]])
-            for tensor, one in zip(found, activations)
+            tf.ensure_shape(tensor, [None, *array.shape[1:]])
+            for tensor, array in zip(read, activations)
         )
         return _input(shaped), tf.gather(held_labels, rows)
 
@@ -104,5 +104,5 @@ def _from_disk(
 
 
 def _input(tensors):
-    """What Keras takes for a model of one input, or of several."""
+    """The tensors as Keras takes them: alone for one input, else as a tuple."""
     return tensors[0] if len(tensors) == 1 else tuple(tensors)

@@ -8,8 +8,7 @@ import difflib
 from pipelines.display.text import PLURALS
 from zoo.errors import MissingWeightsError, UnknownBackboneError
 from zoo.registry import get_spec, list_backbones
-from zoo.spec import BackboneSpec
-from zoo.weights import files, handles
+from zoo.weights import is_available
 
 _SHOWN = 5
 
@@ -58,33 +57,27 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
             " those for them."
         )
     published = [spec for spec in specs if spec.pretrained]
-    here = {spec.name for spec in published if _is_at_hand(spec)}
-    found = Candidates(
+    here = {spec.name for spec in published if is_available(spec)}
+    known = Candidates(
         at_hand=tuple(spec.name for spec in published if spec.name in here),
         missing=tuple(spec.name for spec in published if spec.name not in here),
         unpublished=tuple(spec.name for spec in specs if not spec.pretrained),
     )
-    if not found.at_hand:
-        raise MissingWeightsError(_nothing_to_compare(pattern, found))
-    return found
+    if not known.at_hand:
+        raise MissingWeightsError(_nothing_to_compare(pattern, known))
+    return known
 
 
-def _is_at_hand(spec: BackboneSpec) -> bool:
-    if spec.carries_weights:
-        return handles.find_module(spec.handle) is not None
-    return all(files.find(file) for file in files.files(spec))
-
-
-def _nothing_to_compare(pattern: str, found: Candidates) -> str:
-    if not found.missing:
+def _nothing_to_compare(pattern: str, known: Candidates) -> str:
+    if not known.missing:
         return (
             f"Nobody publishes weights for what matches '{pattern}'"
-            f" ({', '.join(found.unpublished[:_SHOWN])}), and random ones are not worth"
+            f" ({', '.join(known.unpublished[:_SHOWN])}), and random ones are not worth"
             " comparing. `zoo list --pretrained` shows backbones that have some."
         )
     return (
         f"The weights of what matches '{pattern}' are not on this machine, and nothing"
-        f" is downloaded unasked. Get them with: zoo fetch {listed(found.missing, ' ')}"
+        f" is downloaded unasked. Get them with: zoo fetch {listed(known.missing, ' ')}"
     )
 
 

@@ -71,26 +71,26 @@ def is_repaid(training: float, cost: float) -> bool:
 def fastest(trials: Sequence[StepTrial]) -> Compute:
     """The fastest of the trials that agree with the first one, if the gain is clear."""
     plain = trials[0]
-    same = [plain, *(one for one in trials[1:] if one.is_like_float32)]
-    best = min(same, key=lambda one: one.seconds)
+    same = [plain, *(trial for trial in trials[1:] if trial.is_like_float32)]
+    best = min(same, key=lambda trial: trial.seconds)
     if plain.seconds < CLEAR_GAIN * best.seconds:
         best = plain
-    said = "; ".join(_in_words(one, plain) for one in trials[1:])
+    comparisons = "; ".join(_in_words(trial, plain) for trial in trials[1:])
     return Compute(
         best.precision,
         best.xla,
-        f"a step in {plain.name} takes {plain.seconds:.3g} s; {said}",
+        f"a step in {plain.name} takes {plain.seconds:.3g} s; {comparisons}",
         tuple(trials),
     )
 
 
-def _in_words(one: StepTrial, plain: StepTrial) -> str:
-    gain = plain.seconds / one.seconds
-    words = f"in {one.name} {one.seconds:.3g} s ({gain:.2f} times as fast"
-    if not one.is_like_float32:
+def _in_words(trial: StepTrial, plain: StepTrial) -> str:
+    gain = plain.seconds / trial.seconds
+    words = f"in {trial.name} {trial.seconds:.3g} s ({gain:.2f} times as fast"
+    if not trial.is_like_float32:
         return (
-            f"{words}, but logits differ by {one.logit_difference:.1%} of their spread"
-            f" and the loss by {one.loss_difference:.3g})"
+            f"{words}, but logits differ by {trial.logit_difference:.1%} of their"
+            f" spread and the loss by {trial.loss_difference:.3g})"
         )
     return f"{words})" if gain >= CLEAR_GAIN else f"{words}, not {CLEAR_GAIN:g})"
 
@@ -106,5 +106,5 @@ def from_dict(values: Mapping[str, Any]) -> Compute:
     Raises:
         KeyError, TypeError: if these are other values.
     """
-    trials = tuple(StepTrial(**one) for one in values["trials"])
+    trials = tuple(StepTrial(**trial) for trial in values["trials"])
     return Compute(**{**values, "trials": trials})

@@ -62,11 +62,11 @@ class Evidence:
     @property
     def best_head(self) -> ProbeScore:
         """The most accurate one."""
-        return max(self.heads, key=lambda one: one.quality)
+        return max(self.heads, key=lambda score: score.quality)
 
     @property
     def best_depth(self) -> ProbeScore:
-        return max(self.depths, key=lambda one: one.quality)
+        return max(self.depths, key=lambda score: score.quality)
 
     @property
     def is_similar(self) -> bool:

@@ -11,7 +11,7 @@ _MAXIMUM_WIDTH = 16_384
 
 
 @dataclasses.dataclass(frozen=True)
-class Tap:
+class LayerOutput:
     """A block whose output can be averaged: its name, and its number of channels."""
 
     block: str
@@ -19,32 +19,34 @@ class Tap:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
+class HeadInput:
     """What a head reads: blocks by name, each averaged over the cells of a grid."""
 
     reads: tuple[str, ...]
     grid: int
 
 
-def readings(taps: Sequence[Tap], *, cells: int) -> tuple[Reading, ...]:
+def possible_head_inputs(
+    outputs: Sequence[LayerOutput], *, cells: int
+) -> tuple[HeadInput, ...]:
     """What a head could read of these blocks, in order, from simple to rich.
 
     The last block alone; all blocks; and all of them in a grid of 2 by 2 (for series,
     two halves), where what matters is also where it is. `cells` is how many cells that
     grid has, 1 if there is none. Of wide networks, evenly spaced blocks are read.
     """
-    found = [Reading((taps[-1].block,), grid=1)]
-    if len(taps) > 1:
-        found.append(Reading(_spaced(taps, cells=1), grid=1))
+    inputs = [HeadInput((outputs[-1].block,), grid=1)]
+    if len(outputs) > 1:
+        inputs.append(HeadInput(_spaced(outputs, cells=1), grid=1))
     if cells > 1:
-        found.append(Reading(_spaced(taps, cells=cells), grid=2))
-    return tuple(found)
+        inputs.append(HeadInput(_spaced(outputs, cells=cells), grid=2))
+    return tuple(inputs)
 
 
-def _spaced(taps: Sequence[Tap], *, cells: int) -> tuple[str, ...]:
+def _spaced(outputs: Sequence[LayerOutput], *, cells: int) -> tuple[str, ...]:
     """All blocks, or every second, third, ... from the last, until they fit."""
-    for step in range(1, len(taps)):
-        kept = taps[::-1][::step][::-1]
-        if cells * sum(tap.channels for tap in kept) <= _MAXIMUM_WIDTH:
-            return tuple(tap.block for tap in kept)
-    return (taps[-1].block,)
+    for step in range(1, len(outputs)):
+        kept = outputs[::-1][::step][::-1]
+        if cells * sum(output.channels for output in kept) <= _MAXIMUM_WIDTH:
+            return tuple(output.block for output in kept)
+    return (outputs[-1].block,)

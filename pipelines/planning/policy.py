@@ -152,14 +152,14 @@ def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
     evidence = facts.evidence
     if evidence is None or config.head.pooling != "average":
         return None
-    wanted = [
-        one
-        for one in evidence.heads
-        if config.head.reads in ("auto", "last" if len(one.reads) == 1 else "all")
-        and config.head.grid in (0, one.grid)
+    allowed = [
+        head
+        for head in evidence.heads
+        if config.head.reads in ("auto", "last" if len(head.reads) == 1 else "all")
+        and config.head.grid in (0, head.grid)
     ]
-    if not wanted:
-        have = [(len(one.reads), one.grid) for one in evidence.heads]
+    if not allowed:
+        have = [(len(head.reads), head.grid) for head in evidence.heads]
         raise ConfigError(
             f"config.head.reads='{config.head.reads}' with head.grid={config.head.grid}"
             f" cannot be had from '{config.backbone}'; it has (blocks, grid) {have}."
@@ -167,8 +167,8 @@ def _reading(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
         )
     if facts.per_class < _COMPARABLE_PER_CLASS:
         # Nothing can be told apart; on the development data all blocks did best.
-        return wanted[min(1, len(wanted) - 1)]
-    return max(wanted, key=lambda one: one.quality)
+        return allowed[min(1, len(allowed) - 1)]
+    return max(allowed, key=lambda head: head.quality)
 
 
 def _findings(facts: TrainingFacts, read: ProbeScore | None) -> str:
@@ -243,8 +243,8 @@ def _warnings(facts: TrainingFacts) -> str:
 
 
 def _in_words(read: ProbeScore) -> str:
-    what = "the last block" if len(read.reads) == 1 else f"{len(read.reads)} blocks"
-    return what if read.grid == 1 else f"{what} in {read.grid} by {read.grid} cells"
+    blocks = "the last block" if len(read.reads) == 1 else f"{len(read.reads)} blocks"
+    return blocks if read.grid == 1 else f"{blocks} in {read.grid} by {read.grid} cells"
 
 
 _Decision = tuple[str, str, tuple[Phase, ...]]

@@ -17,7 +17,7 @@ _LEAST_FINALISTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Appraisal:
+class BackboneScore:
     """What was measured of one backbone, on `examples` of so many pixels a side.
 
     `probe` is that of the best head, on examples left out of its fit, and `last` that
@@ -62,7 +62,7 @@ class Ranking:
     their weights are not on this machine. `seconds` has those of every part.
     """
 
-    backbones: tuple[Appraisal, ...]
+    backbones: tuple[BackboneScore, ...]
     finalists: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     missing: tuple[str, ...]
@@ -72,44 +72,44 @@ class Ranking:
     seconds: dict[str, float]
 
     def __repr__(self) -> str:
-        best = ", ".join(one.backbone for one in self.backbones[:3])
+        best = ", ".join(score.backbone for score in self.backbones[:3])
         return f"<Ranking: {len(self.backbones)} backbones, best first: {best}>"
 
 
-def ordered(appraisals: Sequence[Appraisal]) -> list[Appraisal]:
+def ordered(scores: Sequence[BackboneScore]) -> list[BackboneScore]:
     """Best first.
 
     The most accurate one and all within its standard error are alike; among them, the
     more accurate on ImageNet comes first, and one without such a number last. The next
     are those that are like the most accurate of what is left, and so on.
     """
-    left = sorted(appraisals, key=_by_probe)
-    found: list[Appraisal] = []
+    left = sorted(scores, key=_by_probe)
+    ranked: list[BackboneScore] = []
     while left:
         alike = _alike(left)
-        found += sorted(alike, key=lambda one: -(one.imagenet_top1 or 0.0))
-        left = [one for one in left if one not in alike]
-    return found
+        ranked += sorted(alike, key=lambda score: -(score.imagenet_top1 or 0.0))
+        left = [score for score in left if score not in alike]
+    return ranked
 
 
-def finalists(appraisals: Sequence[Appraisal]) -> list[str]:
+def finalists(scores: Sequence[BackboneScore]) -> list[str]:
     """Names of those to measure in full, best first.
 
     The first two, and of the others those that are as good as the best one, until half
     of all are chosen: what a low resolution cannot tell apart, a high one may.
     """
-    best = ordered(appraisals)
+    best = ordered(scores)
     most = max(_LEAST_FINALISTS, math.ceil(len(best) / 2))
-    alike = _alike(sorted(appraisals, key=_by_probe))
+    alike = _alike(sorted(scores, key=_by_probe))
     return [
-        one.backbone
-        for place, one in enumerate(best[:most])
-        if place < _LEAST_FINALISTS or one in alike
+        score.backbone
+        for place, score in enumerate(best[:most])
+        if place < _LEAST_FINALISTS or score in alike
     ]
 
 
 def reason(
-    best_first: Sequence[Appraisal],
+    best_first: Sequence[BackboneScore],
     pixel_accuracy: float | None,
     *,
     classes: int = 0,
@@ -119,12 +119,14 @@ def reason(
     `classes` are how many the data have, if that is known.
     """
     first, others = best_first[0], best_first[1:]
-    alike = [one for one in others if _within(one, first) or _within(first, one)]
+    alike = [
+        score for score in others if _within(score, first) or _within(first, score)
+    ]
     words = f"'{first.backbone}': its probe is right on {_share(first.probe)}"
     if alike:
-        names = ", ".join(f"'{one.backbone}'" for one in alike)
+        names = ", ".join(f"'{score.backbone}'" for score in alike)
         words += f", which {names} cannot be told from"
-        if any(one.probe.accuracy > first.probe.accuracy for one in alike):
+        if any(score.probe.accuracy > first.probe.accuracy for score in alike):
             words += "; it is the most accurate of them on ImageNet"
     elif others:
         words += f", and that of '{others[0].backbone}' on {_share(others[0].probe)}"
@@ -142,16 +144,16 @@ def reason(
     return words
 
 
-def _by_probe(one: Appraisal) -> tuple[float, float]:
-    return -one.probe.accuracy, one.probe.squared_error
+def _by_probe(score: BackboneScore) -> tuple[float, float]:
+    return -score.probe.accuracy, score.probe.squared_error
 
 
-def _alike(by_probe: Sequence[Appraisal]) -> list[Appraisal]:
-    return [one for one in by_probe if _within(one, by_probe[0])]
+def _alike(by_probe: Sequence[BackboneScore]) -> list[BackboneScore]:
+    return [score for score in by_probe if _within(score, by_probe[0])]
 
 
-def _within(one: Appraisal, best: Appraisal) -> bool:
-    gap = best.probe.accuracy - one.probe.accuracy
+def _within(score: BackboneScore, best: BackboneScore) -> bool:
+    gap = best.probe.accuracy - score.probe.accuracy
     return 0 <= gap <= best.probe.standard_error
 
 

@@ -163,12 +163,12 @@ def _heads(
     is_set = (config.head.reads, config.head.grid) != ("auto", 0)
     if evidence is None or is_set or not plan.head.standardized:
         return {}
-    return {_name(one.reads, one.grid): _fields(one) for one in evidence.heads}
+    return {_name(head.reads, head.grid): _fields(head) for head in evidence.heads}
 
 
 def _name(reads: tuple[str, ...], grid: int) -> str:
-    what = "last block" if len(reads) == 1 else f"{len(reads)} blocks"
-    return what if grid == 1 else f"{what} in cells"
+    blocks = "last block" if len(reads) == 1 else f"{len(reads)} blocks"
+    return blocks if grid == 1 else f"{blocks} in cells"
 
 
 def _fields(score: ProbeScore) -> tuple[str, int]:

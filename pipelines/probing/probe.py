@@ -19,13 +19,14 @@ from pipelines.probing import ridge
 # the first steps of Adam, whose size does not depend on the gradient's, move logits by
 # less than one.
 _NORM = 4.0
-# Left out of a class of two, an example has one other to be recognized by, and of one
-# it has none: then that tells nothing of the penalty or of how sure to be. With these,
-# on MNIST, Fashion-MNIST and emoji with 1 and 2 images per class, a probe is as often
-# right as it says within .06, and as accurate within .02 as with any penalty.
-_TELLING_PER_CLASS = 3
+# An example left out of a class of two has one other to be recognized by, and in a
+# class of one it has none: then its score says nothing about penalty or sharpness. With
+# the usual values instead, on MNIST, Fashion-MNIST and emoji with 1 and 2 images per
+# class, the confidence of a probe matches its accuracy within .06, and its accuracy is
+# within .02 of the best penalty.
+_ENOUGH_PER_CLASS = 3
 # Among hundreds of classes, two of each are many examples.
-_TELLING_PER_CLASS_OF_MANY = 2
+_ENOUGH_PER_CLASS_OF_MANY = 2
 _FEWEST_SHARPENED = 300
 _USUAL_PENALTY = 1.0
 _USUAL_SHARPNESS = 9.5
@@ -36,18 +37,17 @@ _TINY = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scaling:
+class Standardization:
     """Brings features to comparable sizes: `(x - mean) / scale`.
 
-    They lie side by side, an array `[rows, width]` for every block; what it gives is
-    one of all, float32.
+    Takes an array `[rows, width]` for every block, and returns one for all, float32.
     """
 
     mean: np.ndarray
     scale: np.ndarray
 
     def __call__(self, parts: Sequence[np.ndarray]) -> np.ndarray:
-        # In place: of thousands of wide rows every copy is hundreds of megabytes.
+        # In place: a copy of thousands of wide rows takes hundreds of megabytes.
         scaled = np.empty((len(parts[0]), len(self.mean)), np.float32)
         start = 0
         for part in parts:
@@ -62,22 +62,22 @@ class Scaling:
 class Probe:
     """A linear classifier for raw features.
 
-    Logits are `scaling(features) @ kernel + bias`, at the scale at which their
+    Logits are `standardization(features) @ kernel + bias`, scaled so that their
     probabilities fit examples left out best.
     """
 
-    scaling: Scaling
+    standardization: Standardization
     kernel: np.ndarray
     bias: np.ndarray
 
 
-def scaling_of(parts: list[np.ndarray]) -> Scaling:
-    """The scaling of features that lie side by side, one array for every block.
+def standardization_of(parts: list[np.ndarray]) -> Standardization:
+    """The standardization of features, given as one array for every block.
 
-    A feature is divided by the geometric mean of its own standard deviation and that of
-    its block: its own alone would blow up what is nearly constant, and that of the
-    block alone leaves much of what varies little unseen. Of the three, this one had the
-    best or nearly the best probes on all development data.
+    A feature is divided by the geometric mean of its own standard deviation and its
+    block's. Its own alone would blow up a nearly constant feature; the block's alone
+    leaves features of small variance nearly unused. The geometric mean had the best or
+    nearly the best probes on all development data.
     """
     width = sum(part.shape[1] for part in parts)
     means, scales = [], []
@@ -87,7 +87,7 @@ def scaling_of(parts: list[np.ndarray]) -> Scaling:
         of_block = float(np.sqrt(np.square(own).mean()))
         means.append(values.mean(axis=0))
         scales.append(np.sqrt(np.maximum(own, _TINY) * max(of_block, _TINY)))
-    return Scaling(
+    return Standardization(
         mean=np.concatenate(means),
         scale=np.concatenate(scales) * np.float32(np.sqrt(width) / _NORM),
     )
@@ -96,15 +96,17 @@ def scaling_of(parts: list[np.ndarray]) -> Scaling:
 def linear_probe(
     parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
 ) -> Probe:
-    """The ridge on features that lie side by side, an array `[rows, width]` per block.
+    """The ridge on features, given as one array `[rows, width]` for every block.
 
-    `labels` are `0..classes-1`, each present. Its penalty and the size of its logits
-    are those that did best when these features were scored.
+    `labels` are `0..classes-1`, each present. Penalty and sharpness come from `scored`,
+    the score of the same features.
     """
-    scaling = scaling_of(parts)
-    kernel, bias = ridge.solve(scaling(parts), labels, penalty=scored.penalty)
+    standardize = standardization_of(parts)
+    kernel, bias = ridge.solve(standardize(parts), labels, penalty=scored.penalty)
     factor = np.float32(scored.sharpness)
-    return Probe(scaling=scaling, kernel=kernel * factor, bias=bias * factor)
+    return Probe(
+        standardization=standardize, kernel=kernel * factor, bias=bias * factor
+    )
 
 
 def score(
@@ -115,29 +117,29 @@ def score(
     reads: tuple[str, ...],
     grid: int,
 ) -> ProbeScore:
-    """How often a linear probe is right about examples left out of its fit.
+    """The accuracy of a linear probe on examples left out of its fit.
 
-    `groups` numbers the rows, and rows of one number are left out together. Labels may
-    be those of some classes only, which then are all that there are to choose from.
+    `groups` numbers the rows; rows with the same number are left out together. If only
+    some classes occur in `labels`, the probe chooses among these.
 
     Raises:
         TrainingError: if a feature is not a finite number.
     """
     _require_finite(parts)
-    scaling = scaling_of(parts)
+    standardize = standardization_of(parts)
     labels = np.unique(labels, return_inverse=True)[1]
-    fitted = ridge.fit(scaling(parts), labels, groups=groups)
+    fitted = ridge.fit(standardize(parts), labels, groups=groups)
     classes = fitted.left_out.shape[1]
-    is_telling = len(labels) >= _TELLING_PER_CLASS * classes
+    is_enough = len(labels) >= _ENOUGH_PER_CLASS * classes
     return ProbeScore(
         reads=reads,
         grid=grid,
         width=len(fitted.kernel),
         **_measured(fitted.left_out, labels),
-        penalty=fitted.penalty if is_telling else _USUAL_PENALTY,
+        penalty=fitted.penalty if is_enough else _USUAL_PENALTY,
         sharpness=(
             _sharpness(fitted.left_out, labels)
-            if is_telling
+            if is_enough
             else _usual_sharpness(classes)
         ),
     )
@@ -151,28 +153,32 @@ def score_of_all(
     groups: np.ndarray | None,
     scored: ProbeScore,
 ) -> ProbeScore:
-    """The score among all classes, with the penalty that did best among some.
+    """The score among all classes, with the penalty that was best among some.
 
-    Fitted to all rows, it judges the `judged` ones, each left out with its group: so it
-    is that of a probe on all that was read, and takes a time that grows with the number
-    of classes alone. Labels are `0..classes-1`, each present.
+    The probe is fitted to all rows and judged on the rows `judged`, each left out with
+    its group. So the score is that of a probe on all features, in a time that grows
+    only with the number of classes. Labels are `0..classes-1`, each present.
 
     Raises:
         TrainingError: if a feature is not a finite number.
     """
     _require_finite(parts)
     scores = ridge.left_out(
-        scaling_of(parts)(parts), labels, judged, penalty=scored.penalty, groups=groups
+        standardization_of(parts)(parts),
+        labels,
+        judged,
+        penalty=scored.penalty,
+        groups=groups,
     )
     classes = scores.shape[1]
-    is_telling = len(labels) >= _TELLING_PER_CLASS_OF_MANY * classes
+    is_enough = len(labels) >= _ENOUGH_PER_CLASS_OF_MANY * classes
     few = slice(0, max(_FEWEST_SHARPENED, AT_ONCE // classes))
     return dataclasses.replace(
         scored,
         **_measured(scores, labels[judged]),
         sharpness=(
             _sharpness(scores[few], labels[judged][few])
-            if is_telling
+            if is_enough
             else _usual_sharpness(classes)
         ),
     )
@@ -189,7 +195,7 @@ def _require_finite(parts: Sequence[np.ndarray]) -> None:
 
 
 def _measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """What scores `[n, classes]` of examples left out come to."""
+    """Accuracy and squared error of scores `[n, classes]` of examples left out."""
     right = scores.argmax(axis=1) == labels
     errors = scores.astype(np.float64)
     errors[np.arange(len(labels)), labels] -= 1.0
@@ -201,17 +207,20 @@ def _measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _standard_error(right: int, count: int) -> float:
-    """That of a share, with one more of each outcome: all right is not certain."""
+    """The standard error of a share, with one more of each outcome.
+
+    So it is not 0 when all are right.
+    """
     share = (right + 1) / (count + 2)
     return float(np.sqrt(share * (1 - share) / count))
 
 
 def _usual_sharpness(classes: int) -> float:
-    """How sure to be where nothing that is left out tells.
+    """The sharpness when too few examples are left out to measure it.
 
-    A score is a share, and those of many classes are small. With one example of each of
-    300 to 3,000 classes on synthetic features, the likeliest factor was a class in 14
-    to 55 times the usual one.
+    A score is a share, and shares of many classes are small. With one example of each
+    of 300 to 3,000 classes on synthetic features, the likeliest factor grew with the
+    number of classes and was 14 to 55 times the usual one.
     """
     if classes <= _MANY_CLASSES:
         return _USUAL_SHARPNESS
@@ -221,10 +230,10 @@ def _usual_sharpness(classes: int) -> float:
 def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
     """The factor at which scores, read as logits, have the highest likelihood.
 
-    A ridge gives scores between 0 and 1, which as logits would be hardly a preference.
+    A ridge gives scores between 0 and 1; as logits these would hardly prefer a class.
     """
     rows, classes = np.arange(len(labels)), scores.shape[1]
-    # One more example than there are was wrong: all right is not certain.
+    # Counts one more wrong example, so that the factor is finite when all are right.
     doubt = 1 / (len(labels) + 2)
 
     def loss(log_factor: float) -> float:
@@ -234,7 +243,7 @@ def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
         wrong = (logs.sum(axis=1) - right) / (classes - 1)
         return float(-((1 - doubt) * right + doubt * wrong).mean())
 
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         loss, bounds=(0.0, _LARGEST_LOG_SHARPNESS), method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))

@@ -1,8 +1,10 @@
-"""Ridge regression on one-hot labels, with what it predicts for rows left out.
+"""Ridge regression on one-hot labels, with predictions for rows left out.
 
 One eigendecomposition gives the whole path of penalties, and leave-one-group-out in
-closed form: with the hat matrix `H`, the residuals of the rows `g` that were left out
-are `(I - H_gg)^-1 r_g` (https://doi.org/10.1080/01621459.1974.10480157 for one row).
+closed form: with the hat matrix `H`, the residuals of rows `g` left out together are
+`(I - H_gg)^-1 r_g` (https://doi.org/10.1080/01621459.1974.10480157 for one row). Our
+own, because RidgeCV of scikit-learn leaves out single rows, not groups, and takes more
+memory.
 """
 
 from __future__ import annotations
@@ -15,20 +17,20 @@ from scipy import linalg
 
 from pipelines.calibration.portions import portions
 
-# Penalties relative to the mean of the squared norms of rows, from hardly any on.
+# Penalties relative to the mean of the squared norms of rows.
 _PENALTIES = np.logspace(-4, 3, 15)
-# Numbers of the hat matrix that are held at once: 64 MiB.
+# Numbers of the hat matrix in memory at once: 64 MiB.
 _AT_ONCE = 2**23
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ridge:
-    """A linear classifier, and what it says of rows that it was not fitted on.
+    """A linear classifier, and its scores for rows left out of the fit.
 
     `features @ kernel + bias` are scores, float32 `[rows, classes]`; the largest one is
-    the class. `left_out` are the scores `[rows, classes]` that every training row got
-    from a fit without its group. `penalty` is relative to the mean of the squared norms
-    of the centred rows.
+    the class. `left_out` are the scores `[rows, classes]` of every training row by a
+    fit without its group. `penalty` is relative to the mean of the squared norms of the
+    centred rows.
     """
 
     kernel: np.ndarray
@@ -42,11 +44,11 @@ def solve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias for one penalty, several times faster than the path of `fit`.
 
-    Labels are solved for some classes at a time, so that of thousands of classes no
-    array `[rows, classes]` is made.
+    Solves for some classes at a time, so that thousands of classes need no array
+    `[rows, classes]`.
     """
     x, mean = _around_mean(features)
-    del features  # as large as `x`, and nobody else may have it
+    del features  # as large as `x`, and perhaps held by nobody else
     classes = int(labels.max()) + 1
     offset = np.bincount(labels, minlength=classes) / len(labels)
     factored = _factored(x, penalty)
@@ -68,16 +70,16 @@ def left_out(
 ) -> np.ndarray:
     """Scores `[judged, classes]`, float32, of some rows in fits without their groups.
 
-    As those of `fit` for one penalty, in time that grows with the number of rows and of
-    classes, not with their product. A group of which one row is judged must be among
-    `judged` as a whole.
+    As `fit` for one penalty, in a time that grows with the number of rows and of
+    classes, not with their product. If one row of a group is in `judged`, all its rows
+    must be.
     """
     x, _ = _around_mean(features)
     del features
     classes = int(labels.max()) + 1
     offset = np.bincount(labels, minlength=classes) / len(labels)
     factored = _factored(x, penalty)
-    found = np.empty((len(judged), classes), np.float32)
+    scores = np.empty((len(judged), classes), np.float32)
     own_groups = None if groups is None else groups[judged]
     for some in _rows_by_group_size(own_groups, len(judged)):
         most = max(1, _AT_ONCE // (len(x) * some.shape[1]))
@@ -98,8 +100,8 @@ def left_out(
             keep = np.eye(size) - within - 1 / len(x)
             residuals = (truth - fitted).reshape(len(part), size, classes)
             held = np.linalg.solve(keep, residuals).reshape(len(rows), classes)
-            found[part.ravel()] = truth - held
-    return found
+            scores[part.ravel()] = truth - held
+    return scores
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,7 +120,7 @@ class _Factored:
         if self.of_rows:
             targets = _one_hot(labels, classes) - offset
             return _weighted_rows(self.x, linalg.cho_solve(self.cholesky, targets))
-        # One-hot targets add up rows, in a time that knows nothing of other classes.
+        # One-hot targets add up rows, in a time that does not grow with the classes.
         rows = np.flatnonzero((labels >= classes.start) & (labels < classes.stop))
         sums = np.zeros((classes.stop - classes.start, self.x.shape[1]))
         np.add.at(sums, labels[rows] - classes.start, self.x[rows])
@@ -126,7 +128,7 @@ class _Factored:
         return linalg.cho_solve(self.cholesky, sums.T)
 
     def hat(self, rows: np.ndarray) -> np.ndarray:
-        """What each row's target weighs in the fit of these rows, `[some, rows]`."""
+        """The weight of each row's target in the fit of these rows, `[some, rows]`."""
         if self.of_rows:
             some = np.zeros((len(self.x), len(rows)))
             some[rows, np.arange(len(rows))] = 1.0
@@ -148,29 +150,29 @@ def _factored(x: np.ndarray, penalty: float) -> _Factored:
 
 
 def _one_hot(labels: np.ndarray, classes: slice) -> np.ndarray:
-    """Which row is of which of these classes, `[rows, classes]`, float64."""
-    found = np.zeros((len(labels), classes.stop - classes.start))
+    """One-hot labels for these classes, `[rows, classes]`, float64."""
+    targets = np.zeros((len(labels), classes.stop - classes.start))
     inside = np.flatnonzero((labels >= classes.start) & (labels < classes.stop))
-    found[inside, labels[inside] - classes.start] = 1.0
-    return found
+    targets[inside, labels[inside] - classes.start] = 1.0
+    return targets
 
 
 def _by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """The sums over the columns of each class, `[n, classes]` of `[n, rows]`."""
     order = np.argsort(labels, kind="stable")
     present, starts = np.unique(labels[order], return_index=True)
-    found = np.zeros((len(values), classes))
-    found[:, present] = np.add.reduceat(values[:, order], starts, axis=1)
-    return found
+    sums = np.zeros((len(values), classes))
+    sums[:, present] = np.add.reduceat(values[:, order], starts, axis=1)
+    return sums
 
 
 def fit(
     features: np.ndarray, labels: np.ndarray, *, groups: np.ndarray | None = None
 ) -> Ridge:
-    """The ridge whose penalty errs least, in the mean square, on groups left out.
+    """The ridge with the penalty of least squared error on groups left out.
 
     `features` are `[rows, width]`, `labels` whole numbers from 0, and `groups` a number
-    for each row: rows of one group, such as the views of one image, are left out
+    for each row: rows with the same number, such as views of one image, are left out
     together.
 
     Raises:
@@ -203,7 +205,7 @@ def fit(
 def _centred(
     features: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Features and one-hot labels around their means, and these."""
+    """Features and one-hot labels around their means, and the two means."""
     targets = np.eye(labels.max() + 1)[labels]
     offset = targets.mean(axis=0)
     x, mean = _around_mean(features)
@@ -216,30 +218,30 @@ def _around_mean(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean_squared_norm(x: np.ndarray) -> float:
-    """One where all rows are equal, so that a penalty is more than nothing."""
+    """The mean squared norm of rows; 1 if all are zero, so that a penalty counts."""
     return float(np.square(x).sum(dtype=np.float64) / len(x)) or 1.0
 
 
 def _of_rows(x: np.ndarray) -> np.ndarray:
     """`x x^T`, float64, from products in the precision of `x`.
 
-    What float32 loses of a thousand rows is some millionths of their squared norm, and
-    the least penalty is a ten-thousandth.
+    For a thousand rows float32 loses some millionths of their squared norm; the least
+    penalty is a ten-thousandth of it.
     """
     return (x @ x.T).astype(np.float64)
 
 
 def _of_columns(x: np.ndarray) -> np.ndarray:
-    """`x^T x` in float64: columns are many rows long, and small ones count here."""
+    """`x^T x` in float64: columns are long, and small differences count here."""
     return _weighted_columns(x, x)
 
 
 def _weighted_columns(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """`x^T y` in float64, without a copy of all rows in that."""
-    found = np.zeros((x.shape[1], y.shape[1]))
+    """`x^T y` in float64, without a float64 copy of all rows."""
+    product = np.zeros((x.shape[1], y.shape[1]))
     for rows in portions(len(x), x.shape[1]):
-        found += x[rows].T.astype(np.float64) @ y[rows].astype(np.float64)
-    return found
+        product += x[rows].T.astype(np.float64) @ y[rows].astype(np.float64)
+    return product
 
 
 def _weighted_rows(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -268,7 +270,7 @@ def _without_zeros(
 
 
 def _rows_by_group_size(groups: np.ndarray | None, count: int) -> Sequence[np.ndarray]:
-    """Row numbers `[groups, size]`, one array for every size that a group has."""
+    """Row numbers `[groups, size]`, one array for every size of a group."""
     if groups is None:
         return [np.arange(count)[:, None]]
     order = np.argsort(groups, kind="stable")
@@ -291,7 +293,7 @@ def _left_out(
         for part in _parts(rows):
             own = u[part]
             # The mean over all rows belongs to the fit, so it is in the hat matrix.
-            if rows.shape[1] == 1:  # a number each, in a tenth of the time
+            if rows.shape[1] == 1:  # one number each: a tenth of the time
                 keep = 1 - np.square(own[:, 0]) @ shrink - 1 / len(u)
                 held[part[:, 0]] = residuals[part[:, 0]] / keep[:, None]
                 continue
@@ -302,7 +304,7 @@ def _left_out(
 
 
 def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Groups at a time, so that their rows of `u` do not fill the memory."""
+    """Yields some groups at a time, so that their rows of `u` fit into memory."""
     at_once = max(1, 4096 // rows.shape[1])
     for start in range(0, len(rows), at_once):
         yield rows[start : start + at_once]

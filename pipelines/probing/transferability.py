@@ -1,8 +1,9 @@
-"""How well features suit a task, from the features and the labels alone.
+"""Transferability scores: how well features suit a task, without training.
 
-Three published scores, higher is better. They leave no examples out. Over published
-comparisons their order agrees less with that of fine-tuned accuracy than the order of a
-linear probe, or than that of ImageNet accuracy alone; they are shown for information.
+Three published scores, higher is better; they leave no examples out. In published
+comparisons they predict the order of fine-tuned accuracies worse than a linear probe,
+and worse than ImageNet accuracy alone. `zoo rank` shows them for information
+(docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from sklearn.covariance import ledoit_wolf
 
 from pipelines.probing.ridge import eigen
 
-# The logarithm of the ratio of both precisions of LogME, in units of the mean squared
-# singular value: where evidence grows beyond these, it is rounding that is fitted.
+# Bound of the logarithm of the ratio of LogME's precisions, in units of the mean
+# squared singular value: evidence that grows beyond it fits rounding.
 _LARGEST_LOG_RATIO = 8.0
 _GRID, _REFINEMENTS = 65, 4
 _TINY = 1e-12
@@ -22,11 +23,11 @@ _TINY = 1e-12
 def logme(features: np.ndarray, labels: np.ndarray) -> float:
     """The log evidence per example, in nats, of a Bayesian linear model of the labels.
 
-    Features `[n, width]`, labels whole numbers `[n]`. Every class that is there is
-    regressed on, one against the others, and the mean over the classes is given
-    (https://arxiv.org/abs/2102.11005). It is at its maximum over the precisions of
-    weights and noise: for their ratio the noise has a closed form, so that a search in
-    one dimension finds it. Does not change where features are rotated or scaled.
+    Features `[n, width]`, labels whole numbers `[n]`. The mean over the classes that
+    occur, each regressed against the others (https://arxiv.org/abs/2102.11005). The
+    evidence is maximized over the precisions of weights and noise: for a given ratio
+    the noise has a closed form, so a search in one dimension suffices. Rotating or
+    scaling the features does not change the result.
 
     Raises:
         ValueError: if a feature is not a finite number.
@@ -34,19 +35,19 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
     x, classes, which = _checked(features, labels)
     u, squared = eigen(x)
     scale = float(squared.mean()) if len(squared) else 1.0
-    found = []
-    for one in range(len(classes)):
-        target = (which == one).astype(np.float64)
+    evidences = []
+    for number in range(len(classes)):
+        target = (which == number).astype(np.float64)
         inside = np.square(u.T @ target)
         outside = max(target.sum() - inside.sum(), _TINY * target.sum())
-        found.append(_most_evidence(squared / scale, inside, outside, rows=len(x)))
-    return float(np.mean(found))
+        evidences.append(_most_evidence(squared / scale, inside, outside, rows=len(x)))
+    return float(np.mean(evidences))
 
 
 def _most_evidence(
     squared: np.ndarray, inside: np.ndarray, outside: float, *, rows: int
 ) -> float:
-    """The log evidence per example at the ratio of precisions where it is largest.
+    """The largest log evidence per example over all ratios of precisions.
 
     `squared` singular values `[directions]`; `inside` has the squared parts of the
     target along their directions, and `outside` is the rest of its squared length.
@@ -55,7 +56,7 @@ def _most_evidence(
     def evidence(log_ratios: np.ndarray) -> np.ndarray:
         ratios = 10.0 ** log_ratios[:, None]
         kept = ratios / (ratios + squared)  # [ratios, directions]
-        # The noise that goes with a ratio best has this as its sum of squares.
+        # The best noise for a ratio has this sum of squares.
         error = kept @ inside + outside
         size = np.log(kept).sum(axis=1) / rows
         return 0.5 * (np.log(rows / error) - 1 - np.log(2 * np.pi) + size)
@@ -64,20 +65,20 @@ def _most_evidence(
     for _ in range(_REFINEMENTS):
         grid = np.linspace(best - reach, best + reach, _GRID)
         grid = grid.clip(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO)
-        found = evidence(grid)
-        best, reach = grid[found.argmax()], reach * 2 / (_GRID - 1)
-    return float(found.max())
+        evidences = evidence(grid)
+        best, reach = grid[evidences.argmax()], reach * 2 / (_GRID - 1)
+    return float(evidences.max())
 
 
 def h_score(features: np.ndarray, labels: np.ndarray) -> float:
-    """How much of the features' covariance lies between the classes: 0 to classes - 1.
+    """The share of the features' covariance between the classes: 0 to classes - 1.
 
     Features `[n, width]`, labels whole numbers `[n]`. The trace of the inverse
-    covariance of the features times that of the means of their classes
-    (https://arxiv.org/abs/2212.10082 for the score of Bao et al. 2019), with the first
-    one shrunk as Ledoit and Wolf do, and the second by as much
-    (https://arxiv.org/abs/2110.06893): with fewer examples than numbers the plain one
-    is that of any features. 0 for features that are constant.
+    covariance of the features times the covariance of the class means
+    (https://arxiv.org/abs/2212.10082 for the score of Bao et al. 2019). The first is
+    shrunk by Ledoit and Wolf, the second by as much (https://arxiv.org/abs/2110.06893):
+    with fewer examples than numbers the plain score is the same for all features. 0 for
+    constant features.
 
     Raises:
         ValueError: if a feature is not a finite number.
@@ -87,7 +88,7 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     varies = np.ptp(x, axis=0) > 0
     if not varies.any():
         return 0.0
-    # One scale for all, which changes no score and keeps squares from overflowing.
+    # One scale for all changes no score and keeps squares from overflowing.
     x = x[:, varies] / np.abs(x).max()
     covariance, shrinkage = ledoit_wolf(x, assume_centered=True)
     sizes = np.bincount(which)
@@ -101,12 +102,11 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def leep(source_probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The mean log-likelihood of labels, told from the source's answers: at most 0.
+    """The mean log-likelihood of labels, given the source's answers: at most 0.
 
-    `source_probabilities` are those of the source's classes, `[n, source classes]`. How
-    often every label goes with every source class is the whole model
-    (https://arxiv.org/abs/2002.12462). Minus the entropy of the labels means that the
-    answers tell nothing.
+    `source_probabilities` are `[n, source classes]`. The model is the joint frequency
+    of labels and source classes (https://arxiv.org/abs/2002.12462). If the answers say
+    nothing about the labels, the result is minus the entropy of the labels.
 
     Raises:
         ValueError: if a probability is not a finite number.
@@ -124,7 +124,7 @@ def leep(source_probabilities: np.ndarray, labels: np.ndarray) -> float:
 def _checked(
     values: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values as float64, the labels that are there, and which of them each row has."""
+    """Values as float64, the distinct labels, and the index of each row's label."""
     if not np.isfinite(values).all():
         raise ValueError("Some values are NaN or infinite.")
     classes, which = np.unique(labels, return_inverse=True)

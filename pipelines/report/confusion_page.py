@@ -1,23 +1,17 @@
-"""Which classes were taken for which: a matrix for few classes, a list for many."""
+"""The classes that a model confuses: a matrix for few classes, a list for many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from markupsafe import Markup
 
-from pipelines.display.html import table, text
+from pipelines.display.html import Table, part
 
-# A matrix of more is not read by anyone, and of a thousand it is megabytes.
+# Nobody reads a larger matrix, and one of a thousand classes is megabytes.
 _MATRIX_CLASSES = 25
 _SHOWN_PAIRS = 40
-STYLE = """
-.scroll { overflow-x: auto; }
-.matrix td, .matrix thead th { text-align: right; padding: .15rem .5rem;
-  min-width: 0; }
-.matrix thead th { max-width: 8rem; overflow-wrap: anywhere; }
-.matrix td.none { color: #6b6b6b; }
-"""
 
 
 def confusion(
@@ -26,68 +20,46 @@ def confusion(
     names: Sequence[str],
     *,
     form: str = "matrix",
-) -> Iterator[str]:
+) -> Markup:
     """HTML for counts `[classes, classes]`: rows are the truth, columns the answers.
 
-    In the form `pairs` they are `(truth, answer, count)` of those that occur.
+    In the form `pairs`, counts are rows of `(truth, answer, count)`.
     """
     pairs = _as_pairs(counts, form)
     truth, answer, times = pairs.T
-    examples, wrong = int(times.sum()), int(times[truth != answer].sum())
-    if not wrong:
-        yield f"<p>{text(split)}: all {examples} examples were right.</p>"
-    elif form == "matrix" and len(names) <= _MATRIX_CLASSES:
-        yield from _matrix(split, np.asarray(counts), names)
-    else:
-        yield from _pairs(split, pairs, names, wrong)
+    is_matrix = form == "matrix" and len(names) <= _MATRIX_CLASSES
+    wrong = int(times[truth != answer].sum())
+    table, more = _most_frequent(split, pairs, names, wrong)
+    return part(
+        "confusion.html",
+        split=split,
+        examples=int(times.sum()),
+        wrong=wrong,
+        names=names,
+        matrix=np.asarray(counts).tolist() if is_matrix else None,
+        pairs=table,
+        more=more,
+    )
 
 
 def _as_pairs(counts: Sequence[Sequence[int]], form: str) -> np.ndarray:
-    """`[pairs, 3]`: the true class, the answer and how often; only what occurs."""
-    found = np.asarray(counts, np.int64)
+    """`[pairs, 3]`: true class, answer and count of each pair that occurs."""
+    values = np.asarray(counts, np.int64)
     if form == "pairs":
-        return found.reshape(-1, 3)
-    places = np.nonzero(found)
-    return np.stack([*places, found[places]], axis=1)
+        return values.reshape(-1, 3)
+    places = np.nonzero(values)
+    return np.stack([*places, values[places]], axis=1)
 
 
-def _matrix(split: str, counts: np.ndarray, names: Sequence[str]) -> Iterator[str]:
-    caption = f"{split}: rows are the true class, columns the answer"
-    yield (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
-        f'<table class="matrix"><caption>{text(caption)}</caption>'
-    )
-    columns = "".join(f'<th scope="col">{text(name)}</th>' for name in names)
-    yield f'<thead><tr><th scope="col">class</th>{columns}</tr></thead><tbody>'
-    for i, (name, row) in enumerate(zip(names, counts)):
-        cells = "".join(
-            _cell(int(count), int(row.sum()), right=i == j)
-            for j, count in enumerate(row)
-        )
-        yield f'<tr><th scope="row">{text(name)}</th>{cells}</tr>'
-    yield "</tbody></table></div>"
-
-
-def _cell(count: int, of: int, *, right: bool) -> str:
-    """A count, on a ground that is the stronger the greater its share of the class."""
-    if not count:
-        return '<td class="none">0</td>'
-    ground = "66, 133, 244" if right else "234, 67, 53"
-    # Below one half, so that the dark text is easy to read on it.
-    return (
-        f'<td style="background: rgba({ground}, {0.1 + 0.35 * count / of:.2f})">'
-        f"{count}</td>"
-    )
-
-
-def _pairs(
+def _most_frequent(
     split: str, pairs: np.ndarray, names: Sequence[str], wrong: int
-) -> Iterator[str]:
+) -> tuple[Table, int]:
+    """The most frequent wrong pairs, and the number of the others."""
     truth, answer, times = pairs.T
     examples = np.bincount(truth, weights=times, minlength=len(names))
     off = pairs[truth != answer]
     most = off[np.argsort(off[:, 2], kind="stable")[::-1][:_SHOWN_PAIRS]]
-    yield from table(
+    table = Table(
         f"{split}: {wrong} of {times.sum()} examples were wrong; the most frequent",
         ("true class", "answer", "times", "share of the class"),
         [
@@ -95,8 +67,4 @@ def _pairs(
             for i, j, count in most
         ],
     )
-    if len(off) > len(most):
-        yield (
-            f"<p>{len(off) - len(most)} other pairs of classes were taken for each"
-            " other; report.json has them all.</p>"
-        )
+    return table, len(off) - len(most)

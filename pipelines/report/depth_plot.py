@@ -41,8 +41,8 @@ def _drawn(evidence: Mapping[str, Any], *, title: str) -> bytes:
     from matplotlib.figure import Figure
 
     depths = evidence["depths"]
-    names = [one["reads"][0] for one in depths]
-    far = {one["block"]: one["median"] for one in evidence["divergences"]}
+    names = [depth["reads"][0] for depth in depths]
+    far = {depth["block"]: depth["median"] for depth in evidence["divergences"]}
     width = max(_LEAST_INCHES, _INCHES_PER_BLOCK * len(names) + 2)
     # A figure of its own: pyplot would keep state, and may look for a display.
     figure = Figure(figsize=(width, 7 if far else 4.5), layout="constrained")
@@ -64,13 +64,13 @@ def _accuracies(axes, names: list[str], evidence: Mapping[str, Any]) -> None:
     depths = evidence["depths"]
     axes.errorbar(
         range(len(names)),
-        [one["accuracy"] for one in depths],
-        yerr=[one["standard_error"] for one in depths],
+        [score["accuracy"] for score in depths],
+        yerr=[score["standard_error"] for score in depths],
         marker="o",
         capsize=3,
         label="block alone",
     )
-    best = max(one["accuracy"] for one in evidence["heads"])
+    best = max(score["accuracy"] for score in evidence["heads"])
     levels = {
         "best head": (best, "tab:green"),
         "thumbnails alone": (evidence["pixel_accuracy"], "tab:orange"),

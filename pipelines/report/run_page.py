@@ -1,7 +1,7 @@
-"""The page of a run, `report.html`: what was done, why, and what came of it.
+"""The page of a run, `report.html`: plan, training, result and settings.
 
 Made of the JSON files of the run folder. It needs no network and runs no script, and
-whatever comes from the data, such as the name of a class, is escaped.
+texts from the data, such as the names of classes, are escaped.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from scipy.stats import binomtest
 
-from pipelines.display.html import Cell, document, folded, table, text
+from pipelines.display.html import Cell, Table, document
 from pipelines.errors import ConfigError
 from pipelines.report import confusion_page, depth_plot
 
@@ -24,25 +25,13 @@ FILE_NAME = "report.html"
 _SHOWN_CLASSES = 20
 # Nobody reads a table of 10,000 rows, and it is megabytes.
 _MOST_CLASSES = 1000
-_STYLE = """
-h2 { border-top: 1px solid #ccc; padding-top: 1rem; }
-caption { text-align: left; font-weight: 600; padding: .6rem 0 .2rem; }
-thead th { border-bottom: 1px solid #888; vertical-align: bottom; }
-tbody th { font-weight: 400; overflow-wrap: anywhere; min-width: 6rem; }
-td { overflow-wrap: anywhere; min-width: 4rem; font-variant-numeric: tabular-nums; }
-td.number { white-space: nowrap; min-width: 0; }
-nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 1rem; }
-img { max-width: 100%; height: auto; }
-details { margin: .6rem 0; } summary { cursor: pointer; }
-"""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFiles:
-    """What lies in the folder of a finished run, as plain values.
+    """The files of a finished run, as plain values.
 
-    `history` has a row per epoch, and `depth_plot` is a PNG, or nothing where none was
-    drawn.
+    `history` has a row per epoch; `depth_plot` is a PNG, or None if none was drawn.
     """
 
     report: Mapping[str, Any]
@@ -75,35 +64,38 @@ def read(folder: Path) -> RunFiles:
 
 
 def page(run: RunFiles) -> str:
-    """The page as HTML, in ASCII."""
-    sections = {
-        "Result": _result(run),
-        "Plan": _plan(run),
-        "Training": _training(run),
-        "Classes": _classes(run.report),
-        "Confusion": _confusion(run.report),
-        "Calibration": _calibration(run.report),
-        "Artifact": _artifact(run.report),
-        "Cost": _cost(run.report),
-        "Versions and settings": _settings(run),
-    }
-    title = f"{run.report['backbone']['name']} on {run.report['data']['reference']}"
-    links = "".join(f'<li><a href="#{_id(n)}">{text(n)}</a></li>' for n in sections)
-    body = [
-        f"<header><h1>{text(title)}</h1>",
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav></header><main>',
-        *(
-            line
-            for name, lines in sections.items()
-            for line in (f'<h2 id="{_id(name)}">{text(name)}</h2>', *lines)
-        ),
-        "</main>",
-    ]
-    return document(title, body, style=_STYLE + confusion_page.STYLE)
+    """The page as HTML, in ASCII.
 
-
-def _id(name: str) -> str:
-    return name.lower().replace(" ", "-")
+    Raises:
+        KeyError: if a file lacks an entry, because another version wrote it.
+    """
+    report = run.report
+    return document(
+        "run.html",
+        title=f"{report['backbone']['name']} on {report['data']['reference']}",
+        result=_result(report),
+        plan={
+            "action": run.plan["action"],
+            "reasons": run.plan["reason"].splitlines(),
+        },
+        evidence=_evidence(run),
+        training=_training(run),
+        classes=_classes(report),
+        confusion=_confusion(report),
+        calibration=_calibration(report["calibration"]),
+        artifact=report["artifact"],
+        parity=report["parity"],
+        cost={
+            "stages": Table(
+                "Seconds by stage",
+                ("stage", "seconds"),
+                [(stage, f"{value:.1f}") for stage, value in report["seconds"].items()],
+            ),
+            "images_per_second": report["images_per_second"],
+            "peak_memory_bytes": report["peak_memory_bytes"],
+        },
+        settings=_settings(run),
+    )
 
 
 def _json(path: Path) -> Any:
@@ -114,7 +106,7 @@ def _json(path: Path) -> Any:
 
 
 def _lines(path: Path) -> list[Any]:
-    """A value for each line; nothing was trained where there is no such file."""
+    """A value for each line; none if nothing was trained and the file is missing."""
     if not path.is_file():
         return []
     try:
@@ -135,75 +127,82 @@ def _unreadable(path: Path, error: Exception) -> ConfigError:
     )
 
 
-def _result(run: RunFiles) -> Iterator[str]:
-    report = run.report
-    rows = [
-        (
-            one["split"],
-            one["examples"],
-            one["accuracy"],
-            _interval(one),
-            one["balanced_accuracy"],
-            one["loss"],
-            one["calibration_error"],
-        )
-        for one in (report["test"], report["validation"])
-    ]
+def _result(report: Mapping[str, Any]) -> dict[str, Any]:
     header = (
         *("split", "examples", "accuracy", "95 % interval"),
         *("balanced accuracy", "log loss", "calibration error"),
     )
-    yield from table("Accuracy, every example counted once", header, rows)
-    yield (
-        "<p>Validation chose epochs and thresholds, so its numbers are on the bright"
-        " side; those of test are for examples that decided nothing.</p>"
-    )
+    rows = [
+        (
+            split["split"],
+            split["examples"],
+            split["accuracy"],
+            _interval(split),
+            split["balanced_accuracy"],
+            split["loss"],
+            split["calibration_error"],
+        )
+        for split in (report["test"], report["validation"])
+    ]
     counts = report["data"]["counts"]
-    sizes = ", ".join(f"{sum(of.values())} for {name}" for name, of in counts.items())
-    words = f"{len(report['class_names'])} classes; {sizes}"
-    skipped = sum(report["data"]["skipped"].values())
-    if skipped:
-        words += f"; {skipped} skipped"
-    yield f"<p>{text(words)}.</p>"
-
-
-def _interval(one: Mapping[str, Any]) -> str:
-    """Wilson's, which is right for accuracies near 1 and for few examples, too."""
-    examples = one["examples"]
-    right = round(one["accuracy"] * examples)
-    found = binomtest(right, examples).proportion_ci(method="wilson")
-    return f"{found.low:.4f} to {found.high:.4f}"
-
-
-def _plan(run: RunFiles) -> Iterator[str]:
-    plan, evidence = run.plan, run.plan["evidence"]
-    yield f"<p><strong>{text(plan['action'])}</strong></p>"
-    reasons = "".join(f"<li>{text(line)}</li>" for line in plan["reason"].splitlines())
-    yield f"<ul>{reasons}</ul>"
-    if evidence is None:
-        return
-    heads = [(_reads(one), one["grid"], *_scored(one)) for one in evidence["heads"]]
-    measured = ("width", "accuracy, left out", "standard error")
-    yield from table("What a head could read", ("reads", "grid", *measured), heads)
-    levels = [
-        ("most frequent class", evidence["majority_accuracy"]),
-        ("tiny thumbnails alone", evidence["pixel_accuracy"]),
-    ]
-    yield from table("Without the backbone", ("baseline", "accuracy"), levels)
-    if run.depth_plot:
-        data = base64.b64encode(run.depth_plot).decode("ascii")
-        alt = "Accuracy of a linear probe on each block; the table below has it all."
-        yield f'<p><img alt="{alt}" src="data:image/png;base64,{data}"></p>'
-    far = {one["block"]: one["median"] for one in evidence["divergences"]}
-    depths = [
-        (one["reads"][0], *_scored(one), far.get(one["reads"][0]))
-        for one in evidence["depths"]
-    ]
-    header = ("block", *measured, "divergence from the source, nats")
-    yield from folded(
-        "Every block alone, from input to output",
-        table("Linear probes by depth", header, depths),
+    sizes = ", ".join(
+        f"{sum(classes.values())} for {split}" for split, classes in counts.items()
     )
+    skipped = sum(report["data"]["skipped"].values())
+    return {
+        "table": Table("Accuracy, every example counted once", header, rows),
+        "sizes": f"{len(report['class_names'])} classes; {sizes}"
+        + (f"; {skipped} skipped" if skipped else ""),
+    }
+
+
+def _interval(split: Mapping[str, Any]) -> str:
+    """Wilson's interval, which holds for accuracies near 1 and for few examples too."""
+    examples = split["examples"]
+    right = round(split["accuracy"] * examples)
+    interval = binomtest(right, examples).proportion_ci(method="wilson")
+    return f"{interval.low:.4f} to {interval.high:.4f}"
+
+
+def _evidence(run: RunFiles) -> dict[str, Any] | None:
+    """The tables of the linear probes, and the plot of them where one was drawn."""
+    evidence = run.plan["evidence"]
+    if evidence is None:
+        return None
+    measured = ("width", "accuracy, left out", "standard error")
+    medians = {block["block"]: block["median"] for block in evidence["divergences"]}
+    plot = run.depth_plot
+    return {
+        "heads": Table(
+            "Inputs that a head could read",
+            ("reads", "grid", *measured),
+            [
+                (_reads(head), head["grid"], *_scored(head))
+                for head in evidence["heads"]
+            ],
+        ),
+        "baselines": Table(
+            "Without the backbone",
+            ("baseline", "accuracy"),
+            [
+                ("most frequent class", evidence["majority_accuracy"]),
+                ("tiny thumbnails alone", evidence["pixel_accuracy"]),
+            ],
+        ),
+        "plot": base64.b64encode(plot).decode("ascii") if plot else "",
+        "depths": Table(
+            "Linear probes by depth",
+            ("block", *measured, "divergence from the source, nats"),
+            [
+                (
+                    depth["reads"][0],
+                    *_scored(depth),
+                    medians.get(depth["reads"][0]),
+                )
+                for depth in evidence["depths"]
+            ],
+        ),
+    }
 
 
 def _reads(score: Mapping[str, Any]) -> str:
@@ -215,32 +214,33 @@ def _scored(score: Mapping[str, Any]) -> tuple[Cell, ...]:
     return score["width"], score["accuracy"], score["standard_error"]
 
 
-def _training(run: RunFiles) -> Iterator[str]:
+def _training(run: RunFiles) -> dict[str, Any]:
     report = run.report
-    phases = [
-        (
-            one["name"],
-            _kept(one),
-            one["accuracy_before"],
-            one["accuracy_after"],
-            one["gain_standard_error"],
-            f"{one['learning_rate']:g}",
-            one["best_epoch"],
-            f"{one['seconds']:.1f}",
-        )
-        for one in report["phases"]
-    ]
     header = (
         *("phase", "kept", "validation before", "after", "standard error of the gain"),
         *("learning rate", "best epoch", "seconds"),
     )
-    yield from table("Phases", header, phases)
-    for name in report["phases_skipped"]:
-        yield f"<p>{text(name)} was skipped: no time was left.</p>"
-    for phase, movements in report["receipt"].items():
-        yield from _receipt(phase, movements)
-    if run.history:
-        yield from folded("Every epoch", _epochs(run.history))
+    phases = [
+        (
+            phase["name"],
+            _kept(phase),
+            phase["accuracy_before"],
+            phase["accuracy_after"],
+            phase["gain_standard_error"],
+            f"{phase['learning_rate']:g}",
+            phase["best_epoch"],
+            f"{phase['seconds']:.1f}",
+        )
+        for phase in report["phases"]
+    ]
+    return {
+        "phases": Table("Phases", header, phases),
+        "skipped": report["phases_skipped"],
+        "receipts": [
+            _receipt(phase, changes) for phase, changes in report["receipt"].items()
+        ],
+        "epochs": _epochs(run.history) if run.history else None,
+    }
 
 
 def _kept(phase: Mapping[str, Any]) -> str:
@@ -249,143 +249,118 @@ def _kept(phase: Mapping[str, Any]) -> str:
     return "yes" if phase["blend"] == 1 else f"blended, {phase['blend']:.0%}"
 
 
-def _receipt(phase: str, movements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a phase moved: a sentence, and the table for who wants to see."""
-    frozen = [one for one in movements if not one["trainable"]]
-    moved = [one["block"] for one in frozen if one["largest_change"]]
-    said = (
-        f"{len(frozen)} of {len(movements)} parts were frozen and moved by exactly 0"
-        if frozen and not moved
-        else f"{', '.join(moved)} moved though frozen"
-        if moved
-        else "nothing was frozen"
-    )
+def _receipt(phase: str, changes: Sequence[Mapping[str, Any]]) -> tuple[str, Table]:
+    """A sentence on the changes of a phase, and the table of them."""
+    frozen = [part for part in changes if not part["trainable"]]
+    moved = [part["block"] for part in frozen if part["largest_change"]]
+    if moved:
+        sentence = f"{', '.join(moved)} moved though frozen"
+    elif frozen:
+        sentence = (
+            f"{len(frozen)} of {len(changes)} parts were frozen and moved by exactly 0"
+        )
+    else:
+        sentence = "nothing was frozen"
+    header = ("block", "state", "relative change", "largest change", "of statistics")
     rows = [
         (
-            one["block"],
-            "trained" if one["trainable"] else "frozen",
-            f"{one['relative_change']:.3g}",
-            f"{one['largest_change']:.3g}",
-            f"{one['statistics_change']:.3g}",
+            part["block"],
+            "trained" if part["trainable"] else "frozen",
+            f"{part['relative_change']:.3g}",
+            f"{part['largest_change']:.3g}",
+            f"{part['statistics_change']:.3g}",
         )
-        for one in movements
+        for part in changes
     ]
-    header = ("block", "state", "relative change", "largest change", "of statistics")
-    yield from folded(
-        f"Receipt of {phase}: {said}", table(f"What {phase} moved", header, rows)
-    )
+    return f"Receipt of {phase}: {sentence}", Table(f"Changes in {phase}", header, rows)
 
 
-def _epochs(history: Sequence[Mapping[str, Any]]) -> list[str]:
+def _epochs(history: Sequence[Mapping[str, Any]]) -> Table:
     names = list(dict.fromkeys(name for line in history for name in line))
     rows = [[line.get(name) for name in names] for line in history]
-    return table("Epochs in order", names, rows)
+    return Table("Epochs in order", names, rows)
 
 
-def _classes(report: Mapping[str, Any]) -> Iterator[str]:
+def _classes(report: Mapping[str, Any]) -> dict[str, Any]:
     """Worst first, by F1 on test; classes without a test example come last."""
     test, counts = report["test"]["per_class"], report["data"]["counts"]
     order = sorted(
         report["class_names"],
         key=lambda name: (test[name]["examples"] == 0, test[name]["f1"]),
     )
-    rows: list[tuple[Cell, ...]] = [
-        (
-            name,
-            *(float(test[name][what]) for what in ("precision", "recall", "f1")),
-            *(of.get(name, 0) for of in counts.values()),
-        )
-        for name in order
-    ]
     header = (
         *("class", "precision", "recall", "F1"),
         *(f"examples, {split}" for split in counts),
     )
-    first, others = rows[:_SHOWN_CLASSES], rows[_SHOWN_CLASSES:_MOST_CLASSES]
-    yield from table("Worst first, on test", header, first)
-    if others:
-        more = len(rows) - len(first) - len(others)
-        yield from folded(
-            f"The next {len(others)} classes"
-            if more
-            else f"The other {len(others)} classes",
-            table("Better ones, on test", header, others),
+    rows: list[tuple[Cell, ...]] = [
+        (
+            name,
+            *(float(test[name][score]) for score in ("precision", "recall", "f1")),
+            *(classes.get(name, 0) for classes in counts.values()),
         )
-        if more:
-            yield f"<p>report.json has those of the other {more} classes.</p>"
+        for name in order
+    ]
+    others = rows[_SHOWN_CLASSES:_MOST_CLASSES]
+    return {
+        "worst": Table("Worst first, on test", header, rows[:_SHOWN_CLASSES]),
+        "others": Table("Better classes, on test", header, others),
+        "more": len(rows[_MOST_CLASSES:]),
+    }
 
 
-def _confusion(report: Mapping[str, Any]) -> Iterator[str]:
-    for split in ("test", "validation"):
-        yield from confusion_page.confusion(
+def _confusion(report: Mapping[str, Any]) -> list[Markup]:
+    return [
+        confusion_page.confusion(
             split,
             report[split]["confusion"],
             report["class_names"],
-            # Reports of runs before there were two forms do not say which.
+            # Reports of runs before there were two forms do not name theirs.
             form=report[split].get("confusion_form", "matrix"),
         )
-
-
-def _calibration(report: Mapping[str, Any]) -> Iterator[str]:
-    found = report["calibration"]
-    yield f"<p>{text(found['reason'])}</p>"
-    measures = ("accuracy", "calibration_error", "brier_score", "log_loss")
-    rows: list[tuple[Cell, ...]] = [
-        (f"{split}, {when}", *(float(found[split][when][name]) for name in measures))
         for split in ("test", "validation")
+    ]
+
+
+def _calibration(report: Mapping[str, Any]) -> dict[str, Any]:
+    splits = ("test", "validation")
+    measures = ("accuracy", "calibration_error", "brier_score", "log_loss")
+    probabilities: list[tuple[Cell, ...]] = [
+        (f"{split}, {when}", *(float(report[split][when][name]) for name in measures))
+        for split in splits
         for when in ("before", "after")
     ]
-    header = ("split", *(name.replace("_", " ") for name in measures))
-    yield from table(
-        f"Probabilities, method {found['method']}, temperature"
-        f" {found['temperature']:.4g}",
-        header,
-        rows,
-    )
     shares = ("accepted", "confident", "in_distribution", "accuracy_of_accepted")
-    yield from table(
-        "What the artifact accepts",
-        ("split", *(name.replace("_", " ") for name in shares)),
-        [
-            (split, *(found[split][name] for name in shares))
-            for split in ("test", "validation")
+    accepted = [(split, *(report[split][name] for name in shares)) for split in splits]
+    sets = [
+        (f"{level['level']:g}", level["coverage"], level["mean_size"])
+        for level in report["test"]["prediction_sets"]
+    ]
+    return {
+        "reason": report["reason"],
+        "tables": [
+            Table(
+                f"Probabilities, method {report['method']}, temperature"
+                f" {report['temperature']:.4g}",
+                ("split", *(name.replace("_", " ") for name in measures)),
+                probabilities,
+            ),
+            Table(
+                "Shares that the artifact accepts",
+                ("split", *(name.replace("_", " ") for name in shares)),
+                accepted,
+            ),
+            Table("Thresholds", ("of", "value"), list(report["thresholds"].items())),
+            Table(
+                "Prediction sets, on test",
+                ("level", "holds the right class", "mean size"),
+                sets,
+            ),
         ],
-    )
-    yield from table("Thresholds", ("of", "value"), found["thresholds"].items())
-    yield from table(
-        "Prediction sets, on test",
-        ("level", "holds the right class", "mean size"),
-        [
-            (f"{one['level']:g}", one["coverage"], one["mean_size"])
-            for one in found["test"]["prediction_sets"]
-        ],
-    )
+    }
 
 
-def _artifact(report: Mapping[str, Any]) -> Iterator[str]:
-    parity = report["parity"]
-    yield (
-        f"<p>The published artifact is <code>{text(report['artifact'])}</code>. In a"
-        f" process of its own it gave what the trained model gives:"
-        f" {parity['outputs_compared']} outputs compared, the largest difference"
-        f" {parity['largest_difference']:.1e}, allowed {parity['tolerance']:.0e}.</p>"
-    )
-
-
-def _cost(report: Mapping[str, Any]) -> Iterator[str]:
-    seconds = [(name, f"{of:.1f}") for name, of in report["seconds"].items()]
-    yield from table("Seconds by stage", ("stage", "seconds"), seconds)
-    yield (
-        f"<p>{report['images_per_second']:.0f} images per second in the last phase;"
-        f" {report['peak_memory_bytes'] / 1e9:.2f} GB of memory at most.</p>"
-    )
-
-
-def _settings(run: RunFiles) -> Iterator[str]:
+def _settings(run: RunFiles) -> dict[str, Table]:
     environment = run.environment
-    yield from table(
-        "Versions", ("package", "version"), environment["versions"].items()
-    )
     facts: list[tuple[Cell, ...]] = [
         ("data fingerprint", run.report["data"]["fingerprint"]),
         ("weights of the backbone", _weights(run.report["backbone"])),
@@ -393,11 +368,15 @@ def _settings(run: RunFiles) -> Iterator[str]:
         ("processors", environment["processor_count"]),
         ("command", environment["command"]),
     ]
-    yield from table("Where it ran", ("what", "value"), facts)
-    yield from folded(
-        "The whole config",
-        table("Fields of the config", ("field", "value"), _flat(run.config)),
-    )
+    return {
+        "versions": Table(
+            "Versions", ("package", "version"), list(environment["versions"].items())
+        ),
+        "facts": Table("Machine and command", ("fact", "value"), facts),
+        "config": Table(
+            "Fields of the config", ("field", "value"), list(_flat(run.config))
+        ),
+    }
 
 
 def _weights(backbone: Mapping[str, Any]) -> str:

@@ -22,15 +22,16 @@ from zoo.storage import durable
 
 _CONFIG = "config.json"
 _REPORT = "report.json"
+ENVIRONMENT = "environment.json"
 _LINE = 88
 # The versions that were published before this run.
 _VERSIONS = "versions_before.json"
 # What the one writes, always, and the other never.
 TRIALS = "trials.db"
-_MARKS = {"run": "environment.json", "search": TRIALS}
+_MARKS = {"run": ENVIRONMENT, "search": TRIALS}
 # What a run writes besides config, report and artifact. Published versions stay.
 _REPLACED = (
-    "environment.json",
+    ENVIRONMENT,
     "data_card.json",
     "data_card.md",
     "plan.json",
@@ -54,7 +55,7 @@ _logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True)
-class Workdir:
+class RunFolder:
     """A folder that a run may write to."""
 
     path: Path
@@ -102,7 +103,7 @@ class Workdir:
         self.write(_CONFIG, configs.to_dict(config))
         self.training_dir.mkdir(parents=True)
         self.write(self._versions_name, {"versions": before})
-        self.write("environment.json", environment)
+        self.write(ENVIRONMENT, environment)
 
     def forget_training(self) -> None:
         """Removes what a run that is cut short would go on from."""
@@ -192,7 +193,7 @@ def as_json(values: Any, *, indent: int = 0) -> str:
 
 
 @contextlib.contextmanager
-def claimed(config: RunConfig, *, kind: str = "run") -> Iterator[Workdir]:
+def locked(config: RunConfig, *, kind: str = "run") -> Iterator[RunFolder]:
     """The folder of the config, for this run, or search, alone while it lasts.
 
     Raises:
@@ -204,13 +205,13 @@ def claimed(config: RunConfig, *, kind: str = "run") -> Iterator[Workdir]:
 
 
 @contextlib.contextmanager
-def lent() -> Iterator[Workdir]:
+def temporary() -> Iterator[RunFolder]:
     """A folder that is gone afterwards, for a worker that is not the chief."""
     with tempfile.TemporaryDirectory(prefix="zootune_worker_") as folder:
-        yield Workdir(Path(folder))
+        yield RunFolder(Path(folder))
 
 
-def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
+def claim(config: RunConfig, *, kind: str = "run") -> RunFolder:
     """The folder of the config, if this run may write to it. Changes nothing.
 
     `kind` is what it is for, a `run` or a `search`.
@@ -228,7 +229,7 @@ def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
     # A config that was cut short while it was written leaves its temporary file.
     ours = {durable.unfinished_name(path / _CONFIG), lock.NAME}
     if not path.exists() or {p.name for p in path.iterdir()} <= ours:
-        return Workdir(path)
+        return RunFolder(path)
     if not (path / _CONFIG).is_file():
         raise ConfigError(
             f"{path} is not empty and is not the folder of a run: it has no {_CONFIG}."
@@ -241,7 +242,7 @@ def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
                 " config.workdir."
             )
     if config.overwrite:
-        return Workdir(path)
+        return RunFolder(path)
     if (path / _REPORT).is_file():
         raise ConfigError(
             f"{path} holds a finished run. Choose another config.workdir, or set"
@@ -253,7 +254,7 @@ def claim(config: RunConfig, *, kind: str = "run") -> Workdir:
             f"{path} holds another run, which was not finished: {different} differ."
             " Choose another config.workdir, or set config.overwrite to replace it."
         )
-    return Workdir(path)
+    return RunFolder(path)
 
 
 def _check_writable(path: Path) -> None:

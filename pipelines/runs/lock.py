@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
+import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from pipelines.errors import ConfigError
+from zoo.storage import lock
 
 NAME = ".lock"
 
@@ -18,20 +20,20 @@ _logger = logging.getLogger("zootune")
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Inside, no other process of this machine has a run in the folder.
+    """Keeps other runs of this machine out of a folder while the block runs.
 
-    The kernel lets go of the lock when its owner dies, however that was, so there is
-    none to take over. The folder is made for it, and removed again if nothing else came
+    The kernel lets go of the lock when its owner dies, however that happens, so a lock
+    is never stale. The folder is made for it, and removed again if nothing else came
     into it.
 
     Raises:
-        ConfigError: naming the process that has it, or why there can be no such folder.
+        ConfigError: naming the process that has it, or why the folder cannot be made.
     """
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquired(folder / NAME)
-    except OSError as error:  # as in /proc, which says that it takes files from root
+        stream = _acquired(folder / NAME)
+    except OSError as error:  # as in /proc, which claims to take files from root
         raise ConfigError(
             f"config.workdir {folder} cannot be written: {error.strerror}. Choose"
             " another config.workdir."
@@ -39,46 +41,45 @@ def alone_in(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # While it is held: whoever waits for this file finds that it is not the one.
-        (folder / NAME).unlink(missing_ok=True)
-        os.close(descriptor)
+        # While it is held: whoever waits for this file sees that it was replaced.
+        with contextlib.suppress(PermissionError):  # Windows keeps what is open
+            (folder / NAME).unlink(missing_ok=True)
+        stream.close()
         if not was_there:
             with contextlib.suppress(OSError):  # there is something in it
                 folder.rmdir()
 
 
-def _acquired(path: Path) -> int:
-    """A descriptor of the lock file, locked; the file is the one at `path`."""
+def _acquired(path: Path) -> IO[bytes]:
+    """The lock file, open and locked; it is the file that stands at `path`."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        stream = lock.open_lock(path)
         try:
-            _lock(descriptor, path)
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-                os.ftruncate(descriptor, 0)
-                owner = f"process {os.getpid()} on {socket.gethostname()}"
-                os.pwrite(descriptor, owner.encode(), 0)
-                return descriptor
+            _lock(stream, path)
+            if path.exists() and os.path.samestat(
+                os.fstat(stream.fileno()), path.stat()
+            ):
+                return stream
         except BaseException:
-            os.close(descriptor)
+            stream.close()
             raise
-        os.close(descriptor)
+        stream.close()
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    # Here, so that configs can be read where there is no such call.
-    import fcntl
-
+def _lock(stream: IO[bytes], path: Path) -> None:
+    owner = f"process {os.getpid()} on {platform.node()}"
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        owner = os.pread(descriptor, 300, 0).decode(errors="replace")
-        raise ConfigError(
-            f"{path.parent} is in use: {owner or 'another process'} has a run in it."
-            " Wait for that run or end it, or choose another config.workdir."
-        ) from error
+        is_ours = lock.acquire(stream, owner)
     except OSError as error:
         _logger.warning(
-            "%s cannot be locked (%s): see to it that no other run uses it.",
+            "%s cannot be locked (%s): make sure that no other run uses it.",
             path.parent,
             error.strerror,
+        )
+        return
+    if not is_ours:
+        other = lock.owner_of(stream) or "another process"
+        raise ConfigError(
+            f"{path.parent} is in use: {other} has a run in it. Wait for that run or"
+            " end it, or choose another config.workdir."
         )

@@ -15,6 +15,7 @@ from pipelines.data.splits import Splits
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
+from pipelines.probing.probe import Probe
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
 from pipelines.stages.base import freeze_base
@@ -40,11 +41,22 @@ class Prepared:
     plan: TransferPlan
     compute: Compute
 
+    def probe(self) -> Probe | None:
+        """The probe that the head of the plan starts from, if there is one."""
+        balances = self.imbalance != "none"
+        return self.measured.probe(self.plan.head, balanced=balances)
+
 
 def prepare(
-    config: RunConfig, clock: Clock, *, before: Compute | None = None
+    config: RunConfig,
+    dataset: DatasetRef,
+    clock: Clock,
+    *,
+    before: Compute | None = None,
 ) -> Prepared:
     """Obtains the base, checks and splits the data, measures, and decides.
+
+    `dataset` is the reference of the config.
 
     The base computes as `compute` says, and so has what comes after it: as `before`, if
     that was chosen before. Writes nothing but caches.
@@ -53,20 +65,21 @@ def prepare(
         ConfigError, DataError, BackboneError, TrainingError: see the stages.
     """
     with precision(config.precision):
-        return _prepare(config, clock, before)
+        return _prepare(config, dataset, clock, before)
 
 
-def _prepare(config: RunConfig, clock: Clock, before: Compute | None) -> Prepared:
+def _prepare(
+    config: RunConfig, dataset: DatasetRef, clock: Clock, before: Compute | None
+) -> Prepared:
     keras.utils.set_random_seed(config.seed)
-    reference = DatasetRef.parse(config.data)
-    examples = read(reference)
+    examples = read(dataset)
     refuse_augmentation(config.augment, examples.inputs)
     with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
         base = freeze_base(obtain(config, examples.inputs))
     if config.export.explain:
         explained_map(base)  # refused now, and not after the training
     with clock.stage("data", config.data):
-        splits = check_and_split(examples, reference, on_progress=clock.progress)
+        splits = check_and_split(examples, dataset, on_progress=clock.progress)
     with (
         clock.stage("measure", "what the features are worth on these data"),
         broken_files_named(splits.train, splits.validation),

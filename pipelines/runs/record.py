@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.data.data_card import reasons
 from pipelines.data.splits import Splits
 from pipelines.planning import compute
-from pipelines.planning.compute import Compute
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
+from pipelines.runs.result import Outcome
 from pipelines.runtime import environment
-from pipelines.runtime.clock import Clock
-from pipelines.serving.artifact import Artifact
-from pipelines.stages.calibrate import Calibrated, calibration_report
-from pipelines.stages.evaluate import EvalReport
-from pipelines.stages.finetune import FitHistory
+from pipelines.stages.calibrate import calibration_report
+from pipelines.stages.evaluate import Evaluation
 from pipelines.training.phases.result import PhaseResult
 
 
-def report(
-    splits: Splits,
-    plan: TransferPlan,
-    computed: Compute,
-    history: FitHistory,
-    calibrated: Calibrated,
-    reports: Sequence[EvalReport],
-    artifact: Artifact,
-    backbone: Mapping[str, Any],
-    clock: Clock,
-) -> dict[str, Any]:
+def report(outcome: Outcome) -> dict[str, Any]:
     """The values of `report.json`; seconds are seconds, bytes are bytes."""
+    prepared, history = outcome.prepared, outcome.history
+    plan, splits = prepared.plan, prepared.splits
     values = {
-        **{one.split: dataclasses.asdict(one) for one in reports},
-        "calibration": calibration_report(calibrated),
+        **{one.split: dataclasses.asdict(one) for one in outcome.evaluation.reports},
+        "calibration": calibration_report(outcome.calibrated),
         "class_names": list(splits.info.class_names),
         "data": _data(splits),
         "plan": {"action": plan.action, "reason": plan.reason},
-        "compute": compute.to_dict(computed),
+        "compute": compute.to_dict(prepared.compute),
         "phases": [_phase(phase) for phase in history.phases],
         "phases_skipped": list(history.skipped),
         "phases_not_needed": list(history.not_needed),
@@ -50,10 +38,11 @@ def report(
         },
         "images_per_second": history.phases[-1].images_per_second,
         "peak_memory_bytes": environment.peak_memory_bytes(),
-        "seconds": {**clock.seconds, "total": clock.total_seconds},
-        "artifact": str(artifact.path),
-        "backbone": dict(backbone),
-        "parity": dict(artifact.manifest.parity),
+        "seconds": dict(outcome.seconds),
+        "artifact": outcome.exported["path"],
+        "backbone": dict(outcome.backbone),
+        "parity": outcome.exported["parity"],
+        "baselines": dict(outcome.evaluation.baselines),
     }
     return _without_nan(values)
 
@@ -65,7 +54,7 @@ def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:
 
 
 def artifact_facts(
-    splits: Splits, plan: TransferPlan, reports: Sequence[EvalReport]
+    splits: Splits, plan: TransferPlan, evaluation: Evaluation
 ) -> dict[str, Any]:
     """What the manifest says of data, plan and quality."""
     return {
@@ -79,7 +68,7 @@ def artifact_facts(
                 "calibration_error": one.calibration_error,
                 "examples": one.examples,
             }
-            for one in reports
+            for one in evaluation.reports
         },
     }
 

@@ -14,13 +14,13 @@ from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
-from pipelines.runs.folder import NOT_COMPARED, Workdir
+from pipelines.runs.folder import NOT_COMPARED, RunFolder
 from pipelines.runs.prepare import Prepared
 from pipelines.runtime import environment
 from pipelines.serving import artifact
 from pipelines.serving.artifact import Artifact
-from pipelines.training.checkpoint import Checkpoints
-from pipelines.training.distributed.workers import ALONE, Team
+from pipelines.training.checkpoint import Checkpoint, Checkpoints
+from pipelines.training.distributed.workers import ALONE, Workers
 from pipelines.training.progress import Progress, Saving
 
 # How a run computes, as it was chosen when it began.
@@ -30,7 +30,7 @@ _VERSIONS = "versions"
 _logger = logging.getLogger("zootune")
 
 
-def compute_before(config: RunConfig, folder: Workdir) -> Compute | None:
+def compute_before(config: RunConfig, folder: RunFolder) -> Compute | None:
     """How the run of this folder computed before it was cut short, if it got so far.
 
     A clock has chosen that, and could choose something else now.
@@ -46,7 +46,7 @@ def compute_before(config: RunConfig, folder: Workdir) -> Compute | None:
 
 
 def progress_of(
-    config: RunConfig, prepared: Prepared, folder: Workdir, team: Team = ALONE
+    config: RunConfig, prepared: Prepared, folder: RunFolder, workers: Workers = ALONE
 ) -> Progress:
     """How far the run of this folder has come: to its last checkpoint, or nowhere.
 
@@ -57,23 +57,29 @@ def progress_of(
             data or of another plan.
         ArtifactError: if there are checkpoints, and none is whole.
     """
-    if not team.is_chief:
-        return Progress(None, team.chiefs_checkpoint(None))
-    checkpoints = Checkpoints(folder.training_dir)
     about = _about(config, prepared)
-    saved = None if config.overwrite else checkpoints.newest()
-    if saved is not None:
-        _refuse_other_run(folder, saved.values["about"], about)
+    checkpoints = Checkpoints(folder.training_dir)
+    saved: list[Checkpoint | None] = [None]
+
+    def open_saved() -> None:
+        saved[0] = None if config.overwrite else checkpoints.newest()
+        if saved[0] is not None:
+            _refuse_other_run(folder, saved[0].values["about"], about)
+
+    # Arrays are nothing that JSON has words for, so they go by a way of their own.
+    workers.on_chief(open_saved)
     saving = Saving(
         checkpoints,
         about,
         history_path=folder.history_path,
         every_seconds=config.checkpoint_seconds,
     )
-    return Progress(saving, team.chiefs_checkpoint(saved))
+    return Progress(
+        saving if workers.is_chief else None, workers.broadcast_checkpoint(saved[0])
+    )
 
 
-def exported_before(folder: Workdir, facts: Mapping[str, Any]) -> Artifact | None:
+def exported_before(folder: RunFolder, facts: Mapping[str, Any]) -> Artifact | None:
     """The artifact of this run, if it was cut short after publishing it."""
     own = set(artifact.versions(folder.artifact_base)) - folder.versions_before()
     if not own:
@@ -122,7 +128,7 @@ def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
 
 
 def _refuse_other_run(
-    folder: Workdir, theirs: Mapping[str, Any], ours: Mapping[str, Any]
+    folder: RunFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> None:
     was, now = dict(_leaves(theirs)), dict(_leaves(ours))
     names = [name for name in {**was, **now} if was.get(name) != now.get(name)]

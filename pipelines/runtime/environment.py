@@ -7,10 +7,12 @@ import importlib.metadata
 import os
 import platform
 import re
-import resource
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 import zoo
 
@@ -66,6 +68,11 @@ def peak_memory_bytes() -> int:
     peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
     if peak:
         return int(peak[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows, which counts it itself
+        memory: Any = psutil.Process().memory_info()
+        return int(memory.peak_wset)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # In KiB, but on macOS in bytes.
     return used if sys.platform == "darwin" else used * 1024

@@ -1,16 +1,14 @@
-"""The number format that a model computes in, and which ones a machine is fast in."""
+"""The number format that a model computes in, and the fast ones of a machine."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-# What makes bfloat16 more than an emulation on a CPU; `zoo doctor` shows them.
-_BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16")
+from pipelines.runtime import devices
 
 
 @contextlib.contextmanager
@@ -28,30 +26,21 @@ def precision(name: str) -> Iterator[None]:
 
 
 def shorter_format() -> str | None:
-    """The mixed precision that the device has units for; none where it emulates them.
-
-    Tensor cores for float16 came with compute capability 7.0, for bfloat16 with 8.0.
-    """
+    """The mixed precision that all devices have units for, or None."""
     if tf.config.list_logical_devices("TPU"):
         return "mixed_bfloat16"
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = map(tf.config.experimental.get_device_details, gpus)
-        capability = min(one.get("compute_capability", (0, 0)) for one in details)
-        if capability >= (8, 0):
-            return "mixed_bfloat16"
-        return "mixed_float16" if capability >= (7, 0) else None
-    return "mixed_bfloat16" if _cpu_flags() & set(_BFLOAT16_UNITS) else None
+        least = min(device.get("compute_capability", (0, 0)) for device in details)
+        formats = devices.gpu_mixed_formats(least)
+    else:
+        formats = devices.cpu_mixed_formats()
+    return formats[-1] if formats else None
 
 
 def may_use_xla() -> bool:
-    """Whether XLA is worth a try: on a CPU it is 3 to 12 times slower, never there."""
+    """True where XLA is worth a try: not on a CPU, where it is 3 to 12 times slower."""
     return bool(
         tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU")
     )
-
-
-def _cpu_flags() -> set[str]:
-    """Those of the processor; Linux only."""
-    description = Path("/proc/cpuinfo")
-    return set(description.read_text().split()) if description.is_file() else set()

@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from pipelines.errors import ArtifactError
 
 MANIFEST = "zoo_artifact.json"
@@ -253,12 +255,10 @@ def _this_machine() -> str:
 @contextlib.contextmanager
 def _locked(base: Path) -> Iterator[None]:
     """Waits for the lock of a folder that this machine's exports share."""
-    import fcntl
-
     descriptor = os.open(base, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # a disk without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            filelock.lock_descriptor(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -293,10 +293,8 @@ def _lock(descriptor: int) -> None:
     Raises:
         OSError: if somebody has it locked, or it cannot be locked.
     """
-    # Here, so that artifacts can be read off POSIX.
-    import fcntl
-
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if not filelock.lock_descriptor(descriptor, blocking=False):
+        raise BlockingIOError("somebody has it locked")
 
 
 def publish(unpublished: Path, base: Path) -> Path:

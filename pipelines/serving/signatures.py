@@ -17,7 +17,7 @@ from pipelines.calibration.calibration import Calibration
 from pipelines.calibration.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.data.images.decode import Reader, readers, resize
 from pipelines.data.images.decode_plans import Limits, Plan, plans_of
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
 from pipelines.serving.grad_cam import grad_cam
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows

@@ -17,10 +17,10 @@ from pipelines.calibration.calibration import (
 )
 from pipelines.calibration.portions import portions
 from pipelines.calibration.reliability import (
-    Verdicts,
-    joined,
+    PredictionScores,
+    concatenated,
     reliability_of,
-    verdicts,
+    score_predictions,
 )
 from pipelines.config import CalibrationConfig
 from pipelines.data.splits import Splits
@@ -126,16 +126,16 @@ def _measured(found: Calibration, of: Outputs) -> dict[str, Any]:
 
 
 def _reliability(calibration: Calibration, of: Outputs) -> Mapping[str, float]:
-    found = calibrated_verdicts(calibration, of)
+    found = calibrated_scores(calibration, of)
     right = found.predicted == of.labels
     measures = dataclasses.asdict(reliability_of(found, of.labels))
     return {"accuracy": float(right.mean()), **measures}
 
 
-def calibrated_verdicts(calibration: Calibration, of: Outputs) -> Verdicts:
+def calibrated_scores(calibration: Calibration, of: Outputs) -> PredictionScores:
     """What the calibrated probabilities say of every example."""
-    return joined(
-        verdicts(
+    return concatenated(
+        score_predictions(
             calibration.scaling.log_probabilities(of.logits[rows]), of.labels[rows]
         )
         for rows in portions(*of.logits.shape)

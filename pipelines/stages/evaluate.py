@@ -10,10 +10,10 @@ from sklearn import metrics
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.calibration.reliability import (
-    Verdicts,
+    PredictionScores,
     calibration_error_of,
-    joined,
-    verdicts,
+    concatenated,
+    score_predictions,
 )
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
@@ -21,11 +21,12 @@ from pipelines.data.load import load_part
 from pipelines.data.names import listing
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import normal
-from pipelines.data.splits import Split
+from pipelines.data.splits import Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from pipelines.serving.predictor import Predictor
-from pipelines.stages.calibrate import calibrated_verdicts
+from pipelines.stages.baselines import baselines, warn_where_no_better
+from pipelines.stages.calibrate import Calibrated, calibrated_scores
 from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
@@ -58,13 +59,37 @@ class EvalReport:
     confusion_form: str = "matrix"
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The reports of both held-out splits, and accuracies on test without a network."""
+
+    validation: EvalReport
+    test: EvalReport
+    baselines: Mapping[str, float]
+
+    @property
+    def reports(self) -> tuple[EvalReport, EvalReport]:
+        return self.validation, self.test
+
+
+def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
+    """Evaluates validation and test, and warns if the model is no better than none."""
+    validation, test = (
+        evaluate(outputs, calibrated.calibration, class_names=splits.info.class_names)
+        for outputs in (calibrated.validation, calibrated.test)
+    )
+    simple = baselines(splits)
+    warn_where_no_better(test.accuracy, simple)
+    return Evaluation(validation, test, simple)
+
+
 def evaluate(
     outputs: Outputs, calibration: Calibration, *, class_names: Sequence[str]
 ) -> EvalReport:
     """The report of what is served: the outputs of a model, calibrated."""
     return _summarized(
         outputs.split,
-        calibrated_verdicts(calibration, outputs),
+        calibrated_scores(calibration, outputs),
         labels=outputs.labels,
         class_names=class_names,
     )
@@ -78,13 +103,13 @@ def summarize(
     class_names: Sequence[str],
 ) -> EvalReport:
     """The report for labels `[n]` and log probabilities `[n, classes]`."""
-    found = verdicts(log_probabilities, labels)
+    found = score_predictions(log_probabilities, labels)
     return _summarized(split_name, found, labels=labels, class_names=class_names)
 
 
 def _summarized(
     split_name: str,
-    found: Verdicts,
+    found: PredictionScores,
     *,
     labels: np.ndarray,
     class_names: Sequence[str],
@@ -159,10 +184,10 @@ def evaluate_artifact(
             probabilities = predictor.probabilities(batch.numpy())
             # One that rounds to 0 in float32 costs what the smallest number does.
             logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-            found.append(verdicts(logs, labels[done : done + len(logs)]))
+            found.append(score_predictions(logs, labels[done : done + len(logs)]))
             done += len(logs)
     return _summarized(
-        part.name, joined(found), labels=labels, class_names=manifest.class_names
+        part.name, concatenated(found), labels=labels, class_names=manifest.class_names
     )
 
 

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.calibration.calibration import Calibration, to_manifest
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
 from pipelines.runtime import environment, signals

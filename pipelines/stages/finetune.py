@@ -17,7 +17,7 @@ from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
 from pipelines.training import lora
-from pipelines.training.distributed.workers import Team
+from pipelines.training.distributed.workers import Workers
 from pipelines.training.phases.phase import TrainingExplodedError, run_phase
 from pipelines.training.phases.result import PhaseResult, result_of
 from pipelines.training.phases.task import FitSettings
@@ -62,10 +62,10 @@ def fine_tune(
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
     progress = settings.progress
-    progress.take_up(model.model)
-    team = settings.distribution.team
+    progress.resume(model.model)
+    workers = settings.distribution.workers
     # A probe is solved, and BatchNorm measured, by each worker for itself.
-    team.share(model.model.variables)
+    workers.broadcast_variables(model.model.variables)
     done = {values["name"]: result_of(values) for values in progress.finished}
     results: list[PhaseResult] = []
     skipped, not_needed = [], []
@@ -74,7 +74,7 @@ def fine_tune(
             if phase.name in done:
                 results.append(done[phase.name])
                 continue
-            is_late = team.chiefs(time.monotonic() > settings.deadline_seconds)
+            is_late = workers.broadcast(time.monotonic() > settings.deadline_seconds)
             if results and is_late and not progress.is_inside(index):
                 skipped.append(phase.name)
                 continue
@@ -90,17 +90,19 @@ def fine_tune(
             keras.utils.set_random_seed(own_seed.seed)
             attempt = progress.phase_begins(index, model.model)
             result = _run_stably(model, splits, plan, phase, own_seed, attempt)
-            results.append(_of_chief(result, model, team))
+            results.append(_of_chief(result, model, workers))
             progress.phase_ends(dataclasses.asdict(results[-1]), model.model)
     return FitHistory(tuple(results), tuple(skipped), tuple(not_needed))
 
 
-def _of_chief(result: PhaseResult, model: TransferModel, team: Team) -> PhaseResult:
+def _of_chief(
+    result: PhaseResult, model: TransferModel, workers: Workers
+) -> PhaseResult:
     """The chief's result, and its weights in the model: both lead what comes next."""
-    if team.is_alone:
+    if workers.is_alone:
         return result
-    team.share(model.model.variables)
-    return result_of(team.chiefs(dataclasses.asdict(result)))
+    workers.broadcast_variables(model.model.variables)
+    return result_of(workers.broadcast(dataclasses.asdict(result)))
 
 
 def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import layers
 
-from pipelines.features.pooling import Standardize, pooling_layers, tap
+from pipelines.features.pooling import Standardize, pool_block, pooling_layers
 from pipelines.planning.plan import HeadPlan
 from pipelines.probing.probe import Probe
 from pipelines.training.transfer_model import TransferModel
@@ -28,7 +28,7 @@ def add_head(
         ConfigError: if the pooling of the plan does not go with the features.
     """
     pooling = _pool_blocks if _reads_more(base, plan) else _pool_output
-    head_input, pooled, trained, taps = pooling(base, plan)
+    head_input, pooled, trained, pooled_blocks = pooling(base, plan)
     start = (
         keras.initializers.RandomNormal(stddev=_EPSILON)
         if plan.init == "epsilon"
@@ -55,10 +55,14 @@ def add_head(
         name=f"{base.spec.name}_classifier",
     )
     if standardize and probe:
-        standardize[0].set_weights([probe.scaling.mean, probe.scaling.scale])
+        standardize[0].set_weights(
+            [probe.standardization.mean, probe.standardization.scale]
+        )
     if plan.init == "probe" and probe:
         logits.set_weights([probe.kernel, probe.bias])
-    return TransferModel(model, base, head_input, pooled, taps, (*trained, *head), plan)
+    return TransferModel(
+        model, base, head_input, pooled, pooled_blocks, (*trained, *head), plan
+    )
 
 
 _Pooling = tuple[
@@ -76,15 +80,15 @@ def _reads_more(base: Backbone, plan: HeadPlan) -> bool:
 
 def _pool_blocks(base: Backbone, plan: HeadPlan) -> _Pooling:
     """The averages over several blocks, or in a grid, side by side."""
-    taps = {
-        block.name: tap(block, grid=plan.grid, name=f"pooled_{block.name}")
+    pooled_blocks = {
+        block.name: pool_block(block, grid=plan.grid, name=f"pooled_{block.name}")
         for block in base.blocks
         if block.name in plan.reads
     }
-    parts = list(taps.values())
+    parts = list(pooled_blocks.values())
     join = layers.Concatenate if len(parts) > 1 else layers.Identity
     pooled = join(name="pooled")(parts if len(parts) > 1 else parts[0])
-    return pooled, pooled, (), taps
+    return pooled, pooled, (), pooled_blocks
 
 
 def _pool_output(base: Backbone, plan: HeadPlan) -> _Pooling:

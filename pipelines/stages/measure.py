@@ -22,10 +22,10 @@ from pipelines.data.splits import Split, Splits
 from pipelines.errors import ConfigError
 from pipelines.features.divergence import block_divergences
 from pipelines.features.extract import Activations, Reader
-from pipelines.features.pooling import tap, token_average
+from pipelines.features.pooling import pool_block, token_average
 from pipelines.features.views import are_worth_it, count_views, other_views
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.head_inputs import Reading, Tap, readings
+from pipelines.planning.head_inputs import HeadInput, LayerOutput, possible_head_inputs
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.similarity import (
@@ -171,7 +171,7 @@ def measure(
     clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
-        base, first, some.labels, some.units, seed=config.seed, rate=rate
+        base, first, some.labels, some.groups, seed=config.seed, rate=rate
     )
     per_class = len(splits.train) / len(splits.info.class_names)
     left_out = compared.best_head.accuracy
@@ -348,15 +348,17 @@ def _examples_at_most(
     return max(classes, min(fit_in, max(_READ, _READ_PER_CLASS * classes)))
 
 
-def head_readings(base: Backbone) -> tuple[Reading, ...]:
+def head_inputs_of(base: Backbone) -> tuple[HeadInput, ...]:
     """What a head could read; of texts the last block, see the pooling of tokens."""
     if base.spec.modality == "text":
-        return readings([_tap_of(base.blocks[-1])], cells=1)
-    return readings([_tap_of(block) for block in base.blocks], cells=_cells(base))
+        return possible_head_inputs([_layer_output(base.blocks[-1])], cells=1)
+    return possible_head_inputs(
+        [_layer_output(block) for block in base.blocks], cells=_cells(base)
+    )
 
 
-def _tap_of(block: Block) -> Tap:
-    return Tap(block.name, block.output.shape[-1])
+def _layer_output(block: Block) -> LayerOutput:
+    return LayerOutput(block.name, block.output.shape[-1])
 
 
 def vectors_of(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
@@ -365,9 +367,11 @@ def vectors_of(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
     if base.spec.modality == "text":
         return {(last.name, 1): token_average(last.output)}
     wanted = {(block.name, 1) for block in base.blocks}
-    wanted |= {(name, one.grid) for one in head_readings(base) for name in one.reads}
+    wanted |= {(name, one.grid) for one in head_inputs_of(base) for name in one.reads}
     found = {
-        (block.name, grid): tap(block, grid=grid, name=f"measured_{grid}_{block.name}")
+        (block.name, grid): pool_block(
+            block, grid=grid, name=f"measured_{grid}_{block.name}"
+        )
         for block in base.blocks
         for grid in (1, _GRID)
         if (block.name, grid) in wanted
@@ -401,21 +405,21 @@ def _compare(
     judged = _judged(labels, groups, seed) if are_some else rows
 
     @functools.cache
-    def scored(reading: Reading) -> ProbeScore:
-        found = score_reading(
+    def scored(head_input: HeadInput) -> ProbeScore:
+        found = score_head_input(
             train,
             labels[rows],
             None if groups is None else groups[rows],
-            reading,
+            head_input,
             rows=rows,
         )
         if not are_some:
             return found
-        parts = _parts(train, reading)
+        parts = _parts(train, head_input)
         return score_of_all(parts, labels, judged, groups=groups, scored=found)
 
     def alone(name: str) -> ProbeScore:
-        return scored(Reading((name,), grid=1))
+        return scored(HeadInput((name,), grid=1))
 
     pixels = alone(PIXELS) if (PIXELS, 1) in train else None
     return Evidence(
@@ -424,7 +428,7 @@ def _compare(
         depths=tuple(
             alone(block.name) for block in base.blocks if (block.name, 1) in train
         ),
-        heads=tuple(scored(reading) for reading in head_readings(base)),
+        heads=tuple(scored(head_input) for head_input in head_inputs_of(base)),
         majority_accuracy=float(np.bincount(labels).max() / len(labels)),
         pixel_accuracy=None if pixels is None else pixels.accuracy,
         examples_per_second=rate,
@@ -445,11 +449,11 @@ def _judged(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndar
     return inside[np.isin(groups[inside], of_some[fit_in])]
 
 
-def score_reading(
+def score_head_input(
     features: Mapping[tuple[str, int], np.ndarray],
     labels: np.ndarray,
     groups: np.ndarray | None,
-    reading: Reading,
+    head_input: HeadInput,
     *,
     rows: np.ndarray | slice = slice(None),
 ) -> ProbeScore:
@@ -461,11 +465,11 @@ def score_reading(
         TrainingError: if a feature is not a finite number.
     """
     return score(
-        [part[rows] for part in _parts(features, reading)],
+        [part[rows] for part in _parts(features, head_input)],
         labels,
         groups=groups,
-        reads=reading.reads,
-        grid=reading.grid,
+        reads=head_input.reads,
+        grid=head_input.grid,
     )
 
 
@@ -480,7 +484,7 @@ def _source_answers(
 
 
 def _parts(
-    features: Mapping[tuple[str, int], np.ndarray], reading: Reading | HeadPlan
+    features: Mapping[tuple[str, int], np.ndarray], head_input: HeadInput | HeadPlan
 ) -> list[np.ndarray]:
     """In the order of the blocks, as a head reads them."""
-    return [features[block, reading.grid] for block in reading.reads]
+    return [features[block, head_input.grid] for block in head_input.reads]

@@ -276,12 +276,16 @@ class _Bench:
             blocks, phase.trainable_blocks, batchnorm=phase.batchnorm
         )
         depth = freezing.frozen_depth(blocks, phase.trainable_blocks)
-        trained, taps = model.model, model.taps
+        trained, pooled_blocks = model.model, model.pooled_blocks
         if depth and self.keeps_activations:
-            lower, upper = freezing.split_at(trained, blocks, depth, taps=taps)
+            lower, upper = freezing.split_at(
+                trained, blocks, depth, pooled_blocks=pooled_blocks
+            )
             given, trained = lower(given, training=False), folded(upper)
         else:
-            trained = freezing.behind_frozen(trained, blocks, depth, taps=taps)
+            trained = freezing.behind_frozen(
+                trained, blocks, depth, pooled_blocks=pooled_blocks
+            )
         trained.compile(
             optimizer=optimizer_for(
                 phase,

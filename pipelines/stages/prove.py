@@ -356,7 +356,9 @@ def _ood_unit(calibration: Calibration, found: _Found) -> float:
 
 def _parts(model: TransferModel, features: np.ndarray) -> tuple[tuple[int, float], ...]:
     """The width of each block's part of the feature vector, and its usual norm."""
-    widths = [int(tap.shape[-1]) for tap in model.taps.values()] or [features.shape[1]]
+    widths = [int(part.shape[-1]) for part in model.pooled_blocks.values()] or [
+        features.shape[1]
+    ]
     parts = np.split(features, np.cumsum(widths)[:-1], axis=1)
     return tuple(
         (width, float(np.linalg.norm(part.astype(np.float64), axis=1).mean()))

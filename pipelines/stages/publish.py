@@ -32,7 +32,7 @@ from zoo.storage.hashing import hash_file
 _WEIGHTS = "backbone.weights.h5"
 
 
-def keep(backbone: Backbone, folder: Path, *, handle: str) -> dict[str, Any]:
+def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str, Any]:
     """Writes the weights of a trained backbone, and gives what rebuilds it.
 
     The file is whole or not there: an interrupted write leaves no broken one.

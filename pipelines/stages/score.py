@@ -11,7 +11,7 @@ from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from pipelines.features.extract import extract
-from pipelines.planning.ranking import Appraisal
+from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
 from pipelines.probing.probe import score
 from pipelines.probing.transferability import h_score, leep, logme
@@ -20,8 +20,8 @@ from pipelines.runtime.clock import Clock
 from pipelines.stages.measure import (
     PIXELS,
     THUMBNAIL_PX,
-    head_readings,
-    score_reading,
+    head_inputs_of,
+    score_head_input,
     spread,
     vectors_of,
 )
@@ -31,7 +31,7 @@ from zoo.builder import Backbone, source_classifier
 
 def appraise(
     train: Split, config: RunConfig, clock: Clock, *, examples: int
-) -> Appraisal:
+) -> BackboneScore:
     """Builds the backbone of a config, and measures it on so many training examples.
 
     Raises:
@@ -46,12 +46,12 @@ def appraise(
     features, rate = _read(base, some, config, clock)
     labels = some.labels
     heads = [
-        score_reading(features, labels, some.units, reading)
-        for reading in head_readings(base)
+        score_head_input(features, labels, some.groups, head_input)
+        for head_input in head_inputs_of(base)
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
     classifier = source_classifier(base)
-    return Appraisal(
+    return BackboneScore(
         backbone=config.backbone,
         imagenet_top1=base.spec.imagenet_top1,
         parameters=base.model.count_params(),
@@ -81,7 +81,7 @@ def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | Non
     return score(
         [np.concatenate(flat)],
         some.labels,
-        groups=some.units,
+        groups=some.groups,
         reads=(PIXELS,),
         grid=1,
     ).accuracy
@@ -91,7 +91,7 @@ def _read(
     base: Backbone, some: Split, config: RunConfig, clock: Clock
 ) -> tuple[dict[tuple[str, int], np.ndarray], float]:
     """What heads could read of the examples, and how many were read in a second."""
-    wanted = {(name, one.grid) for one in head_readings(base) for name in one.reads}
+    wanted = {(name, one.grid) for one in head_inputs_of(base) for name in one.reads}
     vectors = {at: one for at, one in vectors_of(base).items() if at in wanted}
     model = keras.Model(base.model.input, list(vectors.values()))
     read = batches(some, input_size_px=base.input_size_px, batch_size=config.batch_size)

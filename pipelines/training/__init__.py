@@ -1,1 +1,1 @@
-"""How phases are trained: rates, receipts, callbacks."""
+"""The training of phases: rates, freezing, callbacks, checkpoints, receipts."""

@@ -1,13 +1,13 @@
-"""BatchNorm statistics of the data in place of those that the backbone came with.
+"""Re-estimated BatchNorm statistics: those of the data replace those of the source.
 
 Moving averages lag behind weights and depend on the order of the last batches. What
 https://arxiv.org/abs/2105.07576 calls PreciseBN is exact instead: weights stay as they
-are, and the mean and the variance of every channel are those of all that was read.
+are, and each channel gets the mean and the variance over all examples that are read.
 
-All layers are measured in one pass, each on what the layers before it give when they
-normalize by the batch. Layer by layer, with the population statistics of all earlier
-ones, would be one pass for each of dozens of layers; with a single batch both are the
-same, and with batches of dozens of maps nearly so.
+One pass measures all layers; the layers before each one normalize by the batch. Layer
+by layer, with the population statistics of the earlier layers, would take one pass for
+each of dozens of layers. With a single batch both are the same, and with batches of
+dozens of maps nearly so.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from zoo.graph.blocks import Block, layers_inside
 
-# From so many on, statistics hardly change any more, and the pass would take longer.
+# With more examples statistics hardly change, and the pass takes longer.
 _EXAMPLES = 4096
-# Large, because layers see what a batch was normalized by; it trains nothing, so it
-# takes a fraction of the memory of a training step.
+# Large, because layers see how a batch was normalized. Nothing trains, so a batch takes
+# a fraction of the memory of a training step.
 _BATCH = 64
-# Statistics are the average of so many times less steps than a phase has.
+# Moving statistics average over the steps of a phase divided by this.
 _FOLLOWED_BY = 10.0
 
 
 def batchnorm_layers(block: Block) -> list[keras.layers.BatchNormalization]:
-    """Those of a block, also inside of its layers."""
+    """The BatchNorm layers of a block, also inside of its layers."""
     return [
         inner
         for layer in block.layers
@@ -42,9 +42,9 @@ def batchnorm_layers(block: Block) -> list[keras.layers.BatchNormalization]:
 
 
 def quicken(blocks: Sequence[Block], *, steps: int) -> None:
-    """Has the moving statistics follow within a tenth of so many steps.
+    """Lowers the momentum: moving statistics follow within a tenth of `steps`.
 
-    Those of random weights are of nothing, and have to be learned in that time.
+    Random weights come without statistics of any data, so a phase has to learn them.
     """
     for block in blocks:
         for layer in batchnorm_layers(block):
@@ -59,15 +59,15 @@ def reestimate(
     input_size_px: int | None,
     seed: int,
 ) -> None:
-    """Sets mean and variance of all BatchNorm layers to those of training examples.
+    """Sets the statistics of all BatchNorm layers to those of training examples.
 
     The examples are not augmented, and dropout is off, as when the model answers. They
-    are mixed, because batches of a single class would be normalized by that class; at
-    most 4,096 are read. Nothing but the statistics changes.
+    are shuffled, because a batch of a single class would be normalized by that class.
+    At most 4,096 are read. Only the statistics change.
     """
     layers = [layer for block in blocks for layer in batchnorm_layers(block)]
     chosen = np.random.default_rng(seed).permutation(len(train))[:_EXAMPLES]
-    # Of nearly equal size, so that none is too small to be normalized by itself.
+    # Batches of nearly equal size: a small last one would be normalized badly.
     batch_size = -(-len(chosen) // -(-len(chosen) // _BATCH))
     read = batches(
         train.take(chosen),
@@ -78,11 +78,11 @@ def reestimate(
     with _normalizing_by_batch(layers):
         for inputs, labels in read:
             model(inputs, training=False)
-            for layer, one in zip(layers, population):
-                one.add(layer, examples=len(labels))
-    for layer, one in zip(layers, population):
-        layer.moving_mean.assign(one.mean)
-        layer.moving_variance.assign(one.variance)
+            for layer, statistics in zip(layers, population):
+                statistics.add(layer, examples=len(labels))
+    for layer, statistics in zip(layers, population):
+        layer.moving_mean.assign(statistics.mean)
+        layer.moving_variance.assign(statistics.variance)
 
 
 class _Population:
@@ -115,11 +115,11 @@ class _Population:
 def _normalizing_by_batch(
     layers: Sequence[keras.layers.BatchNormalization],
 ) -> Iterator[None]:
-    """In an inference pass these layers, and nothing else, run as in training.
+    """Lets only these layers run as in training, in an inference pass.
 
-    Their statistics are those of the last batch then, and are lost.
+    Their statistics become those of the last batch, and the old ones are lost.
     """
-    before = [(one.trainable, one.momentum, one.renorm) for one in layers]
+    before = [(layer.trainable, layer.momentum, layer.renorm) for layer in layers]
     try:
         for layer in layers:
             layer.trainable, layer.momentum, layer.renorm = True, 0.0, False

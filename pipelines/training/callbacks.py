@@ -1,6 +1,6 @@
 """Callbacks of a phase: the best weights, a time limit, and a line per epoch.
 
-They do without the end of a step: see `RareReads`.
+None of them needs every end of a step: see `ThrottledCallbacks`.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from pipelines.errors import TrainingError
 
 _SECONDS_BETWEEN_READS = 0.1
 
-# Accuracy first; between equal ones the lower loss, a finer measure on small splits.
+# Accuracy first; the lower loss breaks ties, a finer measure on small splits.
 Score = tuple[float, float]
 
 
 def score(accuracy: float, loss: float) -> Score:
-    """How good a validation result is; NaN is worse than anything."""
+    """A validation result that compares; NaN is worse than any number."""
     return (accuracy, -loss) if math.isfinite(loss) else (-1.0, -math.inf)
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Remembers the weights of the best epoch, and stops when none was better for long.
+    """Keeps the weights of the best epoch, and stops after epochs without a better one.
 
-    An epoch below the accuracy `to_reach` counts as no better: a phase that will be
-    undone unless it beats its start does not go on only because it recovers from its
-    first steps. With `loss_to_reach` it ends after its first epoch if that is worse
-    than both. Nothing is restored until `restore`, so that the receipt measures what
-    training did.
+    An epoch below the accuracy `to_reach` does not count as better: a guarded phase
+    that only recovers from its first steps does not continue. With `loss_to_reach`
+    training ends after the first epoch if that is worse than both. The weights return
+    to the model only by `restore`, so that the receipt measures the training itself.
     """
 
     def __init__(
@@ -54,10 +53,10 @@ class BestWeights(keras.callbacks.Callback):
         self._hopeful_epoch = 0
         self._values: list[np.ndarray] | None = None
 
-    def on_train_begin(self, logs=None) -> None:
+    def on_train_begin(self, logs: Any = None) -> None:
         self._values = self.model.get_weights()
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         reached = score(logs["val_accuracy"], logs["val_loss"])
         if reached > self.best:
             self.best, self.best_epoch = reached, epoch + 1
@@ -69,8 +68,8 @@ class BestWeights(keras.callbacks.Callback):
         if is_late or (epoch == 0 and is_harm):
             self.model.stop_training = True
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
-        """All that it knows, for a checkpoint."""
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """The best result so far and its weights, for a checkpoint."""
         values = {
             "best": self.best,
             "best_epoch": self.best_epoch,
@@ -78,48 +77,52 @@ class BestWeights(keras.callbacks.Callback):
         }
         return values, self._values or ()
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
-        """Goes on from what was remembered."""
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
+        """Restores the state that `get_state` returned."""
         self.best, self.best_epoch = tuple(values["best"]), values["best_epoch"]
         self._hopeful_epoch = values["hopeful_epoch"]
         self._values = list(arrays)
 
     def restore(self) -> None:
-        """Puts the best weights back: those of the start if no epoch ended."""
+        """Puts the best weights back: the first ones if no epoch ended."""
         self.model.set_weights(self._values)
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Stops training after the step that begins at a deadline, or later.
+    """Stops training after the first step that begins at the deadline or later.
 
-    In the seconds of `time.monotonic`.
+    The deadline is in seconds of `time.monotonic`.
     """
 
     def __init__(self, deadline_seconds: float) -> None:
         super().__init__()
         self._deadline_seconds = deadline_seconds
 
-    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if time.monotonic() > self._deadline_seconds:
             self.model.stop_training = True
 
 
-class RareReads(keras.callbacks.CallbackList):
-    """Callbacks that see the end of a step ten times a second at most.
+class ThrottledCallbacks(keras.callbacks.CallbackList):
+    """A list of callbacks that see the end of a step ten times a second at most.
 
-    Keras reads the metrics of every step for them, and so waits for the device before
-    it starts the next one.
+    Keras reads the metrics of a step for them, and so waits for the device before it
+    starts the next step.
     """
 
-    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], **how) -> None:
-        super().__init__(list(callbacks), add_history=True, **how)
+    def __init__(
+        self, callbacks: Sequence[keras.callbacks.Callback], **options: Any
+    ) -> None:
+        super().__init__(list(callbacks), add_history=True, **options)
         self._read_seconds = -math.inf
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._is_time():
             super().on_train_batch_end(batch, logs)
 
-    def on_test_batch_end(self, batch: int, logs=None) -> None:
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._is_time():
             super().on_test_batch_end(batch, logs)
 
@@ -132,16 +135,16 @@ class RareReads(keras.callbacks.CallbackList):
 
 
 class StopsAtNaN(keras.callbacks.Callback):
-    """Ends training where the loss is no number, and keeps the `step` of the epoch.
+    """Ends training at a loss that is not finite, and keeps the `step` of the epoch.
 
-    Among `RareReads` that is the step at which it was seen, some after the first one.
+    Among `ThrottledCallbacks` it does not see every step, so `step` may come later.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.step: int | None = None
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.step is None and not math.isfinite(logs["loss"]):
             self.step = batch + 1
             self.model.stop_training = True
@@ -157,18 +160,20 @@ class HistoryLines(keras.callbacks.Callback):
         self._started_seconds = 0.0
         self.epochs: list[dict[str, float]] = []
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
-        """All that it knows, for a checkpoint."""
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """The lines so far, for a checkpoint."""
         return {"epochs": self.epochs}, ()
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
-        """Goes on from what was remembered."""
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
+        """Restores the state that `get_state` returned."""
         self.epochs = list(values["epochs"])
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started_seconds = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.monotonic() - self._started_seconds
         line = {"epoch": epoch + 1, "seconds": round(seconds, 3)}
         line.update({name: float(value) for name, value in logs.items()})
@@ -180,6 +185,6 @@ class HistoryLines(keras.callbacks.Callback):
                 stream.write(json.dumps({"phase": self._phase, **written}) + "\n")
         except OSError as error:
             raise TrainingError(
-                f"{self._path} cannot be written: {error.strerror}. What was saved"
-                " before is whole: mend this, and the same command goes on from there."
+                f"{self._path} cannot be written: {error.strerror}. The last checkpoint"
+                " is complete: fix this and run the same command again."
             ) from error

@@ -1,8 +1,8 @@
-"""Checkpoints on disk: whole or not there, verified when read, the last two kept.
+"""Checkpoints on disk: complete or absent, verified when read; the last two are kept.
 
 A checkpoint is a JSON file with a digest of itself, and files of arrays that are named
-after their content, so that what did not change between two is written once. Each
-appears by one rename, the JSON file last.
+after their content, so that unchanged arrays are written once. Each file appears by one
+rename, the JSON file last.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _logger = logging.getLogger("zootune")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What was saved: values that JSON has words for, and arrays in named groups."""
+    """A saved state: values that JSON can hold, and arrays in named groups."""
 
     values: Mapping[str, Any]
     arrays: Mapping[str, Sequence[np.ndarray]]
@@ -38,9 +38,9 @@ class Checkpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """A group of arrays in a file, named after its sha256: the type and shape of each.
+    """A file of arrays, named after its sha256, with the type and shape of each array.
 
-    Only an arrays file that is named by a checkpoint stays.
+    A file that no checkpoint names is removed.
     """
 
     sha256: str
@@ -48,43 +48,43 @@ class Stored:
 
 
 class Checkpoints:
-    """The checkpoints in `folder`, of which the last two good ones are kept."""
+    """The checkpoints in `folder`; only the last two complete ones are kept."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._good: list[int] = []
-        # Files that this process wrote or verified: others may have changed on disk.
+        # Files that this process wrote or verified; others may have changed on disk.
         self._whole: set[str] = set()
 
     def newest(self) -> Checkpoint | None:
-        """The last checkpoint that is as it was written; none if there never was one.
+        """The last checkpoint that is complete; None if there never was one.
 
         Raises:
-            ArtifactError: if there are some, and all are broken. Nothing is deleted.
+            ArtifactError: if all checkpoints are broken. Nothing is deleted.
         """
         numbers = self._numbers()
         reasons = []
         for number in reversed(numbers):
             try:
-                found = self._read(number)
+                checkpoint = self._read(number)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 reasons.append(f"{self._path(number)} cannot be used: {error}.")
-                _logger.warning("%s The one before it is tried.", reasons[-1])
+                _logger.warning("%s Trying the one before it.", reasons[-1])
                 continue
             self._good = [number]
-            return found
+            return checkpoint
         if reasons:
             raise ArtifactError(
-                f"No checkpoint of the run is whole. {' '.join(reasons)} Nothing was"
-                " deleted. Set config.overwrite to start the run anew."
+                f"All checkpoints of the run are broken. {' '.join(reasons)} Nothing"
+                " was deleted. Set config.overwrite to start the run again."
             )
         return None
 
     def store(self, arrays: Sequence[np.ndarray]) -> Stored:
-        """Writes arrays into a file, unless one with that content is there.
+        """Writes arrays into a file, unless a file with that content exists.
 
         Raises:
-            TrainingError: if the disk does not take it.
+            TrainingError: if the file cannot be written.
         """
         pieces = [_bytes_of(array) for array in arrays]
         digest = hashlib.sha256()
@@ -98,15 +98,17 @@ class Checkpoints:
         return Stored(name, kinds)
 
     def write(self, values: Mapping[str, Any], groups: Mapping[str, Stored]) -> None:
-        """Writes a checkpoint, and removes all but it and the last good one.
+        """Writes a checkpoint, and removes all others but the last complete one.
 
         Raises:
-            TrainingError: if the disk does not take it; the others stay as they are.
+            TrainingError: if it cannot be written; the others stay as they are.
         """
         content = {
             "format": _FORMAT,
             "values": dict(values),
-            "arrays": {name: dataclasses.asdict(one) for name, one in groups.items()},
+            "arrays": {
+                name: dataclasses.asdict(stored) for name, stored in groups.items()
+            },
         }
         body = json.dumps(content).encode()
         number = max(self._numbers(), default=0) + 1
@@ -130,18 +132,20 @@ class Checkpoints:
     def _read(self, number: int) -> Checkpoint:
         content = self._content(number)
         groups = {
-            name: Stored(one["sha256"], tuple((k, tuple(s)) for k, s in one["tensors"]))
-            for name, one in content["arrays"].items()
+            name: Stored(
+                record["sha256"], tuple((k, tuple(s)) for k, s in record["tensors"])
+            )
+            for name, record in content["arrays"].items()
         }
         return Checkpoint(
             content["values"],
-            {name: self._load(one) for name, one in groups.items()},
+            {name: self._load(stored) for name, stored in groups.items()},
         )
 
     def _content(self, number: int) -> dict[str, Any]:
         digest, _, body = self._path(number).read_bytes().partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != digest:
-            raise ValueError("its content is not what was written")
+            raise ValueError("its content has changed since it was written")
         content = json.loads(body)
         if content["format"] != _FORMAT:
             raise ValueError(f"it has format {content['format']}, not {_FORMAT}")
@@ -151,14 +155,14 @@ class Checkpoints:
         path = self._arrays_path(stored.sha256)
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != stored.sha256:
-            raise ValueError(f"{path.name} is not what was written")
+            raise ValueError(f"{path.name} has changed since it was written")
         self._whole.add(stored.sha256)
         arrays, start = [], 0
         for kind, shape in stored.tensors:
-            # Of Keras' types, numpy knows bfloat16 once Keras is imported.
+            # NumPy knows bfloat16 once Keras is imported.
             dtype, count = np.dtype(kind), math.prod(shape)
-            found = np.frombuffer(content, dtype, count, start)
-            arrays.append(found.reshape(shape))
+            values = np.frombuffer(content, dtype, count, start)
+            arrays.append(values.reshape(shape))
             start += count * dtype.itemsize
         return arrays
 
@@ -171,12 +175,12 @@ class Checkpoints:
 
     def _refused(self, path: Path, error: OSError, pieces: Sequence[Any]) -> str:
         needed = sum(len(piece) for piece in pieces)
-        nearest = next(one for one in (path, *path.parents) if one.exists())
+        nearest = next(place for place in (path, *path.parents) if place.exists())
         free = shutil.disk_usage(nearest).free
         return (
             f"The checkpoint {path} could not be written: {error.strerror or error};"
-            f" {needed} bytes are needed and {free} are free. What was saved before is"
-            " whole: mend this, and the same command goes on from there."
+            f" {needed} bytes are needed and {free} are free. The last checkpoint is"
+            " complete: fix this and run the same command again."
         )
 
     def _prune(self) -> None:
@@ -188,16 +192,16 @@ class Checkpoints:
             if path.stem not in named:
                 path.unlink()
                 self._whole.discard(path.stem)
-        # Of a process that was killed while it wrote; the run has one at a time.
+        # Left by a process that was killed while it wrote; a run has one process.
         for path in self.folder.glob(".*.new"):
             path.unlink()
 
     def _named(self) -> Iterator[str]:
         for number in self._good:
-            for one in self._content(number)["arrays"].values():
-                yield one["sha256"]
+            for record in self._content(number)["arrays"].values():
+                yield record["sha256"]
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:
-    # As bytes, because not every type that Keras has can be a buffer.
+    # As bytes, because not every type of Keras can be a buffer.
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -2,13 +2,14 @@
 
 In Keras 3 the published recipe, `base(x, training=False)`, is overridden by fit: the
 moving statistics of BatchNormalization drift and dropout is active (keras #20285). What
-holds is `trainable = False` on every BatchNormalization layer, and running the frozen
-part behind a layer that does not pass `training` on.
+holds is `trainable = False` on every BatchNormalization layer, and a frozen part behind
+a layer that does not pass `training` on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -21,15 +22,15 @@ def set_trainable(
 ) -> None:
     """Makes exactly the named blocks trainable, and BatchNorm only if it is `trained`.
 
-    That holds for the BatchNorm inside of layers too. Where it is out of reach, a layer
-    runs in inference mode then, and the scales and offsets that it knows of stay as
-    well.
+    This covers BatchNorm inside of layers too. A layer that hides its BatchNorm runs in
+    inference mode, and the scales and offsets that it names are frozen as well.
 
     Takes effect when the model is compiled next, with a new optimizer.
     """
     for block in blocks:
         for layer in block.layers:
-            # Keras does nothing where it is so already, also if a single weight is not.
+            # Set to false first: Keras skips a layer whose own value is the same, even
+            # if one of its weights differs.
             layer.trainable = False
             layer.trainable = block.name in trainable
             for inner in layers_inside(layer) if batchnorm != "trained" else ():
@@ -49,43 +50,53 @@ class InferenceOnly(keras.layers.Layer):
         super().__init__(trainable=False, **layer_options)
         self.model = model
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         return self.model(inputs, training=False)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self.model)
         config = {**super().get_config(), "model": model}
-        del config["trainable"]  # it never is
+        del config["trainable"]  # always false
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> InferenceOnly:
+        """The layer with the model that its config describes."""
         model = keras.saving.deserialize_keras_object(config["model"])
         return cls(**{**config, "model": model})
 
 
 def frozen_depth(blocks: Sequence[Block], trainable: Collection[str]) -> int:
-    """How many blocks lie before the first trainable one."""
+    """The number of blocks before the first trainable one."""
     for depth, block in enumerate(blocks):
         if block.name in trainable:
             return depth
     return len(blocks)
 
 
-Taps = Mapping[str, keras.KerasTensor]
+PooledBlocks = Mapping[str, keras.KerasTensor]
 
 
 def split_at(
-    model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
+    model: keras.Model,
+    blocks: Sequence[Block],
+    depth: int,
+    *,
+    pooled_blocks: PooledBlocks,
 ) -> tuple[keras.Model, keras.Model]:
     """A model as two that share its layers: the first `depth` blocks, and the rest.
 
-    `model` begins with the blocks, and reads `taps` of some of them, by name. The first
-    part gives what the second one takes, a list if connections jump over the boundary.
+    `model` begins with the blocks, and its head reads `pooled_blocks`, by name. The
+    outputs of the first part are the inputs of the second, a list if connections jump
+    over the boundary.
     """
-    below = [taps[block.name] for block in blocks[:depth] if block.name in taps]
+    below = [
+        pooled_blocks[block.name]
+        for block in blocks[:depth]
+        if block.name in pooled_blocks
+    ]
     if depth == len(blocks):
-        # Nothing is left of the backbone; the head reads taps only, if there are any.
+        # Only the head is left, which reads the pooled blocks if there are any.
         crossing = below or list(blocks[-1].frontier)
     else:
         crossing = [*blocks[depth - 1].frontier, *below]
@@ -94,7 +105,11 @@ def split_at(
 
 
 def behind_frozen(
-    model: keras.Model, blocks: Sequence[Block], depth: int, *, taps: Taps
+    model: keras.Model,
+    blocks: Sequence[Block],
+    depth: int,
+    *,
+    pooled_blocks: PooledBlocks,
 ) -> keras.Model:
     """The same function as `model`, with its first `depth` blocks in inference mode.
 
@@ -102,8 +117,8 @@ def behind_frozen(
     """
     if depth == 0:
         return folded(model)
-    lower, upper = split_at(model, blocks, depth, taps=taps)
+    lower, upper = split_at(model, blocks, depth, pooled_blocks=pooled_blocks)
     frozen = InferenceOnly(folded(lower, in_inference=True), name="frozen")
-    given = model.input
-    inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
+    old = model.input
+    inputs = keras.Input(old.shape[1:], dtype=old.dtype, name=old.name)
     return keras.Model(inputs, folded(upper)(frozen(inputs)))

@@ -1,8 +1,8 @@
-"""A phase proves on validation that it did no harm, or is undone.
+"""A guard: a phase proves on validation that it helped, or is undone.
 
-Between the weights of before and the trained ones, the best blend is sought
-(https://arxiv.org/abs/2109.01903), and it is kept only if what it gets right more often
-exceeds one standard error of that gain.
+The best blend of the weights before the phase and after it is chosen by validation
+(https://arxiv.org/abs/2109.01903). It is kept only if its gain in accuracy exceeds one
+standard error of that gain.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Weights = Sequence[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What validation says of a phase.
+class GuardResult:
+    """The outcome of a phase on validation.
 
-    `blend` is the share of the trained weights in those that the model has now: 0 where
-    the phase was undone. `gain` is that of the best blend over the weights of before,
-    in accuracy, and `standard_error` its uncertainty: both weigh the same examples, so
-    only those on which they differ count.
+    `blend` is the share of the trained weights in the model now: 0 if the phase was
+    undone. `gain` is the gain in accuracy of the best blend over the weights before the
+    phase, and `standard_error` its uncertainty: both answer the same examples, so only
+    the examples on which they differ count.
     """
 
     blend: float
@@ -39,36 +39,36 @@ class Verdict:
     accuracy: float
 
 
-def settle(
+def interpolate(
     model: keras.Model, before: Weights, trained: Weights, validation: tf.data.Dataset
-) -> Verdict:
-    """Puts the best blend into the model, or the weights of before, and says why.
+) -> GuardResult:
+    """Puts the best blend into the model, or the weights `before`.
 
-    Validation has labels, or a row of shares of the classes, and weights where not all
-    examples count the same.
+    `validation` has labels, or rows with the share of each class, and weights if not
+    all examples count the same.
     """
     labels, weights = _labels_and_weights(validation)
-    # In a tuple of one: Keras takes a tuple of several for inputs, labels and weights.
+    # In a tuple of length 1: Keras reads a longer one as inputs, labels and weights.
     validation = validation.map(lambda x, *_: (x,))
     model.set_weights(before)
     base = _judged(model, validation, labels)
-    found = {}
+    judged = {}
     for blend in _BLENDS:
         model.set_weights(_blended(before, trained, blend))
-        found[blend] = _judged(model, validation, labels)
-    best = max(_BLENDS, key=lambda blend: _score(found[blend], weights))
-    gain, standard_error = paired_gain(base.right, found[best].right, weights)
+        judged[blend] = _judged(model, validation, labels)
+    best = max(_BLENDS, key=lambda blend: _score(judged[blend], weights))
+    gain, standard_error = paired_gain(base.right, judged[best].right, weights)
     kept = best if gain > standard_error else 0.0
     model.set_weights(_blended(before, trained, kept) if kept else before)
-    right = (found[kept] if kept else base).right
+    right = (judged[kept] if kept else base).right
     accuracy = np.average(right, weights=weights)
-    return Verdict(kept, gain, standard_error, float(accuracy))
+    return GuardResult(kept, gain, standard_error, float(accuracy))
 
 
 def accuracy_and_loss(
     model: keras.Model, validation: tf.data.Dataset
 ) -> tuple[float, float]:
-    """What a model reaches as it is; see `settle` for what validation has."""
+    """Accuracy and loss of a model as it is; `validation` as in `interpolate`."""
     labels, weights = _labels_and_weights(validation)
     judged = _judged(model, validation.map(lambda x, *_: (x,)), labels)
     accuracy, negative_loss = _score(judged, weights)
@@ -78,11 +78,10 @@ def accuracy_and_loss(
 def paired_gain(
     before: np.ndarray, after: np.ndarray, weights: np.ndarray
 ) -> tuple[float, float]:
-    """How much more often `after` is right, and the standard error of that.
+    """The gain in accuracy from `before` to `after`, and its standard error.
 
-    Both are bool `[examples]`, about the same examples, which count by their weights.
-    The error counts one change more than was seen, so that a single example proves
-    nothing.
+    Both are bool `[examples]` for the same examples, which count by their weights. The
+    error counts one change more than was seen, so that a single example proves nothing.
     """
     share = weights / weights.sum()
     difference = after.astype(np.float64) - before.astype(np.float64)
@@ -99,7 +98,7 @@ def _labels_and_weights(validation: tf.data.Dataset) -> tuple[np.ndarray, np.nda
 
 
 def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray]:
-    if share == 1:  # exactly, also where a weight of before is not finite
+    if share == 1:  # exactly, also if a weight before is not finite
         return list(trained)
     return [
         ((1.0 - share) * b + share * t).astype(b.dtype) for b, t in zip(before, trained)
@@ -108,8 +107,9 @@ def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Judged:
-    """Of every example `[n]` whether it is right, and the log of the probability of its
-    class: not the logits, of which there would be five times all of all classes.
+    """For each example `[n]`: `right`, and the log of the probability of its class.
+
+    Not the logits: those of five models for thousands of classes take the memory.
     """
 
     right: np.ndarray
@@ -125,7 +125,7 @@ def _judged(
         some, at = logits[rows], np.arange(rows.stop - rows.start)
         finite = np.isfinite(some).all(axis=1)
         right[rows] = (some.argmax(axis=1) == labels[rows]) & finite
-        # NaN where any logit is not finite.
+        # NaN if any logit is not finite.
         log_p[rows] = log_softmax(some, axis=1)[at, labels[rows]]
     return _Judged(right, log_p)
 

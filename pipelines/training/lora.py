@@ -1,9 +1,9 @@
-"""Low-rank adaptation: large kernels stay, and what is added to them has few numbers.
+"""Low-rank adaptation: large kernels stay frozen, and small factors train beside them.
 
 In https://arxiv.org/abs/2106.09685 the change of a kernel is the product of two thin
-factors, which Keras adds to a layer by `enable_lora`. When a phase ends the product is
-added to the kernel and the factors are taken away, so what is judged, exported and kept
-has the weights of the plain network.
+factors, which Keras adds to a layer by `enable_lora`. At the end of a phase the product
+is added to the kernel and the factors are removed: validation, export and the run
+folder see the weights of the plain network.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _KINDS = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Embedding)
 
 
 def adaptable_layers(block: Block) -> list[keras.layers.Layer]:
-    """The dense and embedding layers of a block, also those that attention is made of.
+    """The dense and embedding layers of a block, also inside of attention.
 
-    One whose kernel has to fulfil a constraint is left out: Keras refuses it.
+    A layer with a constraint on its kernel is left out: Keras refuses it.
     """
     return [
         inner
@@ -52,7 +52,7 @@ def attach(
 
 
 def merge(blocks: Sequence[Block]) -> None:
-    """Adds the products of all factors to their kernels, and takes the factors away."""
+    """Adds the products of all factors to their kernels, and removes the factors."""
     for block in blocks:
         for layer in adaptable_layers(block):
             if not layer.lora_enabled:
@@ -60,10 +60,10 @@ def merge(blocks: Sequence[Block]) -> None:
             kernel, merged = _kernel(layer)
             kernel.assign(merged)
             layer.lora_enabled = False
-            # Else a copy of the layer that is made from its config has factors again.
+            # Otherwise a copy of the layer, made from its config, has factors again.
             layer.lora_rank = layer.lora_alpha = None
             for name, factor in _factors(layer):
-                # Graphs that were traced with factors give the same from here on.
+                # Graphs traced with factors then compute the same as without.
                 factor.assign(keras.ops.zeros_like(factor))
                 delattr(layer, name)
 
@@ -71,10 +71,10 @@ def merge(blocks: Sequence[Block]) -> None:
 def plain_weights(
     layers: Sequence[keras.layers.Layer],
 ) -> list[tuple[keras.Variable, np.ndarray]]:
-    """The weights and what they would be if all factors were merged now.
+    """The weights, each with its value if all factors were merged now.
 
-    In the order of the layers, without the factors, so that they can be compared with
-    those of before. States of random generators are none.
+    In the order of the layers and without the factors, so that they compare with the
+    weights before. States of random generators are left out.
     """
     merged: dict[int, keras.KerasTensor] = {}
     factors: set[int] = set()

@@ -1,4 +1,4 @@
-"""Training that runs out of memory says which batch size would not have."""
+"""Advice when training runs out of memory: the largest batch size that fits."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ def advice_when_full(
     batch_size: int,
     replicas: int = 1,
 ) -> Iterator[None]:
-    """Where memory runs out inside, steps of smaller batches are tried.
+    """Tries smaller batches when memory runs out inside, and names one that fits.
 
-    Not where several replicas share them, which would have to try it together.
-
-    That changes the weights of the model, which is lost in any case; what was saved of
-    it stays.
+    With several replicas none is tried, because all of them would have to take part.
+    Trying changes the weights of the model, which is lost in any case; checkpoints stay
+    as they are.
 
     Raises:
-        TrainingError: with the largest half, quarter, ... of the batch size that fits;
-            or saying that it is the disk that is full.
+        TrainingError: with the largest half, quarter, ... of the batch size that fits,
+            or with the reason that the disk is full.
     """
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        # TensorFlow calls a full disk by the same name; TensorBoard writes in every
+        # TensorFlow raises the same error for a full disk; TensorBoard writes in every
         # epoch.
         if os.strerror(errno.ENOSPC) in str(error):
             raise TrainingError(
-                f"The disk is full: {str(error).splitlines()[0]}. What was saved before"
-                " is whole: free some space, and the same command goes on from there."
+                f"The disk is full: {str(error).splitlines()[0]}. The last checkpoint"
+                " is complete: free some space and run the same command again."
             ) from error
         if replicas > 1:
             raise TrainingError(
-                f"There is no memory for a step of {batch_size} examples in {replicas}"
-                f" replicas. Set config.batch_size lower, to a multiple of {replicas},"
-                " and config.overwrite or another config.workdir, because that is"
-                f" another run. ({str(error).splitlines()[0]})"
+                f"A step of {batch_size} examples in {replicas} replicas does not fit"
+                " into memory. Set config.batch_size to a smaller multiple of"
+                f" {replicas}, and set config.overwrite or another config.workdir,"
+                " because a run keeps its batch size."
+                f" ({str(error).splitlines()[0]})"
             ) from error
         fits = _largest_that_fits(model, batches, batch_size)
         advice = (
@@ -56,9 +56,9 @@ def advice_when_full(
             else f"A step of {fits} examples fits: set config.batch_size={fits}"
         )
         raise TrainingError(
-            f"There is no memory for a step of {batch_size} examples. {advice}, and"
-            " config.overwrite or another config.workdir, because that is another run."
-            f" ({str(error).splitlines()[0]})"
+            f"A step of {batch_size} examples does not fit into memory. {advice}, and"
+            " set config.overwrite or another config.workdir, because a run keeps its"
+            f" batch size. ({str(error).splitlines()[0]})"
         ) from error
 
 
@@ -68,7 +68,7 @@ def _largest_that_fits(
     size = batch_size // 2
     while size:
         for inputs, *rest in batches.take(1):
-            few = tf.nest.map_structure(lambda one, n=size: one[:n], (inputs, *rest))
+            few = tf.nest.map_structure(lambda rows, n=size: rows[:n], (inputs, *rest))
             try:
                 model.train_on_batch(*few)
             except tf.errors.ResourceExhaustedError:

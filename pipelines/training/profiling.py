@@ -1,4 +1,4 @@
-"""Where the seconds of a training step go, and a trace of some for TensorBoard."""
+"""A profile of training steps: seconds by kind of work, and a trace for TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TRACED_STEPS = 3
 
 @dataclasses.dataclass(frozen=True)
 class StepProfile:
-    """Median seconds of a step, by what they go into.
+    """Median seconds of a step by kind of work, over `steps` steps.
 
-    `input` is what a step waits for its batch while nothing else computes; `forward`
-    is with the loss; `callbacks` is all that is called around a step. Of `steps` steps.
+    `input` is the time a step waits for its batch while nothing else computes,
+    `forward` includes the loss, and `callbacks` is all that Keras calls around a step.
     """
 
     steps: int
@@ -36,30 +36,30 @@ class StepProfile:
 def profile_steps(
     model: keras.Model, batches: tf.data.Dataset, *, folder: Path
 ) -> StepProfile:
-    """Trains some steps of a compiled model, and undoes what they did to it.
+    """Trains some steps of a compiled model, and puts its weights back.
 
-    Compile the model anew afterwards: its optimizer is not what it was. The trace goes
-    to `folder`, where TensorBoard reads it with the package tensorboard-plugin-profile.
+    Compile the model anew afterwards: its optimizer has taken steps. The trace goes to
+    `folder`, where TensorBoard reads it with the package tensorboard-plugin-profile.
     """
     before = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
-    given = iter(batches)
-    first = next(given)
+    iterator = iter(batches)
+    first = next(iterator)
     forward, backward = _parts(model)
-    for run in (forward, backward, lambda *one: _train(model, one)):
+    for run in (forward, backward, lambda *batch: _train(model, batch)):
         run(*first)  # builds the graph
     waits, steps, batch = [], [], first
     for _ in range(_STEPS):
         started = time.perf_counter()
-        batch = next(given)
+        batch = next(iterator)
         waits.append(time.perf_counter() - started)
-        steps.append(_seconds(lambda *one: _train(model, one), batch))
+        steps.append(_seconds(lambda *batch: _train(model, batch), batch))
     forwards, backwards = (
         [_seconds(run, batch) for _ in range(_STEPS)] for run in (forward, backward)
     )
     with tf.profiler.experimental.Profile(str(folder)):
-        for number, one in enumerate(itertools.islice(given, _TRACED_STEPS)):
+        for number, batch in enumerate(itertools.islice(iterator, _TRACED_STEPS)):
             with tf.profiler.experimental.Trace("train", step_num=number, _r=1):
-                _train(model, one)
+                _train(model, batch)
     for variable, value in zip(model.variables, before, strict=True):
         variable.assign(value)
     forward_seconds, until_gradients, whole = map(
@@ -80,8 +80,8 @@ def _parts(model: keras.Model) -> tuple[Callable, Callable]:
 
     def loss_of(batch: tuple) -> tf.Tensor:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        found = model(x, training=True)
-        return model.compute_loss(x=x, y=y, y_pred=found, sample_weight=weights)
+        logits = model(x, training=True)
+        return model.compute_loss(x=x, y=y, y_pred=logits, sample_weight=weights)
 
     @tf.function
     def forward(*batch):
@@ -103,14 +103,14 @@ def _train(model: keras.Model, batch: tuple) -> object:
 
 def _seconds(run: Callable, batch: tuple) -> float:
     started = time.perf_counter()
-    for one in tf.nest.flatten(run(*batch)):
-        np.asarray(one)  # until it is computed, and not until it has been asked for
+    for tensor in tf.nest.flatten(run(*batch)):
+        np.asarray(tensor)  # waits until it is computed, not only scheduled
         break
     return time.perf_counter() - started
 
 
 class CallbackSeconds:
-    """Two callbacks, `first` and `last` of a fit, and how long those between take."""
+    """Two callbacks, `first` and `last` of a fit, that time the callbacks between."""
 
     def __init__(self) -> None:
         self._began = 0.0
@@ -136,5 +136,5 @@ class CallbackSeconds:
 
     @property
     def median(self) -> float:
-        """Seconds a step; 0 where there was none."""
+        """The median seconds of a step; 0 before the first one."""
         return statistics.median(self._steps) if self._steps else 0.0

@@ -1,9 +1,9 @@
-"""How far a run has come: saved while it trains, and taken up again after a break.
+"""The progress of a run: saved while it trains, and resumed after an interruption.
 
-What is saved is all that the rest of the run depends on: every variable of the model,
-also those of random generators, the optimizer's, the metrics' inside of an epoch, what
-callbacks remember, and the place. What a phase makes of its start is made again, of the
-weights it started from.
+A checkpoint holds all that the rest of the run depends on: the variables of the model
+(random generators included), of the optimizer and, inside an epoch, of the metrics, the
+states of callbacks, and the place. All that a phase derives from its start is derived
+again, from the weights it started from.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ _logger = logging.getLogger("zootune")
 Arrays = Sequence[np.ndarray]
 
 
-class Remembers(Protocol):
-    """A callback that is another one after every epoch."""
+class Stateful(Protocol):
+    """A callback whose state changes each epoch and is saved with a checkpoint."""
 
     def set_model(self, model: keras.Model) -> None:
-        """Tells it, as Keras does, which model is trained."""
+        """Sets the model that is trained, as Keras does."""
 
-    def remembered(self) -> tuple[dict[str, Any], Arrays]:
-        """All that it knows besides what it was made with; the values go to JSON."""
+    def get_state(self) -> tuple[dict[str, Any], Arrays]:
+        """The state besides the constructor's arguments; the values go to JSON."""
 
-    def remember(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        """Makes it what it was when it gave these."""
+    def set_state(self, values: Mapping[str, Any], arrays: Arrays) -> None:
+        """Restores the state that `get_state` returned."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where in a phase training is: `step` steps of `epoch` are done, both from 0.
+    """A place in a phase: `step` steps of `epoch` are done, both counted from 0.
 
-    `attempt` counts how often the phase started over. With `has_ended` no epoch is to
-    come. Seconds are those that the phase and its fit took until here.
+    `attempt` counts how often the phase started over. With `has_ended` no epoch
+    follows. The seconds are the time that the phase and its fit took until here.
     """
 
     phase: int
@@ -58,11 +58,11 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Saving:
-    """Where a run is saved, what it is `about`, and how often.
+    """The checkpoints of a run, the run they are `about`, and how often to save.
 
-    That is at the end of an epoch, or of a step, when the last time was `every_seconds`
-    ago; with 0, after every epoch. It is less often where saving would take more than a
-    `share_of_time`. The history is a part of what is saved.
+    Saves at the end of a step or an epoch, `every_seconds` after the last time; with 0,
+    after every epoch. Saves less often where that would take more than `share_of_time`.
+    A checkpoint includes the history.
     """
 
     checkpoints: Checkpoints
@@ -73,9 +73,9 @@ class Saving:
 
 
 class Progress:
-    """What a run has done, and `saved`, a checkpoint that it goes on from.
+    """The work that a run has done, and `saved`, a checkpoint to resume from.
 
-    Without `saving` nothing is saved, as in workers that are not the chief.
+    Without `saving` nothing is saved, as in workers other than the chief.
     """
 
     def __init__(
@@ -98,29 +98,29 @@ class Progress:
 
     @property
     def was_saved(self) -> bool:
-        """Whether there is something to go on from."""
+        """True if there is a checkpoint to resume from."""
         return self._saved is not None
 
-    def take_up(self, model: keras.Model) -> None:
-        """Brings the model, and the lines of history, to where they were saved."""
+    def resume(self, model: keras.Model) -> None:
+        """Restores the weights a phase started from, and the lines of history."""
         if self._saved is None:
             return
         place = self._saved_place()
         _assign(model.variables, self._saved.arrays["start"])
         if self._saving is not None:
             self._saving.history_path.write_text(self._saved.values["history"])
-        where = f"{len(self.finished)} phases done"
+        done = f"{len(self.finished)} phases done"
         if place is not None:
-            where += f", {place.epoch} epochs and {place.step} steps of the next one"
-        _logger.info("Going on from a checkpoint: %s.", where)
+            done += f", then {place.epoch} epochs and {place.step} steps"
+        _logger.info("resuming from a checkpoint: %s", done)
 
     def is_inside(self, phase: int) -> bool:
-        """Whether what was saved goes on inside this phase."""
+        """True if the checkpoint was saved inside this phase."""
         place = self._saved_place()
         return place is not None and place.phase == phase
 
     def phase_begins(self, phase: int, model: keras.Model) -> int:
-        """Notes what a phase starts from; gives the attempt to go on at."""
+        """Notes the weights a phase starts from; returns the attempt to resume at."""
         self._keep_start(model)
         place = self._saved_place()
         is_inside = place is not None and place.phase == phase
@@ -128,14 +128,14 @@ class Progress:
         return self.place.attempt
 
     def attempt_begins(self, attempt: int) -> None:
-        """Begins the clocks of an attempt; one that was saved goes on with its own."""
+        """Starts the clocks of an attempt; a saved attempt continues with its own."""
         if attempt != self.place.attempt:
             self.place = Place(self.place.phase, attempt)
             self._saved = None
         self._phase_began = time.monotonic() - self.place.phase_seconds
 
     def phase_ends(self, result: Mapping[str, Any], model: keras.Model) -> None:
-        """Notes what a phase did."""
+        """Notes the result of a phase, and saves it when that is due."""
         self.finished.append(dict(result))
         self._saved = None
         if self._saving is not None and self.is_due:
@@ -143,9 +143,9 @@ class Progress:
             self._write(self._saving, None, {})
 
     def keep(self, model: keras.Model) -> None:
-        """Saves that all phases are done, whenever it was saved the last time.
+        """Saves the trained model, however recent the last checkpoint is.
 
-        What comes after training has failed, and is to be tried again without it.
+        A stage after training has failed, and the next run should not train again.
         """
         if self._saving is None:
             return
@@ -157,54 +157,55 @@ class Progress:
 
     @property
     def phase_seconds(self) -> float:
-        """How long the phase has taken."""
+        """Seconds since the phase began, without interruptions."""
         return time.monotonic() - self._phase_began
 
     @property
     def fit_seconds(self) -> float:
-        """How long its fit has taken."""
+        """Seconds since the fit of the phase began, without interruptions."""
         return time.monotonic() - self._fit_began
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to save."""
+        """True if it is time to save."""
         if self._saving is None:
             return False
-        wanted = self._saving.every_seconds
-        if wanted > 0:
-            wanted = max(wanted, self._cost_seconds / self._saving.share_of_time)
-        return time.monotonic() - self._last_seconds >= wanted
+        interval_seconds = self._saving.every_seconds
+        if interval_seconds > 0:
+            least = self._cost_seconds / self._saving.share_of_time
+            interval_seconds = max(interval_seconds, least)
+        return time.monotonic() - self._last_seconds >= interval_seconds
 
     @property
     def saves_inside_epochs(self) -> bool:
-        """Whether it may be time to save before an epoch has ended."""
+        """True if it is time to save and the epoch need not have ended."""
         saving = self._saving
         return saving is not None and saving.every_seconds > 0 and self.is_due
 
     def fit_begins(self) -> None:
-        """Begins the clock of the fit."""
+        """Starts the clock of the fit."""
         self._fit_began = time.monotonic() - self.place.fit_seconds
 
-    def put_back(self, model: keras.Model, callbacks: Sequence[Remembers]) -> None:
-        """Makes model, optimizer and callbacks what they were, if that was saved."""
+    def restore(self, model: keras.Model, callbacks: Sequence[Stateful]) -> None:
+        """Restores model, optimizer and callbacks, if this phase was saved inside."""
         if self._saved is None or not self.is_inside(self.place.phase):
             return
         arrays, values = self._saved.arrays, self._saved.values["callbacks"]
-        # Those of metrics count inside of an epoch, and begin anew with the next one.
+        # Metrics count inside an epoch and start anew with the next one.
         is_inside_epoch = self.place.step > 0
         _assign(_changing(model, with_metrics=is_inside_epoch), arrays["now"])
         for i, callback in enumerate(callbacks):
             callback.set_model(model)
-            callback.remember(values[i], arrays[f"callback{i}"])
+            callback.set_state(values[i], arrays[f"callback{i}"])
 
     def forget_saved(self) -> None:
-        """Gives the memory back that the arrays of a checkpoint take."""
+        """Frees the memory of the checkpoint's arrays."""
         self._saved = None
 
     def save(
         self,
         model: keras.Model,
-        callbacks: Sequence[Remembers],
+        callbacks: Sequence[Stateful],
         *,
         epoch: int,
         step: int,
@@ -222,12 +223,12 @@ class Progress:
             fit_seconds=self.fit_seconds,
         )
         now = _changing(model, with_metrics=step > 0)
-        remembered = [callback.remembered() for callback in callbacks]
+        states = [callback.get_state() for callback in callbacks]
         groups: dict[str, Arrays] = {
-            f"callback{i}": arrays for i, (_, arrays) in enumerate(remembered)
+            f"callback{i}": arrays for i, (_, arrays) in enumerate(states)
         }
         groups["now"] = [keras.ops.convert_to_numpy(v) for v in now]
-        self._write(self._saving, place, groups, [values for values, _ in remembered])
+        self._write(self._saving, place, groups, [values for values, _ in states])
 
     def _write(
         self,
@@ -239,7 +240,9 @@ class Progress:
         started = time.monotonic()
         if self._stored_start is None:
             self._stored_start = saving.checkpoints.store(self._start)
-        stored = {name: saving.checkpoints.store(one) for name, one in groups.items()}
+        stored = {
+            name: saving.checkpoints.store(arrays) for name, arrays in groups.items()
+        }
         values = {
             "about": saving.about,
             "finished": self.finished,
@@ -264,87 +267,88 @@ class Progress:
 
 
 class Keeper(keras.callbacks.Callback):
-    """Puts back what was saved when a fit begins, and saves while it goes on.
+    """Restores the checkpoint when a fit begins, and saves new ones during the fit.
 
-    Comes last, so that it sees what the others have done. After a signal it saves when
-    the step is done, or the epoch where there is no step left, and lets the signal go.
-    A step is done when the next one begins: its end is not seen (`RareReads`).
+    Comes last, so that it sees the effects of the others. After a signal it saves at
+    the end of the step, or of the epoch after its last step, and lets the signal go. It
+    saves when the next step begins, because it does not see every end of a step
+    (`ThrottledCallbacks`).
 
-    A fit that goes on inside an epoch is given that epoch again, but the steps that
-    were done do nothing (`skip_done_steps`).
+    A fit that resumes inside an epoch starts that epoch again, and the steps that were
+    done do nothing (`skip_done_steps`).
     """
 
     def __init__(
         self,
         progress: Progress,
-        remembering: Sequence[Remembers],
+        stateful: Sequence[Stateful],
         signals: Held,
         *,
         batch_size: int,
     ) -> None:
         super().__init__()
-        self._progress, self._remembering = progress, remembering
+        self._progress, self._stateful = progress, stateful
         self._signals = signals
         self._batch_size = batch_size
         self._epoch = progress.place.epoch
         self._done_steps = progress.place.step
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch != self._progress.place.epoch:
             self._done_steps = 0
-        self._progress.put_back(self.model, self._remembering)
+        self._progress.restore(self.model, self._stateful)
         if not self._done_steps:
             self._progress.forget_saved()
         self._epoch = epoch
 
-    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         step = batch
         if step and step == self._done_steps:
-            # Again: for the other callbacks these were steps like any.
-            self._progress.put_back(self.model, self._remembering)
+            # Again: the other callbacks have counted the skipped steps.
+            self._progress.restore(self.model, self._stateful)
             self._progress.forget_saved()
-        # Where images are mixed it is in pairs, and those must not be torn apart.
+        # Images are mixed in pairs, and a checkpoint must not separate a pair.
         is_whole = step * self._batch_size % 2 == 0
-        is_wanted = self._signals.pending or self._progress.saves_inside_epochs
-        if step <= self._done_steps or not (is_whole and is_wanted):
+        is_due = self._signals.pending or self._progress.saves_inside_epochs
+        if step <= self._done_steps or not (is_whole and is_due):
             return
         if not self.model.stop_training:
             self._save(self._epoch, step, has_ended=False)
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         has_ended = self.model.stop_training or epoch + 1 == self.params["epochs"]
         if self._signals.pending or self._progress.is_due:
             self._save(epoch + 1, 0, has_ended=has_ended)
 
     def _save(self, epoch: int, step: int, *, has_ended: bool) -> None:
         self._progress.save(
-            self.model, self._remembering, epoch=epoch, step=step, has_ended=has_ended
+            self.model, self._stateful, epoch=epoch, step=step, has_ended=has_ended
         )
         if self._signals.pending:
-            _logger.info("Saved; the same command goes on from here.")
+            _logger.info("saved a checkpoint; run the same command again to resume")
         self._signals.let_go_if_pending()
 
 
 def skip_done_steps(model: keras.Model, steps: int) -> None:
-    """Lets the first steps of the next fit do nothing, and take no batch."""
+    """Makes the first `steps` of the next fit do nothing and take no batch."""
     if not steps:
         return
     model.make_train_function()
     train, left = model.train_function, steps
 
-    def train_after_those(iterator):
+    def train_or_skip(iterator):
         nonlocal left
         if left == 0:
             return train(iterator)
         left -= 1
-        # As after the step before: the epoch may end here, at the deadline.
+        # As after a real step: the epoch may end here, at the deadline.
         return model.get_metrics_result()
 
-    model.train_function = train_after_those
+    model.train_function = train_or_skip
 
 
 def _changing(model: keras.Model, *, with_metrics: bool) -> list[keras.Variable]:
-    """All that a step changes, in an order that is the same in every process."""
+    """The variables that a step changes, in the same order in every process."""
     model.optimizer.build(model.trainable_variables)
     metrics = model.metrics_variables if with_metrics else []
     return [*model.variables, *model.optimizer.variables, *metrics]

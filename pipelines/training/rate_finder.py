@@ -1,9 +1,8 @@
-"""A learning rate by a range test: how the loss answers to rates from low to high.
+"""A learning rate by a range test (https://arxiv.org/abs/1506.01186).
 
-The test is that of https://arxiv.org/abs/1506.01186: the rate grows from step to step,
-and the loss tells at which rates training works. The numbers and the suggestion are
-those of fastai: from 1e-7 to 10 in 100 steps, until the smoothed loss is 4 times its
-best, and then a point in the longest valley of the loss.
+The rate grows from step to step, and the loss shows at which rates training works.
+Numbers and suggestion follow fastai: from 1e-7 to 10 in 100 steps, until the smoothed
+loss is 4 times its best, and then a point in the longest valley of the loss.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import dataclasses
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,18 +20,18 @@ import tensorflow as tf
 
 _STEPS = 100
 _LOWEST, _HIGHEST = 1e-7, 10.0
-# The share of the smoothed loss that a step leaves.
+# Decay of the moving average that smooths the loss.
 _SMOOTHING = 0.98
 _DIVERGED = 4.0
-# The first losses are smoothed over too few, and the last ones diverge already.
+# The first losses are averages of few steps, and the last ones diverge already.
 _SKIPPED_FIRST, _SKIPPED_LAST = _STEPS // 10, 5
 
 
 @dataclasses.dataclass(frozen=True)
 class RateFound:
-    """The rate that a range test suggests, and what it saw.
+    """The rate that a range test suggests, with the rates and losses of the test.
 
-    `suggested` is none where the loss fell nowhere: then the plan's rate stays.
+    `suggested` is None if the loss never fell: then the rate of the plan stays.
     `losses` are smoothed, one for each of `rates`.
     """
 
@@ -41,7 +41,7 @@ class RateFound:
 
 
 def rate_at(step: int) -> float:
-    """The rate of a step of the test, from 0 on."""
+    """The learning rate of a step of the test, counted from 0."""
     return _LOWEST * (_HIGHEST / _LOWEST) ** (step / (_STEPS - 1))
 
 
@@ -49,11 +49,11 @@ def rate_at(step: int) -> float:
 class RisingRate(keras.optimizers.schedules.LearningRateSchedule):
     """The schedule of a range test."""
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         share = keras.ops.cast(step, "float32") / (_STEPS - 1)
         return _LOWEST * keras.ops.power(_HIGHEST / _LOWEST, share)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {}
 
 
@@ -65,8 +65,8 @@ def find_rate(
     """Trains at most 100 steps at rising rates, and undoes them.
 
     `train` has batches without end. `compile_with` compiles the model with a new
-    optimizer that follows a schedule; it has to be compiled again after. All else, the
-    weights, the states of layers and of random generators, is as it was, bit for bit.
+    optimizer that follows a schedule; compile it again afterwards. Weights, states of
+    layers and random generators are put back bit for bit.
     """
     with _undone(model):
         compile_with(RisingRate())
@@ -83,8 +83,8 @@ def _range_test(
     for step, batch in enumerate(train.take(_STEPS)):
         x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
         model.reset_metrics()
-        found = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
-        average = _SMOOTHING * average + (1 - _SMOOTHING) * float(found["loss"])
+        logs = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+        average = _SMOOTHING * average + (1 - _SMOOTHING) * float(logs["loss"])
         smoothed = average / (1 - _SMOOTHING ** (step + 1))
         if not math.isfinite(smoothed):
             break
@@ -96,10 +96,10 @@ def _range_test(
 
 
 def valley(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """A rate halfway down the longest valley, and none where there is none.
+    """A rate halfway down the longest valley of the losses; None without a valley.
 
-    The valley is the longest series of losses, not always neighbours, each lower than
-    the one before.
+    A valley is a series of losses, not necessarily neighbours, each lower than the one
+    before.
     """
     kept = slice(_SKIPPED_FIRST, max(0, len(losses) - _SKIPPED_LAST))
     rates, losses = rates[kept], losses[kept]
@@ -117,7 +117,7 @@ def valley(rates: Sequence[float], losses: Sequence[float]) -> float | None:
 
 @contextlib.contextmanager
 def _undone(model: keras.Model) -> Iterator[None]:
-    """Puts back all states of the model, and those of random generators."""
+    """Restores all states of the model and of the random generators at the end."""
     before = [(v, keras.ops.convert_to_numpy(v).copy()) for v in model.variables]
     of_python, of_numpy = random.getstate(), np.random.get_state()
     try:

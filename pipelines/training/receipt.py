@@ -1,4 +1,7 @@
-"""The receipt of a phase: which blocks were trainable, and how far each one moved."""
+"""The receipt of a phase: which blocks were trainable, and how far each one moved.
+
+Measured against a copy of the weights that the phase starts from.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from zoo.graph.blocks import KeepsStatistics, layers_inside
 
 
 @dataclasses.dataclass(frozen=True)
-class Movement:
-    """How far one block (or the head) moved from the start of a phase to its end.
+class WeightChange:
+    """The change of one block (or the head) from the start of a phase to its end.
 
     `largest_change` is the largest absolute change of any weight, `relative_change` the
     norm of the change over the norm at the start, `statistics_change` the largest
-    absolute change of a BatchNormalization mean or variance, or of whatever else a
-    layer keeps as statistics. `reestimated_change` is what the statistics changed by
-    before training, where they were re-estimated; it is in no other number.
+    absolute change of a BatchNormalization mean or variance, or of other statistics of
+    a layer. `reestimated_change` is the change of statistics that were re-estimated
+    before training; no other number includes it.
     """
 
     block: str
@@ -32,14 +35,34 @@ class Movement:
     reestimated_change: float = 0.0
 
 
-Snapshot = dict[str, list[np.ndarray]]
+class WeightSnapshot:
+    """The values of all weights of a model at one moment, by variable.
+
+    Any model that shares variables with it finds their values, in its own order, even
+    after layers got additional weights and lost them again.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._values = {
+            id(variable): keras.ops.convert_to_numpy(variable).copy()
+            for variable in model.weights
+        }
+
+    def of(self, model: keras.Model) -> list[np.ndarray]:
+        """The values for `model.set_weights`."""
+        return [self._values[id(variable)] for variable in model.weights]
 
 
-def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Snapshot:
+BlockWeights = dict[str, list[np.ndarray]]
+
+
+def snapshot(
+    layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
+) -> BlockWeights:
     """A copy of all weights, block by block, in the order of the layers.
 
-    Of weights only: the states of random generators advance in every step. Factors of
-    low rank count as what they add to their kernels.
+    Without the states of random generators, which advance in every step. Factors of low
+    rank count by the change that they make to their kernels.
     """
     return {
         block: [value.copy() for _, value in plain_weights(layers)]
@@ -48,13 +71,13 @@ def snapshot(layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]) -> Sna
 
 
 def accept_statistics(
-    before: Snapshot, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
-) -> tuple[Snapshot, dict[str, float]]:
-    """The snapshot with the statistics of now, and their largest change by block.
+    before: BlockWeights, layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
+) -> tuple[BlockWeights, dict[str, float]]:
+    """The snapshot with the present statistics, and their largest change by block.
 
-    Only of statistics: any other weight that moved is still found by `measure`.
+    Only statistics are accepted: `measure` still sees any other weight that moved.
     """
-    accepted: Snapshot = {}
+    accepted: BlockWeights = {}
     changes: dict[str, float] = {}
     for block, layers in layers_by_block.items():
         statistics = {id(v) for layer in layers for v in _statistics(layer)}
@@ -68,19 +91,19 @@ def accept_statistics(
 
 
 def measure(
-    before: Snapshot,
+    before: BlockWeights,
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]],
     *,
     trainable: Sequence[str],
     reestimated: Mapping[str, float] | None = None,
-) -> tuple[Movement, ...]:
-    """The movement of every block since the snapshot, in the order of the blocks.
+) -> tuple[WeightChange, ...]:
+    """The change of every block since the snapshot, in the order of the blocks.
 
-    `reestimated` are the changes that `accept_statistics` gave.
+    `reestimated` are the changes that `accept_statistics` returned.
     """
     return tuple(
         dataclasses.replace(
-            _movement(block, before[block], layers, trainable=block in trainable),
+            _change(block, before[block], layers, trainable=block in trainable),
             reestimated_change=(reestimated or {}).get(block, 0.0),
         )
         for block, layers in layers_by_block.items()
@@ -88,34 +111,34 @@ def measure(
 
 
 def refuse_moved(
-    phase: str, movements: Sequence[Movement], *, statistics_frozen: bool
+    phase: str, changes: Sequence[WeightChange], *, statistics_frozen: bool
 ) -> None:
     """Raises `TrainingError` if anything frozen moved at all."""
-    for movement in movements:
-        frozen_moved = not movement.trainable and movement.largest_change != 0
-        statistics_moved = statistics_frozen and movement.statistics_change != 0
+    for change in changes:
+        frozen_moved = not change.trainable and change.largest_change != 0
+        statistics_moved = statistics_frozen and change.statistics_change != 0
         if frozen_moved or statistics_moved:
             raise TrainingError(
-                f"In phase '{phase}' the block '{movement.block}' moved although it was"
-                f" frozen: weights by {movement.largest_change:.3g}, BatchNorm"
-                f" statistics by {movement.statistics_change:.3g}. The result would not"
-                " be what the plan says, so it was not kept."
+                f"In phase '{phase}' the block '{change.block}' moved although it was"
+                f" frozen: weights by {change.largest_change:.3g}, BatchNorm"
+                f" statistics by {change.statistics_change:.3g}. The result does not"
+                " follow the plan, so it was not kept."
             )
 
 
-def _movement(
+def _change(
     block: str,
     before: list[np.ndarray],
     layers: Sequence[keras.layers.Layer],
     *,
     trainable: bool,
-) -> Movement:
+) -> WeightChange:
     weights = plain_weights(layers)
     changes = [now - old for (_, now), old in zip(weights, before, strict=True)]
     statistics = {id(v) for layer in layers for v in _statistics(layer)}
     start = np.sqrt(sum(float(np.square(old).sum()) for old in before))
     moved = np.sqrt(sum(float(np.square(change).sum()) for change in changes))
-    return Movement(
+    return WeightChange(
         block=block,
         trainable=trainable,
         largest_change=_largest(changes),

@@ -1,7 +1,7 @@
-"""A greedy soup: the average of those of the best epochs that are better together.
+"""A greedy soup: the average of the best epochs that are better together.
 
-Greedy as in https://arxiv.org/abs/2203.05482, of checkpoints of one run, as AutoGluon
-does with its best three (https://arxiv.org/abs/2404.16233).
+Greedy as in https://arxiv.org/abs/2203.05482, but of epochs of one run, as AutoGluon
+averages its best three (https://arxiv.org/abs/2404.16233).
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ class _Ingredient:
 
 
 class Soup(keras.callbacks.Callback):
-    """Remembers what trains, at the end of as many of the best epochs as asked for.
+    """Keeps the trainable weights of the `at_most` best epochs.
 
-    Frozen weights are in every epoch the same, so a copy of the others is all it holds
-    of each.
+    Frozen weights are the same in every epoch, so they are not copied.
     """
 
     def __init__(self, *, at_most: int) -> None:
@@ -35,7 +34,7 @@ class Soup(keras.callbacks.Callback):
         self._at_most = at_most
         self._best: list[_Ingredient] = []
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         reached = score(logs["val_accuracy"], logs["val_loss"])
         if not self._at_most or not np.isfinite(reached[1]):
             return
@@ -48,31 +47,33 @@ class Soup(keras.callbacks.Callback):
             for variable in self.model.trainable_variables
         ]
         self._best.append(_Ingredient(reached, epoch + 1, values))
-        # Stable: of equal ones the earlier comes first, as with `BestWeights`.
-        self._best.sort(key=lambda one: one.reached, reverse=True)
+        # Stable: the earlier of two equal epochs comes first, as with `BestWeights`.
+        self._best.sort(key=lambda ingredient: ingredient.reached, reverse=True)
 
-    def remembered(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
-        """All that it holds, for a checkpoint."""
-        best = [{"reached": one.reached, "epoch": one.epoch} for one in self._best]
-        return {"best": best}, [value for one in self._best for value in one.values]
+    def get_state(self) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
+        """The best epochs and their weights, for a checkpoint."""
+        best = [{"reached": i.reached, "epoch": i.epoch} for i in self._best]
+        return {"best": best}, [value for i in self._best for value in i.values]
 
-    def remember(self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
-        """Goes on from what was remembered."""
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> None:
+        """Restores the state that `get_state` returned."""
         best = values["best"]
-        each = len(arrays) // len(best) if best else 0
+        n = len(arrays) // len(best) if best else 0
         self._best = [
             _Ingredient(
-                tuple(one["reached"]), one["epoch"], arrays[i * each : (i + 1) * each]
+                tuple(record["reached"]), record["epoch"], arrays[i * n : (i + 1) * n]
             )
-            for i, one in enumerate(best)
+            for i, record in enumerate(best)
         ]
 
     def serve(self, validate: Callable[[], tuple[float, float]]) -> Served:
-        """Puts the soup into the model that was trained, which has the best epoch now.
+        """Puts the soup into the trained model, which has the best epoch now.
 
-        From the best epoch on, each next one is averaged with those taken so far, and
-        taken if `validate`, which gives accuracy and loss of the model as it is, finds
-        that better. So the soup is never worse on validation than the best epoch.
+        Each next epoch is averaged with the epochs taken so far, and is taken if that
+        validates better. `validate` returns accuracy and loss of the model as it is. So
+        the soup is never worse on validation than the best epoch.
         """
         if not self._best:
             return Served((), None)
@@ -81,9 +82,9 @@ class Soup(keras.callbacks.Callback):
         for other in others:
             tried = [a + b for a, b in zip(total, other.values)]
             self._put(tried, count=len(taken) + 1)
-            found = score(*validate())
-            if found > reached:
-                taken, total, reached = [*taken, other.epoch], tried, found
+            tried_score = score(*validate())
+            if tried_score > reached:
+                taken, total, reached = [*taken, other.epoch], tried, tried_score
         self._put(total, count=len(taken))
         return Served(tuple(sorted(taken)), reached)
 
@@ -94,7 +95,7 @@ class Soup(keras.callbacks.Callback):
 
 @dataclasses.dataclass(frozen=True)
 class Served:
-    """The epochs in a soup, in order, and what it reaches; neither without a soup."""
+    """The epochs in a soup, in order, and its score; both empty without a soup."""
 
     epochs: tuple[int, ...]
     reached: Score | None

@@ -17,22 +17,22 @@ class TransferModel:
 
     `model` takes raw input and gives float32 logits `[batch, classes]`. `head_input` is
     the tensor that the layers of the head read, and `pooled` the feature vector; they
-    are the same unless the head pools with layers that train. `taps` are the parts of
-    it by the block that each comes from, if it comes from averages over blocks. `plan`
-    is what the head was made by.
+    are the same unless the head pools with layers that train. `pooled_blocks` are its
+    parts by block, if the head reads averages over blocks. `plan` is the plan of the
+    head.
     """
 
     model: keras.Model
     backbone: Backbone
     head_input: keras.KerasTensor
     pooled: keras.KerasTensor
-    taps: Mapping[str, keras.KerasTensor]
+    pooled_blocks: Mapping[str, keras.KerasTensor]
     head_layers: tuple[keras.layers.Layer, ...]
     plan: HeadPlan
 
     @property
     def standardized(self) -> bool:
-        """Whether the head reads averages over blocks, brought to comparable sizes."""
+        """True if the head reads standardized averages over blocks."""
         return self.plan.standardized
 
     @property

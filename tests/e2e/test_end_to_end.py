@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +14,7 @@ from PIL import Image
 import pipelines
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.readers.builtin import read
+from tests.support.same_seed import fingerprint, trained_in_a_process
 
 SIZE = 64
 
@@ -30,15 +32,17 @@ def photos(tmp_path_factory):
     return folder
 
 
+PRETRAINED = {
+    "backbone": "efficientnet_lite0",
+    "input_size_px": SIZE,
+    "strategy": "partial",
+}
+
+
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
-    return pipelines.fine_tune(
-        f"dir:{photos}",
-        backbone="efficientnet_lite0",
-        workdir=tmp_path_factory.mktemp("runs") / "photos",
-        input_size_px=SIZE,
-        strategy="partial",
-    )
+    folder = tmp_path_factory.mktemp("runs") / "photos"
+    return pipelines.fine_tune(f"dir:{photos}", workdir=folder, **PRETRAINED)
 
 
 @pytest.mark.weights
@@ -90,6 +94,15 @@ def test_what_is_served_is_what_was_trained(run, photos, count):
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     names = run.report["class_names"]
     assert [p.label for p in predictions] == [names[i] for i in wanted.argmax(axis=1)]
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_the_same_seed_gives_the_same_in_another_process(run, photos, tmp_path):
+    fields = {**PRETRAINED, "data": f"dir:{photos}"}
+    assert trained_in_a_process(tmp_path, fields) == [
+        json.loads(json.dumps(fingerprint(run)))
+    ]
 
 
 @pytest.mark.weights
@@ -146,13 +159,13 @@ def test_other_data_are_evaluated_whole_and_strange_classes_refused(
         evaluate_artifact(predictor, f"dir:{tmp_path}", split="auto")
 
 
-@pytest.mark.weights
-@pytest.mark.slow
 def test_mixed_precision_serves_float32(photos, tmp_path):
     run = pipelines.fine_tune(
         f"dir:{photos}?limit=120",
+        backbone="tiny_image",
+        weights="none",
         workdir=tmp_path / "run",
-        input_size_px=SIZE,
+        input_size_px=16,
         strategy="head_only",
         precision="mixed_bfloat16",
     )
@@ -160,10 +173,7 @@ def test_mixed_precision_serves_float32(photos, tmp_path):
     Image.new("RGB", (30, 30)).save(stream, "PNG")
     served = tf.saved_model.load(str(run.artifact_dir))
     for name in ("serving_default", "features"):
-        found = served.signatures[name](image_bytes=tf.constant([stream.getvalue()]))
-        floating = {k: v.dtype for k, v in found.items() if v.dtype.is_floating}
-        assert floating
-        assert set(floating.values()) == {tf.float32}
-    import keras
-
+        outputs = served.signatures[name](image_bytes=tf.constant([stream.getvalue()]))
+        types = {value.dtype for value in outputs.values() if value.dtype.is_floating}
+        assert types == {tf.float32}
     assert keras.config.dtype_policy().name == "float32"

@@ -55,7 +55,7 @@ def _run(workdir, data, folder, **fields):
 def text_run(texts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("text")
     preset = tiny_presets.save_text(folder / "preset")
-    return _run(folder / "run", texts, preset, strategy="full")
+    return _run(folder / "run", texts, preset, strategy="full", input_length=8)
 
 
 def _changes(run, phase):
@@ -82,16 +82,11 @@ class TestImages:
         assert image_run.report["parity"]["largest_difference"] < 1e-4
         self._refuse_difference(image_run)
 
-    def test_head_only_moves_nothing_else(self, tmp_path):
-        preset = tiny_presets.save_image(tmp_path / "preset", "vit")
-        run = _run(tmp_path / "run", DIGITS, preset, strategy="head_only")
-        assert [*run.report["receipt"]] == ["head"]
-        for name, row in _changes(run, "head").items():
-            assert (row["largest_change"] > 0) == (name == "head")
-        manifest = json.loads((run.artifact_dir / "zoo_artifact.json").read_text())
+    def test_its_manifest_has_the_handle_and_needs_no_module(self, image_run):
+        path = image_run.artifact_dir / "zoo_artifact.json"
+        manifest = json.loads(path.read_text())
         assert manifest["preprocessing"]["requires"] == []
-        assert manifest["model"]["handle"] == str(preset)
-        self._refuse_difference(run)
+        assert manifest["model"]["handle"] == image_run.report["backbone"]["handle"]
 
     @staticmethod
     def _refuse_difference(run):
@@ -119,6 +114,9 @@ class TestTexts:
     def test_it_learns_and_its_artifact_equals_it(self, text_run):
         assert text_run.report["test"]["accuracy"] >= 0.9
         assert text_run.report["parity"]["largest_difference"] <= 1e-4
+        assert text_run.model.get_layer("tokenizer").length == 8
+        for name, row in _changes(text_run, "head").items():
+            assert (row["largest_change"] > 0) == (name == "head")
         tuned = _changes(text_run, "fine_tune")
         assert [*tuned] == [
             "embeddings_dropout",
@@ -166,16 +164,6 @@ class TestTexts:
         monkeypatch.setitem(sys.modules, "tensorflow_text", None)
         with pytest.raises(ArtifactError, match="pip install --no-deps 'tensorflow-t"):
             pipelines.load(text_run.artifact_dir)
-
-    def test_head_only_moves_nothing_else(self, texts, tmp_path):
-        preset = tiny_presets.save_text(tmp_path / "preset", "distil_bert")
-        run = _run(
-            tmp_path / "run", texts, preset, strategy="head_only", input_length=8
-        )
-        for name, row in _changes(run, "head").items():
-            assert (row["largest_change"] > 0) == (name == "head")
-        assert run.model.get_layer("tokenizer").length == 8
-        assert run.report["parity"]["largest_difference"] <= 1e-4
 
     def test_it_is_published_and_asks_for_its_ops(self, text_run, monkeypatch):
         pipelines.publish(text_run.artifact_dir.parents[1], name="my_bert")

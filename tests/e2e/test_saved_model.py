@@ -1,19 +1,18 @@
 """A SavedModel goes through the whole pipeline as a native network does."""
 
 import json
+import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
 import pipelines
 import zoo
+from benchmarks.trained import train
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig
 from pipelines.errors import ConfigError
-from pipelines.run import train
-from pipelines.runs.folder import claim
-from pipelines.runs.prepare import prepare
-from pipelines.runtime.clock import Clock
 from tests.support.tiny_modules import (
     save_backbone,
     save_hub,
@@ -28,12 +27,16 @@ SIZE = 48
 SAME_RATE = FinetuneConfig(
     epochs=2, backbone_multiplier=0.25, block_decay=1.0, patience_epochs=9
 )
-SEEDS = (0, 1, 2)
+# `CONTRACT=all` takes three seeds, as `make test-all` does.
+SEEDS = (0, 1, 2) if os.environ.get("CONTRACT") == "all" else (0,)
 
 
-@pytest.mark.parametrize("batchnorm", ["frozen", "trained"])
-def test_a_module_is_fine_tuned_proved_and_served_without_its_folder(
-    tmp_path, batchnorm
+@pytest.mark.parametrize(
+    ("batchnorm", "precision", "tolerance"),
+    [("frozen", "float32", 1e-5), ("trained", "mixed_bfloat16", 0.01)],
+)
+def test_a_module_is_fine_tuned_published_and_served_without_its_folder(
+    tmp_path, batchnorm, precision, tolerance
 ):
     folder = save_hub(tmp_path / "module")
     run = pipelines.fine_tune(
@@ -41,22 +44,43 @@ def test_a_module_is_fine_tuned_proved_and_served_without_its_folder(
         handle=str(folder),
         workdir=tmp_path / "run",
         strategy="full",
+        precision=precision,
         finetune=FinetuneConfig(epochs=2, batchnorm=batchnorm),
     )
+    layer = run.model.get_layer("module")
+    assert layer.compute_dtype == precision.removeprefix("mixed_")
+    assert {weight.dtype for weight in layer.trainable_weights} == {"float32"}
     head, tuned = (run.report["receipt"][name] for name in ("head", "fine_tune"))
     assert [row["block"] for row in tuned] == ["module", "head"]
     assert (head[0]["largest_change"], head[0]["statistics_change"]) == (0.0, 0.0)
     assert tuned[0]["largest_change"] > 0
     assert (tuned[0]["statistics_change"] > 0) == (batchnorm == "trained")
-    assert run.report["parity"]["largest_difference"] <= 1e-4
+    if precision == "float32":
+        assert run.report["parity"]["largest_difference"] <= 1e-4
+        _assert_published_as_a_module(run)
     manifest = json.loads((run.artifact_dir / "zoo_artifact.json").read_text())
     assert manifest["model"]["handle"] == str(folder)
     shutil.rmtree(folder)
-    predictor = pipelines.load(run.artifact_dir)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
     logits = run.model.predict(pixels, verbose=0)
     wanted = np.exp(run.calibration.scaling.log_probabilities(logits))
-    np.testing.assert_allclose(predictor.probabilities(pixels), wanted, atol=1e-5)
+    served = pipelines.load(run.artifact_dir).probabilities(pixels)
+    assert served.dtype == np.float32
+    np.testing.assert_allclose(served, wanted, atol=tolerance)
+
+
+def _assert_published_as_a_module(run):
+    spec = pipelines.publish(run.workdir, name="from_module")
+    assert spec.block_names == ("module",)
+    assert spec.carries_weights
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3))
+    trained = keras.Model(run.model.input, run.model.get_layer("pooled").output)
+    np.testing.assert_allclose(
+        np.asarray(zoo.build("from_module").model(pixels)).reshape(2, -1),
+        trained(pixels),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_a_module_of_texts_is_fine_tuned_and_served_without_its_folder(tmp_path):
@@ -83,30 +107,6 @@ def test_a_module_of_texts_is_fine_tuned_and_served_without_its_folder(tmp_path)
     shutil.rmtree(folder)
     predictions = pipelines.load(run.artifact_dir).predict(["a good film", "bad book"])
     assert [one.label for one in predictions] == ["good", "bad"]
-
-
-@pytest.mark.slow
-def test_a_module_is_fine_tuned_and_served_in_mixed_precision(tmp_path):
-    run = pipelines.fine_tune(
-        **TINY,
-        handle=str(save_hub(tmp_path / "module")),
-        workdir=tmp_path / "run",
-        strategy="full",
-        precision="mixed_bfloat16",
-        finetune=FinetuneConfig(epochs=2),
-    )
-    layer = run.model.get_layer("module")
-    assert layer.compute_dtype == "bfloat16"
-    assert {w.dtype for w in layer.trainable_weights} == {"float32"}
-    tuned = run.report["receipt"]["fine_tune"]
-    assert tuned[0]["largest_change"] > 0
-    assert tuned[0]["statistics_change"] == 0.0
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
-    found = pipelines.load(run.artifact_dir).probabilities(pixels)
-    assert found.dtype == np.float32
-    logits = run.model.predict(pixels, verbose=0)
-    wanted = np.exp(run.calibration.scaling.log_probabilities(logits))
-    np.testing.assert_allclose(found, wanted, atol=0.01)
 
 
 def test_a_module_with_only_a_signature_gives_frozen_features(tmp_path):
@@ -154,9 +154,9 @@ def test_the_module_gives_the_features_of_the_native_network(lite0):
 @pytest.mark.slow
 @pytest.mark.weights
 def test_it_learns_as_well_as_the_native_network(lite0, tmp_path):
-    """Over three seeds, within what the seeds differ by among themselves.
+    """Within what seeds differ by among themselves.
 
-    Trained as by a run, which would export each of the six as well.
+    Trained as by a run, which would export each as well.
     """
 
     def accuracy(backbone, handle, seed):
@@ -172,8 +172,7 @@ def test_it_learns_as_well_as_the_native_network(lite0, tmp_path):
             head=HeadConfig(reads="last", grid=1),
             finetune=SAME_RATE,
         )
-        clock = Clock()
-        trained = train(config, prepare(config, clock), claim(config), clock)
+        trained = train(config)
         for phase in trained.history.phases:
             assert {row.statistics_change for row in phase.receipt} == {0.0}
         test = trained.calibrated.test
@@ -184,4 +183,4 @@ def test_it_learns_as_well_as_the_native_network(lite0, tmp_path):
     print(f"test accuracy, native {native}, module {module}")
     assert native.mean() > 0.7
     # 200 test images: the standard error of one accuracy of .85 is .025.
-    assert abs(native.mean() - module.mean()) < 0.05
+    assert abs(native.mean() - module.mean()) < 0.087 / len(SEEDS) ** 0.5

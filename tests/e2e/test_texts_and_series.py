@@ -5,12 +5,18 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import pipelines
+import zoo
 from pipelines.cli import main
+from pipelines.config import HeadConfig
 from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.formats.targets import TARGETS
+from zoo import published
 
+DATA_EXIT_CODE = 3
+TOKENS = 12
 WORDS = {
     "garden": ["rose", "tulip", "soil", "seed", "bloom", "leaf", "spade", "hedge"],
     "kitchen": ["pan", "salt", "oven", "knife", "butter", "stew", "plate", "flour"],
@@ -53,6 +59,7 @@ def text_run(tmp_path_factory):
         backbone="tiny_text",
         weights="none",
         strategy="full",
+        input_length=TOKENS,
         workdir=folder / "run",
     )
 
@@ -132,28 +139,32 @@ class TestTexts:
         assert found["split"] == "test"
         assert found["accuracy"] == text_run.report["test"]["accuracy"]
 
-    @pytest.mark.parametrize("pooling", ["gru", "lstm", "bilstm"])
-    def test_a_recurrent_head_reads_the_words_in_order(
-        self, text_run, tmp_path, pooling
-    ):
+    def test_a_recurrent_head_reads_the_words_in_order(self, text_run, tmp_path):
         run = pipelines.fine_tune(
             text_run.report["data"]["reference"],
             backbone="tiny_text",
             weights="none",
             strategy="head_only",
-            head=_head(pooling=pooling, recurrent_units=16, init="zeros", epochs=2),
+            head=HeadConfig(
+                pooling="bilstm", recurrent_units=16, init="zeros", epochs=2
+            ),
             workdir=tmp_path / "run",
         )
-        receipt = {one["block"]: one for one in run.report["receipt"]["head"]}
-        assert receipt["head"]["largest_change"] > 0
-        assert all(
-            one["largest_change"] == 0
-            for name, one in receipt.items()
-            if name != "head"
-        )
+        receipt = {row["block"]: row for row in run.report["receipt"]["head"]}
         assert len(receipt) == 4
-        signature = run.model.get_layer("pooled").output.shape
-        assert signature == (None, 32 if pooling == "bilstm" else 16)
+        assert receipt.pop("head")["largest_change"] > 0
+        assert {row["largest_change"] for row in receipt.values()} == {0}
+        assert run.model.get_layer("pooled").output.shape == (None, 32)
+
+    def test_it_is_published_with_its_words(self, text_run):
+        spec = pipelines.publish(text_run.workdir, name="my_words")
+        assert spec.input.default_length_tokens == TOKENS
+        loaded = tf.saved_model.load(str(published.module_folder("my_words")))
+        texts = tf.constant(["rose tulip", ""])
+        features = np.asarray(zoo.build("my_words").model(texts))
+        pooled = loaded(texts)
+        np.testing.assert_allclose(pooled[0], features[0, :2].mean(0), atol=1e-5)
+        np.testing.assert_array_equal(pooled[1], np.zeros(32))
 
 
 class TestSeries:
@@ -260,12 +271,3 @@ def test_what_is_no_text_or_series_is_refused(tmp_path):
     np.savez(tmp_path / "good.npz", x=[b"b", "é".encode()], y=[0, 1])
     values = read(str(tmp_path / "good.npz")).inputs.values
     assert values.tolist() == [b"b", "é".encode()]
-
-
-DATA_EXIT_CODE = 3
-
-
-def _head(**fields):
-    from pipelines.config import HeadConfig
-
-    return HeadConfig(**fields)

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError, TrainingError
-from pipelines.runs import folder as workdir
+from pipelines.runs import folder as run_folder
 from pipelines.training.checkpoint import Checkpoints
 
 pytestmark = pytest.mark.faults
@@ -93,7 +93,7 @@ def test_a_read_only_disk_is_refused_before_anything_is_computed(small_disk):
     config = RunConfig(data="dir:photos", workdir=str(small_disk / "run"))
     with (
         pytest.raises(ConfigError, match="cannot be written: .*disk is not a folder"),
-        workdir.claimed(config),
+        run_folder.locked(config),
     ):
         pytest.fail("claimed what cannot be written")
 

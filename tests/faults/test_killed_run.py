@@ -13,7 +13,8 @@ import pytest
 
 from pipelines import config as configs
 from pipelines.errors import ConfigError
-from pipelines.run import Run, run
+from pipelines.run import run
+from pipelines.runs.result import Run
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -111,14 +112,14 @@ def test_what_was_ended_twice_goes_on_to_the_same_result(tmp_path, whole, caplog
     process.kill()
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert "Going on from a checkpoint: 1 phases done" in printed
+    assert "resuming from a checkpoint: 1 phases done" in printed
     assert not (folder / "report.json").exists()
 
     with pytest.raises(ConfigError, match="another run, .* not finished: seed differ"):
         train(folder, seed=1)
     with caplog.at_level("INFO", "zootune"):
         resumed = train(folder)
-    assert "Going on from a checkpoint: 1 phases done" in caplog.text
+    assert "resuming from a checkpoint: 1 phases done" in caplog.text
     weights, wanted = whole
     for one, other in zip(resumed.model.get_weights(), weights, strict=True):
         assert np.array_equal(one, other)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).with_name("worker_run.py")
+ROOT = Path(__file__).parents[2]
 
 
 class Pair:
@@ -30,7 +30,8 @@ class Pair:
             subprocess.Popen(
                 [
                     sys.executable,
-                    str(SCRIPT),
+                    "-m",
+                    "tests.faults.worker_run",
                     str(folder / f"run{index}"),
                     str(folder / f"{index}.npz"),
                 ],
@@ -43,6 +44,7 @@ class Pair:
                         }
                     ),
                 },
+                cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -88,7 +90,7 @@ def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(tmp_path):
     codes, (said, of_other) = again.ends()
     assert codes == [0, 0], said + of_other
     for one in (said, of_other):
-        assert "Going on from a checkpoint: 1 phases done" in one
+        assert "resuming from a checkpoint: 1 phases done" in one
     assert whole.ends()[0] == [0, 0]
     assert len(again.history) == len(whole.history) == 9
     assert again.history == whole.history

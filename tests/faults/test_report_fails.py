@@ -19,31 +19,32 @@ def in_the_way(path):
     (path / "mine").write_text("mine")
 
 
-def test_a_page_that_cannot_be_written_is_written_later(tmp_path, capsys):
+def out_of_the_way(path):
+    (path / "mine").unlink()
+    path.rmdir()
+
+
+def test_a_report_or_a_page_that_cannot_be_written_is_written_later(tmp_path, capsys):
     run = tmp_path / "run"
-    page = run / "report.html"
+    report, page = run / "report.json", run / "report.html"
+    version = run / "artifact" / "1"
+    assert train(DATA, run, "export", lambda: in_the_way(report)) == 4
+    errors = capsys.readouterr().err
+    assert f"zoo: {version} is complete, but the report" in errors
+    before = artifact.open_verified(version)
+    out_of_the_way(report)
+
+    # The same command trains and publishes nothing twice.
     assert train(DATA, run, "export", lambda: in_the_way(page)) == 4
-    said = capsys.readouterr().err
-    assert f"zoo: The run is finished and {run / 'artifact' / '1'} is complete" in said
-    assert f"write it with: zoo report {run}" in said
-    artifact.open_verified(run / "artifact" / "1")
-    assert json.loads((run / "report.json").read_text())["test"]["examples"] == 20
-    (page / "mine").unlink()
-    page.rmdir()
+    errors = capsys.readouterr().err
+    assert f"zoo: The run is finished and {version} is complete" in errors
+    assert f"write it with: zoo report {run}" in errors
+    assert artifact.versions(run / "artifact") == [1]
+    assert artifact.open_verified(version) == before
+    values = json.loads(report.read_text())
+    assert values["artifact"] == str(version)
+    assert values["test"]["examples"] == 20
+    out_of_the_way(page)
+
     assert zoo_command(["report", str(run)]) == 0
     assert "<title>" in page.read_text()
-
-
-def test_a_report_that_cannot_be_written_publishes_nothing_twice(tmp_path, capsys):
-    run = tmp_path / "run"
-    report = run / "report.json"
-    assert train(DATA, run, "export", lambda: in_the_way(report)) == 4
-    said = capsys.readouterr().err
-    assert f"zoo: {run / 'artifact' / '1'} is complete, but the report" in said
-    before = artifact.open_verified(run / "artifact" / "1")
-    (report / "mine").unlink()
-    report.rmdir()
-    assert train(DATA, run, "export", lambda: None) == 0
-    assert artifact.versions(run / "artifact") == [1]
-    assert artifact.open_verified(run / "artifact" / "1") == before
-    assert json.loads(report.read_text())["artifact"] == str(run / "artifact" / "1")

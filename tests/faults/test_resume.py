@@ -16,11 +16,19 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
-def whole(parts, tmp_path_factory):
+def plan(parts):
+    """Its last phase keeps an average of the weights, and mixes two epochs."""
+    head, last = parts.plan.phases
+    mixed = dataclasses.replace(last, ema_decay=0.7, soup=2)
+    return dataclasses.replace(parts.plan, phases=(head, mixed))
+
+
+@pytest.fixture(scope="module")
+def whole(parts, plan, tmp_path_factory):
     """A run from its beginning to its end, with a copy of every checkpoint."""
     folder = tmp_path_factory.mktemp("whole")
     checkpoints = Photographed(folder / "checkpoints")
-    outcome = parts.train(folder, checkpoints, every_seconds=1e-9)
+    outcome = parts.train(folder, checkpoints, every_seconds=1e-9, plan=plan)
     return folder, checkpoints.places, outcome
 
 
@@ -45,31 +53,12 @@ PLACES = {
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_what_is_cut_short_ends_as_if_it_had_not_been(parts, whole, tmp_path, where):
+def test_what_is_cut_short_ends_as_if_it_had_not_been(
+    parts, plan, whole, tmp_path, where
+):
     folder, places, outcome = whole
     chosen = [number for number, place in enumerate(places) if PLACES[where](place)]
     assert chosen
-    last = folder / "copies" / f"{chosen[-1]:03d}"
-    resumed = parts.train(tmp_path, Checkpoints(last), every_seconds=1e9)
-    assert_same(resumed, outcome)
-
-
-@pytest.fixture(scope="module")
-def averaged(parts, tmp_path_factory):
-    """As `whole`, with an average of the weights and a soup of two epochs."""
-    head, last = parts.plan.phases
-    mixed = dataclasses.replace(last, ema_decay=0.7, soup=2)
-    plan = dataclasses.replace(parts.plan, phases=(head, mixed))
-    folder = tmp_path_factory.mktemp("averaged")
-    checkpoints = Photographed(folder / "checkpoints")
-    outcome = parts.train(folder, checkpoints, every_seconds=1e-9, plan=plan)
-    return folder, checkpoints.places, outcome, plan
-
-
-@pytest.mark.parametrize("where", list(PLACES)[1:4])
-def test_averages_and_soups_go_on_too(parts, averaged, tmp_path, where):
-    folder, places, outcome, plan = averaged
-    chosen = [number for number, place in enumerate(places) if PLACES[where](place)]
     last = folder / "copies" / f"{chosen[-1]:03d}"
     resumed = parts.train(tmp_path, Checkpoints(last), every_seconds=1e9, plan=plan)
     assert_same(resumed, outcome)
@@ -88,14 +77,17 @@ class Interrupted(Progress):
         return False
 
 
-def test_an_interrupt_ends_the_step_and_saves(parts, whole, tmp_path):
+def test_an_interrupt_ends_the_step_and_saves(parts, plan, whole, tmp_path):
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     with pytest.raises(KeyboardInterrupt):
-        parts.train(tmp_path, checkpoints, every_seconds=1e9, kind=Interrupted)
+        parts.train(
+            tmp_path, checkpoints, every_seconds=1e9, plan=plan, kind=Interrupted
+        )
     place = checkpoints.newest().values["place"]
     # With an odd batch size, after an even number of steps: images are mixed in pairs.
     assert (place["phase"], place["epoch"], place["step"]) == (1, 0, 4)
-    resumed = parts.train(tmp_path, Checkpoints(checkpoints.folder), every_seconds=1e9)
+    saved = Checkpoints(checkpoints.folder)
+    resumed = parts.train(tmp_path, saved, every_seconds=1e9, plan=plan)
     assert_same(resumed, whole[2])
 
 
@@ -124,24 +116,31 @@ def test_a_phase_that_started_over_goes_on_at_its_lower_rate(parts, tmp_path):
     assert_same(resumed, whole)
 
 
-def test_training_that_is_done_is_not_done_again(parts, whole, tmp_path):
+def test_training_that_is_done_is_not_done_again(parts, plan, whole, tmp_path):
     folder, places, outcome = whole
     last = folder / "copies" / f"{len(places) - 1:03d}"
     resumed = parts.train(
         tmp_path,
         Checkpoints(last),
         every_seconds=1e9,
+        plan=plan,
         deadline_seconds=0.0,
     )
     assert_same(resumed, outcome)
 
 
-def test_at_the_deadline_a_phase_that_was_cut_short_is_ended(parts, whole, tmp_path):
+def test_at_the_deadline_a_phase_that_was_cut_short_is_ended(
+    parts, plan, whole, tmp_path
+):
     folder, places, _ = whole
     inside = next(i for i, p in enumerate(places) if p and p["phase"] == 1)
     copy = folder / "copies" / f"{inside:03d}"
     resumed = parts.train(
-        tmp_path, Checkpoints(copy), every_seconds=1e9, deadline_seconds=0.0
+        tmp_path,
+        Checkpoints(copy),
+        every_seconds=1e9,
+        plan=plan,
+        deadline_seconds=0.0,
     )
     _, phase = resumed.history.phases
     assert len(phase.epochs) == 1

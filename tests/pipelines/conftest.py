@@ -1,6 +1,7 @@
 """What several tests of the pipeline share: one finished run, and fresh processes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,14 @@ TINY_DATA = "builtin:digits?limit=120"
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory) -> Path:
-    """The folder of a finished run, for reading only."""
+    """The folder of a finished run, for reading only.
+
+    The gate trains it once, with the installed package, and names its folder in
+    `ZOOTUNE_FINISHED_RUN`. Each of its parts has a copy.
+    """
     folder = tmp_path_factory.mktemp("finished") / "run"
+    if made := os.environ.get("ZOOTUNE_FINISHED_RUN"):
+        return Path(shutil.copytree(made, folder))
     pipelines.fine_tune(
         TINY_DATA,
         backbone="tiny_image",
@@ -24,6 +31,15 @@ def finished_run(tmp_path_factory) -> Path:
         workdir=folder,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def splits():
+    """400 digits of 8 by 8 pixels, for reading only."""
+    from pipelines.data.load import load
+    from pipelines.data.reference import DatasetRef
+
+    return load(DatasetRef.parse("builtin:digits?limit=400"))
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 import zoo
-from pipelines.cli import main
+from pipelines import cli
+from pipelines import config as configs
+from pipelines.cli import COMMANDS, main
+from pipelines.config import OPTIONS, RunConfig
 from pipelines.planning import plan as plans
 from zoo.catalog import CATALOG
 
@@ -22,6 +25,9 @@ QUICK = {
     "help": (["--help"], 0),
     "list_help": (["list", "--help"], 0),
     "train_help": (["train", "--help"], 0),
+    "plan_help": (["plan", "--help"], 0),
+    "serve_help": (["serve", "--help"], 0),
+    "plan_unknown_field": (["plan", "--config.sed=3"], 2),
     "no_command": ([], 2),
     "unknown_command": (["lst"], 2),
     "unknown_option": (["list", "--modell"], 2),
@@ -199,11 +205,10 @@ def test_info_as_json(capsys):
 
 
 def test_help_names_every_command(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
+    assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for command in ("list", "info", "publish", "rank", "train", "predict", "doctor"):
+    assert {"list", "plan", "train", "serve", "doctor"} < set(COMMANDS)
+    for command in COMMANDS:
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
 
 
@@ -227,6 +232,27 @@ def test_wrong_usage_says_what_is_wrong_first(capsys, arguments, message):
     assert sentence.startswith("zoo: ")
     assert message in sentence
     assert usage.startswith("usage: zoo")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_ends_with_zero(capsys, command):
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: zoo {command} ")
+    assert ("--json" in printed) is (command != "serve")
+
+
+@pytest.mark.parametrize("command", ["train", "plan", "tune"])
+def test_help_lists_every_field(capsys, command):
+    assert main([command, "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for path, option in OPTIONS.items():
+        assert f" --config.{path}=" in printed
+        assert option.help in printed
+
+
+def test_the_table_of_commands_stays_short():
+    assert len(Path(cli.__file__).read_text().splitlines()) < 80
 
 
 def test_train_is_the_main_job(tiny_flags, tmp_path, capsys):
@@ -344,6 +370,72 @@ def test_plan_shows_how_far_the_data_are_from_the_source(capsys):
     assert "The classic rule for few data that are" in printed
 
 
-def test_plan_needs_data_and_a_backbone(capsys):
+def test_plan_needs_data_and_a_backbone(capsys, tmp_path):
     assert main(["plan", "--data", "builtin:digits"]) == 2
     assert "--backbone" in capsys.readouterr().err
+    assert main(["plan"]) == 2
+    assert "required: --data, --backbone; or a file" in capsys.readouterr().err
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"data": "", "backbone": "tiny_image"}))
+    assert main(["plan", f"--config={path}"]) == 2
+    assert "config.data is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--head-dropout=0.1", "Unknown command line flag 'head-dropout'"),
+        ("--head.dropout=2", "config.head.dropout is 2.0; allowed: 0 to 0.95"),
+        ("--config.head.grid=9", "config.head.grid is 9; allowed: 0 to 2"),
+        ("--strategy=most", "config.strategy is 'most'; allowed: auto"),
+        ("--input-size-px=-1", "config.input_size_px is -1; allowed: 0 to 4096"),
+    ],
+)
+def test_plan_takes_every_field_with_and_without_prefix(capsys, flag, message):
+    assert main([*PLAN, flag]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_plan_of_a_saved_config_and_fields_that_override_it(tmp_path, capsys):
+    config = RunConfig(
+        data="builtin:digits?limit=200",
+        backbone="tiny_image",
+        weights="none",
+        strategy="full",
+    )
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(configs.to_dict(config)))
+    flags = [f"--config={path}", "--finetune.unfreezing_steps=2", "--json"]
+    assert main(["plan", *flags]) == 0
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert plan["action"] == "full"
+    assert [phase["name"] for phase in plan["phases"]][0] == "head"
+    assert len(plan["phases"]) == 3
+
+
+def test_train_as_json_is_the_report_and_nothing_else(
+    tiny_flags, tmp_path, fresh_process
+):
+    code = "import sys; from pipelines.cli import main; sys.exit(main())"
+    ended = fresh_process(code, "train", *tiny_flags, "--json")
+    assert ended.returncode == 0, ended.stderr
+    saved = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert json.loads(ended.stdout) == saved
+    assert "export" in ended.stderr
+
+
+def test_train_gives_a_run_again_from_its_config(finished_run, tmp_path, capsys):
+    flags = [
+        f"--config={finished_run / 'config.json'}",
+        f"--config.workdir={tmp_path / 'again'}",
+        "--json",
+    ]
+    assert main(["train", *flags]) == 0
+    capsys.readouterr()
+    reports = [
+        json.loads((folder / "report.json").read_text())
+        for folder in (finished_run, tmp_path / "again")
+    ]
+    assert reports[0]["test"] == reports[1]["test"]
+    assert main(["train", f"--config={finished_run / 'config.json'}"]) == 2
+    assert "overwrite" in capsys.readouterr().err

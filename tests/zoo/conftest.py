@@ -37,6 +37,7 @@ class Answer:
     stall_at: int | None = None
     piece_seconds: float = 0.0
     encoding: str | None = None
+    retry_after: str | None = None
 
 
 class Site:
@@ -44,6 +45,7 @@ class Site:
 
     def __init__(self):
         self.requests: list[tuple[str, str | None]] = []
+        self.logins: list[str | None] = []
         self._answers: dict[str, list[Answer]] = {}
         self.stopped = threading.Event()
 
@@ -62,6 +64,11 @@ class Site:
         """Gives the address of a path; the last answer is given again and again."""
         self._answers[f"/{path}"] = list(answers)
         return f"{self.address}/{path}"
+
+    def instead_of(self, url: str, *answers: Answer) -> str:
+        """Answers as a proxy what is asked of another server."""
+        self._answers[url] = list(answers)
+        return url
 
     def next_answer(self, path: str) -> Answer:
         answers = self._answers.get(path, [Answer(b"nothing", status=404)])
@@ -84,6 +91,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         asked = self.headers.get("Range")
         self.site.requests.append((self.path, asked))
+        self.site.logins.append(self.headers.get("Proxy-Authorization"))
         answer = self.site.next_answer(self.path)
         start, body = self._part(answer, asked)
         self._head(answer, start, body)
@@ -112,6 +120,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "ETag": answer.etag,
             "Location": answer.location,
             "Content-Encoding": answer.encoding,
+            "Retry-After": answer.retry_after,
             "Connection": "close",
         }
         if answer.chunked:

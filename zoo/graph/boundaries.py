@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from zoo.graph.blocks import nodes_in_graph_order
 from zoo.spec import OUTPUT, Boundary
 
 Node = Any  # Keras has no public name for it.
@@ -23,7 +24,7 @@ def find_boundaries(
     have met, as at the end of a residual unit, or after a layer made of layers; and in
     a chain, where maps become smaller. Every block has weights.
     """
-    nodes = _in_graph_order(model)
+    nodes = nodes_in_graph_order(model)
     ends = _after(nodes, transformer_layers) or _meetings(model, nodes)
     kept: list[int] = []
     for end in ends:
@@ -37,14 +38,6 @@ def find_boundaries(
         *(Boundary(name, _address(nodes, end)) for name, end in zip(names, kept)),
         Boundary(_last_name(nodes, names), OUTPUT),
     )
-
-
-def _in_graph_order(model: keras.Model) -> list[Node]:
-    return [
-        node
-        for depth in sorted(model._nodes_by_depth, reverse=True)
-        for node in model._nodes_by_depth[depth]
-    ]
 
 
 def _after(nodes: list[Node], layers: Sequence[keras.layers.Layer]) -> list[int]:

@@ -30,7 +30,6 @@ from zoo.errors import (
 from zoo.storage import archive, lock, store
 from zoo.storage.download import Expected, Patience, download
 from zoo.storage.hashing import hash_file
-from zoo.storage.progress import Progress, silent
 
 _PIP_SECONDS = 1800
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,7 +64,7 @@ def file(
     offline: bool | None = None,
     allow_unpinned: bool | None = None,
     patience: Patience | None = None,
-    progress: Progress = silent,
+    label: str | None = None,
 ) -> Path:
     """The verified file `name` of the entry `key`, from the store or from `url`.
 
@@ -79,7 +78,7 @@ def file(
 
     def fill(folder: Path) -> None:
         part = store.unfinished(key, ".part")
-        download(url, part, expected=expected, patience=patience, progress=progress)
+        download(url, part, expected=expected, patience=patience, label=label)
         part.replace(folder / name)
 
     trusted = _is_trusted(expected, allow_unpinned)
@@ -129,7 +128,7 @@ def module(
     offline: bool | None = None,
     allow_unpinned: bool | None = None,
     patience: Patience | None = None,
-    progress: Progress = silent,
+    label: str | None = None,
 ) -> Path:
     """The folder of the SavedModel in the archive at `url`, for TensorFlow to load.
 
@@ -145,7 +144,7 @@ def module(
 
     def fill(folder: Path) -> None:
         part = store.unfinished(key, ".part")
-        download(url, part, expected=expected, patience=patience, progress=progress)
+        download(url, part, expected=expected, patience=patience, label=label)
         try:
             archive.extract(part, folder, limits=limits)
             archive.find_model(folder)

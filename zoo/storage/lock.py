@@ -1,7 +1,7 @@
-"""A lock between processes that ends with its owner, however that ends.
+"""Locks between processes that end with their owner, however that ends.
 
-The kernel lets go of `flock` when the owner dies, so there is no stale lock to wait for
-and no process number to guess from. The number in the file is for people to read.
+The kernel lets go of them when the owner dies, so there is no stale lock to wait for
+and no process number to guess from. The owner in the file is for people to read.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
+
+import filelock
 
 from zoo.errors import StoreError
 
 _POLL_SECONDS = 0.05
+# Windows locks the first byte of a file, and lets nobody else read it.
+_OWNER_AT = 1
 
 
 @contextlib.contextmanager
@@ -31,43 +36,52 @@ def exclusive(
     Raises:
         StoreError: if a living process keeps the lock longer than the time limit.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _acquire(descriptor, path, timeout_seconds, on_wait)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    with open_lock(path) as stream:
+        _acquire(stream, path, timeout_seconds, on_wait)
         yield
-    finally:
-        os.close(descriptor)
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """The file of a lock, made if need be; closing it lets go of the lock."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+
+
+def acquire(stream: IO[bytes], owner: str) -> bool:
+    """Takes an open lock in the name of its owner, unless somebody has it.
+
+    Raises:
+        OSError: if there are no locks on this disk.
+    """
+    if not filelock.lock_descriptor(stream.fileno(), blocking=False):
+        return False
+    stream.seek(0)
+    stream.truncate()
+    stream.write(b" " * _OWNER_AT + owner.encode())
+    return True
+
+
+def owner_of(stream: IO[bytes]) -> str:
+    """The name that the owner of an open lock has left, if any."""
+    stream.seek(_OWNER_AT)
+    return stream.read(300).decode(errors="replace")
 
 
 def _acquire(
-    descriptor: int,
+    stream: IO[bytes],
     path: Path,
     timeout_seconds: float,
     on_wait: Callable[[str], None],
 ) -> None:
     deadline = time.monotonic() + timeout_seconds
-    told = False
-    while not _try(descriptor):
-        owner = f"process {os.pread(descriptor, 20, 0).decode() or '(unknown)'}"
+    has_waited = False
+    while not acquire(stream, f"process {os.getpid()}"):
+        owner = owner_of(stream) or "an unknown process"
         if time.monotonic() > deadline:
             raise StoreError(
                 f"{owner} has held {path} for {timeout_seconds:.0f} s. Wait for it to"
                 " end or end it, and try again."
             )
-        if not told:
+        if not has_waited:
             on_wait(owner)
-            told = True
+            has_waited = True
         time.sleep(_POLL_SECONDS)
-
-
-def _try(descriptor: int) -> bool:
-    # Here, so that listing backbones works where there is no such call.
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -119,9 +119,7 @@ def copy(source: Path, target: Path) -> None:
             to.flush()
             os.fsync(to.fileno())
         # Unlike the store, a copy is for everybody whom the user's umask lets in.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         durable.sync(target.parent)
     except BaseException:
@@ -136,19 +134,18 @@ def copy_folder(source: Path, target: Path) -> None:
         OSError: if there is a target already, with something in it, or it cannot be.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    mode = 0o777 & ~_umask()
+    with durable.publish_folder(target, mode=mode) as folder:
         for path in source.rglob("*"):
             if path.is_file():
-                copy(path, temporary / path.relative_to(source))
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
-        temporary.replace(target)
-        durable.sync(target.parent)
-    except BaseException:
-        _remove(temporary)
-        raise
+                copy(path, folder / path.relative_to(source))
+
+
+def _umask() -> int:
+    """The permissions that files of this process do not give; asked by setting it."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def _entry(key: str) -> Path:
@@ -172,7 +169,9 @@ def _private(name: str) -> Path:
         root.mkdir(exist_ok=True, mode=_PRIVATE)
         # A link, or a folder of someone else, could change under us.
         status = root.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        # Windows has no such numbers: its caches are folders of the user.
+        is_mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+        if not (is_mine and stat.S_ISDIR(status.st_mode)):
             raise StoreError(
                 f"{root} is not a folder of yours, so what lies there could be changed"
                 " by others. Set ZOOTUNE_HOME to a folder that is yours."

@@ -15,11 +15,11 @@ from zoo.errors import (
     WrongContentError,
 )
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
-from zoo.storage import fetch, progress, store
+from zoo.storage import fetch, store
 from zoo.storage.download import Expected
 from zoo.storage.hashing import hash_file
 from zoo.storage.home import keras_folder
-from zoo.weights.handles import is_unpinned
+from zoo.weights.handles import find_module, is_unpinned
 
 
 def find(file: WeightsFile) -> Path | None:
@@ -33,6 +33,16 @@ def find(file: WeightsFile) -> Path | None:
             _path_in_keras_cache(file),
         )
     return next((path for path in places if path and path.is_file()), None)
+
+
+def is_available(spec: BackboneSpec) -> bool:
+    """True if this machine has all that a row needs to be built with its weights.
+
+    A text row needs its vocabulary too. Nothing is verified yet.
+    """
+    if spec.carries_weights:
+        return find_module(spec.handle) is not None
+    return spec.weights is not None and all(find(file) for file in files(spec))
 
 
 def locate(spec: BackboneSpec) -> Path:
@@ -213,7 +223,7 @@ def _from_store(
             expected=_expected(file),
             offline=offline,
             allow_unpinned=allow_unpinned,
-            progress=progress.on_stderr(file.file_name),
+            label=file.file_name,
         )
     except (WrongContentError, ArchiveError, CorruptEntryError) as error:
         raise CorruptWeightsError(

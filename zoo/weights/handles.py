@@ -17,7 +17,6 @@ from zoo.errors import BackboneError
 from zoo.storage import fetch
 from zoo.storage.hashing import hash_file
 from zoo.storage.home import expanded
-from zoo.storage.progress import on_stderr
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _WEB = ("http", "https")
@@ -52,7 +51,7 @@ def resolve_handle(
             sha256=given.sha256,
             offline=offline,
             allow_unpinned=allow_unpinned,
-            progress=on_stderr(given.url.partition("?")[0]),
+            label=given.url.partition("?")[0],
         )
     if given.is_archive:
         return fetch.unpacked(given.path, sha256=given.sha256)

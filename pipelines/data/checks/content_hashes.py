@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipelines.data.blanks import HOW_TO_SKIP
-from pipelines.data.checks.inspect_files import OnProgress, look_through_images
+from pipelines.data.checks.inspect_files import OnProgress, inspect_images
 from pipelines.data.images.sixteen_bit import deep_note
 from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.splits import (
@@ -33,7 +33,7 @@ _HOW_TO_TAKE_LARGER = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Looked:
+class ContentCheck:
     """The sha256 of each example, why those at some indices cannot be used, and
     sentences on the others."""
 
@@ -64,38 +64,38 @@ def hashes_and_reasons(
     on_progress: OnProgress | None = None,
 ) -> tuple[Strings, Mapping[int, str]]:
     """The sha256 of each example, and why those at some indices cannot be used."""
-    looked = look_over(inputs, use_cache=use_cache, on_progress=on_progress)
+    looked = check_content(inputs, use_cache=use_cache, on_progress=on_progress)
     return looked.hashes, looked.bad
 
 
-def look_over(
+def check_content(
     inputs: Inputs,
     *,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
-) -> Looked:
+) -> ContentCheck:
     """What there is to know of examples; encoded images are decoded, as in training."""
     match inputs:
         case ImageFiles() | ImageRecords():
-            looks = look_through_images(
+            inspections = inspect_images(
                 inputs, use_cache=use_cache, on_progress=on_progress
             )
             hashes, bad, deepest = Packer(), {}, []
-            for i, look in enumerate(looks):
-                hashes.add(look.content)
-                if look.bad:
-                    bad[i] = look.bad
-                elif look.deepest:
-                    deepest.append(look.deepest)
+            for i, inspection in enumerate(inspections):
+                hashes.add(inspection.content)
+                if inspection.bad:
+                    bad[i] = inspection.bad
+                elif inspection.deepest:
+                    deepest.append(inspection.deepest)
             note = deep_note(deepest, len(inputs))
-            return Looked(hashes.packed(), bad, (note,) if note else ())
+            return ContentCheck(hashes.packed(), bad, (note,) if note else ())
         case ImageArray(pixels):
-            return Looked(Strings.of(_hash_array(image) for image in pixels))
+            return ContentCheck(Strings.of(_hash_array(image) for image in pixels))
         case Texts(texts):
-            found = (hashlib.sha256(text).hexdigest() for text in texts)
-            return Looked(Strings.of(found))
+            hashes_of_texts = (hashlib.sha256(text).hexdigest() for text in texts)
+            return ContentCheck(Strings.of(hashes_of_texts))
         case Series(values):
-            return Looked(Strings.of(_hash_array(one) for one in values))
+            return ContentCheck(Strings.of(_hash_array(series) for series in values))
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -110,10 +110,10 @@ def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
     shown = list(bad.items())[:_SHOWN]
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-    what = "image files" if isinstance(inputs, ImageFiles) else "images"
-    # What `look_through` and the graph say of one that is too large.
+    plural = "image files" if isinstance(inputs, ImageFiles) else "images"
+    # What `inspect_files` and the graph say of one that is too large.
     is_size = any("million pixels" in reason for reason in bad.values())
     return (
-        f"{len(bad)} of {len(inputs)} {what} cannot be used; mend or remove them:"
+        f"{len(bad)} of {len(inputs)} {plural} cannot be used; mend or remove them:"
         f"{lines}{more}{_HOW_TO_TAKE_LARGER if is_size else ''}"
     )

@@ -12,8 +12,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 from pipelines.data.checks import inspection_cache
-from pipelines.data.checks.inspection import Look
-from pipelines.data.checks.inspection_cache import LookCache, Stamp
+from pipelines.data.checks.inspection import Inspection
+from pipelines.data.checks.inspection_cache import InspectionCache, Stamp
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.runtime.startup import start_tensorflow
 
@@ -28,21 +28,21 @@ _MOST_BYTES_PER_PIXEL = 16
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Fresh:
-    """A look, and the stamp to keep it under if it may be kept."""
+    """An inspection, and the stamp to keep it under if it may be kept."""
 
-    look: Look
+    inspection: Inspection
     stamp: Stamp | None = None
 
 
-def look_through_images(
+def inspect_images(
     images: EncodedImages,
     *,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
-) -> Iterator[Look]:
+) -> Iterator[Inspection]:
     """A look at every image, in order; what is found of files is kept."""
     if isinstance(images, ImageFiles):
-        yield from look_through(
+        yield from inspect_files(
             images.paths,
             maximum_megapixels=images.maximum_megapixels,
             use_cache=use_cache,
@@ -52,20 +52,20 @@ def look_through_images(
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         for start in range(0, len(images), _WINDOW):
             window = range(start, min(start + _WINDOW, len(images)))
-            looks = threads.map(lambda i: _look_at_record(images, i), window)
-            for i, look in zip(window, looks):
-                yield look
+            inspections = threads.map(lambda i: _inspect_record(images, i), window)
+            for i, inspection in zip(window, inspections):
+                yield inspection
                 if on_progress is not None:
                     on_progress(i + 1, len(images))
 
 
-def look_through(
+def inspect_files(
     paths: Sequence[str],
     *,
     maximum_megapixels: float,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
-) -> Iterator[Look]:
+) -> Iterator[Inspection]:
     """A look at every file, in order.
 
     Files that are as they were when they were last looked at are not read, unless
@@ -81,9 +81,11 @@ def look_through(
         for start in range(0, len(paths), _WINDOW):
             window = paths[start : start + _WINDOW]
             known = _known(cache, window) if cache and use_cache else {}
-            for look in _window(threads, window, known, cache, maximum_megapixels):
+            for inspection in _window(
+                threads, window, known, cache, maximum_megapixels
+            ):
                 done += 1
-                yield look
+                yield inspection
                 if on_progress is not None:
                     on_progress(done, len(paths))
         if cache and cache.has_written:
@@ -93,26 +95,26 @@ def look_through(
 def _window(
     threads: Executor,
     paths: Sequence[str],
-    known: dict[str, Look],
-    cache: LookCache | None,
+    known: dict[str, Inspection],
+    cache: InspectionCache | None,
     maximum_megapixels: float,
-) -> Iterator[Look]:
+) -> Iterator[Inspection]:
     new = [path for path in paths if path not in known]
-    looked = _look_at_all(threads, new, maximum_megapixels)
-    fresh: dict[str, tuple[Stamp, Look]] = {}
+    looked = _inspect_all(threads, new, maximum_megapixels)
+    fresh: dict[str, tuple[Stamp, Inspection]] = {}
     for path in paths:
         if path in known:
             yield known[path]
             continue
-        found = next(looked)
-        if found.stamp is not None:
-            fresh[path] = found.stamp, found.look
-        yield found.look
+        inspected = next(looked)
+        if inspected.stamp is not None:
+            fresh[path] = inspected.stamp, inspected.inspection
+        yield inspected.inspection
     if cache and fresh:
         cache.keep(fresh)
 
 
-def _known(cache: LookCache, paths: Sequence[str]) -> dict[str, Look]:
+def _known(cache: InspectionCache, paths: Sequence[str]) -> dict[str, Inspection]:
     stamps = {}
     for path in paths:
         try:
@@ -122,48 +124,50 @@ def _known(cache: LookCache, paths: Sequence[str]) -> dict[str, Look]:
     return cache.find(stamps)
 
 
-def _look_at_all(
+def _inspect_all(
     threads: Executor, paths: Sequence[str], maximum_megapixels: float
 ) -> Iterator[_Fresh]:
     if not paths:
         return iter(())
     if "tensorflow" not in sys.modules:
         start_tensorflow()
-    return threads.map(lambda path: _look_at_file(path, maximum_megapixels), paths)
+    return threads.map(lambda path: _inspect_file(path, maximum_megapixels), paths)
 
 
-def _look_at_file(path: str, maximum_megapixels: float) -> _Fresh:
-    from pipelines.data.checks.inspect_image import look_at
+def _inspect_file(path: str, maximum_megapixels: float) -> _Fresh:
+    from pipelines.data.checks.inspect_image import inspect_image
 
     looked_ns = time.time_ns()
     try:
         with open(path, "rb", opener=_open_without_waiting) as stream:
             before = os.fstat(stream.fileno())
             if not stat.S_ISREG(before.st_mode):
-                return _Fresh(Look(bad="a pipe, not a file", whole=False))
+                return _Fresh(Inspection(bad="a pipe, not a file", whole=False))
             if before.st_size > _MOST_BYTES_PER_PIXEL * maximum_megapixels * 1e6:
                 reason = _too_large(before.st_size, maximum_megapixels)
-                return _Fresh(Look(bad=reason, whole=False))
+                return _Fresh(Inspection(bad=reason, whole=False))
             content = stream.read()
             after = os.fstat(stream.fileno())
     except OSError as error:
         reason = f"cannot be read ({_system_reason(path, error)})"
-        return _Fresh(Look(bad=reason, whole=False))
-    look = look_at(
+        return _Fresh(Inspection(bad=reason, whole=False))
+    inspection = inspect_image(
         content, suffix=Path(path).suffix, maximum_megapixels=maximum_megapixels
     )
     stamp = inspection_cache.stamp_of(after)
     is_same = inspection_cache.stamp_of(before) == stamp
     may_keep = is_same and inspection_cache.is_settled(stamp, looked_ns=looked_ns)
-    return _Fresh(look, stamp if may_keep else None)
+    return _Fresh(inspection, stamp if may_keep else None)
 
 
-def _look_at_record(images: ImageRecords, i: int) -> Look:
-    from pipelines.data.checks.inspect_image import look_at
+def _inspect_record(images: ImageRecords, i: int) -> Inspection:
+    from pipelines.data.checks.inspect_image import inspect_image
     from pipelines.data.images.encoded import encoded_bytes
 
     limit = images.maximum_megapixels
-    return look_at(encoded_bytes(images, i), suffix=None, maximum_megapixels=limit)
+    return inspect_image(
+        encoded_bytes(images, i), suffix=None, maximum_megapixels=limit
+    )
 
 
 def _too_large(size_bytes: int, maximum_megapixels: float) -> str:

@@ -13,7 +13,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.data.checks.inspection import NOT_OPENED, SMALL, WRONG_EXTENSION, Look
+from pipelines.data.checks.inspection import (
+    NOT_OPENED,
+    SMALL,
+    WRONG_EXTENSION,
+    Inspection,
+)
 from pipelines.data.images import exif, jpeg_damage
 from pipelines.data.images.decode import decode
 from pipelines.data.images.decode_plans import REFUSAL
@@ -32,29 +37,31 @@ _SMALL_PX = 32
 _HASHED_PX = 64
 
 
-def look_at(content: bytes, *, suffix: str | None, maximum_megapixels: float) -> Look:
+def inspect_image(
+    content: bytes, *, suffix: str | None, maximum_megapixels: float
+) -> Inspection:
     """What an encoded image is, decoded with the ops that training uses.
 
     `suffix` is the ending of the file's name, such as `.jpg`, and None for an image
     that is no file.
     """
     if not content:
-        return Look(bad="empty file", whole=False)
+        return Inspection(bad="empty file", whole=False)
     kind = kind_of(content)
     try:
         pixels = _decoder(maximum_megapixels)(tf.constant(content))
     except tf.errors.OpError as error:
         reason, whole = _decode_reason(content, kind, error)
-        return Look(bad=reason, kind=kind, whole=whole)
+        return Inspection(bad=reason, kind=kind, whole=whole)
     grey: np.ndarray | None = None
     if kind == "JPEG":
         grey, damage = jpeg_damage.read(content)
         if damage:
             reason = f"damaged JPEG, of which TensorFlow says nothing ({damage})"
-            return Look(bad=reason, kind=kind, whole=False)
+            return Inspection(bad=reason, kind=kind, whole=False)
     height_px, width_px, _ = pixels.shape
     image, orientation = _opened(content), exif.orientation(content)
-    return Look(
+    return Inspection(
         kind=kind,
         content=hashlib.sha256(content).hexdigest(),
         appearance=_appearance(_small(pixels.numpy(), grey, orientation)),
@@ -150,8 +157,8 @@ def _decode_reason(
         return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0], True
     if kind in KINDS:
         detail = error.message.split("}} ")[-1].split(" [Op:")[0].split("\n")[0]
-        what = "cut-short" if cut_short(content, kind) else "damaged"
-        return f"{what} {kind} ({detail})", False
+        state = "cut-short" if cut_short(content, kind) else "damaged"
+        return f"{state} {kind} ({detail})", False
     allowed = ", ".join(KINDS)
     if kind:
         return f"unsupported: a {kind}; {allowed} are read", True

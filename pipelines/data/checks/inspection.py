@@ -13,7 +13,7 @@ _STAYS = (WRONG_EXTENSION, SMALL, NOT_OPENED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Look:
+class Inspection:
     """Why an image is bad, or else its hashes, its size, and what is odd about it.
 
     `content` is the sha256 of the bytes, and `appearance` 64 bits that are nearly the
@@ -50,7 +50,7 @@ class Look:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Look:
+    def from_json(cls, text: str) -> Inspection:
         """The look that `to_json` wrote.
 
         Raises:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspection import Inspection
 from zoo.errors import StoreError
 from zoo.storage import store
 
@@ -72,7 +72,7 @@ def version(maximum_megapixels: float) -> str:
     return ", ".join(parts)
 
 
-class LookCache:
+class InspectionCache:
     """What was found when files were last looked at, by their absolute paths."""
 
     def __init__(self, connection: sqlite3.Connection, *, version: str) -> None:
@@ -80,22 +80,24 @@ class LookCache:
         self._version = version
         self.has_written = False
 
-    def find(self, stamps: Mapping[str, Stamp]) -> dict[str, Look]:
+    def find(self, stamps: Mapping[str, Stamp]) -> dict[str, Inspection]:
         """The looks at those files that are as they were."""
-        found = {}
+        inspections = {}
         paths = list(stamps)
         with _going_on_without():
             for start in range(0, len(paths), _AT_ONCE):
-                for path, stamp, look in self._rows(paths[start : start + _AT_ONCE]):
+                for path, stamp, inspection in self._rows(
+                    paths[start : start + _AT_ONCE]
+                ):
                     if stamps[path] == stamp:
-                        found[path] = look
-        return found
+                        inspections[path] = inspection
+        return inspections
 
-    def keep(self, looks: Mapping[str, tuple[Stamp, Look]]) -> None:
-        """Keeps looks; those that were there of the same files are replaced."""
+    def keep(self, inspections: Mapping[str, tuple[Stamp, Inspection]]) -> None:
+        """Keeps inspections; those that were there of the same files are replaced."""
         rows = [
-            (os.fsencode(path), self._version, *stamp, _today(), look.to_json())
-            for path, (stamp, look) in looks.items()
+            (os.fsencode(path), self._version, *stamp, _today(), inspection.to_json())
+            for path, (stamp, inspection) in inspections.items()
         ]
         with _going_on_without(), self._connection:
             self._connection.executemany(
@@ -110,7 +112,7 @@ class LookCache:
                 "DELETE FROM looks WHERE day < ?", (_today() - _KEPT_DAYS,)
             )
 
-    def _rows(self, paths: Sequence[str]) -> Iterator[tuple[str, Stamp, Look]]:
+    def _rows(self, paths: Sequence[str]) -> Iterator[tuple[str, Stamp, Inspection]]:
         marks = ", ".join("?" * len(paths))
         rows = self._connection.execute(
             "SELECT path, size_bytes, modified_ns, changed_ns, look FROM looks"
@@ -118,7 +120,11 @@ class LookCache:
             (self._version, *map(os.fsencode, paths)),
         )
         for path, size, modified, changed, look in rows:
-            yield os.fsdecode(path), (size, modified, changed), Look.from_json(look)
+            yield (
+                os.fsdecode(path),
+                (size, modified, changed),
+                Inspection.from_json(look),
+            )
 
 
 @contextlib.contextmanager
@@ -131,7 +137,7 @@ def _going_on_without() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(*, maximum_megapixels: float) -> Iterator[LookCache | None]:
+def opened(*, maximum_megapixels: float) -> Iterator[InspectionCache | None]:
     """The cache of this user, or None where there can be none; that is logged.
 
     Several processes may have it open. It is private: what it says is believed.
@@ -143,7 +149,7 @@ def opened(*, maximum_megapixels: float) -> Iterator[LookCache | None]:
         yield None
         return
     try:
-        yield LookCache(connection, version=version(maximum_megapixels))
+        yield InspectionCache(connection, version=version(maximum_megapixels))
     finally:
         connection.close()
 
@@ -174,7 +180,8 @@ def _private_folder() -> Path:
     place = folder()
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = place.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+    is_mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    if not (is_mine and stat.S_ISDIR(status.st_mode)):
         raise PermissionError(f"{place} is not a folder of yours")
     if stat.S_IMODE(status.st_mode) != 0o700:
         place.chmod(0o700)

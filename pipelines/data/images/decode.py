@@ -17,7 +17,7 @@ from pipelines.data.images.decode_plans import (
     plan_of,
     sentence_of,
 )
-from pipelines.data.limits import MAXIMUM_MEGAPIXELS
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 
 Reader = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 # In how many parts an image is composed with white: in floats, of which those of a

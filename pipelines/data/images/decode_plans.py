@@ -107,7 +107,7 @@ def plans_of(
     kinds = _kind_of(encoded)
     rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS) + 1)]
     jpegs, pngs, gifs, webps, bmps, others = (tf.gather(encoded, x) for x in rows)
-    found = [
+    parts_of_kinds = [
         _each((jpegs, jpeg_shapes(jpegs)), lambda one: _jpeg(one[0], one[1], limits)),
         _png(pngs, limits),
         _each(gifs, lambda one: _gif(one, limits)),
@@ -115,7 +115,7 @@ def plans_of(
         _bmp(bmps, limits),
         _planned(others, "opaque"),
     ]
-    plans = Plan(*(tf.concat(parts, axis=0) for parts in zip(*found)))
+    plans = Plan(*(tf.concat(parts, axis=0) for parts in zip(*parts_of_kinds)))
     return tf.cast(tf.concat(rows, axis=0), tf.int32), plans
 
 

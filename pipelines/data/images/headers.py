@@ -152,8 +152,8 @@ def exif_orientation(exif: tf.Tensor) -> tf.Tensor:
     is_it = (directory.u16(entries, little=little) == _ORIENTATION_TAG) & (
         (kind == _BYTE) | (kind == _SHORT) | (kind == _LONG)
     )
-    found = tf.concat([tf.boolean_mask(value, is_it), [1]], axis=0)[0]
-    return tf.where((found >= 1) & (found <= 8), found, 1)
+    orientation = tf.concat([tf.boolean_mask(value, is_it), [1]], axis=0)[0]
+    return tf.where((orientation >= 1) & (orientation <= 8), orientation, 1)
 
 
 def _in_segments(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -289,22 +289,22 @@ def png(encoded: tf.Tensor) -> Png:
         return ~tf.reduce_all(ended) & (steps < MOST_PARTS)
 
     # One that has ended stays where it ended, and so does what was found.
-    def step(ended, steps, position, found):
+    def step(ended, steps, position, has_transparency):
         chunk = Head(encoded, 8, position)
         behind = tf.cast(position, tf.int64) + 12 + chunk.u32(0, little=False)
-        found = chunk.is_at(4, tuple(b"tRNS"))
-        ends = found | chunk.is_at(4, tuple(b"IDAT")) | (behind >= total)
+        has_transparency = chunk.is_at(4, tuple(b"tRNS"))
+        ends = has_transparency | chunk.is_at(4, tuple(b"IDAT")) | (behind >= total)
         behind = tf.cast(tf.minimum(behind, total), tf.int32)
-        return ends, steps + 1, tf.where(ends, position, behind), found
+        return ends, steps + 1, tf.where(ends, position, behind), has_transparency
 
     start = tf.fill(tf.shape(encoded), _PNG_SIGNATURE_BYTES)
     none = start < 0
-    ended, _, _, found = tf.while_loop(
+    ended, _, _, has_transparency = tf.while_loop(
         goes_on, step, (none, tf.constant(0), start, none)
     )
     colour_type = Head(encoded).u8(25)
     return Png(
-        has_alpha=found | (colour_type == 4) | (colour_type == 6),
+        has_alpha=has_transparency | (colour_type == 4) | (colour_type == 6),
         has_too_many_parts=~ended,
         has_too_many_texts=tf.strings.regex_full_match(encoded, _SAYS_MANY_TEXTS),
     )
@@ -467,12 +467,12 @@ def _gif_extensions(
         is_extension = Head(encoded, 1, position).u8(0) == _EXTENSION
         return is_extension & (steps < MOST_PARTS)
 
-    def step(steps, position, found):
+    def step(steps, position, is_transparent):
         head = Head(encoded, 4, position)
         is_control = head.u8(1) == _GRAPHIC_CONTROL
         has_holes = is_control & (head.u8(3) % 2 == 1)
         # A step for itself: an extension may have no blocks.
         steps, behind = blocks.behind(steps + 1, position + 2)
-        return steps, behind, found | has_holes
+        return steps, behind, is_transparent | has_holes
 
     return tf.while_loop(goes_on, step, (tf.constant(0), start, tf.constant(False)))

@@ -81,5 +81,5 @@ def _is_damage(warning: str) -> bool:
 
 def _reason(warning: str) -> str:
     """The same words for the same damage, whatever its bytes."""
-    said = warning.rpartition("Corrupt JPEG data: ")[2]
-    return re.sub(r"^\d+ | 0x[0-9a-f]+", "", said)
+    damage = warning.rpartition("Corrupt JPEG data: ")[2]
+    return re.sub(r"^\d+ | 0x[0-9a-f]+", "", damage)

@@ -20,12 +20,12 @@ def deep_note(deepest: Iterable[int], total: int) -> str:
     `deepest` has the largest value of each image of 16 bits, among `total` of any kind.
     A scan of 12 bits in a file of 16 keeps 16 of its 4,096 steps.
     """
-    found = [one for one in deepest if one]
-    if not found:
+    values = [value for value in deepest if value]
+    if not values:
         return ""
-    largest = max(found)
+    largest = max(values)
     begin = (
-        f"{len(found)} of {total} images have 16 bits in each channel, and the upper 8"
+        f"{len(values)} of {total} images have 16 bits in each channel, and the upper 8"
         f" are used. Their largest value is {largest:,} of {_GREATEST:,}, which leaves"
         f" {_greys(largest)} of 256 greys."
     )

@@ -1,7 +1,7 @@
 """Augmentation of images: a function of the seed, the epoch and the example alone.
 
-So it is the same whatever the batch size, the number of parallel calls, and the epoch
-at which a run is resumed. Pixels stay uint8, 0..255.
+So it does not depend on the batch size, the number of parallel calls or the epoch at
+which a run is resumed. Pixels stay uint8, 0..255.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from pipelines.data.input.order import Draw
+from pipelines.data.input.order import Sample
 
 _FLIPS = {"none": (False, False), "horizontal": (True, False), "both": (True, True)}
-# Numbers of the streams of randomness that one draw has.
+# Numbers of the streams of randomness of one sample.
 _PLACE, _OPERATIONS, _MIX = range(3)
-# Says that a Keras layer gives and takes what we do, whatever the policy of the run.
+# A Keras layer works on float32 pixels, whatever the policy of the run.
 _PIXELS = {"dtype": "float32"}
 _RANGE = {**_PIXELS, "value_range": (0, 255)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What is done to the images of a phase.
+    """The changes to the training images of a phase.
 
     `flip` is `none`, `horizontal` or `both`. A crop has `crop` of the area at least and
     is stretched to the whole. `colour` is the largest relative change of brightness,
     contrast and saturation. `randaugment_operations` of RandAugment
-    (https://arxiv.org/abs/1909.13719) come on top, of `randaugment_strength` up to 1.
+    (https://arxiv.org/abs/1909.13719) follow, of `randaugment_strength` up to 1.
     `mixup` (https://arxiv.org/abs/1710.09412) and `cutmix`
     (https://arxiv.org/abs/1905.04899) are their alphas, and 0 is off; with both, either
     is drawn for a pair.
@@ -46,25 +46,25 @@ class Augmentation:
 
     @property
     def mixes(self) -> bool:
-        """Whether labels become soft: `[batch, classes]`, each row adding up to 1."""
+        """True if labels become soft: `[batch, classes]`, each row adding up to 1."""
         return self.mixup > 0 or self.cutmix > 0
 
 
 def augmenter(
-    how: Augmentation, *, seed: int
-) -> Callable[[tf.Tensor, Draw], tf.Tensor]:
-    """A function from pixels uint8 `[h, w, 3]` and their draw to pixels like them."""
-    operations = _operations(how.randaugment_strength)
-    # A function of its own is traced once, and not for every operation and data set.
+    augmentation: Augmentation, *, seed: int
+) -> Callable[[tf.Tensor, Sample], tf.Tensor]:
+    """A function from pixels uint8 `[h, w, 3]` and their sample to pixels like them."""
+    operations = _operations(augmentation.randaugment_strength)
+    # A `tf.function` is traced once, not for every operation and data set.
     one_of = tf.function(lambda x, key: _one_of(operations, x, key))
 
-    def augment(pixels: tf.Tensor, draw: Draw) -> tf.Tensor:
-        key = _key(seed, draw)
+    def augment(pixels: tf.Tensor, sample: Sample) -> tf.Tensor:
+        key = _key(seed, sample)
         u = tf.random.stateless_uniform([8], _fold(key, _PLACE), alg="philox")
-        x = _place(pixels, how, u[:5])
-        if how.colour:
-            x = _colour(x, 1 + how.colour * (2 * u[5:] - 1))
-        for number in range(how.randaugment_operations):
+        x = _place(pixels, augmentation, u[:5])
+        if augmentation.colour:
+            x = _colour(x, 1 + augmentation.colour * (2 * u[5:] - 1))
+        for number in range(augmentation.randaugment_operations):
             x = one_of(x, _fold(key, _OPERATIONS, number))
         return _as_pixels(x)
 
@@ -72,22 +72,24 @@ def augmenter(
 
 
 def mixer(
-    how: Augmentation, *, seed: int
-) -> Callable[[tf.Tensor, tf.Tensor, Draw], tuple[tf.Tensor, tf.Tensor]]:
+    augmentation: Augmentation, *, seed: int
+) -> Callable[[tf.Tensor, tf.Tensor, Sample], tuple[tf.Tensor, tf.Tensor]]:
     """A function that mixes two images into each other, and their labels too.
 
     It takes pixels uint8 `[2, h, w, 3]`, labels float32 `[2, classes]` and the draw of
     the first.
     """
     # Keras takes the alpha of CutMix as a range to draw it from.
-    mixers = [layers.MixUp(how.mixup, **_PIXELS)] if how.mixup else []
-    if how.cutmix:
-        mixers.append(layers.CutMix((how.cutmix, how.cutmix), **_PIXELS))
+    mixers = [layers.MixUp(augmentation.mixup, **_PIXELS)] if augmentation.mixup else []
+    if augmentation.cutmix:
+        mixers.append(
+            layers.CutMix((augmentation.cutmix, augmentation.cutmix), **_PIXELS)
+        )
 
     def mix(
-        pixels: tf.Tensor, labels: tf.Tensor, draw: Draw
+        pixels: tf.Tensor, labels: tf.Tensor, sample: Sample
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        key = _fold(_key(seed, draw), _MIX)
+        key = _fold(_key(seed, sample), _MIX)
 
         def mixed_by(layer: layers.Layer) -> tuple[tf.Tensor, tf.Tensor]:
             change = layer.get_random_transformation(pixels, seed=_Keyed(key))
@@ -106,7 +108,7 @@ def mixer(
 
 
 class _Keyed(keras.random.SeedGenerator):
-    """Seeds for Keras' layers that follow from a key, in place of a state."""
+    """Seeds for Keras' layers that follow from a key, not from a state."""
 
     def __init__(self, key: tf.Tensor) -> None:
         # Not the initializer of Keras, which makes a variable.
@@ -118,8 +120,8 @@ class _Keyed(keras.random.SeedGenerator):
         return _fold(self._key, self._drawn)
 
 
-def _key(seed: int, draw: Draw) -> tf.Tensor:
-    return _fold(tf.constant([seed, 0]), draw.epoch, draw.index, draw.repeat)
+def _key(seed: int, sample: Sample) -> tf.Tensor:
+    return _fold(tf.constant([seed, 0]), sample.epoch, sample.index, sample.repeat)
 
 
 def _fold(key: tf.Tensor, *numbers: tf.Tensor | int) -> tf.Tensor:
@@ -134,11 +136,11 @@ def _integer(key: tf.Tensor, below: int) -> tf.Tensor:
     return tf.random.stateless_uniform([], key, 0, below, tf.int32, alg="philox")
 
 
-def _place(pixels: tf.Tensor, how: Augmentation, u: tf.Tensor) -> tf.Tensor:
+def _place(pixels: tf.Tensor, augmentation: Augmentation, u: tf.Tensor) -> tf.Tensor:
     """A crop at its place, flipped or not, as float32 `[h, w, 3]`."""
-    side = tf.sqrt(how.crop + (1 - how.crop) * u[0])
+    side = tf.sqrt(augmentation.crop + (1 - augmentation.crop) * u[0])
     top, left = u[1] * (1 - side), u[2] * (1 - side)
-    across, down = _FLIPS[how.flip]
+    across, down = _FLIPS[augmentation.flip]
     x0, x1 = _turned(left, left + side, across & (u[3] < 0.5))
     y0, y1 = _turned(top, top + side, down & (u[4] < 0.5))
     # From the last to the first row or column is flipped.

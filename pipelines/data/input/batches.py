@@ -13,10 +13,9 @@ from pipelines.data.images.encoded import reader_of
 from pipelines.data.input.augment import Augmentation, augmenter, mixer
 from pipelines.data.input.autotune import untuned
 from pipelines.data.input.order import (
-    Draw,
-    Share,
+    Sample,
     ToBatches,
-    drawn_epochs,
+    WorkerShard,
     shuffled_epochs,
 )
 from pipelines.data.input.pixel_cache import PixelCache
@@ -27,7 +26,7 @@ _decode_and_resize = tf.function(decode_and_resize, autograph=False)
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
-    """How many batches hold every example once; the last may be smaller."""
+    """The number of batches with every example once; the last may be smaller."""
     return math.ceil(len(split) / batch_size)
 
 
@@ -54,7 +53,7 @@ def batches_of_all(
 ) -> tf.data.Dataset:
     """Every example of several splits once, one split after the other; see `batches`.
 
-    One data set, because what reads it traces a network for each that it is given.
+    One data set, because Keras traces a network again for each data set.
     """
     read, *others = (
         batches(split, input_size_px=input_size_px, batch_size=batch_size)
@@ -76,14 +75,14 @@ def view_batches(
 ) -> tf.data.Dataset:
     """Every image once, in the order of the split, as one of its augmented views.
 
-    A view is what an epoch of that number would see; see `batches` for shapes.
+    A view is the image as the epoch of that number sees it; see `batches` for shapes.
     """
     load = _pixel_loader(split, _required(input_size_px), None)
     loaded = _augmented(split, load, augmentation, seed=seed, classes=None)
     numbers = untuned(tf.data.Dataset.range(len(split)))
-    none, same = tf.constant(0, tf.int64), tf.constant(view, tf.int64)
-    draws = numbers.map(lambda index: Draw(index, same, none))
-    return loaded(draws).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    epoch, repeat = tf.constant(view, tf.int64), tf.constant(0, tf.int64)
+    samples = numbers.map(lambda index: Sample(index, epoch, repeat))
+    return loaded(samples).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def training_batches(
@@ -98,41 +97,39 @@ def training_batches(
     balanced: bool = False,
     augmentation: Augmentation | None = None,
     classes: int | None = None,
-    share: Share | None = None,
+    share: WorkerShard | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order; see `batches` for shapes.
 
-    The order of an epoch depends on `seed` and the number of the epoch and on nothing
-    else, so a resumed run passes `first_epoch`, and `first_step` for its place in that,
-    and sees what it would have seen. A batch never holds examples of two epochs.
+    The order of an epoch depends on `seed` and the number of the epoch only. A resumed
+    run passes `first_epoch` and the `first_step` of that epoch, and sees the batches
+    that it would have seen. A batch never holds examples of two epochs.
 
-    Images may be augmented. Where that mixes them, labels are float32 `[batch,
-    classes]`: two that follow each other in the order are mixed, and the last of an odd
-    number stays as it is. With a `share`, only those rows of every batch are read.
+    Where augmentation mixes images, labels are float32 `[batch, classes]`: two
+    neighbours in the order are mixed, and the last of an odd number stays as it is.
+    With a `share`, only its rows of every batch are read.
     """
     rows = batch_size if share is None else share.rows
-    balance = split.labels if balanced else None
-    first_example = first_step * batch_size
     if augmentation is None:
-        to_batches = _loader(split, input_size_px, rows, cache)
-        return shuffled_epochs(
-            len(split),
-            to_batches,
-            seed=seed,
-            first_epoch=first_epoch,
-            first_example=first_example,
-            balance=balance,
-            share=share,
-        )
-    load = _pixel_loader(split, _required(input_size_px), cache)
-    loaded = _augmented(split, load, augmentation, seed=seed, classes=classes)
-    return drawn_epochs(
+        read = _loader(split, input_size_px, rows, cache)
+
+        def to_batches(samples: tf.data.Dataset) -> tf.data.Dataset:
+            return read(samples.map(lambda sample: sample.index))
+
+    else:
+        load = _pixel_loader(split, _required(input_size_px), cache)
+        augmented = _augmented(split, load, augmentation, seed=seed, classes=classes)
+
+        def to_batches(samples: tf.data.Dataset) -> tf.data.Dataset:
+            return augmented(samples).batch(rows)
+
+    return shuffled_epochs(
         len(split),
-        lambda draws: loaded(draws).batch(rows),
+        to_batches,
         seed=seed,
         first_epoch=first_epoch,
-        first_example=first_example,
-        balance=balance,
+        first_example=first_step * batch_size,
+        balance=split.labels if balanced else None,
         share=share,
     )
 
@@ -185,31 +182,31 @@ def _pixel_loader(
 def _augmented(
     split: Split,
     pixels_of: Callable[[tf.Tensor], tf.Tensor],
-    how: Augmentation,
+    augmentation: Augmentation,
     *,
     seed: int,
     classes: int | None,
 ) -> ToBatches:
-    """A function from a sequence of draws to augmented images and their labels."""
-    labels, augment = _on_host(split.labels), augmenter(how, seed=seed)
+    """A function from a sequence of samples to augmented images and their labels."""
+    labels, augment = _on_host(split.labels), augmenter(augmentation, seed=seed)
 
-    def load(draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
-        return augment(pixels_of(draw.index), draw), tf.gather(labels, draw.index)
+    def load(sample: Sample) -> tuple[tf.Tensor, tf.Tensor]:
+        return augment(pixels_of(sample.index), sample), tf.gather(labels, sample.index)
 
-    if not how.mixes:
-        return lambda draws: _in_parallel(draws, load)
-    mix = mixer(how, seed=seed)
+    if not augmentation.mixes:
+        return lambda samples: _in_parallel(samples, load)
+    mix = mixer(augmentation, seed=seed)
 
     def mix_pair(
-        pixels: tf.Tensor, pair: tf.Tensor, draws: Draw
+        pixels: tf.Tensor, pair: tf.Tensor, samples: Sample
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        soft, first = tf.one_hot(pair, classes), Draw(*(part[0] for part in draws))
+        soft, first = tf.one_hot(pair, classes), Sample(*(part[0] for part in samples))
         return tf.cond(
             tf.size(pair) == 2, lambda: mix(pixels, soft, first), lambda: (pixels, soft)
         )
 
-    def load_mixed(draws: tf.data.Dataset) -> tf.data.Dataset:
-        loaded = _in_parallel(draws, lambda draw: (*load(draw), draw))
+    def load_mixed(samples: tf.data.Dataset) -> tf.data.Dataset:
+        loaded = _in_parallel(samples, lambda sample: (*load(sample), sample))
         return _in_parallel(loaded.batch(2), mix_pair).unbatch()
 
     return load_mixed

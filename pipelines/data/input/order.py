@@ -12,10 +12,10 @@ import tensorflow as tf
 from pipelines.data.input.autotune import untuned
 
 
-class Draw(NamedTuple):
-    """One step of an epoch: which example, and what else its augmentation depends on.
+class Sample(NamedTuple):
+    """An example at its place in an epoch, the key of its augmentation; all int64.
 
-    `repeat` tells the draws of one example in one epoch apart; all are int64.
+    `repeat` differs between samples of one example in one epoch.
     """
 
     index: tf.Tensor
@@ -27,11 +27,11 @@ ToBatches = Callable[[tf.data.Dataset], tf.data.Dataset]
 
 
 @dataclasses.dataclass(frozen=True)
-class Share:
-    """The rows of every batch that one of `count` workers reads: as many each.
+class WorkerShard:
+    """The rows of every batch that one of `count` workers reads, as many as the others.
 
-    So the last batch of an epoch is filled up, by its last example again and again;
-    `are_real` tells those rows from the others.
+    The last batch of an epoch is filled up with copies of its last example; `are_real`
+    marks the other rows.
     """
 
     index: int
@@ -40,17 +40,17 @@ class Share:
 
     @property
     def rows(self) -> int:
-        """How many rows of a batch this worker reads."""
+        """The number of rows of a batch that this worker reads."""
         return self.batch_size // self.count
 
     def are_real(self, step: tf.Tensor, *, examples: int) -> tf.Tensor:
-        """1 for each row of this step of an epoch that is an example, and else 0."""
+        """1 for each row of this step of an epoch that is an example, else 0."""
         first = step * self.batch_size + self.index * self.rows
         rows = first + tf.range(self.rows, dtype=tf.int64)
         return tf.cast(rows < examples, tf.float32)
 
     def of(self, positions: tf.data.Dataset) -> tf.data.Dataset:
-        """Those of the positions in an epoch that this worker reads."""
+        """The positions in an epoch that this worker reads."""
         if self.count == 1:
             return positions
         return positions.filter(
@@ -66,46 +66,21 @@ def shuffled_epochs(
     first_epoch: int = 0,
     first_example: int = 0,
     balance: np.ndarray | None = None,
-    share: Share | None = None,
+    share: WorkerShard | None = None,
+    at_once: int | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order.
 
-    `to_batches` turns a sequence of indices, int64, into batches of examples. A resumed
-    run passes `first_epoch`, and `first_example` for its place in that, and sees what
-    it would have seen. A batch never holds examples of two epochs.
+    `to_batches` turns a sequence of `Sample`s into batches of examples; with `at_once`,
+    a sequence of vectors of that many samples, which is faster for cheap batches. A
+    resumed run passes `first_epoch` and the `first_example` of that epoch, and sees the
+    samples that it would have seen. A batch never holds examples of two epochs.
 
-    With `balance`, the labels int64 `[examples]`, an epoch of the same length has as
-    many draws of every class: examples of a rare class come again, and those of a
-    common one take turns over the epochs.
+    With `balance`, the labels int64 `[examples]`, an epoch of the same length has
+    equally many samples of every class: examples of a rare class are repeated, and
+    those of a common class take turns over the epochs.
 
-    With a `share`, only that, in batches of that many rows, and all of them full.
-    """
-    return drawn_epochs(
-        examples,
-        lambda draws: to_batches(draws.map(lambda draw: draw.index)),
-        seed=seed,
-        first_epoch=first_epoch,
-        first_example=first_example,
-        balance=balance,
-        share=share,
-    )
-
-
-def drawn_epochs(
-    examples: int,
-    to_batches: ToBatches,
-    *,
-    seed: int,
-    first_epoch: int = 0,
-    first_example: int = 0,
-    balance: np.ndarray | None = None,
-    share: Share | None = None,
-    at_once: int | None = None,
-) -> tf.data.Dataset:
-    """As `shuffled_epochs`, but `to_batches` turns a sequence of `Draw`s.
-
-    With `at_once` it gets so many draws in each of them, `[draws]`, for batches that
-    take less time than to draw one example after the other.
+    With a `share`, only its rows of each batch are read, and all batches are full.
     """
     pick = _each_once if balance is None else _balanced(balance, seed)
 
@@ -119,15 +94,15 @@ def drawn_epochs(
             filled = share.of(tf.data.Dataset.range(first, full))
             positions = filled.map(lambda i: tf.minimum(i, examples - 1))
 
-        def draw(position: tf.Tensor) -> Draw:
+        def sample(position: tf.Tensor) -> Sample:
             return pick(place_of(position), epoch)
 
         if at_once is None:
-            return to_batches(positions.map(draw))
+            return to_batches(positions.map(sample))
         if balance is None:
-            return to_batches(positions.batch(at_once).map(draw))
-        # `index_shuffle` takes one key at a time, and each of these draws has its own.
-        return to_batches(positions.map(draw).batch(at_once))
+            return to_batches(positions.batch(at_once).map(sample))
+        # `index_shuffle` takes one key at a time; each of these samples has its own.
+        return to_batches(positions.map(sample).batch(at_once))
 
     epochs = untuned(tf.data.Dataset.counter(start=first_epoch))
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
@@ -146,15 +121,17 @@ def _shuffler(
     return lambda i: shuffle(shuffle(i, first, last), second, last)
 
 
-def _each_once(place: tf.Tensor, epoch: tf.Tensor) -> Draw:
-    return Draw(place, tf.broadcast_to(epoch, tf.shape(place)), tf.zeros_like(place))
+def _each_once(place: tf.Tensor, epoch: tf.Tensor) -> Sample:
+    return Sample(place, tf.broadcast_to(epoch, tf.shape(place)), tf.zeros_like(place))
 
 
-def _balanced(labels: np.ndarray, seed: int) -> Callable[[tf.Tensor, tf.Tensor], Draw]:
-    """Deals the places of an epoch to the classes in turn.
+def _balanced(
+    labels: np.ndarray, seed: int
+) -> Callable[[tf.Tensor, tf.Tensor], Sample]:
+    """Gives the places of an epoch to the classes in turn.
 
     A class goes through its examples again and again, in another order each time, and
-    goes on in the next epoch where it was.
+    continues in the next epoch where it stopped.
     """
     _, sizes = np.unique(labels, return_counts=True)
     classes, per_epoch = len(sizes), -(-len(labels) // len(sizes))
@@ -162,16 +139,16 @@ def _balanced(labels: np.ndarray, seed: int) -> Callable[[tf.Tensor, tf.Tensor],
         members = tf.constant(np.argsort(labels, kind="stable"))
         starts, counts = tf.constant(np.cumsum(sizes) - sizes), tf.constant(sizes)
 
-    def pick(place: tf.Tensor, epoch: tf.Tensor) -> Draw:
-        # The last places of an epoch may not be enough for all: another class each
-        # time.
-        which = (place + epoch) % classes
-        drawn, count = epoch * per_epoch + place // classes, tf.gather(counts, which)
+    def pick(place: tf.Tensor, epoch: tf.Tensor) -> Sample:
+        # The last places of an epoch may not be enough for all classes: other classes
+        # get them each epoch.
+        label = (place + epoch) % classes
+        drawn, count = epoch * per_epoch + place // classes, tf.gather(counts, label)
         turn = drawn // count
-        # No seed is negative, so this is the key of no epoch.
-        key = tf.stack([tf.constant(-1 - seed, tf.int64), turn * classes + which])
+        # No seed is negative, so no epoch has this key.
+        key = tf.stack([tf.constant(-1 - seed, tf.int64), turn * classes + label])
         within = tf.random.experimental.index_shuffle(drawn % count, key, count - 1)
-        index = tf.gather(members, tf.gather(starts, which) + within)
-        return Draw(index, epoch, turn)
+        index = tf.gather(members, tf.gather(starts, label) + within)
+        return Sample(index, epoch, turn)
 
     return pick

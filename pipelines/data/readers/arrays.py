@@ -64,7 +64,7 @@ def read(location: str, *, on_bad: str = "fail") -> Examples:
             labels=classes.labels,
             class_names=classes.names,
             groups=_groups(arrays["group"], path) if "group" in arrays else None,
-            given=_given(arrays["split"], path) if "split" in arrays else None,
+            splits=_splits(arrays["split"], path) if "split" in arrays else None,
             notes=classes.notes,
         )
     )
@@ -146,18 +146,18 @@ def _inputs(x: np.ndarray, path: Path, blanks: Blanks) -> ImageArray | Texts | S
 def _read_texts(x: np.ndarray, path: Path, blanks: Blanks) -> Texts:
     if x.ndim != 1:
         raise DataError(f"x in {path} has shape {x.shape}; texts are [n].")
-    found = np.empty(len(x), object)
+    texts = np.empty(len(x), object)
     for i, text in enumerate(x.tolist()):
         try:
-            found[i] = text if isinstance(text, bytes) else text.encode()
-            if is_blank(found[i].decode()):
+            texts[i] = text if isinstance(text, bytes) else text.encode()
+            if is_blank(texts[i].decode()):
                 blanks.add(i, f"text {i}")
         except UnicodeError as error:
             raise DataError(
                 f"Text {i} in {path} is not {_said_of(error)}. Save texts as strings,"
                 " not as bytes, and without halves of characters."
             ) from None
-    return Texts(found)
+    return Texts(texts)
 
 
 def _said_of(error: UnicodeError) -> str:
@@ -201,14 +201,14 @@ def _check_pixels(x: np.ndarray, path: Path) -> None:
 
 def advice(x: np.ndarray) -> str:
     """What makes numbers images, or series, by what they are and their range."""
-    said = []
+    sentences = []
     if x.ndim in (3, 4):
-        said.append(f"For images, save {as_pixels(x)}.")
+        sentences.append(f"For images, save {as_pixels(x)}.")
     if x.ndim in (2, 3):
-        said.append("For series, save x.astype('float32').")
-    if not said:
+        sentences.append("For series, save x.astype('float32').")
+    if not sentences:
         return f"Its shape {x.shape} is neither that of images nor of series."
-    return " ".join(said) + _for_rows_of_numbers(x)
+    return " ".join(sentences) + _for_rows_of_numbers(x)
 
 
 def as_pixels(x: np.ndarray) -> str:
@@ -272,20 +272,20 @@ def _indices(y: np.ndarray, classes: int, path: Path) -> np.ndarray:
     return y.astype(np.int64)
 
 
-def _given(split: np.ndarray, path: Path) -> tuple[str, ...]:
+def _splits(split: np.ndarray, path: Path) -> tuple[str, ...]:
     texts = _texts(split, "split", path)
     return tuple(split_name(text, where=str(path)) for text in texts)
 
 
 def _groups(values: np.ndarray, path: Path) -> list[str]:
-    found = list(normal_all(_texts(values, "group", path)))
-    for i, group in enumerate(found):
+    groups = list(normal_all(_texts(values, "group", path)))
+    for i, group in enumerate(groups):
         if is_blank(group):
             raise DataError(
                 f"group in {path} is blank for example {i}. Say its group; one that is"
                 " alone has a name of its own."
             )
-    return found
+    return groups
 
 
 def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
@@ -293,7 +293,7 @@ def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
         raise DataError(
             f"{name} in {path} is {values.dtype}; it needs whole numbers or strings."
         )
-    found: list[str] = []
+    texts: list[str] = []
     for value in values.tolist():
         try:
             text = value.decode() if isinstance(value, bytes) else str(value)
@@ -303,5 +303,5 @@ def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
                 f"{name} in {path} has a value that is not {_said_of(error)}. Save"
                 " strings, and not bytes."
             ) from None
-        found.append(text)
-    return tuple(found)
+        texts.append(text)
+    return tuple(texts)

@@ -75,14 +75,14 @@ def read(
 
     paths = Strings.of(images())
     classes = index_classes([part.class_name for part in parts])
-    given = (part.split for part, n in zip(parts, counts) for _ in range(n))
+    splits = (part.split for part, n in zip(parts, counts) for _ in range(n))
     return Examples(
         inputs=ImageFiles(paths),
         names=_names_below(root, paths),
         labels=np.repeat(classes.labels, counts),
         class_names=classes.names,
         groups=None if pattern is None else groups,
-        given=Strings.of(given) if parts[0].split else None,
+        splits=Strings.of(splits) if parts[0].split else None,
         notes=classes.notes,
     )
 
@@ -109,9 +109,11 @@ def _require_folder(root: Path) -> None:
     if not root.exists():
         raise DataError(f"There is no folder {root}. Check the path after 'dir:'.")
     if not root.is_dir():
-        how = next((f" {how}" for end, how in _ARCHIVES if root.name.endswith(end)), "")
+        advice = next(
+            (f" {advice}" for end, advice in _ARCHIVES if root.name.endswith(end)), ""
+        )
         raise DataError(
-            f"{root} is a file; 'dir:' needs a folder of class folders.{how}"
+            f"{root} is a file; 'dir:' needs a folder of class folders.{advice}"
         )
 
 
@@ -125,9 +127,9 @@ def _images(class_folder: Path) -> list[str]:
     left_out = [f"{n} {kind}" for kind, n in kinds.items() if kind not in EXTENSIONS]
     allowed = ", ".join(sorted(EXTENSIONS))
     if not images:
-        found = f"it has {listing(left_out, shown=5)}" if left_out else "it is empty"
+        content = f"it has {listing(left_out, shown=5)}" if left_out else "it is empty"
         raise DataError(
-            f"Class {class_folder.name!r} has no image: {found} ({class_folder}). "
+            f"Class {class_folder.name!r} has no image: {content} ({class_folder}). "
             f"Allowed: {allowed}. Add images or remove the folder."
         )
     if left_out:
@@ -154,10 +156,10 @@ def _compile(group: str) -> re.Pattern[str]:
 
 
 def _group(pattern: re.Pattern[str], relative: str, class_folder: Path) -> str:
-    found = pattern.search(relative)
-    if found is None or found[1] is None or is_blank(found[1]):
+    match = pattern.search(relative)
+    if match is None or match[1] is None or is_blank(match[1]):
         raise DataError(
             f"group={pattern.pattern!r} does not match {relative!r} in {class_folder}. "
             "Widen the pattern so that every image has a group."
         )
-    return normal(found[1])
+    return normal(match[1])

@@ -57,8 +57,8 @@ def files_below(folder: str, *, seen: set[Identity]) -> Iterator[str]:
             way.pop()
         elif not is_folder_entry(entry):
             yield f"{before}{entry.name}"
-        elif (one := identity(entry.path)) not in seen:
-            seen.add(one)
+        elif (here := identity(entry.path)) not in seen:
+            seen.add(here)
             way.append((f"{before}{entry.name}/", iter(visible(entry.path))))
 
 

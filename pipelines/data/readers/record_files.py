@@ -29,22 +29,22 @@ def find(pattern: str) -> list[str]:
     """
     absolute = expanded(pattern).absolute()
     # Files and folders whose names have brackets are meant as they stand.
-    folder = next(one for one in (absolute, *absolute.parents) if one.exists())
-    found = [absolute]
+    folder = next(path for path in (absolute, *absolute.parents) if path.exists())
+    matches = [absolute]
     if folder != absolute:
-        found = sorted(folder.glob(str(absolute.relative_to(folder))))
-    if not found:
+        matches = sorted(folder.glob(str(absolute.relative_to(folder))))
+    if not matches:
         raise DataError(
             f"No file matches {shown(str(absolute))}. Check the path after 'tfrecord:',"
             " and put it between quotes, so that the shell leaves its stars alone."
         )
-    for path in found:
+    for path in matches:
         if not path.is_file():
             raise DataError(
                 f"{shown(str(path))} is no file of records. Name the files, as in"
                 f" 'tfrecord:{shown(str(path))}/*.tfrecord'."
             )
-    return [str(path) for path in found]
+    return [str(path) for path in matches]
 
 
 def records(path: str) -> Iterator[tuple[int, bytes]]:

@@ -87,12 +87,12 @@ def read_shards(
     keys: Keys,
     *,
     class_names: Sequence[str] | None = None,
-    given: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
     on_bad: str = "fail",
 ) -> Examples:
     """The examples of files, whose labels index `class_names` where those are known.
 
-    `given` is the split of each file. Raises as `read` does.
+    `splits` are the splits of the files. Raises as `read` does.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         shards = list(threads.map(lambda path: _read_shard(path, keys), paths))
@@ -102,17 +102,18 @@ def read_shards(
             f"{shown(paths[0])} has no record; {len(paths)} files are empty."
         )
     classes = _classes(paths, shards, class_names)
-    if given is not None:
-        splits = Strings.of(given).take(np.repeat(np.arange(len(paths)), counts))
-    else:
-        splits = _joined(shard.splits for shard in shards)
+    of_examples = None
+    if splits is not None:
+        of_examples = Strings.of(splits).take(np.repeat(np.arange(len(paths)), counts))
+    elif keys.split:
+        of_examples = _joined(shard.splits for shard in shards)
     examples = Examples(
         inputs=_inputs(paths, shards, keys.modality),
         names=Strings.of(_names(paths, counts)),
         labels=classes.labels,
         class_names=classes.names,
         groups=_joined(shard.groups for shard in shards) if keys.group else None,
-        given=splits if keys.split or given is not None else None,
+        splits=of_examples,
         notes=classes.notes,
     )
     if not isinstance(examples.inputs, Texts):
@@ -132,14 +133,14 @@ def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
         break
     modality = next((m for m in ("image", "text") if getattr(ref, m)), None)
     if modality is None:
-        found = [m for m in ("image", "text") if m in known]
-        if len(found) != 1:
+        present = [m for m in ("image", "text") if m in known]
+        if len(present) != 1:
             raise DataError(
                 f"The records of {shown(path)} have the keys {_listed(known)}. Say"
                 " which one holds the examples, with image=KEY for encoded images or"
                 " text=KEY."
             )
-        modality = found[0]
+        modality = present[0]
     return Keys(
         modality,
         getattr(ref, modality) or modality,
@@ -155,8 +156,8 @@ def _read_shard(path: str, keys: Keys) -> _Shard:
     for number, (offset, data) in enumerate(record_files.records(path)):
         where = f"Record {number} of {shown(path)}"
         features = _features(data, where)
-        example = _one(features, keys.example, ("bytes_list",), where)
-        label = _one(features, keys.label, ("int64_list", "bytes_list"), where)
+        example = _single(features, keys.example, ("bytes_list",), where)
+        label = _single(features, keys.label, ("int64_list", "bytes_list"), where)
         is_bytes = isinstance(label, bytes)
         labels.append(_as_text(label, keys.label, where) if is_bytes else label)
         if keys.modality == "text":
@@ -169,7 +170,7 @@ def _read_shard(path: str, keys: Keys) -> _Shard:
             length.append(len(example))
         for key, packer in ((keys.group, groups), (keys.split, splits)):
             if key is not None:
-                value = _one(features, key, ("int64_list", "bytes_list"), where)
+                value = _single(features, key, ("int64_list", "bytes_list"), where)
                 packer.add(_require_name(_as_text(value, key, where), key, where))
     return _Shard(
         np.array(start, np.int64),
@@ -190,7 +191,7 @@ def _features(data: bytes, where: str) -> Mapping[str, Any]:
         ) from None
 
 
-def _one(
+def _single(
     features: Mapping[str, Any], key: str, kinds: Sequence[str], where: str
 ) -> Any:
     """The single value under a key."""
@@ -202,10 +203,10 @@ def _one(
     kind = features[key].WhichOneof("kind")
     values: Sequence[Any] = getattr(features[key], kind).value if kind else []
     if kind not in kinds or len(values) != 1:
-        wanted = " or ".join(_WORDS[one] for one in kinds)
+        allowed = " or ".join(_WORDS[name] for name in kinds)
         raise DataError(
             f"{where} has {len(values)} {_WORDS.get(kind, 'values')} under {key!r}; it"
-            f" needs a single value of {wanted}."
+            f" needs a single value of {allowed}."
         )
     return values[0]
 
@@ -277,9 +278,9 @@ def _inputs(
     paths: Sequence[str], shards: Sequence[_Shard], modality: str
 ) -> ImageRecords | Texts:
     if modality == "text":
-        found = np.empty(sum(len(shard.texts) for shard in shards), object)
-        found[:] = [text for shard in shards for text in shard.texts]
-        return Texts(found)
+        texts = np.empty(sum(len(shard.texts) for shard in shards), object)
+        texts[:] = [text for shard in shards for text in shard.texts]
+        return Texts(texts)
     counts = [len(shard.start) for shard in shards]
     return ImageRecords(
         shards=tuple(paths),

@@ -50,13 +50,13 @@ class Sidecar:
                 f"{shown(location)} holds {len(examples)} records, and {written} were"
                 " written. Restore the files that are missing, or write them again."
             )
-        found = np.bincount(examples.labels, minlength=len(self.class_names))
-        for name, count in zip(self.class_names, found):
-            wanted = sum(split[name] for split in self.counts.values())
-            if count != wanted:
+        counts = np.bincount(examples.labels, minlength=len(self.class_names))
+        for name, count in zip(self.class_names, counts):
+            expected = sum(split[name] for split in self.counts.values())
+            if count != expected:
                 raise DataError(
                     f"{shown(location)} holds {count} records of class {name!r}, and"
-                    f" {wanted} were written. Restore the files, or write them again."
+                    f" {expected} were written. Restore the files, or write them again."
                 )
 
 

@@ -48,8 +48,8 @@ def parts_of(root: Path, *, layout: str = LAYOUTS[0]) -> list[Part]:
     if layout == "classes":
         return _class_parts(root)
     inside = folders(root)
-    splits = [one for one in inside if usual_split(one.name)]
-    if any(folders(one) for one in splits):
+    splits = [folder for folder in inside if usual_split(folder.name)]
+    if any(folders(folder) for folder in splits):
         return _split_parts(root, inside, splits)
     _refuse_doubtful_splits(root, inside)
     classes = _class_parts(root)
@@ -57,30 +57,30 @@ def parts_of(root: Path, *, layout: str = LAYOUTS[0]) -> list[Part]:
 
 
 def _class_parts(folder: Path, split: str = "") -> list[Part]:
-    return [Part(split, found.name, found) for found in _class_folders(folder)]
+    return [Part(split, path.name, path) for path in _class_folders(folder)]
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    found = folders(folder)
+    classes = folders(folder)
     lost = [entry.path for entry in visible(folder) if is_link_to_nothing(entry)]
     if lost:
         raise DataError(
             f"{listing(map(shown, lost), shown=5)} stands where class folders do, and"
             " is a link to nothing. Mend or remove the link."
         )
-    if not found:
+    if not classes:
         loose = sum(extension(entry.name) in EXTENSIONS for entry in visible(folder))
         raise DataError(
             f"{folder} has no class folders (and {loose} images of its own). Put the "
             "images of each class into a folder with the name of the class."
         )
-    return found
+    return classes
 
 
 def _split_parts(
     root: Path, inside: Sequence[Path], splits: Sequence[Path]
 ) -> list[Part]:
-    by_split = {usual_split(one.name) or "": one for one in splits}
+    by_split = {usual_split(folder.name) or "": folder for folder in splits}
     if len(by_split) < len(splits):
         raise DataError(
             f"{root} has the same split twice: {_names(splits)}. Merge them, or if they"
@@ -91,7 +91,7 @@ def _split_parts(
             f"{root} has {_names(splits)} and no train folder. Add one, or if they are"
             " classes, add layout=classes to the reference."
         )
-    others = [one for one in inside if one not in splits]
+    others = [folder for folder in inside if folder not in splits]
     if others:
         raise DataError(
             f"{root} has {_names(splits)} with folders inside, so it holds splits, and "
@@ -100,21 +100,23 @@ def _split_parts(
             " layout=classes to the reference."
         )
     return [
-        part for split, one in by_split.items() for part in _class_parts(one, split)
+        part
+        for split, folder in by_split.items()
+        for part in _class_parts(folder, split)
     ]
 
 
 def _refuse_doubtful_splits(root: Path, inside: Sequence[Path]) -> None:
     """Asks where folders are probably splits: as classes they would train well."""
-    meant = {one: vague_split(one.name) for one in inside}
-    likely = [one for one in inside if meant[one]]
-    if len({meant[one] for one in likely}) < 2:
+    meant = {folder: vague_split(folder.name) for folder in inside}
+    likely = [folder for folder in inside if meant[folder]]
+    if len({meant[folder] for folder in likely}) < 2:
         return
-    is_nested = any(folders(one) for one in likely)
+    is_nested = any(folders(folder) for folder in likely)
     if is_nested or len(likely) == len(inside):
-        how = "with folders inside" if is_nested else "and no other folder"
+        content = "with folders inside" if is_nested else "and no other folder"
         raise DataError(
-            f"{root} has {_names(likely)} {how}: are these splits, or classes?"
+            f"{root} has {_names(likely)} {content}: are these splits, or classes?"
             f" {_HOW_TO_SAY}"
         )
 
@@ -123,14 +125,14 @@ def _splits_of_classes(root: Path, classes: Sequence[Part]) -> list[Part]:
     """The parts of a folder of classes with splits inside; none if there are none."""
     parts: list[Part] = []
     whole: list[Part] = []
-    for one in classes:
-        splits = _splits_inside(one.folder)
-        parts += [Part(split, one.class_name, path) for split, path in splits]
-        whole += [] if splits else [one]
+    for class_part in classes:
+        splits = _splits_inside(class_part.folder)
+        parts += [Part(split, class_part.class_name, path) for split, path in splits]
+        whole += [] if splits else [class_part]
     if len({part.split for part in parts}) < 2:
         return []
     if whole:
-        without = _names([one.folder for one in whole])
+        without = _names([class_part.folder for class_part in whole])
         raise DataError(
             f"{root} has class folders with splits inside, as"
             f" {_names([parts[0].folder])} of {parts[0].class_name!r}, and {without}"
@@ -146,12 +148,12 @@ def _splits_inside(class_folder: Path) -> list[tuple[str, Path]]:
     inside = [Path(entry.path) for entry in entries if is_folder_entry(entry)]
     if any(extension(entry.name) in EXTENSIONS for entry in entries):
         return []
-    found = {usual_split(path.name): path for path in inside}
-    if len(found) < len(inside):
+    by_split = {usual_split(path.name): path for path in inside}
+    if len(by_split) < len(inside):
         return []
-    known = [(split, path) for split, path in found.items() if split]
+    known = [(split, path) for split, path in by_split.items() if split]
     return known if len(known) == len(inside) else []
 
 
 def _names(several: Sequence[Path]) -> str:
-    return listing((f"{shown(one.name)}/" for one in several), shown=5)
+    return listing((f"{shown(folder.name)}/" for folder in several), shown=5)

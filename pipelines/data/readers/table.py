@@ -75,7 +75,7 @@ def read(ref: DatasetRef) -> Examples:
         labels=classes.labels,
         class_names=classes.names,
         groups=Strings.of(normal_all(cells["group"])) if "group" in cells else None,
-        given=_given(cells["split"], lines, path) if "split" in cells else None,
+        splits=_splits(cells["split"], lines, path) if "split" in cells else None,
         skipped=tuple(
             (f"{path.name}, line {line}", f"an empty cell ({column})")
             for line, column in empty
@@ -231,15 +231,15 @@ def _examples_column(
         named = getattr(ref, modality)
         if named is not None:
             return modality, _column(modality, named, header, path)
-    found = [modality for modality in ("image", "text") if modality in header]
-    if len(found) != 1:
+    present = [modality for modality in ("image", "text") if modality in header]
+    if len(present) != 1:
         raise DataError(
             f"{path} has the columns {listing(header, shown=_SHOWN)}. Say which one"
             " holds the examples, with image=COLUMN for paths of images or"
             " text=COLUMN. If these are not its columns, say what separates them, as in"
             " delimiter=semicolon."
         )
-    return found[0], found[0]
+    return present[0], present[0]
 
 
 def _column(option: str, name: str, header: Sequence[str], path: Path) -> str:
@@ -253,9 +253,9 @@ def _column(option: str, name: str, header: Sequence[str], path: Path) -> str:
 
 
 def _texts(values: Strings) -> Texts:
-    found = np.empty(len(values), object)
-    found[:] = [value.encode() for value in values]
-    return Texts(found)
+    texts = np.empty(len(values), object)
+    texts[:] = [value.encode() for value in values]
+    return Texts(texts)
 
 
 def _images(
@@ -294,7 +294,7 @@ def _path_of(value: str, folder: str) -> str:
     return f"{folder}/{value}"  # the same, at a tenth of the time
 
 
-def _given(values: Strings, lines: Sequence[int], path: Path) -> Strings:
+def _splits(values: Strings, lines: Sequence[int], path: Path) -> Strings:
     return Strings.of(
         split_name(value, where=f"line {line} of {path}")
         for line, value in zip(lines, values)

@@ -87,10 +87,10 @@ def form_of(
         return Form(DELIMITERS[delimiter], encoding, tuple(notes))
     usual = "\t" if path.suffix.lower() in _TABS else ","
     text = _decoded(sample, encoding, path)
-    found = _delimiter(text, usual, wanted, is_cut=len(sample) == _SAMPLE_BYTES)
-    if found != usual:
-        notes.append(f"The cells of {path.name} are separated by {_WORDS[found]}.")
-    return Form(found, encoding, tuple(notes))
+    separator = _delimiter(text, usual, wanted, is_cut=len(sample) == _SAMPLE_BYTES)
+    if separator != usual:
+        notes.append(f"The cells of {path.name} are separated by {_WORDS[separator]}.")
+    return Form(separator, encoding, tuple(notes))
 
 
 def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
@@ -130,11 +130,11 @@ def _delimiter(text: str, usual: str, wanted: Collection[str], *, is_cut: bool) 
         rows, is_whole = _rows(text, delimiter, is_cut=is_cut)
         header = [normal(name) for name in rows[0]] if rows else []
         is_even = is_whole and all(len(row) == len(header) for row in rows)
-        found = len(set(wanted) & set(header))
-        return found, is_even and len(header) > 1, is_even
+        columns = len(set(wanted) & set(header))
+        return columns, is_even and len(header) > 1, is_even
 
     # Of several that are as good, the first.
-    return max((usual, *(one for one in _WORDS if one != usual)), key=score)
+    return max((usual, *(mark for mark in _WORDS if mark != usual)), key=score)
 
 
 def _rows(

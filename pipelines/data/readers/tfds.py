@@ -63,15 +63,15 @@ def read(ref: DatasetRef) -> Examples:
         [path for _, path in files],
         keys,
         class_names=names or None,
-        given=[split for split, _ in files],
+        splits=[split for split, _ in files],
         on_bad=ref.on_bad,
     )
     ours = _our_names(builder.info.splits)
-    wanted = sum(builder.info.splits[name].num_examples for name in ours)
-    if len(examples) + len(examples.skipped) != wanted:
+    expected = sum(builder.info.splits[name].num_examples for name in ours)
+    if len(examples) + len(examples.skipped) != expected:
         raise DataError(
-            f"{ref} has {len(examples)} records, and its {_INFO} says {wanted}. Prepare"
-            " it again."
+            f"{ref} has {len(examples)} records, and its {_INFO} says {expected}."
+            " Prepare it again."
         )
     return examples
 
@@ -118,7 +118,7 @@ def _builder(tfds: ModuleType, ref: DatasetRef) -> Any:
 def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
     """A data set that is downloaded and written now."""
     place = where.get("data_dir", "~/tensorflow_datasets")
-    how = (
+    advice = (
         f"On a machine with internet, run: tfds build {ref.location} --data_dir={place}"
         " and carry that folder here."
     )
@@ -136,7 +136,7 @@ def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
     if is_offline():
         raise DataError(
             f"{ref.location!r} is not prepared in {place}, and ZOOTUNE_OFFLINE forbids"
-            f" to download it. {how}"
+            f" to download it. {advice}"
         )
     try:
         # Without a look into Google's storage for it, which waits for minutes offline.
@@ -147,7 +147,7 @@ def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
         # Builders are code of many authors; what they raise has no common class.
         raise DataError(
             f"{ref.location!r} is not prepared in {place} and could not be downloaded"
-            f" ({type(error).__name__}: {str(error).splitlines()[0]}). {how}"
+            f" ({type(error).__name__}: {str(error).splitlines()[0]}). {advice}"
         ) from error
     return builder
 
@@ -165,19 +165,21 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
             )
     supervised = builder.info.supervised_keys or ()
     for modality, kind in kinds.items():
-        found = [named[modality]] if modality in named else []
+        names = [named[modality]] if modality in named else []
         if not named:
-            found = [name for name, one in features.items() if type(one) is kind]
-            found = [name for name in found if name in supervised] or found
-        if len(found) > 1:
+            names = [
+                name for name, feature in features.items() if type(feature) is kind
+            ]
+            names = [name for name in names if name in supervised] or names
+        if len(names) > 1:
             raise DataError(
-                f"{ref.location} has several features of this kind: {', '.join(found)}."
+                f"{ref.location} has several features of this kind: {', '.join(names)}."
                 f" Say which one is meant, with {modality}=NAME."
             )
-        if found:
-            _require_kind(found[0], features[found[0]], modality, kind)
+        if names:
+            _require_kind(names[0], features[names[0]], modality, kind)
             label = ref.label or _label(tfds, features, supervised, ref)
-            return Keys(modality, found[0], label, group=ref.group)
+            return Keys(modality, names[0], label, group=ref.group)
     raise DataError(
         f"{ref.location} has neither an image nor a text among its features:"
         f" {', '.join(features)}. Other kinds cannot be read."
@@ -199,15 +201,19 @@ def _require_kind(name: str, feature: Any, modality: str, kind: Any) -> None:
 def _label(
     tfds: ModuleType, features: dict[str, Any], supervised: Any, ref: DatasetRef
 ) -> str:
-    labels = [n for n, one in features.items() if type(one) is tfds.features.ClassLabel]
-    found = [name for name in labels if name in supervised] or labels
-    if len(found) != 1:
+    labels = [
+        n
+        for n, feature in features.items()
+        if type(feature) is tfds.features.ClassLabel
+    ]
+    chosen = [name for name in labels if name in supervised] or labels
+    if len(chosen) != 1:
         raise DataError(
-            f"{ref.location} has {len(found)} features that are class labels"
-            f" ({', '.join(found) or 'none'}). Say which feature is the label, with"
+            f"{ref.location} has {len(chosen)} features that are class labels"
+            f" ({', '.join(chosen) or 'none'}). Say which feature is the label, with"
             f" label=NAME. There are: {', '.join(features)}."
         )
-    return found[0]
+    return chosen[0]
 
 
 def _files(builder: Any) -> Iterator[tuple[str, str]]:
@@ -235,8 +241,10 @@ def _files(builder: Any) -> Iterator[tuple[str, str]]:
 
 def _our_names(splits: Iterable[str]) -> dict[str, str]:
     """What each split is for us that is one; of two for the same, the plainer name."""
-    found = {name: meant for name in splits if (meant := usual_split(name))}
+    meanings = {name: meant for name in splits if (meant := usual_split(name))}
     of_split: dict[str, str] = {}
-    for name in sorted(found, key=lambda name: (name not in SPLITS, len(name))):
-        of_split.setdefault(found[name], name)
-    return {name: found[name] for name in found if of_split[found[name]] == name}
+    for name in sorted(meanings, key=lambda name: (name not in SPLITS, len(name))):
+        of_split.setdefault(meanings[name], name)
+    return {
+        name: meanings[name] for name in meanings if of_split[meanings[name]] == name
+    }

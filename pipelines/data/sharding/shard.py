@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -123,21 +121,17 @@ def _published(to: Path) -> Iterator[Path]:
     Raises:
         DataError: if there cannot be one.
     """
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".unpublished-", dir=to.parent))
-    except OSError as error:
-        raise DataError(
-            f"{to.parent} cannot be written: {error.strerror}. Name a new folder"
-            " elsewhere with --to."
-        ) from error
-    try:
-        folder.chmod(0o755)  # mkdtemp makes 0700; readers may be other users
+    with contextlib.ExitStack() as stack:
+        try:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            new = durable.publish_folder(to, prefix=".unpublished-")
+            folder = stack.enter_context(new)
+        except OSError as error:
+            raise DataError(
+                f"{to.parent} cannot be written: {error.strerror}. Name a new folder"
+                " elsewhere with --to."
+            ) from error
         yield folder
-        durable.sync_all(folder)
-        folder.rename(to)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

@@ -12,13 +12,13 @@ import keras
 import tensorflow as tf
 
 from pipelines.config import RunConfig
-from pipelines.data.input.order import Share
+from pipelines.data.input.order import WorkerShard
 from pipelines.data.splits import Inputs
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.distributed.cluster import VARIABLE, Cluster, cluster_of
-from pipelines.training.distributed.workers import Team, lost_workers_named
+from pipelines.training.distributed.workers import Workers, lost_workers_named
 from zoo.graph.blocks import Block, KeepsStatistics, layers_inside
 from zoo.saved_model.layer import SavedModelLayer
 
@@ -35,7 +35,7 @@ class Distribution:
 
     kind: str = "none"
     strategy: tf.distribute.Strategy | None = None
-    team: Team = dataclasses.field(default_factory=Team)
+    workers: Workers = dataclasses.field(default_factory=Workers)
 
     @property
     def replicas(self) -> int:
@@ -53,9 +53,9 @@ class Distribution:
             raise ValueError("One device has no strategy.")
         return self.strategy
 
-    def share(self, batch_size: int) -> Share:
+    def share(self, batch_size: int) -> WorkerShard:
         """The rows of each batch that this worker reads."""
-        return Share(self.team.index, self.team.size, batch_size)
+        return WorkerShard(self.workers.index, self.workers.size, batch_size)
 
     def precision(self, wanted: str) -> str:
         """The number format: `auto` is bfloat16 on a TPU, whose matrices have that.
@@ -70,7 +70,7 @@ class Distribution:
         """What a run puts on record of it; nothing for one device."""
         if self.strategy is None:
             return {}
-        cluster = self.team.cluster
+        cluster = self.workers.cluster
         workers = list(cluster.addresses) if cluster else []
         found = {"kind": self.kind, "replicas": self.replicas, "workers": workers}
         return {"distribution": found}
@@ -188,7 +188,7 @@ def _fitting(config: RunConfig, found: Distribution) -> Distribution:
             "config.precision 'mixed_float16' scales the loss step by step, which"
             f" config.distribution '{found.kind}' does not do. Use 'mixed_bfloat16'."
         )
-    workers = len(found.team.cluster.addresses) if found.team.cluster else 1
+    workers = len(found.workers.cluster.addresses) if found.workers.cluster else 1
     mixes = config.augment.strength != "none"
     if workers > 1 and mixes and size // workers % 2:
         raise ConfigError(
@@ -238,7 +238,7 @@ def _workers(cluster: Cluster) -> Distribution:
             f" ({str(error).splitlines()[0]}). Free the port, or name another one on"
             " all workers."
         ) from error
-    return Distribution("workers", strategy, Team(strategy, cluster))
+    return Distribution("workers", strategy, Workers(strategy, cluster))
 
 
 @functools.cache

@@ -15,17 +15,17 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from pipelines.data.input.order import Share
+from pipelines.data.input.order import WorkerShard
 from pipelines.errors import ConfigError
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.distributed.dropout import noise_of_batch
-from pipelines.training.distributed.workers import Team, lost_workers_named
+from pipelines.training.distributed.workers import Workers, lost_workers_named
 
 _SEED = "seed_generator_state"
 
 
 def in_shares(
-    batches: tf.data.Dataset, share: Share, *, examples: int, first_step: int
+    batches: tf.data.Dataset, share: WorkerShard, *, examples: int, first_step: int
 ) -> tf.data.Dataset:
     """Batches as `train_in_replicas` takes them: inputs, labels, weights, is real.
 
@@ -67,7 +67,7 @@ def train_in_replicas(
     of `time.monotonic`, has passed.
     """
     step, split = _step(model, loss, distribution), _splitter(distribution)
-    is_chief = distribution.team.is_chief
+    is_chief = distribution.workers.is_chief
 
     def train(iterator):
         is_late = is_chief and time.monotonic() > deadline_seconds
@@ -81,34 +81,36 @@ def train_in_replicas(
     model.train_function = train
 
 
-def together(distribution: Distribution) -> Sequence[keras.callbacks.Callback]:
+def sync_callbacks(distribution: Distribution) -> Sequence[keras.callbacks.Callback]:
     """What keeps several workers in step; nothing where there is one."""
-    return () if distribution.team.is_alone else (Together(distribution.team),)
+    return (
+        () if distribution.workers.is_alone else (SyncCallback(distribution.workers),)
+    )
 
 
-class Together(keras.callbacks.Callback):
+class SyncCallback(keras.callbacks.Callback):
     """Keeps workers in step: the weights and the validation that count are the chief's.
 
     Comes first, so that the others decide by these numbers. `weights` are same anyway
     where all workers compute the same bits.
     """
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, workers: Workers) -> None:
         super().__init__()
-        self._team = team
+        self._workers = workers
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
-        self._team.share(self.model.trainable_variables)
+        self._workers.broadcast_variables(self.model.trainable_variables)
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        logs.update(self._team.chiefs({k: float(v) for k, v in logs.items()}))
+        logs.update(self._workers.broadcast({k: float(v) for k, v in logs.items()}))
 
 
 def _splitter(distribution: Distribution) -> Callable[[tuple], tuple]:
     """A function from a batch of this worker to the rows of each of its replicas."""
-    strategy, team = distribution.shared, distribution.team
-    here = distribution.replicas // team.size
-    first = here * team.index
+    strategy, workers = distribution.shared, distribution.workers
+    here = distribution.replicas // workers.size
+    first = here * workers.index
 
     def rows_of(tensor: tf.Tensor) -> tf.distribute.DistributedValues:
         rows = tensor.shape[0] // here

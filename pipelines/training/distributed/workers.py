@@ -10,17 +10,25 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipelines.config import dotted
-from pipelines.errors import ConfigError, TrainingError
+from pipelines.errors import (
+    ArtifactError,
+    ChangedFilesError,
+    ConfigError,
+    DataError,
+    TrainingError,
+)
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.distributed.cluster import Cluster
+from zoo.errors import BackboneError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # What is sent at once; a message takes twice that in memory.
@@ -31,7 +39,7 @@ class WorkerLostError(TrainingError):
     """Another worker has died, or cannot be reached."""
 
 
-class Team:
+class Workers:
     """The workers of a run; without a cluster there is one, and nothing is sent.
 
     All workers have to make the same calls in the same order.
@@ -65,13 +73,34 @@ class Team:
         """Whether this is the one that writes files."""
         return self.cluster is None or self.cluster.is_chief
 
-    def chiefs(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """What the chief has; a value that JSON has words for."""
         if self.cluster is None:
             return value
-        return json.loads(self.chiefs_bytes(json.dumps(value).encode()))
+        return json.loads(self.broadcast_bytes(json.dumps(value).encode()))
 
-    def chiefs_bytes(self, content: bytes) -> bytes:
+    def on_chief(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of a function that only the chief calls; the others wait.
+
+        The result has to be a value that JSON has words for. If the chief's call
+        fails, every worker raises the same error.
+        """
+        if self.cluster is None:
+            return function(*args, **kwargs)
+        if not self.is_chief:
+            return _result_of(self.broadcast({}), self.cluster.name_of(0))
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            with contextlib.suppress(WorkerLostError):
+                self.broadcast(_as_values(error))
+            raise
+        self.broadcast({"result": result})
+        return result
+
+    def broadcast_bytes(self, content: bytes) -> bytes:
         """What the chief has; what others give is ignored."""
         if self.cluster is None:
             return content
@@ -87,7 +116,7 @@ class Team:
             pieces.append(self._sum(piece.view(np.int64)).tobytes()[:length])
         return b"".join(pieces)
 
-    def of_all(self, value: T) -> list[T]:
+    def gather(self, value: T) -> list[T]:
         """The value that each worker has, the chief's first."""
         if self.cluster is None:
             return [value]
@@ -101,25 +130,25 @@ class Team:
         found = self._sum(table.view(np.int64)).view(np.uint8)
         return [json.loads(row[:n].tobytes()) for row, n in zip(found, sizes)]
 
-    def share(self, variables: Sequence[keras.Variable]) -> None:
+    def broadcast_variables(self, variables: Sequence[keras.Variable]) -> None:
         """Gives variables the values that they have in the chief, bit for bit."""
         if self.cluster is None:
             return
         own = [np.asarray(keras.ops.convert_to_numpy(v)) for v in variables]
-        found = self.chiefs_bytes(b"".join(one.tobytes() for one in own))
+        found = self.broadcast_bytes(b"".join(one.tobytes() for one in own))
         start = 0
         for variable, one in zip(variables, own):
             values = np.frombuffer(found, one.dtype, one.size, start)
             variable.assign(values.reshape(one.shape))
             start += one.nbytes
 
-    def chiefs_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+    def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """The checkpoint that the chief goes on from, if there is one."""
         if self.cluster is None:
             return checkpoint
         head, arrays = _described(checkpoint)
-        head = self.chiefs(head)
-        body = self.chiefs_bytes(b"".join(array.tobytes() for array in arrays))
+        head = self.broadcast(head)
+        body = self.broadcast_bytes(b"".join(array.tobytes() for array in arrays))
         return None if head is None else _restored(head, body)
 
     def _sum(self, array: np.ndarray) -> np.ndarray:
@@ -127,6 +156,36 @@ class Team:
         flat = tf.constant(array.reshape(-1), tf.int64)
         with lost_workers_named():
             return self._total(flat).numpy().reshape(array.shape)
+
+
+# The errors that callers may want to catch, special ones first.
+_ERRORS: dict[str, type[Exception]] = {
+    one.__name__: one
+    for one in (
+        ChangedFilesError,
+        DataError,
+        ConfigError,
+        ArtifactError,
+        TrainingError,
+        BackboneError,
+    )
+}
+
+
+def _as_values(error: Exception) -> dict[str, Any]:
+    names = [kind.__name__ for kind in type(error).__mro__]
+    known = [name for name in _ERRORS if name in names]
+    return {
+        "error": known[0] if known else TrainingError.__name__,
+        "message": str(error) if known else f"{type(error).__name__}: {error}",
+    }
+
+
+def _result_of(outcome: dict[str, Any], chief: str) -> Any:
+    """The chief's result. Raises the chief's error, if it had one."""
+    if "error" in outcome:
+        raise _ERRORS[outcome["error"]](f"On {chief}: {outcome['message']}")
+    return outcome["result"]
 
 
 def _summing(
@@ -151,7 +210,7 @@ def _summing(
     return total
 
 
-ALONE = Team()
+ALONE = Workers()
 
 
 @contextlib.contextmanager
@@ -172,7 +231,7 @@ def lost_workers_named() -> Iterator[None]:
         ) from error
 
 
-def refuse_strangers(team: Team, about: dict[str, Any]) -> None:
+def require_same_everywhere(workers: Workers, about: dict[str, Any]) -> None:
     """Compares what must be the same in all workers, before they train together.
 
     `about` has values, or more such, under names. All workers raise the same error.
@@ -180,9 +239,9 @@ def refuse_strangers(team: Team, about: dict[str, Any]) -> None:
     Raises:
         ConfigError: naming what differs, and where.
     """
-    if team.cluster is None:
+    if workers.cluster is None:
         return
-    chiefs, *others = [dotted(one) for one in team.of_all(about)]
+    chiefs, *others = [dotted(one) for one in workers.gather(about)]
     for number, found in enumerate(others, 1):
         names = [n for n in {**chiefs, **found} if chiefs.get(n) != found.get(n)]
         if names:
@@ -191,10 +250,10 @@ def refuse_strangers(team: Team, about: dict[str, Any]) -> None:
                 for name in names[:5]
             )
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            chief, worker = map(workers.cluster.name_of, (0, number))
             raise ConfigError(
-                f"{team.cluster.name_of(0)} and {team.cluster.name_of(number)} would"
-                f" not train the same: they differ in {shown}{more}. Give all workers"
-                " the same package, config and data."
+                f"{chief} and {worker} would not train the same: they differ in"
+                f" {shown}{more}. Give all workers the same package, config and data."
             )
 
 

@@ -17,14 +17,14 @@ from pipelines.training.averaging import averaged
 from pipelines.training.callbacks import (
     BestWeights,
     HistoryLines,
-    RareReads,
     StopsAtNaN,
+    ThrottledCallbacks,
     TimeLimit,
 )
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.distributed.replicas import (
     in_shares,
-    together,
+    sync_callbacks,
     train_in_replicas,
 )
 from pipelines.training.memory import advice_when_full
@@ -34,7 +34,7 @@ from pipelines.training.profiling import (
     StepProfile,
     profile_steps,
 )
-from pipelines.training.progress import Keeper, Remembers, skip_done_steps
+from pipelines.training.progress import Keeper, Stateful, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.soup import Soup
@@ -47,14 +47,14 @@ _logger = logging.getLogger("zootune")
 class Watching:
     """What a fit is seen by, and knows afterwards.
 
-    `remembering` are those that are others after every epoch, in the order in which
+    `stateful` are those that are others after every epoch, in the order in which
     they are asked. `timed` is there where the seconds of a step are wanted.
     """
 
     best: BestWeights
     soup: Soup
     lines: HistoryLines
-    remembering: Sequence[Remembers]
+    stateful: Sequence[Stateful]
     at_nan: StopsAtNaN
     timed: CallbackSeconds | None
 
@@ -84,7 +84,7 @@ def watching(
         best,
         soup,
         lines,
-        remembering=(*averaged(phase), best, soup, lines),
+        stateful=(*averaged(phase), best, soup, lines),
         at_nan=StopsAtNaN(),
         timed=CallbackSeconds() if settings.profile else None,
     )
@@ -168,7 +168,7 @@ class Fitting:
         """Fits from where the progress of the run is; nothing if that has ended."""
         place, model = self.settings.progress.place, self.task.model
         if place.has_ended:
-            self.settings.progress.put_back(model, watch.remembering)
+            self.settings.progress.restore(model, watch.stateful)
             return
         distribution = self.distribution
         if place.step or distribution.strategy is not None:
@@ -181,7 +181,7 @@ class Fitting:
         with held_back() as signals, full:
             keeper = Keeper(
                 self.settings.progress,
-                watch.remembering,
+                watch.stateful,
                 signals,
                 batch_size=self.batch_size,
             )
@@ -199,12 +199,12 @@ class Fitting:
 
     def _callbacks(
         self, watch: Watching, keeper: Keeper, *, verbose: int
-    ) -> list[keras.callbacks.Callback] | RareReads:
+    ) -> list[keras.callbacks.Callback] | ThrottledCallbacks:
         distribution, settings = self.distribution, self.settings
         seen = [
             *([watch.timed.first] if watch.timed else []),
-            *together(distribution),
-            *watch.remembering,
+            *sync_callbacks(distribution),
+            *watch.stateful,
             watch.at_nan,
             *_time_limit(distribution, settings),
             keras.callbacks.TensorBoard(
@@ -218,7 +218,7 @@ class Fitting:
         # same one, and so to read the same ones.
         if watch.timed or distribution.strategy is not None:
             return seen
-        return RareReads(
+        return ThrottledCallbacks(
             seen,
             model=self.task.model,
             add_progbar=True,

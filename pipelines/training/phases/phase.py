@@ -20,8 +20,8 @@ from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training import freezing, lora
 from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
-from pipelines.training.distributed.workers import Team
-from pipelines.training.guard import Verdict, accuracy_and_loss, settle
+from pipelines.training.distributed.workers import Workers
+from pipelines.training.guard import GuardResult, accuracy_and_loss, interpolate
 from pipelines.training.phases.fitting import Fitting, Watching, watching
 from pipelines.training.phases.result import PhaseResult
 from pipelines.training.phases.task import (
@@ -32,14 +32,14 @@ from pipelines.training.phases.task import (
     whole_model,
 )
 from pipelines.training.receipt import (
-    Movement,
-    Snapshot,
+    BlockWeights,
+    WeightChange,
+    WeightSnapshot,
     accept_statistics,
     measure,
     refuse_moved,
     snapshot,
 )
-from pipelines.training.start import Start
 from pipelines.training.transfer_model import TransferModel
 from zoo.spec import HEAD
 
@@ -77,10 +77,10 @@ def run_phase(
         steps_per_epoch=steps_per_epoch(splits.train, plan.batch_size),
         settings=settings,
     ).at_its_rate()
-    phase, team = fitting.phase, fitting.distribution.team
+    phase, workers = fitting.phase, fitting.distribution.workers
     fitting.compile()
     profiled = fitting.profile()
-    before = _at_start(begun, task, model, phase, team)
+    before = _at_start(begun, task, model, phase, workers)
     watch = watching(
         phase,
         settings,
@@ -95,24 +95,24 @@ def run_phase(
     if not may_explode:
         _refuse_exploded(phase, before.loss, watch)
     watch.best.restore()
-    served = watch.soup.serve(lambda: team.chiefs(_validate(task)))
+    served = watch.soup.serve(lambda: workers.broadcast(_validate(task)))
     parameters = task.trained_parameters
     lora.merge(model.backbone.blocks)
-    verdict = _verdict(begun, task, phase, before, served.reached or watch.best.best)
+    result = _guarded(begun, task, phase, before, served.reached or watch.best.best)
     seen = len(splits.train) * len(watch.lines.epochs)
     return PhaseResult(
         name=phase.name,
-        kept=verdict.blend > 0,
-        blend=verdict.blend,
-        gain=verdict.gain,
-        gain_standard_error=verdict.standard_error,
+        kept=result.blend > 0,
+        blend=result.blend,
+        gain=result.gain,
+        gain_standard_error=result.standard_error,
         learning_rate=phase.learning_rate,
         best_epoch=watch.best.best_epoch,
         soup_epochs=served.epochs,
         trained_parameters=parameters,
         rate_found=rate_found,
         accuracy_before=before.accuracy,
-        accuracy_after=verdict.accuracy,
+        accuracy_after=result.accuracy,
         # A head trains on features in no time; what costs is the pass before.
         images_per_second=(
             task.images_per_second if phase.trains_head_only else seen / fit_seconds
@@ -153,30 +153,30 @@ class _Begun:
     too: then the `whole` model is judged, and `reached` is what it did before.
     """
 
-    start: Start
+    start: WeightSnapshot
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
-    before: Snapshot
+    before: BlockWeights
     reestimated: Mapping[str, float]
     whole: Judge | None = None
     reached: tuple[float, float] | None = None
 
-    def receipt(self, phase: Phase) -> tuple[Movement, ...]:
+    def receipt(self, phase: Phase) -> tuple[WeightChange, ...]:
         """What has moved until now; nothing that is frozen."""
-        movements = measure(
+        changes = measure(
             self.before,
             self.layers_by_block,
             trainable=(*phase.trainable_blocks, HEAD),
             reestimated=self.reestimated,
         )
         statistics_frozen = phase.batchnorm != "trained"
-        refuse_moved(phase.name, movements, statistics_frozen=statistics_frozen)
-        return movements
+        refuse_moved(phase.name, changes, statistics_frozen=statistics_frozen)
+        return changes
 
-    def settled(self, judged: Judge | Task) -> Verdict:
+    def interpolated(self, judged: Judge | Task) -> GuardResult:
         """Puts the best blend of start and now into a model that is judged."""
         trained = judged.model.get_weights()
         start = self.start.of(judged.model)
-        return settle(judged.model, start, trained, judged.validation)
+        return interpolate(judged.model, start, trained, judged.validation)
 
 
 def _begin(
@@ -189,7 +189,7 @@ def _begin(
     """Notes what is there, and makes trainable what the phase trains."""
     blocks = model.backbone.blocks
     layers = {**{one.name: one.layers for one in blocks}, HEAD: model.head_layers}
-    begun = _Begun(Start(model.model), layers, snapshot(layers), {})
+    begun = _Begun(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
         whole = whole_model(model, splits, plan, settings)
         reached = accuracy_and_loss(whole.model, whole.validation)
@@ -234,22 +234,22 @@ def _is_on_trial(phase: Phase) -> bool:
 
 
 def _at_start(
-    begun: _Begun, task: Task, model: TransferModel, phase: Phase, team: Team
+    begun: _Begun, task: Task, model: TransferModel, phase: Phase, workers: Workers
 ) -> _Before:
     # What random weights answer says nothing, and validating them builds a graph.
     if model.backbone.weights == "random" and not phase.only_if_better:
         return _Before()
-    return _Before(*team.chiefs(begun.reached or _validate(task)))
+    return _Before(*workers.broadcast(begun.reached or _validate(task)))
 
 
-def _verdict(
+def _guarded(
     begun: _Begun, task: Task, phase: Phase, before: _Before, reached: Score
-) -> Verdict:
+) -> GuardResult:
     """What is kept of a phase: all of it, or of a guarded one what is better."""
     if phase.only_if_better:
-        return begun.settled(begun.whole or task)
+        return begun.interpolated(begun.whole or task)
     accuracy, _ = reached
-    return Verdict(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
+    return GuardResult(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
 
 
 def _validate(task: Task) -> tuple[float, float]:

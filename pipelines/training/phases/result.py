@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.data.input.augment import Augmentation
 from pipelines.training.profiling import StepProfile
 from pipelines.training.rate_finder import RateFound
-from pipelines.training.receipt import Movement
+from pipelines.training.receipt import WeightChange
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PhaseResult:
     images_per_second: float
     seconds: float
     epochs: tuple[Mapping[str, float], ...]
-    receipt: tuple[Movement, ...]
+    receipt: tuple[WeightChange, ...]
     imbalance: str = "none"
     augmentation: Augmentation | None = None
     soup_epochs: tuple[int, ...] = ()
@@ -66,7 +66,7 @@ def result_of(values: Mapping[str, Any]) -> PhaseResult:
     parts = {
         "epochs": tuple(values["epochs"]),
         "soup_epochs": tuple(values["soup_epochs"]),
-        "receipt": tuple(Movement(**movement) for movement in values["receipt"]),
+        "receipt": tuple(WeightChange(**change) for change in values["receipt"]),
         "augmentation": Augmentation(**augmentation) if augmentation else None,
         "rate_found": RateFound(**{k: _frozen(v) for k, v in found.items()})
         if found

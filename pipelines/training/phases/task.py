@@ -16,7 +16,7 @@ import tensorflow as tf
 from pipelines.config import AugmentConfig
 from pipelines.data.input.autotune import untuned
 from pipelines.data.input.batches import batches, training_batches
-from pipelines.data.input.order import Draw, Share, drawn_epochs
+from pipelines.data.input.order import Sample, WorkerShard, shuffled_epochs
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
 from pipelines.features.activation_cache import ActivationCache
@@ -90,7 +90,7 @@ class Task:
     """
 
     model: keras.Model
-    train_from: Callable[[int, int, Share | None], tf.data.Dataset]
+    train_from: Callable[[int, int, WorkerShard | None], tf.data.Dataset]
     validation: tf.data.Dataset
     feed: Feed
     images_per_second: float = 0.0
@@ -190,7 +190,7 @@ def _task_on_examples(wanted: _Wanted) -> Task:
         settings.augment,
         splits.train,
         from_random=wanted.phase == wanted.plan.phases[0],
-        mirrors=lambda: settings.distribution.team.chiefs(
+        mirrors=lambda: settings.distribution.workers.broadcast(
             keeps_labels_mirrored(
                 model.model, wanted.read(splits.validation), splits.validation.labels
             )
@@ -198,7 +198,7 @@ def _task_on_examples(wanted: _Wanted) -> Task:
     )
     feed = Feed(splits, settings.imbalance, augmentation)
 
-    def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
+    def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         return feed.training(
             training_batches(
                 splits.train,
@@ -216,7 +216,9 @@ def _task_on_examples(wanted: _Wanted) -> Task:
         )
 
     blocks = model.backbone.blocks
-    above = freezing.behind_frozen(model.model, blocks, wanted.depth, taps=model.taps)
+    above = freezing.behind_frozen(
+        model.model, blocks, wanted.depth, pooled_blocks=model.pooled_blocks
+    )
     return Task(
         model=feed.model(above),
         train_from=train_from,
@@ -257,7 +259,9 @@ def _parts(
             keras.Model(model.head_input, model.model.output),
         )
     blocks = model.backbone.blocks
-    lower, upper = freezing.split_at(model.model, blocks, depth, taps=model.taps)
+    lower, upper = freezing.split_at(
+        model.model, blocks, depth, pooled_blocks=model.pooled_blocks
+    )
     return lower, folded(upper)
 
 
@@ -288,13 +292,13 @@ def _task_on(
     train = taker(activations[0], np.tile(splits.train.labels, views))
     validation = taker(activations[1], splits.validation.labels)
 
-    def row(draw: Draw) -> tf.Tensor:
+    def row(draw: Sample) -> tf.Tensor:
         return draw.index + examples * ((draw.index + draw.epoch) % views)
 
-    def train_from(epoch: int, step: int, share: Share | None) -> tf.data.Dataset:
+    def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         rows = plan.batch_size if share is None else share.rows
         return feed.training(
-            drawn_epochs(
+            shuffled_epochs(
                 examples,
                 lambda draws: draws.map(row).map(train),
                 seed=settings.seed,

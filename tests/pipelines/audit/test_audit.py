@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.audit.audit import survey
+from pipelines.audit.audit import audit
 from pipelines.audit.findings import Finding, class_findings
 from pipelines.cli import main
 from pipelines.data.reference import DatasetRef
@@ -36,7 +36,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def findings(folder: Path) -> dict[str, Finding]:
-    return {one.what: one for one in survey(DatasetRef.parse(f"dir:{folder}")).findings}
+    return {
+        one.problem: one for one in audit(DatasetRef.parse(f"dir:{folder}")).findings
+    }
 
 
 def only(folder: Path) -> Finding:
@@ -51,7 +53,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def test_sound_data_have_no_findings(folder: Path) -> None:
-    found = survey(DatasetRef.parse(f"dir:{folder}"))
+    found = audit(DatasetRef.parse(f"dir:{folder}"))
     assert found.findings == ()
     assert found.is_fit_to_train
     assert (found.examples.inputs.modality, len(found.examples)) == ("image", 12)
@@ -113,24 +115,24 @@ def test_a_file_is_named_with_what_is_odd_about_it(
     (folder / "cat" / name).write_bytes(content())
     found = only(folder)
     assert (found.severity, found.about) == (severity, (f"cat/{name}",))
-    assert what in found.what
+    assert what in found.problem
 
 
 def test_sixteen_bits_are_named(folder: Path) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (40, 40), dtype=np.uint16)
     Image.fromarray(deep).save(folder / "cat" / "deep.png")
-    assert "of 16 bits" in only(folder).what
+    assert "of 16 bits" in only(folder).problem
 
 
 def test_the_same_content_is_told_by_the_harm_that_it_does(folder: Path) -> None:
     content = (folder / "cat" / "0.png").read_bytes()
     (folder / "cat" / "again.png").write_bytes(content)
     found = only(folder)
-    assert (found.severity, found.what) == ("note", "the same content in one class")
+    assert (found.severity, found.problem) == ("note", "the same content in one class")
     assert found.about == ("cat/0.png = cat/again.png",)
     (folder / "zebra" / "again.png").write_bytes(content)
     found = only(folder)
-    assert (found.severity, found.what) == (
+    assert (found.severity, found.problem) == (
         "warning",
         "the same content in two classes",
     )
@@ -147,7 +149,10 @@ def test_the_same_content_in_two_splits_is_an_error(folder: Path) -> None:
     content = (folder / "data" / "train" / "cat" / "1.png").read_bytes()
     (folder / "data" / "test" / "cat" / "leak.png").write_bytes(content)
     found = only(folder / "data")
-    assert (found.severity, found.what) == ("error", "the same content in two splits")
+    assert (found.severity, found.problem) == (
+        "error",
+        "the same content in two splits",
+    )
     assert found.about == ("train/cat/1.png = test/cat/leak.png",) or found.about == (
         "test/cat/leak.png = train/cat/1.png",
     )
@@ -157,7 +162,7 @@ def test_a_photo_that_was_saved_again_is_nearly_the_same(folder: Path) -> None:
     image = Image.open(folder / "cat" / "2.png")
     image.resize((56, 42)).save(folder / "zebra" / "copy.jpg", quality=85)
     found = only(folder)
-    assert found.what == "nearly the same picture in two classes"
+    assert found.problem == "nearly the same picture in two classes"
     assert found.about == ("cat/2.png = zebra/copy.jpg",)
 
 
@@ -178,7 +183,7 @@ def test_classes_that_look_wrong(
     counts: dict[str, int], what: str, about: tuple[str, ...]
 ) -> None:
     (found,) = class_findings(counts)
-    assert what in found.what
+    assert what in found.problem
     assert found.about == about
 
 
@@ -198,10 +203,10 @@ def test_classes_that_are_right(counts: dict[str, int]) -> None:
 def test_texts_are_surveyed_too(tmp_path: Path) -> None:
     rows = [f"text {i},{'ab'[i % 2]}" for i in range(12)] + ["text 1,a"]
     (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
-    found = survey(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
+    found = audit(DatasetRef.parse(f"csv:{tmp_path}/t.csv"))
     assert found.examples.inputs.modality == "text"
     (one,) = found.findings
-    assert one.what == "the same content in two classes"
+    assert one.problem == "the same content in two classes"
     assert one.about == ("t.csv, line 3 = t.csv, line 14",)
 
 
@@ -225,20 +230,20 @@ def test_all_problems_are_told_at_once(folder: Path) -> None:
 
 def test_groups_are_refused_as_a_run_would(folder: Path) -> None:
     reference = DatasetRef("dir", str(folder), group="([a-z]+)[0-9]")
-    (found,) = survey(reference).findings
+    (found,) = audit(reference).findings
     assert found.severity == "error"
-    assert "does not match '0.png'" in found.what
-    assert survey(DatasetRef("dir", str(folder), group="([0-9])")).findings == ()
+    assert "does not match '0.png'" in found.problem
+    assert audit(DatasetRef("dir", str(folder), group="([0-9])")).findings == ()
 
 
 def test_given_splits_are_counted_by_themselves() -> None:
     """Validation is carved, so train needs two; the test split is as it is."""
     given = {"train": {"a": 1, "b": 9, "c": 2}, "test": {"a": 9, "b": 1, "c": 0}}
-    few, none = class_findings({"a": 10, "b": 10, "c": 2}, given=given)
+    few, none = class_findings({"a": 10, "b": 10, "c": 2}, by_split=given)
     assert (few.severity, few.about) == ("error", ("a",))
-    assert few.what == "a class with one example, and 2 are needed"
+    assert few.problem == "a class with one example, and 2 are needed"
     assert (none.severity, none.about) == ("warning", ("c",))
-    assert none.what == "no example in the test split"
+    assert none.problem == "no example in the test split"
 
 
 def test_names_that_no_terminal_shows_are_escaped(

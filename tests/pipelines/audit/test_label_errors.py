@@ -34,9 +34,9 @@ def flipped(
 
 
 def found_in(
-    features: np.ndarray, labels: np.ndarray, units: np.ndarray | None = None
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
 ) -> list[Suspect]:
-    each = np.arange(len(labels)) if units is None else units
+    each = np.arange(len(labels)) if groups is None else groups
     return suspects(features, labels, each, class_names=NAMES)
 
 
@@ -49,8 +49,8 @@ def test_most_flipped_labels_are_found_and_little_else() -> None:
     assert len(hits) / len(found) >= 0.7  # precision
     right = [one.suggested == NAMES[labels[one.example]] for one in hits]
     assert np.mean(right) >= 0.8
-    assert all(one.given == NAMES[wrong[one.example]] for one in found)
-    certain = [one.given_probability for one in found]
+    assert all(one.label == NAMES[wrong[one.example]] for one in found)
+    certain = [one.label_probability for one in found]
     assert certain == sorted(certain)
     assert np.mean([one.example in which for one in found[:10]]) >= 0.8
 
@@ -60,15 +60,15 @@ def test_sound_labels_are_left_in_peace() -> None:
     assert len(found_in(features, labels)) <= 15
 
 
-def test_examples_of_one_unit_do_not_vouch_for_each_other() -> None:
+def test_examples_of_one_group_do_not_vouch_for_each_other() -> None:
     """A wrong label that came with ten copies is still found."""
     features, labels = digits(500)
     copies = np.repeat(np.flatnonzero(labels == 3)[:1], 10)
     features = np.concatenate([features, features[copies]])
     wrong = np.concatenate([labels, np.full(10, 8)])
     wrong[copies[0]] = 8
-    units = np.concatenate([np.arange(500), copies])
-    found = {one.example for one in found_in(features, wrong, units)}
+    groups = np.concatenate([np.arange(500), copies])
+    found = {one.example for one in found_in(features, wrong, groups)}
     apart = {one.example for one in found_in(features, wrong)}
     members = {int(copies[0]), *range(500, 510)}
     assert len(found & members) >= 10

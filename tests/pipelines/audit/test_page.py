@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.audit import page as survey_page
-from pipelines.audit.audit import Survey, survey
+from pipelines.audit.audit import Audit, audit
+from pipelines.audit.page import page as page_of
 from pipelines.cli import main
 from pipelines.data.reference import DatasetRef
 
@@ -76,8 +76,8 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def surveyed(folder: Path) -> Survey:
-    return survey(DatasetRef.parse(f"dir:{folder}"))
+def audited(folder: Path) -> Audit:
+    return audit(DatasetRef.parse(f"dir:{folder}"))
 
 
 def test_a_page_shows_what_was_found(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_page_shows_what_was_found(folder: Path) -> None:
     content = (folder / "cat" / "0.png").read_bytes()
     (folder / "zebra" / "copy.png").write_bytes(content)
     (folder / "zebra" / "cut.png").write_bytes(content[: len(content) // 2])
-    page = Page(survey_page.page(surveyed(folder)))
+    page = Page(page_of(audited(folder)))
     for said in (
         "9 examples in 2 classes",
         "A run would refuse these data",
@@ -105,8 +105,8 @@ def test_a_page_shows_what_was_found(folder: Path) -> None:
 
 
 def test_a_page_of_sound_data_says_so(folder: Path) -> None:
-    page = Page(survey_page.page(surveyed(folder)))
-    assert "Nothing was found." in page.text
+    page = Page(page_of(audited(folder)))
+    assert "No problems were found." in page.text
     assert "refuse" not in page.text
     assert page.pictures == []
 
@@ -120,7 +120,7 @@ def test_names_cannot_do_anything(folder: Path) -> None:
     (folder / "<script>alert(2)<").mkdir()
     for i in range(3):
         photo(40 + i).save(folder / "<script>alert(2)<" / f"{i}.png")
-    text = survey_page.page(surveyed(folder))
+    text = page_of(audited(folder))
     assert text.isascii()
     page = Page(text)
     assert set(page.tags) <= ALLOWED
@@ -133,23 +133,22 @@ def test_names_cannot_do_anything(folder: Path) -> None:
     assert len(page.pictures) == len(NAMES)
 
 
-def test_a_page_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_bounded(folder: Path) -> None:
     for i in range(30):
         photo(20 + i).save(folder / "cat" / f"{i:02}.jpg", "PNG")
-    found = surveyed(folder)
-    page = Page(survey_page.page(found))
+    found = audited(folder)
+    page = Page(page_of(found))
     assert len(page.pictures) == 24
     assert "and 6 more" in page.text
-    monkeypatch.setattr(survey_page, "_THUMBNAILS", 5)
-    assert len(Page(survey_page.page(found)).pictures) == 5
+    assert len(Page(page_of(found, most_thumbnails=5)).pictures) == 5
 
 
 def test_arrays_have_pictures_too(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
     pixels[8] = pixels[0]
     np.savez(tmp_path / "x.npz", x=pixels, y=np.arange(9) % 2)
-    found = survey(DatasetRef.parse(f"npz:{tmp_path}/x.npz"))
-    assert len(Page(survey_page.page(found)).pictures) == 2
+    found = audit(DatasetRef.parse(f"npz:{tmp_path}/x.npz"))
+    assert len(Page(page_of(found)).pictures) == 2
 
 
 def test_the_command_writes_the_page(
@@ -157,6 +156,6 @@ def test_the_command_writes_the_page(
 ) -> None:
     path = tmp_path / "new" / "page.html"
     assert main(["check", f"dir:{folder}", "--report", str(path)]) == 0
-    assert "Nothing was found" in path.read_text()
+    assert "No problems were found" in path.read_text()
     assert f"the page is {path}" in capsys.readouterr().out
     assert main(["check", f"dir:{folder}", "--report", str(tmp_path)]) == 2

@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from pipelines.audit.audit import survey
-from pipelines.audit.repair import LIST, Fixed, fix
+from pipelines.audit.audit import audit
+from pipelines.audit.repair import LIST, Repair, repair
 from pipelines.cli import main
 from pipelines.data.images.decode import decode
 from pipelines.data.reference import DatasetRef
@@ -45,16 +45,16 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def fixed(folder: Path) -> dict[str, Fixed]:
+def fixed(folder: Path) -> dict[str, Repair]:
     """What was done with every file, after a look at what is left."""
     target = folder.parent / "fixed"
-    done = fix(survey(DatasetRef.parse(f"dir:{folder}")), folder, target)
+    done = repair(audit(DatasetRef.parse(f"dir:{folder}")), folder, target)
     listed = json.loads((target / LIST).read_text())
     assert listed["files"] == [
         {"file": one.file, "action": one.action, "to": one.to, "why": one.why}
         for one in done
     ]
-    after = survey(DatasetRef.parse(f"dir:{target}"))
+    after = audit(DatasetRef.parse(f"dir:{target}"))
     assert after.findings == ()
     written = {path.relative_to(target).as_posix() for path in target.rglob("*.*")}
     assert written == {one.to for one in done if one.to} | {LIST}
@@ -239,27 +239,27 @@ def test_names_that_are_no_text_are_kept(folder: Path) -> None:
 
 
 def test_never_in_place_and_never_over_something(folder: Path) -> None:
-    found = survey(DatasetRef.parse(f"dir:{folder}"))
+    found = audit(DatasetRef.parse(f"dir:{folder}"))
     for target in (folder / "fixed", folder, folder.parent):
         with pytest.raises(ConfigError, match="inside each other|something in it"):
-            fix(found, folder, target)
+            repair(found, folder, target)
     full = folder.parent / "full"
     full.mkdir()
     (full / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="full has something in it"):
-        fix(found, folder, full)
+        repair(found, folder, full)
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
     (full / "mine.txt").unlink()
-    assert len(fix(found, folder, full)) == 8
+    assert len(repair(found, folder, full)) == 8
 
 
 def test_a_folder_of_which_nothing_is_left_leaves_nothing(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "bad" / name).mkdir(parents=True)
         (tmp_path / "bad" / name / "x.png").write_bytes(b"no")
-    found = survey(DatasetRef.parse(f"dir:{tmp_path}/bad"))
+    found = audit(DatasetRef.parse(f"dir:{tmp_path}/bad"))
     with pytest.raises(DataError, match="Nothing in .*bad is left"):
-        fix(found, tmp_path / "bad", tmp_path / "fixed")
+        repair(found, tmp_path / "bad", tmp_path / "fixed")
     assert [path.name for path in tmp_path.iterdir()] == ["bad"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 from PIL import Image
@@ -220,7 +220,7 @@ def test_an_output_belongs_to_one_artifact_and_one_source(
     (source / "1.png").unlink()
 
     with out.open("rb") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        filelock.lock_descriptor(stream.fileno())
         said = refusal(capsys, artifact, source, out)
     assert "is being written by another process" in said
     assert out.read_bytes() == before

@@ -13,8 +13,8 @@ from pipelines.calibration.calibration import (
     to_manifest,
     uncalibrated,
 )
-from pipelines.calibration.temperature import Scaling
-from pipelines.calibration.thresholds import Limit
+from pipelines.calibration.temperature import Temperature
+from pipelines.calibration.thresholds import StrangenessThreshold
 from pipelines.config import CalibrationConfig
 
 
@@ -63,10 +63,10 @@ def test_shares_of_new_examples_are_those_of_the_config():
 
 def test_answers_by_hand():
     calibration = Calibration(
-        scaling=Scaling("bias", 2.0, (0.0, np.log(3.0))),
+        scaling=Temperature("bias", 2.0, (0.0, np.log(3.0))),
         held_out_examples=50,
         confidence_threshold=0.7,
-        energy=Limit(median=-2.0, largest=-1.0),
+        energy=StrangenessThreshold(median=-2.0, largest=-1.0),
         distance=None,
         set_thresholds=((0.9, 0.3), (0.99, 0.0)),
         reason="",
@@ -104,7 +104,9 @@ def test_a_value_on_a_limit_is_not_decided():
 
 def test_method_none_is_how_it_was_before():
     found = _calibrated(_held_out(), method="none")
-    assert found == uncalibrated(3, reason="calibration.method is none.", examples=300)
+    assert found == uncalibrated(
+        3, reason="config.calibration.method is 'none'.", examples=300
+    )
     logits, _, features = _held_out()
     answers = found.answer(logits, features)
     exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -134,16 +136,21 @@ _NAN = np.where(np.arange(300)[:, None] == 7, np.nan, 1.0)
         (_held_out(0), 1.0, 0.0, "0 held-out examples are too few"),
         (_spoilt(logits=_LOGITS * _NAN), 1.0, 0.0, "logits hold values that are not"),
         (_spoilt(labels=np.full(300, 2)), 1.0, 0.3, "are of one class"),
-        (_spoilt(labels=_LOGITS.argmin(axis=1)), 1.0, 0.3, "Not one held-out example"),
+        (_spoilt(labels=_LOGITS.argmin(axis=1)), 1.0, 0.3, "No held-out example"),
         (
             _spoilt(labels=_LOGITS.argmax(axis=1)),
             0.05,
             0.3,
             "Every held-out example",
         ),
-        (_spoilt(features=_FEATURES * _NAN), 1.0, 0.3, "No limit on distance"),
-        (_spoilt(features=np.ones_like(_FEATURES)), 1.0, 0.3, "No limit on distance"),
-        (_spoilt(logits=np.zeros_like(_LOGITS)), 1.0, 0.3, "No limit on energy"),
+        (_spoilt(features=_FEATURES * _NAN), 1.0, 0.3, "No threshold for distance"),
+        (
+            _spoilt(features=np.ones_like(_FEATURES)),
+            1.0,
+            0.3,
+            "No threshold for distance",
+        ),
+        (_spoilt(logits=np.zeros_like(_LOGITS)), 1.0, 0.3, "No threshold for energy"),
     ],
     ids=[
         "few",
@@ -162,7 +169,7 @@ def test_poor_data_give_safe_numbers_and_the_reason(
 ):
     found = _calibrated(held_out)
     assert reason in found.reason
-    if temperature == 1.0 and "No limit" not in reason:
+    if temperature == 1.0 and "No threshold" not in reason:
         assert found.scaling.temperature == 1.0
     assert temperature <= found.scaling.temperature <= 20
     assert threshold <= found.confidence_threshold <= 1

@@ -11,7 +11,7 @@ from pipelines.calibration import feature_space, portions, temperature
 from pipelines.calibration.calibration import calibrate
 from pipelines.calibration.feature_space import fit_feature_space
 from pipelines.calibration.reliability import calibration_error, reliability
-from pipelines.calibration.temperature import choose_scaling
+from pipelines.calibration.temperature import choose_temperature
 from pipelines.calibration.thresholds import energies, set_threshold
 from pipelines.commands.tables import evaluation_table, survey_table
 from pipelines.config import CalibrationConfig
@@ -112,7 +112,7 @@ def test_a_probe_of_many_classes_is_as_often_right_as_it_says(classes):
     judged = np.sort(np.random.default_rng(0).permutation(len(x))[:600])
     found = score_of_all([x], labels, judged, groups=None, scored=some)
     probe = linear_probe([x], labels, found)
-    logits = probe.scaling([others]) @ probe.kernel + probe.bias
+    logits = probe.standardization([others]) @ probe.kernel + probe.bias
     right = (logits.argmax(axis=1) == other_labels).mean()
     assert found.accuracy == pytest.approx(right, abs=0.08)
     # Sure enough: 9.5, which suits ten classes, would be a confidence of nearly 0.
@@ -164,21 +164,21 @@ def test_a_calibration_in_portions_is_that_of_the_whole(monkeypatch):
 def test_the_temperature_of_many_classes_is_found_from_some_examples(monkeypatch):
     logits, labels = _logits(1500, 400)
     monkeypatch.setattr(temperature, "AT_ONCE", 400 * 800)
-    whole, reason = choose_scaling(logits, labels, method="auto")
+    whole, reason = choose_temperature(logits, labels, method="auto")
     assert whole.temperature == pytest.approx(0.25, rel=0.1)
     assert "on 800 held-out examples" in reason
-    assert "one has 0 of 800 that were looked at" in reason
+    assert "the smallest class has 0 of 800 sampled" in reason
     # Scores of a ridge on so many classes differ by thousandths.
-    cold, _ = choose_scaling(logits / 200, labels, method="auto")
+    cold, _ = choose_temperature(logits / 200, labels, method="auto")
     assert cold.temperature == pytest.approx(whole.temperature / 200, rel=0.02)
 
 
 def test_a_temperature_at_its_bound_is_said():
     logits, labels = _logits(300, 5)
-    found, reason = choose_scaling(logits * 1e-3, labels, method="temperature")
+    found, reason = choose_temperature(logits * 1e-3, labels, method="temperature")
     assert found.temperature == pytest.approx(0.05)
-    assert "The temperature is the lowest that there is, 0.05" in reason
-    _, reason = choose_scaling(logits, labels, method="temperature")
+    assert "The temperature is the lowest one allowed, 0.05" in reason
+    _, reason = choose_temperature(logits, labels, method="temperature")
     assert "lowest" not in reason
 
 
@@ -189,7 +189,7 @@ def test_a_temperature_that_gains_no_more_than_chance_is_not_kept():
     for _ in range(15):
         true = rng.normal(0, 2, (40, 4))
         labels = (true + rng.gumbel(size=true.shape)).argmax(axis=1)
-        kept += choose_scaling(true, labels, method="auto")[0].method != "none"
+        kept += choose_temperature(true, labels, method="auto")[0].method != "none"
     # Chance alone is a gain by over a standard error in about a sixth.
     assert kept <= 15 / 5
 
@@ -292,7 +292,7 @@ def test_a_page_of_many_classes_shows_the_most_frequent_pairs():
     pairs = [(i, i, 5) for i in range(300)] + [(i, i + 1, 1) for i in range(50)]
     pairs.append((7, 250, 4))
     names = [f"class {i}" for i in range(300)]
-    page = "".join(confusion_page.confusion("test", pairs, names, form="pairs"))
+    page = confusion_page.confusion("test", pairs, names, form="pairs")
     assert "54 of 1554 examples were wrong" in page
     rows = page.split("<tbody>")[1].split("</tr>")
     assert "class 7" in rows[0]

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from pipelines.calibration import temperature as scaling
-from pipelines.calibration.temperature import choose_scaling, fit_bias, fit_temperature
+from pipelines.calibration.temperature import (
+    choose_temperature,
+    fit_bias,
+    fit_temperature,
+    unscaled,
+)
 
 
 def _logits(n, *, classes=5, temperature=1.0, bias=None, seed=0):
@@ -50,9 +54,9 @@ def test_two_examples_by_hand():
 @pytest.mark.parametrize("seed", range(4))
 def test_auto_takes_the_bias_where_classes_are_shifted_and_only_there(seed):
     shifted = _logits(600, temperature=2.0, bias=[2, 0, 0, -1, -1], seed=seed)
-    assert choose_scaling(*shifted, method="auto")[0].method == "bias"
+    assert choose_temperature(*shifted, method="auto")[0].method == "bias"
     plain = _logits(600, temperature=2.0, seed=seed)
-    chosen, reason = choose_scaling(*plain, method="auto")
+    chosen, reason = choose_temperature(*plain, method="auto")
     assert chosen.method == "temperature"
     assert "Cross-validated log loss on 600 held-out examples" in reason
     assert set(chosen.bias) == {0.0}
@@ -60,7 +64,7 @@ def test_auto_takes_the_bias_where_classes_are_shifted_and_only_there(seed):
 
 def test_auto_changes_nothing_where_nothing_is_gained():
     methods = {
-        choose_scaling(*_logits(300, seed=seed), method="auto")[0].method
+        choose_temperature(*_logits(300, seed=seed), method="auto")[0].method
         for seed in range(6)
     }
     assert "none" in methods
@@ -73,18 +77,21 @@ def test_a_bias_needs_examples_of_every_class():
         np.concatenate([np.flatnonzero(labels != 3), np.flatnonzero(labels == 3)[:9]])
     )
     for method in ("auto", "bias"):
-        chosen, reason = choose_scaling(logits[keep], labels[keep], method=method)
+        chosen, reason = choose_temperature(logits[keep], labels[keep], method=method)
         assert chosen.method == "temperature"
-        assert "needs 10 held-out examples of each; one has 9" in reason
-        assert choose_scaling(logits, labels, method=method)[0].method == "bias"
+        assert (
+            "needs 10 held-out examples of each class; the smallest class has 9"
+            in reason
+        )
+        assert choose_temperature(logits, labels, method=method)[0].method == "bias"
 
 
 def test_a_bias_that_was_asked_for_is_taken_without_comparison():
     logits, labels = _logits(600, temperature=2.0)
-    assert choose_scaling(logits, labels, method="auto")[0].method == "temperature"
-    chosen, reason = choose_scaling(logits, labels, method="bias")
+    assert choose_temperature(logits, labels, method="auto")[0].method == "temperature"
+    chosen, reason = choose_temperature(logits, labels, method="bias")
     assert (chosen.method, reason) == ("bias", "calibration.method is bias.")
-    chosen, _ = choose_scaling(logits, labels, method="temperature")
+    chosen, _ = choose_temperature(logits, labels, method="temperature")
     assert chosen.method == "temperature"
 
 
@@ -92,7 +99,7 @@ def test_if_all_are_right_confidence_ends_at_what_so_many_can_show():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 100)
     logits = 2.0 * np.eye(3)[labels]
-    chosen, reason = choose_scaling(logits, labels, method="auto")
+    chosen, reason = choose_temperature(logits, labels, method="auto")
     assert "Every held-out example was right." in reason
     confidence = np.exp(chosen.log_probabilities(logits)).max(axis=1)
     # A doubt of 1 / 102, of which a third lies on the right class itself.
@@ -102,12 +109,12 @@ def test_if_all_are_right_confidence_ends_at_what_so_many_can_show():
 @pytest.mark.parametrize("method", ["auto", "temperature", "bias"])
 def test_what_says_nothing_gives_temperature_one_and_why(method):
     logits, labels = _logits(200)
-    chosen, reason = choose_scaling(logits, logits.argmin(axis=1), method=method)
+    chosen, reason = choose_temperature(logits, logits.argmin(axis=1), method=method)
     assert (chosen.temperature, set(chosen.bias)) == (1.0, {0.0})
-    assert reason == "Not one held-out example was right."
+    assert reason == "No held-out example was right."
     one = np.full(200, logits.argmax(axis=1)[0])
-    chosen, reason = choose_scaling(logits, one, method=method)
-    assert chosen == scaling.unscaled(5)
+    chosen, reason = choose_temperature(logits, one, method=method)
+    assert chosen == unscaled(5)
     assert reason == "All held-out examples are of one class."
 
 
@@ -115,6 +122,6 @@ def test_huge_and_equal_logits_give_finite_numbers():
     labels = np.arange(40) % 2
     for factor in (0, 1e6, 1e-9):
         logits = factor * np.eye(2)[labels]
-        chosen, _ = choose_scaling(logits, labels, method="auto")
+        chosen, _ = choose_temperature(logits, labels, method="auto")
         assert np.isfinite([chosen.temperature, *chosen.bias]).all()
         assert 0.05 <= chosen.temperature <= 20

@@ -5,13 +5,13 @@ import pytest
 
 from pipelines.calibration.feature_space import fit_feature_space
 from pipelines.calibration.thresholds import (
-    Limit,
+    StrangenessThreshold,
     confidence_threshold,
     energies,
     keep_rank,
     prediction_sets,
     set_threshold,
-    strangeness_limits,
+    strangeness_thresholds,
 )
 
 
@@ -94,7 +94,7 @@ def test_energies_by_hand():
 
 
 def test_a_score_is_0_where_usual_and_1_at_the_limit():
-    limit = Limit(median=-3.0, largest=-1.0)
+    limit = StrangenessThreshold(median=-3.0, largest=-1.0)
     np.testing.assert_allclose(limit.score(np.array([-3.0, -1, 1, -5])), [0, 1, 2, -1])
 
 
@@ -112,7 +112,7 @@ def test_energy_and_distance_together_keep_their_share_of_new_examples():
     kept = []
     for seed in range(1, 81):
         logits, features, _ = _draw(400, seed)
-        energy, distance, notes = strangeness_limits(
+        energy, distance, notes = strangeness_thresholds(
             logits[:200], features[:200], space, share=0.95
         )
         assert notes == []
@@ -127,7 +127,9 @@ def test_energy_and_distance_together_keep_their_share_of_new_examples():
 def test_too_few_examples_for_the_share_are_said_and_none_of_them_is_refused():
     logits, features, labels = _draw(50, seed=0)
     space = fit_feature_space(features, labels)
-    energy, distance, notes = strangeness_limits(logits, features, space, share=0.99)
+    energy, distance, notes = strangeness_thresholds(
+        logits, features, space, share=0.99
+    )
     assert "To keep 0.99 of new examples, 99 held-out ones are needed" in notes[0]
     assert (energies(logits) <= energy.largest).all()
     assert (space.distances(features) <= distance.largest).all()
@@ -136,17 +138,20 @@ def test_too_few_examples_for_the_share_are_said_and_none_of_them_is_refused():
 def test_without_a_space_or_a_spread_there_is_no_limit():
     logits, features, labels = _draw(200, seed=0)
     space = fit_feature_space(features, labels)
-    energy, distance, notes = strangeness_limits(logits, features, None, share=0.99)
+    energy, distance, notes = strangeness_thresholds(logits, features, None, share=0.99)
     assert energy is not None
     assert distance is None
     (note,) = notes
-    assert note == "No limit on distance: it is nearly the same for all, or not finite."
+    assert (
+        note
+        == "No threshold for distance: it is nearly the same for all, or not finite."
+    )
     same = np.zeros_like(logits)
-    energy, distance, notes = strangeness_limits(same, features, space, share=0.99)
+    energy, distance, notes = strangeness_thresholds(same, features, space, share=0.99)
     assert energy is None
     assert distance is not None
-    assert "No limit on energy" in notes[0]
-    energy, distance, _ = strangeness_limits(logits, features, space, share=1)
+    assert "No threshold for energy" in notes[0]
+    energy, distance, _ = strangeness_thresholds(logits, features, space, share=1)
     assert (energy, distance) == (None, None)
 
 
@@ -154,6 +159,6 @@ def test_values_of_which_most_are_equal_have_a_finite_limit():
     _, features, labels = _draw(200, seed=0)
     logits = np.zeros((200, 3))
     logits[0] = -5
-    energy, _, _ = strangeness_limits(logits, features, None, share=0.9)
+    energy, _, _ = strangeness_thresholds(logits, features, None, share=0.9)
     assert np.isfinite(energy.score(energies(logits))).all()
     assert (energy.score(energies(logits)) <= 1).all()

@@ -28,7 +28,7 @@ def test_it_finds_what_this_machine_has(tmp_path, monkeypatch):
     assert found.writable[str(tmp_path)] is True
     assert found.free_bytes > 0
     assert "efficientnet_lite0" in found.weights_at_hand
-    assert not any("cannot be written" in sentence for sentence in found.mend)
+    assert not any("cannot be written" in sentence for sentence in found.fixes)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -43,21 +43,21 @@ def test_a_package_that_is_too_old_is_to_be_mended(monkeypatch):
         return older.get(name) or known(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    mend = doctor.examine().mend
+    fixes = doctor.examine().fixes
     assert (
         "keras >=3.15.1 is needed, and 3.14.1 is installed: pip install"
-        " 'keras>=3.15.1'." in mend
+        " 'keras>=3.15.1'." in fixes
     )
-    assert any(sentence.startswith("pillow >=13.0.0 is") for sentence in mend)
+    assert any(sentence.startswith("pillow >=13.0.0 is") for sentence in fixes)
     # What extras bring is named if it is there, once, and is not missed if not.
-    starlette = [one for one in mend if one.startswith("starlette ")]
+    starlette = [fix for fix in fixes if fix.startswith("starlette ")]
     assert starlette == [
         "starlette >=1.0.1 is needed, and 0.46 is installed: pip install"
         " 'starlette>=1.0.1'."
     ]
-    assert not any(sentence.startswith("mlxtend") for sentence in mend)
+    assert not any(sentence.startswith("mlxtend") for sentence in fixes)
     monkeypatch.undo()
-    assert not any("is needed" in sentence for sentence in doctor.examine().mend)
+    assert not any("is needed" in sentence for sentence in doctor.examine().fixes)
 
 
 def test_every_device_says_which_precisions_it_supports():
@@ -72,24 +72,24 @@ def test_a_folder_that_cannot_be_written_is_to_be_mended(monkeypatch):
     found = doctor.examine()
     assert found.writable["/proc"] is False
     assert "/proc cannot be written to; choose a config.workdir elsewhere" in " ".join(
-        found.mend
+        found.fixes
     )
-    assert any("GB are free in /proc" in sentence for sentence in found.mend)
+    assert any("GB are free in /proc" in sentence for sentence in found.fixes)
 
 
-def test_missing_weights_and_engine_are_to_be_mended(fresh_process):
+def test_examine_missing_weights_and_engine_are_fixes(fresh_process):
     ended = fresh_process(WITHOUT_WEIGHTS_AND_ENGINE)
     assert ended.returncode == 0
     assert ended.stderr == ""
     values = json.loads(ended.stdout)
     assert values["weights_at_hand"] == []
     assert values["devices"] == []
-    mend = " ".join(values["mend"])
-    assert "pip install 'zootune[quickstart]'" in mend
-    assert "KERAS_BACKEND is 'jax'" in mend
+    fixes = " ".join(values["mend"])
+    assert "pip install 'zootune[quickstart]'" in fixes
+    assert "KERAS_BACKEND is 'jax'" in fixes
 
 
-def test_as_json_it_is_one_object_and_nothing_else(fresh_process):
+def test_doctor_as_json_is_one_object(fresh_process):
     ended = fresh_process("from pipelines.cli import main; main()", "doctor", "--json")
     values = json.loads(ended.stdout)
     assert set(values) == {
@@ -103,14 +103,14 @@ def test_as_json_it_is_one_object_and_nothing_else(fresh_process):
     }
 
 
-def test_as_text(capsys):
+def test_doctor_prints_every_part(capsys):
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
     for word in ("python", "devices", "weights at hand", "free space", "writable"):
         assert word in printed
 
 
-def test_what_to_mend_comes_last_and_no_such_thing_is_ready():
+def test_as_text_fixes_come_last_and_none_is_ready():
     found = Examination(
         versions={"python": "3.11"},
         devices=("CPU (float32)",),
@@ -118,13 +118,13 @@ def test_what_to_mend_comes_last_and_no_such_thing_is_ready():
         weights_at_hand=(),
         writable={"/data": False},
         free_bytes=10**9,
-        mend=("Do this.", "Do that."),
+        fixes=("Do this.", "Do that."),
     )
     lines = as_text(found).splitlines()
-    assert lines[-2:] == ["To mend: Do this.", "To mend: Do that."]
+    assert lines[-2:] == ["To fix: Do this.", "To fix: Do that."]
     assert "writable         /data: no" in lines
     assert "weights at hand  none" in lines
-    healthy = Examination(**{**vars(found), "mend": (), "writable": {"/data": True}})
+    healthy = Examination(**{**vars(found), "fixes": (), "writable": {"/data": True}})
     assert as_text(healthy).splitlines()[-1] == "Ready."
     assert "writable         /data: yes" in as_text(healthy)
 

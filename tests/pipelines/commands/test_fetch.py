@@ -94,7 +94,7 @@ def test_it_fetches_once_and_says_where(capsys, server, offered):
     assert (name, size, unit) == ("offered", "0.1", "MB")
     assert Path(path).read_bytes() == BODY
     assert Path(path).is_relative_to(store.folder())
-    assert "offered.h5: 0.1 of 0.1 MB" in printed.err
+    assert "offered.h5: 100%" in printed.err
     assert main(["fetch", "offered", "--offline"]) == 0
     assert server.paths == ["/offered"]
 

@@ -24,7 +24,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
-from pipelines.audit.audit import survey
+from pipelines.audit.audit import audit
 from pipelines.data.images.decode import decode, resize
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load, read
@@ -80,8 +80,8 @@ class Folder:
 
     def findings(self) -> dict[str, tuple[str, ...]]:
         """What was found, with a severity before it, and what it is about."""
-        found = survey(self.reference).findings
-        return {f"{one.severity}: {one.what}": one.about for one in found}
+        found = audit(self.reference).findings
+        return {f"{one.severity}: {one.problem}": one.about for one in found}
 
     def is_refused(self, *reasons: str) -> None:
         """A run would stop, with each of these in its message."""
@@ -578,7 +578,7 @@ def test_row_40_no_images(tmp_path: Path) -> None:
         (tmp_path / "none").mkdir(exist_ok=True)
         (tmp_path / "flat").mkdir(exist_ok=True)
         (tmp_path / "flat" / "x.png").write_bytes(saved(photo(0), "PNG"))
-        for function in (load, survey):
+        for function in (load, audit):
             with pytest.raises(DataError, match=reason):
                 function(DatasetRef("dir", str(tmp_path / reference)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.audit.audit import survey
+from pipelines.audit.audit import audit
 from pipelines.data.load import load, load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
@@ -47,10 +47,10 @@ def test_copies_leave_what_is_trained_on(
     (note,) = splits.info.notes
     assert note.startswith("4 examples were left out, as duplicates=drop says")
     assert note in caplog.messages
-    units = {name: set(getattr(splits, name).units) for name in SPLITS}
-    assert not units["train"] & units["test"]
-    assert not units["train"] & units["validation"]
-    assert not units["validation"] & units["test"]
+    groups = {name: set(getattr(splits, name).groups) for name in SPLITS}
+    assert not groups["train"] & groups["test"]
+    assert not groups["train"] & groups["validation"]
+    assert not groups["validation"] & groups["test"]
 
 
 def test_evaluation_sees_the_same_test_split(shared: str) -> None:
@@ -62,10 +62,12 @@ def test_evaluation_sees_the_same_test_split(shared: str) -> None:
 
 
 def test_the_check_follows_the_option(shared: str) -> None:
-    assert not survey(DatasetRef.parse(shared)).is_fit_to_train
-    found = survey(DatasetRef.parse(f"{shared}?duplicates=drop"))
+    assert not audit(DatasetRef.parse(shared)).is_fit_to_train
+    found = audit(DatasetRef.parse(f"{shared}?duplicates=drop"))
     assert found.is_fit_to_train
-    assert any(one.what == "the same content in two splits" for one in found.findings)
+    assert any(
+        one.problem == "the same content in two splits" for one in found.findings
+    )
 
 
 def test_without_given_splits_nothing_changes(tmp_path: Path) -> None:

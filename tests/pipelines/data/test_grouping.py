@@ -1,37 +1,37 @@
-"""Units are connected components, and dealing them keeps the promised proportions."""
+"""Groups are connected components, and dealing them keeps the promised proportions."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pipelines.data.grouping import count_units, deal, find_units, targets
+from pipelines.data.grouping import connected_groups, count_groups, deal, targets
 from pipelines.data.packed_strings import Strings
 
 SEEDS = range(12)
 
 
-def _units(*keys: list[str]) -> np.ndarray:
-    return find_units(*(Strings.of(column).codes() for column in keys))
+def _groups(*keys: list[str]) -> np.ndarray:
+    return connected_groups(*(Strings.of(column).codes() for column in keys))
 
 
 def test_units_join_over_either_key() -> None:
-    units = _units(["a", "b", "a", "c", "d"], ["p", "q", "r", "q", "s"])
-    assert units.tolist() == [0, 1, 0, 1, 2]
+    groups = _groups(["a", "b", "a", "c", "d"], ["p", "q", "r", "q", "s"])
+    assert groups.tolist() == [0, 1, 0, 1, 2]
 
 
 def test_units_join_through_a_chain() -> None:
-    units = _units(["a", "a", "b", "b"], ["1", "2", "2", "3"])
-    assert units.tolist() == [0, 0, 0, 0]
+    groups = _groups(["a", "a", "b", "b"], ["1", "2", "2", "3"])
+    assert groups.tolist() == [0, 0, 0, 0]
 
 
 def test_equal_text_in_different_keys_does_not_join() -> None:
-    assert _units(["a", "b"], ["b", "c"]).tolist() == [0, 1]
+    assert _groups(["a", "b"], ["b", "c"]).tolist() == [0, 1]
 
 
-def test_count_units_counts_a_unit_once_per_class() -> None:
-    labels, units = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2])
-    assert count_units(labels, units, 3).tolist() == [2, 2, 0]
+def test_count_groups_counts_a_group_once_per_class() -> None:
+    labels, groups = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2])
+    assert count_groups(labels, groups, 3).tolist() == [2, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_single_units_meet_their_targets_exactly(seed: int) -> None:
 def test_units_of_any_size_stay_whole_and_spread(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 30, size=rng.integers(12, 60))
-    units = np.repeat(np.arange(len(sizes)), sizes)
-    labels = (np.arange(len(sizes)) % 4)[units]  # at least three units per class
-    split_of = deal(labels, units, held_out=[0.15, 0.15], seed=seed)
-    for unit in range(len(sizes)):
-        assert len(set(split_of[units == unit])) == 1
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    labels = (np.arange(len(sizes)) % 4)[groups]  # at least three groups per class
+    split_of = deal(labels, groups, held_out=[0.15, 0.15], seed=seed)
+    for group in range(len(sizes)):
+        assert len(set(split_of[groups == group])) == 1
     for label in range(4):
         assert set(split_of[labels == label]) == {0, 1, 2}
 
@@ -78,10 +78,10 @@ def test_units_of_any_size_stay_whole_and_spread(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_many_mixed_groups_come_close_to_the_proportions(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    units = np.sort(rng.integers(0, 150, size=3000))
-    units = np.unique(units, return_inverse=True)[1]
-    labels = rng.integers(0, 5, size=3000)  # a unit holds several classes
-    split_of = deal(labels, units, held_out=[0.15, 0.15], seed=seed)
+    groups = np.sort(rng.integers(0, 150, size=3000))
+    groups = np.unique(groups, return_inverse=True)[1]
+    labels = rng.integers(0, 5, size=3000)  # a group holds several classes
+    split_of = deal(labels, groups, held_out=[0.15, 0.15], seed=seed)
     assert np.bincount(split_of) / 3000 == pytest.approx([0.7, 0.15, 0.15], abs=0.02)
     for label in range(5):
         share = np.bincount(split_of[labels == label], minlength=3)
@@ -90,16 +90,16 @@ def test_many_mixed_groups_come_close_to_the_proportions(seed: int) -> None:
 
 def test_three_large_groups_reach_three_splits() -> None:
     labels = np.array([0] * 30 + [1] * 30)
-    units = np.repeat(np.arange(6), 10)
-    split_of = deal(labels, units, held_out=[0.15, 0.15], seed=0)
+    groups = np.repeat(np.arange(6), 10)
+    split_of = deal(labels, groups, held_out=[0.15, 0.15], seed=0)
     for label in (0, 1):
         assert set(split_of[labels == label]) == {0, 1, 2}
 
 
 def test_the_seed_decides() -> None:
-    labels, units = np.repeat([0, 1], 50), np.arange(100)
+    labels, groups = np.repeat([0, 1], 50), np.arange(100)
     first, again, other = (
-        deal(labels, units, held_out=[0.2], seed=seed) for seed in (1, 1, 2)
+        deal(labels, groups, held_out=[0.2], seed=seed) for seed in (1, 1, 2)
     )
     assert (first == again).all()
     assert (first != other).any()

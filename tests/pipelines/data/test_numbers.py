@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.audit.audit import survey
+from pipelines.audit.audit import audit
 from pipelines.data.data_card import as_markdown, card_of
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
@@ -134,7 +134,7 @@ def test_scans_of_twelve_bits_are_said_with_numbers(
     card = card_of(splits, seed=0, versions={})
     assert card["notes"] == [note]
     assert note in as_markdown(card).splitlines()
-    by_what = {one.what: one for one in survey(ref).findings}
+    by_what = {one.problem: one for one in audit(ref).findings}
     assert by_what[note].severity == "warning"
     assert len(by_what[note].about) == 16
     # Following it helps.
@@ -144,4 +144,4 @@ def test_scans_of_twelve_bits_are_said_with_numbers(
             Image.fromarray(values * np.uint16(16)).save(path)
     (note,) = load(ref).info.notes
     assert note.endswith("65,520 of 65,535, which leaves 256 of 256 greys.")
-    assert all(one.severity == "note" for one in survey(ref).findings)
+    assert all(one.severity == "note" for one in audit(ref).findings)

@@ -176,8 +176,10 @@ def test_groups_in_two_spellings_are_one(tmp_path: Path, reader: Reader) -> None
         (f"{APART}{i // 4} ", f" {COMPOSED}{i // 4}")[i % 2] for i in range(COUNT)
     ]
     splits = load(DatasetRef.parse(reader(tmp_path, labels, groups)))
-    units = [set(part.units) for part in (splits.train, splits.validation, splits.test)]
-    assert sum(map(len, units)) == len(set.union(*units)) == 10
+    groups = [
+        set(part.groups) for part in (splits.train, splits.validation, splits.test)
+    ]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 10
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -298,10 +300,10 @@ def test_errors_stay_short() -> None:
 def test_names_are_compared_in_linear_time() -> None:
     """The work is in the letters: twice the names are twice the work."""
     names = [f"class of plates {i:05} {'abc'[i % 3]}" for i in range(4000)]
-    found = [one.what for one in class_findings(dict.fromkeys(names, 9))]
+    found = [one.problem for one in class_findings(dict.fromkeys(names, 9))]
     assert "class names that differ by blanks" not in found
     misspelt = [*names, "zebra", "zebras", "Zebra"]
-    by_what = {one.what: one for one in class_findings(dict.fromkeys(misspelt, 9))}
+    by_what = {one.problem: one for one in class_findings(dict.fromkeys(misspelt, 9))}
     assert by_what["class names that differ by upper and lower case"].about == (
         "'zebra' and 'Zebra'",
     )

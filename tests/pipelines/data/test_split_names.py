@@ -69,20 +69,20 @@ def test_folders_of_splits_are_splits(tmp_path: Path, splits: tuple[str, ...]) -
     below = [f"{split}/{c}" for split in splits for c in ("cat", "dog")]
     examples = read(fill(tmp_path, *below))
     assert examples.class_names == ("cat", "dog")
-    assert set(examples.given) == {usual_split(split) for split in splits}
+    assert set(examples.splits) == {usual_split(split) for split in splits}
 
 
 def test_splits_inside_of_classes_are_splits(tmp_path: Path) -> None:
     below = [f"{c}/{split}" for c in ("cat", "dog") for split in ("Train", "test")]
     examples = read(fill(tmp_path, *below))
     assert examples.class_names == ("cat", "dog")
-    assert dict(zip(examples.names, examples.given)) == {
+    assert dict(zip(examples.names, examples.splits)) == {
         "cat/Train/0.png": "train",
         "cat/test/1.png": "test",
         "dog/Train/2.png": "train",
         "dog/test/3.png": "test",
     }
-    assert read(str(tmp_path), layout="classes").given is None
+    assert read(str(tmp_path), layout="classes").splits is None
     (tmp_path / "emu").mkdir()
     (tmp_path / "emu/1.png").touch()
     with pytest.raises(DataError, match="splits inside, .* and emu/ without"):
@@ -128,7 +128,7 @@ def test_classes_with_such_names_stay_classes(
 ) -> None:
     examples = read(fill(tmp_path, *folders))
     assert set(examples.class_names) == {name.partition("/")[0] for name in folders}
-    assert examples.given is None
+    assert examples.splits is None
 
 
 def test_every_reader_knows_the_usual_names(tmp_path: Path) -> None:
@@ -136,11 +136,11 @@ def test_every_reader_knows_the_usual_names(tmp_path: Path) -> None:
     x = np.array([f"words {i}" for i in range(4)])
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(4) % 2, split=np.array(said))
     wanted = ("train", "train", "validation", "test")
-    assert read_any(DatasetRef("npz", str(tmp_path / "a.npz"))).given == wanted
+    assert read_any(DatasetRef("npz", str(tmp_path / "a.npz"))).splits == wanted
     rows = "".join(f"{x[i]},{i % 2},{said[i]}\n" for i in range(4))
     (tmp_path / "a.csv").write_text(f"text,label,part\n{rows}")
     ref = DatasetRef("csv", str(tmp_path / "a.csv"), split="part")
-    assert read_any(ref).given == wanted
+    assert read_any(ref).splits == wanted
     (tmp_path / "a.csv").write_text(f"text,label,part\n{rows}more,1,fold 3\n")
     with pytest.raises(DataError, match="line 6 .*'fold 3'. Allowed: test, train, va"):
         read_any(ref)

@@ -35,7 +35,7 @@ def examples_of(
         labels=np.array(labels, np.int64),
         class_names=tuple("abcdefgh"[: max(labels) + 1]),
         groups=None if groups is None else tuple(groups),
-        given=None if given is None else tuple(given),
+        splits=None if given is None else tuple(given),
     )
 
 
@@ -212,8 +212,8 @@ def test_a_limit_keeps_order_and_columns_together() -> None:
     assert rows == sorted(rows)
     assert kept.names == tuple(f"image {i}" for i in rows)
     assert kept.groups == tuple(map(str, rows))
-    assert kept.given == tuple(given[i] for i in rows)
-    assert kept.given.count("test") == 20
+    assert kept.splits == tuple(given[i] for i in rows)
+    assert kept.splits.count("test") == 20
     other = keep_some(examples, limit=40, seed=4)
     assert other.names != kept.names
     assert keep_some(examples, limit=40, seed=3).names == kept.names

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import Appraisal, finalists, ordered, reason
+from pipelines.planning.ranking import BackboneScore, finalists, ordered, reason
 
 
 def _measured(name, accuracy, top1=None, *, error=0.01):
@@ -19,7 +19,7 @@ def _measured(name, accuracy, top1=None, *, error=0.01):
         penalty=0.1,
         sharpness=5.0,
     )
-    return Appraisal(
+    return BackboneScore(
         backbone=name,
         imagenet_top1=top1,
         parameters=100,

@@ -6,7 +6,7 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 
 from pipelines.errors import TrainingError
-from pipelines.probing.probe import linear_probe, scaling_of, score
+from pipelines.probing.probe import linear_probe, score, standardization_of
 
 
 def _clusters(classes: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -24,7 +24,7 @@ def _scored(parts, labels, groups=None):
 
 
 def _logits(probe, parts):
-    return probe.scaling(parts) @ probe.kernel + probe.bias
+    return probe.standardization(parts) @ probe.kernel + probe.bias
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -91,5 +91,5 @@ def test_a_feature_that_is_not_a_number_names_its_example():
 def test_standardized_features_have_a_norm_that_does_not_depend_on_their_number():
     for width in (10, 1000):
         part = np.random.default_rng(0).normal(3.0, 0.1, (50, width))
-        scaled = scaling_of([part])([part])
+        scaled = standardization_of([part])([part])
         assert np.linalg.norm(scaled, axis=1).mean() == pytest.approx(4.0, rel=0.1)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import run as running
 from pipelines.report import depth_plot
-from pipelines.runs.folder import Workdir
+from pipelines.runs.folder import RunFolder
+from pipelines.runs.report import plot_depths
 
 
 def _evidence(*, far: bool):
@@ -55,14 +55,14 @@ def test_a_run_leaves_the_page_of_its_plan(finished_run):
 def test_without_matplotlib_it_says_what_brings_the_plot(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     caplog.set_level("INFO", logger="zootune")
-    running._plot_depths(Workdir(tmp_path), _evidence(far=True), title="net")
+    plot_depths(RunFolder(tmp_path), _evidence(far=True), title="net")
     assert "pip install 'zootune[plot]'" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("evidence", [None, _evidence(far=False) | {"depths": [1]}])
 def test_there_is_nothing_to_draw_of_one_block_or_of_none(evidence, tmp_path):
-    running._plot_depths(Workdir(tmp_path), evidence, title="net")
+    plot_depths(RunFolder(tmp_path), evidence, title="net")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.config import FinetuneConfig, RunConfig
 from pipelines.errors import ConfigError
-from pipelines.runs import folder as workdir
+from pipelines.runs import folder as run_folder
 
 ENVIRONMENT = {"python": "3"}
 REPORT = {"test": {"accuracy": 1.0}}
@@ -24,7 +24,7 @@ def config_for(folder: Path, **fields) -> RunConfig:
 
 def interrupted(folder: Path, **fields) -> Path:
     config = config_for(folder, **fields)
-    workdir.claim(config).begin(config, ENVIRONMENT)
+    run_folder.claim(config).begin(config, ENVIRONMENT)
     (folder / "history.jsonl").write_text("{}\n")
     (folder / "tensorboard").mkdir()
     (folder / "tensorboard" / "events").write_text("old")
@@ -36,7 +36,7 @@ def finished(folder: Path, **fields) -> Path:
     version = folder / "artifact" / "1"
     version.mkdir(parents=True)
     (version / "saved_model.pb").write_text("weights")
-    workdir.Workdir(folder).finish(REPORT)
+    run_folder.RunFolder(folder).finish(REPORT)
     return folder
 
 
@@ -55,18 +55,18 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_a_new_folder_is_claimed_and_nothing_is_made(folder):
-    assert workdir.claim(config_for(folder)).path == folder
+    assert run_folder.claim(config_for(folder)).path == folder
     assert not folder.parent.exists()
 
 
 def test_an_empty_folder_is_claimed(folder):
     folder.mkdir(parents=True)
-    assert workdir.claim(config_for(folder)).path == folder
+    assert run_folder.claim(config_for(folder)).path == folder
 
 
 def test_begin_makes_the_folder_and_records_config_and_environment(folder):
     config = config_for(folder, seed=3)
-    workdir.claim(config).begin(config, ENVIRONMENT)
+    run_folder.claim(config).begin(config, ENVIRONMENT)
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
     assert json.loads((folder / "environment.json").read_text()) == ENVIRONMENT
     assert names_in(folder) == {"config.json", "environment.json", "checkpoints"}
@@ -74,7 +74,7 @@ def test_begin_makes_the_folder_and_records_config_and_environment(folder):
 
 def test_finish_writes_the_report(folder):
     config = config_for(folder)
-    claimed = workdir.claim(config)
+    claimed = run_folder.claim(config)
     claimed.begin(config, ENVIRONMENT)
     claimed.finish(REPORT)
     assert json.loads((folder / "report.json").read_text()) == REPORT
@@ -83,14 +83,14 @@ def test_finish_writes_the_report(folder):
 def test_a_finished_run_is_refused_and_untouched(folder):
     before = contents(finished(folder))
     with pytest.raises(ConfigError, match="holds a finished run.*config.overwrite"):
-        workdir.claim(config_for(folder))
+        run_folder.claim(config_for(folder))
     assert contents(folder) == before
 
 
 def test_with_overwrite_a_finished_run_is_replaced_but_its_artifacts(folder):
     finished(folder)
     config = config_for(folder, seed=3, overwrite=True)
-    claimed = workdir.claim(config)
+    claimed = run_folder.claim(config)
     assert (folder / "report.json").is_file(), "a claim changes nothing"
     claimed.begin(config, ENVIRONMENT)
     assert sorted(contents(folder)) == [
@@ -105,7 +105,7 @@ def test_with_overwrite_a_finished_run_is_replaced_but_its_artifacts(folder):
 def test_an_interrupted_run_goes_on_with_the_same_config(folder):
     interrupted(folder)
     config = config_for(folder)
-    workdir.claim(config).begin(config, ENVIRONMENT)
+    run_folder.claim(config).begin(config, ENVIRONMENT)
     assert sorted(contents(folder)) == [VERSIONS, "config.json", "environment.json"]
 
 
@@ -114,7 +114,7 @@ def test_an_interrupted_run_goes_on_by_another_spelling_of_its_path(
 ):
     interrupted(folder, overwrite=True)
     monkeypatch.chdir(folder.parent)
-    assert workdir.claim(config_for(Path("photos"))).path == Path("photos")
+    assert run_folder.claim(config_for(Path("photos"))).path == Path("photos")
 
 
 def test_an_interrupted_run_of_another_config_is_refused_naming_the_fields(folder):
@@ -124,18 +124,18 @@ def test_an_interrupted_run_of_another_config_is_refused_naming_the_fields(folde
         ConfigError,
         match=r"another run, .* not finished: seed, finetune\.epochs differ",
     ):
-        workdir.claim(other)
+        run_folder.claim(other)
     assert contents(folder) == before
     other.overwrite = True
-    assert workdir.claim(other).path == folder
+    assert run_folder.claim(other).path == folder
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"head": 3}', "{}"])
 def test_a_config_that_cannot_be_compared_is_refused(folder, text):
     (interrupted(folder) / "config.json").write_text(text)
     with pytest.raises(ConfigError, match="another run, .* not finished: .* differ"):
-        workdir.claim(config_for(folder))
-    assert workdir.claim(config_for(folder, overwrite=True)).path == folder
+        run_folder.claim(config_for(folder))
+    assert run_folder.claim(config_for(folder, overwrite=True)).path == folder
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -145,14 +145,14 @@ def test_a_folder_of_other_files_is_refused_and_untouched(folder, overwrite):
     with pytest.raises(
         ConfigError, match="not the folder of a run.*Nothing was touched"
     ):
-        workdir.claim(config_for(folder, overwrite=overwrite))
+        run_folder.claim(config_for(folder, overwrite=overwrite))
     assert contents(folder) == {"thesis.txt": "three years of work"}
 
 
 def test_overwrite_leaves_files_that_no_run_wrote(folder):
     (finished(folder) / "notes.txt").write_text("mine")
     config = config_for(folder, overwrite=True)
-    workdir.claim(config).begin(config, ENVIRONMENT)
+    run_folder.claim(config).begin(config, ENVIRONMENT)
     assert (folder / "notes.txt").read_text() == "mine"
 
 
@@ -160,11 +160,11 @@ def test_a_file_is_no_workdir(folder):
     folder.parent.mkdir()
     folder.write_text("mine")
     with pytest.raises(ConfigError, match=r"photos is a file\. Name a folder"):
-        workdir.claim(config_for(folder, overwrite=True))
+        run_folder.claim(config_for(folder, overwrite=True))
     with pytest.raises(
         ConfigError, match=r"cannot be written: .*photos is not a folder"
     ):
-        workdir.claim(config_for(folder / "run"))
+        run_folder.claim(config_for(folder / "run"))
     assert folder.read_text() == "mine"
 
 
@@ -173,13 +173,13 @@ def test_a_folder_without_write_permission_is_no_workdir(tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     with pytest.raises(ConfigError, match="locked is not a folder that takes files"):
-        workdir.claim(config_for(locked / "run"))
+        run_folder.claim(config_for(locked / "run"))
     locked.chmod(0o700)
-    assert workdir.claim(config_for(locked / "run")).path == locked / "run"
+    assert run_folder.claim(config_for(locked / "run")).path == locked / "run"
 
 
 def test_a_write_that_fails_leaves_the_old_file_whole(folder):
-    claimed = workdir.Workdir(finished(folder))
+    claimed = run_folder.RunFolder(finished(folder))
     with pytest.raises(ValueError, match="JSON"):
         claimed.finish({"loss": float("nan")})
     assert json.loads((folder / "report.json").read_text()) == REPORT
@@ -191,7 +191,7 @@ def test_a_config_cut_short_while_it_is_written_leaves_a_folder_to_use_again(fol
     folder.mkdir(parents=True)
     (folder / ".config.json.new").write_text('{"da')
     config = config_for(folder)
-    workdir.claim(config).begin(config, ENVIRONMENT)
+    run_folder.claim(config).begin(config, ENVIRONMENT)
     assert names_in(folder) == {"config.json", "environment.json", "checkpoints"}
 
 
@@ -203,18 +203,18 @@ def test_wherever_begin_is_cut_short_the_folder_is_an_unfinished_run(
     while True:
         finished(folder / str(steps))
         config = config_for(folder / str(steps), overwrite=True)
-        claimed = workdir.claim(config)
+        claimed = run_folder.claim(config)
         if _completes(claimed, config, steps=steps, monkeypatch=monkeypatch):
             break
         assert (claimed.path / "config.json").is_file()
         assert not (claimed.path / "report.json").exists() or steps == 0
-        assert workdir.claim(config).path == claimed.path
+        assert run_folder.claim(config).path == claimed.path
         steps += 1
     assert steps > 5
 
 
 def _completes(
-    claimed: workdir.Workdir, config: RunConfig, *, steps: int, monkeypatch
+    claimed: run_folder.RunFolder, config: RunConfig, *, steps: int, monkeypatch
 ) -> bool:
     """Whether `begin` needs no more than so many removals and renames."""
     left = steps
@@ -240,7 +240,7 @@ def _completes(
 
 
 def test_a_version_counts_as_before_the_run_unless_the_run_was_cut_short(folder):
-    claimed = workdir.Workdir(finished(folder))
+    claimed = run_folder.RunFolder(finished(folder))
     config = config_for(folder, overwrite=True)
     claimed.begin(config, ENVIRONMENT)
     assert claimed.versions_before() == {1}
@@ -256,16 +256,16 @@ def test_a_version_counts_as_before_the_run_unless_the_run_was_cut_short(folder)
 def test_a_finished_run_keeps_nothing_to_go_on_from(folder):
     finished(folder)
     assert (folder / "checkpoints").is_dir()
-    assert not workdir.Workdir(folder).training_dir.exists()
+    assert not run_folder.RunFolder(folder).training_dir.exists()
 
 
 def test_a_folder_is_claimed_for_one_run_and_left_as_it_was(folder):
     config = config_for(folder)
-    with workdir.claimed(config) as claimed:
+    with run_folder.locked(config) as claimed:
         assert claimed.path == folder
         with (
             pytest.raises(ConfigError, match=f"in use: process {os.getpid()} on "),
-            workdir.claimed(config),
+            run_folder.locked(config),
         ):
             pytest.fail("claimed twice")
     assert not folder.exists()

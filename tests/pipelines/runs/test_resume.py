@@ -7,10 +7,11 @@ import shutil
 import pytest
 
 from pipelines.config import RunConfig, checked
+from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.run import _describe, _restore_lost
-from pipelines.runs import folder as workdir
+from pipelines.runs import folder as run_folder
 from pipelines.runs.prepare import prepare
+from pipelines.runs.report import describe, restore_lost
 from pipelines.runs.resume import exported_before, progress_of
 from pipelines.runtime.clock import Clock
 from pipelines.serving import artifact
@@ -34,14 +35,15 @@ def config_for(folder, **fields) -> RunConfig:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    return prepare(config_for(tmp_path_factory.mktemp("nothing")), Clock())
+    config = config_for(tmp_path_factory.mktemp("nothing"))
+    return prepare(config, DatasetRef.parse(config.data), Clock())
 
 
 @pytest.fixture
 def saved(tmp_path, prepared):
     """The folder of a run that was cut short after its first phase."""
     config = config_for(tmp_path / "run")
-    folder = workdir.Workdir(tmp_path / "run")
+    folder = run_folder.RunFolder(tmp_path / "run")
     folder.begin(config, ENVIRONMENT)
     progress = progress_of(
         dataclasses.replace(config, checkpoint_seconds=0.0), prepared, folder
@@ -112,7 +114,7 @@ def test_other_versions_are_told(saved, prepared, monkeypatch, caplog):
 def test_checkpoints_that_are_all_broken_end_the_command(saved, prepared):
     for path in saved.training_dir.glob("0*.json"):
         path.write_bytes(b"")
-    with pytest.raises(ArtifactError, match="No checkpoint of the run is whole"):
+    with pytest.raises(ArtifactError, match="All checkpoints of the run are broken"):
         progress_of(config_for(saved.path), prepared, saved)
     config = config_for(saved.path, overwrite=True)
     assert not progress_of(config, prepared, saved).was_saved
@@ -126,7 +128,7 @@ def test_a_run_killed_after_its_export_does_not_export_twice(finished_run, tmp_p
     (run / "checkpoints" / "training").mkdir()
     before = run / "checkpoints" / "training" / "versions_before.json"
     before.write_text(json.dumps({"versions": []}))
-    folder = workdir.Workdir(run)
+    folder = run_folder.RunFolder(run)
     manifest = artifact.read_manifest(run / "artifact" / "1")
     facts = {name: getattr(manifest, name) for name in ("data", "plan", "metrics")}
     assert exported_before(folder, facts).path == run / "artifact" / "1"
@@ -153,7 +155,7 @@ BROKEN = {
 def test_a_file_that_broke_is_noticed_first_and_written_anew(
     saved, prepared, caplog, name
 ):
-    _describe(saved, prepared, seed=0)
+    describe(saved, prepared, seed=0)
     (saved.artifact_base / "3").mkdir(parents=True)
     path, content = saved.path / name, BROKEN[name]
     whole = json.loads(path.read_text())
@@ -161,7 +163,7 @@ def test_a_file_that_broke_is_noticed_first_and_written_anew(
         path.unlink()
     else:
         path.write_text(content)
-    _restore_lost(saved, prepared, ENVIRONMENT, seed=0)
+    restore_lost(saved, prepared, ENVIRONMENT, seed=0)
     (warning,) = [one.getMessage() for one in caplog.records]
     assert warning.startswith(f"{path} cannot be used (")
     assert warning.endswith("it is written anew.")
@@ -173,5 +175,5 @@ def test_a_file_that_broke_is_noticed_first_and_written_anew(
     else:
         assert found == whole
     caplog.clear()
-    _restore_lost(saved, prepared, ENVIRONMENT, seed=0)
+    restore_lost(saved, prepared, ENVIRONMENT, seed=0)
     assert not caplog.records

@@ -64,7 +64,7 @@ def test_a_head_starts_as_its_probe(measured, base, splits):
     model = add_head(base, classes=10, plan=plan.head, probe=probe)
     train, _ = measured.head_features(plan.head)
     train = train[: len(splits.train)]
-    expected = probe.scaling([train]) @ probe.kernel + probe.bias
+    expected = probe.standardization([train]) @ probe.kernel + probe.bias
     read = batches(splits.train, input_size_px=32, batch_size=64)
     found = np.concatenate([model.model.predict(x, verbose=0) for x, _ in read])
     np.testing.assert_allclose(found, expected, atol=0.05, rtol=0.05)
@@ -129,7 +129,7 @@ def test_what_was_left_out_is_as_often_right_as_validation(measured, base, split
     plan = decide(training_facts(base, splits, measured), CONFIG)
     probe = measured.probe(plan.head)
     _, validation = measured.head_features(plan.head)
-    logits = probe.scaling([validation]) @ probe.kernel + probe.bias
+    logits = probe.standardization([validation]) @ probe.kernel + probe.bias
     accuracy = (logits.argmax(axis=1) == splits.validation.labels).mean()
     assert accuracy == pytest.approx(measured.evidence.best_head.accuracy, abs=0.12)
 
@@ -145,7 +145,7 @@ def test_of_many_examples_some_are_read(base, splits, monkeypatch):
     assert some.probe(plan.head).kernel.shape[1] == 10
 
 
-def test_examples_of_one_unit_do_not_vouch_for_each_other(base, splits):
+def test_examples_of_one_group_do_not_vouch_for_each_other(base, splits):
     """Every image twice under labels that mean nothing."""
     rng = np.random.default_rng(0)
     rows = np.arange(60).repeat(2)
@@ -154,8 +154,8 @@ def test_examples_of_one_unit_do_not_vouch_for_each_other(base, splits):
         splits.train, inputs=splits.train.inputs.take(rows), labels=labels
     )
 
-    def accuracy(units):
-        train = dataclasses.replace(twins, units=units)
+    def accuracy(groups):
+        train = dataclasses.replace(twins, groups=groups)
         given = dataclasses.replace(splits, train=train)
         return measure(base, given, CONFIG, Clock()).evidence.heads[-1].accuracy
 

@@ -9,12 +9,14 @@ import pytest
 import tensorflow as tf
 
 from pipelines.config import FinetuneConfig, RunConfig, checked
+from pipelines.data.reference import DatasetRef
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
 from pipelines.run import run as run_of
-from pipelines.runs import folder as workdir
+from pipelines.runs import folder as run_folder
 from pipelines.runs import resume
 from pipelines.runs.prepare import prepare
+from pipelines.runtime import devices
 from pipelines.runtime import precision as formats
 from pipelines.runtime.clock import Clock
 from pipelines.stages import precision
@@ -42,7 +44,8 @@ def config_for(**fields) -> RunConfig:
 
 
 def prepared_for(*, before=None, **fields):
-    return prepare(config_for(**fields), Clock(), before=before)
+    config = config_for(**fields)
+    return prepare(config, DatasetRef.parse(config.data), Clock(), before=before)
 
 
 @pytest.fixture
@@ -141,9 +144,9 @@ def test_strict_determinism_is_not_left_to_a_clock(always_pays):
 def test_the_processor_says_whether_it_has_units_for_bfloat16(monkeypatch):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides")
-    monkeypatch.setattr(formats, "_cpu_flags", lambda: {"avx512f", "amx_bf16"})
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
     assert formats.shorter_format() == "mixed_bfloat16"
-    monkeypatch.setattr(formats, "_cpu_flags", lambda: {"avx2", "avx512f"})
+    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx2", "avx512f"})
     assert formats.shorter_format() is None
     assert not formats.may_use_xla()
 
@@ -163,7 +166,7 @@ def test_what_was_chosen_before_is_built_with_the_same_weights(plain):
 def test_a_run_that_was_cut_short_goes_on_as_it_computed(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="zootune")
     config = config_for(workdir=str(tmp_path / "run"))
-    folder = workdir.Workdir(tmp_path / "run")
+    folder = run_folder.RunFolder(tmp_path / "run")
     folder.begin(config, {"python": "3"})
     folder.write(resume.COMPUTE, compute.to_dict(MIXED))
     run = run_of(config)
@@ -178,7 +181,7 @@ def test_a_run_that_was_cut_short_goes_on_as_it_computed(tmp_path, caplog):
 
 def test_overwriting_chooses_anew(tmp_path):
     config = config_for(workdir=str(tmp_path))
-    folder = workdir.Workdir(tmp_path)
+    folder = run_folder.RunFolder(tmp_path)
     folder.write(resume.COMPUTE, compute.to_dict(MIXED))
     assert resume.compute_before(config, folder) == MIXED
     config.overwrite = True

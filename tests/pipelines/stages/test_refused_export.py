@@ -66,7 +66,7 @@ def test_what_is_refused_is_kept_and_proved_again_without_training(
     with caplog.at_level("INFO", logger="zootune"):
         run = pipelines.fine_tune("builtin:digits?limit=100", **fields)
     assert run.artifact_dir == base / "1"
-    assert "Going on from a checkpoint" in caplog.text
+    assert "resuming from a checkpoint" in caplog.text
     assert f"{base / 'refused-1'} is an earlier export" in caplog.text
     assert (base / "refused-1").is_dir()
     parity = run.report["parity"]

@@ -11,8 +11,8 @@ import pytest
 from pipelines.training.callbacks import (
     BestWeights,
     HistoryLines,
-    RareReads,
     StopsAtNaN,
+    ThrottledCallbacks,
     TimeLimit,
     score,
 )
@@ -105,7 +105,7 @@ def test_steps_are_read_ten_times_a_second_at_most(model):
     every, rare = _Seen(), _Seen()
     model.fit(X, Y, 1, 20, 0, [every])
     started = time.monotonic()
-    model.fit(X, Y, 1, 20, 0, RareReads([rare], model=model, epochs=20))
+    model.fit(X, Y, 1, 20, 0, ThrottledCallbacks([rare], model=model, epochs=20))
     allowed = 1 + (time.monotonic() - started) / 0.1
     assert every.begun == len(every.ended) == rare.begun == 20 * 64
     assert 1 <= len(rare.ended) <= allowed < 20 * 64
@@ -115,7 +115,7 @@ def test_steps_are_read_ten_times_a_second_at_most(model):
 
 def test_training_stops_at_a_loss_that_is_no_number(model):
     at_nan = StopsAtNaN()
-    model.fit(X * np.nan, Y, 1, 1000, 0, RareReads([at_nan], model=model))
+    model.fit(X * np.nan, Y, 1, 1000, 0, ThrottledCallbacks([at_nan], model=model))
     assert len(model.history.epoch) < 100
     assert 1 <= at_nan.step <= 64
 
@@ -160,8 +160,8 @@ def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path
 def test_what_a_callback_remembers_is_all_that_training_changed(model, tmp_path, make):
     trained, fresh = make(tmp_path), make(tmp_path)
     _fit(model, [trained], epochs=3)
-    values, arrays = trained.remembered()
-    fresh.remember(json.loads(json.dumps(values)), arrays)
+    values, arrays = trained.get_state()
+    fresh.set_state(json.loads(json.dumps(values)), arrays)
     # Of Keras, or only for the seconds of an epoch.
     apart = {"_model", "params", "validation_data", "_started_seconds"}
     known, wanted = vars(fresh), vars(trained)

@@ -96,7 +96,7 @@ def test_a_broken_one_is_named_and_the_one_before_is_taken(
     # One that is not there is not missed: a kill before the rename leaves that.
     if (part, damage) != ("json", remove):
         assert new in caplog.text or "000002.json" in caplog.text
-        assert "The one before it is tried" in caplog.text
+        assert "Trying the one before it" in caplog.text
 
 
 @pytest.mark.faults

@@ -46,7 +46,9 @@ def test_frozen_blocks_and_all_statistics_stay_exactly(backbone):
     names = [block.name for block in backbone.blocks]
     upper = names[2:]
     freezing.set_trainable(backbone.blocks, upper, batchnorm="frozen")
-    model = freezing.behind_frozen(_classifier(backbone), backbone.blocks, 2, taps={})
+    model = freezing.behind_frozen(
+        _classifier(backbone), backbone.blocks, 2, pooled_blocks={}
+    )
     moved = _movements(backbone, lambda: _fit(model), trainable=upper)
     assert [moved[name].largest_change for name in names[:2]] == [0.0, 0.0]
     assert all(moved[name].largest_change > 0 for name in upper)
@@ -93,7 +95,7 @@ def test_dropout_in_the_frozen_part_is_off(backbone):
     freezing.set_trainable(backbone.blocks, (), batchnorm="frozen")
     depth = len(backbone.blocks)
     frozen = freezing.behind_frozen(
-        _classifier(backbone), backbone.blocks, depth, taps={}
+        _classifier(backbone), backbone.blocks, depth, pooled_blocks={}
     )
     plain = _classifier(backbone)
     first, second = (np.array(frozen(BATCH, training=True)) for _ in range(2))
@@ -105,7 +107,7 @@ def test_dropout_in_the_frozen_part_is_off(backbone):
 @pytest.mark.parametrize("depth", range(5))
 def test_a_split_model_is_the_same_function_and_shares_its_layers(backbone, depth):
     model = _classifier(backbone)
-    behind = freezing.behind_frozen(model, backbone.blocks, depth, taps={})
+    behind = freezing.behind_frozen(model, backbone.blocks, depth, pooled_blocks={})
     np.testing.assert_allclose(
         behind.predict(BATCH, verbose=0), model.predict(BATCH, verbose=0), atol=1e-6
     )

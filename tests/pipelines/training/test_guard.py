@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.training.guard import paired_gain, settle
+from pipelines.training.guard import interpolate, paired_gain
 
 X = np.eye(4, dtype=np.float32).repeat(10, axis=0)
 LABELS = np.arange(4).repeat(10)
@@ -25,17 +25,17 @@ def validation():
 
 
 def test_what_helps_is_kept(model, validation):
-    verdict = settle(model, WRONG, RIGHT, validation)
-    assert verdict.blend > 0.5
-    assert verdict.gain == pytest.approx(1.0)
-    assert verdict.accuracy == 1.0
+    result = interpolate(model, WRONG, RIGHT, validation)
+    assert result.blend > 0.5
+    assert result.gain == pytest.approx(1.0)
+    assert result.accuracy == 1.0
 
 
 @pytest.mark.parametrize("trained", [WRONG, NAN], ids=["worse", "not a number"])
 def test_what_harms_is_undone_exactly(model, validation, trained):
-    verdict = settle(model, RIGHT, trained, validation)
-    assert verdict.blend == 0.0
-    assert verdict.accuracy == 1.0
+    result = interpolate(model, RIGHT, trained, validation)
+    assert result.blend == 0.0
+    assert result.accuracy == 1.0
     np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
 
 
@@ -43,10 +43,10 @@ def test_a_blend_may_beat_both_ends(model, validation):
     # Each end is wrong about other classes, the middle about none.
     one, other = 4.0 * np.eye(4), 4.0 * np.eye(4)
     one[0, 1], other[2, 3] = 6.0, 6.0
-    verdict = settle(model, [one], [other], validation)
-    assert verdict.blend == 0.5
-    assert verdict.accuracy == 1.0
-    assert verdict.gain == pytest.approx(0.25)
+    result = interpolate(model, [one], [other], validation)
+    assert result.blend == 0.5
+    assert result.accuracy == 1.0
+    assert result.gain == pytest.approx(0.25)
 
 
 def test_a_gain_within_a_standard_error_is_not_kept(model):
@@ -58,9 +58,9 @@ def test_a_gain_within_a_standard_error_is_not_kept(model):
     validation = tf.data.Dataset.from_tensor_slices((x, labels)).batch(40)
     trained = [RIGHT[0].copy()]
     trained[0][1, 1] = 4.8
-    verdict = settle(model, RIGHT, trained, validation)
-    assert verdict.gain == pytest.approx(1 / 40)
-    assert verdict.blend == 0.0
+    result = interpolate(model, RIGHT, trained, validation)
+    assert result.gain == pytest.approx(1 / 40)
+    assert result.blend == 0.0
     np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
 
 
@@ -84,5 +84,5 @@ def test_examples_count_by_their_weights(model):
     assert paired_gain(before, after, np.ones(20))[0] == pytest.approx(-0.4)
     rows = np.eye(4, dtype=np.float32)[labels]
     soft = tf.data.Dataset.from_tensor_slices((rows, rows, weights)).batch(8)
-    verdict = settle(model, WRONG, RIGHT, soft)
-    assert verdict.accuracy == 1.0
+    result = interpolate(model, WRONG, RIGHT, soft)
+    assert result.accuracy == 1.0

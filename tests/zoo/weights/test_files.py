@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import http.server
+import json
 import re
 import socket
 import subprocess
@@ -20,7 +21,10 @@ import numpy as np
 import pytest
 
 import zoo
+from pipelines.cli import main
+from pipelines.commands import doctor
 from pipelines.data.images.decode import decode_and_resize
+from pipelines.planning.candidates import candidates
 from zoo.builder import is_unpinned, source_classifier
 from zoo.errors import CorruptWeightsError, MissingWeightsError, WeightsError
 from zoo.spec import WeightsFile
@@ -54,6 +58,44 @@ def add_row():
 
 def _with_weights(name, **changes):
     return dataclasses.replace(zoo.get_spec(name).weights, **changes)
+
+
+@pytest.fixture
+def text_row(add_row, tmp_path):
+    """A text row whose two files lie in a folder of the test, but not yet."""
+    spec = zoo.get_spec("minilm_l6")
+    own = {"package": None, "url": None, "sha256": None}
+    weights, words = tmp_path / "weights.safetensors", tmp_path / "words.txt"
+    tokenizer = dataclasses.replace(
+        spec.input.tokenizer,
+        vocabulary=WeightsFile("words.txt", "Apache-2.0", path=str(words)),
+    )
+    row = add_row(
+        "text_row",
+        of="minilm_l6",
+        weights=_with_weights("minilm_l6", path=str(weights), **own),
+        input=dataclasses.replace(spec.input, tokenizer=tokenizer),
+    )
+    return row, weights, words
+
+
+@pytest.mark.parametrize("present", ["nothing", "weights", "words", "both"])
+def test_text_row_without_vocabulary_is_not_available(text_row, present, capsys):
+    row, weights, words = text_row
+    for name, path in (("weights", weights), ("words", words)):
+        if present in (name, "both"):
+            path.write_bytes(b"of the test")
+    complete = present == "both"
+    assert weight_files.is_available(row) is complete
+    assert (row.name in doctor.examine().weights_at_hand) is complete
+    assert main(["info", row.name, "--json"]) == 0
+    weights_at = json.loads(capsys.readouterr().out)["weights_at"]
+    assert weights_at == (str(weights) if complete else None)
+    if complete:
+        assert row.name in candidates(row.name, modality="text").at_hand
+    else:
+        with pytest.raises(MissingWeightsError, match="are not on this machine"):
+            candidates(row.name, modality="text")
 
 
 def _values(model):

@@ -17,8 +17,8 @@ from PIL import Image
 
 from pipelines.data.checks import inspection_cache
 from pipelines.data.checks.content_hashes import content_hashes
-from pipelines.data.checks.inspect_files import look_through
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspect_files import inspect_files
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import DataError
 
@@ -41,9 +41,11 @@ def written(path: Path, content: bytes, *, age_ns: int = HOUR_NS) -> Path:
     return path
 
 
-def looks(*paths: Path, megapixels: float = 50.0, use_cache: bool = True) -> list[Look]:
+def inspections(
+    *paths: Path, megapixels: float = 50.0, use_cache: bool = True
+) -> list[Inspection]:
     return list(
-        look_through(
+        inspect_files(
             [str(path) for path in paths],
             maximum_megapixels=megapixels,
             use_cache=use_cache,
@@ -56,7 +58,7 @@ def plant(path: Path, *, content: str) -> None:
     with inspection_cache.opened(maximum_megapixels=50.0) as cache:
         assert cache is not None
         stamp = inspection_cache.stamp_of(path.stat())
-        cache.keep({str(path): (stamp, Look(content=content, kind="PNG"))})
+        cache.keep({str(path): (stamp, Inspection(content=content, kind="PNG"))})
 
 
 def sha256(content: bytes) -> str:
@@ -65,7 +67,7 @@ def sha256(content: bytes) -> str:
 
 def test_a_look_comes_back_as_it_was(tmp_path: Path) -> None:
     good, bad = written(tmp_path / "a.jpg", png(0)), written(tmp_path / "b.png", b"no")
-    first = looks(good, bad)
+    first = inspections(good, bad)
     assert first[0].content == sha256(png(0))
     assert first[0].odd == ("wrong extension: a PNG whose name ends in .jpg",)
     assert (first[0].width_px, first[0].height_px, first[0].kind) == (40, 40, "PNG")
@@ -74,46 +76,46 @@ def test_a_look_comes_back_as_it_was(tmp_path: Path) -> None:
         stamps = {str(p): inspection_cache.stamp_of(p.stat()) for p in (good, bad)}
         assert cache is not None
         assert cache.find(stamps) == {str(good): first[0], str(bad): first[1]}
-    assert looks(good, bad) == first
+    assert inspections(good, bad) == first
 
 
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
-    looks(path)
+    inspections(path)
     plant(path, content="kept")
-    assert looks(path)[0].content == "kept"
+    assert inspections(path)[0].content == "kept"
     assert content_hashes(ImageFiles((str(path),))) == ["kept"]  # training's check too
-    assert looks(path, use_cache=False)[0].content == sha256(png(0))
-    assert looks(path)[0].content == sha256(png(0)), "and what was found is kept"
+    assert inspections(path, use_cache=False)[0].content == sha256(png(0))
+    assert inspections(path)[0].content == sha256(png(0)), "and what was found is kept"
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
-    looks(path)
+    inspections(path)
     written(path, png(1), age_ns=HOUR_NS // 2)
-    assert looks(path)[0].content == sha256(png(1))
+    assert inspections(path)[0].content == sha256(png(1))
 
 
 def test_a_file_that_keeps_its_size_and_date_is_read_again(tmp_path: Path) -> None:
     """As after `rsync --times` or `touch --reference`: another time gives it away."""
     path = written(tmp_path / "a.png", png(0))
-    looks(path)
+    inspections(path)
     before = path.stat()
     path.write_bytes(png(1))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     after = path.stat()
     assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    assert looks(path)[0].content == sha256(png(1))
+    assert inspections(path)[0].content == sha256(png(1))
 
 
 def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0), age_ns=10**9)
-    looks(path)
+    inspections(path)
     with inspection_cache.opened(maximum_megapixels=50.0) as cache:
         assert cache is not None
         assert cache.find({str(path): inspection_cache.stamp_of(path.stat())}) == {}
         settled = written(tmp_path / "b.png", png(0), age_ns=3 * 10**9)
-        looks(settled)
+        inspections(settled)
         assert (
             len(cache.find({str(settled): inspection_cache.stamp_of(settled.stat())}))
             == 1
@@ -122,10 +124,10 @@ def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
 
 def test_another_limit_is_another_look(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
-    assert looks(path)[0].bad == ""
+    assert inspections(path)[0].bad == ""
     reason = "an image of more than 0.001 million pixels, or of none"
-    assert looks(path, megapixels=0.001)[0].bad == reason
-    assert looks(path)[0].bad == ""
+    assert inspections(path, megapixels=0.001)[0].bad == reason
+    assert inspections(path)[0].bad == ""
 
 
 def test_the_limit_of_a_reference_is_that_of_its_check(tmp_path: Path) -> None:
@@ -140,16 +142,18 @@ def test_a_file_larger_than_any_such_picture_is_not_read(tmp_path: Path) -> None
     path.write_bytes(png(0))
     with path.open("ab") as stream:
         stream.truncate(16_001)
-    assert looks(path, megapixels=0.001)[0].bad.startswith("a file of 0 MB, more than")
+    assert inspections(path, megapixels=0.001)[0].bad.startswith(
+        "a file of 0 MB, more than"
+    )
     path.write_bytes(png(0))
-    assert "more than 0.001 million" in looks(path, megapixels=0.001)[0].bad
+    assert "more than 0.001 million" in inspections(path, megapixels=0.001)[0].bad
 
 
 def test_the_cache_is_private(tmp_path: Path) -> None:
-    looks(written(tmp_path / "a.png", png(0)))
+    inspections(written(tmp_path / "a.png", png(0)))
     assert inspection_cache.folder().stat().st_mode & 0o777 == 0o700
     inspection_cache.folder().chmod(0o755)
-    looks(written(tmp_path / "b.png", png(1)))
+    inspections(written(tmp_path / "b.png", png(1)))
     assert inspection_cache.folder().stat().st_mode & 0o777 == 0o700
 
 
@@ -157,14 +161,14 @@ def test_a_damaged_cache_begins_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = written(tmp_path / "a.png", png(0))
-    first = looks(path)
+    first = inspections(path)
     assert not caplog.records
     (database,) = inspection_cache.folder().glob("*.sqlite3")
     database.write_bytes(b"no database" * 1000)
-    assert looks(path) == first
+    assert inspections(path) == first
     assert "was damaged" in caplog.text
     caplog.clear()
-    assert looks(path) == first
+    assert inspections(path) == first
     assert not caplog.records
 
 
@@ -173,16 +177,16 @@ def test_where_no_cache_can_be_there_is_none(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("ZOOTUNE_HOME", str(tmp_path / "file"))
-    assert looks(written(tmp_path / "a.png", png(0)))[0].content == sha256(png(0))
+    assert inspections(written(tmp_path / "a.png", png(0)))[0].content == sha256(png(0))
     assert "without a cache" in caplog.text
 
 
 def test_what_was_kept_long_ago_is_forgotten(tmp_path: Path) -> None:
     old, new = (written(tmp_path / name, png(0)) for name in ("a.png", "b.png"))
-    looks(old)
+    inspections(old)
     with sqlite3.connect(inspection_cache.folder() / "looks.sqlite3") as connection:
         connection.execute("UPDATE looks SET day = day - 200")
-    looks(new)
+    inspections(new)
     with sqlite3.connect(inspection_cache.folder() / "looks.sqlite3") as connection:
         paths = connection.execute("SELECT path FROM looks").fetchall()
     assert paths == [(os.fsencode(new),)]
@@ -191,10 +195,10 @@ def test_what_was_kept_long_ago_is_forgotten(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pipelines.data.checks import inspection_cache
-from pipelines.data.checks.inspection import Look
+from pipelines.data.checks.inspection import Inspection
 for i in range(40):
     with inspection_cache.opened(maximum_megapixels=50.0) as cache:
-        cache.keep({f"{sys.argv[1]}{i}": ((i, i, i), Look(content=sys.argv[1]))})
+        cache.keep({f"{sys.argv[1]}{i}": ((i, i, i), Inspection(content=sys.argv[1]))})
 """
 
 
@@ -205,21 +209,21 @@ def test_two_writers_lose_nothing() -> None:
         assert cache is not None
         found = cache.find({f"{who}{i}": (i, i, i) for who in "ab" for i in range(40)})
     assert len(found) == 80
-    assert {look.content for look in found.values()} == {"a", "b"}
+    assert {inspection.content for inspection in found.values()} == {"a", "b"}
 
 
 KNOWN_THEN_NEW = """
 import sys
-from pipelines.data.checks.inspect_files import look_through
+from pipelines.data.checks.inspect_files import inspect_files
 for path in sys.argv[1:]:
-    (look,) = look_through([path], maximum_megapixels=50.0)
-    print(look.kind, 'tensorflow' in sys.modules)
+    (inspection,) = inspect_files([path], maximum_megapixels=50.0)
+    print(inspection.kind, 'tensorflow' in sys.modules)
 """
 
 
 def test_nothing_new_needs_no_tensorflow(tmp_path: Path) -> None:
     known, new = (written(tmp_path / name, png(0)) for name in ("a.png", "b.png"))
-    looks(known)
+    inspections(known)
     said = subprocess.run(
         [sys.executable, "-c", KNOWN_THEN_NEW, str(known), str(new)],
         capture_output=True,

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
 from pipelines.data.checks.content_hashes import content_hashes
-from pipelines.data.checks.inspect_image import look_at
+from pipelines.data.checks.inspect_image import inspect_image
 from pipelines.data.images.decode import decode, decode_and_resize, resize
 from pipelines.data.images.exif import orientation as orientation_of
 from pipelines.data.images.exif import upright
@@ -173,8 +173,8 @@ class TestOrientation:
         content = turned(6, before=before)
         found = decode_in_graph(tf.constant(content)).numpy()
         assert (found == as_a_person_sees(turned(6))).all()
-        look = look_at(content, suffix=".jpg", maximum_megapixels=50)
-        assert "turned by its Exif" in look.odd
+        inspection = inspect_image(content, suffix=".jpg", maximum_megapixels=50)
+        assert "turned by its Exif" in inspection.odd
 
     def test_what_is_behind_the_segment_is_no_exif(self) -> None:
         """The tags say that they stand where the next segment has others."""
@@ -570,9 +570,9 @@ def test_exif_that_begins_again_and_again_costs_nothing() -> None:
     """With the square of its bytes, in some versions of Pillow."""
     plain = encode(Image.fromarray(noise(40, 40)), "PNG")
     content = plain[:33] + chunk(b"eXIf", b"Exif\0\0" * 130_000) + plain[33:]
-    look_at(plain, suffix=".png", maximum_megapixels=50)
+    inspect_image(plain, suffix=".png", maximum_megapixels=50)
     orientation_of(plain[:33] + chunk(b"eXIf", b"MM") + plain[33:])
     started = time.process_time()
-    look = look_at(content, suffix=".png", maximum_megapixels=50)
-    assert not look.bad
+    inspection = inspect_image(content, suffix=".png", maximum_megapixels=50)
+    assert not inspection.bad
     assert time.process_time() - started < 1

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pipelines.data.checks.inspect_image import look_at
+from pipelines.data.checks.inspect_image import inspect_image
 from pipelines.data.images import jpeg_damage
 
 KINDS = {
@@ -98,12 +98,12 @@ def test_damage_is_told_in_the_same_words_whatever_its_bytes(
     for extra in (b"abc", b"abcdefgh" * 9):
         damaged = content[:-2] + extra + content[-2:]
         assert jpeg_damage.read(damaged)[1] == "extraneous bytes before marker"
-        look = look_at(damaged, suffix=".jpg", maximum_megapixels=50.0)
-        assert look.bad == (
+        inspection = inspect_image(damaged, suffix=".jpg", maximum_megapixels=50.0)
+        assert inspection.bad == (
             "damaged JPEG, of which TensorFlow says nothing (extraneous bytes before"
             " marker)"
         )
-    assert look_at(content, suffix=".jpg", maximum_megapixels=50.0).bad == ""
+    assert inspect_image(content, suffix=".jpg", maximum_megapixels=50.0).bad == ""
 
 
 def test_what_says_nothing_about_the_picture_is_no_damage(photo: Image.Image) -> None:

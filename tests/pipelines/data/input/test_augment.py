@@ -15,7 +15,7 @@ from PIL import Image
 from pipelines.data.input import batches as batches_module
 from pipelines.data.input.augment import Augmentation, augmenter, mixer
 from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
-from pipelines.data.input.order import Draw
+from pipelines.data.input.order import Sample
 from pipelines.data.splits import ImageArray, ImageFiles, Split, Texts
 
 SIZE = 16
@@ -138,15 +138,15 @@ def test_two_processes_agree(request):
     assert ended.stdout.split()[-1] == digest()
 
 
-def draw(index: int, epoch: int = 0, repeat: int = 0) -> Draw:
-    return Draw(*(tf.constant(part, tf.int64) for part in (index, epoch, repeat)))
+def sample(index: int, epoch: int = 0, repeat: int = 0) -> Sample:
+    return Sample(*(tf.constant(part, tf.int64) for part in (index, epoch, repeat)))
 
 
 def many(how: Augmentation, count: int = 60) -> np.ndarray:
     """One picture, augmented as many examples."""
     change = tf.function(augmenter(how, seed=0))
     picture = tf.constant(smooth(1)[0])
-    return np.stack([change(picture, draw(i)).numpy() for i in range(count)])
+    return np.stack([change(picture, sample(i)).numpy() for i in range(count)])
 
 
 def test_nothing_is_the_same_bit_for_bit():
@@ -175,7 +175,7 @@ def test_a_crop_has_its_share_of_the_area():
     change = tf.function(augmenter(Augmentation(crop=0.5), seed=0))
     shares = []
     for i in range(100):
-        found = change(tf.constant(picture), draw(i)).numpy().astype(int)
+        found = change(tf.constant(picture), sample(i)).numpy().astype(int)
         shares.append(((found.max() - found.min()) / 255) ** 2)
     assert 0.48 <= min(shares) < 0.58
     assert 0.92 < max(shares) <= 1
@@ -185,7 +185,7 @@ def test_a_crop_has_its_share_of_the_area():
 def test_colour_stays_within_its_bounds():
     grey = tf.constant(np.full((4, 4, 3), 100, np.uint8))
     change = tf.function(augmenter(Augmentation(colour=0.1), seed=0))
-    found = {int(change(grey, draw(i))[0, 0, 0]) for i in range(100)}
+    found = {int(change(grey, sample(i))[0, 0, 0]) for i in range(100)}
     assert min(found) >= 90
     assert max(found) <= 110
     assert len(found) >= 15  # contrast and saturation change no grey
@@ -202,7 +202,7 @@ def test_every_operation_of_randaugment_changes_some_image():
 def test_a_repeated_draw_is_augmented_in_another_way():
     change = tf.function(augmenter(LIGHT, seed=0))
     picture = tf.constant(smooth(1)[0])
-    first, second = (change(picture, draw(0, 0, repeat)).numpy() for repeat in (0, 1))
+    first, second = (change(picture, sample(0, 0, repeat)).numpy() for repeat in (0, 1))
     assert (first != second).any()
 
 
@@ -214,7 +214,7 @@ def test_mixup_mixes_labels_as_it_mixes_pixels():
     mix = tf.function(mixer(Augmentation(mixup=0.4), seed=0))
     weights = []
     for i in range(20):
-        pixels, labels = (t.numpy() for t in mix(PAIR, LABELS, draw(i)))
+        pixels, labels = (t.numpy() for t in mix(PAIR, LABELS, sample(i)))
         assert pixels.dtype == np.uint8
         assert labels.sum(1) == pytest.approx([1, 1], abs=1e-6)
         assert (pixels == pixels[:, :1, :1, :1]).all()
@@ -228,7 +228,7 @@ def test_cutmix_mixes_labels_by_area():
     mix = tf.function(mixer(Augmentation(cutmix=1.0), seed=0))
     cut = 0
     for i in range(20):
-        pixels, labels = (t.numpy() for t in mix(PAIR, LABELS, draw(i)))
+        pixels, labels = (t.numpy() for t in mix(PAIR, LABELS, sample(i)))
         assert set(np.unique(pixels)) <= {0, 200}
         share = (pixels == 200).mean((1, 2, 3))
         # Keras' box has no whole number of pixels: off by a row and a column.

@@ -15,7 +15,7 @@ from pipelines.data.input.imbalance import (
     resolve,
     weighted,
 )
-from pipelines.training.prior import PriorInTraining, with_prior
+from pipelines.training.class_weighting import PriorInTraining, with_prior
 
 LABELS = np.repeat([0, 1, 2], [12, 3, 1])
 LOGITS = np.array([[2.0, 0.5, -1.0], [0.0, 1.0, 0.5], [1.0, -2.0, 0.3]], np.float32)

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.data.input.order import Share, drawn_epochs, shuffled_epochs
+from pipelines.data.input.order import WorkerShard, shuffled_epochs
 
 
 def orders(count: int, *, seed: int, epochs: int, first_epoch: int = 0) -> np.ndarray:
     """The indices in their order, `[epochs, count]`."""
     stream = shuffled_epochs(
         count,
-        lambda indices: indices.batch(count),
+        lambda samples: samples.batch(count),
         seed=seed,
         first_epoch=first_epoch,
     )
-    return np.stack([order.numpy() for order in stream.take(epochs)])
+    return np.stack([order.index.numpy() for order in stream.take(epochs)])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 17, 300])
@@ -57,11 +57,11 @@ def unevenness(found: np.ndarray) -> float:
 def balanced(labels: np.ndarray, *, epochs: int, seed: int = 0) -> np.ndarray:
     stream = shuffled_epochs(
         len(labels),
-        lambda indices: indices.batch(len(labels)),
+        lambda samples: samples.batch(len(labels)),
         seed=seed,
         balance=labels,
     )
-    return np.stack([order.numpy() for order in stream.take(epochs)])
+    return np.stack([order.index.numpy() for order in stream.take(epochs)])
 
 
 LABELS = np.repeat([0, 1, 2], [50, 8, 2])
@@ -76,7 +76,7 @@ def test_balanced_epochs_draw_every_class_as_often() -> None:
         for label in range(3):
             times = np.bincount(order, minlength=60)[label == LABELS]
             assert times.max() - times.min() <= 2
-    # The large class takes turns: 80 draws in 4 epochs hold all of its 50 examples.
+    # The large class takes turns: 80 samples in 4 epochs hold all of its 50 examples.
     assert set(np.flatnonzero(LABELS == 0)) <= set(found.ravel())
 
 
@@ -86,30 +86,32 @@ def test_balanced_epochs_follow_from_the_seed_and_the_epoch() -> None:
     assert (balanced(LABELS, epochs=3, seed=1) != whole).any(axis=1).all()
     assert len({tuple(order) for order in whole}) == 3
     resumed = shuffled_epochs(
-        60, lambda indices: indices.batch(60), seed=0, first_epoch=2, balance=LABELS
+        60, lambda samples: samples.batch(60), seed=0, first_epoch=2, balance=LABELS
     )
-    assert (next(iter(resumed)).numpy() == whole[2]).all()
+    assert (next(iter(resumed)).index.numpy() == whole[2]).all()
 
 
 def test_draws_of_one_example_in_one_epoch_differ_in_their_repeat() -> None:
-    stream = drawn_epochs(60, lambda draws: draws.batch(60), seed=0, balance=LABELS)
-    for epoch, draw in enumerate(stream.take(3)):
-        pairs = set(zip(draw.index.numpy(), draw.repeat.numpy()))
+    stream = shuffled_epochs(
+        60, lambda samples: samples.batch(60), seed=0, balance=LABELS
+    )
+    for epoch, sample in enumerate(stream.take(3)):
+        pairs = set(zip(sample.index.numpy(), sample.repeat.numpy()))
         assert len(pairs) == 60
-        assert (draw.epoch.numpy() == epoch).all()
+        assert (sample.epoch.numpy() == epoch).all()
 
 
 @pytest.mark.parametrize("balance", [None, LABELS])
-@pytest.mark.parametrize("share", [None, Share(1, 2, 16)])
+@pytest.mark.parametrize("share", [None, WorkerShard(1, 2, 16)])
 def test_draws_of_many_at_once_are_the_same(balance, share) -> None:
     def drawn(prepare, **how):
-        stream = drawn_epochs(
+        stream = shuffled_epochs(
             60, prepare, seed=3, first_example=16, balance=balance, share=share, **how
         )
         return list(stream.take(9).as_numpy_iterator())
 
-    one_by_one = drawn(lambda draws: draws.batch(8))
-    for one, other in zip(one_by_one, drawn(lambda draws: draws, at_once=8)):
+    one_by_one = drawn(lambda samples: samples.batch(8))
+    for one, other in zip(one_by_one, drawn(lambda samples: samples, at_once=8)):
         for expected, found in zip(one, other):
             assert found.tolist() == expected.tolist()
 
@@ -123,14 +125,14 @@ def test_classes_of_any_size_can_be_balanced(sizes: tuple[int, ...]) -> None:
 
 
 def test_shares_of_a_batch_make_the_batch_and_the_last_one_is_filled_up():
-    def taken(share: Share | None, rows: int) -> np.ndarray:
+    def taken(share: WorkerShard | None, rows: int) -> np.ndarray:
         stream = shuffled_epochs(
-            13, lambda rows_of: rows_of.batch(rows), seed=3, share=share
+            13, lambda samples: samples.batch(rows), seed=3, share=share
         )
-        return [batch.numpy() for batch in stream.take(5)]
+        return [batch.index.numpy() for batch in stream.take(5)]
 
     whole = taken(None, 6)
-    shares = [Share(index, 2, 6) for index in (0, 1)]
+    shares = [WorkerShard(index, 2, 6) for index in (0, 1)]
     parts = [taken(share, 3) for share in shares]
     real = [share.are_real(tf.constant(2, tf.int64), examples=13) for share in shares]
     assert [one.numpy().tolist() for one in real] == [[1, 0, 0], [0, 0, 0]]

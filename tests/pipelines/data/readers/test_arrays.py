@@ -29,7 +29,7 @@ def test_colour_is_kept(tmp_path: Path) -> None:
     assert examples.labels.tolist() == [0, 1, 0, 1]
     assert examples.labels.dtype == np.int64
     assert examples.class_names == ("0", "1")
-    assert examples.given is None
+    assert examples.splits is None
     assert examples.groups is None
 
 
@@ -73,7 +73,7 @@ def test_groups_and_splits(tmp_path: Path) -> None:
     path = save(tmp_path, group=[7, 7, 8, 9], split=["train", "val", "test", "train"])
     examples = read(path)
     assert examples.groups == ("7", "7", "8", "9")
-    assert examples.given == ("train", "validation", "test", "train")
+    assert examples.splits == ("train", "validation", "test", "train")
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

@@ -39,7 +39,7 @@ def test_class_folders_are_read_at_any_depth_in_order(tmp_path: Path) -> None:
     )
     assert examples.labels.tolist() == [0, 0, 1, 1]
     assert examples.inputs.paths == tuple(str(root / name) for name in examples.names)
-    assert examples.given is None
+    assert examples.splits is None
     assert examples.groups is None
 
 
@@ -75,8 +75,8 @@ def test_given_splits(tmp_path: Path, validation: str) -> None:
     ]
     examples = read(str(fill(tmp_path, *names)))
     assert examples.class_names == ("a", "b")
-    assert examples.given is not None
-    assert dict(zip(examples.names, examples.given)) == {
+    assert examples.splits is not None
+    assert dict(zip(examples.names, examples.splits)) == {
         name: "train" if name.startswith("train") else "validation" for name in names
     }
 
@@ -84,7 +84,7 @@ def test_given_splits(tmp_path: Path, validation: str) -> None:
 def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
     examples = read(str(fill(tmp_path, "train/a.jpg", "test/a.jpg", "bus/a.jpg")))
     assert examples.class_names == ("bus", "test", "train")
-    assert examples.given is None
+    assert examples.splits is None
 
 
 @pytest.mark.parametrize(
@@ -275,5 +275,5 @@ def test_folders_deeper_than_a_path_can_say_are_named(tmp_path: Path) -> None:
         os.chdir(before)
     with pytest.raises(DataError, match="File name too long. So many folders lie in"):
         read(str(root))
-    assert "a path too long for this system" in {f.what for f in walk(root).findings}
+    assert "a path too long for this system" in {f.problem for f in walk(root).findings}
     subprocess.run(["rm", "-rf", root / "dog"], check=True)

@@ -119,7 +119,7 @@ def test_texts_with_keys_of_other_names(tmp_path: Path) -> None:
     assert examples.inputs.values.tolist() == [b"rain", "naïve".encode()]
     assert examples.class_names == ("no", "été")
     assert examples.groups == ("7", "8")
-    assert examples.given == ("train", "validation")
+    assert examples.splits == ("train", "validation")
 
 
 def test_groups_stay_together(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_texts_and_labels_in_order_of_value(tmp_path: Path) -> None:
     assert examples.class_names == ("1", "2", "10")
     assert examples.labels.tolist() == [0, 2, 1]
     assert examples.names[2] == "data.csv, line 4"
-    assert (examples.groups, examples.given) == (None, None)
+    assert (examples.groups, examples.splits) == (None, None)
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
@@ -71,7 +71,7 @@ def test_images_with_columns_of_other_names(tmp_path: Path) -> None:
     assert isinstance(examples.inputs, ImageFiles)
     assert examples.inputs.paths == tuple(str(tmp_path / name) for name in names)
     assert examples.groups == ("p0", "p1", "p2", "p3")
-    assert examples.given == ("train", "validation", "test", "train")
+    assert examples.splits == ("train", "validation", "test", "train")
 
 
 S = ["train", "val", "test", "train"]

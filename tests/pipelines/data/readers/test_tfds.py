@@ -64,14 +64,14 @@ def test_images_labels_and_splits_are_those_of_tfds(prepared: Path) -> None:
     examples = read(ref(prepared))
     assert isinstance(examples.inputs, ImageRecords)
     assert examples.class_names == ("zebra", "ant")
-    assert examples.given.count("train") == 40
-    assert examples.given.count("test") == 10
+    assert examples.splits.count("train") == 40
+    assert examples.splits.count("test") == 10
     # TFDS orders by a hash of the keys; both orders are the same one.
     builder = tfds.builder_from_directory(prepared / "made" / "1.0.0")
     theirs = builder.as_dataset(
         split="train", decoders={"picture": tfds.decode.SkipDecoding()}
     )
-    ours = [i for i, split in enumerate(examples.given) if split == "train"]
+    ours = [i for i, split in enumerate(examples.splits) if split == "train"]
     for i, row in zip(ours, theirs.as_numpy_iterator(), strict=True):
         start, length = examples.inputs.start[i], examples.inputs.length[i]
         shard = examples.inputs.shards[examples.inputs.shard[i]]
@@ -126,7 +126,7 @@ def test_the_layout_of_image_folder(tmp_path: Path) -> None:
     theirs = tfds.ImageFolder(str(tmp_path)).info
     assert examples.class_names == tuple(theirs.features["label"].names)
     for name in ("train", "test"):
-        assert examples.given.count(name) == theirs.splits[name].num_examples
+        assert examples.splits.count(name) == theirs.splits[name].num_examples
     groups = read(DatasetRef("tfds", str(tmp_path), group="([0-9])")).groups
     assert set(groups) == set("0123456789")
     for option in ("image", "data_dir"):

@@ -15,12 +15,13 @@ import tensorflow as tf
 
 import zoo
 from pipelines.config import FinetuneConfig, RunConfig
-from pipelines.data.input.order import drawn_epochs
+from pipelines.data.input.order import shuffled_epochs
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase
-from pipelines.runs import resume, workers
+from pipelines.runs import resume
+from pipelines.runs.agreement import gather_workers
 from pipelines.training import freezing
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.distributed.distribution import Distribution, distribution_of
@@ -29,7 +30,7 @@ from pipelines.training.distributed.replicas import (
     replica_function,
     train_in_replicas,
 )
-from pipelines.training.distributed.workers import refuse_strangers
+from pipelines.training.distributed.workers import require_same_everywhere
 from pipelines.training.rates import optimizer_for
 
 # 5 steps in an epoch, of which the last has 13 examples.
@@ -85,7 +86,7 @@ def train(
     model.evaluate(plain, verbose=0)
     share = distribution.share(BATCH) if distribution.strategy else None
     rows = share.rows if share else BATCH
-    stream = drawn_epochs(
+    stream = shuffled_epochs(
         EXAMPLES,
         lambda draws: (
             draws.map(lambda draw: draw.index)
@@ -149,27 +150,29 @@ def what_a_tpu_would_run() -> dict[str, object]:
 
 
 def what_workers_say(distribution: Distribution) -> dict[str, object]:
-    team = distribution.team
-    index = team.index
+    workers = distribution.workers
+    index = workers.index
     saved = Checkpoint({"place": 3}, {"a": [np.full((2, 3), 1.5, np.float32)], "b": []})
-    found = team.chiefs_checkpoint(saved if team.is_chief else None)
+    found = workers.broadcast_checkpoint(saved if workers.is_chief else None)
     variable = keras.Variable(np.full(3, float(index + 1), np.float32))
-    team.share([variable])
+    workers.broadcast_variables([variable])
     strange = config(seed=index, distribution="workers")
     data = DatasetRef.parse(f"builtin:digits?limit={110 + index}")
     splits = check_and_split(read(data), data)
     # The chief's clock counts, and only that.
-    deadline = 0.0 if team.is_chief else math.inf
+    deadline = 0.0 if workers.is_chief else math.inf
     started = time.monotonic()
     _, history = train(distribution, deadline_seconds=deadline)
     return {
         "checkpoint": [found.values, found.arrays["a"][0].tolist(), found.arrays["b"]],
-        "nothing": team.chiefs_checkpoint(None) is None,
+        "nothing": workers.broadcast_checkpoint(None) is None,
         "shared": variable.numpy().tolist(),
-        "all": team.of_all({"index": index, "text": "x" * index}),
-        "config": refusal(lambda: workers.gathered(strange)),
-        "code": refusal(lambda: refuse_strangers(team, {"code": f"{index}"})),
-        "data": refusal(lambda: refuse_strangers(team, resume.about_data(splits))),
+        "all": workers.gather({"index": index, "text": "x" * index}),
+        "config": refusal(lambda: gather_workers(strange)),
+        "code": refusal(lambda: require_same_everywhere(workers, {"code": f"{index}"})),
+        "data": refusal(
+            lambda: require_same_everywhere(workers, resume.about_data(splits))
+        ),
         "epochs_after_deadline": len(history["loss"]),
         "seconds": time.monotonic() - started,
     }

@@ -1,4 +1,4 @@
-"""What several workers make sure of before they train together."""
+"""The checks that several workers make before they train together."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pipelines.training.distributed.distribution import (
     distribution_of,
     refuse_undoable,
 )
-from pipelines.training.distributed.workers import refuse_strangers
+from pipelines.training.distributed.workers import require_same_everywhere
 
 
-def gathered(config: RunConfig) -> Distribution:
-    """Where the run trains, with all workers there, of one program and one config.
+def gather_workers(config: RunConfig) -> Distribution:
+    """Waits until all workers are there, with the same program and the same config.
 
     Raises:
         ConfigError: naming what differs, or what cannot be done.
     """
     distribution = distribution_of(config)
-    if not distribution.team.is_alone:
-        code = {"code": environment.code_sha256()}
-        refuse_strangers(distribution.team, resume.about_program(config) | code)
+    if not distribution.workers.is_alone:
+        program = resume.about_program(config) | {"code": environment.code_sha256()}
+        require_same_everywhere(distribution.workers, program)
     return distribution
 
 
-def agreed(prepared: Prepared, distribution: Distribution) -> Prepared:
-    """The same preparations with the chief's plan, if all workers have the same data.
+def agree(prepared: Prepared, distribution: Distribution) -> Prepared:
+    """The same preparations with the chief's plan; all workers have the same data.
 
     Raises:
         ConfigError: naming what differs, or what the plan has that cannot be done.
     """
-    team = distribution.team
-    refuse_strangers(team, resume.about_data(prepared.splits))
+    workers = distribution.workers
+    require_same_everywhere(workers, resume.about_data(prepared.splits))
     plan = prepared.plan
-    if not team.is_alone:
-        plan = from_dict(team.chiefs(to_dict(plan)))
+    if not workers.is_alone:
+        plan = from_dict(workers.broadcast(to_dict(plan)))
     train = prepared.splits.train
     refuse_undoable(distribution, plan, prepared.base.blocks, train.inputs)
     return dataclasses.replace(prepared, plan=plan)

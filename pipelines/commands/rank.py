@@ -1,0 +1,43 @@
+"""`zoo rank`: compares backbones on data, and trains nothing."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+
+from pipelines.commands.console import Answer, say_progress
+from pipelines.commands.tables import ranking_table
+from pipelines.config import RunConfig
+from pipelines.runtime.startup import start_tensorflow
+
+SUMMARY = "backbones, by what they are worth on the data"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of the command."""
+    parser.add_argument("--data", required=True, metavar="REF")
+    parser.add_argument(
+        "--backbones",
+        default="*",
+        metavar="GLOB",
+        help="compare those that match, such as 'efficientnet*'; default: all whose"
+        " weights are on this machine",
+    )
+    parser.add_argument("--seed", type=int, default=RunConfig().seed)
+
+
+def run(arguments: argparse.Namespace) -> Answer:
+    """Measures the backbones, and answers with them, best first."""
+    from pipelines.data.reference import DatasetRef
+    from pipelines.planning.candidates import require_match
+
+    DatasetRef.parse(arguments.data)
+    require_match(arguments.backbones)
+    start_tensorflow()
+    say_progress(sys.stderr)
+    from pipelines.ranking import rank
+
+    ranking = rank(arguments.data, backbones=arguments.backbones, seed=arguments.seed)
+    values = dataclasses.asdict(ranking)
+    return Answer(values, ranking_table(values))

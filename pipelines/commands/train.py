@@ -1,0 +1,34 @@
+"""`zoo train`: the main job, from a config to an artifact.
+
+A config that cannot be used is refused before seconds of imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pipelines.commands.console import Answer, add_config_flags, say_progress
+from pipelines.config import checked
+from pipelines.config.flags import parse
+from pipelines.runtime.startup import start_tensorflow
+
+SUMMARY = "fine-tune; `zoo train --help` lists the fields"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of the config."""
+    add_config_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> Answer:
+    """Trains, and answers with the report of the run."""
+    config = parse(arguments.config_flags)
+    checked(config)
+    start_tensorflow()
+    say_progress(sys.stdout)
+    from pipelines.commands.tables import result_table
+    from pipelines.run import run as run_pipeline
+
+    report = run_pipeline(config).report
+    return Answer(report, result_table(report))

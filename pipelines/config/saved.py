@@ -1,0 +1,65 @@
+"""The config that a run left in its folder, `config.json`, as a config again."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.config.schema import RunConfig, dotted, field_paths, refuse_unknown
+from pipelines.config.validate import check_types
+from pipelines.errors import ConfigError
+
+
+def read_config(path: Path) -> RunConfig:
+    """The config of a JSON file; a field that it lacks has its default.
+
+    Raises:
+        ConfigError: if it cannot be read, is not JSON, has an unknown field, or has a
+            value of the wrong type.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} holds {_json_name(values)}; expected an object with the fields of"
+            " a config, such as the config.json of a run."
+        )
+    try:
+        return _from_dict(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path} cannot be used: {error}") from error
+
+
+def _from_dict(values: Mapping[str, Any]) -> RunConfig:
+    config = RunConfig()
+    groups = [f.name for f in dataclasses.fields(config) if f.name not in field_paths()]
+    for group in groups:
+        if not isinstance(values.get(group, {}), dict):
+            raise ConfigError(
+                f"config.{group} is {values[group]!r}; expected an object with its"
+                " fields."
+            )
+    refuse_unknown(dotted(values), field_paths())
+    for group in groups:
+        _set(getattr(config, group), values.get(group, {}))
+    _set(config, {name: v for name, v in values.items() if name not in groups})
+    check_types(config, RunConfig())
+    return config
+
+
+def _set(owner: Any, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        # JSON has no tuples, and writes 1.0 and 1 alike.
+        setattr(owner, name, tuple(value) if isinstance(value, list) else value)
+
+
+_JSON_NAMES = {list: "a list", str: "a text", type(None): "null", bool: "true or false"}
+
+
+def _json_name(value: object) -> str:
+    return _JSON_NAMES.get(type(value), "a number")

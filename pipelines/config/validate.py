@@ -1,0 +1,189 @@
+"""The checks of a config: types, choices, bounds, and fields that conflict."""
+
+import copy
+import dataclasses
+from typing import Any
+
+from pipelines.config.schema import OPTIONS, RunConfig, dotted, to_dict
+from pipelines.errors import ConfigError
+from zoo.registry import TAKES_HANDLE
+
+_HANDLE_EXAMPLES = {
+    "tfhub": "modules/efficientnet_lite0",
+    "kerashub": "efficientnet_b0_ra_imagenet",
+    "word_vectors": "vectors/glove.6B.100d.txt",
+}
+_EXAMPLES = {
+    "data": "dir:photos",
+    "workdir": "runs/photos",
+    "backbone": "efficientnet_lite0",
+}
+
+
+def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
+    """A validated copy; the workdir may be empty for a command that `writes` none.
+
+    >>> checked(RunConfig(data="dir:photos", workdir="runs/photos")).seed
+    0
+    >>> checked(RunConfig(data="dir:photos", workdir="runs/photos", seed=-1))
+    Traceback (most recent call last):
+    pipelines.errors.ConfigError: config.seed is -1; allowed: 0 to 2.14748e+09.
+
+    Raises:
+        ConfigError: naming the field, what came and what is allowed.
+    """
+    check_types(config, RunConfig())
+    for field in ("data", *(["workdir"] if writes else []), "backbone"):
+        if not getattr(config, field):
+            raise ConfigError(
+                f"config.{field} is empty. Set it, for instance with"
+                f" --config.{field}={_EXAMPLES[field]}"
+            )
+    for path, value in dotted(to_dict(config)).items():
+        _check_value(path, value)
+    _check_handle(config)
+    head = config.head
+    if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
+        raise ConfigError(
+            "config.head.init='probe' needs one dense layer on averaged features."
+            " Remove head.hidden_units and use head.pooling='average', or set head.init"
+            " to 'zeros' or 'epsilon'."
+        )
+    if head.pooling != "average" and (head.reads == "all" or head.grid == 2):
+        raise ConfigError(
+            f"config.head.pooling is '{head.pooling}', which reads the last block as it"
+            " is. Leave config.head.reads and config.head.grid out, or use"
+            " head.pooling='average'."
+        )
+    _check_finetune(config)
+    if not config.calibration.conformal_levels:
+        raise ConfigError(
+            "config.calibration.conformal_levels is empty; the artifact gives the"
+            " prediction sets of the first level. Set it, for instance to (0.95,)."
+        )
+    return copy.deepcopy(config)
+
+
+def _check_value(path: str, value: Any) -> None:
+    """Refuses a value that is not a choice, or beyond the bounds, of its field."""
+    choices, bounds = OPTIONS[path].choices, OPTIONS[path].bounds
+    if choices and value not in choices:
+        raise ConfigError(f"config.{path} is {value!r}; allowed: {', '.join(choices)}.")
+    if bounds is None:
+        return
+    low, high = bounds
+    values = value if isinstance(value, tuple) else (value,)
+    if not all(low <= number <= high for number in values):
+        raise ConfigError(f"config.{path} is {value}; allowed: {low:g} to {high:g}.")
+
+
+def _check_finetune(config: RunConfig) -> None:
+    """Refuses options of the phases that train blocks where they exclude each other."""
+    strategy, tune = config.strategy, config.finetune
+    options = {
+        "ema_decay": tune.ema_decay,
+        "soup": tune.soup,
+        "lora_rank": tune.lora_rank,
+        "find_learning_rate": tune.find_learning_rate,
+    }
+    useless = [name for name, value in options.items() if value]
+    # A condition that makes a conflict, and its message.
+    conflicts = (
+        (
+            tune.batchnorm == "reestimated" and strategy in ("head_only", "scratch"),
+            f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
+            " trains no blocks that were trained before. Use another strategy, or"
+            " leave config.finetune.batchnorm out.",
+        ),
+        (
+            useless and strategy == "head_only",
+            f"config.finetune.{' and '.join(useless)} set, but strategy 'head_only'"
+            " trains no blocks, and these are for phases that do. Use another strategy,"
+            " or leave them out.",
+        ),
+        (
+            tune.soup and (tune.batchnorm == "trained" or strategy == "scratch"),
+            "config.finetune.soup averages weights of several epochs, and with"
+            " BatchNorm in training the statistics of none of them go with the average."
+            " Use finetune.batchnorm='frozen', or finetune.ema_decay in place of it.",
+        ),
+        (
+            tune.lora_rank and (tune.soup or tune.ema_decay),
+            "config.finetune.lora_rank goes with neither soup nor ema_decay: the"
+            " product of averaged factors is not the average of their products. Leave"
+            " one of them out.",
+        ),
+        (
+            tune.lora_rank and strategy == "scratch",
+            "config.finetune.lora_rank keeps what was learned before and adapts it, and"
+            " strategy 'scratch' starts from random weights. Leave lora_rank out, or"
+            " use strategy 'full'.",
+        ),
+        (
+            tune.lora_rank and tune.batchnorm == "trained",
+            "config.finetune.lora_rank trains nothing but its factors, and"
+            " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
+        ),
+        (
+            tune.find_learning_rate and tune.learning_rate,
+            f"config.finetune.learning_rate is {tune.learning_rate:g}, and"
+            " find_learning_rate is to find another. Leave one of them out.",
+        ),
+    )
+    for is_conflict, message in conflicts:
+        if is_conflict:
+            raise ConfigError(message)
+
+
+def _check_handle(config: RunConfig) -> None:
+    takes_handle = config.backbone in TAKES_HANDLE
+    if takes_handle and not config.handle:
+        raise ConfigError(
+            f"config.handle is empty, but the backbone '{config.backbone}' is what a"
+            " handle names. Set it, for instance with"
+            f" --config.handle={_HANDLE_EXAMPLES[config.backbone]}"
+        )
+    if config.handle and not takes_handle:
+        raise ConfigError(
+            f"config.handle is {config.handle!r}, but the backbone '{config.backbone}'"
+            f" takes none. Remove it, or set config.backbone to"
+            f" {' or '.join(TAKES_HANDLE)}."
+        )
+
+
+def check_types(config: Any, defaults: Any, prefix: str = "") -> None:
+    """Refuses a value of another type than the default, from a file or a caller.
+
+    Raises:
+        ConfigError: naming the field, what came and what is expected.
+    """
+    for field in dataclasses.fields(defaults):
+        value, default = getattr(config, field.name), getattr(defaults, field.name)
+        path = f"{prefix}{field.name}"
+        if not _is_like(value, default):
+            raise ConfigError(f"config.{path} is {value!r}; expected {_kind(default)}.")
+        if dataclasses.is_dataclass(default):
+            check_types(value, default, f"{path}.")
+
+
+_KINDS = {
+    str: "text",
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+}
+
+
+def _kind(default: Any) -> str:
+    if type(default) is tuple:
+        kind, example = ("numbers", default) if default else ("whole numbers", (256,))
+        return f"a tuple of {kind}, such as {example}"
+    return _KINDS.get(type(default), type(default).__name__)
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    if type(default) is tuple:
+        # The tuple that is empty by default holds whole numbers.
+        kinds = (int, float) if default else (int,)
+        return type(value) is tuple and all(type(number) in kinds for number in value)
+    return type(value) is type(default) or (type(default), type(value)) == (float, int)

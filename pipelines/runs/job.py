@@ -1,0 +1,270 @@
+"""A run at work: its folder, its workers, and the progress that it goes on from."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import keras
+
+from pipelines.config import RunConfig, checked
+from pipelines.data.input.pixel_cache import PixelCache
+from pipelines.data.reference import DatasetRef
+from pipelines.errors import ArtifactError, ChangedFilesError
+from pipelines.features.activation_cache import ActivationCache
+from pipelines.runs import folder as run_folder
+from pipelines.runs import record, report, resume
+from pipelines.runs.agreement import agree, gather_workers
+from pipelines.runs.folder import RunFolder
+from pipelines.runs.prepare import Prepared, prepare
+from pipelines.runs.result import Outcome, Run
+from pipelines.runtime import environment
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.determinism import determinism
+from pipelines.runtime.precision import precision
+from pipelines.serving import artifact, parity_process
+from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.evaluate import Evaluation
+from pipelines.stages.export import export
+from pipelines.stages.finetune import FitHistory, FitSettings
+from pipelines.training.distributed.distribution import Distribution
+from pipelines.training.transfer_model import TransferModel
+
+# After so many restarts the disk is probably failing.
+_MOST_RESTARTS = 3
+
+_logger = logging.getLogger("zootune")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def open_run(config: RunConfig) -> Iterator[RunJob]:
+    """Checks the config, gathers the workers, and locks the folder of the run.
+
+    Raises:
+        ConfigError, DataError: before anything is written.
+    """
+    config, clock = checked(config), Clock()
+    dataset = DatasetRef.parse(config.data)
+    distribution = gather_workers(config)
+    is_chief = distribution.workers.is_chief
+    place = run_folder.locked(config) if is_chief else run_folder.temporary()
+    with place as folder:
+        yield RunJob(config, dataset, folder, distribution, clock)
+
+
+class RunJob:
+    """What the stages of a run share. Only the chief writes to the run folder.
+
+    `prepare` comes first and `begin` second; the other methods need both.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: DatasetRef,
+        folder: RunFolder,
+        distribution: Distribution,
+        clock: Clock,
+    ) -> None:
+        self.config, self.dataset, self.folder = config, dataset, folder
+        self._distribution, self._clock = distribution, clock
+        self._workers = distribution.workers
+
+    def retry_on_changed_files(self, run: Callable[[RunJob], T]) -> T:
+        """Runs; with `on_bad=skip` again without the files that changed on the way.
+
+        Then the counts of the run are those of the examples that it used. One of
+        several workers cannot restart without the others.
+        """
+        skips = self._workers.is_alone and self.dataset.on_bad == "skip"
+        for _ in range(_MOST_RESTARTS if skips else 0):
+            try:
+                return self._attempt(run)
+            except ChangedFilesError as error:
+                _logger.warning("%s\nThe run begins anew without them.", error)
+                self.folder.forget_training()
+        return self._attempt(run)
+
+    def _attempt(self, run: Callable[[RunJob], T]) -> T:
+        with contextlib.ExitStack() as self._resources:
+            self._resources.enter_context(determinism(self.config.deterministic))
+            return run(self)
+
+    def prepare(self) -> Prepared:
+        """Obtains the base, reads the data, measures, and plans; see `prepare`.
+
+        All workers get the chief's plan.
+        """
+        precision_name = self._distribution.precision(self.config.precision)
+        prepared = prepare(
+            dataclasses.replace(self.config, precision=precision_name),
+            self.dataset,
+            self._clock,
+            before=resume.compute_before(self.config, self.folder),
+        )
+        return agree(prepared, self._distribution)
+
+    def begin(self, prepared: Prepared) -> None:
+        """Begins the run folder, or goes on with the run that was saved there.
+
+        From here on layers compute in the chosen precision, and the same seed draws
+        the same.
+
+        Raises:
+            ConfigError: if another run was saved in the folder.
+            ArtifactError: if the disk has no room for what the run leaves.
+        """
+        self._prepared = prepared
+        self._resources.enter_context(precision(prepared.compute.precision))
+        self._proof = self._resources.enter_context(parity_process.fresh_process())
+        self.on_chief(_require_space, self.folder, prepared)
+        self._progress = resume.progress_of(
+            self.config, prepared, self.folder, self._workers
+        )
+        self.on_chief(self._begin_folder)
+        for line in prepared.plan.reason.splitlines():
+            self._clock.part(line)
+        keras.utils.set_random_seed(self.config.seed)
+
+    def _begin_folder(self) -> None:
+        about = environment.describe() | self._distribution.described()
+        folder, prepared, seed = self.folder, self._prepared, self.config.seed
+        if self._progress.was_saved:
+            report.restore_lost(folder, prepared, about, seed=seed)
+        else:
+            folder.begin(self.config, about)
+            report.describe(folder, prepared, seed=seed)
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """The time of each stage so far."""
+        return self._clock.seconds
+
+    def stage(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Times a stage, and announces it."""
+        return self._clock.stage(name, self._doing(name))
+
+    def _doing(self, stage: str) -> str:
+        plan, info = self._prepared.plan, self._prepared.splits.info
+        phases = ", ".join(phase.name for phase in plan.phases)
+        is_chief, base = self._workers.is_chief, self.folder.artifact_base
+        return {
+            "head": f"{len(info.class_names)} classes",
+            "finetune": f"{phases}, as planned",
+            "calibrate": "on validation",
+            "evaluate": "validation and test, every example once",
+            "export": f"to {base}" if is_chief else "by the chief",
+        }[stage]
+
+    def on_chief(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of a function that the chief calls; see `Workers.on_chief`."""
+        return self._workers.on_chief(function, *args, **kwargs)
+
+    def settings(self) -> FitSettings:
+        """The places and resources of training."""
+        prepared, folder = self._prepared, self.folder
+        return FitSettings(
+            input_size_px=prepared.base.input_size_px,
+            seed=self.config.seed,
+            deadline_seconds=self._clock.deadline(self.config.time_budget_seconds)
+            - self._progress.seconds_before,
+            history_path=folder.history_path,
+            tensorboard_dir=folder.tensorboard_dir,
+            head_features=prepared.measured.head_features(prepared.plan.head),
+            imbalance=prepared.imbalance,
+            augment=self.config.augment,
+            cache=PixelCache(self.config.input.cache_mib * 2**20),
+            # The disks of workers differ, and what they train must not.
+            activation_cache=ActivationCache(folder.cache_dir)
+            if self._workers.is_alone
+            else None,
+            progress=self._progress,
+            distribution=self._distribution,
+            xla=prepared.compute.xla,
+            profile=self.config.profile,
+        )
+
+    def start_proof(self) -> None:
+        """Starts the process that proves the export, so that it is ready by then."""
+        self.on_chief(self._proof.start_early)
+
+    def export(
+        self, model: TransferModel, calibrated: Calibrated, evaluation: Evaluation
+    ) -> Mapping[str, Any]:
+        """The artifact of the run: its path and its parity record.
+
+        An artifact that this run published before it was cut short is taken as it is.
+        If the export fails, the trained model is saved, so that the same command tries
+        it again without training.
+        """
+        prepared, folder = self._prepared, self.folder
+        splits = prepared.splits
+        facts = record.artifact_facts(splits, prepared.plan, evaluation)
+        try:
+            exported = resume.exported_before(folder, facts) or export(
+                model,
+                calibrated.calibration,
+                splits.test,
+                folder.artifact_base,
+                class_names=splits.info.class_names,
+                facts=facts,
+                explain=self.config.export.explain,
+                process=self._proof,
+            )
+        except ArtifactError:
+            self._progress.keep(model.model)
+            raise
+        return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
+
+    def finish(
+        self,
+        model: TransferModel,
+        history: FitHistory,
+        calibrated: Calibrated,
+        evaluation: Evaluation,
+        exported: Mapping[str, Any],
+        backbone: Mapping[str, Any],
+    ) -> Run:
+        """Writes the report, which marks the run as finished. Returns the run."""
+        outcome = Outcome(
+            self._prepared,
+            history,
+            calibrated,
+            evaluation,
+            exported,
+            backbone,
+            seconds={**self.seconds, "total": self._clock.total_seconds},
+        )
+        return Run(
+            self._prepared.plan,
+            history,
+            calibrated.calibration,
+            self.on_chief(_reported, self.folder, outcome),
+            model.model,
+            Path(self.config.workdir),
+            Path(exported["path"]),
+        )
+
+
+def _require_space(folder: RunFolder, prepared: Prepared) -> None:
+    """Raises `ArtifactError` if the disk has no room for what the run leaves.
+
+    That is the network twice: in the artifact, and as the trained backbone.
+    """
+    weights = sum(weight.nbytes for weight in prepared.base.model.get_weights())
+    artifact.require_space(folder.path, 2 * weights)
+
+
+def _reported(folder: RunFolder, outcome: Outcome) -> Mapping[str, Any]:
+    values = record.report(outcome)
+    report.finish(folder, values)
+    return values

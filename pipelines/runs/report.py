@@ -1,0 +1,98 @@
+"""The files that describe a run: plan and data card first, the report at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.data.data_card import as_markdown, card_of
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.planning import compute
+from pipelines.report import depth_plot, run_page
+from pipelines.runs import record, resume
+from pipelines.runs.folder import ENVIRONMENT, RunFolder
+from pipelines.runs.prepare import Prepared
+from pipelines.runtime import environment
+
+_PLAN, _CARD = "plan.json", "data_card.json"
+
+_logger = logging.getLogger("zootune")
+
+
+def describe(folder: RunFolder, prepared: Prepared, *, seed: int) -> None:
+    """Writes what is known before training: the plan and the data card."""
+    planned = record.planned(prepared.plan, prepared.measured.evidence)
+    folder.write(_PLAN, planned)
+    folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
+    plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
+    versions = environment.installed_versions()
+    card = card_of(prepared.splits, seed=seed, versions=versions)
+    folder.write(_CARD, card)
+    folder.write_text("data_card.md", as_markdown(card))
+
+
+def restore_lost(
+    folder: RunFolder, prepared: Prepared, about: Mapping[str, Any], *, seed: int
+) -> None:
+    """Writes files again that broke or were lost since the run began, with a warning.
+
+    Before training, because the end needs them: for the page, and to publish once only.
+    """
+    folder.restore_versions_before()
+    if not folder.has(ENVIRONMENT, fields=about):
+        folder.write(ENVIRONMENT, dict(about))
+    planned = record.planned(prepared.plan, prepared.measured.evidence)
+    computed = compute.to_dict(prepared.compute)
+    if not (
+        folder.has(_PLAN, fields=planned)
+        and folder.has(resume.COMPUTE, fields=computed)
+        and folder.has(_CARD, fields=())
+    ):
+        describe(folder, prepared, seed=seed)
+
+
+def plot_depths(
+    folder: RunFolder, evidence: Mapping[str, Any] | None, *, title: str
+) -> None:
+    """Plots the accuracy by depth, if several blocks were measured.
+
+    Without matplotlib a log line says how to get it.
+    """
+    if evidence is None or len(evidence["depths"]) < 2:
+        return
+    if not depth_plot.can_draw():
+        _logger.info(depth_plot.HOW_TO_GET)
+        return
+    try:
+        page = depth_plot.draw(evidence, title=title)
+    except ValueError as error:
+        _logger.warning("No plot of the accuracy by depth: %s", error)
+        return
+    folder.write_bytes(depth_plot.FILE_NAME, page)
+
+
+def finish(folder: RunFolder, report: Mapping[str, Any]) -> None:
+    """Writes the report and its page.
+
+    Raises:
+        ArtifactError: if the disk does not take them. The artifact is complete then.
+    """
+    try:
+        folder.finish(dict(report))
+    except OSError as error:
+        raise ArtifactError(
+            f"{report['artifact']} is complete, but the report of the run could not be"
+            f" written: {error}. Fix this and run the same command again: it goes on"
+            " from what was saved, and publishes nothing twice."
+        ) from error
+    try:
+        page = run_page.page(run_page.read(folder.path))
+        folder.write_text(run_page.FILE_NAME, page)
+    # A file of the run that something broke in the meantime is not the page's fault.
+    except (OSError, ConfigError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"The run is finished and {report['artifact']} is complete, but its page"
+            f" could not be written: {error}. Fix this, and write it with: zoo report"
+            f" {folder.path}"
+        ) from error

@@ -1,0 +1,58 @@
+"""The result of a finished run, for its caller and for the record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from pipelines.calibration.calibration import Calibration
+from pipelines.planning.plan import TransferPlan
+from pipelines.runs.prepare import Prepared
+from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.evaluate import Evaluation
+from pipelines.stages.finetune import FitHistory
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A finished run. `report` has the values of `report.json`.
+
+    `model` gives logits; `calibration.answer` makes the answers of the artifact from
+    them. On a worker that is not the chief, the folders are those of the chief.
+    """
+
+    plan: TransferPlan
+    history: FitHistory
+    calibration: Calibration
+    report: Mapping[str, Any]
+    model: keras.Model
+    workdir: Path
+    artifact_dir: Path
+
+    def __repr__(self) -> str:
+        test = self.report["test"]
+        return (
+            f"<Run: accuracy {test['accuracy']:.4f} on {test['examples']} test"
+            f" examples, {self.plan.action}, {self.artifact_dir}>"
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """The values of all stages, from which the report is made.
+
+    `exported` has the path and the parity record of the artifact, `backbone` the values
+    that rebuild the trained backbone, and `seconds` the time of each stage.
+    """
+
+    prepared: Prepared
+    history: FitHistory
+    calibrated: Calibrated
+    evaluation: Evaluation
+    exported: Mapping[str, Any]
+    backbone: Mapping[str, Any]
+    seconds: Mapping[str, float]

@@ -1,0 +1,186 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import BOUNDS, CHOICES, HeadConfig, RunConfig, checked
+from pipelines.errors import ConfigError
+
+
+def valid(**fields) -> RunConfig:
+    return RunConfig(data="builtin:digits", workdir="run", **fields)
+
+
+def with_value(path: str, value: object) -> RunConfig:
+    config = valid()
+    owner = config
+    *groups, name = path.split(".")
+    for group in groups:
+        owner = getattr(owner, group)
+    setattr(owner, name, value)
+    return config
+
+
+def value_of(config: RunConfig, path: str) -> object:
+    value: object = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def in_type_of_field(path: str, number: float) -> object:
+    default = value_of(RunConfig(), path)
+    if isinstance(default, tuple):
+        return (type(default[0])(number),) if default else (int(number),)
+    return type(default)(number)
+
+
+def test_checked_with_data_and_workdir_passes():
+    assert checked(valid()) == valid()
+
+
+def test_checked_copy_shares_nothing():
+    config = valid()
+    copy = checked(config)
+    copy.head.dropout = 0.5
+    assert config.head.dropout == HeadConfig().dropout
+
+
+@pytest.mark.parametrize("field", ["data", "workdir", "backbone"])
+def test_checked_empty_field_is_refused_with_example(field):
+    config = with_value(field, "")
+    with pytest.raises(
+        ConfigError, match=rf"config\.{field} is empty.*--config\.{field}="
+    ):
+        checked(config)
+
+
+@pytest.mark.parametrize("path", CHOICES)
+def test_checked_choices_pass_and_others_are_refused(path):
+    assert CHOICES[path]
+    for choice in CHOICES[path]:
+        config = with_value(path, choice)
+        if path == "head.pooling" and choice != "average":
+            config.head.init = "epsilon"  # a probe refuses it
+        assert value_of(checked(config), path) == choice
+    allowed = ", ".join(CHOICES[path])
+    with pytest.raises(
+        ConfigError, match=f"config.{path} is 'other'; allowed: {allowed}"
+    ):
+        checked(with_value(path, "other"))
+
+
+@pytest.mark.parametrize("path", BOUNDS)
+def test_checked_bounds_pass_and_beyond_is_refused(path):
+    low, high = BOUNDS[path]
+    for bound in (low, high):
+        config = with_value(path, in_type_of_field(path, bound))
+        if path == "head.hidden_units":
+            config.head.init = "epsilon"
+        checked(config)
+    sample = in_type_of_field(path, low)
+    sample = sample[0] if isinstance(sample, tuple) else sample
+    step = 1 if isinstance(sample, int) else low / 2 + 1e-9
+    for beyond in (low - step, high + max(step, high)):
+        with pytest.raises(
+            ConfigError, match=f"config.{path} is .*; allowed: .* to .*"
+        ):
+            checked(with_value(path, in_type_of_field(path, beyond)))
+
+
+def test_checked_nan_is_out_of_bounds():
+    with pytest.raises(
+        ConfigError, match="config.head.dropout is nan; allowed: 0 to 0.95"
+    ):
+        checked(with_value("head.dropout", float("nan")))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("seed", "3", "a whole number"),
+        ("seed", True, "a whole number"),
+        ("batch_size", 32.0, "a whole number"),
+        ("head.dropout", "0.5", "a number"),
+        ("overwrite", 1, "True or False"),
+        ("workdir", Path("run"), "text"),
+        ("weights", None, "text"),
+        ("head.hidden_units", 64, "a tuple of whole numbers"),
+        ("head.hidden_units", ("a",), "a tuple of whole numbers"),
+        ("head.hidden_units", (8.0,), "a tuple of whole numbers"),
+        ("calibration.conformal_levels", 0.9, r"a tuple of numbers, such as \(0.95"),
+        ("calibration.conformal_levels", ("a",), "a tuple of numbers"),
+        ("calibration.conformal_levels", (True,), "a tuple of numbers"),
+        ("head", {"dropout": 0.5}, "HeadConfig"),
+    ],
+)
+def test_check_types_another_type_is_refused(path, value, expected):
+    with pytest.raises(ConfigError, match=f"config.{path} is .*; expected {expected}"):
+        checked(with_value(path, value))
+
+
+def test_check_types_int_for_float_passes():
+    assert checked(with_value("time_budget_seconds", 60)).time_budget_seconds == 60
+
+
+@pytest.mark.parametrize(
+    "fields", [{"hidden_units": (8,)}, {"pooling": "flatten"}], ids=str
+)
+def test_checked_probe_needs_one_pooled_layer(fields):
+    with pytest.raises(ConfigError, match="init='probe' needs one dense layer"):
+        checked(valid(head=HeadConfig(init="probe", **fields)))
+    checked(valid(head=HeadConfig(init="epsilon", **fields)))
+
+
+def test_checked_no_conformal_level_is_refused():
+    config = with_value("calibration.conformal_levels", (0.9, 0.5))
+    assert checked(config).calibration.conformal_levels == (0.9, 0.5)
+    with pytest.raises(ConfigError, match="conformal_levels is empty.*to \\(0.95,\\)"):
+        checked(with_value("calibration.conformal_levels", ()))
+
+
+def test_checked_handle_goes_with_its_backbone():
+    config = valid(backbone="tfhub", handle="modules/lite0")
+    assert checked(config).handle == "modules/lite0"
+    with pytest.raises(
+        ConfigError, match=r"config\.handle is empty.*--config\.handle="
+    ):
+        checked(valid(backbone="tfhub"))
+    with pytest.raises(ConfigError, match="'tiny_image' takes none.*backbone to tfhub"):
+        checked(valid(backbone="tiny_image", handle="modules/lite0"))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields", "message"),
+    [
+        ("head_only", {"batchnorm": "reestimated"}, "trains no blocks"),
+        ("scratch", {"batchnorm": "reestimated"}, "trains no blocks"),
+        ("head_only", {"ema_decay": 0.9}, "ema_decay set, but.*trains no blocks"),
+        ("head_only", {"soup": 3, "ema_decay": 0.9}, "ema_decay and soup set, but"),
+        ("scratch", {"soup": 3}, "statistics of none of them"),
+        ("full", {"soup": 3, "batchnorm": "trained"}, "statistics of none of them"),
+        ("head_only", {"lora_rank": 4}, "lora_rank set, but.*trains no blocks"),
+        ("scratch", {"lora_rank": 4}, "starts from random weights"),
+        ("full", {"lora_rank": 4, "batchnorm": "trained"}, "nothing but its factors"),
+        ("full", {"lora_rank": 4, "soup": 3}, "neither soup nor ema_decay"),
+        ("head_only", {"find_learning_rate": True}, "find_learning_rate set, but"),
+        ("full", {"find_learning_rate": True, "learning_rate": 0.1}, "find another"),
+        ("full", {"lora_rank": 4, "ema_decay": 0.9}, "neither soup nor ema_decay"),
+    ],
+)
+def test_checked_conflict_in_finetuning_is_refused(strategy, fields, message):
+    config = valid(strategy=strategy)
+    for name, value in fields.items():
+        setattr(config.finetune, name, value)
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
+
+
+def test_checked_each_finetuning_option_alone_passes():
+    for name, value in (
+        ("batchnorm", "reestimated"),
+        ("ema_decay", 0.99),
+        ("soup", 3),
+        ("lora_rank", 4),
+        ("find_learning_rate", True),
+    ):
+        checked(with_value(f"finetune.{name}", value))
