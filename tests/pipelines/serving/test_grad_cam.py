@@ -79,7 +79,7 @@ def test_heat_is_the_formula_of_the_paper():
     np.testing.assert_allclose(run(tf.constant(features)), heat, atol=1e-5)
 
 
-def test_where_nothing_speaks_for_the_class_nothing_is_hot():
+def test_nothing_is_hot_without_evidence():
     @tf.function
     def run(x):
         return grad_cam(-tf.reduce_mean(x, axis=[1, 2, 3]), x)
@@ -89,7 +89,7 @@ def test_where_nothing_speaks_for_the_class_nothing_is_hot():
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_the_signature_explains_batches_and_a_bad_image_is_cold(spotter, count):
+def test_batches_are_explained_and_bad_images_cold(spotter, count):
     model, cells = spotter
     serve = signatures(
         model, class_names=NAMES, calibration=UNCALIBRATED, feature_map=cells
@@ -106,6 +106,6 @@ def test_the_signature_explains_batches_and_a_bad_image_is_cold(spotter, count):
     assert empty["heat_map"].shape == (0, CELLS, CELLS)
 
 
-def test_there_is_no_explanation_unless_it_is_asked_for(spotter):
+def test_explanation_is_there_only_if_asked(spotter):
     found = signatures(spotter[0], class_names=NAMES, calibration=UNCALIBRATED)
     assert EXPLAIN not in found

@@ -67,7 +67,7 @@ def test_the_bound_follows_the_noise_between_two_limits():
     assert Yardstick(noise={"features": 1.0}, is_coarse=True).bound("features") == 0.04
 
 
-def test_a_label_may_differ_only_where_it_is_undecided():
+def test_label_may_differ_only_where_undecided():
     other = _found()
     other["serving_default/3/label"][1] = b"dog"
     tie = np.array([0.3, 1e-6, 0.3])
@@ -77,7 +77,7 @@ def test_a_label_may_differ_only_where_it_is_undecided():
         parity.compare(_wanted(probabilities=tie[::-1] * 1e3), other, Yardstick())
 
 
-def test_each_part_of_a_feature_vector_is_measured_by_its_own_norm():
+def test_feature_parts_are_measured_by_own_norms():
     """A block with small numbers beside one with large ones; and single elements."""
     values = np.concatenate([np.full((2, 4), 100.0), np.full((2, 4), 0.1)], axis=1)
     yardstick = Yardstick(parts=((4, 200.0), (4, 0.2)))
@@ -95,7 +95,7 @@ def test_each_part_of_a_feature_vector_is_measured_by_its_own_norm():
         compare(small)
 
 
-def test_a_part_that_is_nearly_nothing_counts_beside_the_whole():
+def test_tiny_part_is_measured_by_the_whole():
     values = np.concatenate([np.full((2, 4), 1.0), np.full((2, 4), 1e-9)], axis=1)
     yardstick = Yardstick(parts=((4, 2.0), (4, 2e-9)))
     wanted = {"features/2/features": Expected(values.astype(np.float32))}
@@ -103,7 +103,7 @@ def test_a_part_that_is_nearly_nothing_counts_beside_the_whole():
     assert parity.compare(wanted, found, yardstick)["largest_difference"] < 1e-5
 
 
-def test_the_report_tells_every_output_and_its_worst_example():
+def test_report_has_every_output_and_worst_example():
     yardstick = Yardstick(examples={"serving_default": ["a.jpg", "b.jpg", "c.jpg"]})
     found = _found()
     found["serving_default/3/probabilities"][1] += 0.25
@@ -141,7 +141,7 @@ class _Reader(tf.Module):
         return {"echo": words}
 
 
-def test_a_model_that_needs_a_file_of_this_process_is_refused(tmp_path):
+def test_model_with_outside_file_is_refused(tmp_path):
     outside, folder = tmp_path / "words.txt", tmp_path / "model"
     outside.write_text("hello")
     module = _Reader(outside)

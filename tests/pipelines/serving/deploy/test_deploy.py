@@ -45,7 +45,7 @@ def documents(folder) -> dict[str, dict]:
     }
 
 
-def test_every_target_has_its_files_and_there_are_no_others(folder):
+def test_every_target_has_exactly_its_files(folder):
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert found == {
         "README.md",
@@ -77,7 +77,7 @@ def flags_of(command: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-def test_compose_mounts_what_the_server_is_told_to_read(folder, documents, base):
+def test_compose_mounts_files_of_the_command(folder, documents, base):
     compose = documents["docker/compose.yaml"]["services"]
     serving, proxy = compose["serving"], compose["proxy"]
     given = flags_of(serving["command"])
@@ -99,9 +99,7 @@ def test_compose_mounts_what_the_server_is_told_to_read(folder, documents, base)
         assert (folder / "docker" / one["source"]).is_file()
 
 
-def test_the_gpu_file_changes_what_a_gpu_needs_and_names_services_that_exist(
-    folder, documents
-):
+def test_gpu_file_changes_existing_services_only(folder, documents):
     changed = documents["docker/compose.gpu.yaml"]["services"]
     assert set(changed) < set(documents["docker/compose.yaml"]["services"])
     serving = changed["serving"]
@@ -121,7 +119,7 @@ def test_images_are_pinned_in_every_file(documents):
     assert all(image.partition(":")[2][:1].isdigit() for image in found)
 
 
-def test_kubernetes_asks_for_paths_and_ports_that_the_server_has(documents):
+def test_kubernetes_probes_exist_on_the_server(documents):
     deployment = documents["kubernetes/deployment.yaml"]
     pod = deployment["spec"]["template"]["spec"]
     (serving,) = pod["containers"]
@@ -166,7 +164,7 @@ def test_kubernetes_objects_select_and_name_each_other(documents):
     assert volumes["config"]["configMap"]["name"] == config
 
 
-def test_the_config_map_holds_the_files_that_compose_mounts(folder, documents):
+def test_config_map_holds_files_of_compose(folder, documents):
     data = documents["kubernetes/config-map.yaml"]["data"]
     assert set(data) == {
         "models.config",
@@ -182,7 +180,7 @@ def test_the_config_map_holds_the_files_that_compose_mounts(folder, documents):
     assert mounts[str(model.base_path)]["subPath"] == NAME
 
 
-def test_memory_is_for_two_versions_and_the_limit_is_above(documents, base):
+def test_memory_is_for_two_versions(documents, base):
     deployment = documents["kubernetes/deployment.yaml"]
     (serving,) = deployment["spec"]["template"]["spec"]["containers"]
     asked = serving["resources"]
@@ -198,7 +196,7 @@ def test_memory_is_for_two_versions_and_the_limit_is_above(documents, base):
     assert "cpu" not in asked["limits"]
 
 
-def test_kserve_serves_the_same_name_from_the_same_claim(documents):
+def test_kserve_uses_same_name_and_claim(documents):
     service = documents["kserve/inference-service.yaml"]
     assert service["apiVersion"] == "serving.kserve.io/v1beta1"
     assert service["metadata"]["name"] == NAME
@@ -220,7 +218,7 @@ def test_kserve_serves_the_same_name_from_the_same_claim(documents):
     assert text_files.parse_batching(config["data"][path.name]).max_batch_size == 32
 
 
-def test_a_version_is_served_alone_and_a_base_folder_by_its_newest(base, tmp_path):
+def test_version_is_served_alone_and_base_by_newest(base, tmp_path):
     policies = {}
     for given in (base, base / "1"):
         into = tmp_path / given.name
@@ -233,9 +231,7 @@ def test_a_version_is_served_alone_and_a_base_folder_by_its_newest(base, tmp_pat
     }
 
 
-def test_json_lists_the_files_and_some_targets_write_only_theirs(
-    base, tmp_path, capsys
-):
+def test_json_lists_the_files_of_chosen_targets(base, tmp_path, capsys):
     command = ["deploy", str(base), "--to", str(tmp_path / "d"), "--json"]
     assert main([*command, "--target", "docker"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -274,7 +270,7 @@ def with_commands(folder, documents) -> dict[str, dict]:
     return {**documents, **{f"README {i}": json.loads(p) for i, p in enumerate(pods)}}
 
 
-def test_no_container_of_a_cluster_has_more_rights_than_it_needs(with_commands):
+def test_cluster_containers_have_least_rights(with_commands):
     containers = containers_of(with_commands)
     assert len(containers) == 4
     for where, one in containers.items():
@@ -312,7 +308,7 @@ def test_no_container_of_a_cluster_has_more_rights_than_it_needs(with_commands):
             assert "hostPath" not in volume, where
 
 
-def test_every_target_of_a_cluster_has_a_policy_for_its_own_pods(documents):
+def test_cluster_targets_have_network_policies(documents):
     for target, ports in (("kubernetes", {8500, 8501}), ("kserve", set())):
         policy = documents[f"{target}/network-policy.yaml"]["spec"]
         assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
@@ -325,7 +321,7 @@ def test_every_target_of_a_cluster_has_a_policy_for_its_own_pods(documents):
     assert policy["podSelector"]["matchLabels"] == pods["labels"]
 
 
-def test_no_service_of_compose_has_more_rights_than_it_needs(documents):
+def test_compose_services_have_least_rights(documents):
     compose = documents["docker/compose.yaml"]
     assert set(compose["services"]) == {"serving", "proxy"}
     for name, one in compose["services"].items():
@@ -372,7 +368,7 @@ def test_secrets_are_for_whoever_runs_the_proxy(base, tmp_path):
     assert [path.read_text() for path in secrets] == texts
 
 
-def test_images_can_be_pinned_by_what_is_in_them(base, tmp_path):
+def test_images_can_be_pinned_by_digest(base, tmp_path):
     digests = {name: f"sha256:{str(i) * 64}" for i, name in enumerate(images.NAMES)}
     flags_ = [f"--digest={name}={digest}" for name, digest in digests.items()]
     command = ["deploy", str(base), "--to", str(tmp_path), "--name", NAME]
@@ -401,7 +397,7 @@ def test_images_can_be_pinned_by_what_is_in_them(base, tmp_path):
         ([f"--digest=proxy=sha256:{'0' * 64}"] * 2, 2, "each of these names once"),
     ],
 )
-def test_what_cannot_be_deployed_is_refused_and_nothing_is_written(
+def test_undeployable_artifact_is_refused_before_writing(
     base, tmp_path, capsys, arguments, code, message
 ):
     into = tmp_path / "into"
@@ -422,9 +418,7 @@ def test_an_artifact_that_was_changed_is_refused(base, tmp_path, capsys):
     assert "is not what was published" in capsys.readouterr().err
 
 
-def test_a_full_folder_is_left_alone_and_overwriting_keeps_secrets(
-    base, tmp_path, capsys
-):
+def test_full_folder_is_refused_and_secrets_stay(base, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     command = ["deploy", str(base), "--to", str(tmp_path), "--target", "docker"]
     assert main(command) == 2
@@ -440,7 +434,7 @@ def test_a_full_folder_is_left_alone_and_overwriting_keeps_secrets(
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_an_older_server_than_the_graph_is_warned_of(base, tmp_path, capsys):
+def test_server_older_than_graph_gives_warning(base, tmp_path, capsys):
     command = ["deploy", str(base), "--to", str(tmp_path / "d")]
     assert main([*command, "--serving-version", "2.9.1"]) == 0
     assert "is older and may refuse it" in capsys.readouterr().out
@@ -473,7 +467,7 @@ def test_kubernetes_takes_no_other_names(name):
         subject.require_label(name, "kubernetes")
 
 
-def test_a_model_that_is_called_off_does_not_turn_passwords_off():
+def test_model_named_off_keeps_passwords_on():
     text = nginx.configuration("off", upstream="serving:8501")
     assert 'default "model off";' in text
     assert "default off" not in text
@@ -494,7 +488,7 @@ def test_deploying_imports_no_tensorflow(base, tmp_path, fresh_process):
     assert ended.stdout.splitlines()[-1] == "False"
 
 
-def test_a_dollar_in_a_path_is_not_a_variable_of_compose(base, tmp_path):
+def test_dollar_in_path_is_escaped_for_compose(base, tmp_path):
     odd = tmp_path / "a$HOME" / "m"
     shutil.copytree(base, odd)
     into = tmp_path / "d"

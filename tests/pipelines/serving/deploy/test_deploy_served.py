@@ -83,7 +83,7 @@ def test_probes_ask_what_the_server_answers(served, folder):
         assert served.get(path.replace(NAME, "other")).status == 404
 
 
-def test_the_health_check_of_compose_tells_ready_from_not(served, folder):
+def test_compose_health_check_knows_ready(served, folder):
     compose = yaml.safe_load((folder / "docker/compose.yaml").read_text())
     *_, script = compose["services"]["serving"]["healthcheck"]["test"]
     script = script.replace("$$", "$").replace("/8501", f"/{served.rest_port}")
@@ -176,7 +176,7 @@ def test_the_proxy_lets_a_bearer_in(proxy, photo):
     assert answer.json["predictions"][0]["valid"] is True
 
 
-def test_the_proxy_lets_a_name_with_its_password_in(proxy, photo):
+def test_proxy_accepts_name_and_password(proxy, photo):
     if not shutil.which("htpasswd"):
         pytest.skip("htpasswd is not installed: apt-get install apache2-utils")
     answer = through(proxy, asked_with(photo), Authorization=basic("ada", "lovelace"))
@@ -197,7 +197,7 @@ def test_the_proxy_lets_nobody_else_in(proxy, photo, kind):
     assert "Basic" in answer.headers["www-authenticate"]
 
 
-def test_the_proxy_refuses_large_bodies_gzip_and_what_is_no_model(proxy):
+def test_proxy_refuses_large_bodies_gzip_and_other_paths(proxy):
     let_in = {"Authorization": f"Bearer {proxy[1]}"}
     large = b" " * (2**20 + 1)
     gzip = {"Content-Encoding": "gzip"}

@@ -55,7 +55,7 @@ def test_clients_get_what_the_artifact_says_in_process(
         assert list(one.probabilities) == list(other.probabilities)
 
 
-def test_a_bad_image_is_not_valid_and_leaves_its_neighbours_alone(client, photos):
+def test_bad_image_leaves_its_neighbours_alone(client, photos):
     bad = [b"", b"<svg/>", photos[0][:60], b"\xff\xd8\xff", b"II*\x00tiff"]
     mixed = client.predict([photos[0], *bad, photos[1]])
     assert [one.valid for one in mixed] == [True, *[False] * len(bad), True]
@@ -65,7 +65,7 @@ def test_a_bad_image_is_not_valid_and_leaves_its_neighbours_alone(client, photos
         assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
 
 
-def test_an_image_that_claims_to_be_huge_is_not_decoded(client):
+def test_image_of_huge_claim_is_not_decoded(client):
     width = (60_000).to_bytes(4, "big")
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width + width + b"\x08\x02\0\0\0"
     started = time.monotonic()
@@ -118,7 +118,7 @@ def test_a_client_says_what_the_server_said(served_artifact):
 
 
 @pytest.mark.parametrize("kind", [RestClient, GrpcClient])
-def test_a_client_gives_up_in_time_where_nobody_answers(kind):
+def test_client_gives_up_in_time(kind):
     import socket
 
     with socket.socket() as held:  # bound and not listening: connections are refused

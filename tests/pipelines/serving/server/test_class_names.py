@@ -130,7 +130,7 @@ def test_the_same_clients_follow_every_version(served, versions, base):
         assert (blank.valid, blank.reason) == (False, "the text is blank")
 
 
-def test_rest_says_whose_an_answer_is_and_keeps_its_shape(served, versions, base):
+def test_rest_names_the_version_in_headers(served, versions, base):
     quoted = "/v1/models/team%2Fphotos%3A%20100%20%25%20%C3%A4%3F%23"
     metadata = served.get(f"{quoted}/metadata")
     number = metadata.json["model_spec"]["version"]
@@ -147,9 +147,7 @@ def test_rest_says_whose_an_answer_is_and_keeps_its_shape(served, versions, base
     assert pinned.headers[naming.VERSION_HEADER] == number
 
 
-def test_a_client_that_asks_while_versions_change_is_never_wrong(
-    served, versions, base
-):
+def test_answers_are_right_while_versions_change(served, versions, base):
     text, stop, wrong, counts = "seven77", threading.Event(), [], []
 
     def ask(client) -> None:
@@ -232,7 +230,7 @@ class _SaysNothing(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_server_that_does_not_say_whose_an_answer_is(served, versions, base):
+def test_server_without_version_headers_is_followed(served, versions, base):
     handler = type("Handler", (_SaysNothing,), {"port": served.rest_port})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
         thread = threading.Thread(target=proxy.serve_forever)
@@ -250,7 +248,7 @@ def test_a_server_that_does_not_say_whose_an_answer_is(served, versions, base):
             thread.join()
 
 
-def test_the_page_shows_the_names_of_the_version_that_answered(served, versions, base):
+def test_page_shows_names_of_answering_version(served, versions, base):
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node, which runs the script of the page")
@@ -284,7 +282,7 @@ def test_the_page_shows_the_names_of_the_version_that_answered(served, versions,
         process.stdin.close()
 
 
-def test_a_single_example_is_refused_before_anything_is_asked():
+def test_single_example_is_refused_before_asking():
     for client in (
         RestClient("http://127.0.0.1:9", model="m"),
         GrpcClient("127.0.0.1:9", model="m"),
@@ -294,7 +292,7 @@ def test_a_single_example_is_refused_before_anything_is_asked():
                 client.predict(one)
 
 
-def test_a_token_on_an_open_line_is_warned_of(caplog):
+def test_plain_token_gives_a_warning(caplog):
     for url in ("http://127.0.0.1:1", "http://localhost:1", "https://far.example"):
         RestClient(url, model="m", token="t")
     assert not caplog.records

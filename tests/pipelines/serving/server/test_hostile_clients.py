@@ -112,7 +112,7 @@ def test_trailers_have_a_size_and_are_no_headers(served_artifact):
     assert served_artifact.memory_mib - before < 20
 
 
-def test_requests_that_wait_behind_each_other_are_few(served_artifact):
+def test_pipelined_requests_are_limited(served_artifact):
     with connected(served_artifact) as opened:
         opened.settimeout(20)
         many = b"GET /v1/models/digits HTTP/1.1\r\nHost: x\r\n\r\n" * 2000
@@ -129,7 +129,7 @@ def test_requests_that_wait_behind_each_other_are_few(served_artifact):
             found += opened.recv(65_536)
 
 
-def test_what_is_no_request_is_400(served_artifact):
+def test_bytes_that_are_not_http_are_400(served_artifact):
     with connected(served_artifact) as opened:
         opened.sendall(b"\x16\x03\x01 what is this\r\n\r\n")
         status, body = answered(opened)
@@ -178,7 +178,7 @@ def _never(stack: contextlib.ExitStack):
     yield b""
 
 
-def test_calls_that_watch_the_health_are_few(served_artifact, photos):
+def test_health_watches_are_limited(served_artifact, photos):
     with grpc.insecure_channel(served_artifact.grpc_address) as channel:
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
         calls = [watch(b"", timeout=60) for _ in range(300)]
@@ -192,7 +192,7 @@ def test_calls_that_watch_the_health_are_few(served_artifact, photos):
             one.cancel()
 
 
-def test_a_call_that_ends_without_its_message(served_artifact):
+def test_call_without_message_is_refused(served_artifact):
     with grpc.insecure_channel(served_artifact.grpc_address) as channel:
         with pytest.raises(grpc.RpcError, match="without its message") as error:
             channel.stream_unary(CALL)(iter(()), timeout=20)

@@ -47,7 +47,7 @@ def held(places: Places, one: Client, count: int, stack: contextlib.ExitStack) -
         stack.enter_context(places.hold(one))
 
 
-def test_an_address_has_half_of_the_places_and_a_connection_half_of_that():
+def test_address_and_connection_have_shares_of_places():
     places = Places(8, 0.5)
     with contextlib.ExitStack() as stack:
         held(places, client(connection=1), 2, stack)
@@ -156,7 +156,7 @@ def test_a_body_has_a_minimum_rate(rate, ends):
     run(work())
 
 
-def test_a_new_body_takes_the_room_of_the_client_that_has_most():
+def test_new_body_takes_room_of_largest_client():
     async def work():
         admission = Admission(Limits(max_in_flight=3))
         senders = [Sender() for _ in range(4)]
@@ -176,7 +176,7 @@ def test_a_new_body_takes_the_room_of_the_client_that_has_most():
     run(work())
 
 
-def test_memory_is_taken_from_the_largest_body_that_is_not_there_yet():
+def test_memory_is_taken_from_largest_arriving_body():
     async def work():
         limits = Limits(max_body_bytes=600, max_in_flight_bytes=1000)
         admission, large, small = Admission(limits), Sender(), Sender()
@@ -288,7 +288,7 @@ def test_allocated_memory_is_seen():
     assert allocated() - before < 10_000_000
 
 
-def test_memory_that_was_freed_is_given_back_once_there_are_holes():
+def test_freed_memory_is_given_back_with_holes():
     async def work():
         arrivals = Arrivals(most=100, seconds=60)
         held, times = [1000], []

@@ -43,7 +43,7 @@ def read(made, max_bytes=1000):
         *(("bfloat16", 65_536), ("bfloat16", -1)),
     ],
 )
-def test_a_tensor_with_a_number_that_does_not_fit(dtype, value):
+def test_tensor_with_oversized_number_is_refused(dtype, value):
     with pytest.raises(ServingError, match=f"{value} is not in") as error:
         read(proto(dtype, [2], **{_FIELDS.get(dtype, "int_val"): [0, value]}))
     assert error.value.code == Code.INVALID_ARGUMENT
@@ -177,6 +177,6 @@ def test_base64_as_tensorflow_serving_reads_it(text, content):
     "text",
     ["*", "A", "AAAAA", "AA=", "AAA==", "=", "AA==AA==", "A\u00a0AA", "AA-_", "é"],
 )
-def test_base64_that_is_none(text):
+def test_bad_base64_is_refused(text):
     with pytest.raises(ServingError, match="Unable to base64 decode"):
         json_tensors.decoded(text)

@@ -113,9 +113,7 @@ def broken_base(kind: str, base: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gone", "a file", "EIO", "EACCES", "ESTALE"])
-def test_what_is_loaded_serves_on_whatever_the_base_path_says(
-    base, kind, monkeypatch, caplog
-):
+def test_loaded_version_survives_broken_base_path(base, kind, monkeypatch, caplog):
     async def steps(watched):
         with monkeypatch.context() as patched:
             broken_base(kind, base, patched)
@@ -136,7 +134,7 @@ def test_what_is_loaded_serves_on_whatever_the_base_path_says(
     assert watched.counted("poll_failures") == 3
 
 
-def test_an_error_that_nobody_thought_of_ends_nothing(base, monkeypatch, caplog):
+def test_unexpected_poll_error_ends_nothing(base, monkeypatch, caplog):
     def look(*_, **__):
         raise RuntimeError("never thought of")
 
@@ -153,13 +151,13 @@ def test_an_error_that_nobody_thought_of_ends_nothing(base, monkeypatch, caplog)
 @pytest.mark.parametrize(
     "name", ["²", "٣", "1e3", "-1", "+2", " 2", "2 ", "2.", "0x2", "9" * 19, "v2"]
 )
-def test_names_that_are_no_numbers_are_no_versions(base, version, name):
+def test_other_names_are_not_versions(base, version, name):
     shutil.copytree(version, base / name)
     (base / "3").write_text("a file is none, either")
     assert set(version_folders.look(base).folders) == {1}
 
 
-def test_a_folder_of_photos_that_is_called_like_a_year_costs_nothing(base, caplog):
+def test_photo_folder_named_like_version_costs_nothing(base, caplog):
     year = base / "2024"
     year.mkdir()
     for i in range(3000):
@@ -190,7 +188,7 @@ def test_a_folder_of_photos_that_is_called_like_a_year_costs_nothing(base, caplo
     assert len([one for one in caplog.records if "is not served" in one.message]) == 1
 
 
-def test_a_link_is_refused_before_anything_behind_it_is_read(base, caplog):
+def test_link_is_refused_unread(base, caplog):
     (base / "7").symlink_to("/usr")
     (base / "8").symlink_to(base / "nowhere")
     looked = []
@@ -215,7 +213,7 @@ def test_a_link_is_refused_before_anything_behind_it_is_read(base, caplog):
     assert looked == [os.path.realpath(base)]
 
 
-def test_too_many_files_are_no_version_however_they_are_called(base, version):
+def test_too_many_files_are_not_a_version(base, version):
     copy = small_artifacts.publish(version, base, 2)
     assets = copy / "assets"
     for i in range(version_folders._MOST_FILES):
@@ -230,7 +228,7 @@ def test_too_many_files_are_no_version_however_they_are_called(base, version):
     follow(base, steps)
 
 
-def test_a_version_that_fails_is_tried_again_when_its_files_change(base, version):
+def test_failed_version_is_retried_when_files_change(base, version):
     part = base / "2"
     part.mkdir()
 
@@ -248,9 +246,7 @@ def test_a_version_that_fails_is_tried_again_when_its_files_change(base, version
     follow(base, steps)
 
 
-def test_versions_that_come_faster_than_they_load_are_never_more_than_two(
-    base, version, monkeypatch
-):
+def test_fast_versions_are_at_most_two(base, version, monkeypatch):
     most = 0
     real = managers.load
 
@@ -276,7 +272,7 @@ def test_versions_that_come_faster_than_they_load_are_never_more_than_two(
     assert watched.in_memory == 1
 
 
-def test_a_request_that_is_not_over_keeps_a_third_version_away(base, version):
+def test_open_request_keeps_third_version_away(base, version):
     async def steps(watched):
         with watched.manager.resolve(Target(NAME)).held():
             small_artifacts.publish(version, base, 2)
@@ -293,7 +289,7 @@ def test_a_request_that_is_not_over_keeps_a_third_version_away(base, version):
     follow(base, steps)
 
 
-def test_nothing_of_a_version_stays_in_memory_when_it_is_gone(base, version):
+def test_unloaded_version_leaves_memory(base, version):
     async def steps(watched):
         threads = threading.active_count()
         for number in (2, 3, 4):
@@ -313,7 +309,7 @@ def test_nothing_of_a_version_stays_in_memory_when_it_is_gone(base, version):
     follow(base, steps)
 
 
-def test_while_the_first_version_loads_a_client_is_told_to_come_back(base, monkeypatch):
+def test_requests_during_first_load_are_503(base, monkeypatch):
     may_load = threading.Event()
     real = managers.load
 
@@ -350,9 +346,7 @@ def test_while_the_first_version_loads_a_client_is_told_to_come_back(base, monke
     asyncio.run(run())
 
 
-def test_a_configuration_that_nobody_waits_for_any_more_changes_nothing(
-    base, version, tmp_path, monkeypatch
-):
+def test_abandoned_configuration_changes_nothing(base, version, tmp_path, monkeypatch):
     other = tmp_path / "other"
     small_artifacts.publish(version, other, 5)
     may_load = threading.Event()
@@ -384,11 +378,11 @@ def test_a_configuration_that_nobody_waits_for_any_more_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "a\0", "\ud800", "a" * 300])
-def test_a_name_that_no_address_can_hold_is_refused(tmp_path, name):
+def test_unaddressable_name_is_refused(tmp_path, name):
     with pytest.raises(ConfigError, match="name"):
         ModelConfig(name, tmp_path)
 
 
-def test_a_base_path_that_is_none_is_refused_at_the_start(tmp_path):
+def test_missing_base_path_is_refused_at_start(tmp_path):
     with pytest.raises(ConfigError, match="is not a folder"):
         follow(tmp_path / "none", None)

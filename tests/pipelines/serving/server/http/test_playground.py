@@ -80,7 +80,7 @@ def test_page_is_off_unless_asked_for(impatient):
         assert impatient.get(path).status == 404
 
 
-def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, artifact):
+def test_photo_gets_the_answer_of_the_artifact(page, files, artifact):
     page.find_element(By.ID, "files").send_keys(str(files[0]))
     until(page, lambda: shown(page, ".latency"))
     (wanted,) = pipelines.load(artifact).predict([files[0].read_bytes()])
@@ -97,7 +97,7 @@ def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, artifact):
     assert image.get_property("naturalWidth") == 30
 
 
-def test_the_page_shows_where_the_network_looked_and_hides_it_on_request(page, files):
+def test_page_shows_and_hides_the_heat_map(page, files):
     page.find_element(By.ID, "files").send_keys(str(files[0]))
     until(page, lambda: shown(page, ".place"))
     canvas = page.find_element(By.CSS_SELECTOR, ".seen canvas")
@@ -116,7 +116,7 @@ def test_the_page_shows_where_the_network_looked_and_hides_it_on_request(page, f
     assert not canvas.is_displayed()
 
 
-def test_a_text_is_asked_about_and_a_blank_one_is_said_to_be_none(page):
+def test_texts_are_answered_and_blank_ones_broken(page):
     ui.Select(page.find_element(By.ID, "model")).select_by_visible_text("texts")
     until(page, lambda: page.find_element(By.ID, "text").is_displayed())
     assert not page.find_element(By.ID, "photos").is_displayed()
@@ -133,7 +133,7 @@ def test_a_text_is_asked_about_and_a_blank_one_is_said_to_be_none(page):
     assert "Broken" in shown(page, ".answer")[0]
 
 
-def test_a_broken_file_is_said_to_be_broken_beside_its_neighbours(page, files):
+def test_broken_file_is_marked_beside_its_neighbours(page, files):
     page.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
     until(page, lambda: len(shown(page, ".latency")) == 3)
     cards = shown(page, ".answer")  # the last one that was asked is the first one
@@ -155,7 +155,7 @@ def test_files_that_are_dropped_are_asked_about(page):
     assert "dropped.png" in shown(page, ".answer")[0]
 
 
-def test_the_keyboard_is_enough_and_a_reader_is_told(page, files):
+def test_keyboard_and_screen_reader_are_enough(page, files):
     seen = []
     for _ in range(3):
         press(page, Keys.TAB)
@@ -192,7 +192,7 @@ def test_nothing_is_asked_of_anybody_else(page, files, served_artifact):
     assert all(name.startswith((here, "blob:" + here, "data:")) for name in asked)
 
 
-def test_the_policy_stops_what_a_name_could_smuggle_in(browser, served_artifact):
+def test_content_policy_stops_smuggled_code(browser, served_artifact):
     """Scripts in the page, styles in tags, and addresses elsewhere, all refused."""
     browser.get(f"http://127.0.0.1:{served_artifact.rest_port}/playground")
     refused = browser.execute_async_script(

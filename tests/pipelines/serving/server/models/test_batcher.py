@@ -102,7 +102,7 @@ def test_each_thread_gets_its_share(kinds, threads, rows):
 @pytest.mark.parametrize(
     ("call", "row", "allowed"), [(0.0, 0.01, range(1, 6)), (0.05, 0.0, range(9, 21))]
 )
-def test_a_share_is_large_where_a_call_costs_more_than_rows(kinds, call, row, allowed):
+def test_share_is_large_where_calls_are_costly(kinds, call, row, allowed):
     seen = Seen(kinds, pause_seconds=call, row_seconds=row)
 
     # Requests of other sizes alone show what a row costs.
@@ -246,7 +246,7 @@ def test_what_is_late_is_not_computed(slow):
     assert calls <= 1
 
 
-def test_threads_take_turns_where_tensorflow_would_mix_them_up(tmp_path, caplog):
+def test_threads_take_turns_where_tensorflow_mixes_results(tmp_path, caplog):
     folder = tmp_path / "1"
     residuals.network(residuals.with_bias).export(str(folder), verbose=False)
     loaded = servable.load("residual", folder, Loading())

@@ -113,9 +113,7 @@ def test_what_reaches_outside_is_refused_by_name(tmp_path, monkeypatch, op):
     assert op not in ops.refused_ops(graph_of(folder), allowed={op})
 
 
-def test_an_artifact_that_reaches_outside_is_not_evaluated_either(
-    artifact, tmp_path, capsys
-):
+def test_outside_reaching_artifact_is_not_evaluated(artifact, tmp_path, capsys):
     """Its manifest is right: whoever made the one has made the other."""
     folder = tmp_path / "1"
     shutil.copytree(artifact / "1", folder)
@@ -130,7 +128,7 @@ def test_an_artifact_that_reaches_outside_is_not_evaluated_either(
     assert "ReadFile in" in capsys.readouterr().err
 
 
-def test_an_op_that_is_allowed_by_name_is_loaded(tmp_path):
+def test_op_allowed_by_name_is_loaded(tmp_path):
     folder = saved(tmp_path, list_it)
     allowed = Loading(allowed_ops=frozenset({"MatchingFiles"}))
     assert servable.load("model", folder, allowed).version == 1
@@ -188,7 +186,7 @@ def initializer_of(meta_graph):
     raise AssertionError("no table is filled from a file")
 
 
-def test_a_table_of_words_that_the_model_brings_is_not_refused(tmp_path):
+def test_own_vocabulary_is_allowed(tmp_path):
     folder = save_text(tmp_path / "1")
     assert initializer_of(graph_of(folder))
     assert ops.refused_ops(graph_of(folder)) == {}
@@ -281,7 +279,7 @@ def hide_it_behind_much(meta_graph):
         assign_another_file,
     ],
 )
-def test_a_table_that_could_be_filled_from_any_file_is_refused(tmp_path, edit):
+def test_table_from_any_file_is_refused(tmp_path, edit):
     folder = edited(save_text(tmp_path / "1"), edit)
     assert list(ops.refused_ops(graph_of(folder))) == ["InitializeTableFromTextFileV2"]
     with pytest.raises(ArtifactError, match="InitializeTableFromTextFileV2 in"):
