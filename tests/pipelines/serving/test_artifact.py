@@ -162,14 +162,6 @@ def test_no_space_is_said_before_anything_is_written(tmp_path):
         artifact.require_space(tmp_path, 10**18)
 
 
-def test_a_manifest_does_not_choose_what_is_imported(tmp_path):
-    from pipelines.serving import graph_ops
-
-    with pytest.raises(ArtifactError, match="asks for the module 'antigravity'"):
-        graph_ops.import_ops("antigravity", tmp_path)
-    assert "antigravity" not in sys.modules
-
-
 def test_digest_covers_files_and_description(tmp_path):
     for name, content in (("1", b"graph"), ("2", b"graph"), ("3", b"another")):
         _folder(tmp_path / name, content)

@@ -1,7 +1,6 @@
 """A loaded artifact belongs to one process, and is loaded as it is."""
 
 import copy
-import multiprocessing
 import pickle
 
 import numpy as np
@@ -36,37 +35,3 @@ def test_surrounding_scopes_do_not_change_loading(predictors):
         assert predictors["text"].predict(["a"])[0].label == "dog"
     with tf.Graph().as_default(), pytest.raises(ArtifactError, match="tf.function"):
         loaded.predict(["a"])
-
-
-def in_a_fork(work) -> str:
-    """What a forked worker says of `work`, or that it hangs."""
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
-
-    def run() -> None:
-        try:
-            theirs.send(str(work()))
-        except Exception as error:  # noqa: BLE001 - it is said
-            theirs.send(f"{type(error).__name__}: {error}")
-
-    worker = context.Process(target=run)
-    worker.start()
-    try:
-        return ours.recv() if ours.poll(20) else "it hangs"
-    finally:
-        worker.kill()
-        worker.join()
-
-
-def test_forked_worker_is_refused_at_once(predictors):
-    predictor = predictors["text"]
-    for work in (
-        lambda: predictor.predict(["a"]),
-        lambda: predictor.features(["a"]),
-        lambda: predictor.probabilities(["a"]),
-        lambda: pipelines.load(predictor.artifact.path),
-    ):
-        said = in_a_fork(work)
-        assert said.startswith("RuntimeError: This process was forked")
-        assert "get_context('spawn')" in said
-    assert predictor.predict(["a"])[0].label == "dog"

@@ -1,49 +1,42 @@
-"""The requests that an artifact brings, so that no client of a server is the first."""
+"""Requests that are made up for the signatures of an artifact, and their file."""
 
-from pathlib import Path
-
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from pipelines.serving import artifact as artifacts
-from pipelines.serving.signatures import EXPLAIN
-
-WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
+from pipelines.serving import warm_up
 
 
-@pytest.fixture
-def artifact(finished_run) -> Path:
-    return finished_run / "artifact"
+@pytest.mark.parametrize(
+    ("spec", "shape"),
+    [
+        (tf.TensorSpec([None], tf.string, name="text"), ()),
+        (tf.TensorSpec([None], tf.string, name="image_bytes"), ()),
+        (tf.TensorSpec([None, 6, 2], tf.float32, name="series"), (6, 2)),
+    ],
+)
+def test_every_signature_has_two_requests(spec, shape):
+    requests = warm_up.requests({"serving_default": spec}, explain=False)
+    names = ["serving_default", "features", "classify"]
+    assert [name for name, _ in requests] == [n for n in names for _ in range(2)]
+    rows = [value for _, inputs in requests for value in inputs.values()]
+    assert [len(value) for value in rows] == [1, 4] * 3
+    assert rows[1].shape == (4, *shape)
+    explained = warm_up.requests({"serving_default": spec}, explain=True)
+    assert {name for name, _ in explained} == {*names, "explain"}
 
 
-def test_records_are_published_messages(artifact):
-    import tensorflow as tf
-    from tensorflow_serving.apis import prediction_log_pb2
-
-    path = artifact / "1" / WARM_UP_FILE
-    asked = []
-    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-        log = prediction_log_pb2.PredictionLog.FromString(record)
-        request = log.predict_log.request
-        ((name, proto),) = request.inputs.items()
-        asked.append(
-            (request.model_spec.signature_name, name, len(tf.make_ndarray(proto)))
-        )
-    assert sorted(asked) == sorted(
-        (signature, name, rows)
-        for rows in (1, 4)
-        for signature, name in (
-            ("serving_default", "image_bytes"),
-            ("pixels", "pixels"),
-            ("features", "image_bytes"),
-            ("classify", "inputs"),
-        )
-    )
+def test_example_has_one_feature():
+    text = tf.train.Example.FromString(warm_up.example_of("text", b"a word"))
+    assert text.features.feature["text"].bytes_list.value == [b"a word"]
+    series = warm_up.example_of("series", np.array([[1.0, 2.0], [3.0, 4.0]]))
+    feature = tf.train.Example.FromString(series).features.feature["series"]
+    assert feature.float_list.value == [1.0, 2.0, 3.0, 4.0]
 
 
-def test_manifest_lists_warm_up_file(artifact):
-    manifest = artifacts.read_manifest(artifact / "1")
-    assert WARM_UP_FILE in manifest.files
-    assert manifest.signatures["classify"]["inputs"]["inputs"]["dtype"] == "string"
-    # serving_default and pixels: 7 outputs, features: 1, classify: 2; 4 batch sizes.
-    assert EXPLAIN not in manifest.signatures
-    assert manifest.parity["outputs_compared"] == (7 + 7 + 1 + 2) * 4
+def test_file_has_a_record_for_each_request(tmp_path):
+    spec = tf.TensorSpec([None], tf.string, name="text")
+    requests = warm_up.requests({"serving_default": spec}, explain=False)
+    warm_up.write(tmp_path, requests)
+    records = tf.data.TFRecordDataset(str(tmp_path / warm_up.FILE))
+    assert len(list(records)) == len(requests) == 6

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.serving.server.errors import Code, ServingError, invalid, not_found
@@ -44,10 +45,14 @@ class Manager:
         *,
         metrics: Metrics,
         batcher_of: Callable[[Servable], Batcher],
+        load: Callable[[str, Path, Loading], Servable] = load,
+        look: Callable[..., Seen] = version_folders.look,
     ) -> None:
         self._loading = loading
         self._metrics = metrics
         self._batcher_of = batcher_of
+        self._load_servable = load
+        self._look_at = look
         self._models: dict[str, Model] = {}
         # Those of a configuration that is not in force yet.
         self._coming: dict[str, Model] = {}
@@ -226,7 +231,7 @@ class Manager:
         path = model.config.base_path
         failed = [n for n, version in model.versions.items() if version.code]
         return await in_daemon_thread(
-            lambda: version_folders.look(path, fingerprints_of=failed)
+            lambda: self._look_at(path, fingerprints_of=failed)
         )
 
     async def _load_wanted(self, model: Model, seen: Seen) -> None:
@@ -268,7 +273,9 @@ class Manager:
             version.fingerprint = await in_daemon_thread(
                 lambda: version_folders.fingerprint(folder)
             )
-            servable = await in_daemon_thread(lambda: load(name, folder, self._loading))
+            servable = await in_daemon_thread(
+                lambda: self._load_servable(name, folder, self._loading)
+            )
         except Exception as error:  # noqa: BLE001 - a bad version must not end the server
             self._failed(name, version, error)
             seen.fingerprints[number] = version.fingerprint

@@ -15,33 +15,33 @@ import yaml
 from pipelines.cli import main
 from pipelines.serving.server import text_files
 from pipelines.serving.server.settings import Settings
+from tests.pipelines.serving.deploy.conftest import NAME
 from tests.support.servers import Answer, ask, serving_here
 
 pytestmark = pytest.mark.serving
 
-NAME = "tiny-digits"
 PREDICT = f"/v1/models/{NAME}:predict"
 _NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 
 @pytest.fixture(scope="module")
-def folder(finished_run, tmp_path_factory) -> Path:
-    into = tmp_path_factory.mktemp("deployed") / "files"
-    base = finished_run / "artifact"
+def folder(base, tmp_path_factory) -> Path:
+    """The files of two targets, for a proxy that writes into them."""
+    into = tmp_path_factory.mktemp("served") / "files"
     command = ["deploy", str(base), "--to", str(into), "--name", NAME]
     assert main([*command, "--target", "docker,kubernetes"]) == 0
     return into
 
 
 @pytest.fixture(scope="module")
-def served(folder, finished_run):
+def served(folder, base):
     """Our server on the three files, with the folder of versions where it is here."""
     config = folder / "docker/config"
     models = config / "models.config"
     text = models.read_text()
     assert text.count(f"/models/{NAME}") == 1
     here = folder / "here.config"
-    here.write_text(text.replace(f"/models/{NAME}", str(finished_run / "artifact")))
+    here.write_text(text.replace(f"/models/{NAME}", str(base)))
     batching = text_files.parse_batching(
         (config / "batching_parameters.txt").read_text()
     )

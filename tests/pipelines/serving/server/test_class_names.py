@@ -282,26 +282,6 @@ def test_page_shows_names_of_answering_version(served, versions, base):
         process.stdin.close()
 
 
-def test_single_example_is_refused_before_asking():
-    for client in (
-        RestClient("http://127.0.0.1:9", model="m"),
-        GrpcClient("127.0.0.1:9", model="m"),
-    ):
-        for one in ("a text", b"bytes", Path("a.png"), {"text": ["a"]}, 7, None):
-            with pytest.raises(DataError, match="list"):
-                client.predict(one)
-
-
-def test_plain_token_gives_a_warning(caplog):
-    for url in ("http://127.0.0.1:1", "http://localhost:1", "https://far.example"):
-        RestClient(url, model="m", token="t")
-    assert not caplog.records
-    RestClient("http://far.example", model="m", token="t")
-    GrpcClient("far.example:1", model="m", token="t").close()
-    assert [one.levelname for one in caplog.records] == ["WARNING"] * 2
-    assert "for everybody on the way to read" in caplog.text
-
-
 def test_three_ways_to_ask_give_the_same(versions, tmp_path):
     """In process, and what clients made of the same would be asked."""
     predictor = pipelines.load(small_artifacts.publish(versions["series"], tmp_path, 1))
