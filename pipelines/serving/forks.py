@@ -1,7 +1,7 @@
 """Refuses to compute after a fork, which lacks the threads that TensorFlow waits for.
 
 Where TensorFlow had run before a fork, the child would wait for ever for threads that
-only its parent has. So it is told at once.
+only its parent has. So it gets an error at once.
 """
 
 from __future__ import annotations

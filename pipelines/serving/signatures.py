@@ -127,17 +127,25 @@ def signatures(
     }
     if feature_map is not None:
         look = explanation(model, feature_map, calibration)
-
-        def explain(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
-            heat, likeliest = look(inputs)
-            names = tf.gather(tf.constant(class_names), likeliest)
-            return {
-                "heat_map": tf.where(valid[:, None, None], heat, 0.0),
-                "label": tf.where(valid, names, ""),
-            }
-
-        functions[EXPLAIN] = _function(ways[DEFAULT], explain)
+        functions[EXPLAIN] = _function(ways[DEFAULT], _explain(look, class_names))
     return functions
+
+
+def _explain(
+    look: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    class_names: Sequence[str],
+) -> Callable[[tf.Tensor, tf.Tensor], Outputs]:
+    """Answers with a heat map and the label it is for; a bad example has neither."""
+
+    def explain(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        heat, likeliest = look(inputs)
+        names = tf.gather(tf.constant(class_names), likeliest)
+        return {
+            "heat_map": tf.where(valid[:, None, None], heat, 0.0),
+            "label": tf.where(valid, names, ""),
+        }
+
+    return explain
 
 
 def explanation(

@@ -27,7 +27,7 @@ class _MallInfo2(ctypes.Structure):
 
 
 def allocated_bytes() -> Callable[[], int] | None:
-    """A function for the bytes that `malloc` has given out; None if there is none."""
+    """A function for the bytes that `malloc` has given out; None where it lacks one."""
     if sys.platform != "linux":
         return None
     ask = getattr(ctypes.CDLL(None), "mallinfo2", None)  # glibc 2.33 and later
@@ -96,7 +96,7 @@ class Pressure:
             return
         now = self._allocated()
         if len(self._arrivals) <= self._left_alone:
-            # Other memory has grown, such as that of a model that was loaded.
+            # Other memory has grown, for example by a model that was loaded.
             self._before = max(self._before, now - self._growth)
         elif now - self._before > self._growth:
             self._arrivals.give_up_oldest(

@@ -17,7 +17,7 @@ def serialized(request: Mapping[str, Any]) -> list[bytes]:
     """The examples of a request, each with the context's features behind its own.
 
     Raises:
-        ServingError: if there are none, or a feature has no kind or several.
+        ServingError: without examples, or for a feature of several kinds.
     """
     listed = request.get("examples")
     if not isinstance(listed, list) or not listed:

@@ -18,7 +18,7 @@ def serialized(message: Any) -> list[bytes]:
     """The examples of an `Input`, each with the features of the context behind it.
 
     Raises:
-        ServingError: if there are none.
+        ServingError: without examples.
     """
     kind = message.WhichOneof("kind")
     if kind == "example_list_with_context":
