@@ -88,12 +88,17 @@ def test_nothing_is_hot_without_evidence():
     np.testing.assert_array_equal(heat, np.zeros((2, 3, 3)))
 
 
-@pytest.mark.parametrize("count", [0, 1, 5])
-def test_batches_are_explained_and_bad_images_cold(spotter, count):
+@pytest.fixture(scope="module")
+def serve(spotter):
+    """The signature that explains."""
     model, cells = spotter
-    serve = signatures(
+    return signatures(
         model, class_names=NAMES, calibration=UNCALIBRATED, feature_map=cells
     )[EXPLAIN]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_batches_are_explained_and_bad_images_cold(serve, count):
     encoded = [tf.io.encode_png(spot(1, i % 3, 2)).numpy() for i in range(count)]
     found = serve({"image_bytes": tf.constant([*encoded, b"bad"][: count + 1])})
     assert found["heat_map"].dtype == tf.float32

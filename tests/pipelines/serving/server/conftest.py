@@ -16,6 +16,7 @@ import pytest
 import pipelines
 from pipelines.config import ExportConfig
 from pipelines.serving.server.models.model_config import ModelConfig
+from pipelines.serving.server.models.signature import DEFAULT
 from pipelines.serving.server.settings import Access, Limits, Settings
 from tests.pipelines.conftest import TINY_DATA
 from tests.support import small_artifacts
@@ -70,7 +71,7 @@ def lines(tmp_path_factory) -> Path:
 
     base = tmp_path_factory.mktemp("lines")
     for number in range(1, 5):
-        models.save(models.Line(0.5, float(number)), base / str(number))
+        models.save(models.Line(0.5, float(number)), base / str(number), only=DEFAULT)
     return base
 
 

@@ -29,7 +29,7 @@ def test_counts_and_times_have_names_of_tensorflow_serving():
     assert seen[":tensorflow:serving:request_count", "m", "OK"] == 2
     assert seen[":tensorflow:serving:request_count", "m", "NOT_FOUND"] == 1
     latency = ":tensorflow:serving:request_latency_sum"
-    assert seen[latency, "m", "Predict", "REST"] == 3000
+    assert seen[latency, "Predict", "REST", "m"] == 3000
     assert seen[":tensorflow:serving:runtime_latency_sum", "m"] == 2000
     queued = ":tensorflow:serving:batching_session:queuing_latency"
     assert seen[f"{queued}_count", "m"] == 2
