@@ -1,4 +1,4 @@
-"""A forked worker is told at once to load the artifact in a process of its own."""
+"""A forked worker gets an error at once, with advice."""
 
 import multiprocessing
 

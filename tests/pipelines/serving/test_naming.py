@@ -1,4 +1,4 @@
-"""The digest of class names tells versions with other classes apart."""
+"""The digest of class names differs for other names."""
 
 from pipelines.serving import naming
 

@@ -74,7 +74,7 @@ def test_batches_of_any_size(decode, count):
 
 
 def _odd(seed: int) -> bytes:
-    """What begins like an image, and is cut off, changed here and there, or random."""
+    """Bytes that begin like an image and are cut off, changed, or random."""
     rng = np.random.default_rng(seed)
     sound = np.frombuffer(_encoded(FORMATS[seed % len(FORMATS)]), np.uint8).copy()
     if seed % 3 == 0:

@@ -6,17 +6,9 @@ import pytest
 
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError
-from pipelines.serving.server.limits import Admission, read_body
+from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.settings import Limits
-
-
-def client(address="10.0.0.1", connection=1) -> Client:
-    return Client(address, (address, connection))
-
-
-def run(coroutine):
-    """What a coroutine gives, or the refusal that it raises."""
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
+from tests.support.bodies import Sender, client, reading, run, settled
 
 
 @pytest.mark.parametrize(
@@ -38,45 +30,6 @@ def test_the_same_address_over_both_interfaces():
     over_rest = Client.of_scope({"client": ("10.0.0.7", 80)})
     assert over_rest.address == Client.of_peer("ipv4:10.0.0.7:80").address
     assert Client.of_scope({"client": None}).address == ""
-
-
-class Sender:
-    """A body that comes as the test says; without an end unless one is sent."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue = asyncio.Queue()
-
-    def send(self, *chunks: bytes | None) -> None:
-        for chunk in chunks:
-            self._queue.put_nowait(chunk)
-
-    async def chunks(self):
-        while (chunk := await self._queue.get()) is not None:
-            yield chunk
-
-
-def reading(admission, sender, who, *, seconds=10.0, encoding=""):
-    async def read():
-        with admission.holding(who) as counted:
-            return await read_body(
-                sender.chunks(),
-                counted,
-                admission.bodies,
-                declared_bytes=None,
-                encoding=encoding,
-                timeout_seconds=seconds,
-            )
-
-    return asyncio.create_task(read())
-
-
-async def settled(*tasks):
-    """What tasks have to say after they had their turns; None if they go on."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-    return [
-        None if not one.done() else one.exception() or one.result() for one in tasks
-    ]
 
 
 def test_a_body_that_stops_is_408():

@@ -1,4 +1,4 @@
-"""What a hostile client sends, and what a healthy server says to it."""
+"""Hostile requests, and the answers of a healthy server."""
 
 import base64
 import collections
@@ -222,7 +222,7 @@ def test_broken_message_is_refused(served_artifact):
 
 @pytest.mark.parametrize("connections", [1, 6])
 def test_ten_thousand_streams_are_answered(served_artifact, connections):
-    """Each is answered or told to come back; gRPC's own queue would cancel some."""
+    """Each is answered or refused for now; gRPC's own queue would cancel some."""
     request = _request(tf.make_tensor_proto([b"a text"]), "text", model="texts")
     with contextlib.ExitStack() as stack:
         calls = []
@@ -276,7 +276,7 @@ def _png_header(width, height):
 
 
 def _png_bomb(side):
-    """A whole PNG of so many black pixels, a thousandth of that in size."""
+    """A whole PNG of black pixels, a thousandth of them in size."""
     packer, pieces = zlib.compressobj(), []
     for _ in range(side):
         pieces.append(packer.compress(bytes(3 * side + 1)))
@@ -402,7 +402,7 @@ def test_leaving_clients_free_their_places(served_artifact, photos):
         return {one.rsplit(" ", 1)[0]: float(one.rsplit(" ", 1)[1]) for one in lines}
 
     def all_left():
-        # The number is that of the last request, which is this kind of question.
+        # The metric is as old as the last answer, which this question gives.
         served_artifact.get("/v1/models/digits")
         return in_flight()[":zootune:serving:requests_in_flight"] == 0
 
@@ -414,7 +414,7 @@ def test_leaving_clients_free_their_places(served_artifact, photos):
     counts = in_flight()
     gone = ':tensorflow:serving:request_count{model_name="digits",status="CANCELLED"}'
     assert counts[gone] > 0
-    # Threads are those that compute, and a few more that do not grow.
+    # Threads that compute, and a few more that do not grow.
     assert served_artifact.thread_count < 100
 
 

@@ -106,7 +106,7 @@ class Clients:
             thread.join()
 
     def wait_for_more(self, count):
-        """Returns when every client has so many more answers."""
+        """Returns when every client has `count` more answers."""
         goals = [len(answers) + count for answers in self.answers]
         self._served.wait_until(
             lambda: all(len(a) >= goal for a, goal in zip(self.answers, goals))

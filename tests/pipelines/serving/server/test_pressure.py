@@ -8,15 +8,7 @@ import pytest
 from pipelines.serving.server.arrivals import Arrivals, Client
 from pipelines.serving.server.limits import Places
 from pipelines.serving.server.pressure import Pressure, allocated_bytes
-
-
-def client(address="10.0.0.1", connection=1) -> Client:
-    return Client(address, (address, connection))
-
-
-def run(coroutine):
-    """What a coroutine gives, or the refusal that it raises."""
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
+from tests.support.bodies import client, run
 
 
 def held(places: Places, one: Client, count: int, stack: contextlib.ExitStack) -> None:

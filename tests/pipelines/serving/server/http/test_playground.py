@@ -45,7 +45,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def files(photos, tmp_path_factory) -> list[Path]:
-    """Two photos, and a file that is none."""
+    """Two photos, and a file that is not a photo."""
     folder = tmp_path_factory.mktemp("photos")
     contents = {"one.png": photos[0], "two.png": photos[1], "broken.png": b"no photo"}
     for name, content in contents.items():

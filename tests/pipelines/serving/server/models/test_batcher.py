@@ -49,7 +49,7 @@ def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
 
 
 async def with_batcher(model, use, metrics, **batching):
-    """What `use` gives of a batcher, whose workers are gone afterwards."""
+    """The result of `use` on a batcher, whose workers are gone afterwards."""
     settings = Batching(**batching)
     workers = Workers(settings.num_batch_threads)
     try:

@@ -31,7 +31,7 @@ def base(tmp_path, version) -> Path:
 )
 def test_other_names_are_not_versions(base, version, name):
     shutil.copytree(version, base / name)
-    (base / "3").write_text("a file is none, either")
+    (base / "3").write_text("a file is not a version")
     assert set(version_folders.look(base).folders) == {1}
 
 
