@@ -1,19 +1,12 @@
 """Messages give way when memory grows, in this process."""
 
 import asyncio
-import contextlib
 
 import pytest
 
-from pipelines.serving.server.arrivals import Arrivals, Client
-from pipelines.serving.server.limits import Places
+from pipelines.serving.server.arrivals import Arrivals
 from pipelines.serving.server.pressure import Pressure, allocated_bytes
 from tests.support.bodies import client, run
-
-
-def held(places: Places, one: Client, count: int, stack: contextlib.ExitStack) -> None:
-    for _ in range(count):
-        stack.enter_context(places.hold(one))
 
 
 def _waiting(arrivals: Arrivals, count: int) -> list[asyncio.Task]:
