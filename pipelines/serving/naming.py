@@ -1,4 +1,4 @@
-"""Headers that name the version of an answer, and its classes.
+"""Names in the interface: signatures, and headers for the version of an answer.
 
 A prediction, as TensorFlow Serving writes it, lacks the names of the classes. So every
 answer names its version in its headers, and the metadata of that version has the
@@ -12,6 +12,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+# Signatures of an artifact.
+DEFAULT = "serving_default"
+FEATURES = "features"
+CLASSIFY = "classify"
+EXPLAIN = "explain"
 # Headers over HTTP, trailing metadata over gRPC.
 VERSION_HEADER = "zootune-model-version"
 CLASSES_HEADER = "zootune-classes-digest"

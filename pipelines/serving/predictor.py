@@ -24,12 +24,11 @@ from pipelines.serving.examples.inputs import (
 )
 from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
+from pipelines.serving.naming import DEFAULT, FEATURES
 from pipelines.serving.prediction import Prediction, from_outputs
 from pipelines.serving.server.scan import ops
 
 _BATCH_SIZE = 32
-_DEFAULT = "serving_default"
-_FEATURES = "features"
 
 
 class Predictor:
@@ -43,7 +42,7 @@ class Predictor:
         ops.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self.saved_model = _loaded(artifact.path)
-        serve = self.saved_model.signatures[_DEFAULT]
+        serve = self.saved_model.signatures[DEFAULT]
         (spec,) = serve.structured_input_signature[1].values()
         self._takes = InputSpec(
             spec.name, spec.dtype.name, tuple(spec.shape.as_list()[1:])
@@ -74,7 +73,7 @@ class Predictor:
         """
         names, predictions = self.artifact.manifest.class_names, []
         for batch in self._batches(examples):
-            outputs = self._run(_DEFAULT, batch)
+            outputs = self._run(DEFAULT, batch)
             for i, example in enumerate(batch):
                 row = {name: values[i] for name, values in outputs.items()}
                 reason = "" if row["valid"] else why_not_valid(example, self._takes)
@@ -94,7 +93,7 @@ class Predictor:
         # No examples are a batch too, of no rows and the right width.
         batches = list(self._batches(examples)) or [self._nothing()]
         return np.concatenate(
-            [self._run(_FEATURES, batch)["features"] for batch in batches]
+            [self._run(FEATURES, batch)["features"] for batch in batches]
         )
 
     def probabilities(self, inputs: Any) -> np.ndarray:
@@ -125,7 +124,7 @@ class Predictor:
 
     @property
     def _raw(self) -> str:
-        return "pixels" if self.modality == "image" else _DEFAULT
+        return "pixels" if self.modality == "image" else DEFAULT
 
     def _run(self, signature: str, inputs: Any) -> dict[str, np.ndarray]:
         forks.refuse_after_fork()

@@ -20,14 +20,10 @@ from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
 from pipelines.serving.grad_cam import grad_cam
+from pipelines.serving.naming import CLASSIFY, DEFAULT, EXPLAIN, FEATURES
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
 
 Outputs = dict[str, tf.Tensor]
-
-DEFAULT = "serving_default"
-FEATURES = "features"
-CLASSIFY = "classify"
-EXPLAIN = "explain"
 EXAMPLES = "inputs"
 
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from pipelines.errors import ConfigError
-from pipelines.serving import artifact
+from pipelines.serving import artifact, naming
 
 # Processor cores of one server: as many batches are computed at once.
 CPUS = 2
@@ -76,7 +76,7 @@ def subject(folder: Path, *, name: str | None) -> Subject:
             " may have up to 63 letters, digits, '_', '.' and '-', the first a letter"
             f" or a digit. Choose another with --name {_as_label(served_name)}"
         )
-    (read,) = opened.manifest.signatures["serving_default"]["inputs"]
+    (read,) = opened.manifest.signatures[naming.DEFAULT]["inputs"]
     versions = opened.manifest.versions
     return Subject(
         name=served_name,

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 MEBIBYTE = 2**20
+METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Settings:
     grpc_port: int = 8500
     drain_delay_seconds: float = 0.0
     grace_seconds: float = 30.0
-    metrics_path: str | None = "/monitoring/prometheus/metrics"
+    metrics_path: str | None = METRICS_PATH
     # A page to try the models in a browser.
     playground: bool = False
     batching: Batching = Batching()

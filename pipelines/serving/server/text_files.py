@@ -22,7 +22,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from pipelines.errors import ConfigError
 from pipelines.serving.server.models.model_config import ModelConfig, VersionPolicy
-from pipelines.serving.server.settings import Batching
+from pipelines.serving.server.settings import METRICS_PATH, Batching
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _LABEL = re.compile(r"[A-Za-z0-9_]+")
@@ -212,7 +212,7 @@ def parse_metrics_path(text: str) -> str | None:
     message = _parse(text, _MonitoringConfig(), "MonitoringConfig")
     if not message.prometheus_config.enable:
         return None
-    return message.prometheus_config.path or "/monitoring/prometheus/metrics"
+    return message.prometheus_config.path or METRICS_PATH
 
 
 def _parse(text: str, message: Any, name: str) -> Any:

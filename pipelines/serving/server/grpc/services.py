@@ -23,6 +23,7 @@ from tensorflow_serving.apis import (
 )
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server import text_files
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError, invalid
@@ -32,7 +33,6 @@ from pipelines.serving.server.models import examples, service, tensors
 from pipelines.serving.server.models.daemon_thread import in_daemon_thread
 from pipelines.serving.server.models.manager import Loaded, Manager, Target
 from pipelines.serving.server.models.signature import (
-    DEFAULT,
     Signature,
     check_filter,
     filtered,

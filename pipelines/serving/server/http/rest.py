@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from pipelines.serving import naming
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server import metrics
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError
@@ -36,7 +37,7 @@ from pipelines.serving.server.http.urls import Asked
 from pipelines.serving.server.limits import Admission, read_body
 from pipelines.serving.server.models import service
 from pipelines.serving.server.models.manager import Loaded, Manager
-from pipelines.serving.server.models.signature import DEFAULT
+from pipelines.serving.server.models.signature import Signature
 
 _logger = logging.getLogger("zootune.serve")
 _JSON = "application/json"
@@ -209,9 +210,7 @@ class ModelApi:
 async def _predict(
     version: Loaded, request: dict, read: _Read, deadline: float
 ) -> bytes:
-    signature = json_tensors.find_signature(
-        service.signatures(version), request, DEFAULT
-    )
+    signature = _signature(version, request)
     inputs, as_rows = await read(lambda: json_tensors.read_inputs(request, signature))
     outputs = await service.predict(version, signature, inputs, deadline=deadline)
     write = json_answers.write_rows if as_rows else json_answers.write_columns
@@ -221,9 +220,7 @@ async def _predict(
 async def _classify(
     version: Loaded, request: dict, read: _Read, deadline: float
 ) -> bytes:
-    signature = json_tensors.find_signature(
-        service.signatures(version), request, DEFAULT
-    )
+    signature = _signature(version, request)
     examples = await read(lambda: json_examples.serialized(request))
     rows = await service.classify(version, signature, examples, deadline=deadline)
     return json_answers.write_results(
@@ -237,13 +234,14 @@ async def _classify(
 async def _regress(
     version: Loaded, request: dict, read: _Read, deadline: float
 ) -> bytes:
-    signature = json_tensors.find_signature(
-        service.signatures(version), request, DEFAULT
-    )
+    signature = _signature(version, request)
     examples = await read(lambda: json_examples.serialized(request))
-    return json_answers.write_results(
-        await service.regress(version, signature, examples, deadline=deadline)
-    )
+    values = await service.regress(version, signature, examples, deadline=deadline)
+    return json_answers.write_results(values)
+
+
+def _signature(version: Loaded, request: dict) -> Signature:
+    return json_tensors.find_signature(service.signatures(version), request, DEFAULT)
 
 
 _ANSWERS = {"predict": _predict, "classify": _classify, "regress": _regress}

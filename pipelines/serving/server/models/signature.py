@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from pipelines.serving.server.errors import Code, ServingError, invalid
 
-DEFAULT = "serving_default"
 EXAMPLES = "inputs"
 Arrays = dict[str, np.ndarray]
 

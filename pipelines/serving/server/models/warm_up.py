@@ -11,14 +11,10 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.errors import ArtifactError
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server.errors import ServingError
 from pipelines.serving.server.models import examples, tensors
-from pipelines.serving.server.models.signature import (
-    DEFAULT,
-    Arrays,
-    Signature,
-    check_inputs,
-)
+from pipelines.serving.server.models.signature import Arrays, Signature, check_inputs
 
 MAXIMUM_RECORDS = 1000
 _MAXIMUM_BYTES = 256 * 2**20

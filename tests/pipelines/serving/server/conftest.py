@@ -15,8 +15,8 @@ import pytest
 
 import pipelines
 from pipelines.config import ExportConfig
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server.models.model_config import ModelConfig
-from pipelines.serving.server.models.signature import DEFAULT
 from pipelines.serving.server.settings import Access, Limits, Settings
 from tests.pipelines.conftest import TINY_DATA
 from tests.support import small_artifacts
