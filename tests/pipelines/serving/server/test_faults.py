@@ -213,6 +213,12 @@ def test_versions_come_break_and_go_under_load(lively, lines):
     assert served.post(LINE, {"instances": [0.0]}).status == 200
 
 
+def test_closed_terminal_ends_no_server(lively):
+    lively.served.process.send_signal(signal.SIGHUP)
+    lively.served.wait_for_line("SIGHUP is ignored: versions are looked for every 0.05")
+    assert lively.served.get("/readyz").status == 200
+
+
 def _has_failed_to_load(served, number):
     rows = served.get(f"/v1/models/line/versions/{number}").json["model_version_status"]
     status = rows[0]["status"]
