@@ -117,7 +117,7 @@ class FreshProcess:
         return None if self._process is None else self._process.pid
 
     def start_early(self) -> None:
-        """Starts it while there is other work; what fails now is tried again later."""
+        """Starts the process while there is other work; a failure is retried later."""
         if self._process is None:
             try:
                 self._start()
@@ -126,7 +126,7 @@ class FreshProcess:
                 self.close()
 
     def prepare(self, job: Mapping[str, Any], *, modules: Sequence[str] = ()) -> None:
-        """Has it do what can be done by now, and waits for nothing.
+        """Starts on the steps that are known by now, without waiting.
 
         An error is raised by `run`, which does all of it again where this was lost.
         """
@@ -257,7 +257,7 @@ class FreshProcess:
         )
 
     def _ended(self) -> ArtifactError:
-        """It wrote no last line: somebody else ended it."""
+        """The error for a process that ended without a last line."""
         code = self._process.wait() if self._process is not None else 0
         if code >= 0:
             return ArtifactError(
@@ -295,7 +295,7 @@ class FreshProcess:
 def temporary_folder_is_full(
     error: object, *, needed_bytes: int | None = None
 ) -> ArtifactError:
-    """The error for it: which folder, and how many bytes are needed and free."""
+    """The error for a full folder: its name, and the bytes needed and free."""
     # Where all are full, `tempfile` finds none.
     folder = Path(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
     free = 0

@@ -26,6 +26,6 @@ CLASS_NAMES = "class_names"
 
 
 def digest(class_names: Sequence[str]) -> str:
-    """The same for the same names in the same order, and for no others."""
+    """A digest of class names and their order."""
     text = json.dumps(list(class_names))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Proof that an exported SavedModel gives what the trained model gives.
+"""Proof that an exported SavedModel answers as the trained model does.
 
 The SavedModel runs in a fresh process that imports TensorFlow, the modules that its
 manifest names, and nothing of ours: what it needs is in the folder, or it fails here
@@ -101,7 +101,7 @@ class Yardstick:
     def differences(
         self, kind: str, expected: np.ndarray, actual: np.ndarray
     ) -> np.ndarray:
-        """For every row or element, on the scale of the kind; NaN is infinite."""
+        """The difference of each row or element, on its scale; NaN is infinite."""
         with np.errstate(invalid="ignore"):
             far = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
             if kind == "features":
@@ -149,7 +149,7 @@ class Finding:
 
     @property
     def share(self) -> float:
-        """Of what is allowed: up to 1."""
+        """The difference over the bound; up to 1 is allowed."""
         if self.bound > 0:
             return self.difference / self.bound
         return 0.0 if self.difference == 0 else math.inf
@@ -224,7 +224,7 @@ def report_of(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _finite(value: float) -> float | str:
-    """JSON has no word for what is infinite: other labels, shapes, or NaN."""
+    """A value for JSON, which lacks infinity: of other labels, shapes, or NaN."""
     return value if math.isfinite(value) else "not comparable"
 
 

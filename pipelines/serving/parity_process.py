@@ -90,7 +90,7 @@ def fresh_process() -> FreshProcess:
 def prepare(
     process: FreshProcess, folder: Path, scratch: Path, *, requires: Sequence[str] = ()
 ) -> None:
-    """Has the process load the SavedModel, while what to ask is worked out."""
+    """Has the process load the SavedModel while its inputs are worked out."""
     process.prepare(_job_of(folder, scratch, requires), modules=requires)
 
 

@@ -147,7 +147,7 @@ def _explain(
 def explanation(
     model: keras.Model, feature_map: keras.KerasTensor, calibration: Calibration
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function of what the model takes: heat maps, and the classes that they are for.
+    """A function from model inputs to heat maps and the classes that they are for.
 
     The class is the one that the answer names, float32 `[batch, height, width]` says
     what in the map spoke for it.

@@ -44,7 +44,7 @@ def batching_arguments(batching_file: str = config_files.BATCHING) -> list[str]:
 
 
 def ready_path(name: str) -> str:
-    """Answers 200 once a version serves.
+    """The path of a page that answers 200 once a version serves.
 
     The page of the status would answer 200 for a version that failed, too.
     """

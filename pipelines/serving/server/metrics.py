@@ -92,7 +92,7 @@ class Metrics:
         self._in_flight.set(count)
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _gauge(self, name: str, says: str, labels: Sequence[str]) -> Gauge:

@@ -192,7 +192,7 @@ class Manager:
                     self._note(model, None)
 
     async def _follow(self, model: Model) -> None:
-        """Loads what is wanted of what lies there now, then lets the rest go.
+        """Loads the versions to serve that lie there now, then lets the others go.
 
         What comes meanwhile has to wait: so however fast versions come, no more are in
         memory than the policy wants, and the one that takes over.

@@ -15,7 +15,7 @@ from pipelines.serving.server.models.version_folders import Fingerprint
 
 
 class State(enum.IntEnum):
-    """As in `ModelVersionStatus`."""
+    """The states of `ModelVersionStatus`."""
 
     START = 10
     LOADING = 20

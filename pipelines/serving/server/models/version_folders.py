@@ -56,7 +56,7 @@ def look(base_path: Path, *, fingerprints_of: Collection[int] = ()) -> Seen:
 
 
 def fingerprint(folder: Path) -> Fingerprint:
-    """Changes when a file of a version does.
+    """A value that changes when a file of a version does.
 
     Only a SavedModel's own files are looked at. What cannot be read counts by its
     error, and what is behind a link, or behind too many files, does not count.
