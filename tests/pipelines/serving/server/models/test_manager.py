@@ -1,4 +1,4 @@
-"""Folders that come, go and break below a base path, and what stays served."""
+"""Versions that come, go and break below a base path, and what stays served."""
 
 import asyncio
 import gc
@@ -6,24 +6,18 @@ import os
 import shutil
 import threading
 import time
-import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.serving.server.errors import Code, ServingError
-from pipelines.serving.server.metrics import Metrics
-from pipelines.serving.server.models import manager as managers
-from pipelines.serving.server.models import version_folders
-from pipelines.serving.server.models.batcher import Batcher, Workers
-from pipelines.serving.server.models.manager import Manager, Target
-from pipelines.serving.server.models.model_config import ModelConfig, VersionPolicy
-from pipelines.serving.server.settings import Batching, Loading
+from pipelines.serving.server.errors import ServingError
+from pipelines.serving.server.models import servable
+from pipelines.serving.server.models.model import State, Target
+from pipelines.serving.server.models.model_config import ModelConfig
 from tests.support import small_artifacts
-
-NAME = "m"
+from tests.support.watched_models import NAME, Watched, follow, is_loading
 
 
 @pytest.fixture(scope="module")
@@ -36,61 +30,6 @@ def version(tmp_path_factory) -> Path:
 def base(tmp_path, version) -> Path:
     small_artifacts.publish(version, tmp_path / NAME, 1)
     return tmp_path / NAME
-
-
-class Watched:
-    """A manager, its metrics, and every servable that it ever had, held weakly."""
-
-    def __init__(self) -> None:
-        self.metrics = Metrics()
-        self.servables: list[weakref.ref] = []
-        workers = Workers(1)
-
-        def batcher_of(servable):
-            self.servables.append(weakref.ref(servable))
-            return Batcher(servable, Batching(), workers, self.metrics)
-
-        self.manager = Manager(Loading(), metrics=self.metrics, batcher_of=batcher_of)
-
-    @property
-    def in_memory(self) -> int:
-        return sum(one() is not None for one in self.servables)
-
-    def counted(self, name: str) -> float:
-        lines = self.metrics.text().decode().splitlines()
-        found = [one for one in lines if one.startswith(f":zootune:serving:{name}{{")]
-        return float(found[0].split()[-1]) if found else 0.0
-
-    def served(self) -> int:
-        return self.manager.resolve(Target(NAME)).number
-
-    async def until_let_go(self) -> None:
-        while any(
-            one.state == managers.State.UNLOADING
-            for one in self.manager.status(Target(NAME))
-        ):
-            await asyncio.sleep(0.01)
-
-
-def is_loading(watched: Watched) -> bool:
-    try:
-        return bool(watched.manager.status(Target(NAME)))
-    except ServingError:  # nobody has looked at it yet
-        return False
-
-
-def follow(base: Path, steps, policy=None) -> Watched:
-    """Runs `steps(watched)` on a manager that serves what is below `base`."""
-    watched = Watched()
-
-    async def run():
-        config = ModelConfig(NAME, base, policy or VersionPolicy())
-        await watched.manager.apply([config])
-        await steps(watched)
-        await watched.until_let_go()
-
-    asyncio.run(run())
-    return watched
 
 
 def broken_base(kind: str, base: Path, monkeypatch) -> None:
@@ -113,9 +52,7 @@ def broken_base(kind: str, base: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gone", "a file", "EIO", "EACCES", "ESTALE"])
-def test_what_is_loaded_serves_on_whatever_the_base_path_says(
-    base, kind, monkeypatch, caplog
-):
+def test_loaded_version_survives_broken_base_path(base, kind, monkeypatch, caplog):
     async def steps(watched):
         with monkeypatch.context() as patched:
             broken_base(kind, base, patched)
@@ -136,12 +73,12 @@ def test_what_is_loaded_serves_on_whatever_the_base_path_says(
     assert watched.counted("poll_failures") == 3
 
 
-def test_an_error_that_nobody_thought_of_ends_nothing(base, monkeypatch, caplog):
+def test_unexpected_poll_error_ends_nothing(base, caplog):
     def look(*_, **__):
         raise RuntimeError("never thought of")
 
     async def steps(watched):
-        monkeypatch.setattr(version_folders, "look", look)
+        watched.look = look
         for _ in range(2):
             await watched.manager.poll()
         assert watched.served() == 1
@@ -150,87 +87,7 @@ def test_an_error_that_nobody_thought_of_ends_nothing(base, monkeypatch, caplog)
     assert len([one for one in caplog.records if "never thought" in one.message]) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["²", "٣", "1e3", "-1", "+2", " 2", "2 ", "2.", "0x2", "9" * 19, "v2"]
-)
-def test_names_that_are_no_numbers_are_no_versions(base, version, name):
-    shutil.copytree(version, base / name)
-    (base / "3").write_text("a file is none, either")
-    assert set(version_folders.look(base).folders) == {1}
-
-
-def test_a_folder_of_photos_that_is_called_like_a_year_costs_nothing(base, caplog):
-    year = base / "2024"
-    year.mkdir()
-    for i in range(3000):
-        (year / f"{i}.jpg").touch()
-    looked = []
-    real = os.scandir
-
-    def scandir(path):
-        looked.append((Path(path), threading.current_thread()))
-        return real(path)
-
-    async def steps(watched):
-        loop = threading.current_thread()
-        assert watched.served() == 1
-        os.scandir = scandir
-        try:
-            for _ in range(3):
-                await watched.manager.poll()
-        finally:
-            os.scandir = real
-        (row,) = watched.manager.status(Target(NAME, version=2024))
-        assert row.code == Code.FAILED_PRECONDITION
-        assert "is no version" in row.message
-        assert {path for path, _ in looked} == {base}
-        assert loop not in {thread for _, thread in looked}
-
-    follow(base, steps)
-    assert len([one for one in caplog.records if "is not served" in one.message]) == 1
-
-
-def test_a_link_is_refused_before_anything_behind_it_is_read(base, caplog):
-    (base / "7").symlink_to("/usr")
-    (base / "8").symlink_to(base / "nowhere")
-    looked = []
-    real = os.scandir
-
-    async def steps(watched):
-        def scandir(path):
-            looked.append(os.path.realpath(path))
-            return real(path)
-
-        os.scandir = scandir
-        try:
-            await watched.manager.poll()
-        finally:
-            os.scandir = real
-        for number in (7, 8):
-            (row,) = watched.manager.status(Target(NAME, version=number))
-            assert "is a link" in row.message
-        assert watched.served() == 1
-
-    follow(base, steps)
-    assert looked == [os.path.realpath(base)]
-
-
-def test_too_many_files_are_no_version_however_they_are_called(base, version):
-    copy = small_artifacts.publish(version, base, 2)
-    assets = copy / "assets"
-    for i in range(version_folders._MOST_FILES):
-        (assets / str(i)).touch()
-
-    async def steps(watched):
-        (row,) = watched.manager.status(Target(NAME, version=2))
-        assert row.code == Code.FAILED_PRECONDITION
-        assert "files, which is no folder of a model" in row.message
-        assert watched.served() == 1
-
-    follow(base, steps)
-
-
-def test_a_version_that_fails_is_tried_again_when_its_files_change(base, version):
+def test_failed_version_is_retried_when_files_change(base, version):
     part = base / "2"
     part.mkdir()
 
@@ -248,11 +105,9 @@ def test_a_version_that_fails_is_tried_again_when_its_files_change(base, version
     follow(base, steps)
 
 
-def test_versions_that_come_faster_than_they_load_are_never_more_than_two(
-    base, version, monkeypatch
-):
+def test_fast_versions_are_at_most_two(base, version):
     most = 0
-    real = managers.load
+    real = servable.load
 
     async def steps(watched):
         nonlocal most
@@ -262,7 +117,7 @@ def test_versions_that_come_faster_than_they_load_are_never_more_than_two(
             small_artifacts.publish(version, base, int(folder.name) + 1)
             return real(name, folder, loading)
 
-        monkeypatch.setattr(managers, "load", slowly)
+        watched.load = slowly
         small_artifacts.publish(version, base, 2)
         for _ in range(5):
             await watched.manager.poll()
@@ -276,7 +131,7 @@ def test_versions_that_come_faster_than_they_load_are_never_more_than_two(
     assert watched.in_memory == 1
 
 
-def test_a_request_that_is_not_over_keeps_a_third_version_away(base, version):
+def test_open_request_keeps_third_version_away(base, version):
     async def steps(watched):
         with watched.manager.resolve(Target(NAME)).held():
             small_artifacts.publish(version, base, 2)
@@ -293,7 +148,7 @@ def test_a_request_that_is_not_over_keeps_a_third_version_away(base, version):
     follow(base, steps)
 
 
-def test_nothing_of_a_version_stays_in_memory_when_it_is_gone(base, version):
+def test_unloaded_version_leaves_memory(base, version):
     async def steps(watched):
         threads = threading.active_count()
         for number in (2, 3, 4):
@@ -313,16 +168,16 @@ def test_nothing_of_a_version_stays_in_memory_when_it_is_gone(base, version):
     follow(base, steps)
 
 
-def test_while_the_first_version_loads_a_client_is_told_to_come_back(base, monkeypatch):
+def test_requests_during_first_load_are_503(base):
     may_load = threading.Event()
-    real = managers.load
+    real = servable.load
 
     def load(*arguments):
         may_load.wait(30)
         return real(*arguments)
 
-    monkeypatch.setattr(managers, "load", load)
     watched = Watched()
+    watched.load = load
 
     async def run():
         config = ModelConfig(NAME, base, labels={})
@@ -338,7 +193,7 @@ def test_while_the_first_version_loads_a_client_is_told_to_come_back(base, monke
             watched.manager.resolve(Target("other"))
         assert refused.value.http_status == 404
         (row,) = watched.manager.status(Target(NAME))
-        assert row.state == managers.State.LOADING
+        assert row.state == State.LOADING
         assert not watched.manager.is_ready
         may_load.set()
         await coming
@@ -350,22 +205,25 @@ def test_while_the_first_version_loads_a_client_is_told_to_come_back(base, monke
     asyncio.run(run())
 
 
-def test_a_configuration_that_nobody_waits_for_any_more_changes_nothing(
-    base, version, tmp_path, monkeypatch
-):
+def test_abandoned_configuration_changes_nothing(base, version, tmp_path):
     other = tmp_path / "other"
     small_artifacts.publish(version, other, 5)
     may_load = threading.Event()
 
     async def steps(watched):
-        real = managers.load
-        monkeypatch.setattr(
-            managers, "load", lambda *a: (may_load.wait(30), real(*a))[1]
-        )
+        is_asked = threading.Event()
+
+        def load(*arguments):
+            is_asked.set()
+            may_load.wait(30)
+            return servable.load(*arguments)
+
+        watched.load = load
         coming = asyncio.create_task(
             watched.manager.apply([ModelConfig(NAME, base), ModelConfig("o", other)])
         )
-        await asyncio.sleep(0.2)
+        while not is_asked.is_set():
+            await asyncio.sleep(0.01)
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
         may_load.set()
@@ -383,12 +241,6 @@ def test_a_configuration_that_nobody_waits_for_any_more_changes_nothing(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "a\0", "\ud800", "a" * 300])
-def test_a_name_that_no_address_can_hold_is_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match="name"):
-        ModelConfig(name, tmp_path)
-
-
-def test_a_base_path_that_is_none_is_refused_at_the_start(tmp_path):
-    with pytest.raises(ConfigError, match="is no folder"):
+def test_missing_base_path_is_refused_at_start(tmp_path):
+    with pytest.raises(ConfigError, match="is not a folder"):
         follow(tmp_path / "none", None)
