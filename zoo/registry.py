@@ -57,7 +57,7 @@ def list_backbones(
         spec.name
         for spec in (*_table().values(), *published.rows())
         if fnmatch.fnmatchcase(spec.name, pattern)
-        and not any(fnmatch.fnmatchcase(spec.name, one) for one in exclude)
+        and not any(fnmatch.fnmatchcase(spec.name, glob) for glob in exclude)
         and modality in (None, spec.modality)
         and source in (None, spec.source)
         and pretrained in (None, spec.pretrained)
@@ -72,7 +72,7 @@ def get_spec(name: str) -> BackboneSpec:
     (1280, 'image', True)
 
     Raises:
-        UnknownBackboneError: if there is none; the message suggests the nearest names.
+        UnknownBackboneError: if it does not exist; suggests the nearest names.
     """
     spec = _table().get(name) or published.find(name)
     if spec:
@@ -93,7 +93,7 @@ def get_spec(name: str) -> BackboneSpec:
 
 
 def get_network(spec: BackboneSpec) -> Network:
-    """What builds a row of a source that has no loader here.
+    """The function that builds a row of a source without a loader here.
 
     Raises:
         BackboneError: if nothing does.
