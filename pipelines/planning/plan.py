@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.config import AugmentConfig
 from pipelines.errors import ConfigError
 
 # At least this many validation examples have to be wrong before a phase that has to
@@ -87,6 +88,8 @@ class TransferPlan:
 
     `rule` names the classic rule for such data, of `pipelines.planning.classic_rules`,
     or is empty where similarity is not known. A run reports it and follows `action`.
+    `imbalance` is the treatment of classes of different size, and never `auto`.
+    Layers compute in `precision`; with `xla`, steps are compiled by it.
     """
 
     action: str
@@ -95,6 +98,18 @@ class TransferPlan:
     head: HeadPlan
     phases: tuple[Phase, ...]
     rule: str = ""
+    seed: int = 0
+    imbalance: str = "none"
+    augment: AugmentConfig = dataclasses.field(
+        default_factory=lambda: AugmentConfig(strength="none")
+    )
+    precision: str = "float32"
+    xla: bool = False
+
+    @property
+    def balances_classes(self) -> bool:
+        """Whether every class counts the same, whatever its size."""
+        return self.imbalance != "none"
 
     def check_covers(self, block_names: Sequence[str]) -> None:
         """Raises `ConfigError` unless every phase names the backbone's blocks.
@@ -128,7 +143,8 @@ def to_dict(plan: TransferPlan) -> dict[str, Any]:
 def from_dict(values: Mapping[str, Any]) -> TransferPlan:
     """The plan that `to_dict` gave, also after a round trip through JSON.
 
-    The evidence beside it in `plan.json` is left out.
+    The evidence beside it in `plan.json` is left out. Decisions that an older version
+    did not write have their defaults.
     """
     values = {name: value for name, value in values.items() if name != "evidence"}
     lists = {name: tuple(values["head"][name]) for name in ("reads", "hidden_units")}
@@ -144,4 +160,7 @@ def from_dict(values: Mapping[str, Any]) -> TransferPlan:
         )
         for phase in values["phases"]
     )
-    return TransferPlan(**{**values, "head": HeadPlan(**head), "phases": phases})
+    parts: dict[str, Any] = {"head": HeadPlan(**head), "phases": phases}
+    if "augment" in values:
+        parts["augment"] = AugmentConfig(**values["augment"])
+    return TransferPlan(**{**values, **parts})

@@ -77,6 +77,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         batch_size=config.batch_size,
         head=head,
         phases=phases,
+        seed=config.seed,
+        augment=dataclasses.replace(config.augment),
     )
     plan.check_covers(facts.block_names)
     return plan
@@ -145,27 +147,28 @@ def _head_only(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 def _partial(facts: TrainingFacts, config: RunConfig) -> _Decision:
     last = last_half(facts.block_names)
-    reason = (
-        f"Trains the new head, then the last {len(last)} of {_blocks(facts)} with it,"
-        f" {rates_in_words(facts, config.finetune)}."
-    )
-    phases = (
-        head_phase(facts, config),
-        *block_phases("fine_tune", facts, last, config.finetune),
-    )
-    return "partial", reason, phases
+    blocks = f"the last {len(last)} of {_blocks(facts)}"
+    return _head_then("partial", blocks, last, facts, config)
 
 
 def _full(facts: TrainingFacts, config: RunConfig) -> _Decision:
-    reason = (
-        f"Trains the new head, then all {_blocks(facts)} with it,"
-        f" {rates_in_words(facts, config.finetune)}."
-    )
+    return _head_then("full", f"all {_blocks(facts)}", facts.block_names, facts, config)
+
+
+def _head_then(
+    name: str,
+    blocks: str,
+    block_names: tuple[str, ...],
+    facts: TrainingFacts,
+    config: RunConfig,
+) -> _Decision:
+    """The new head, and then some blocks with it."""
+    rates = rates_in_words(facts, config.finetune)
     phases = (
         head_phase(facts, config),
-        *block_phases("fine_tune", facts, facts.block_names, config.finetune),
+        *block_phases("fine_tune", facts, block_names, config.finetune),
     )
-    return "full", reason, phases
+    return name, f"Trains the new head, then {blocks} with it, {rates}.", phases
 
 
 def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
