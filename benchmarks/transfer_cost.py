@@ -1,4 +1,4 @@
-"""What measuring, a head and a partial fine-tuning cost, beside plain passes and Keras.
+"""The cost of measuring, a head and partial fine-tuning, beside passes and Keras.
 
 `probe`: the stage that reads every block and compares heads in closed form, beside one
 pass for the average of the last block, both on the images as they are; also without the
@@ -73,7 +73,7 @@ def main() -> None:
         validation=_some(splits.validation, arguments.examples // 10),
     )
     parts = [_PARTS[name] for name in arguments.parts]
-    contenders = [one for part in parts for one in part.contenders]
+    contenders = [name for part in parts for name in part.contenders]
     seconds: dict[str, list[float]] = {}
     # One repetition more, to warm up.
     for repetition in range(arguments.repetitions + 1):
@@ -82,9 +82,9 @@ def main() -> None:
             base = freeze_base(
                 zoo.build(arguments.backbone, input_size_px=arguments.size)
             )
-            for name, found in contender(base, splits, arguments).items():
+            for name, value in contender(base, splits, arguments).items():
                 if repetition > 0:
-                    seconds.setdefault(name, []).append(found)
+                    seconds.setdefault(name, []).append(value)
     if "probe" in arguments.parts:
         seconds["probe alone"] = [
             whole - part for whole, part in zip(seconds["probe"], seconds["similarity"])

@@ -38,10 +38,10 @@ def require_tensorflow() -> None:
     """Raises `BackboneError` unless Keras can and will run on TensorFlow."""
     if importlib.util.find_spec("tensorflow") is None:
         raise BackboneError(f"TensorFlow is not installed: {INSTALL_HINT}.")
-    chosen, where, mend = _chosen_backend()
+    chosen, where, advice = _chosen_backend()
     if chosen != "tensorflow":
         raise BackboneError(
-            f"{where} '{chosen}', but artifacts are TensorFlow SavedModels. {mend}"
+            f"{where} '{chosen}', but artifacts are TensorFlow SavedModels. {advice}"
         )
 
 
@@ -71,7 +71,7 @@ def start_quietly(module: str = "keras") -> None:
 
 @contextlib.contextmanager
 def plain_settings() -> Iterator[None]:
-    """Inside, Keras has the settings that it has by itself; then those that it had.
+    """Gives Keras its own default settings for a block; restores the others after.
 
     Which type layers compute in is not among them: a policy is set on purpose.
     """
@@ -99,7 +99,7 @@ def _set(values: dict[str, Any]) -> None:
 
 
 def _chosen_backend() -> tuple[str, str, str]:
-    """What Keras runs on or will, who says so, and what to do about another one."""
+    """The backend of Keras, the setting that named it, and advice about another."""
     keras = sys.modules.get("keras")
     if keras is not None and hasattr(keras, "backend"):
         return (

@@ -65,12 +65,12 @@ class Backbone:
     * images: RGB pixels 0..255 `[batch, size, size, 3]` of any number type, and gives a
       feature map `[batch, height, width, spec.feature_width]`;
     * texts: strings `[batch]`, and gives a feature vector `[batch, width]`, or a
-      feature sequence `[batch, tokens, width]` of zeros where there is no token;
+      feature sequence `[batch, tokens, width]`, zero at padding;
     * series: float32 `[batch, steps, channels]`, and gives a feature sequence.
 
-    `input_size_px` is the size of images, `input_length` that of texts in tokens and
-    of series in steps; the other one is `None`. `weights` says what the network was
-    filled with: `default`, a path, or `random`.
+    `input_size_px` is the size of images, `input_length` the length of texts, in
+    tokens, and of series, in steps; the other one is `None`. `weights` names the
+    source of the weights: `default`, a path, or `random`.
     """
 
     spec: BackboneSpec
@@ -101,6 +101,10 @@ def build(
     is for images, `input_length` for texts, in tokens, and for series, in steps, and
     `channels` for series.
 
+    >>> backbone = build("tiny_image", weights=None, input_size_px=32)
+    >>> len(backbone.blocks), backbone.model.input_shape
+    (4, (None, 32, 32, 3))
+
     Raises:
         UnknownBackboneError: if no row has this name.
         BackboneError: if the network cannot take input of this size.
@@ -108,9 +112,9 @@ def build(
         CorruptWeightsError: if the weight file is not the published one, or if a weight
             is not a finite number.
     """
-    wanted = InputSize(input_size_px, input_length, channels)
-    spec, network = _resolve_network(name, handle, wanted)
-    size = spec.input.size_for(spec.name, wanted)
+    requested = InputSize(input_size_px, input_length, channels)
+    spec, network = _resolve_network(name, handle, requested)
+    size = spec.input.size_for(spec.name, requested)
     published, saved = _resolve_weights(spec, weights)
     _refuse_other_channels(spec, size, weights)
     inputs, prepared = _inputs(spec, size)
@@ -131,7 +135,7 @@ def build(
 
 
 def is_unpinned(backbone: Backbone) -> bool:
-    """Whether an address gave its weights, and no hash says which they must be."""
+    """True if an address gave its weights and no hash pins them."""
     spec = backbone.spec
     if spec.carries_weights:
         return is_unpinned_address(str(spec.handle))
@@ -141,7 +145,7 @@ def is_unpinned(backbone: Backbone) -> bool:
 
 
 def _refuse_not_finite(spec: BackboneSpec, model: keras.Model) -> None:
-    """What the network gives need not tell: a ReLU within a convolution hides NaN."""
+    """Checks weights: outputs may hide a NaN, behind a ReLU within a convolution."""
     for variable in model.variables:
         values = keras.ops.convert_to_numpy(variable)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -166,23 +170,23 @@ def source_classifier(backbone: Backbone) -> tuple[np.ndarray, np.ndarray] | Non
 
 
 def _resolve_network(
-    name: str, handle: str | Path | None, wanted: InputSize
+    name: str, handle: str | Path | None, requested: InputSize
 ) -> tuple[BackboneSpec, Network]:
     if handle is None:
         spec = get_spec(name)
         return spec, _NETWORKS.get(spec.source) or get_network(spec)
     if name not in TAKES_HANDLE:
         raise BackboneError(
-            f"A handle was given with the backbone '{name}', which takes none. Those"
-            f" that do: {', '.join(TAKES_HANDLE)}."
+            f"The backbone '{name}' takes no handle. These do:"
+            f" {', '.join(TAKES_HANDLE)}."
         )
-    return _FROM_HANDLE[name](handle, wanted)
+    return _FROM_HANDLE[name](handle, requested)
 
 
 def _inputs(
     spec: BackboneSpec, size: InputSize
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """What comes in, and what the network reads of it.
+    """The inputs of the model, and the tensors that the network reads of them.
 
     Inputs are named, because the name becomes the input of the exported signature.
     """
@@ -261,11 +265,11 @@ def _load_saved_weights(model: keras.Model, path: Path) -> None:
         ) from error
 
 
-def _mismatch(said: str) -> str:
+def _mismatch(message: str) -> str:
     """The first tensor that does not fit; Keras says it with all its values."""
-    layer = re.search(r"object <\w+ name=([^,>]+)", said)
-    shapes = re.search(r"variable\.shape=(\(.*?\)).*?value\.shape=(\(.*?\))", said)
+    layer = re.search(r"object <\w+ name=([^,>]+)", message)
+    shapes = re.search(r"variable\.shape=(\(.*?\)).*?value\.shape=(\(.*?\))", message)
     if not layer or not shapes:
-        return said.strip().splitlines()[0].rstrip(".")
+        return message.strip().splitlines()[0].rstrip(".")
     ours, theirs = shapes.groups()
     return f"a tensor of '{layer[1]}' has shape {ours}, and {theirs} in the file"

@@ -1,9 +1,9 @@
-"""A Python in a process of its own, which imports nothing from where the user stands.
+"""A Python in a process of its own, which imports nothing from the current folder.
 
 `python -c` and `python -m` put the current folder before the standard library: a file
 `base64.py` beside somebody's data would run there. So a child starts with `-I`, and
-gets from its parent only those further folders that are neither the current one nor
-that of the program, behind all others.
+gets from its parent, behind all others, only further folders that are neither the
+current one nor the program's.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run_module(
 
 
 def trusted_folders(import_path: Iterable[str]) -> list[str]:
-    """Those of an import path that do not change with where the user stands."""
+    """The entries of an import path that do not depend on the current folder."""
     strange = _current_folder() | _folder_of_program()
     return [
         folder
@@ -61,7 +61,7 @@ def trusted_folders(import_path: Iterable[str]) -> list[str]:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a child: all but those that Python finds modules by."""
+    """The variables of a child, without the ones by which Python finds modules."""
     return {name: value for name, value in variables.items() if name not in _UNSET}
 
 
@@ -73,6 +73,6 @@ def _current_folder() -> set[Path]:
 
 
 def _folder_of_program() -> set[Path]:
-    """Where the program lies that runs here, whose folder Python puts first."""
+    """The folder of the running program, which Python puts first on the path."""
     path = getattr(sys.modules.get("__main__"), "__file__", None)
     return {Path(path).resolve().parent} if path else set()

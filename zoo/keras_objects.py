@@ -63,8 +63,8 @@ class _Later:
 
     def from_config(self, config: dict[str, Any]) -> Any:
         """Makes what the class makes of its config."""
-        found = getattr(importlib.import_module(self._module), self._name)
-        return found.from_config(config)
+        cls = getattr(importlib.import_module(self._module), self._name)
+        return cls.from_config(config)
 
 
 class _AwaitsKeras(MetaPathFinder):
@@ -104,6 +104,6 @@ class _ThenNames(Loader):
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         sys.meta_path[:] = [
-            one for one in sys.meta_path if not isinstance(one, _AwaitsKeras)
+            finder for finder in sys.meta_path if not isinstance(finder, _AwaitsKeras)
         ]
         _add_names()

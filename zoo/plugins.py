@@ -22,8 +22,8 @@ from zoo.spec import BackboneSpec
 
 GROUP = "zoo.backbones"
 
-# Applies a network to its prepared input, both symbolic tensors of Keras; the path is
-# that of a verified weight file, or `None` for random weights.
+# Applies a network to its prepared input, both symbolic tensors of Keras; the path
+# names a verified weight file, or is `None` for random weights.
 Network = Callable[[BackboneSpec, Any, Path | None], Any]
 
 
@@ -62,7 +62,7 @@ def find() -> Iterator[Plugin]:
         (point.dist.name if point.dist else point.value, point)
         for point in importlib.metadata.entry_points(group=GROUP)
     ]
-    for distribution, point in sorted(points, key=lambda one: (one[0], one[1].name)):
+    for distribution, point in sorted(points, key=lambda pair: (pair[0], pair[1].name)):
         plugin = Plugin(point.name, distribution)
         try:
             yield dataclasses.replace(plugin, rows=tuple(_rows(point.load())))
@@ -70,29 +70,29 @@ def find() -> Iterator[Plugin]:
             yield plugin.broken(error)
 
 
-def _rows(given: object) -> Iterator[Row]:
-    if isinstance(given, BackboneSpec):
-        yield Row(given)
+def _rows(value: object) -> Iterator[Row]:
+    if isinstance(value, BackboneSpec):
+        yield Row(value)
         return
-    if not callable(given):
+    if not callable(value):
         raise BackboneError(
-            f"Its entry point is {given!r}; expected a BackboneSpec, or a function that"
+            f"Its entry point is {value!r}; expected a BackboneSpec, or a function that"
             " gives them"
         )
-    found = given()
-    if not isinstance(found, Iterable):
-        raise BackboneError(f"Its function gives {found!r}; expected a list of specs")
-    for row in found:
+    rows = value()
+    if not isinstance(rows, Iterable):
+        raise BackboneError(f"Its function gives {rows!r}; expected a list of specs")
+    for row in rows:
         yield _row(row)
 
 
-def _row(given: object) -> Row:
-    if isinstance(given, BackboneSpec):
-        return Row(given)
-    if isinstance(given, tuple) and len(given) == 2:
-        spec, network = given
+def _row(value: object) -> Row:
+    if isinstance(value, BackboneSpec):
+        return Row(value)
+    if isinstance(value, tuple) and len(value) == 2:
+        spec, network = value
         if isinstance(spec, BackboneSpec) and callable(network):
             return Row(spec, network)
     raise BackboneError(
-        f"It gives {given!r}; expected a BackboneSpec, or a pair of one and its network"
+        f"It gives {value!r}; expected a BackboneSpec, or a pair of one and its network"
     )

@@ -58,7 +58,7 @@ def folder() -> Path:
 
 
 def has_folder() -> bool:
-    """Whether there is a place for them, where nothing needs to lie yet."""
+    """True if a folder for them is known; it need not exist yet."""
     variables = ("ZOOTUNE_HOME", "XDG_DATA_HOME")
     return any(map(os.environ.get, variables)) or home() is not None
 
@@ -89,12 +89,12 @@ def find(name: str) -> BackboneSpec | None:
 
 
 def module_folder(name: str) -> Path:
-    """Where the reusable SavedModel of a row lies."""
+    """The folder of the reusable SavedModel of a row."""
     return folder() / name / MODULE
 
 
 def weights_name(name: str) -> str:
-    """What the weight file of a row is called."""
+    """The name of the weight file of a row."""
     return f"{name}.weights.h5"
 
 
@@ -125,7 +125,7 @@ def add(
 
 @contextlib.contextmanager
 def _row_folder(target: Path) -> Iterator[Path]:
-    """A folder that becomes that of a row at the end."""
+    """A new folder that becomes the folder of a row at the end."""
     with contextlib.ExitStack() as stack:
         try:
             folder().mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def _row_folder(target: Path) -> Iterator[Path]:
 
 
 def taken(name: str) -> str:
-    """What to do about a name that is one of the user's backbones already."""
+    """The message for a name that another backbone of the user has."""
     return (
         f"A backbone called '{name}' was published already. Choose another name, or"
         f" delete {folder() / name} first."
@@ -169,29 +169,29 @@ def _as_values(spec: BackboneSpec) -> dict[str, Any]:
 
 def _from_values(values: Mapping[str, Any], path: Path) -> BackboneSpec:
     """The row, with its files where its folder lies now."""
-    given = {name: value for name, value in values.items() if name != "modality"}
-    weights = given["weights"]
+    fields = {name: value for name, value in values.items() if name != "modality"}
+    weights = fields["weights"]
     if weights:
-        given["weights"] = WeightsFile(
+        fields["weights"] = WeightsFile(
             **{**weights, "path": str(path / weights["file_name"])}
         )
-    if given["carries_weights"]:
-        given["handle"] = str(path / MODULE)
-    given["input"] = _input(values["modality"], given["input"])
-    given["requires"] = tuple(given.get("requires", ()))
-    given["blocks"] = tuple(Boundary(**block) for block in given["blocks"])
-    return BackboneSpec(**given)
+    if fields["carries_weights"]:
+        fields["handle"] = str(path / MODULE)
+    fields["input"] = _input(values["modality"], fields["input"])
+    fields["requires"] = tuple(fields.get("requires", ()))
+    fields["blocks"] = tuple(Boundary(**block) for block in fields["blocks"])
+    return BackboneSpec(**fields)
 
 
 def _input(modality: str, values: Mapping[str, Any]) -> Input:
-    given = dict(values)
-    if given.get("pixels"):
-        pixels = given["pixels"]
+    fields = dict(values)
+    if fields.get("pixels"):
+        pixels = fields["pixels"]
         numbers = {name: tuple(pixels[name]) for name in ("mean", "std")}
-        given["pixels"] = PixelConvention(**{**pixels, **numbers})
-    if given.get("tokenizer"):
-        tokenizer = dict(given["tokenizer"])
+        fields["pixels"] = PixelConvention(**{**pixels, **numbers})
+    if fields.get("tokenizer"):
+        tokenizer = dict(fields["tokenizer"])
         if tokenizer["vocabulary"]:
             tokenizer["vocabulary"] = WeightsFile(**tokenizer["vocabulary"])
-        given["tokenizer"] = Tokenizer(**tokenizer)
-    return _INPUTS[modality](**given)
+        fields["tokenizer"] = Tokenizer(**tokenizer)
+    return _INPUTS[modality](**fields)

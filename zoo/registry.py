@@ -42,6 +42,9 @@ def list_backbones(
     what to leave out; `pretrained` keeps the rows that have (or have not) pretrained
     weights.
 
+    >>> list_backbones("vgg*", exclude=("*16",))
+    ['vgg19']
+
     Raises:
         BackboneError: if `exclude` is a string, which would be read by its letters.
     """
@@ -54,7 +57,7 @@ def list_backbones(
         spec.name
         for spec in (*_table().values(), *published.rows())
         if fnmatch.fnmatchcase(spec.name, pattern)
-        and not any(fnmatch.fnmatchcase(spec.name, one) for one in exclude)
+        and not any(fnmatch.fnmatchcase(spec.name, glob) for glob in exclude)
         and modality in (None, spec.modality)
         and source in (None, spec.source)
         and pretrained in (None, spec.pretrained)
@@ -64,8 +67,12 @@ def list_backbones(
 def get_spec(name: str) -> BackboneSpec:
     """The row of a backbone.
 
+    >>> spec = get_spec("efficientnet_lite0")
+    >>> spec.feature_width, spec.modality, spec.pretrained
+    (1280, 'image', True)
+
     Raises:
-        UnknownBackboneError: if there is none; the message suggests the nearest names.
+        UnknownBackboneError: if it does not exist; suggests the nearest names.
     """
     spec = _table().get(name) or published.find(name)
     if spec:
@@ -86,7 +93,7 @@ def get_spec(name: str) -> BackboneSpec:
 
 
 def get_network(spec: BackboneSpec) -> Network:
-    """What builds a row of a source that has no loader here.
+    """The function that builds a row of a source without a loader here.
 
     Raises:
         BackboneError: if nothing does.
@@ -105,6 +112,12 @@ def register(spec: BackboneSpec, *, network: Network | None = None) -> None:
     classifier, to a symbolic tensor and gives the features. `inputs` are pixels in the
     row's own convention, ids, or series, and `weights_file` is the verified file, or
     `None` for random weights.
+
+    >>> import dataclasses
+    >>> register(dataclasses.replace(get_spec("tiny_image"), name="my_image"))
+    >>> list_backbones("my_*")
+    ['my_image']
+    >>> unregister("my_image")
 
     Raises:
         BackboneError: if the name is taken, if nothing builds a row of this source, or

@@ -1,4 +1,4 @@
-"""What is known about a backbone before anything is built: plain, frozen records."""
+"""Facts about a backbone before anything is built: plain, frozen records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAYER_BY_CLASS = re.compile(r"(?P<layer_class>[A-Za-z0-9]+)#(?P<ordinal>[1-9][0
 
 @dataclasses.dataclass(frozen=True)
 class PixelConvention:
-    """How a backbone wants its pixels: `(pixels - mean) / std`, per channel.
+    """The scale of pixels that a backbone takes: `(pixels - mean) / std`, per channel.
 
     `mean` and `std` are in grey levels 0..255 and in the order of `channels`, which is
     the order the network was trained on. All published conventions have this form.
@@ -45,7 +45,7 @@ ZERO_TO_ONE = PixelConvention("0 to 1", (0.0,) * 3, (255.0,) * 3)
 
 @dataclasses.dataclass(frozen=True)
 class Boundary:
-    """Where a block ends.
+    """The end of a block.
 
     `layer` is the name of the block's last layer; `Class#n`, the n-th layer of that
     class in the network, where the architecture numbers its layers per process; or
@@ -71,7 +71,7 @@ class Boundary:
 
 @dataclasses.dataclass(frozen=True)
 class WeightsFile:
-    """A file of pretrained weights: where it comes from and how to know it is the one.
+    """A file of pretrained weights: its source, and the hashes to verify it by.
 
     Either `package` (a requirement such as `name==1.0`) carries it at `path`, relative
     to the site folder, or `url` offers it for download. With neither it is the user's
@@ -88,17 +88,18 @@ class WeightsFile:
 
     @property
     def is_own(self) -> bool:
+        """True for a file of the user, which cannot be fetched."""
         return self.package is None and self.url is None
 
     @property
     def is_pinned(self) -> bool:
-        """Whether a hash is known that the file must have."""
+        """True if the file has a published hash."""
         return self.sha256 is not None or self.md5 is not None
 
 
 @dataclasses.dataclass(frozen=True)
 class InputSize:
-    """The size of the input to build a network for; `None` where not said.
+    """The size of the input to build a network for; `None` takes the default.
 
     `size_px` is for images, `length` for texts in tokens and for series in steps,
     `channels` for series.
@@ -132,7 +133,7 @@ class ImageInput:
 
     @property
     def problem(self) -> str | None:
-        """What is impossible about it, if anything."""
+        """The contradiction in its sizes, if any."""
         if 1 <= self.minimum_size_px <= self.default_size_px:
             return None
         return (
@@ -140,14 +141,14 @@ class ImageInput:
             f" {self.default_size_px} px; expected 1 <= minimum <= default"
         )
 
-    def size_for(self, name: str, wanted: InputSize) -> InputSize:
+    def size_for(self, name: str, requested: InputSize) -> InputSize:
         """The size to build for.
 
         Raises:
             BackboneError: if the network cannot take images of this size.
         """
-        wanted.refuse_others(name, "images", "size_px")
-        size = self.default_size_px if wanted.size_px is None else wanted.size_px
+        requested.refuse_others(name, "images", "size_px")
+        size = self.default_size_px if requested.size_px is None else requested.size_px
         if size < self.minimum_size_px:
             raise BackboneError(
                 f"{name} cannot take images of {size} px: its smallest input is"
@@ -163,7 +164,7 @@ class ImageInput:
 
 @dataclasses.dataclass(frozen=True)
 class Tokenizer:
-    """How a text becomes ids below `size`; id 0 is padding.
+    """The rule that turns a text into ids below `size`; id 0 is padding.
 
     `kind` names a layer of `zoo.tokenization`; `vocabulary` is the file that it reads,
     and `preset` the preset of KerasHub that brings it, with a padding of its own.
@@ -177,7 +178,7 @@ class Tokenizer:
 
 @dataclasses.dataclass(frozen=True)
 class TextInput:
-    """Texts: UTF-8 strings, `[batch]`, of which the first tokens are read.
+    """Texts: UTF-8 strings, `[batch]`; their first tokens are read.
 
     Without a `tokenizer` the network itself takes strings, and no length is known.
     """
@@ -189,7 +190,7 @@ class TextInput:
 
     @property
     def problem(self) -> str | None:
-        """What is impossible about it, if anything."""
+        """The contradiction in its sizes, if any."""
         default, maximum = self.default_length_tokens, self.maximum_length_tokens
         if (self.tokenizer is None) != (default is None):
             return "needs a default length where it has a tokenizer, and only there"
@@ -202,18 +203,18 @@ class TextInput:
             " expected 1 <= default <= maximum"
         )
 
-    def size_for(self, name: str, wanted: InputSize) -> InputSize:
+    def size_for(self, name: str, requested: InputSize) -> InputSize:
         """The size to build for.
 
         Raises:
-            BackboneError: if the network cannot take so many tokens.
+            BackboneError: if the network cannot take texts of this length.
         """
-        wanted.refuse_others(name, "texts", "length")
+        requested.refuse_others(name, "texts", "length")
         if self.tokenizer is None:
-            wanted.refuse_others(name, "whole texts")
+            requested.refuse_others(name, "whole texts")
             return InputSize()
         default, maximum = self.default_length_tokens, self.maximum_length_tokens
-        length = (default if wanted.length is None else wanted.length) or 0
+        length = (default if requested.length is None else requested.length) or 0
         if not 1 <= length <= (maximum or length):
             raise BackboneError(
                 f"{name} cannot take texts of {length} tokens: allowed are 1 to"
@@ -242,7 +243,7 @@ class SeriesInput:
 
     @property
     def problem(self) -> str | None:
-        """What is impossible about it, if anything."""
+        """The contradiction in its sizes, if any."""
         fits = 1 <= self.minimum_length_steps <= self.default_length_steps
         if fits and self.channels >= 1:
             return None
@@ -252,15 +253,17 @@ class SeriesInput:
             " 1 <= minimum <= default and at least one channel"
         )
 
-    def size_for(self, name: str, wanted: InputSize) -> InputSize:
+    def size_for(self, name: str, requested: InputSize) -> InputSize:
         """The size to build for.
 
         Raises:
             BackboneError: if the network cannot take series of this length.
         """
-        wanted.refuse_others(name, "series", "length", "channels")
-        length = self.default_length_steps if wanted.length is None else wanted.length
-        channels = self.channels if wanted.channels is None else wanted.channels
+        requested.refuse_others(name, "series", "length", "channels")
+        length = (
+            self.default_length_steps if requested.length is None else requested.length
+        )
+        channels = self.channels if requested.channels is None else requested.channels
         if length < self.minimum_length_steps or channels < 1:
             raise BackboneError(
                 f"{name} cannot take series of {length} steps and {channels} channels:"
@@ -305,8 +308,8 @@ class BackboneSpec:
     requires: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        def refuse(what: str) -> None:
-            raise BackboneError(f"The row '{self.name}' {what}.")
+        def refuse(problem: str) -> None:
+            raise BackboneError(f"The row '{self.name}' {problem}.")
 
         if not _NAME.fullmatch(self.name):
             refuse("needs a name of lower-case letters, digits and underscores")
@@ -333,7 +336,7 @@ class BackboneSpec:
 
     @property
     def token_ids(self) -> int:
-        """How many ids its tokenizer gives.
+        """The number of ids of its tokenizer.
 
         Raises:
             BackboneError: if it has none.
@@ -344,8 +347,10 @@ class BackboneSpec:
 
     @property
     def block_names(self) -> tuple[str, ...]:
+        """The names of the blocks, from input to output."""
         return tuple(boundary.block for boundary in self.blocks)
 
     @property
     def pretrained(self) -> bool:
+        """True if weights of the network are published."""
         return self.weights is not None or self.carries_weights

@@ -13,7 +13,7 @@ from pipelines.batch.source import Source, parse
 from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.artifact import Artifact, open_verified
 
-# As much work as may be done twice. Batches start anew with every write, so that a file
+# The work that may be done twice. Batches start anew with every write, so that a file
 # that was cut short and goes on has the same bytes as one written at one go.
 _ROWS_PER_WRITE = 128
 
@@ -22,7 +22,7 @@ OnProgress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """What lies in an output: rows, how many are not valid, and how many are new."""
+    """The counts of an output: rows in all, those not valid, and new ones."""
 
     path: str
     examples: int
@@ -35,12 +35,12 @@ def predict_to_file(
     source: str,
     to: Path,
     *,
-    what: str = PREDICTIONS,
+    kind: str = PREDICTIONS,
     on_progress: OnProgress,
 ) -> Written:
     """Predictions for a folder of images or a table, a row for each example, in order.
 
-    Or, if `what` is `features`, what the head reads of each.
+    With the kind `features`, a row holds what the head reads of an example.
     Memory does not grow with the number of examples. Cut short at any moment, the same
     call goes on where it was; of a finished output, it changes nothing.
 
@@ -49,10 +49,10 @@ def predict_to_file(
         ConfigError: if `to` cannot be the output of this artifact and these data.
         ArtifactError: if the artifact is not what was published.
     """
-    form = form_of(to, what=what)
+    form = form_of(to, kind=kind)
     opened = open_verified(artifact)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
-    whose = identity(opened.manifest, inputs.fingerprint(), what=what)
+    whose = identity(opened.manifest, inputs.fingerprint(), kind=kind)
     with open_output(to, whose) as output:
         before = output.progress.rows
         if before < whose.examples:
@@ -77,7 +77,7 @@ def _write_rest(
     text = "" if output.progress.bytes else header(form, columns, names)
     items = inputs.items(output.progress.rows)
     while rows := list(
-        predicted(predictor, islice(items, _ROWS_PER_WRITE), what=whose.what)
+        predicted(predictor, islice(items, _ROWS_PER_WRITE), kind=whose.kind)
     ):
         text += "".join(line_of(form, columns, row) for row in rows)
         invalid = sum(not row["valid"] for row in rows)

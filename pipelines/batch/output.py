@@ -1,4 +1,4 @@
-"""A file that grows by whole parts, and that knows what it belongs to.
+"""A file that grows by whole parts, and belongs to one artifact and one source.
 
 Beside it lies a record of how many bytes and rows are surely on disk. Whatever follows
 them was cut short; it is dropped and written again, so every row is there once.
@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import filelock
 
@@ -23,28 +23,30 @@ from pipelines.serving.artifact import Manifest
 from zoo.storage import durable
 
 _FORMAT = 2
+# The name of `Identity.kind` in a record of this format.
+_KIND = "what"
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What was predicted or computed, of what, and by whose artifact."""
+    """The artifact, the inputs and the kind of rows that an output belongs to."""
 
     artifact: str
     inputs: str
     examples: int
-    what: str
+    kind: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How much of an output is on disk, and how many of its rows are not valid."""
+    """The part of an output on disk; `invalid` counts rows that are not valid."""
 
     rows: int = 0
     bytes: int = 0
     invalid: int = 0
 
 
-def identity(manifest: Manifest, inputs: Fingerprint, *, what: str) -> Identity:
+def identity(manifest: Manifest, inputs: Fingerprint, *, kind: str) -> Identity:
     """By the content of both: a copy of an artifact is the same artifact."""
     files = {
         name: digest
@@ -53,7 +55,7 @@ def identity(manifest: Manifest, inputs: Fingerprint, *, what: str) -> Identity:
     }
     text = json.dumps([files, manifest.class_names], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Identity(digest, inputs.sha256, inputs.examples, what)
+    return Identity(digest, inputs.sha256, inputs.examples, kind)
 
 
 class Output:
@@ -91,8 +93,8 @@ def open_output(path: Path, whose: Identity) -> Iterator[Output]:
     progress = read_record(record, whose)
     if progress is None and path.exists():
         raise ConfigError(
-            f"{path} is there already and is no unfinished output: {record.name} is"
-            " not beside it. Nothing was touched; name another file with --to."
+            f"{path} is there already and is not an unfinished output: {record.name}"
+            " is not beside it. Nothing was touched; name another file with --to."
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,11 +116,12 @@ def open_output(path: Path, whose: Identity) -> Iterator[Output]:
 
 
 def record_of(path: Path) -> Path:
+    """The path of the record of an output."""
     return path.with_name(f"{path.name}.progress.json")
 
 
 def read_record(path: Path, whose: Identity) -> Progress | None:
-    """The progress in a record, or nothing if there is no record.
+    """The progress in a record; `None` if the record does not exist.
 
     Raises:
         ConfigError: if it is of another artifact or of other inputs.
@@ -128,21 +131,22 @@ def read_record(path: Path, whose: Identity) -> Progress | None:
     try:
         values = json.loads(path.read_text())
         known = values["format"] == _FORMAT
-        theirs = Identity(**values["identity"]) if known else whose
+        theirs = _identity(values["identity"]) if known else whose
         progress = Progress(**values["progress"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} cannot be understood: {error!r}.") from error
     if not known:
         raise ConfigError(f"{path} has another format; this version reads {_FORMAT}.")
-    if theirs.what != whose.what:
+    if theirs.kind != whose.kind:
         raise ConfigError(
-            f"{path} says that its output holds {theirs.what}, not {whose.what}."
+            f"{path} says that its output holds {theirs.kind}, not {whose.kind}."
             " Nothing was touched; name another place with --to."
         )
     if theirs != whose:
-        what = "another artifact" if theirs.artifact != whose.artifact else "other data"
+        is_other = theirs.artifact != whose.artifact
+        owner = "another artifact" if is_other else "other data"
         raise ConfigError(
-            f"{path} says that its output belongs to {what}. Nothing was touched; name"
+            f"{path} says that its output belongs to {owner}. Nothing was touched; name"
             " another place with --to."
         )
     return progress
@@ -152,10 +156,21 @@ def write_record(path: Path, whose: Identity, progress: Progress) -> None:
     """Writes a record that is either whole or as it was."""
     values = {
         "format": _FORMAT,
-        "identity": dataclasses.asdict(whose),
+        "identity": _identity_values(whose),
         "progress": dataclasses.asdict(progress),
     }
     durable.write_whole(path, [json.dumps(values, indent=2).encode()])
+
+
+def _identity_values(whose: Identity) -> dict[str, Any]:
+    values = dataclasses.asdict(whose)
+    values[_KIND] = values.pop("kind")
+    return values
+
+
+def _identity(values: dict[str, Any]) -> Identity:
+    fields = dict(values)
+    return Identity(kind=fields.pop(_KIND), **fields)
 
 
 def _lock(stream: IO[bytes], path: Path) -> None:

@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 PREDICTIONS, FEATURES = "predictions", "features"
 FORMS = (".jsonl", ".csv")
-# What a table says in a column each, before the probabilities.
+# Columns of a table before the probabilities.
 _ANSWER = ("label", "confidence", "accepted", "ood_score", "prediction_set", "valid")
 _BATCH_SIZE = 32
 _FORMULA = ("=", "+", "-", "@")
-# What is read at a time, unless one file alone is more.
+# Read at a time, unless a single file is larger.
 _BATCH_BYTES = 64 * 2**20
 # Four channels of 16 bits, uncompressed, and as much again.
 _MOST_BYTES_PER_PIXEL = 16
 
 
-def form_of(path: Path, *, what: str) -> str:
+def form_of(path: Path, *, kind: str) -> str:
     """`.jsonl` or `.csv`. Raises `ConfigError` for any other ending."""
-    forms = FORMS if what == PREDICTIONS else FORMS[:1]
+    forms = FORMS if kind == PREDICTIONS else FORMS[:1]
     if path.suffix not in forms:
         raise ConfigError(
-            f"--to {path} must end in {' or '.join(forms)}, which says how {what} are"
+            f"--to {path} must end in {' or '.join(forms)}, which says how {kind} are"
             " written."
         )
     return path.suffix
@@ -60,12 +60,12 @@ def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str
 
 
 def predicted(
-    predictor: Predictor, items: Iterator[Item], *, what: str
+    predictor: Predictor, items: Iterator[Item], *, kind: str
 ) -> Iterator[dict[str, Any]]:
-    """What is said of each item, and the prediction or features for it, in order.
+    """A row for each item, in order: its origin, and its prediction or features.
 
-    A file that is no image, is missing or cannot be read is not valid, and stops
-    nothing. At most two batches are in memory.
+    A file that is not an image, is missing or cannot be read is not valid, and
+    stops nothing. At most two batches are in memory.
     """
     megapixels = predictor.artifact.manifest.preprocessing.get("maximum_megapixels")
     most = int((megapixels or MAXIMUM_MEGAPIXELS) * 1e6 * _MOST_BYTES_PER_PIXEL)
@@ -74,11 +74,11 @@ def predicted(
         batch = next(batches, [])
         reading = [threads.submit(_content, item, most) for item in batch]
         while batch:
-            contents = [one.result() for one in reading]
+            contents = [answer.result() for answer in reading]
             now, batch = batch, next(batches, [])
             reading = [threads.submit(_content, item, most) for item in batch]
-            for item, found in zip(now, _ANSWERS[what](predictor, contents)):
-                yield {**item.said, **found}
+            for item, values in zip(now, _ANSWERS[kind](predictor, contents)):
+                yield {**item.origin, **values}
 
 
 def _predictions(
@@ -91,7 +91,7 @@ def _features(
     predictor: Predictor, contents: Sequence[bytes]
 ) -> Iterator[dict[str, Any]]:
     for row in predictor.features(contents):
-        # As the artifact says it: nothing but what is not valid has zeros only.
+        # By the artifact's convention, zeros only are an example that is not valid.
         yield {"features": row.tolist(), "valid": bool(row.any())}
 
 
@@ -113,14 +113,14 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
 
 
 def _content(item: Item, most: int) -> bytes:
-    """The bytes of an example, or none, which no artifact takes for valid."""
+    """The bytes of an example; no bytes at all if it cannot be read."""
     if item.path is None:
         return item.text or b""
     if not 0 <= file_bytes(item.path) <= most:
         return b""
     try:
         return Path(item.path).read_bytes()
-    except OSError:  # as a broken image: its row says so, and the others go on
+    except OSError:  # like a broken image: its row is not valid, the others go on
         return b""
 
 

@@ -38,7 +38,7 @@ class ShardJob:
     path: str
     artifact: str
     source: Source
-    what: str
+    kind: str
     start: int
     stop: int
 
@@ -48,7 +48,7 @@ def predict_to_shards(
     source: str,
     to: Path,
     *,
-    what: str = PREDICTIONS,
+    kind: str = PREDICTIONS,
     shards: int,
     runner: str,
     options: Sequence[str] = (),
@@ -56,9 +56,9 @@ def predict_to_shards(
 ) -> Written:
     """Predictions as `to/predictions-00000-of-00008.jsonl` and so on, or features.
 
-    Each has its part of the examples, in order; one after the other they are what a
-    single file would hold. Started again, it writes the files that are missing.
-    `options` are those of Beam's `runner`, whose workers must see the artifact, the
+    Each has its part of the examples, in order; joined, they are the single file of
+    `predict_to_file`. Started again, it writes the files that are missing.
+    `options` are for Beam's `runner`, whose workers must see the artifact, the
     data and `to` under the same paths.
 
     Raises:
@@ -70,14 +70,14 @@ def predict_to_shards(
     beam = import_beam(otherwise=", or leave --shards out")
     opened = open_verified(artifact)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
-    whose = identity(opened.manifest, inputs.fingerprint(), what=what)
+    whose = identity(opened.manifest, inputs.fingerprint(), kind=kind)
     to = expanded(to).absolute()
-    names = _names(what, min(shards, whose.examples))
+    names = _names(kind, min(shards, whose.examples))
     _claim(to, whose, names)
     bounds = [whose.examples * k // len(names) for k in range(len(names) + 1)]
     path = str(opened.path.absolute())
     jobs = [
-        ShardJob(str(to / name), path, inputs, what, start, stop)
+        ShardJob(str(to / name), path, inputs, kind, start, stop)
         for name, start, stop in zip(names, bounds, bounds[1:])
         if not (to / name).exists()
     ]
@@ -101,7 +101,7 @@ def write_shard(job: ShardJob) -> int:
         with os.fdopen(descriptor, "w") as stream:
             os.fchmod(stream.fileno(), 0o644)  # mkstemp makes 0600
             items = job.source.items(job.start, job.stop)
-            for row in predicted(predictor, items, what=job.what):
+            for row in predicted(predictor, items, kind=job.kind):
                 stream.write(line_of(".jsonl", job.source.columns, row))
                 rows += 1
             stream.flush()
@@ -118,20 +118,20 @@ def _predictor(artifact: str) -> Predictor:
     return load(artifact)
 
 
-def _names(what: str, count: int) -> list[str]:
-    return [f"{what}-{k:05}-of-{count:05}.jsonl" for k in range(count)]
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}-{k:05}-of-{count:05}.jsonl" for k in range(count)]
 
 
 def _claim(to: Path, whose: output.Identity, names: Sequence[str]) -> None:
     """Makes the folder ours, or checks that it is, with the same shards."""
     known = output.read_record(to / _RECORD, whose)
-    found = {path.name for path in to.iterdir()} if to.is_dir() else set()
-    if known is None and (found or to.exists() and not to.is_dir()):
+    present = {path.name for path in to.iterdir()} if to.is_dir() else set()
+    if known is None and (present or to.exists() and not to.is_dir()):
         raise ConfigError(
             f"{to} is there already and has no {_RECORD}. Nothing was touched; name a"
             " new folder with --to."
         )
-    old = {name for name in found if name.startswith(f"{whose.what}-")}
+    old = {name for name in present if name.startswith(f"{whose.kind}-")}
     if not old <= set(names):
         raise ConfigError(
             f"{to} was begun with another number of shards: {min(old)} is there. Give"
@@ -139,7 +139,7 @@ def _claim(to: Path, whose: output.Identity, names: Sequence[str]) -> None:
         )
     try:
         to.mkdir(parents=True, exist_ok=True)
-        for name in found:
+        for name in present:
             if name.startswith(_UNFINISHED):
                 (to / name).unlink()
         output.write_record(to / _RECORD, whose, known or Progress())

@@ -22,16 +22,16 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Item:
-    """One example: what the output says of it, and its file or its text."""
+    """One example: its file or its text, and the columns that name it in the output."""
 
-    said: dict[str, Any]
+    origin: dict[str, Any]
     path: str | None = None
     text: bytes | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """How many examples a source has, and the sha256 of what they are called."""
+    """The number of examples of a source, and the sha256 of their names."""
 
     examples: int
     sha256: str
@@ -46,7 +46,7 @@ class Source:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the output says of an example beside its prediction."""
+        """The columns that name an example in the output."""
         if self.ref.scheme == "dir":
             return ("file",)
         return ("line",) if self.modality == "text" else ("line", "file")
@@ -64,13 +64,13 @@ class Source:
         A file counts by its name and size, a row by its content.
 
         Raises:
-            DataError: if there is no example, or the table has a broken row.
+            DataError: if the source is empty, or the table has a broken row.
         """
         digest, examples = hashlib.sha256(f"{self.modality}\0".encode()), 0
         for item in self.items():
             examples += 1
             size = -1 if item.path is None else file_bytes(item.path)
-            name = str(item.said.get("file")).encode(errors="surrogateescape")
+            name = str(item.origin.get("file")).encode(errors="surrogateescape")
             for part in (name, str(size).encode(), item.text or b""):
                 digest.update(b"%d:%b" % (len(part), part))
         if not examples:
@@ -100,8 +100,8 @@ def parse(text: str, *, modality: str) -> Source:
     """The source that a folder, or a reference `dir:` or `csv:`, names.
 
     Raises:
-        DataError: if there is none, or it holds something that the artifact does not
-            take.
+        DataError: if it does not exist, or holds something that the artifact does
+            not take.
     """
     plain = expanded(text)
     ref = DatasetRef("dir", str(plain)) if plain.is_dir() else DatasetRef.parse(text)
@@ -121,23 +121,23 @@ def parse(text: str, *, modality: str) -> Source:
             f"{text!r} has options that mean nothing here: every row is predicted, and"
             " only image=, text=, delimiter= and encoding= are read."
         )
-    found = "image"
+    own = "image"
     if ref.scheme == "csv":
-        found, _ = table.unlabelled(ref)
+        own, _ = table.unlabelled(ref)
         for note in table.notes_on(ref):
             _log.warning("%s", note)
     if ref.scheme == "dir" and not Path(location).is_dir():
         raise DataError(f"There is no folder {location}.")
-    if found != modality:
+    if own != modality:
         raise DataError(
-            f"{text!r} holds {PLURALS[found]}, but the artifact takes"
+            f"{text!r} holds {PLURALS[own]}, but the artifact takes"
             f" {PLURALS[modality]}."
         )
-    return Source(ref, found)
+    return Source(ref, own)
 
 
 def file_bytes(path: str) -> int:
-    """How large a file is; -1 for what is no file that can be read."""
+    """The size of a file; -1 for anything but a file that can be read."""
     try:
         facts = Path(path).stat()
     except (OSError, ValueError):

@@ -103,7 +103,7 @@ def _predict_all(arguments: argparse.Namespace) -> Answer:
             arguments.artifact,
             str(source),
             arguments.to,
-            what=content,
+            kind=content,
             on_progress=progress,
         )
     else:
@@ -114,7 +114,7 @@ def _predict_all(arguments: argparse.Namespace) -> Answer:
             arguments.artifact,
             str(source),
             arguments.to,
-            what=content,
+            kind=content,
             shards=arguments.shards,
             runner=arguments.runner,
             options=[f"--{option}" for option in arguments.option],

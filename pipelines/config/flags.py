@@ -16,11 +16,11 @@ from pipelines.config.saved import read_config
 from pipelines.config.schema import (
     OPTIONS,
     RunConfig,
-    dotted,
     field_paths,
     refuse_unknown,
     to_dict,
 )
+from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 
 _DEFAULT_CONFIG = Path(__file__).with_name("default.py")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.config.schema import RunConfig, dotted, field_paths, refuse_unknown
+from pipelines.config.schema import RunConfig, field_paths, refuse_unknown
 from pipelines.config.validate import check_types
+from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 
 

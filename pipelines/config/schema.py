@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipelines.config.options import option, options
+from pipelines.display import records
 from pipelines.errors import ConfigError
 
 RANDOM_WEIGHTS = "none"
@@ -446,21 +447,6 @@ def refuse_unknown(paths: Iterable[str], known: Sequence[str]) -> None:
             )
 
 
-def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The same values under dotted names.
-
-    >>> dotted({"seed": 0, "head": {"dropout": 0.5}})
-    {'seed': 0, 'head.dropout': 0.5}
-    """
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= dotted(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain values, ready for JSON."""
     return dataclasses.asdict(config)
@@ -477,6 +463,5 @@ def differences(config: RunConfig) -> dict[str, Any]:
     >>> differences(from_fields({"data": "dir:photos", "head": HeadConfig(epochs=4)}))
     {'data': 'dir:photos', 'head.epochs': 4}
     """
-    default = dotted(to_dict(RunConfig()))
-    values = dotted(to_dict(config))
-    return {path: value for path, value in values.items() if value != default[path]}
+    changes = records.differences(to_dict(RunConfig()), to_dict(config))
+    return {path: value for path, (_, value) in changes.items()}

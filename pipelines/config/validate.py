@@ -4,7 +4,8 @@ import copy
 import dataclasses
 from typing import Any
 
-from pipelines.config.schema import OPTIONS, RunConfig, dotted, to_dict
+from pipelines.config.schema import OPTIONS, RunConfig, to_dict
+from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 from zoo.registry import TAKES_HANDLE
 

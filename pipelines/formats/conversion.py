@@ -31,10 +31,10 @@ def convert(target: Target, predictor: Predictor, representative: np.ndarray) ->
         ArtifactError: if the format has no word for an operation of the model.
     """
     make = _onnx if target.extra == "onnx" else _litert
-    with _said_quietly():
+    with _without_warnings():
         try:
             return make(target, predictor, representative)
-        except Exception as error:  # noqa: BLE001 - converters raise what they like
+        except Exception as error:  # noqa: BLE001 - converters raise anything
             cause = " ".join(str(error).split())[:_CAUSE_CHARACTERS]
             raise ArtifactError(
                 f"The artifact {predictor.artifact.path} cannot be converted to"
@@ -76,7 +76,7 @@ def _onnx(target: Target, predictor: Predictor, representative: np.ndarray) -> b
 def _serving(
     predictor: Predictor, *, batch: int | None
 ) -> tuple[tf.types.experimental.PolymorphicFunction, tf.TensorSpec]:
-    """The probabilities as a function of a batch, and what a batch is."""
+    """The probabilities as a function of a batch, and the spec of a batch."""
     spec = predictor.trained_on
     spec = tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, name=spec.name)
 
@@ -88,8 +88,8 @@ def _serving(
 
 
 @contextlib.contextmanager
-def _said_quietly() -> Iterator[None]:
-    """Converters warn of what is no matter here; errors come as errors."""
+def _without_warnings() -> Iterator[None]:
+    """Silences warnings of converters that do not matter here; errors are raised."""
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx", "absl")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

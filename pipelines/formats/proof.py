@@ -1,4 +1,4 @@
-"""Proof that a converted file answers as the SavedModel that it was made of.
+"""Proof that a converted file answers like the SavedModel that it was made of.
 
 The file runs in a fresh process with its own runtime and no TensorFlow, as it will
 where it is used: an operation that only TensorFlow has fails here, and not there.
@@ -20,20 +20,20 @@ from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_fu
 
 # Float32 formats differ by the order of their sums; a mixed precision rounds sums, too.
 LARGEST_DIFFERENCE = 0.01
-# How long the fresh process may make no progress: neither a step nor computing.
+# Allowed without progress of the fresh process: neither a step nor computing.
 _TIMEOUT_SECONDS = 600
 
 # Both read a `.npy` file `[n, ...]`, without loading all of it, and write a `.npz` file
-# with probabilities and the seconds of every example that was asked about alone.
+# with probabilities and the seconds of every example that was answered alone.
 _LITERT = """
 import sys
 import time
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-def work(job, tell):
+def work(job, report):
     inputs = np.load(job["inputs"], mmap_mode="r")
-    tell("loading the file")
+    report("loading the file")
     model = Interpreter(job["file"], num_threads=job["threads"])
     run = model.get_signature_runner("serving_default")
     (name,) = run.get_input_details()
@@ -42,10 +42,10 @@ def work(job, tell):
     probabilities, seconds = [], []
     for i in range(len(inputs)):
         if i % 50 == 0:
-            tell(f"answering example {i} of {len(inputs)}")
-        one = np.array(inputs[i : i + 1])
+            report(f"answering example {i} of {len(inputs)}")
+        example = np.array(inputs[i : i + 1])
         started = time.perf_counter()
-        probabilities.append(run(**{name: one})["probabilities"][0])
+        probabilities.append(run(**{name: example})["probabilities"][0])
         seconds.append(time.perf_counter() - started)
     assert "tensorflow" not in sys.modules
     np.savez(
@@ -58,30 +58,30 @@ import time
 import numpy as np
 import onnxruntime
 
-def work(job, tell):
+def work(job, report):
     inputs = np.load(job["inputs"], mmap_mode="r")
-    tell("loading the file")
+    report("loading the file")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = job["threads"]
     model = onnxruntime.InferenceSession(
         job["file"], options, providers=["CPUExecutionProvider"]
     )
-    (name,) = [one.name for one in model.get_inputs()]
+    (name,) = [entry.name for entry in model.get_inputs()]
     for _ in range(3):
         model.run(["probabilities"], {name: inputs[:1]})
-    tell("answering examples one by one")
+    report("answering examples one by one")
     alone, seconds = [], []
     for i in range(min(50, len(inputs))):
-        one = np.array(inputs[i : i + 1])
+        example = np.array(inputs[i : i + 1])
         started = time.perf_counter()
-        alone.append(model.run(["probabilities"], {name: one})[0][0])
+        alone.append(model.run(["probabilities"], {name: example})[0][0])
         seconds.append(time.perf_counter() - started)
-    found = []
+    batches = []
     for i in range(0, len(inputs), 32):
-        tell(f"answering example {i} of {len(inputs)}")
+        report(f"answering example {i} of {len(inputs)}")
         batch = {name: np.array(inputs[i : i + 32])}
-        found.append(model.run(["probabilities"], batch)[0])
-    probabilities = np.concatenate(found)
+        batches.append(model.run(["probabilities"], batch)[0])
+    probabilities = np.concatenate(batches)
     np.testing.assert_allclose(probabilities[: len(alone)], alone, atol=1e-3)
     assert "tensorflow" not in sys.modules
     np.savez(job["outputs"], probabilities=probabilities, seconds=np.array(seconds))
@@ -94,7 +94,7 @@ _PROGRAMS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reference:
-    """What the SavedModel says of real examples, which a file is compared with.
+    """The answers of the SavedModel for real examples, to compare a file with.
 
     `inputs` is a `.npy` file of raw examples `[n, ...]`, `labels` int64 `[n]`, and
     `probabilities` float32 `[n, classes]`. `seconds` is the median of an example alone.
@@ -109,6 +109,7 @@ class Reference:
 
     @property
     def accuracy(self) -> float:
+        """The accuracy of the SavedModel on these examples."""
         return _accuracy(self.probabilities, self.labels)
 
 
@@ -149,36 +150,39 @@ def _run(
     except OSError as error:
         raise temporary_folder_is_full(error) from error
     with scratch as folder:
-        found = Path(folder) / "outputs.npz"
+        outputs = Path(folder) / "outputs.npz"
         job = {
             "file": str(file.absolute()),
             "inputs": str(reference.inputs.absolute()),
-            "outputs": str(found),
+            "outputs": str(outputs),
             "threads": reference.threads,
         }
         with FreshProcess(program, subject=subject, modules=modules) as process:
             process.run(job, most_quiet_seconds=_TIMEOUT_SECONDS)
-        with np.load(found) as arrays:
+        with np.load(outputs) as arrays:
             return arrays["probabilities"], arrays["seconds"]
 
 
-def _compare(found: np.ndarray, reference: Reference) -> dict[str, Any]:
-    wanted = reference.probabilities
-    if found.shape != wanted.shape or not np.isfinite(found).all():
+def _compare(probabilities: np.ndarray, reference: Reference) -> dict[str, Any]:
+    expected = reference.probabilities
+    if probabilities.shape != expected.shape or not np.isfinite(probabilities).all():
         raise ArtifactError(
-            f"The converted file answers with shape {found.shape}, and"
-            f" {np.count_nonzero(~np.isfinite(found))} of its numbers are not finite."
-            f" Probabilities of shape {wanted.shape} were due; nothing was published."
+            f"The converted file answers with shape {probabilities.shape}, and"
+            f" {np.count_nonzero(~np.isfinite(probabilities))} of its numbers are not"
+            f" finite. Expected probabilities of shape {expected.shape}; nothing was"
+            " published."
         )
-    accuracy = _accuracy(found, reference.labels)
+    accuracy = _accuracy(probabilities, reference.labels)
     return {
         "split": reference.split,
-        "examples": len(wanted),
+        "examples": len(expected),
         "accuracy": accuracy,
         "saved_model_accuracy": reference.accuracy,
         "accuracy_loss": reference.accuracy - accuracy,
-        "agreement": float((found.argmax(axis=1) == wanted.argmax(axis=1)).mean()),
-        "largest_difference": float(np.abs(found - wanted).max()),
+        "agreement": float(
+            (probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean()
+        ),
+        "largest_difference": float(np.abs(probabilities - expected).max()),
     }
 
 
@@ -189,7 +193,7 @@ def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def _refuse_bad(
     target: Target, record: dict[str, Any], *, max_accuracy_loss: float
 ) -> None:
-    # Fractions of the same whole number; what rounding leaves is no loss.
+    # Fractions of the same whole number: a difference by rounding is not a loss.
     if record["accuracy_loss"] > max_accuracy_loss + 1e-9:
         raise ArtifactError(
             f"The format {target.name} loses {record['accuracy_loss']:.4f} of accuracy"

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from pipelines.serving.predictor import Predictor
 
 RECORD = "zoo_formats.json"
-_DEFAULT = "serving_default"
-# Enough to see a loss of 0.01, and pixels that a disk has space for.
+# Enough to see a loss of 0.01; their pixels fit on a disk.
 _MOST_EXAMPLES = 1000
 _REPRESENTATIVE_EXAMPLES = 200
 _TIMED_EXAMPLES = 50
@@ -65,7 +64,7 @@ def export_run(
     Raises:
         ConfigError: if the run is not finished, a format is unknown or not installed,
             or `base` holds another model.
-        DataError: if the data are not those that the run was trained on.
+        DataError: if the run was trained on other data.
         ArtifactError: if the artifact is not what the run published, or a format
             cannot be made or loses too much.
     """
@@ -94,28 +93,27 @@ def export_run(
             raise ConfigError(f"{base} cannot be written: {error}.") from error
         try:
             _copy(source, unpublished)
-            records = (
-                _add(
-                    targets,
-                    source,
-                    unpublished,
-                    DatasetRef.parse(data or reference),
-                    max_accuracy_loss=max_accuracy_loss,
-                )
-                if targets
-                else ()
+            records = _add(
+                targets,
+                source,
+                unpublished,
+                data or reference,
+                max_accuracy_loss=max_accuracy_loss,
             )
-            manifest = dataclasses.replace(
-                source.manifest, files=artifact.hash_files(unpublished)
-            )
-            manifest = artifact.write_manifest(unpublished, manifest)
-            published = artifact.publish(unpublished, base)
-            return Published(Artifact(published, manifest), tuple(records))
+            return Published(_publish(source.manifest, unpublished, base), records)
         except OSError as error:
             raise ArtifactError(
                 f"The export to {base} failed and was taken back: {error}. The versions"
                 f" that were there are untouched: {artifact.versions(base)}."
             ) from error
+
+
+def _publish(manifest: Manifest, unpublished: Path, base: Path) -> Artifact:
+    """The new version, with a manifest of all files in it."""
+    files = artifact.hash_files(unpublished)
+    manifest = dataclasses.replace(manifest, files=files)
+    manifest = artifact.write_manifest(unpublished, manifest)
+    return Artifact(artifact.publish(unpublished, base), manifest)
 
 
 def _finished(run: Path) -> tuple[str, Artifact]:
@@ -148,20 +146,20 @@ def _refuse_other_model(base: Path, manifest: Manifest) -> None:
             f"{newest} is not one of our artifacts, so {base} is not a place for the"
             f" next version: {error} Name another folder with --to."
         ) from error
-    for what, old, new in (
+    for subject, old, new in (
         ("classes", list(theirs.class_names), list(manifest.class_names)),
         ("inputs", _inputs(theirs), _inputs(manifest)),
     ):
         if old != new:
             raise ConfigError(
-                f"{base} holds another model: the {what} of version {known[-1]} are"
+                f"{base} holds another model: the {subject} of version {known[-1]} are"
                 f" {_short(old)}, and those of the run {_short(new)}. Its clients would"
                 " be misled; name another folder with --to."
             )
 
 
 def _inputs(manifest: Manifest) -> Any:
-    return manifest.signatures[_DEFAULT]["inputs"]
+    return manifest.signatures["serving_default"]["inputs"]
 
 
 def _short(values: Any) -> str:
@@ -198,18 +196,20 @@ def _add(
     targets: Sequence[Target],
     source: Artifact,
     folder: Path,
-    ref: DatasetRef,
+    data: str,
     *,
     max_accuracy_loss: float,
-) -> list[dict[str, Any]]:
+) -> tuple[dict[str, Any], ...]:
     """Makes and proves a file for every target; gives their records."""
+    if not targets:
+        return ()
     from pipelines.formats.conversion import convert
     from pipelines.formats.proof import prove
     from pipelines.serving.predictor import Predictor
 
     # From the files that will be published, which have just been verified.
     predictor = Predictor(Artifact(folder, source.manifest))
-    splits = _splits(ref, source.manifest)
+    splits = _splits(DatasetRef.parse(data), source.manifest)
     representative = np.concatenate(
         list(_inputs_of(splits.train, _REPRESENTATIVE_EXAMPLES, predictor))
     )
@@ -228,7 +228,7 @@ def _add(
     for target in {target.extra: target for target in targets}.values():
         mine = [r for t, r in zip(targets, records) if t.extra == target.extra]
         _write_record(folder / ASSETS / target.extra, target, mine, predictor)
-    return records
+    return tuple(records)
 
 
 def _splits(ref: DatasetRef, manifest: Manifest) -> Splits:
@@ -266,7 +266,7 @@ def _spread(count: int, most: int) -> np.ndarray:
 
 
 def _reference(predictor: Predictor, split: Split, scratch: Path) -> Reference:
-    """What the SavedModel says of the test examples, written to `scratch` as read."""
+    """The SavedModel's answers for the test examples; its inputs go to `scratch`."""
     from pipelines.formats.proof import Reference
 
     rows = _spread(len(split), _MOST_EXAMPLES)

@@ -63,12 +63,12 @@ def parse(formats: str) -> tuple[Target, ...]:
     would be one that TensorFlow Serving fails to load.
 
     Raises:
-        ConfigError: if a name is unknown, or if there is none.
+        ConfigError: if a name is unknown, or the list is empty.
     """
-    wanted = [name.strip().lower() for name in formats.split(",") if name.strip()]
-    if not wanted:
+    names = [name.strip().lower() for name in formats.split(",") if name.strip()]
+    if not names:
         raise ConfigError(f"--format is empty. Allowed: {', '.join(NAMES)}.")
-    for name in wanted:
+    for name in names:
         if name not in NAMES:
             # Brings numpy, which the help of other commands must not wait for.
             from pipelines.data.names import choices
@@ -77,18 +77,18 @@ def parse(formats: str) -> tuple[Target, ...]:
     return tuple(
         target
         for target in TARGETS
-        if target.name in wanted or target.name.partition("-")[0] in wanted
+        if target.name in names or target.name.partition("-")[0] in names
     )
 
 
 def require_installed(targets: Sequence[Target]) -> None:
     """Raises `ConfigError`, with the command to run, unless all modules are there."""
     for target in targets:
-        missing = [one for one in target.modules if not _is_installed(one)]
+        missing = [module for module in target.modules if not _is_installed(module)]
         if missing:
             raise ConfigError(
-                f"The format {target.name} needs {' and '.join(missing)}, which cannot"
-                f" be found. Run: pip install 'zootune[{target.extra}]'"
+                f"The format {target.name} needs {' and '.join(missing)}, which is not"
+                f" installed. Run: pip install 'zootune[{target.extra}]'"
             )
 
 

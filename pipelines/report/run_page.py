@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from markupsafe import Markup
 from scipy.stats import binomtest
 
 from pipelines.display.html import Cell, Table, document
+from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 from pipelines.report import confusion_page, depth_plot
 
 FILE_NAME = "report.html"
 # Rows that show at once; the others unfold.
 _SHOWN_CLASSES = 20
+_PARITY = ("outputs_compared", "largest_difference", "tolerance")
 # Nobody reads a table of 10,000 rows, and it is megabytes.
 _MOST_CLASSES = 1000
 
@@ -84,7 +86,7 @@ def page(run: RunFiles) -> str:
         confusion=_confusion(report),
         calibration=_calibration(report["calibration"]),
         artifact=report["artifact"],
-        parity=report["parity"],
+        parity={name: report["parity"][name] for name in _PARITY},
         cost={
             "stages": Table(
                 "Seconds by stage",
@@ -374,7 +376,9 @@ def _settings(run: RunFiles) -> dict[str, Table]:
         ),
         "facts": Table("Machine and command", ("fact", "value"), facts),
         "config": Table(
-            "Fields of the config", ("field", "value"), list(_flat(run.config))
+            "Fields of the config",
+            ("field", "value"),
+            [(name, str(value)) for name, value in dotted(run.config).items()],
         ),
     }
 
@@ -382,11 +386,3 @@ def _settings(run: RunFiles) -> dict[str, Table]:
 def _weights(backbone: Mapping[str, Any]) -> str:
     unpinned = ", from an address that was trusted: no hash of them is known"
     return f"{backbone['weights']}{unpinned if backbone.get('unpinned') else ''}"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", str(value)

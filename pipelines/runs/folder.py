@@ -15,6 +15,7 @@ from typing import Any
 
 from pipelines import config as configs
 from pipelines.config import RunConfig
+from pipelines.display.records import differences
 from pipelines.errors import ConfigError
 from pipelines.runs import lock
 from pipelines.serving import artifact
@@ -274,10 +275,9 @@ def _check_writable(path: Path) -> None:
 
 
 def _different_fields(path: Path, config: RunConfig) -> str:
+    ours = json.loads(json.dumps(configs.to_dict(config)))
     try:
-        theirs = configs.dotted(json.loads(path.read_text()))
-    except (ValueError, AttributeError):
+        names = differences(ours, dict(json.loads(path.read_text())))
+    except (ValueError, TypeError):
         return "config.json cannot be read, so all fields"
-    ours = configs.dotted(json.loads(json.dumps(configs.to_dict(config))))
-    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     return ", ".join(name for name in names if name not in NOT_COMPARED)

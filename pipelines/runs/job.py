@@ -26,7 +26,7 @@ from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
-from pipelines.serving import artifact, parity
+from pipelines.serving import artifact, parity_process
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
@@ -124,7 +124,7 @@ class RunJob:
         """
         self._prepared = prepared
         self._resources.enter_context(precision(prepared.plan.precision))
-        self._proof = self._resources.enter_context(parity.fresh_process())
+        self._proof = self._resources.enter_context(parity_process.fresh_process())
         self.on_chief(_require_space, self.folder, prepared)
         self._progress = resume.progress_of(
             self.config, prepared, self.folder, self._workers
@@ -218,7 +218,7 @@ class RunJob:
                 process=self._proof,
             )
         except ArtifactError:
-            self._progress.keep(model.model)
+            self._progress.save_trained(model.model)
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
 

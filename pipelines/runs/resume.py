@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines import config as configs
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
+from pipelines.display.records import differences
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
 from pipelines.planning.compute import Compute
@@ -130,8 +131,7 @@ def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
 def _refuse_other_run(
     folder: RunFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> None:
-    was, now = dict(_leaves(_upgraded(theirs, ours))), dict(_leaves(ours))
-    names = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+    names = differences(_upgraded(theirs, ours), ours, into_lists=True)
     others = [name for name in names if not name.startswith(f"{_VERSIONS}.")]
     if others:
         shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
@@ -164,13 +164,3 @@ def with_later_decisions(
 ) -> dict[str, Any]:
     """A saved plan, with those decisions of ours that its version did not write."""
     return {**ours, **saved}
-
-
-def _leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every single value under a dotted name: `plan.phases.0.epochs`."""
-    if not isinstance(values, dict | list):
-        yield name, values
-        return
-    items = values.items() if isinstance(values, dict) else enumerate(values)
-    for key, value in items:
-        yield from _leaves(value, f"{name}.{key}" if name else str(key))

@@ -50,7 +50,7 @@ def export(
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`. With `explain` it can say where on an image the network
-    looked. `process` is one of `parity.fresh_process` that was started early.
+    looked. `process` is one of `parity_process.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process

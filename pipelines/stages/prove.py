@@ -32,9 +32,9 @@ from pipelines.data.splits import (
     Texts,
     first,
 )
-from pipelines.serving import parity, warm_up
+from pipelines.serving import parity, parity_process, warm_up
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
-from pipelines.serving.parity import Wanted, Yardstick
+from pipelines.serving.parity import Expected, Yardstick
 from pipelines.serving.signatures import (
     CLASSIFY,
     DEFAULT,
@@ -65,7 +65,7 @@ class Questions:
     """
 
     inputs: Mapping[str, np.ndarray]
-    expected: Mapping[str, Wanted]
+    expected: Mapping[str, Expected]
     yardstick: Yardstick
     examples: int
     probes: int
@@ -105,8 +105,8 @@ def prove(
     except OSError as error:
         raise temporary_folder_is_full(error) from error
     requires = model.backbone.spec.requires
-    with scratch as path, process or parity.fresh_process() as running:
-        parity.prepare(running, folder, Path(path), requires=requires)
+    with scratch as path, process or parity_process.fresh_process() as running:
+        parity_process.prepare(running, folder, Path(path), requires=requires)
         asked = questions(
             model,
             reference,
@@ -118,7 +118,7 @@ def prove(
             explain=explain,
         )
         _logger.info("  comparing with the SavedModel in a fresh process")
-        answers = parity.run_in_fresh_process(
+        answers = parity_process.run_in_fresh_process(
             folder,
             asked.inputs,
             Path(path),
@@ -205,22 +205,22 @@ def _inputs(
 
 def _expected(
     asked: Mapping[str, str],
-    answers: Mapping[str, Wanted],
+    answers: Mapping[str, Expected],
     outputs: _Outputs,
     class_names: Sequence[str],
-) -> dict[str, Mapping[str, Wanted]]:
+) -> dict[str, Mapping[str, Expected]]:
     """The outputs that every signature must give."""
     behind_bad = _behind_bad(answers)
-    expected: dict[str, Mapping[str, Wanted]] = {
+    expected: dict[str, Mapping[str, Expected]] = {
         signature: answers if name == "pixels" else behind_bad
         for signature, name in asked.items()
     }
     scores = behind_bad["probabilities"]
     classes = np.tile(_bytes(class_names), (len(scores.values), 1))
-    expected[FEATURES] = _behind_bad({"features": Wanted(outputs.features)})
-    expected[CLASSIFY] = {"classes": Wanted(classes), "scores": scores}
+    expected[FEATURES] = _behind_bad({"features": Expected(outputs.features)})
+    expected[CLASSIFY] = {"classes": Expected(classes), "scores": scores}
     if outputs.heat is not None:
-        heat = Wanted(outputs.heat, answers["label"].margins)
+        heat = Expected(outputs.heat, answers["label"].margins)
         expected[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
     return expected
 
@@ -324,7 +324,7 @@ def _numbers(calibration: Calibration, outputs: _Outputs) -> dict[str, np.ndarra
 
 def _answers(
     calibration: Calibration, outputs: _Outputs, class_names: Sequence[str], unit: float
-) -> dict[str, Wanted]:
+) -> dict[str, Expected]:
     """The answers that the signatures must give for these outputs in memory."""
     answers = calibration.answer(outputs.logits, outputs.features)
     probabilities = answers.probabilities
@@ -344,13 +344,13 @@ def _answers(
             answers.confidence - calibration.confidence_threshold
         )
     return {
-        "probabilities": Wanted(probabilities.astype(np.float32)),
-        "label": Wanted(_bytes(class_names)[answers.labels], of_label),
-        "confidence": Wanted(answers.confidence.astype(np.float32)),
-        "accepted": Wanted(answers.accepted, accepted),
-        "ood_score": Wanted(answers.ood_score.astype(np.float32)),
-        "prediction_set": Wanted(answers.prediction_set, {"probabilities": of_set}),
-        "valid": Wanted(np.ones(len(answers.labels), bool)),
+        "probabilities": Expected(probabilities.astype(np.float32)),
+        "label": Expected(_bytes(class_names)[answers.labels], of_label),
+        "confidence": Expected(answers.confidence.astype(np.float32)),
+        "accepted": Expected(answers.accepted, accepted),
+        "ood_score": Expected(answers.ood_score.astype(np.float32)),
+        "prediction_set": Expected(answers.prediction_set, {"probabilities": of_set}),
+        "valid": Expected(np.ones(len(answers.labels), bool)),
     }
 
 
@@ -403,14 +403,14 @@ def _by_batch_size(
                 yield f"{signature}/{count}/{name}", count, value
 
 
-def _behind_bad(expected: Mapping[str, Wanted]) -> dict[str, Wanted]:
+def _behind_bad(expected: Mapping[str, Expected]) -> dict[str, Expected]:
     """The same rows after a bad one: zeros, false, the empty label; that is certain."""
 
     def behind(values: np.ndarray, bad: object) -> np.ndarray:
         return np.concatenate([np.full_like(values[:1], bad), values])
 
     return {
-        name: Wanted(
+        name: Expected(
             np.concatenate([np.zeros_like(answer.values[:1]), answer.values]),
             {kind: behind(margin, np.inf) for kind, margin in answer.margins.items()},
         )

@@ -46,6 +46,7 @@ def train_stages(
     deadline: float = float("inf"),
     disk: ActivationCache | None = None,
     known: dict | None = None,
+    profile: bool = False,
 ) -> tuple[TransferModel, FitHistory]:
     """Trains as a run does, with a plan that `edit` may change, and exports nothing.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from zoo.catalog import text
-from zoo.storage.download import Patience
+from zoo.storage.terms import Patience
 from zoo.weights import files as weight_files
 
 

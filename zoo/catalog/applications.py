@@ -35,7 +35,7 @@ _DENSE_GROUP = 6
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """What the networks of one paper share.
+    """The facts that the networks of one paper share.
 
     `file` is the name under which Keras keeps the weights, with `{}` for the variant;
     `remote` is the name at `folder` where it differs.

@@ -49,7 +49,7 @@ MINILM_VARIANTS = {
 class UseVariant:
     """The sizes of a Universal Sentence Encoder of convolutions.
 
-    `spans` are how many tokens its convolutions see.
+    `spans` are the numbers of tokens that its convolutions see.
     """
 
     pieces: int

@@ -11,7 +11,7 @@ possible "within limits" the smallest is not known: the row starts at its own si
 `zoo.build("tfhub", handle=..., input_size_px=...)` tries any.
 
 Modules whose page contradicts the published network have no row, such as those of
-EfficientNetV2-B2 and -B3, of which the feature width is said to be 1280.
+EfficientNetV2-B2 and -B3: their pages give a feature width of 1280.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ SPECS = (
         paper=_MOBILENET_V3,
         top1=0.752,
     ),
-    # Accuracies of TF-Slim's checkpoints, which the pages name, that of ResNet at 299:
+    # Accuracies of TF-Slim's checkpoints, which the pages name, of ResNet at 299 px:
     # https://github.com/tensorflow/models/tree/master/research/slim#pre-trained-models
     _image(
         "inception_v3",

@@ -37,17 +37,19 @@ class KeepsStatistics(Protocol):
     """A layer with statistics inside that cannot be frozen apart from its weights.
 
     With `runs_in_inference` it is called in inference mode also while it trains, so
-    that its `statistics` stay and its dropout is off. `scales` are those of its weights
-    that BatchNormalization multiplies by and adds, as far as they can be told.
+    that its `statistics` stay and its dropout is off. `scales` are the weights that
+    BatchNormalization multiplies by and adds, as far as they are known.
     """
 
     runs_in_inference: bool
 
     @property
-    def statistics(self) -> Sequence[keras.Variable]: ...
+    def statistics(self) -> Sequence[keras.Variable]:
+        """The moving statistics."""
 
     @property
-    def scales(self) -> Sequence[keras.Variable]: ...
+    def scales(self) -> Sequence[keras.Variable]:
+        """The factors and offsets of BatchNormalization."""
 
 
 def layers_inside(layer: keras.layers.Layer) -> Sequence[keras.layers.Layer]:
@@ -60,7 +62,7 @@ def batchnorm_inputs(
 ) -> list[tuple[keras.layers.BatchNormalization, keras.KerasTensor]]:
     """The BatchNorm layers of a block of a model, and what each normalizes.
 
-    Those inside of other layers are left out: what they read is no tensor of the graph.
+    Layers inside of other layers are left out: they read no tensor of the graph.
     """
     own = {id(layer) for layer in block.layers}
     return [
@@ -133,17 +135,17 @@ def _boundary_tensor(
     by_class = boundary.layer_by_class
     if by_class:
         layer_class, ordinal = by_class
-        found = [n for n in nodes if type(n.operation).__name__ == layer_class]
-        found = found[ordinal - 1 : ordinal]
+        ends = [n for n in nodes if type(n.operation).__name__ == layer_class]
+        ends = ends[ordinal - 1 : ordinal]
     else:
-        found = [n for n in nodes if n.operation.name == boundary.layer]
-    if len(found) != 1:
+        ends = [n for n in nodes if n.operation.name == boundary.layer]
+    if len(ends) != 1:
         raise BackboneError(
             f"Block '{boundary.block}' should end at '{boundary.layer}', but"
-            f" {model.name} has {len(found)} such layers. Its last layers are"
+            f" {model.name} has {len(ends)} such layers. Its last layers are"
             f" {[node.operation.name for node in nodes[-5:]]}."
         )
-    return found[0].outputs[0]
+    return ends[0].outputs[0]
 
 
 def _ancestors(end: keras.KerasTensor, producer: dict) -> Iterable:

@@ -1,4 +1,4 @@
-"""Where the blocks of a network end that nobody has described."""
+"""Finds block boundaries in a network without a catalog row."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def find_boundaries(
 def _after(nodes: list[Node], layers: Sequence[keras.layers.Layer]) -> list[int]:
     """The node before the first of these layers, and the node of each."""
     of_layer = {id(layer) for layer in layers}
-    found = [i for i, node in enumerate(nodes) if id(node.operation) in of_layer]
-    if not found:
+    places = [i for i, node in enumerate(nodes) if id(node.operation) in of_layer]
+    if not places:
         return []
-    given = {id(t) for t in nodes[found[0]].input_tensors}
+    read = {id(t) for t in nodes[places[0]].input_tensors}
     before = [
         i
-        for i, node in enumerate(nodes[: found[0]])
-        if not node.is_input and any(id(t) in given for t in node.outputs)
+        for i, node in enumerate(nodes[: places[0]])
+        if not node.is_input and any(id(t) in read for t in node.outputs)
     ]
-    return [*before[-1:], *found]
+    return [*before[-1:], *places]
 
 
 def _meetings(model: keras.Model, nodes: list[Node]) -> list[int]:
@@ -108,11 +108,11 @@ def _is_made_of_layers(node: Node) -> bool:
 
 
 def _is_smaller(node: Node) -> bool:
-    """Whether a map has less places after it than before."""
-    (given, *_), (made, *_) = node.input_tensors, node.outputs
-    if len(given.shape) != len(made.shape) or len(made.shape) < 3:
+    """True if a map has fewer positions after the node than before it."""
+    (before, *_), (after, *_) = node.input_tensors, node.outputs
+    if len(before.shape) != len(after.shape) or len(after.shape) < 3:
         return False
-    return made.shape[1] < given.shape[1]
+    return after.shape[1] < before.shape[1]
 
 
 def _inner(layer: Any) -> Iterator[keras.layers.Layer]:
@@ -130,7 +130,7 @@ def _has_weights(nodes: list[Node], kept: list[int], end: int) -> bool:
 
 
 def _is_split(nodes: list[Node], end: int) -> bool:
-    """Whether a layer that is used more than once lies on both sides."""
+    """True if a layer that is used more than once lies on both sides."""
     before = {id(node.operation) for node in nodes[: end + 1] if _weights(node)}
     return any(id(node.operation) in before for node in nodes[end + 1 :])
 
@@ -143,13 +143,13 @@ def _address(nodes: list[Node], end: int) -> str:
 
 
 def _names(raw: Sequence[str]) -> list[str]:
-    """Names that no other block has, nor the head."""
-    found: list[str] = []
-    for one in raw:
-        name = re.sub(r"[^a-z0-9]+", "_", one.lower()).strip("_") or "block"
+    """Names that are unique among the blocks and the head."""
+    names: list[str] = []
+    for layer_name in raw:
+        name = re.sub(r"[^a-z0-9]+", "_", layer_name.lower()).strip("_") or "block"
         name = f"{name}_block" if name == "head" else name
-        found.append(f"{name}_{len(found)}" if name in found else name)
-    return found
+        names.append(f"{name}_{len(names)}" if name in names else name)
+    return names
 
 
 def _last_name(nodes: list[Node], taken: Sequence[str]) -> str:

@@ -3,8 +3,8 @@
 TensorFlow's kernel for CPUs (oneDNN, TensorFlow 2.21) is fast for gradients of filters
 of up to three columns. For wider ones, such as the 5x5 of EfficientNet, it goes another
 way: 6 to 16 times as long as for 3x3, and 40 percent of a step that trains the upper
-half of EfficientNet-Lite0. The gradient of a filter is that of its columns, so those of
-wide filters are taken by three.
+half of EfficientNet-Lite0. The gradient of a filter is made of the gradients of its
+columns, so wide filters are taken three columns at a time.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def trainable_depthwise_conv(
     dilation_rate: Sequence[int],
     data_format: str,
 ) -> tf.Tensor:
-    """What `keras.ops.depthwise_conv` gives, with a fast gradient of the kernel.
+    """The result of `keras.ops.depthwise_conv`, with a fast gradient of the kernel.
 
     The gradient is the same sum in another order.
     """
-    how = {
+    options = {
         "strides": strides,
         "padding": padding,
         "dilation_rate": dilation_rate,
@@ -47,7 +47,7 @@ def trainable_depthwise_conv(
         and kernel.shape[1] > _FAST_COLUMNS
         and not tf.config.list_physical_devices("GPU")
     ):
-        return keras.ops.depthwise_conv(inputs, kernel, **how)
+        return keras.ops.depthwise_conv(inputs, kernel, **options)
 
     @tf.custom_gradient
     def convolve(inputs, kernel):
@@ -59,29 +59,29 @@ def trainable_depthwise_conv(
                 strides=[1, *strides, 1],
                 padding=padding.upper(),
             )
-            return of_inputs, _of_columns(inputs, kernel.shape, upstream, how)
+            return of_inputs, _of_columns(inputs, kernel.shape, upstream, options)
 
-        return keras.ops.depthwise_conv(inputs, kernel, **how), gradients
+        return keras.ops.depthwise_conv(inputs, kernel, **options), gradients
 
     return convolve(inputs, kernel)
 
 
 def _of_columns(
-    inputs: tf.Tensor, shape: tf.TensorShape, upstream: tf.Tensor, how: dict
+    inputs: tf.Tensor, shape: tf.TensorShape, upstream: tf.Tensor, options: dict
 ) -> tf.Tensor:
-    """The gradient of a kernel of a shape, as those of its columns side by side.
+    """The gradient of a kernel of a shape: the gradients of its columns, joined.
 
     The last three may have been taken before: then less of the map has to be cut off.
     """
     rows, columns, *channels = shape
-    strides, maps = how["strides"], zip(inputs.shape[1:3], upstream.shape[1:3])
+    strides, maps = options["strides"], zip(inputs.shape[1:3], upstream.shape[1:3])
     (top, bottom), (left, _) = (
-        _padding(*sizes, width, stride) if how["padding"] == "same" else (0, 0)
+        _padding(*sizes, width, stride) if options["padding"] == "same" else (0, 0)
         for sizes, width, stride in zip(maps, shape[:2], strides)
     )
     read = (upstream.shape[2] - 1) * strides[1] + _FAST_COLUMNS
     last = columns - _FAST_COLUMNS
-    found, taken = [], 0
+    gradients, taken = [], 0
     for first in (*range(0, last, _FAST_COLUMNS), last):
         before, behind = left - first, first + read - left - inputs.shape[2]
         within = inputs[:, :, max(-before, 0) : inputs.shape[2] + min(behind, 0)]
@@ -93,12 +93,12 @@ def _of_columns(
             strides=[1, *strides, 1],
             padding="VALID",
         )
-        found.append(gradient[:, taken - first :])
+        gradients.append(gradient[:, taken - first :])
         taken = first + _FAST_COLUMNS
-    return tf.concat(found, axis=1)
+    return tf.concat(gradients, axis=1)
 
 
 def _padding(size: int, outputs: int, width: int, stride: int) -> tuple[int, int]:
-    """What TensorFlow's "SAME" adds before and behind."""
+    """The padding that TensorFlow's "SAME" adds before and behind."""
     whole = max((outputs - 1) * stride + width - size, 0)
     return whole // 2, whole - whole // 2

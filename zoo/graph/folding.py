@@ -66,36 +66,37 @@ class FoldedConvolution(keras.layers.Layer):
         trains: bool,
     ) -> None:
         # A policy of its own, so that filters are scaled in float32 and then rounded:
-        # by that of the convolution Keras would give rounded ones.
+        # under the convolution's policy Keras would give rounded ones.
         super().__init__(name=convolution.name, dtype="float32", autocast=False)
         self.convolution = convolution
         self.norm = norm
         self.trains = trains
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
+        """The convolution with the scaled kernel, plus the bias."""
         inputs, kernel, bias = (
-            keras.ops.cast(one, self.convolution.compute_dtype)
-            for one in (inputs, *_scaled(self.convolution, self.norm))
+            keras.ops.cast(tensor, self.convolution.compute_dtype)
+            for tensor in (inputs, *_scaled(self.convolution, self.norm))
         )
         # Not `+`, which nothing computes together with the convolution.
-        found = _convolve(self.convolution, inputs, kernel, trains=self.trains)
-        return keras.ops.add(found, bias)
+        outputs = _convolve(self.convolution, inputs, kernel, trains=self.trains)
+        return keras.ops.add(outputs, bias)
 
 
 def _ordinary(
     convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization
 ) -> keras.layers.Layer:
-    """A convolution of the same class that gives what both give."""
+    """A convolution of the same class with the outputs of both layers."""
     config = {**convolution.get_config(), "use_bias": True, "trainable": False}
-    one = type(convolution).from_config(config)
-    one.build(convolution.input.shape)
+    folded = type(convolution).from_config(config)
+    folded.build(convolution.input.shape)
     kernel, bias = _scaled(convolution, norm)
-    _kernel(one).assign(kernel)
-    one.bias.assign(bias)
+    _kernel(folded).assign(kernel)
+    folded.bias.assign(bias)
     if isinstance(convolution, _SEPARABLE):
-        one.depthwise_kernel.assign(convolution.depthwise_kernel)
-    return one
+        folded.depthwise_kernel.assign(convolution.depthwise_kernel)
+    return folded
 
 
 def _scaled(
@@ -118,7 +119,7 @@ def _scaled(
 
 
 def _kernel(convolution: keras.layers.Layer) -> keras.Variable:
-    """That one of its weights whose channels are those of its output."""
+    """The weight whose channels are the channels of the output."""
     if isinstance(convolution, _SEPARABLE):
         return convolution.pointwise_kernel
     return convolution.kernel
@@ -127,7 +128,7 @@ def _kernel(convolution: keras.layers.Layer) -> keras.Variable:
 def _convolve(
     convolution: keras.layers.Layer, inputs: Any, kernel: Any, *, trains: bool
 ) -> Any:
-    how = {
+    options = {
         "strides": convolution.strides,
         "padding": convolution.padding,
         "dilation_rate": convolution.dilation_rate,
@@ -135,27 +136,28 @@ def _convolve(
     }
     depthwise_conv = trainable_depthwise_conv if trains else keras.ops.depthwise_conv
     if isinstance(convolution, _DEPTHWISE):
-        return depthwise_conv(inputs, kernel, **how)
+        return depthwise_conv(inputs, kernel, **options)
     if isinstance(convolution, _SEPARABLE):
         depthwise = keras.ops.cast(convolution.depthwise_kernel, kernel.dtype)
-        inputs = depthwise_conv(inputs, depthwise, **how)
+        inputs = depthwise_conv(inputs, depthwise, **options)
         return keras.ops.conv(inputs, kernel, data_format="channels_last")
-    return keras.ops.conv(inputs, kernel, **how)
+    return keras.ops.conv(inputs, kernel, **options)
 
 
 class Apart(keras.layers.Layer):
-    """What it is given, so that an addition is not computed within a convolution.
+    """The identity, so that an addition is not computed within a convolution.
 
-    TensorFlow's convolution for CPUs (oneDNN) that also adds what a residual block
-    skips notes where that lies in a field of its own. Where two threads call the same
-    graph, as passes and servers do, one then adds what belongs to the other, or reads
-    memory that is gone. No optimizer takes an `EnsureShape` away before that.
+    TensorFlow's convolution for CPUs (oneDNN) that also adds the skip connection
+    notes its place in a field of its own. If two threads call the same graph, as
+    passes and servers do, one of them then adds values of the other, or reads memory
+    that is gone. No optimizer takes an `EnsureShape` away before that.
     """
 
     def __init__(self, *, name: str) -> None:
         super().__init__(name=name, autocast=False)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
+        """The inputs, behind an op that no optimizer takes away."""
         return tf.ensure_shape(inputs, inputs.shape)
 
 
@@ -171,12 +173,12 @@ def _rewired(model: keras.Model, make: _Make, *, all_at_rest: bool) -> keras.Mod
     times = sum(isinstance(node.operation, Apart) for node in nodes)
     apart = Apart(name=f"apart_{times}")
 
-    def call(operation: keras.Operation, *given: Any, **options: Any) -> Any:
+    def call(operation: keras.Operation, *inputs: Any, **options: Any) -> Any:
         if id(operation) in norms:
-            return given[0]
+            return inputs[0]
         if id(operation) in sums:
-            given = keras.tree.map_structure(apart, given)
-        return made.get(id(operation), operation)(*given, **options)
+            inputs = keras.tree.map_structure(apart, inputs)
+        return made.get(id(operation), operation)(*inputs, **options)
 
     return keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=call
@@ -189,7 +191,9 @@ def _sums(nodes: Sequence[Any]) -> set[int]:
     They are of `keras.layers` and, from `x + y`, of `keras.ops`, where it is private.
     """
     operations = [node.operation for node in nodes]
-    if not any(isinstance(one, (*_CONVOLUTIONS, *_DEPTHWISE)) for one in operations):
+    if not any(
+        isinstance(layer, (*_CONVOLUTIONS, *_DEPTHWISE)) for layer in operations
+    ):
         return set()
     return {
         id(node.operation)
@@ -207,22 +211,22 @@ def _pairs(
     )
     times_read.update(id(tensor) for tensor in keras.tree.flatten(model.output))
     times_called = collections.Counter(id(node.operation) for node in nodes)
-    found = []
+    pairs = []
     for node in nodes:
         norm = node.operation
         if type(norm) is not keras.layers.BatchNormalization:
             continue
-        (given,) = node.input_tensors
-        before = producer[id(given)].operation
+        (tensor_read,) = node.input_tensors
+        before = producer[id(tensor_read)].operation
         if (
             (all_at_rest or not norm.trainable)
-            and norm.axis in (-1, len(given.shape) - 1)
+            and norm.axis in (-1, len(tensor_read.shape) - 1)
             and _can_take_one(before)
-            and times_read[id(given)] == 1
+            and times_read[id(tensor_read)] == 1
             and times_called[id(norm)] == times_called[id(before)] == 1
         ):
-            found.append((before, norm))
-    return found
+            pairs.append((before, norm))
+    return pairs
 
 
 def _can_take_one(layer: keras.Operation) -> bool:

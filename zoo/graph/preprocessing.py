@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from zoo.spec import PixelConvention
+
+_Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable("zootune")
@@ -31,7 +35,8 @@ class PixelNormalization(keras.layers.Layer):
         self.std = tuple(std)
         self.channels = channels
 
-    def call(self, pixels):
+    def call(self, pixels: keras.KerasTensor) -> keras.KerasTensor:
+        """Normalized pixels, in the channel order of the network."""
         # Normalised in float32: bfloat16 has 8 bits and would merge grey levels.
         x = ops.cast(pixels, "float32")
         if self.channels == "bgr":
@@ -39,10 +44,12 @@ class PixelNormalization(keras.layers.Layer):
         x = (x - ops.array(self.mean)) / ops.array(self.std)
         return ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: _Shape) -> _Shape:
+        """The shape of the input."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
         return {
             **super().get_config(),
             "mean": self.mean,
@@ -61,11 +68,12 @@ class SeriesNormalization(keras.layers.Layer):
     channel that does not change becomes zeros.
     """
 
-    def call(self, series):
+    def call(self, series: keras.KerasTensor) -> keras.KerasTensor:
+        """Normalized series."""
         # In float32: bfloat16 would lose small changes on top of a large mean.
         x = ops.cast(series, "float32")
         mean, variance = ops.moments(x, axes=1, keepdims=True)
-        # Relative, so that rounding errors around a large mean are no signal.
+        # Relative: rounding errors around a large mean are not a signal.
         floor = ops.maximum(1e-6 * ops.abs(mean), 1e-12)
         deviation = ops.sqrt(variance)
         x = ops.where(
@@ -73,7 +81,8 @@ class SeriesNormalization(keras.layers.Layer):
         )
         return ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: _Shape) -> _Shape:
+        """The shape of the input."""
         return input_shape
 
 

@@ -31,8 +31,8 @@ def save_module(model: keras.Model, folder: Path) -> None:
 
     @tf.function
     def call(inputs, training=False):
-        given = inputs * _WHITE if takes.name == "pixels" else inputs
-        return _vector(model(given, training=training), is_text=takes.name == "text")
+        images = inputs * _WHITE if takes.name == "pixels" else inputs
+        return _vector(model(images, training=training), is_text=takes.name == "text")
 
     for training in (True, False):
         call.get_concrete_function(spec, training=training)

@@ -36,7 +36,7 @@ class SavedModelLayer(keras.layers.Layer):
     when it is loaded. `keras.models.clone_model` reads the weights of the module again.
 
     Raises:
-        BackboneError: if it cannot be had, or is no SavedModel with what was named;
+        BackboneError: if it is not available, or is not a SavedModel with these names;
             says what is there.
     """
 
@@ -82,7 +82,7 @@ class SavedModelLayer(keras.layers.Layer):
 
     @property
     def scales(self) -> list[keras.Variable]:
-        """The scales and offsets of BatchNorm, told by their names.
+        """The scales and offsets of BatchNorm, recognized by their names.
 
         They are called `gamma` and `beta` beside a `moving_mean`, as Keras, tf_keras
         and TF-Slim write them; those of others are not found.
@@ -94,7 +94,8 @@ class SavedModelLayer(keras.layers.Layer):
             v for scope, name, v in trained if name in _SCALES and scope in normalized
         ]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The outputs of the module, in training mode only while the layer learns."""
         self._refuse_other_strategy()
         learns = bool(training) and self.trainable and not self.runs_in_inference
         mode = self.module.training if learns else None
@@ -105,15 +106,15 @@ class SavedModelLayer(keras.layers.Layer):
         return tf.nest.map_structure(self._cast_output, outputs)
 
     def _cast_inputs(self, inputs):
-        wanted = self.module.inference.input.dtype.name
-        given = keras.backend.standardize_dtype(inputs.dtype)
-        if given == wanted:
+        expected = self.module.inference.input.dtype.name
+        actual = keras.backend.standardize_dtype(inputs.dtype)
+        if actual == expected:
             return inputs
-        if "string" in (given, wanted):
+        if "string" in (actual, expected):
             raise BackboneError(
-                f"The module {self.handle} takes {wanted}, given was {given}."
+                f"The module {self.handle} takes {expected}, not {actual}."
             )
-        return ops.cast(inputs, wanted)
+        return ops.cast(inputs, expected)
 
     def _cast_output(self, tensor):
         return ops.cast(tensor, self.compute_dtype) if is_floating(tensor) else tensor
@@ -127,7 +128,8 @@ class SavedModelLayer(keras.layers.Layer):
                 " that trains it. Build the backbone inside `with strategy.scope():`."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
         return {
             **super().get_config(),
             **self._options,
@@ -136,7 +138,8 @@ class SavedModelLayer(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> SavedModelLayer:
+        """Opens the module that a saved model names; fetches nothing."""
         # A module is a program. Whoever sends a file that names one may not make this
         # machine fetch it; what is here already, its user has fetched.
         try:
@@ -151,7 +154,7 @@ class SavedModelLayer(keras.layers.Layer):
 
 
 def is_floating(tensor: Any) -> bool:
-    """Whether a tensor, symbolic or not, is of a floating type of any width."""
+    """True if a tensor, symbolic or not, has a floating type of any width."""
     return "float" in keras.backend.standardize_dtype(tensor.dtype)
 
 
@@ -165,7 +168,7 @@ def _shared(
 ) -> list[keras.Variable]:
     """Keras variables around those of the module, with names that Keras allows."""
     taken: dict[str, int] = {}
-    found = []
+    shared_variables = []
     for variable, trains in [(v, True) for v in trainable] + [
         (v, False) for v in fixed
     ]:
@@ -184,5 +187,5 @@ def _shared(
                 f"Keras copied the variable {variable.name} instead of sharing it, so"
                 " training would not reach the module. Use Keras 3.15.1."
             )
-        found.append(shared)
-    return found
+        shared_variables.append(shared)
+    return shared_variables

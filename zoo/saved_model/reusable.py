@@ -5,7 +5,7 @@ The interface that TF Hub published is `__call__`, with or without `training`, w
 (https://www.tensorflow.org/hub/reusable_saved_models). Many SavedModels keep a part of
 it; what they do not list is read from their functions.
 
-A SavedModel is a program: open those that you trust.
+A SavedModel is a program: open only the ones that you trust.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from zoo.errors import BackboneError
 
 _FILE = "saved_model.pb"
 _DEFAULT_SIGNATURE = "serving_default"
-# TF Hub's name, that of `keras.Model.export`, and two of the documentation of Keras.
+# The names of TF Hub, of `keras.Model.export`, and two of Keras' documentation.
 _CALL_ENDPOINTS = ("__call__", "serve", "call_inference")
 _TRAINING_ENDPOINT = "call_training"
 _OPTIMIZER = "optimizer"
@@ -90,7 +90,7 @@ def open_model(
     `call_training` as the other mode of the last two, or else a signature.
 
     Raises:
-        BackboneError: if there is none that TensorFlow 2 can read, if it has several
+        BackboneError: if TensorFlow 2 can read no SavedModel there, if it has several
             MetaGraphs and no `tags` choose one, or if it lacks what was named.
     """
     loaded = _load(path, tags)
@@ -195,10 +195,10 @@ def _load_by_links(
     return loaded
 
 
-def _endpoint_name(loaded: Any, wanted: str | None, path: Path) -> str | None:
-    if wanted:
-        _require_endpoint(loaded, wanted, path)
-        return wanted
+def _endpoint_name(loaded: Any, endpoint: str | None, path: Path) -> str | None:
+    if endpoint:
+        _require_endpoint(loaded, endpoint, path)
+        return endpoint
     names = (n for n in _CALL_ENDPOINTS if _is_saved(getattr(loaded, n, None)))
     return next(names, None)
 
@@ -212,14 +212,14 @@ def _require_endpoint(loaded: Any, name: str, path: Path) -> None:
 
 
 def _is_saved(function: object) -> bool:
-    """Whether it is a function that came with a graph."""
+    """True for a function that came with a graph."""
     return bool(getattr(function, "concrete_functions", ()))
 
 
-def _signature(loaded: Any, wanted: str | None, path: Path) -> Endpoint:
+def _signature(loaded: Any, endpoint: str | None, path: Path) -> Endpoint:
     names = list(loaded.signatures)
     only = names[0] if len(names) == 1 else _DEFAULT_SIGNATURE
-    name = wanted or only
+    name = endpoint or only
     if name not in names:
         raise BackboneError(
             f"The SavedModel in {path} has no signature '{name}' and no function to"
@@ -230,16 +230,16 @@ def _signature(loaded: Any, wanted: str | None, path: Path) -> Endpoint:
 
 
 def _modes(function: Any, name: str, path: Path) -> list[Endpoint]:
-    """The ways to call a function, those nearest to its defaults first.
+    """The ways to call a function, the nearest to its defaults first.
 
-    Of two that are as near, first the one that leaves more dimensions open.
+    Of two that are as near, the one that leaves more dimensions open comes first.
     """
     defaults = function.function_spec.default_values
-    found = [
+    modes = [
         _endpoint(function, concrete, defaults, f"function '{name}'", path)
         for concrete in function.concrete_functions
     ]
-    return sorted(found, key=lambda mode: (mode.unusual, -_open_dimensions(mode.input)))
+    return sorted(modes, key=lambda mode: (mode.unusual, -_open_dimensions(mode.input)))
 
 
 def _endpoint(
@@ -250,13 +250,13 @@ def _endpoint(
     path: Path,
 ) -> Endpoint:
     args, kwargs = concrete.structured_input_signature
-    given = {**dict(zip(concrete.function_type.parameters, args)), **kwargs}
-    tensors = [k for k in given if _has_tensor(given[k])]
+    values = {**dict(zip(concrete.function_type.parameters, args)), **kwargs}
+    tensors = [k for k in values if _has_tensor(values[k])]
     # The modules of TF Hub take the momentum of their BatchNorm as a second tensor.
     subject = next((k for k in tensors if k not in defaults), (tensors or [None])[0])
     called = {
-        k: defaults[k] if k in tensors and k in defaults and k != subject else given[k]
-        for k in given
+        k: defaults[k] if k in tensors and k in defaults and k != subject else values[k]
+        for k in values
     }
     leaves = [x for x in tf.nest.flatten(called) if isinstance(x, tf.TypeSpec)]
     if len(leaves) != 1 or not isinstance(leaves[0], tf.TensorSpec):
@@ -289,7 +289,7 @@ def _open_dimensions(spec: tf.TensorSpec) -> float:
 def _variables(
     loaded: Any, endpoints: Sequence[Endpoint]
 ) -> tuple[tuple[tf.Variable, ...], tuple[tf.Variable, ...]]:
-    """Trainable and other variables: those that are listed, and those that are used."""
+    """Trainable and other variables, which the module lists or only uses."""
     used = [v for endpoint in endpoints for v in endpoint.variables]
     listed = list(getattr(loaded, "variables", None) or ())
     every = _distinct([*listed, *used])

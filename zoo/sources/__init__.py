@@ -2,6 +2,6 @@
 
 A loader has `network(spec, pixels, weights_file)`: it applies the row's network without
 its classifier to `pixels`, a symbolic tensor `[batch, height, width, 3]` in the row's
-own convention, fills it from a verified file or leaves it random where there is none,
+own convention, fills it from a verified file or leaves it random without one,
 and gives the feature map.
 """

@@ -17,6 +17,7 @@ from keras import layers
 from zoo.catalog.efficientnet_lite import STAGES, VARIANTS, block_depths
 from zoo.errors import CorruptWeightsError
 from zoo.spec import BackboneSpec
+from zoo.weights.tensors import TensorFile
 from zoo.weights.torch_file import read_torch_file
 
 _DROP_CONNECT_RATE = 0.2
@@ -118,32 +119,25 @@ def _round_filters(filters: float) -> int:
 
 
 def _fill(layers_by_prefix: dict[str, layers.Layer], weights_file: Path) -> None:
-    """Sets every weight from the file, and refuses a file with entries left over."""
-    tensors = read_torch_file(weights_file)
-    expected = set(_CLASSIFIER)
+    """Sets every weight from the file, after all of them were seen to fit."""
+    file = TensorFile(weights_file, read_torch_file(weights_file))
+    used = set(_CLASSIFIER)
+    values_by_prefix = {}
     for prefix, layer in layers_by_prefix.items():
         names = _tensor_names(prefix, layer)
-        expected |= {*names, f"{prefix}.num_batches_tracked"}
-        missing = [name for name in names if name not in tensors]
-        if missing:
-            raise CorruptWeightsError(
-                f"{weights_file} has no tensor '{missing[0]}'. It holds weights of"
-                " another network; nothing of it was used."
-            )
-        values = [_to_keras(tensors[name], layer) for name in names]
+        used |= {*names, f"{prefix}.num_batches_tracked"}
+        values = [_to_keras(file.take(name), layer) for name in names]
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if [value.shape for value in values] != shapes:
             raise CorruptWeightsError(
                 f"{weights_file} has shapes {[v.shape for v in values]} for '{prefix}',"
-                f" expected {shapes}. It holds weights of another variant."
+                f" expected {shapes}. It holds weights of another variant; nothing of"
+                " it was used."
             )
-        layer.set_weights(values)
-    unused = sorted(set(tensors) - expected)
-    if unused:
-        raise CorruptWeightsError(
-            f"{weights_file} has {len(unused)} tensors that this network does not"
-            f" have, the first is '{unused[0]}'."
-        )
+        values_by_prefix[prefix] = values
+    file.refuse_unused(used)
+    for prefix, layer in layers_by_prefix.items():
+        layer.set_weights(values_by_prefix[prefix])
 
 
 def _tensor_names(prefix: str, layer: layers.Layer) -> list[str]:

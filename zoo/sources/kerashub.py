@@ -55,7 +55,8 @@ class PatchMap(keras.layers.Layer):
         super().__init__(**layer_options)
         self.side = side
 
-    def call(self, tokens):
+    def call(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
+        """The patches in their places, each followed by the class token if any."""
         count, width = tokens.shape[1:]
         marks = count - self.side**2
         shape = (-1, self.side, self.side, width)
@@ -66,12 +67,16 @@ class PatchMap(keras.layers.Layer):
         everywhere = ops.tile(mark, (1, self.side, self.side, 1))
         return ops.concatenate([patches, everywhere], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, int, int]
+    ) -> tuple[int | None, int, int, int]:
+        """`[batch, side, side, width]`, twice as wide with class tokens."""
         batch, count, width = input_shape
         has_marks = count > self.side**2
         return (batch, self.side, self.side, width * (2 if has_marks else 1))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
         return {**super().get_config(), "side": self.side}
 
 
@@ -81,7 +86,7 @@ def network(
     """The features of the preset that `spec.handle` names, with its weights.
 
     Raises:
-        BackboneError: if the preset cannot be had, or takes no such input.
+        BackboneError: if the preset is not available, or takes another input.
     """
     preset = kerashub_presets.find(spec.handle)
     backbone = _load(preset)
@@ -90,22 +95,24 @@ def network(
     return _features(backbone, preset, prepared)
 
 
-def from_handle(handle: str | Path, wanted: InputSize) -> tuple[BackboneSpec, Network]:
+def from_handle(
+    handle: str | Path, requested: InputSize
+) -> tuple[BackboneSpec, Network]:
     """The row that describes a preset, measured, and the network that it opened.
 
     Raises:
-        BackboneError: if there is no such preset, or if it is for something else than
-            images or texts.
+        BackboneError: if the preset does not exist, or takes neither images nor
+            texts.
     """
     preset = kerashub_presets.find(handle)
     backbone = _load(preset)
     takes = _input(backbone, preset)
     if isinstance(takes, ImageInput):
-        size = takes.size_for("kerashub", wanted).size_px
+        size = takes.size_for("kerashub", requested).size_px
         backbone = _of_size(backbone, preset, size)
         prepared: Prepared = keras.Input((size, size, 3))
     else:
-        length = takes.size_for("kerashub", wanted).length
+        length = takes.size_for("kerashub", requested).length
         prepared = {
             name: keras.Input((length,), dtype="int32", name=name)
             for name in sorted({*_named_inputs(backbone), "padding_mask"})
@@ -148,7 +155,7 @@ def _load(preset: str, **options: Any) -> keras.Model:
 
 
 def _input(backbone: keras.Model, preset: str) -> Input:
-    """What a network takes.
+    """The input contract of a network.
 
     Raises:
         BackboneError: if that is neither square RGB images nor texts.
@@ -204,20 +211,20 @@ def _image_input(shape: tuple[int | None, ...], preset: str) -> ImageInput:
 
 
 def _pixels(converter: Any, preset: str) -> PixelConvention:
-    """What the converter of a preset does to pixels, measured, resizing left out.
+    """The pixel convention of a preset's converter, measured, without its resizing.
 
     Raises:
-        BackboneError: if that is something else for a pixel than `a * grey level + b`.
+        BackboneError: if a pixel becomes anything but `a * grey level + b`.
     """
     converter.image_size = None
     levels = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3)).astype("float32")
-    given, black, white = (
+    converted, black, white = (
         np.asarray(converter(image), "float64")
         for image in (levels, np.zeros_like(levels), np.full_like(levels, 255))
     )
     slope, offset = (white - black)[0, 0, 0] / 255, black[0, 0, 0]
     for channels, read in (("rgb", levels), ("bgr", levels[..., ::-1])):
-        fits = np.allclose(read * slope + offset, given, rtol=1e-4, atol=1e-4)
+        fits = np.allclose(read * slope + offset, converted, rtol=1e-4, atol=1e-4)
         if fits and (slope != 0).all():
             mean, std = -offset / slope, 1 / slope
             return PixelConvention("of the preset", _three(mean), _three(std), channels)
@@ -254,7 +261,7 @@ def _of_size(backbone: keras.Model, preset: str, size: int | None) -> keras.Mode
 def _features(
     backbone: keras.Model, preset: str, prepared: Prepared
 ) -> keras.KerasTensor:
-    """The features, by the layers of the network themselves, on what was prepared."""
+    """The features that the layers of the network give for prepared inputs."""
     output = _output(backbone, preset, is_text=isinstance(prepared, Mapping))
     base = keras.Model(backbone.inputs, output)
     if not isinstance(prepared, Mapping):
@@ -271,13 +278,13 @@ def _features(
 
 def _output(backbone: keras.Model, preset: str, *, is_text: bool) -> keras.KerasTensor:
     """The last feature map or sequence of a network; of several maps, the deepest."""
-    found = backbone.output
-    if isinstance(found, dict):
-        maps = [t for t in found.values() if len(t.shape) == 4]
-        found = found.get("sequence_output") if is_text else (maps or [None])[-1]
+    output = backbone.output
+    if isinstance(output, dict):
+        maps = [t for t in output.values() if len(t.shape) == 4]
+        output = output.get("sequence_output") if is_text else (maps or [None])[-1]
     ranks = (3,) if is_text else (3, 4)
-    if isinstance(found, keras.KerasTensor) and len(found.shape) in ranks:
-        return found
+    if isinstance(output, keras.KerasTensor) and len(output.shape) in ranks:
+        return output
     raise BackboneError(
         f"The preset {preset} ({type(backbone).__name__}) gives"
         f" {_shown(backbone.output)}, but a backbone gives the feature map or the"
@@ -303,7 +310,7 @@ def _side(
     pixels: keras.KerasTensor,
     preset: str,
 ) -> int:
-    """How many patches lie along the side of an image."""
+    """The number of patches along the side of an image."""
     count, size = tokens.shape[1], pixels.shape[1]
     patch = getattr(backbone, "patch_size", None)
     patch = patch[0] if isinstance(patch, (tuple, list)) else patch

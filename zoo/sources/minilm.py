@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,14 +17,15 @@ from keras import layers, ops
 
 from zoo.catalog.text import MINILM_VARIANTS, BertVariant
 from zoo.errors import CorruptWeightsError, MissingWeightsError
+from zoo.graph.padding import blank_padding, is_token
 from zoo.spec import BackboneSpec
+from zoo.weights.tensors import TensorFile
 
 _NORM_EPSILON = 1e-12
 _DROPOUT = 0.1
 # `position_ids` counts from 0 to 511. The pooler was for guessing whether a sentence
 # follows another; the published embedding does not use it.
 _NOT_READ = ("embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight")
-_NOTHING_USED = "It holds weights of another network; nothing of it was used."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,8 @@ def _embed(
     x = layers.Add(name="embeddings_add")(summands)
     x = _normalize(x, "embeddings_norm", "embeddings.LayerNorm", parts)
     x = layers.Dropout(_DROPOUT, name="embeddings_drop")(x)
-    return _blank(x, ops.not_equal(ids, 0), "embeddings_output"), parts
+    x = blank_padding(x, ops.not_equal(ids, 0), name="embeddings_output")
+    return x, parts
 
 
 def _attend(
@@ -92,7 +93,7 @@ def _attend(
     attention = layers.MultiHeadAttention(
         variant.heads, variant.width // variant.heads, dropout=_DROPOUT, name=name
     )
-    y = attention(x, x, attention_mask=_is_token(x)[:, None, :])
+    y = attention(x, x, attention_mask=is_token(x)[:, None, :])
     for ours, theirs in (
         (attention.query_dense, "self.query"),
         (attention.key_dense, "self.key"),
@@ -103,7 +104,7 @@ def _attend(
     y = layers.Dropout(_DROPOUT, name=f"{name}_drop")(y)
     y = layers.Add(name=f"{name}_add")([x, y])
     y = _normalize(y, f"{name}_norm", f"{source}.output.LayerNorm", parts)
-    return _blank(y, _is_token(x), f"{name}_output")
+    return blank_padding(y, is_token(x), name=f"{name}_output")
 
 
 def _transform(
@@ -114,7 +115,7 @@ def _transform(
     widen = layers.Dense(variant.hidden_width, name=f"{name}_widen")
     narrow = layers.Dense(variant.width, name=f"{name}_narrow")
     y = widen(x)
-    # The exact one, as Keras takes it unless told otherwise.
+    # The exact GELU, the default of Keras.
     y = layers.Activation("gelu", name=f"{name}_gelu")(y)
     y = narrow(y)
     inner, outer = variant.hidden_width, variant.width
@@ -123,24 +124,7 @@ def _transform(
     y = layers.Dropout(_DROPOUT, name=f"{name}_drop")(y)
     y = layers.Add(name=f"{name}_add")([x, y])
     y = _normalize(y, f"{name}_norm", f"{source}.output.LayerNorm", parts)
-    return _blank(y, _is_token(x), f"{name}_output")
-
-
-def _is_token(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Which positions are no padding.
-
-    Every block ends in features that are zero at padding, and the next one reads the
-    mask from them: so one tensor is all that crosses from block to block.
-    """
-    return ops.any(ops.not_equal(x, 0), axis=-1)
-
-
-def _blank(
-    x: keras.KerasTensor, is_token: keras.KerasTensor, name: str
-) -> keras.KerasTensor:
-    """Sets padding to exactly zero."""
-    kept = ops.cast(is_token, x.dtype)[:, :, None]
-    return layers.Multiply(name=name)([x, kept])
+    return blank_padding(y, is_token(x), name=f"{name}_output")
 
 
 def _normalize(
@@ -162,47 +146,32 @@ def _take(
 
 
 def _fill(parts: list[_Part], weights_file: Path) -> None:
-    """Sets every weight from the file, after every one of them was found to fit."""
-    with _open(weights_file) as file:
-        in_file = set(file.keys())
-        values = [_read(part, file, in_file, weights_file) for part in parts]
-    unused = sorted(in_file - {part.tensor for part in parts} - {*_NOT_READ})
-    if unused:
-        raise CorruptWeightsError(
-            f"{weights_file} has {len(unused)} tensors that this network does not have,"
-            f" the first is '{unused[0]}'. {_NOTHING_USED}"
-        )
+    """Sets every weight from the file, after all of them were seen to fit."""
+    file = TensorFile(weights_file, _read(weights_file))
+    values = [_value(part, file) for part in parts]
+    file.refuse_unused({*(part.tensor for part in parts), *_NOT_READ})
     for part, value in zip(parts, values):
         part.variable.assign(value)
 
 
-def _open(weights_file: Path) -> Any:
+def _read(weights_file: Path) -> dict[str, np.ndarray]:
     try:
-        import safetensors
+        import safetensors.numpy
     except ImportError as error:
         raise MissingWeightsError(
             f"{weights_file.name} is read by a package that is not installed:"
             " pip install 'zootune[text]'"
         ) from error
     try:
-        return safetensors.safe_open(weights_file, framework="np")
+        return safetensors.numpy.load_file(weights_file)
     except safetensors.SafetensorError as error:
         raise CorruptWeightsError(
-            f"{weights_file} is no file of tensors: {error}. Nothing of it was used."
+            f"{weights_file} is not a file of tensors: {error}. Nothing of it was used."
         ) from error
 
 
-def _read(part: _Part, file: Any, in_file: set[str], weights_file: Path) -> np.ndarray:
+def _value(part: _Part, file: TensorFile) -> np.ndarray:
     """The tensor in the layout of Keras."""
-    if part.tensor not in in_file:
-        raise CorruptWeightsError(
-            f"{weights_file} has no tensor '{part.tensor}'. {_NOTHING_USED}"
-        )
-    found = file.get_tensor(part.tensor)
-    if found.shape != part.shape_in_file:
-        raise CorruptWeightsError(
-            f"{weights_file} has shape {list(found.shape)} for '{part.tensor}',"
-            f" expected {list(part.shape_in_file)}. {_NOTHING_USED}"
-        )
-    kernel = found.T if part.transposed else found
+    tensor = file.take(part.tensor, part.shape_in_file)
+    kernel = tensor.T if part.transposed else tensor
     return kernel.reshape(part.variable.shape)

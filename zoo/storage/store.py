@@ -1,4 +1,4 @@
-"""The one place for what is fetched: verified when it is used, whole or not there.
+"""The store of fetched files: whole or not there, and verified on each use.
 
 store/entries/KEY/content/...      what was fetched
 store/entries/KEY/manifest.json    its source, and the sha256 and size of every file
@@ -45,13 +45,13 @@ def folder() -> Path:
 
 
 def has_folder() -> bool:
-    """Whether there is a place for the store, where nothing needs to lie yet."""
+    """True if a folder for the store is known; it need not exist yet."""
     variables = ("ZOOTUNE_HOME", "XDG_CACHE_HOME")
     return any(map(os.environ.get, variables)) or home() is not None
 
 
 def content(key: str) -> Path:
-    """Where the content of an entry is or would be; nothing is verified."""
+    """The path of the content of an entry, which may not exist; not verified."""
     return _entry(key) / "content"
 
 
@@ -66,13 +66,13 @@ def verified(key: str) -> Path | None:
     try:
         manifest = json.loads((_entry(key) / _MANIFEST).read_text())
         expected: dict[str, Any] = manifest["files"]
-        found = _describe(content(key))
+        actual = _describe(content(key))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(_entry(key), f"cannot be read ({error})") from error
-    for name in sorted({*expected, *found}):
-        if name not in found:
+    for name in sorted({*expected, *actual}):
+        if name not in actual:
             raise _corrupt(content(key) / name, "is missing")
-        if expected.get(name) != found[name]:
+        if expected.get(name) != actual[name]:
             raise _corrupt(content(key) / name, "is not what was put there")
     return content(key)
 
@@ -105,6 +105,7 @@ def unfinished(key: str, suffix: str = "") -> Path:
 
 
 def lock_path(key: str) -> Path:
+    """The path of the lock of an entry."""
     return _private("locks") / f"{_checked(key)}.lock"
 
 
@@ -189,15 +190,15 @@ def _private(name: str) -> Path:
 
 def _describe(root: Path) -> dict[str, dict[str, Any]]:
     """Digest and size of every file below a folder, by its relative name."""
-    found = {}
+    facts = {}
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path} is neither a file nor a folder")
         if path.is_file():
             name = path.relative_to(root).as_posix()
             digest = hash_file(path, "sha256")
-            found[name] = {"sha256": digest, "bytes": path.stat().st_size}
-    return found
+            facts[name] = {"sha256": digest, "bytes": path.stat().st_size}
+    return facts
 
 
 def _exchange(new: Path, final: Path) -> None:
@@ -218,5 +219,5 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def _corrupt(path: Path, what: str) -> CorruptEntryError:
-    return CorruptEntryError(f"{path} {what}. It was not used.")
+def _corrupt(path: Path, problem: str) -> CorruptEntryError:
+    return CorruptEntryError(f"{path} {problem}. It was not used.")

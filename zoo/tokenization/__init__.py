@@ -1,8 +1,8 @@
-"""Texts to ids, as layers of TensorFlow ops: what is served reads as training did.
+"""Texts to ids, as layers of TensorFlow ops: serving reads texts as training did.
 
 A tokenizer takes UTF-8 strings `[batch]` and gives int32 ids `[batch, length]`, cut
-after `length` tokens and padded with 0; that of a preset gives them with their mask, by
-name. Bytes that are no UTF-8 do not fail a batch.
+after `length` tokens and padded with 0; the tokenizer of a preset gives them with their
+mask, by name. Bytes that are not UTF-8 do not fail a batch.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""What all tokenisations have in common: a Keras layer from strings to ids."""
+"""The base of all tokenisations: a Keras layer from strings to ids."""
 
 from __future__ import annotations
 
 import base64
 import zlib
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -40,15 +41,18 @@ class Tokenization(keras.layers.Layer):
     def _tokenize(self, texts: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> tf.Tensor:
+        """The ids of strings, int32 `[batch, length]`."""
         with tf.device("CPU"):
             texts = tf.convert_to_tensor(inputs, tf.string)
             return tf.ensure_shape(self._tokenize(texts), (None, self.length))
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """A symbolic tensor of ids."""
         return keras.KerasTensor((*inputs.shape, self.length), dtype="int32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again, with its vocabulary."""
         config = super().get_config()
         # The same for every instance, and no argument of ours.
         del config["trainable"]
@@ -75,6 +79,7 @@ def pack(vocabulary: bytes) -> str:
 
 
 def unpack(packed: str) -> bytes:
+    """The bytes that `pack` made text of."""
     return zlib.decompress(base64.b85decode(packed))
 
 

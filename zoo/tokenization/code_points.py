@@ -37,7 +37,7 @@ _CHINESE = (
 def decode(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The code points of UTF-8 strings `[batch]`, one after another, and their rows.
 
-    Bytes that are no UTF-8 become U+FFFD, so a bad text does not fail its neighbours.
+    Bytes that are not UTF-8 become U+FFFD, so a bad text does not fail its neighbours.
     """
     decoded = tf.strings.unicode_decode(
         texts, "UTF-8", errors="replace", replace_control_characters=False
@@ -46,7 +46,7 @@ def decode(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 class Replacements:
-    """What each character becomes by a rule: nothing, itself, or other characters.
+    """The characters that each character becomes by a rule: none, itself, or others.
 
     `others` are what characters may become where the rule does not hold.
     """
@@ -84,15 +84,15 @@ class Replacements:
         first = tf.cumsum(length, exclusive=True)
         offset = tf.range(tf.size(source)) - tf.gather(first, source)
         place = tf.gather(tf.gather(self._starts, part), source) + offset
-        found = tf.gather(self._characters, place)
+        replaced = tf.gather(self._characters, place)
         kept = tf.gather(characters, source)
-        return tf.where(found == _ITSELF, kept, found), tf.gather(rows, source)
+        return tf.where(replaced == _ITSELF, kept, replaced), tf.gather(rows, source)
 
 
 def split_words(
     characters: tf.Tensor, rows: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Takes the spaces out: what is left, its rows, and whether a word starts there."""
+    """Takes the spaces out; gives the other characters, their rows and word starts."""
     is_space = characters == _SPACE
     after_space = tf.concat([[True], is_space[:-1]], 0)[: tf.size(rows)]
     new_row = tf.concat([[True], rows[1:] != rows[:-1]], 0)[: tf.size(rows)]
@@ -102,7 +102,7 @@ def split_words(
 
 
 def is_white(character: str) -> bool:
-    """Whether Unicode calls it white space (`str.isspace` has four more)."""
+    """True for white space of Unicode (`str.isspace` has four more)."""
     return character.isspace() and character not in "\x1c\x1d\x1e\x1f"
 
 
@@ -116,6 +116,7 @@ def is_punctuation(character: str) -> bool:
 
 
 def is_chinese(character: str) -> bool:
+    """True for the blocks of Unicode that BERT splits into single characters."""
     code = ord(character)
     return any(first <= code <= last for first, last in _CHINESE)
 
@@ -130,11 +131,11 @@ def _page(
 ) -> np.ndarray:
     """The number of the part that each of 256 characters becomes."""
     varied = start >> 16 in _VARIED_PLANES
-    found = np.zeros(_PAGE, np.int32)
+    numbers = np.zeros(_PAGE, np.int32)
     for offset in range(_PAGE) if varied else (0,):
         character = chr(start + offset)
         becomes = rule(character)
         # So that characters that only gain spaces share one part.
         part = tuple(_ITSELF if c == character else ord(c) for c in becomes)
-        found[offset] = parts.setdefault(part, len(parts))
-    return found if varied else np.full(_PAGE, found[0], np.int32)
+        numbers[offset] = parts.setdefault(part, len(parts))
+    return numbers if varied else np.full(_PAGE, numbers[0], np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -24,8 +25,9 @@ class HashedWords(keras.layers.Layer):
         self.size = size
         self.length = length
 
-    def call(self, text):
-        # Lower-casing fails on bytes that are no UTF-8.
+    def call(self, text: tf.Tensor) -> tf.Tensor:
+        """The ids of strings, int32 `[batch, length]`."""
+        # Lower-casing fails on bytes that are not UTF-8.
         clean = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         lower = tf.strings.lower(clean, encoding="utf-8")
         words = tf.strings.split(tf.strings.regex_replace(lower, _BETWEEN_WORDS, " "))
@@ -34,13 +36,15 @@ class HashedWords(keras.layers.Layer):
         )
         return tf.cast(ids.to_tensor(shape=[None, self.length]), tf.int32)
 
-    def compute_output_spec(self, text):
+    def compute_output_spec(self, text: keras.KerasTensor) -> keras.KerasTensor:
+        """A symbolic tensor of ids."""
         return keras.KerasTensor((*text.shape, self.length), dtype="int32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
         return {**super().get_config(), "size": self.size, "length": self.length}
 
 
 def layer(tokenizer: Tokenizer, length: int, vocabulary: Path | None) -> HashedWords:
-    """The layer of a row; there is no vocabulary to read."""
+    """The layer of a row, which reads no vocabulary."""
     return HashedWords(size=tokenizer.size, length=length, name="tokenizer")

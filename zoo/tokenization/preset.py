@@ -16,7 +16,7 @@ from zoo.weights import kerashub_presets
 
 @keras.saving.register_keras_serializable("zootune")
 class PresetTokenizer(keras.layers.Layer):
-    """What the network of a preset reads of texts, with the marks that it knows.
+    """The inputs of a preset's network for texts, with the marks that it knows.
 
     Gives `token_ids`, `padding_mask` (1 for a token and 0 for padding) and, where the
     preset has them, `segment_ids`: int32 `[batch, length]` each. The marks around a
@@ -32,41 +32,46 @@ class PresetTokenizer(keras.layers.Layer):
         self.preset = preset
         self.length = length
         self._preprocessor = preprocessor(preset, length=length)
-        # KerasHub reads texts in Python where there is no graph; served is the graph.
+        # Outside of a graph KerasHub reads texts in Python; served is the graph.
         self._read = tf.function(
             self._ids, input_signature=[tf.TensorSpec([None], tf.string)]
         )
         self._keys = tuple(self._read.get_concrete_function().structured_outputs)
 
-    def call(self, text):
+    def call(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Ids, mask and segments of strings, by name."""
         return self._read(text)
 
     def _ids(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Its ops fail on bytes that are no UTF-8.
+        # Its ops fail on bytes that are not UTF-8.
         clean = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-        given = _packed(self._preprocessor, clean)
-        if "padding_mask" not in given:
+        packed = _packed(self._preprocessor, clean)
+        if "padding_mask" not in packed:
             pad = self._preprocessor.tokenizer.pad_token_id
-            given["padding_mask"] = given["token_ids"] != pad
+            packed["padding_mask"] = packed["token_ids"] != pad
         return {
             key: tf.ensure_shape(tf.cast(value, tf.int32), [None, self.length])
-            for key, value in sorted(given.items())
+            for key, value in sorted(packed.items())
         }
 
-    def compute_output_spec(self, text):
+    def compute_output_spec(
+        self, text: keras.KerasTensor
+    ) -> dict[str, keras.KerasTensor]:
+        """Symbolic tensors, by name."""
         return {
             key: keras.KerasTensor((*text.shape, self.length), dtype="int32")
             for key in self._keys
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
         return {**super().get_config(), "preset": self.preset, "length": self.length}
 
 
 def preprocessor(preset: str, **options: Any) -> Any:
     """The layer of KerasHub that prepares texts for a preset.
 
-    That is the one of its classifier; or of its language model, if it has none; or the
+    It is the preprocessor of its classifier, else of its language model, else the
     usual one around its tokenizer.
 
     Raises:
@@ -99,7 +104,7 @@ def layer(
 
 
 def _is_unknown_kind(error: BackboneError) -> bool:
-    """Whether KerasHub has no such preprocessor for the network of a preset."""
+    """True if KerasHub has no such preprocessor for the network of a preset."""
     return "Unable to find a subclass" in str(error)
 
 

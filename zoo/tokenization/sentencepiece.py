@@ -34,8 +34,8 @@ class SentencePiece(Tokenization):
     """Strings to the numbers of their pieces plus 1, between `<s>` and `</s>`.
 
     `vocabulary` is the model file of SentencePiece. Numbers are one more than there,
-    where 0 is the unknown piece: here it is padding. Texts are cut after so many
-    characters that no id can lie behind them.
+    where 0 is the unknown piece: here it is padding. Texts are cut after a number of
+    characters beyond which no id is read.
     """
 
     def _make_tables(self, vocabulary):
@@ -101,19 +101,19 @@ class SentencePiece(Tokenization):
         Both are `[characters, longest]`, the longest piece first.
         """
         shape = [tf.size(characters), self._pieces.longest]
-        places, lengths, found = self._pieces.find(
+        places, lengths, pieces = self._pieces.find(
             characters, tf.fill(shape[:1], _FORM), room
         )
         index = tf.stack([places + lengths - 1, shape[1] - lengths], 1)
         scores = tf.tensor_scatter_nd_update(
             tf.fill(shape, tf.constant(-np.inf, tf.float64)),
             index,
-            tf.gather(self._scores, found),
+            tf.gather(self._scores, pieces),
         )
         numbers = tf.tensor_scatter_nd_update(
             tf.fill(shape, self._unknown),
             index,
-            tf.gather(self._numbers, found),
+            tf.gather(self._numbers, pieces),
         )
         alone = scores[:, -1]
         alone = tf.where(tf.math.is_inf(alone), self._unknown_score, alone)
@@ -147,8 +147,8 @@ class Normalization:
         place = tf.minimum(place, len(self._behind) - 1)
         is_behind = tf.gather(self._behind, place) == characters
         room = tf.where(tf.concat([is_behind[1:], [False]], 0)[:count], left, 0)
-        found = self._several.find(characters, tf.fill([count], _FORM), room)
-        length, number = longest(*found, count)
+        matches = self._several.find(characters, tf.fill([count], _FORM), room)
+        length, number = longest(*matches, count)
         # A match may begin inside of an earlier one, and then does not count.
         free = tf.ones([count], tf.bool)
         for back in range(1, self._several.longest):
@@ -192,7 +192,7 @@ def _best_lengths(
 
     `scores` `[characters, longest]` are of the pieces that end there, the longest
     first, and `place` is where in its word a character is. One round for each place:
-    long words are put first, so that those that go on are always the first ones.
+    long words are put first, so that the words that go on are always the first.
     """
     longest_piece = scores.shape[-1]
     rank = tf.argsort(tf.argsort(length, direction="DESCENDING", stable=True))
@@ -205,27 +205,27 @@ def _best_lengths(
     # The best sums before the last pieces: at first there is nothing, for nothing.
     sums = tf.fill([going_on[0], longest_piece - 1], tf.constant(-np.inf, tf.float64))
     sums = tf.concat([sums, tf.zeros([going_on[0], 1], tf.float64)], 1)
-    found = tf.TensorArray(tf.int32, rounds, infer_shape=False, element_shape=[None])
+    lengths = tf.TensorArray(tf.int32, rounds, infer_shape=False, element_shape=[None])
 
-    def step(number, sums, found):
+    def step(number, sums, lengths):
         here = sums[: going_on[number]] + scores[offset[number] :][: going_on[number]]
         best = tf.argmax(here, axis=1, output_type=tf.int32)
         total = tf.reduce_max(here, axis=1, keepdims=True)
         sums = tf.concat([sums[: going_on[number], 1:], total], 1)
         sums = tf.ensure_shape(sums, (None, longest_piece))
-        return number + 1, sums, found.write(number, longest_piece - best)
+        return number + 1, sums, lengths.write(number, longest_piece - best)
 
-    _, _, found = tf.while_loop(
+    _, _, lengths = tf.while_loop(
         lambda number, *_: number < rounds,
         step,
-        (0, sums, found),
+        (0, sums, lengths),
         shape_invariants=(
             tf.TensorShape([]),
             tf.TensorShape([None, longest_piece]),
             tf.TensorShape(None),
         ),
     )
-    return tf.scatter_nd(order[:, None], found.concat(), tf.shape(order))
+    return tf.scatter_nd(order[:, None], lengths.concat(), tf.shape(order))
 
 
 def layer(tokenizer: Tokenizer, length: int, vocabulary: Path | None) -> SentencePiece:

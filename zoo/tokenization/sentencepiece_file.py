@@ -24,7 +24,7 @@ _SPACE = "\u2581"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SentencePieceModel:
-    """What a unigram model knows.
+    """The contents of a unigram model.
 
     The number of a piece is its place. `matched` says which of them may be found in a
     text; the others are marks. `replacements` is what normal form has for
@@ -41,7 +41,7 @@ class SentencePieceModel:
         """The number of a mark.
 
         Raises:
-            BackboneError: if there is none.
+            BackboneError: if the file is not such a model.
         """
         if piece not in self.pieces:
             raise BackboneError(f"The SentencePiece model has no piece '{piece}'.")
@@ -91,12 +91,12 @@ def _parse(content: bytes) -> SentencePieceModel:
 def _refuse_others(pieces, kinds, trainer, normalizer) -> None:
     """Says what of SentencePiece is not read here, rather than splitting otherwise."""
     others = set(kinds) - {_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED}
-    # Dummy prefix, extra white space removed, white space escaped: on unless said.
+    # Dummy prefix, extra white space removed, white space escaped: on by default.
     usual = all(normalizer.get(field, 1) == 1 for field in (3, 4, 5))
     if trainer.get(3, _UNIGRAM) != _UNIGRAM or others or not usual:
         raise BackboneError(
-            "The SentencePiece model is none of plain unigrams with the usual treatment"
-            " of white space, and no other is read."
+            "The SentencePiece model is not one of plain unigrams with the usual"
+            " treatment of white space, and no other is read."
         )
     if kinds.count(_UNKNOWN) != 1 or any(_SPACE in piece[1:] for piece in pieces):
         raise BackboneError(
@@ -137,11 +137,11 @@ def _varint(content: bytes, place: int) -> tuple[int, int]:
 
 
 def _replacements(charsmap: bytes) -> dict[str, str]:
-    """What normalisation replaces: all keys of a double-array trie.
+    """The replacements of normalisation: all keys of a double-array trie.
 
     A unit of 32 bits holds a label, whether a key ends there, and the base of its
     children: the place of a child is the base, exclusive-or its label. So each unit
-    tells which base it is a child of. https://github.com/s-yata/darts-clone
+    gives the base of its parent. https://github.com/s-yata/darts-clone
     """
     if not charsmap:
         return {}
@@ -153,7 +153,7 @@ def _replacements(charsmap: bytes) -> dict[str, str]:
         label = unit & 0x800000FF
         if 0 < label < 256:
             places_of.setdefault(place ^ label, []).append(place)
-    found = {}
+    replacements = {}
     stack = [(b"", _base(units[0]))]
     while stack:
         prefix, base = stack.pop()
@@ -163,9 +163,9 @@ def _replacements(charsmap: bytes) -> dict[str, str]:
             if unit & 0x100:
                 start = units[below] & 0x7FFFFFFF
                 value = normal[start : normal.index(b"\0", start)]
-                found[key.decode("utf-8")] = value.decode("utf-8")
+                replacements[key.decode("utf-8")] = value.decode("utf-8")
             stack.append((key, below))
-    return found
+    return replacements
 
 
 def _base(unit: int) -> int:

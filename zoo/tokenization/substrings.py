@@ -60,15 +60,15 @@ class Vocabulary:
             keys.append(key)
         lengths = tf.range(1, self.longest + 1)
         places = tf.where(lengths <= room[:, None])
-        wanted = tf.gather_nd(tf.stack(keys, axis=1), places)
-        hit, numbers = self._look_up(wanted)
+        candidates = tf.gather_nd(tf.stack(keys, axis=1), places)
+        hit, numbers = self._look_up(candidates)
         places = tf.cast(tf.boolean_mask(places, hit), tf.int32)
         return places[:, 0], places[:, 1] + 1, tf.boolean_mask(numbers, hit)
 
     def find_whole(
         self, characters: tf.Tensor, word: tf.Tensor, words: tf.Tensor, *, form: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Whether each word as a whole is a piece, and the number of the piece.
+        """The mask of words that are a piece as a whole, and the numbers of the pieces.
 
         `word` says which word a character belongs to; `words` is how many there are.
         """
@@ -76,7 +76,7 @@ class Vocabulary:
         length = tf.math.unsorted_segment_sum(ones, word, words)
         end = tf.cumsum(length)
         behind = tf.gather(end, word) - 1 - tf.range(tf.size(word))
-        # A longer word is no piece, whatever its key.
+        # A longer word is not a piece, whatever its key.
         power = tf.gather(self._powers, tf.minimum(behind, self.longest))
         summand = _mix(tf.cast(characters, tf.int64)) * power
         key = tf.math.unsorted_segment_sum(summand, word, words)
@@ -84,10 +84,10 @@ class Vocabulary:
         hit, numbers = self._look_up(key)
         return hit & (length <= self.longest), numbers
 
-    def _look_up(self, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        place = tf.searchsorted(self._keys, wanted)
+    def _look_up(self, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        place = tf.searchsorted(self._keys, key)
         place = tf.minimum(place, len(self._keys) - 1)
-        hit = tf.gather(self._keys, place) == wanted
+        hit = tf.gather(self._keys, place) == key
         return hit, tf.gather(self._numbers, place)
 
 
@@ -102,7 +102,7 @@ def longest(
 
 
 def reachable(starts: tf.Tensor, next_position: tf.Tensor) -> tf.Tensor:
-    """Whether each position is reached from one of `starts`, by jump after jump.
+    """The mask of positions that jumps reach from one of `starts`.
 
     A position that jumps to itself ends there. Jumps are doubled, so there are no more
     rounds than the logarithm of the longest way.

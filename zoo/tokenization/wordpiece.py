@@ -141,7 +141,7 @@ def _replacements() -> code_points.Replacements:
 
 
 def _rule(character: str) -> str:
-    """What BERT's normaliser and its splitting make of a character."""
+    """The characters that BERT's normaliser and its splitting make of a character."""
     if character in "\t\n\r":
         return " "
     # Before white space: some control characters are both.

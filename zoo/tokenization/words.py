@@ -26,7 +26,7 @@ class Words(Tokenization):
     """Words between white space and signs, as their number in the list from 1 on.
 
     Signs are words too. Words that are not in the list are left out, so an average is
-    over those that are known; a text may have none. Where no word of the list has upper
+    over the known ones; a text may have none. Where no word of the list has upper
     case, texts lose theirs. Languages without spaces need texts with spaces.
     """
 

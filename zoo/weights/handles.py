@@ -41,35 +41,35 @@ def resolve_handle(
 
     Raises:
         OfflineError, UnpinnedError, DownloadError, ArchiveError, StoreError: if it
-            cannot be had.
-        BackboneError: if there is no such folder, or if the handle is of another kind.
+            is not available.
+        BackboneError: if the folder does not exist, or the handle is of another kind.
     """
-    given = _parse(handle)
-    if given.url:
+    parts = _parse(handle)
+    if parts.url:
         return fetch.module(
-            _archive_address(given.url),
-            sha256=given.sha256,
+            _archive_address(parts.url),
+            sha256=parts.sha256,
             offline=offline,
             allow_unpinned=allow_unpinned,
-            label=given.url.partition("?")[0],
+            label=parts.url.partition("?")[0],
         )
-    if given.is_archive:
-        return fetch.unpacked(given.path, sha256=given.sha256)
-    if not given.path.is_dir():
+    if parts.is_archive:
+        return fetch.unpacked(parts.path, sha256=parts.sha256)
+    if not parts.path.is_dir():
         raise BackboneError(
-            f"The handle {handle} is no folder on this machine ({given.path}). Give the"
-            f" path of a folder with a saved_model.pb, or of an archive"
+            f"The handle {handle} is not a folder on this machine ({parts.path}). Give"
+            f" the path of a folder with a saved_model.pb, or of an archive"
             f" ({', '.join(_ARCHIVES)}), or an address that begins with https://."
         )
-    return given.path
+    return parts.path
 
 
 def find_module(handle: str | Path) -> Path | None:
-    """Where a module or its archive lies on this machine, if it does, unverified."""
-    given = _parse(handle)
-    if given.url:
-        return fetch.module_at_hand(_archive_address(given.url), sha256=given.sha256)
-    return given.path if given.path.exists() else None
+    """The path of a module or its archive on this machine, if any; not verified."""
+    parts = _parse(handle)
+    if parts.url:
+        return fetch.module_at_hand(_archive_address(parts.url), sha256=parts.sha256)
+    return parts.path if parts.path.exists() else None
 
 
 def lasting_handle(handle: str | Path) -> str:
@@ -77,22 +77,22 @@ def lasting_handle(handle: str | Path) -> str:
 
     Paths become absolute, and archives on this machine get their sha256.
     """
-    given = _parse(handle)
-    if given.url:
+    parts = _parse(handle)
+    if parts.url:
         return str(handle)
-    sha256 = given.sha256
-    if given.is_archive and given.path.is_file():
-        sha256 = sha256 or hash_file(given.path, "sha256")
-    return f"{given.path}{_PIN}{sha256}" if sha256 else str(given.path)
+    sha256 = parts.sha256
+    if parts.is_archive and parts.path.is_file():
+        sha256 = sha256 or hash_file(parts.path, "sha256")
+    return f"{parts.path}{_PIN}{sha256}" if sha256 else str(parts.path)
 
 
 def is_web_address(text: str) -> bool:
-    """Whether it is a handle of what has to be fetched."""
+    """True for a handle that has to be fetched."""
     return urllib.parse.urlsplit(text).scheme in _WEB and "://" in text
 
 
 def is_unpinned(handle: str) -> bool:
-    """Whether it is an address that does not say which archive must come from it."""
+    """True for an address that does not pin the archive that must come from it."""
     return is_web_address(handle) and _parse(handle).sha256 is None
 
 
@@ -120,20 +120,20 @@ def _parse(handle: str | Path) -> _Parts:
     parts = urllib.parse.urlsplit(location)
     if is_web_address(location):
         return _Parts(Path(parts.path), location, sha256)
-    given = _Parts(_local_path(location, parts), "", sha256)
-    if sha256 and not given.is_archive:
+    local = _Parts(_local_path(location, parts), "", sha256)
+    if sha256 and not local.is_archive:
         raise BackboneError(
-            f"The handle {handle} has a sha256, but {given.path} is no archive"
+            f"The handle {handle} has a sha256, but {local.path} is not an archive"
             f" ({', '.join(_ARCHIVES)}). Leave out '{_PIN}...'."
         )
-    return given
+    return local
 
 
 def _local_path(location: str, parts: urllib.parse.SplitResult) -> Path:
     is_address = "://" in location
     if is_address and parts.scheme != "file":
         raise BackboneError(
-            f"The handle {location} cannot be opened: '{parts.scheme}' is none of"
+            f"The handle {location} cannot be opened: '{parts.scheme}' is not one of"
             f" {', '.join(_WEB)} and file. Fetch it with its own program, and give the"
             " path of the folder."
         )

@@ -51,7 +51,7 @@ def find(handle: str | Path) -> str:
     """A preset as KerasHub takes it: a name, an address, or the path of a folder.
 
     Raises:
-        BackboneError: if there is no such preset; says the nearest names.
+        BackboneError: if the preset does not exist; suggests the nearest names.
         OfflineError: if it would have to be fetched, and nothing may be.
     """
     preset = str(handle)
@@ -75,7 +75,7 @@ def find(handle: str | Path) -> str:
 
 
 def load(part: Callable[..., Any], preset: str, **options: Any) -> Any:
-    """What `part`, the `from_preset` of some class of KerasHub, makes of a preset.
+    """The object that `part`, a `from_preset` of KerasHub, makes of a preset.
 
     Raises:
         DownloadError: if the preset has to be fetched, and cannot be.
@@ -89,13 +89,13 @@ def load(part: Callable[..., Any], preset: str, **options: Any) -> Any:
             warnings.filterwarnings("error", _KEPT_RANDOM)
             return part(preset, **options)
     except (*_PROBLEMS, tf.errors.OpError) as error:
-        said = str(error).strip().partition("\n")[0] or repr(error)
+        reason = str(error).strip().partition("\n")[0] or repr(error)
         if Path(preset).is_dir():
             raise BackboneError(
-                f"KerasHub cannot load the preset in {preset}: {said}"
+                f"KerasHub cannot load the preset in {preset}: {reason}"
             ) from error
         raise DownloadError(
-            f"The preset {preset} could not be had from its hub: {said} {_BY_HAND}"
+            f"The preset {preset} is not available from its hub: {reason} {_BY_HAND}"
         ) from error
 
 
@@ -115,16 +115,16 @@ def _refuse_offline(preset: str) -> None:
 
 
 def _refuse_no_network(folder: Path) -> None:
-    """Says what a folder is, if it is no preset with a network."""
+    """Raises `BackboneError` unless a folder holds a preset with a network."""
     there = sorted(path.name for path in folder.iterdir())
     if _NETWORK in there:
         _refuse_no_configuration(folder / _NETWORK)
         return
-    what = "holds a tokenizer only" if _TOKENIZER in there else "is no preset"
+    problem = "holds a tokenizer only" if _TOKENIZER in there else "is not a preset"
     raise BackboneError(
-        f"The folder {folder} {what}: it has no {_NETWORK}, which describes a network."
-        f" There are {', '.join(there[:8]) or 'no files'}. Write both the backbone and"
-        " its preprocessor there with `save_to_preset`."
+        f"The folder {folder} {problem}: it has no {_NETWORK}, which describes a"
+        f" network. There are {', '.join(there[:8]) or 'no files'}. Write both the"
+        " backbone and its preprocessor there with `save_to_preset`."
     )
 
 

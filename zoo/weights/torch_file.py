@@ -90,7 +90,7 @@ def _read_elements(stream: BinaryIO, storage: _Storage) -> np.ndarray:
     left = os.fstat(stream.fileno()).st_size - stream.tell()
     if not 0 <= size <= left:
         raise ValueError(
-            f"storage {storage.key} has {size} bytes of which {left} exist"
+            f"storage {storage.key} has {size} bytes, and only {left} exist"
         )
     return np.frombuffer(stream.read(size), storage.dtype, count=elements)
 

@@ -20,7 +20,7 @@ from zoo.errors import BackboneError
 
 # fastText's 2 million words of 300 numbers are 2.4 GB.
 _MAXIMUM_BYTES = 8 * 2**30
-# Longer than any line of vectors, and short enough for what is none.
+# Longer than any line of vectors, and short enough for other files.
 _MAXIMUM_LINE_BYTES = 1 << 20
 
 
@@ -32,18 +32,20 @@ class WordVectors:
     vectors: np.ndarray
 
 
-def read_word_vectors(path: Path) -> WordVectors:
-    """All of a file.
+def read_word_vectors(
+    path: Path, *, maximum_bytes: int = _MAXIMUM_BYTES
+) -> WordVectors:
+    """All of a file whose vectors take at most `maximum_bytes`.
 
     Raises:
-        BackboneError: if it is no such file, is cut or is too large; names the line.
+        BackboneError: if it is another file, is cut or is too large; names the line.
     """
     words: list[str] = []
     rows: list[np.ndarray] = []
     for number, word, fields in _entries(path):
         row = _to_vector(path, number, fields)
-        if (len(rows) + 1) * row.nbytes > _MAXIMUM_BYTES:
-            _refuse(path, number, f"makes it more than {_MAXIMUM_BYTES:,} bytes")
+        if (len(rows) + 1) * row.nbytes > maximum_bytes:
+            _refuse(path, number, f"makes it more than {maximum_bytes:,} bytes")
         words.append(word)
         rows.append(row)
     return WordVectors(tuple(words), np.stack(rows))
@@ -53,7 +55,7 @@ def read_words(path: Path) -> tuple[str, ...]:
     """The words of a file alone, which takes a tenth of the time.
 
     Raises:
-        BackboneError: if it is no such file or is cut; names the line.
+        BackboneError: if it is another file or is cut; names the line.
     """
     return tuple(word for _, word, _ in _entries(path))
 
@@ -62,7 +64,7 @@ def _entries(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """The number of each line, its word, and as many fields as in all other lines."""
     line_of: dict[str, int] = {}
     announced = width = None
-    with _said_whole(path) as lines:
+    with _whole_lines(path) as lines:
         for number, line in lines:
             # Not at every white space: words of the web hold no-break spaces.
             fields = line.replace("\t", " ").rstrip(" ").split(" ")
@@ -114,7 +116,7 @@ def _to_vector(path: Path, number: int, fields: list[str]) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _said_whole(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
+def _whole_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
     """The numbered lines; a file that cannot be read to its end is one sentence."""
     try:
         with _open(path) as stream:
@@ -142,7 +144,7 @@ def _lines(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, str]]:
         try:
             yield number, line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            _refuse(path, number, "is no UTF-8")
+            _refuse(path, number, "is not UTF-8")
 
 
 def _is_number(field: str) -> bool:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.config import dotted
+from pipelines.display.records import differences
 from pipelines.errors import (
     ArtifactError,
     ChangedFilesError,
@@ -242,15 +242,15 @@ def require_same_everywhere(workers: Workers, about: dict[str, Any]) -> None:
     """
     if workers.cluster is None:
         return
-    ours, *others = [dotted(values) for values in workers.gather(about)]
-    for number, theirs in enumerate(others, 1):
-        names = [n for n in {**ours, **theirs} if ours.get(n) != theirs.get(n)]
-        if names:
+    of_chief, *others = workers.gather(about)
+    for number, of_worker in enumerate(others, 1):
+        pairs = differences(of_chief, of_worker)
+        if pairs:
             shown = ", ".join(
-                f"{name} ({_short(ours.get(name))} and {_short(theirs.get(name))})"
-                for name in names[:5]
+                f"{name} ({_short(first)} and {_short(second)})"
+                for name, (first, second) in list(pairs.items())[:5]
             )
-            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
             chief, worker = map(workers.cluster.name_of, (0, number))
             raise ConfigError(
                 f"{chief} and {worker} would not train the same: they differ in"

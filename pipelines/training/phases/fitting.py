@@ -36,7 +36,7 @@ from pipelines.training.profiling import (
     StepProfile,
     profile_steps,
 )
-from pipelines.training.progress import Keeper, Stateful, skip_done_steps
+from pipelines.training.progress import ProgressSaver, Stateful, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.soup import Soup
@@ -195,7 +195,7 @@ class Fitting:
             model, batches, batch_size=self.batch_size, replicas=distribution.replicas
         )
         with held_back() as signals, full:
-            keeper = Keeper(
+            saver = ProgressSaver(
                 progress,
                 watched.stateful,
                 signals,
@@ -210,11 +210,11 @@ class Fitting:
                 shuffle=False,  # the order of the data set is shuffled already
                 validation_data=self.task.validation,
                 verbose=verbose,
-                callbacks=self._callbacks(watched, keeper, verbose=verbose),
+                callbacks=self._callbacks(watched, saver, verbose=verbose),
             )
 
     def _callbacks(
-        self, watched: PhaseCallbacks, keeper: Keeper, *, verbose: int
+        self, watched: PhaseCallbacks, saver: ProgressSaver, *, verbose: int
     ) -> list[keras.callbacks.Callback] | ThrottledCallbacks:
         distribution, workspace = self.distribution, self.inputs.workspace
         seen = [
@@ -227,7 +227,7 @@ class Fitting:
                 workspace.tensorboard_dir / self.phase.name, write_graph=False
             ),
             *workspace.callbacks(self.phase),
-            keeper,
+            saver,
             *([watched.timed.last] if watched.timed else []),
         ]
         # What is timed needs every step. And several workers have to stop after the

@@ -148,7 +148,7 @@ def test_texts_keep_their_bytes(tmp_path):
         "naïve".encode(),
         b"",
     ]
-    assert [item.said for item in source.items(1)] == [{"line": 4}, {"line": 5}]
+    assert [item.origin for item in source.items(1)] == [{"line": 4}, {"line": 5}]
     before = source.fingerprint()
     assert before.examples == 3
     table.write_text('id,said\n1,"two\nlines"\n2,naive\n3,\n', encoding="utf-8")
@@ -228,7 +228,7 @@ def test_an_output_belongs_to_one_artifact_and_one_source(
     out.write_bytes(before[:-5])
     assert "is shorter than the" in refusal(capsys, artifact, source, out)
     record_of(out).unlink()
-    assert "is no unfinished output" in refusal(capsys, artifact, source, out)
+    assert "is not an unfinished output" in refusal(capsys, artifact, source, out)
     assert out.read_bytes() == before[:-5]
 
 

@@ -15,6 +15,7 @@ from pipelines.config import (
     HeadConfig,
     RunConfig,
 )
+from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 
 # Text that no fixed set of values bounds.
@@ -22,7 +23,7 @@ FREE_TEXT = {"data", "backbone", "handle", "weights", "workdir"}
 
 
 def test_options_numbers_have_bounds_and_texts_choices():
-    defaults = configs.dotted(configs.to_dict(RunConfig()))
+    defaults = dotted(configs.to_dict(RunConfig()))
     assert len(defaults) == 59
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
@@ -43,7 +44,7 @@ def test_options_every_field_has_a_sentence(path):
 
 
 def test_options_every_default_is_within_bounds_and_choices():
-    defaults = configs.dotted(configs.to_dict(RunConfig()))
+    defaults = dotted(configs.to_dict(RunConfig()))
     for path, choices in CHOICES.items():
         assert defaults[path] in choices
     for path, (low, high) in BOUNDS.items():

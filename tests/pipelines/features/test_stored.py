@@ -39,7 +39,7 @@ def test_training_on_held_activations_is_training_on_images(
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_the_same_base_trains_again_on_activations_that_are_known(tmp_path, splits):
+def test_stored_activations_serve_another_run(tmp_path, splits):
     known = {}
     first_time, _ = train_stages(
         tmp_path, splits, tiny_config(strategy="partial"), known=known
@@ -69,7 +69,7 @@ def _cut_inside_the_skip(base):
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 2**30])
-def test_a_boundary_that_several_tensors_cross(
+def test_stored_activations_of_several_tensors(
     tmp_path, splits, monkeypatch, limit_bytes
 ):
     monkeypatch.setattr(stored, "_MEMORY_BYTES", limit_bytes)
@@ -94,7 +94,7 @@ def test_a_boundary_that_several_tensors_cross(
     assert moved == [False, False, True, True]
 
 
-def test_activations_on_disk_give_the_same_but_for_their_rounding(
+def test_activations_on_disk_differ_only_by_rounding(
     held, tmp_path, splits, monkeypatch
 ):
     monkeypatch.setattr(stored, "_MEMORY_BYTES", 0)

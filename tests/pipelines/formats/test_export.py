@@ -223,7 +223,7 @@ def test_a_missing_extra_is_named(
 ):
     monkeypatch.setitem(sys.modules, module, None)
     said = refusal(capsys, finished_run, tmp_path / "b", f"--format={name}", code=2)
-    assert f"needs {module}, which cannot be found" in said
+    assert f"needs {module}, which is not installed" in said
     assert f"pip install 'zootune[{name}]'" in said
 
 

@@ -142,9 +142,9 @@ def test_strict_determinism_is_not_left_to_a_clock(always_pays):
 def test_the_processor_says_whether_it_has_units_for_bfloat16(monkeypatch):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides")
-    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
+    monkeypatch.setattr(devices, "processor_features", lambda: ("avx512f", "amx_bf16"))
     assert formats.shorter_format() == "mixed_bfloat16"
-    monkeypatch.setattr(devices, "cpu_flags", lambda: {"avx2", "avx512f"})
+    monkeypatch.setattr(devices, "processor_features", lambda: ("avx512f",))
     assert formats.shorter_format() is None
     assert not formats.may_use_xla()
 

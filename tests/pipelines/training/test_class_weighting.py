@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import pipelines
 from pipelines.calibration.calibration import uncalibrated
+from pipelines.commands.tables import result_table
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.pixel_cache import PixelCache
@@ -163,7 +164,7 @@ def resolved(augment: AugmentConfig, count: int = 10, **options):
     return chosen_augmentation(augment, train, **options)
 
 
-def test_auto_is_light_where_blocks_are_fine_tuned_on_images() -> None:
+def test_auto_augments_lightly_when_blocks_train_on_images() -> None:
     light = Augmentation("horizontal", 0.7, 0.1)
     assert resolved(AugmentConfig()) == light
     assert resolved(AugmentConfig(strength="light")) == light
@@ -180,7 +181,7 @@ def test_strong_adds_randaugment_and_many_images_mixup() -> None:
     assert resolved(AugmentConfig(cutmix=0.5)).cutmix == 0.5
 
 
-def test_a_flip_is_left_out_only_where_the_user_leaves_it_open() -> None:
+def test_mirroring_is_measured_only_for_flip_auto() -> None:
     assert resolved(AugmentConfig(), mirrors=lambda: False).flip == "none"
     for flip in ("none", "horizontal", "both"):
         found = resolved(AugmentConfig(flip=flip), mirrors=lambda: 1 / 0)
@@ -211,7 +212,7 @@ def test_mirrored_images_keep_their_labels_or_not() -> None:
     assert keeps_labels_mirrored(height, turned, labels)
 
 
-def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
+def test_texts_and_series_are_not_augmented() -> None:
     series = Series(np.zeros((4, 3, 1), np.float32))
     for strength in ("light", "strong"):
         with pytest.raises(ConfigError, match="hold series; only images can be"):
@@ -222,13 +223,14 @@ def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
     assert chosen_augmentation(AugmentConfig(), split, **options) is None
 
 
-def test_a_run_with_all_of_it_leaves_a_card_and_its_report(tmp_path) -> None:
+def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:
     run = pipelines.fine_tune(
         "builtin:digits?limit=120",
         backbone="tiny_image",
         weights="none",
         strategy="full",
         imbalance="weights",
+        profile=True,
         augment=AugmentConfig(strength="light", mixup_from_images=0),
         head=dataclasses.replace(RunConfig().head, epochs=1),
         finetune=dataclasses.replace(RunConfig().finetune, epochs=1),
@@ -243,3 +245,9 @@ def test_a_run_with_all_of_it_leaves_a_card_and_its_report(tmp_path) -> None:
     assert blocks["augmentation"]["flip"] == "none"  # digits
     assert 0 <= run.report["test"]["balanced_accuracy"] <= 1
     assert run.report["data"]["skipped"] == {}
+    assert blocks["profile"]["steps"] == 8
+    table = result_table(run.report)
+    assert "milliseconds of a step" in table
+    for phase in (head, blocks):
+        del phase["profile"]
+    assert "milliseconds of a step" not in result_table(run.report)

@@ -250,7 +250,7 @@ class TestWrongFiles:
     def test_a_file_of_another_kind(self, tiny, tmp_path, assigned):
         file = tmp_path / "wrong"
         file.write_bytes(b"<html>not here</html>")
-        with pytest.raises(CorruptWeightsError, match="no file of tensors"):
+        with pytest.raises(CorruptWeightsError, match="not a file of tensors"):
             _model(tiny, file)
         assert assigned == []
 

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 import zoo
 from pipelines.errors import TrainingError
@@ -266,7 +265,7 @@ class TestRoundTrips:
         model, folder = trained
         model.save(tmp_path / "model.keras")
         shutil.rmtree(folder)
-        with pytest.raises(BackboneError, match="is no folder on this machine"):
+        with pytest.raises(BackboneError, match="is not a folder on this machine"):
             keras.models.load_model(tmp_path / "model.keras")
 
     def test_weights_alone_fill_another_model(self, trained, tmp_path):
@@ -338,80 +337,6 @@ class TestStrategy:
             pytest.raises(BackboneError, match=r"inside `with strategy\.scope\(\):`"),
         ):
             _classifier(hub)
-
-
-class TestWhatCannotBeOpened:
-    def test_an_empty_folder(self, tmp_path):
-        (tmp_path / "readme.txt").touch()
-        with pytest.raises(BackboneError, match=r"no saved_model\.pb.*readme\.txt"):
-            SavedModelLayer(tmp_path)
-
-    @pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
-    def test_a_graph_that_is_none(self, tmp_path, content):
-        (tmp_path / "saved_model.pb").write_bytes(content)
-        with pytest.raises(BackboneError, match=r"saved_model\.pb is (damaged|empty)"):
-            SavedModelLayer(tmp_path)
-
-    def test_missing_variables(self, folders, tmp_path):
-        folder = shutil.copytree(folders["TF Hub"], tmp_path / "module")
-        shutil.rmtree(folder / "variables")
-        with pytest.raises(
-            BackboneError, match="TensorFlow cannot read the SavedModel"
-        ):
-            SavedModelLayer(folder)
-
-    def test_the_tf1_format(self, tmp_path):
-        folder = tiny_modules.save_tf1(tmp_path / "module", tag_sets=(("serve",),))
-        with pytest.raises(BackboneError, match="is in the TF1 format"):
-            SavedModelLayer(folder)
-
-    def test_several_meta_graphs_need_tags(self, folders, tmp_path):
-        """TensorFlow reads the one that is chosen through its signatures."""
-        folder = shutil.copytree(folders["signature"], tmp_path / "module")
-        saved = saved_model_pb2.SavedModel()
-        saved.ParseFromString((folder / "saved_model.pb").read_bytes())
-        saved.meta_graphs.add().CopyFrom(saved.meta_graphs[0])
-        saved.meta_graphs[1].meta_info_def.tags[:] = ["train"]
-        (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
-        tags = r"2 MetaGraphs, with the tags \[\['serve'\], \['train'\]\]"
-        for given in (None, ["eval"]):
-            with pytest.raises(BackboneError, match=rf"{tags}, and tags=.* chooses no"):
-                SavedModelLayer(folder, tags=given)
-        plain = SavedModelLayer(folders["signature"])
-        chosen = SavedModelLayer(folder, tags=["train"])
-        np.testing.assert_array_equal(
-            chosen(IMAGES)["default"], plain(IMAGES)["default"]
-        )
-
-    def test_a_signature_that_is_not_there(self, tmp_path, folders):
-        with pytest.raises(BackboneError, match=r"no signature 'rank'.*\['serving_def"):
-            SavedModelLayer(folders["signature"], signature="rank")
-        named = tiny_modules.save_signature(tmp_path / "named", name="embed")
-        assert SavedModelLayer(named).statistics
-        assert SavedModelLayer(named, signature="embed").statistics
-
-    def test_no_function_and_no_signature(self, tmp_path):
-        tf.saved_model.save(tf.train.Checkpoint(v=tf.Variable(1.0)), tmp_path / "empty")
-        with pytest.raises(BackboneError, match="no signature .* no function to call"):
-            SavedModelLayer(tmp_path / "empty")
-
-    @pytest.mark.parametrize("option", ["call_endpoint", "training_endpoint"])
-    def test_an_endpoint_that_is_not_there(self, folders, option):
-        folder = folders["ExportArchive with training"]
-        with pytest.raises(
-            BackboneError, match=r"no endpoint 'run'. It has \['call_tr"
-        ):
-            SavedModelLayer(folder, **{option: "run"})
-        names = {"call_endpoint": "serve", "training_endpoint": "call_training"}
-        assert SavedModelLayer(folder, **names).module.training
-
-    def test_a_function_of_two_tensors(self, tmp_path):
-        published = tf.train.Checkpoint()
-        spec = tf.TensorSpec([None])
-        published.__call__ = tf.function(lambda a, b: a + b, input_signature=[spec] * 2)
-        tf.saved_model.save(published, tmp_path / "pair")
-        with pytest.raises(BackboneError, match=r"takes 2 tensors; .* \['a', 'b'\]"):
-            SavedModelLayer(tmp_path / "pair")
 
 
 class TestBackbone:
@@ -517,9 +442,7 @@ class TestBackbone:
             zoo.build("tfhub", handle=folders["TF Hub"], weights=None)
 
     def test_name_and_handle_belong_together(self, folders):
-        with pytest.raises(
-            BackboneError, match="'tiny_image', which takes none.*tfhub"
-        ):
+        with pytest.raises(BackboneError, match="'tiny_image' takes no handle.*tfhub"):
             zoo.build("tiny_image", handle=folders["TF Hub"])
         with pytest.raises(UnknownBackboneError, match="builds what a handle names"):
             zoo.build("tfhub")

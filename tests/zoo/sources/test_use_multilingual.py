@@ -15,7 +15,7 @@ from zoo.errors import CorruptWeightsError
 from zoo.graph.blocks import find_blocks
 from zoo.sources import use_multilingual
 from zoo.storage import fetch
-from zoo.storage.download import Expected
+from zoo.storage.terms import Expected
 from zoo.weights import files as weight_files
 
 REFERENCE = "d9046efec19a21e71d17996f908d9e4051df71e235ed0df32cb18b6cc92d32f2"
@@ -147,7 +147,7 @@ class TestWrongFiles:
     def test_a_file_of_another_kind(self, tiny, tmp_path, assigned, content):
         file = tmp_path / "wrong.npz"
         file.write_bytes(content)
-        with pytest.raises(CorruptWeightsError, match="no file of tensors"):
+        with pytest.raises(CorruptWeightsError, match="not a file of tensors"):
             _model(tiny, file)
         assert assigned == []
 

@@ -1,7 +1,6 @@
 """Files of word vectors become backbones, and damaged ones an error with the line."""
 
 import dataclasses
-import gzip
 
 import keras
 import numpy as np
@@ -10,8 +9,6 @@ import tensorflow as tf
 
 import zoo
 from zoo.errors import BackboneError
-from zoo.tokenization import words
-from zoo.weights import vectors_file
 
 PLAIN = "the 1 0 0.5\ncat 0 2 -1e-1\nsat 0.25 0 3\n, 0 0 7\n"
 ROWS = np.array([[1, 0, 0.5], [0, 2, -0.1], [0.25, 0, 3], [0, 0, 7]], np.float32)
@@ -26,129 +23,6 @@ def write(tmp_path):
         return path
 
     return write
-
-
-class TestFiles:
-    @pytest.mark.parametrize(
-        ("name", "content"),
-        [
-            ("glove.txt", PLAIN.encode()),
-            ("no_end.txt", PLAIN.rstrip().encode()),
-            ("fasttext.vec", b"4 3\n" + PLAIN.replace("\n", " \n").encode()),
-            ("windows.txt", PLAIN.replace("\n", "\r\n").encode()),
-            ("tabs.tsv", PLAIN.replace(" ", "\t").encode()),
-            ("glove.txt.gz", gzip.compress(PLAIN.encode())),
-            ("fasttext.vec.gz", gzip.compress(b"4 3\n" + PLAIN.encode())),
-        ],
-    )
-    def test_every_form_gives_the_same(self, write, name, content):
-        path = write(content, name)
-        found = vectors_file.read_word_vectors(path)
-        assert found.words == NAMES == vectors_file.read_words(path)
-        np.testing.assert_array_equal(found.vectors, ROWS)
-        assert found.vectors.dtype == np.float32
-
-    def test_words_of_the_web(self, write):
-        """GloVe has words with spaces, and words that are numbers."""
-        found = vectors_file.read_word_vectors(
-            write("a 1 2\n. . . 3 4\nat x@y.z 5 6\n7 8 9\nb\u00a0c 1 1\n\u0085 2 2\n")
-        )
-        assert found.words == ("a", ". . .", "at x@y.z", "7", "b\u00a0c", "\u0085")
-        assert found.vectors[:4].tolist() == [[1, 2], [3, 4], [5, 6], [8, 9]]
-
-    def test_a_first_word_that_is_a_number_is_no_header(self, write):
-        found = vectors_file.read_word_vectors(write("7 0.5\n8 0.25\n"))
-        assert found.words == ("7", "8")
-
-    @pytest.mark.parametrize(
-        ("content", "message"),
-        [
-            ("a 1 2\nb 1\n", "Line 2 of .* has 1 numbers, expected 2"),
-            ("a 1 2\nb 1 2 3\n", "Line 2 of .* has 3 numbers, expected 2"),
-            ("2 3\na 1 2\nb 1 2\n", "Line 2 of .* has 2 numbers, expected 3"),
-            ("a 1 2\nb 1 x\n", "Line 2 of .* has 'x' where a number was expected"),
-            ("a 1 2\nb 1 nan\n", "Line 2 of .* not finite"),
-            ("a 1 2\nb 1 1e99\n", "Line 2 of .* not finite"),
-            ("a 1 2\nb 1 2\na 3 4\n", "Line 3 of .* has 'a', as has line 1"),
-            ("a 1 2\n\nb 1 2\n", "Line 2 of .* has 0 numbers, expected 2"),
-            ("a 1 2\n 1 2\n", "Line 2 of .* has no word"),
-            ("word\n", "Line 1 of .* has no numbers"),
-            ("3 2\na 1 2\nb 1 2\n", "says .* 3 words, but it has 2. It was cut"),
-            ("1 2\na 1 2\nb 1 2\n", "says .* 1 words, but it has 2"),
-            ("", "no word vectors"),
-            ("3 2\n", "no word vectors"),
-            (b"a 1 2\n\xff 1 2\n", "Line 2 of .* is no UTF-8"),
-            (b"\0" * (2 << 20), "Line 1 of .* is longer than 1,048,576 bytes"),
-        ],
-    )
-    def test_a_damaged_file_names_the_line(self, write, content, message):
-        with pytest.raises(BackboneError, match=message):
-            vectors_file.read_word_vectors(write(content))
-
-    @pytest.mark.parametrize("kept", [5, 20, -4])
-    def test_a_packed_file_that_was_cut(self, write, kept):
-        whole = gzip.compress(PLAIN.encode())
-        assert vectors_file.read_words(write(whole, "whole.gz")) == NAMES
-        with pytest.raises(BackboneError, match="cannot be unpacked"):
-            vectors_file.read_words(write(whole[:kept], "cut.gz"))
-
-    def test_a_file_that_is_no_packed_one(self, write):
-        with pytest.raises(BackboneError, match="cannot be unpacked: Not a gzipped"):
-            vectors_file.read_words(write(PLAIN, "vectors.txt.gz"))
-
-    def test_no_file(self, tmp_path):
-        with pytest.raises(BackboneError, match="cannot be read: No such file"):
-            vectors_file.read_words(tmp_path / "none.txt")
-
-    def test_a_file_that_is_too_large(self, write, monkeypatch):
-        monkeypatch.setattr(vectors_file, "_MAXIMUM_BYTES", 3 * 12)
-        with pytest.raises(BackboneError, match="Line 4 of .* more than 36 bytes"):
-            vectors_file.read_word_vectors(write(PLAIN))
-        monkeypatch.setattr(vectors_file, "_MAXIMUM_BYTES", 4 * 12)
-        assert len(vectors_file.read_word_vectors(write(PLAIN)).words) == 4
-
-
-def _ids(names, texts, *, length=6):
-    return words.from_words(names, length=length)(tf.constant(texts)).numpy().tolist()
-
-
-class TestTokens:
-    def test_words_and_signs_by_their_number(self):
-        assert _ids(NAMES, ["the cat, sat"]) == [[1, 2, 4, 3, 0, 0]]
-        assert _ids(NAMES, ["The\tCAT\u3000SAT\u200b"]) == [[1, 2, 3, 0, 0, 0]]
-
-    def test_unknown_words_take_no_place(self):
-        found = _ids(NAMES, ["the dog sat", "dogs", "", "thecat th"])
-        assert found == [[1, 3, 0, 0, 0, 0], [0] * 6, [0] * 6, [0] * 6]
-
-    def test_case_is_kept_where_the_list_has_it(self):
-        assert _ids(("Polish", "polish"), ["polish Polish POLISH"], length=3) == [
-            [2, 1, 0]
-        ]
-
-    def test_cut_after_the_length(self):
-        assert _ids(NAMES, ["the cat " * 9], length=3) == [[1, 2, 1]]
-
-    def test_bytes_that_are_no_utf8(self):
-        assert _ids(NAMES, [b"\xffcat \xc3", b"sat"], length=2) == [[2, 0], [3, 0]]
-
-    def test_an_empty_batch(self):
-        layer = words.from_words(NAMES, length=3)
-        assert layer(tf.constant([], tf.string)).shape == (0, 3)
-
-    def test_long_words(self):
-        """A longer word than any of the list is unknown, and no word is its start."""
-        long = "a" * 300
-        assert _ids((long, "b"), [f"{long} b", f"{long}a b"], length=2) == [
-            [1, 2],
-            [2, 0],
-        ]
-
-    def test_a_large_list(self):
-        names = [f"w{number}" for number in range(50_000)]
-        texts = [f"w{n} x{n} w{n + 50_000} w{49_999 - n}" for n in range(0, 50_000, 7)]
-        expected = [[n + 1, 50_000 - n] for n in range(0, 50_000, 7)]
-        assert _ids(names, texts, length=2) == expected
 
 
 class TestBackbone:

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from zoo.errors import DownloadError, WrongContentError
-from zoo.storage.download import Expected, _next_address, _Part, download
+from zoo.storage.download import _next_address, _Part, download
+from zoo.storage.terms import Expected
 
 BODY = random.Random(0).randbytes(200_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()

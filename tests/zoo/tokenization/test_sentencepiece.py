@@ -187,9 +187,9 @@ class TestWrongModels:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"model_type": "bpe"}, "none of plain unigrams"),
-            ({"byte_fallback": True, "vocab_size": 600}, "none of plain unigrams"),
-            ({"add_dummy_prefix": False}, "none of plain unigrams"),
+            ({"model_type": "bpe"}, "not one of plain unigrams"),
+            ({"byte_fallback": True, "vocab_size": 600}, "not one of plain unigrams"),
+            ({"add_dummy_prefix": False}, "not one of plain unigrams"),
             ({"split_by_whitespace": False}, "pieces over several words"),
             ({"bos_id": -1}, "has no piece '<s>'"),
         ],
@@ -197,12 +197,6 @@ class TestWrongModels:
     def test_of_another_kind(self, options, message):
         with pytest.raises(BackboneError, match=message):
             SentencePiece(_train(**options), length=LENGTH)
-
-    @pytest.mark.parametrize("kept", [0, 1, 1000, -1])
-    def test_damaged(self, small, kept):
-        assert len(parse(small).pieces) > 100
-        with pytest.raises(BackboneError, match="SentencePiece model"):
-            parse(small[:kept])
 
 
 @pytest.mark.weights

@@ -15,7 +15,7 @@ import zoo
 from zoo import tokenization
 from zoo.errors import BackboneError
 from zoo.storage import fetch
-from zoo.storage.download import Expected
+from zoo.storage.terms import Expected
 from zoo.tokenization.wordpiece import WordPiece
 from zoo.weights import files as weight_files
 

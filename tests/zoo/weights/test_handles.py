@@ -69,14 +69,14 @@ class TestFolders:
     @pytest.mark.parametrize(
         ("handle", "message"),
         [
-            ("gs://bucket/module", "'gs' is none of http, https and file"),
-            ("C://module", "'c' is none of http"),
-            ("nowhere", "is no folder on this machine .*nowhere.*begins with https"),
+            ("gs://bucket/module", "'gs' is not one of http, https and file"),
+            ("C://module", "'c' is not one of http"),
+            ("nowhere", "is not a folder on this machine .*nowhere.*begins with https"),
             ("tfhub.dev/google/x/1", "begins with https://"),
             ("file://folder/module", "names the machine 'folder'.*file:///folder/mod"),
             ("nowhere.tar.gz", r"There is no archive .*nowhere\.tar\.gz"),
             ("x.tar#sha256=12", "ends in '#sha256=12'; expected the 64 hexadecimal"),
-            (f"x#sha256={'0' * 64}", "has a sha256, but .*x is no archive"),
+            (f"x#sha256={'0' * 64}", "has a sha256, but .*x is not an archive"),
         ],
     )
     def test_what_is_none_is_refused(self, handle, message):
@@ -136,7 +136,7 @@ class TestArchives:
 
     def test_what_is_no_module_is_refused_and_not_kept(self, archive, tmp_path):
         archive.write_bytes(archive.read_bytes()[:-20])
-        with pytest.raises(ArchiveError, match=r"module\.tar\.gz is no module.*cut"):
+        with pytest.raises(ArchiveError, match=r"module\.tar\.gz is not a module.*cut"):
             resolve_handle(archive)
         (tmp_path / "empty").mkdir()
         _pack(tmp_path / "empty", archive)

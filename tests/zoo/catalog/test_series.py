@@ -1,0 +1,14 @@
+"""Rows of networks for series have no weights and any number of channels."""
+
+from zoo.catalog.series import FILTERS, SPECS
+
+
+def test_rows_have_no_published_weights():
+    assert [spec.name for spec in SPECS if spec.pretrained] == []
+    assert {spec.modality for spec in SPECS} == {"series"}
+
+
+def test_convolutions_have_a_block_each():
+    (conv,) = [spec for spec in SPECS if spec.handle == "conv"]
+    assert len(conv.blocks) == len(FILTERS)
+    assert conv.feature_width == FILTERS[-1]
