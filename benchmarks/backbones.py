@@ -1,8 +1,8 @@
-"""What every backbone costs: multiply-adds, and examples per second on this CPU.
+"""The cost of every backbone: multiply-adds, and examples per second on this CPU.
 
 Each row that can have random weights is built at its default size in float32. Speed is
-that of one compiled forward pass over a batch of 16: the median of three after one that
-warms up, with the slowest and the fastest beside it. The figures go to
+measured on one compiled forward pass over a batch of 16: the median of three after a
+warm-up, with the slowest and the fastest beside it. The figures go to
 docs/backbone_figures.json, row by row; `make docs` puts them into docs/backbones.md.
 
 Command: zoo fetch minilm_l6 use_multilingual (their words are needed)
@@ -64,7 +64,7 @@ def _batch(backbone: zoo.Backbone) -> tf.Tensor:
 
 
 def _machine() -> str:
-    """The processor in words, without what would tell whose it is."""
+    """The processor in words, without anything that identifies the machine."""
     description = Path("/proc/cpuinfo")
     lines = description.read_text().splitlines() if description.is_file() else []
     models = [x.partition(":")[2].strip() for x in lines if x.startswith("model name")]

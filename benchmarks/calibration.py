@@ -1,10 +1,10 @@
-"""What the calibration of an artifact is worth: numbers on digits that chose nothing.
+"""The value of calibration: numbers on test digits that chose nothing.
 
 EfficientNet-Lite0 with its ImageNet weights and a new head, 3,500 MNIST digits for
 training, 750 for calibration and 750 for the numbers, for each of several seeds (of the
-split and of training). Then the artifact is asked about pictures that are no digits:
-uniform noise, single colours, pieces of two photographs that scikit-learn carries, and
-the digits themselves in negative.
+split and of training). Then the artifact answers for pictures that are not digits:
+uniform noise, single colours, pieces of two photographs of scikit-learn, and the digits
+themselves in negative.
 
 Command: python benchmarks/calibration.py --seeds=3
 Cost:    3 to 8 minutes per seed on two busy CPU cores.
@@ -40,7 +40,7 @@ _ACCEPTED = "| seed | test digits | noise | colours | photographs | negatives |"
 
 
 def pictures(rng: np.random.Generator, digits: np.ndarray) -> dict[str, np.ndarray]:
-    """What is no digit, uint8 `[n, side, side, 3]` each."""
+    """Pictures that are not digits, by kind, uint8 `[n, side, side, 3]` each."""
     side = digits.shape[1]
     photos = load_sample_images().images
     crops = []
@@ -67,15 +67,15 @@ def encoded(images: np.ndarray) -> Sequence[bytes]:
 
 
 def accepted_share(predictor: Predictor, images: np.ndarray) -> float:
-    found = predictor.predict(encoded(images))
-    return float(np.mean([one.ood_score <= 1 for one in found]))
+    predictions = predictor.predict(encoded(images))
+    return float(np.mean([prediction.ood_score <= 1 for prediction in predictions]))
 
 
 def calibration_row(report: Mapping[str, Any]) -> str:
-    found, test = report["calibration"], report["calibration"]["test"]
+    calibration, test = report["calibration"], report["calibration"]["test"]
     before, after = test["before"], test["after"]
     numbers = (
-        found["temperature"],
+        calibration["temperature"],
         before["calibration_error"],
         after["calibration_error"],
         before["log_loss"],
@@ -84,7 +84,8 @@ def calibration_row(report: Mapping[str, Any]) -> str:
         test["accepted"],
         test["accuracy_of_accepted"],
     )
-    return " | ".join([found["method"], *(f"{one:.4f}" for one in numbers)])
+    cells = (f"{number:.4f}" for number in numbers)
+    return " | ".join([calibration["method"], *cells])
 
 
 def set_rows(run: Run, predictor: Predictor, reference: str) -> list[str]:
@@ -93,14 +94,15 @@ def set_rows(run: Run, predictor: Predictor, reference: str) -> list[str]:
     size = predictor.artifact.manifest.preprocessing["input_size_px"]
     pixels = batches(test, input_size_px=size, batch_size=50)
     probabilities = np.concatenate(
-        [predictor.probabilities(one.numpy()) for one, _ in pixels]
+        [predictor.probabilities(images.numpy()) for images, _ in pixels]
     )
     of_truth = probabilities[np.arange(len(test)), test.labels]
-    told = run.report["calibration"]
+    report = run.report["calibration"]
+    sets, served_sets = report["prediction_sets"], report["test"]["prediction_sets"]
     return [
-        f"{one['level']} | {(of_truth >= one['threshold']).mean():.4f} |"
+        f"{level['level']} | {(of_truth >= level['threshold']).mean():.4f} |"
         f" {served['coverage']:.4f} | {served['mean_size']:.2f}"
-        for one, served in zip(told["prediction_sets"], told["test"]["prediction_sets"])
+        for level, served in zip(sets, served_sets)
     ]
 
 
@@ -108,16 +110,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=64)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     tables: dict[str, list[str]] = {_CALIBRATION: [], _SETS: [], _ACCEPTED: []}
-    for seed in range(given.seeds):
+    for seed in range(arguments.seeds):
         reference = f"builtin:mnist_5k?seed={seed}"
         with tempfile.TemporaryDirectory() as workdir:
             run = pipelines.fine_tune(
                 reference,
                 workdir=workdir,
                 seed=seed,
-                input_size_px=given.size,
+                input_size_px=arguments.size,
                 strategy="head_only",
             )
             predictor = pipelines.load(run.artifact_dir)

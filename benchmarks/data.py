@@ -1,7 +1,7 @@
-"""How fast and how small the data pipeline is.
+"""Speed and memory of the data pipeline.
 
 Command: python -m benchmarks.data MEASUREMENT [--help]
-Cost:    each measurement says it in its own file.
+Cost:    in the file of each measurement.
 """
 
 from __future__ import annotations

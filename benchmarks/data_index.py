@@ -2,8 +2,9 @@
 
 A few thousand real images, and a million names for them (hard links), as a folder of
 class folders or as a table. Contents are hashed when data are checked, which costs as
-much as decoding them and is measured by itself; here every name gets a hash of its own,
-one in a hundred that of its neighbour, so that there are duplicates to keep together.
+much as decoding them and is measured by itself. Here every name gets its own hash, and
+one in a hundred the hash of its neighbour, so that there are duplicates to keep
+together.
 
 Command: python -m benchmarks.data index [--kind dir] [--files 1000000]
 Cost:    two minutes on two CPU cores, most of it to make the links; 5 GB of memory at
@@ -43,7 +44,7 @@ def measure(arguments: argparse.Namespace) -> None:
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="index-"))
     try:
         reference = _make(folder, arguments.kind, arguments.files)
-        # A process of its own, whose peak of memory is that of the index alone.
+        # A process of its own, so that its peak of memory is the index alone.
         command = [sys.executable, "-m", "benchmarks.data", "index"]
         command += ["--reference", reference, "--batches", str(arguments.batches)]
         subprocess.run(command, check=True)
@@ -90,10 +91,10 @@ def _measure_index(arguments: argparse.Namespace) -> None:
     from pipelines.data.splitting import split_examples
     from pipelines.runtime.environment import peak_memory_bytes
 
-    def report(what: str, started: float) -> float:
+    def report(step: str, started: float) -> float:
         now = time.perf_counter()
         peak = peak_memory_bytes() / 1e6
-        print(f"{what:<40} {now - started:6.1f} s   peak {peak:6.0f} MB", flush=True)
+        print(f"{step:<40} {now - started:6.1f} s   peak {peak:6.0f} MB", flush=True)
         return time.perf_counter()
 
     reference = DatasetRef.parse(arguments.reference)

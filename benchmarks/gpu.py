@@ -1,10 +1,10 @@
-"""How much of a GPU training uses, for several backbones and number formats.
+"""The use of a GPU by training, for several backbones and number formats.
 
 For each: images per second of a full training step (Adam, all blocks, batches on the
-device), how busy the device was meanwhile as `nvidia-smi` sees it, and the arithmetic
-of the steps as a share of the fastest matrix product that the device was measured to
-make in that format. The arithmetic is three times that of a forward pass, which
-TensorFlow's profiler counts; a multiplication and an addition are two operations.
+device), the utilisation meanwhile by `nvidia-smi`, and the operations of the steps as a
+share of the fastest matrix product measured in that format. A step counts as three
+forward passes, whose operations TensorFlow's profiler counts; a multiplication and an
+addition are two operations.
 
 It has not been run on a GPU: none was at hand when it was written. Without one it says
 so and ends with 2.
@@ -92,14 +92,16 @@ def forward_operations(model: keras.Model, *, size_px: int) -> float:
     options = option_builder.ProfileOptionBuilder(
         option_builder.ProfileOptionBuilder.float_operation()
     ).with_empty_output()
-    found = model_analyzer.profile(graph.graph, options=options.build())
-    return float(found.total_float_ops)
+    profile = model_analyzer.profile(graph.graph, options=options.build())
+    return float(profile.total_float_ops)
 
 
-def measured(name: str, policy: str, *, xla: bool, given: argparse.Namespace) -> str:
+def measured(
+    name: str, policy: str, *, xla: bool, arguments: argparse.Namespace
+) -> str:
     """The columns of a row."""
     with precision(policy):
-        base = zoo.build(name, weights=None, input_size_px=given.size)
+        base = zoo.build(name, weights=None, input_size_px=arguments.size)
         pooled = keras.layers.GlobalAveragePooling2D()(base.model.output)
         logits = keras.layers.Dense(_CLASSES, dtype="float32")(pooled)
         model = keras.Model(base.model.input, logits)
@@ -109,10 +111,10 @@ def measured(name: str, policy: str, *, xla: bool, given: argparse.Namespace) ->
             jit_compile=xla,
         )
     random = np.random.default_rng(0)
-    shape = (given.batch, given.size, given.size, 3)
+    shape = (arguments.batch, arguments.size, arguments.size, 3)
     batch = (
         tf.constant(random.integers(0, 256, shape).astype("uint8")),
-        tf.constant(random.integers(0, _CLASSES, given.batch)),
+        tf.constant(random.integers(0, _CLASSES, arguments.batch)),
     )
     batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
     model.make_train_function()
@@ -121,25 +123,27 @@ def measured(name: str, policy: str, *, xla: bool, given: argparse.Namespace) ->
     if watch is not None:
         watch.start()
     rates = []
-    for _ in range(given.repetitions):
+    for _ in range(arguments.repetitions):
         started = time.perf_counter()
-        _train(model, batches, steps=given.steps)
-        rates.append(given.batch * given.steps / (time.perf_counter() - started))
+        _train(model, batches, steps=arguments.steps)
+        rates.append(
+            arguments.batch * arguments.steps / (time.perf_counter() - started)
+        )
     busy = "-" if watch is None else watch.result()
-    operations = _STEP_OF_FORWARD * forward_operations(model, size_px=given.size)
+    operations = _STEP_OF_FORWARD * forward_operations(model, size_px=arguments.size)
     share = (
         statistics.median(rates)
         * operations
-        / matrix_limit(model.compute_dtype, size=given.product)
+        / matrix_limit(model.compute_dtype, size=arguments.product)
     )
     return f"{spread(rates, digits=0)} | {busy} | {share:.1%}"
 
 
 def _train(model: keras.Model, batches, *, steps: int) -> None:
     for _ in range(steps):
-        found = model.train_function(batches)
-    # Until the device is done, and not until it has been told.
-    float(np.asarray(next(iter(tf.nest.flatten(found)))))
+        logs = model.train_function(batches)
+    # Waits until the device is done, not only until the step is scheduled.
+    float(np.asarray(next(iter(tf.nest.flatten(logs)))))
 
 
 def main() -> int:
@@ -150,7 +154,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--product", type=int, default=_PRODUCT, help="its side")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         print(
@@ -160,13 +164,16 @@ def main() -> int:
         )
         return _NO_GPU
     details = tf.config.experimental.get_device_details(gpus[0])
-    print(f"{details.get('device_name', 'GPU')}, batch {given.batch}, {given.size} px")
+    name = details.get("device_name", "GPU")
+    print(f"{name}, batch {arguments.batch}, {arguments.size} px")
     print()
     print("| | precision | XLA | images/s | utilisation | of the matrix limit |")
     print("| --- | --- | --- | --- | --- | --- |")
-    formats = [one for one in ("float32", shorter_format()) if one]
-    for name, policy, xla in itertools.product(given.backbones, formats, (False, True)):
-        row = measured(name, policy, xla=xla, given=given)
+    formats = [name for name in ("float32", shorter_format()) if name]
+    for name, policy, xla in itertools.product(
+        arguments.backbones, formats, (False, True)
+    ):
+        row = measured(name, policy, xla=xla, arguments=arguments)
         print(f"| {name} | {policy} | {'yes' if xla else 'no'} | {row} |", flush=True)
         keras.utils.clear_session()
     return 0

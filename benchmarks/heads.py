@@ -1,4 +1,4 @@
-"""What a head reads, beside logistic regression on the last block's features.
+"""Heads by the blocks they read, beside logistic regression on the last block.
 
 The blocks of a backbone are read once over the training split. At each number of images
 per class, some are drawn by seed, linear classifiers are fitted to their features, and
@@ -56,7 +56,7 @@ _STEPS, _FOLDS = 60, 5
 
 @dataclasses.dataclass(frozen=True)
 class _Drawn:
-    """What one draw of the images gave.
+    """The results of one draw of the images.
 
     `accuracies` go with the columns, `closed` and `refit` with the measures of the
     chosen head.
@@ -85,20 +85,21 @@ def main() -> None:
     _print_row("images per class", _COLUMNS)
     _print_row("---", ["---"] * len(_COLUMNS))
     for shots, draws in drawn.items():
-        _print_row(shots, _with_errors([one.accuracies for one in draws]))
+        _print_row(shots, _with_errors([draw.accuracies for draw in draws]))
     print()
-    found = [f"{name}, {how}" for name in _REFITTED for how in ("closed", "refit less")]
-    columns = [*found, "seconds, closed", "refit"]
+    kinds = ("closed", "refit less")
+    columns = [f"{name}, {kind}" for name in _REFITTED for kind in kinds]
+    columns += ["seconds, closed", "refit"]
     _print_row("images per class", columns)
     _print_row("---", ["---"] * len(columns))
     for shots, draws in drawn.items():
-        closed = _with_errors([one.closed for one in draws])
+        closed = _with_errors([draw.closed for draw in draws])
         less = _with_errors(
-            [np.subtract(one.refit, one.closed) for one in draws], sign="+"
+            [np.subtract(draw.refit, draw.closed) for draw in draws], sign="+"
         )
         pairs = [cell for pair in zip(closed, less) for cell in pair]
         seconds = np.mean(
-            [(one.closed_seconds, one.refit_seconds) for one in draws], axis=0
+            [(draw.closed_seconds, draw.refit_seconds) for draw in draws], axis=0
         )
         _print_row(shots, [*pairs, *(f"{value:.2f}" for value in seconds)])
 
@@ -169,13 +170,13 @@ def _measures(probe: Probe, features: np.ndarray, labels: np.ndarray) -> list[fl
     """Accuracy, log loss and calibration error."""
     logits = probe.standardization([features]) @ probe.kernel + probe.bias
     logs = log_softmax(logits.astype(np.float64), axis=1)
-    found = reliability(logs, labels)
+    measures = reliability(logs, labels)
     right = (logits.argmax(axis=1) == labels).mean()
-    return [float(right), found.log_loss, found.calibration_error]
+    return [float(right), measures.log_loss, measures.calibration_error]
 
 
 def _refit(probe: Probe, features: np.ndarray, labels: np.ndarray) -> Probe:
-    """A softmax regression on what the probe reads, at its scaling."""
+    """A softmax regression on the standardized features of the probe."""
     x = probe.standardization([features]).astype(np.float64)
     mean = x.mean(axis=0)
     u, values = ridge.eigen(x - mean)
@@ -188,7 +189,7 @@ def _refit(probe: Probe, features: np.ndarray, labels: np.ndarray) -> Probe:
         max_iter=_STEPS,
     )
     with warnings.catch_warnings():
-        # So many steps are what it is given, whether it has settled or not.
+        # A fixed number of steps, converged or not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(u * np.sqrt(values), labels)
     kernel = back @ regression.coef_.T

@@ -1,8 +1,7 @@
-"""How many wrong labels `zoo check --labels` finds, and how much else.
+"""Precision and recall of the list of `zoo check --labels`.
 
-Digits with a share of their labels changed to another class at random, the features of
-EfficientNet-Lite0 as the command takes them. Precision and recall are those of the list
-that it gives.
+Digits with a share of their labels changed to another class at random, and features of
+EfficientNet-Lite0 as the command computes them.
 
 Command: python -m benchmarks.labels --examples=1000
 Cost:    about a minute on two CPU cores.
@@ -38,14 +37,15 @@ def main() -> None:
     for seed in range(arguments.seeds):
         changed, labels = _changed(examples.labels, arguments.share, seed)
         started = time.monotonic()
-        found = label_errors.suspects(
+        suspects = label_errors.suspects(
             features, labels, groups, class_names=examples.class_names
         )
         seconds = time.monotonic() - started
-        hits = sum(one.example in changed for one in found)
+        hits = sum(suspect.example in changed for suspect in suspects)
         print(
-            f"| {seed} | {len(changed)} | {len(found)} | {hits / len(found):.2f} |"
-            f" {hits / len(changed):.2f} | {seconds:.1f} |",
+            f"| {seed} | {len(changed)} | {len(suspects)}"
+            f" | {hits / len(suspects):.2f} | {hits / len(changed):.2f}"
+            f" | {seconds:.1f} |",
             flush=True,
         )
 

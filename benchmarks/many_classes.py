@@ -1,9 +1,9 @@
-"""What a whole run costs by the number of classes: seconds, memory, and its report.
+"""The cost of a whole run by the number of classes: seconds, memory, report size.
 
-Small images of so many classes, a few of each, around a pattern of their class. Each
-number of classes is trained by a process of its own: the head on `tiny_image` with
-random weights, to a published artifact. All of it should grow with the number of
-classes, not with its square.
+Small images, a few of each class, around a pattern of their class. Each number of
+classes is trained by a process of its own: the head on `tiny_image` with random
+weights, to a published artifact. All costs should grow with the number of classes, not
+with its square.
 
 Command: python -m benchmarks.many_classes --classes 1000 2000 4100 10000
 Cost:    about 4 minutes on two CPU cores.
@@ -27,7 +27,7 @@ _SIDE, _CELL = 4, 4
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a run took, with its child processes, and what it reached on test."""
+    """The cost of a run, with its child processes, and its result on test."""
 
     cpu_seconds: float
     peak_mib: float
@@ -49,7 +49,7 @@ def write_images(path: Path, *, classes: int, per_class: int) -> None:
 
 
 def cost(data: Path, workdir: Path) -> Cost:
-    """That of a run with its default settings but for one epoch of the head."""
+    """The cost of a run with default settings, except for one epoch of the head."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "pipelines.cli", "train"),

@@ -1,7 +1,7 @@
-"""How many multiply-adds one example costs, counted from the graph of a network.
+"""The multiply-adds of one example, counted from the graph of a network.
 
-Counted are the convolutions and the matrix products, as papers do: a bias, a
-normalisation or an activation costs little beside them.
+Convolutions and matrix products count, as in papers: a bias, a normalisation or an
+activation costs little beside them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import tensorflow as tf
 
 
 def multiply_adds(model: keras.Model) -> int | None:
-    """Those of one example in inference, or `None` where a loop hides how many.
+    """The multiply-adds of one example in inference; None if a loop hides the number.
 
     Raises:
         ValueError: if a shape that is needed is not known in the graph.
     """
-    given = model.input
-    spec = tf.TensorSpec((1, *given.shape[1:]), given.dtype)
+    inputs = model.input
+    spec = tf.TensorSpec((1, *inputs.shape[1:]), inputs.dtype)
     call = tf.function(lambda inputs: model(inputs, training=False), jit_compile=False)
     return _of_graph(call.get_concrete_function(spec).graph)
 
@@ -60,7 +60,7 @@ def _matrix_product(operation: tf.Operation) -> int:
 
 
 def _einsum(operation: tf.Operation) -> int:
-    """Every index once: those of the output, and those that are summed over."""
+    """Every index once: of the output, and of the sums."""
     inputs, _ = operation.get_attr("equation").decode().split("->")
     sizes: dict[str, int | None] = {}
     for letters, tensor in zip(inputs.split(","), operation.inputs):
@@ -75,7 +75,7 @@ def _size(tensor: tf.Tensor) -> int:
 
 
 def _shape(tensor: tf.Tensor) -> list[int | None]:
-    """Where tokens come from texts their number is not known, but it is one example."""
+    """An unknown size counts as 1: the number of tokens of texts, for one example."""
     first, *others = tensor.shape
     return [first or 1, *others]
 

@@ -1,4 +1,4 @@
-"""How far healthy exports are from being refused, and faulty ones from passing.
+"""The distance of healthy exports from a refusal, and of faulty ones from passing.
 
 Healthy: what is allowed divided by the largest difference, over backbones, sizes, what
 trains, precisions, texts and series. Faulty: the largest difference divided by what is
@@ -97,7 +97,7 @@ def _subject(recipe: Recipe) -> Subject:
 
 
 def _named(recipe: Recipe) -> str:
-    what = [
+    parts = [
         f"{recipe.size_px} px" if recipe.size_px else "",
         recipe.trains,
         "all blocks" if recipe.reads_all else "",
@@ -106,7 +106,7 @@ def _named(recipe: Recipe) -> str:
         recipe.precision if recipe.precision != "float32" else "",
         f"seed {recipe.seed}" if recipe.seed else "",
     ]
-    return ", ".join([recipe.backbone, *(one for one in what if one)])
+    return ", ".join([recipe.backbone, *filter(None, parts)])
 
 
 def _healthy(chosen: str) -> list[float]:
@@ -138,25 +138,27 @@ def _faulty() -> list[float]:
         subject = _subject(recipe)
         for name, plant in FAULTS.items():
             factors.append(margin(subject, plant(subject)))
-            said = "certain" if math.isinf(factors[-1]) else f"{factors[-1]:.0f}"
-            print(f"| {name} | {recipe.backbone} | {said} |", flush=True)
+            factor = "certain" if math.isinf(factors[-1]) else f"{factors[-1]:.0f}"
+            print(f"| {name} | {recipe.backbone} | {factor} |", flush=True)
     return factors
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--healthy", default="", help="those whose name has this in it")
+    parser.add_argument(
+        "--healthy", default="", help="exports with this in their names"
+    )
     parser.add_argument("--no-healthy", action="store_true")
     parser.add_argument("--no-faults", action="store_true")
     chosen = parser.parse_args()
     began = time.process_time()
     healthy = [] if chosen.no_healthy else _healthy(chosen.healthy)
     faulty = [] if chosen.no_faults else _faulty()
-    for what, factors in (("healthy exports", healthy), ("faults", faulty)):
+    for name, factors in (("healthy exports", healthy), ("faults", faulty)):
         if factors:
             print(
-                f"\n{len(factors)} {what}, the smallest factor {min(factors):.1f};"
-                f" {sum(one < _LEAST_FACTOR for one in factors)} below"
+                f"\n{len(factors)} {name}, the smallest factor {min(factors):.1f};"
+                f" {sum(factor < _LEAST_FACTOR for factor in factors)} below"
                 f" {_LEAST_FACTOR:g}."
             )
     print(f"{time.process_time() - began:.0f} s of a processor.")

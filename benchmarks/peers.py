@@ -1,6 +1,6 @@
-"""What others do to fine-tune, with the settings that they publish.
+"""Fine-tuning as other projects do it, with their published settings.
 
-Each takes raw pixels uint8 `[n, size, size, 3]` and labels, and gives a function from
+Each takes raw pixels uint8 `[n, size, size, 3]` and labels, and returns a function from
 pixels to the most likely labels. All start from the same backbone and weights.
 """
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.calibration.calibration import Calibration
-from pipelines.data.images import decode, headers
+from pipelines.data.images import decode, jpeg_header
 from pipelines.serving import parity
 from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export
@@ -66,19 +66,19 @@ def subject_of(
     return Subject(model, calibration, tuple(class_names), asked)
 
 
-def margin(subject: Subject, found: Mapping[str, np.ndarray]) -> float:
+def margin(subject: Subject, actual: Mapping[str, np.ndarray]) -> float:
     """The largest difference as a multiple of what is allowed; infinite if certain."""
-    wanted = {key: subject.asked.wanted[key] for key in found}
+    expected = {key: subject.asked.expected[key] for key in actual}
     return max(
-        parity._finding(key, one, found[key], subject.asked.yardstick).share
-        for key, one in wanted.items()
+        parity._finding(key, output, actual[key], subject.asked.yardstick).share
+        for key, output in expected.items()
     )
 
 
-def compare(subject: Subject, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def compare(subject: Subject, actual: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The record of the comparison, or the error of a refusal."""
-    wanted = {key: subject.asked.wanted[key] for key in found}
-    return parity.compare(wanted, found, subject.asked.yardstick)
+    expected = {key: subject.asked.expected[key] for key in actual}
+    return parity.compare(expected, actual, subject.asked.yardstick)
 
 
 def answers(
@@ -89,7 +89,7 @@ def answers(
     class_names: Sequence[str] | None = None,
     signatures: Sequence[str] = _ANSWERS,
 ) -> dict[str, np.ndarray]:
-    """What an export gives, made as exports are made, but for what is said."""
+    """The answers of an export, made as exports are made, with these changes."""
     network = rewire(export._served(subject.model, explain=False))
     functions = served_signatures.signatures(
         keras.Model(network.input, network.outputs[:2]),
@@ -97,45 +97,45 @@ def answers(
         calibration=calibration or subject.calibration,
         maximum_megapixels=10.0,
     )
-    found = {}
-    for key, signature, name in _largest(subject.asked.given):
+    outputs = {}
+    for key, signature, name in _largest(subject.asked.inputs):
         if signature in functions and signature in signatures:
-            given = subject.asked.given[key]
-            is_text = given.dtype == object
-            given = tf.constant(list(given), tf.string) if is_text else given
-            for output, value in functions[signature]({name: given}).items():
+            inputs = subject.asked.inputs[key]
+            is_text = inputs.dtype == object
+            inputs = tf.constant(list(inputs), tf.string) if is_text else inputs
+            for output, value in functions[signature]({name: inputs}).items():
                 where = f"{signature}/{key.split('/')[1]}/{output}"
-                found[where] = value.numpy()
-    return found
+                outputs[where] = value.numpy()
+    return outputs
 
 
 def features_of(subject: Subject) -> dict[str, np.ndarray]:
     """The feature vectors of an export, without the decoding before them."""
     network = export._served(subject.model, explain=False)
     (pixels,) = (
-        subject.asked.given[key]
-        for key, signature, _ in _largest(subject.asked.given)
+        subject.asked.inputs[key]
+        for key, signature, _ in _largest(subject.asked.inputs)
         if signature == "pixels"
     )
-    run = tf.function(lambda given: served_signatures.run_on_batch(network, given)[1])
-    found = run(tf.constant(pixels)).numpy()
-    behind_bad = np.concatenate([np.zeros_like(found[:1]), found])
+    run = tf.function(lambda x: served_signatures.run_on_batch(network, x)[1])
+    features = run(tf.constant(pixels)).numpy()
+    behind_bad = np.concatenate([np.zeros_like(features[:1]), features])
     return {f"features/{len(behind_bad)}/features": behind_bad}
 
 
-def _largest(given: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, str]]:
+def _largest(inputs: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, str]]:
     most: dict[str, int] = {}
-    for key in given:
+    for key in inputs:
         signature, count, _ = key.split("/")
         most[signature] = max(most.get(signature, 0), int(count))
-    for key in given:
+    for key in inputs:
         signature, count, name = key.split("/")
         if int(count) == most[signature]:
             yield key, signature, name
 
 
 def _rewired(call: Rewire) -> Callable[[keras.Model], keras.Model]:
-    """The same network, of which every layer is called by `call(layer, *inputs)`."""
+    """The same network, whose layers are all called by `call(layer, *inputs)`."""
 
     def rewire(network: keras.Model) -> keras.Model:
         return keras.models.clone_model(
@@ -148,12 +148,12 @@ def _rewired(call: Rewire) -> Callable[[keras.Model], keras.Model]:
 def _normalizing(**other: Any) -> Callable[[keras.Model], keras.Model]:
     """Pixels normalized by other numbers, or in another order."""
 
-    def call(layer: Any, *given: Any, **options: Any) -> Any:
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
         if isinstance(layer, PixelNormalization):
             layer = PixelNormalization.from_config(
                 {**layer.get_config(), **other, "name": "planted"}
             )
-        return layer(*given, **options)
+        return layer(*inputs, **options)
 
     return _rewired(call)
 
@@ -161,10 +161,10 @@ def _normalizing(**other: Any) -> Callable[[keras.Model], keras.Model]:
 def _before(change: Callable[[Any], Any]) -> Callable[[keras.Model], keras.Model]:
     """Pixels that are changed before anything is done with them."""
 
-    def call(layer: Any, *given: Any, **options: Any) -> Any:
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
         if isinstance(layer, PixelNormalization):
-            given = (change(given[0]), *given[1:])
-        return layer(*given, **options)
+            inputs = (change(inputs[0]), *inputs[1:])
+        return layer(*inputs, **options)
 
     return _rewired(call)
 
@@ -176,16 +176,16 @@ def _std(subject: Subject) -> dict[str, Any]:
         for layer in subject.model.backbone.model.layers
         if isinstance(layer, PixelNormalization)
     ]
-    return {"std": tuple(one * 127.5 / 128 for one in layer.std)}
+    return {"std": tuple(x * 127.5 / 128 for x in layer.std)}
 
 
 def _block_missing(subject: Subject) -> Callable[[keras.Model], keras.Model]:
     """The head reads zeros in place of one of its blocks."""
     names = {f"pooled_{name}" for name in list(subject.model.pooled_blocks)[:1]}
 
-    def call(layer: Any, *given: Any, **options: Any) -> Any:
-        found = layer(*given, **options)
-        return found * 0 if layer.name in names else found
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+        outputs = layer(*inputs, **options)
+        return outputs * 0 if layer.name in names else outputs
 
     return _rewired(call)
 
@@ -194,11 +194,11 @@ def _by_batch() -> Callable[[keras.Model], keras.Model]:
     """The first BatchNorm normalizes by the batch, as in training."""
     seen: list[Any] = []
 
-    def call(layer: Any, *given: Any, **options: Any) -> Any:
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
         if seen or not isinstance(layer, keras.layers.BatchNormalization):
-            return layer(*given, **options)
+            return layer(*inputs, **options)
         seen.append(layer)
-        x = given[0]
+        x = inputs[0]
         axes = list(range(len(x.shape) - 1))
         mean, variance = keras.ops.moments(x, axes=axes, keepdims=True)
         x = (x - mean) * keras.ops.rsqrt(variance + layer.epsilon)
@@ -284,13 +284,15 @@ def _reading(name: str, value: Any, module: Any = decode) -> Any:
     return plant
 
 
-def _resized(pixels: tf.Tensor, size_px: int, **how: Any) -> tf.Tensor:
-    resized = tf.image.resize(tf.convert_to_tensor(pixels), [size_px, size_px], **how)
+def _resized(pixels: tf.Tensor, size_px: int, **options: Any) -> tf.Tensor:
+    resized = tf.image.resize(
+        tf.convert_to_tensor(pixels), [size_px, size_px], **options
+    )
     return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
 
 
-def _resizing(**how: Any) -> Any:
-    return _reading("resize", lambda pixels, size: _resized(pixels, size, **how))
+def _resizing(**options: Any) -> Any:
+    return _reading("resize", lambda pixels, size: _resized(pixels, size, **options))
 
 
 def _quick_jpeg(encoded: tf.Tensor, *, ratio: int) -> tf.Tensor:
@@ -312,7 +314,7 @@ def _temperature(subject: Subject) -> dict[str, np.ndarray]:
 
 
 def _other_space(subject: Subject) -> dict[str, np.ndarray]:
-    """What is usual of another run: distances are taken from another centre."""
+    """The features of another run: distances are taken from another centre."""
     space = subject.calibration.space
     if space is None:
         raise AssertionError("The model has no space of features to take another for.")
@@ -338,33 +340,35 @@ FAULTS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
     "images resized by cubic curves": _resizing(method="bicubic", antialias=True),
     "another decoder of JPEG": _reading("_jpeg_pixels", _quick_jpeg),
     "what the camera said is ignored": _reading(
-        "exif_orientation", lambda exif: tf.constant(1), headers
+        "exif_orientation", lambda exif: tf.constant(1), jpeg_header
     ),
     "what is transparent is on black": _reading(
         "_on_white", lambda pixels: pixels[..., :3] * (pixels[..., 3:] // 255)
     ),
-    "127.5 for 128": lambda one: answers(one, rewire=_normalizing(**_std(one))),
-    "BGR for RGB": lambda one: answers(
-        one, rewire=_before(lambda pixels: keras.ops.flip(pixels, axis=-1))
+    "127.5 for 128": lambda subject: answers(
+        subject, rewire=_normalizing(**_std(subject))
     ),
-    "a level too bright": lambda one: answers(
-        one, rewire=_before(lambda pixels: keras.ops.cast(pixels, "float32") + 1)
+    "BGR for RGB": lambda subject: answers(
+        subject, rewire=_before(lambda pixels: keras.ops.flip(pixels, axis=-1))
+    ),
+    "a level too bright": lambda subject: answers(
+        subject, rewire=_before(lambda pixels: keras.ops.cast(pixels, "float32") + 1)
     ),
     "an unfolded scale": _unfolded_scale,
     "another epsilon": _other_epsilon,
-    "a BatchNorm in training mode": lambda one: _unfolded(one, _by_batch()),
-    "a block of the head is missing": lambda one: answers(
-        one, rewire=_block_missing(one)
+    "a BatchNorm in training mode": lambda subject: _unfolded(subject, _by_batch()),
+    "a block of the head is missing": lambda subject: answers(
+        subject, rewire=_block_missing(subject)
     ),
     "half of a kernel is zeros": _half_of_a_kernel,
-    "weights in float16": lambda one: _with_weights(one, _float16),
-    "weights in 8 bits": lambda one: _with_weights(one, _int8),
+    "weights in float16": lambda subject: _with_weights(subject, _float16),
+    "weights in 8 bits": lambda subject: _with_weights(subject, _int8),
     "a temperature that is 10 % off": _temperature,
-    "classes in another order": lambda one: answers(
-        one, class_names=one.class_names[::-1]
+    "classes in another order": lambda subject: answers(
+        subject, class_names=subject.class_names[::-1]
     ),
-    "the labels of another run": lambda one: answers(
-        one, class_names=[f"other {name}" for name in one.class_names]
+    "the labels of another run": lambda subject: answers(
+        subject, class_names=[f"other {name}" for name in subject.class_names]
     ),
     "the features of another run": _other_space,
 }
@@ -373,6 +377,6 @@ FAULTS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
 def _unfolded(
     subject: Subject, rewire: Callable[[keras.Model], keras.Model]
 ) -> dict[str, np.ndarray]:
-    """An export of which no BatchNorm is folded."""
+    """An export without a folded BatchNorm."""
     with mock.patch.object(export, "folded_copy", lambda network: network):
         return answers(subject, rewire=rewire)

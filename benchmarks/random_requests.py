@@ -41,7 +41,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from benchmarks.hostile_clients import photo, server
+from benchmarks.hostile_clients import server
+from benchmarks.hostile_patterns import photo
 
 _FAULTS = ("UNKNOWN", "INTERNAL", "DATA_LOSS")
 _SERVICE = "/tensorflow.serving.PredictionService/"
@@ -55,7 +56,7 @@ _ODD: tuple[Any, ...] = (
 
 
 class Requests:
-    """What is asked, made from a seed."""
+    """Requests made from a seed."""
 
     def __init__(self, seed: int, model: str) -> None:
         self._random = random.Random(seed)
@@ -278,7 +279,7 @@ class Requests:
 def ask(
     ports: tuple[int, int], *, model: str, count: int, seed: int
 ) -> tuple[collections.Counter[str], list[str]]:
-    """How often each status came, and the requests whose answers are faults."""
+    """The count of each status, and the requests whose answers are faults."""
     requests = Requests(seed, model)
     statuses: collections.Counter[str] = collections.Counter()
     faults: list[str] = []

@@ -96,7 +96,7 @@ def start(folder: Path, into: Path) -> int:
 
 
 def has_ended(child: int, *, wait: bool = False) -> bool:
-    """Whether a process has ended, and well.
+    """True if a process has ended, and succeeded or was killed by us.
 
     Raises:
         RuntimeError: if it failed.
@@ -108,7 +108,7 @@ def has_ended(child: int, *, wait: bool = False) -> bool:
 
 
 def killed_after(folder: Path, into: Path, *, epochs: int) -> bool:
-    """Kills a run a moment after so many epochs; says whether it came in time."""
+    """Kills a run a moment after `epochs`; returns False if the run ended before."""
     history = folder / "history.jsonl"
     saved = folder / "checkpoints" / "training" / "000001.json"
     child = start(folder, into)

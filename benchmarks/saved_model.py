@@ -108,22 +108,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--batch", type=int, default=16)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     random = np.random.default_rng(0)
-    shape = (given.batch, given.size, given.size, 3)
+    shape = (arguments.batch, arguments.size, arguments.size, 3)
     batch = (
         random.integers(0, 256, shape).astype("uint8"),
-        random.integers(0, _CLASSES, given.batch),
+        random.integers(0, _CLASSES, arguments.batch),
     )
     print("| mode | native | wrapped | ratio | its quartiles |")
     print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        size = {"input_size_px": given.size}
+        size = {"input_size_px": arguments.size}
         save_module(zoo.build("efficientnet_lite0", **size), Path(folder))
         for mode in ("training", "inference", "frozen"):
             native = step_of(zoo.build("efficientnet_lite0", **size), mode=mode)
             wrapped = step_of(zoo.build("tfhub", handle=folder, **size), mode=mode)
-            row = compare(native, wrapped, batch, given.steps)
+            row = compare(native, wrapped, batch, arguments.steps)
             print(f"| {mode} | {row} |", flush=True)
 
 

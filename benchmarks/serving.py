@@ -71,8 +71,8 @@ class _Trivial(tf.Module):
 def _server(base: Path, *flags: str) -> Iterator[tuple[int, subprocess.Popen]]:
     """A server on a free port, ready."""
     command = ["pipelines.cli", "serve", str(base), *flags, "--name", "m"]
-    with _started(*command, "--rest-port", "0", "--grpc-port", "0") as found:
-        yield found
+    with _started(*command, "--rest-port", "0", "--grpc-port", "0") as started:
+        yield started
 
 
 @contextlib.contextmanager
@@ -103,15 +103,15 @@ def _wrk(
     """Requests per second, statuses, and the median and p99 in milliseconds."""
     flags = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "60s"]
     url = f"http://127.0.0.1:{port}/v1/models/m:predict"
-    said = subprocess.run(
+    output = subprocess.run(
         ["wrk", *flags, "-s", str(script), url],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    statuses = {int(k): int(v) for k, v in re.findall(r"(\d+)=(\d+)", said)}
-    rate = float(re.findall(r"rate: ([\d.]+)", said)[0])
-    median, p99 = re.findall(r"micros: ([\d.]+) ([\d.]+)", said)[0]
+    statuses = {int(k): int(v) for k, v in re.findall(r"(\d+)=(\d+)", output)}
+    rate = float(re.findall(r"rate: ([\d.]+)", output)[0])
+    median, p99 = re.findall(r"micros: ([\d.]+) ([\d.]+)", output)[0]
     return rate, statuses, float(median) / 1e3, float(p99) / 1e3
 
 
@@ -124,10 +124,10 @@ def _script(folder: Path, name: str, request: object) -> Path:
 
 
 def _loop_rate(serve: Any, photos: list[bytes], seconds: float) -> float:
-    given = tf.constant([photos[i % len(photos)] for i in range(_BATCH)])
+    batch = tf.constant([photos[i % len(photos)] for i in range(_BATCH)])
     started, count = time.monotonic(), 0
     while time.monotonic() - started < seconds:
-        serve(image_bytes=given)["probabilities"].numpy()
+        serve(image_bytes=batch)["probabilities"].numpy()
         count += _BATCH
     return count / (time.monotonic() - started)
 
@@ -156,7 +156,7 @@ def _compare(arguments: argparse.Namespace, base: Path, photos, script) -> float
                 )
                 assert set(statuses) == {200}, (name, statuses)
                 rates.setdefault(name, []).append(rate)
-            now = (f"{name} {found[-1]:.1f}/s" for name, found in rates.items())
+            now = (f"{name} {values[-1]:.1f}/s" for name, values in rates.items())
             print(", ".join(now), flush=True)
     for name in ("loop", "plain", "single"):
         ratios = sorted(map(truediv, rates["served"], rates[name]))
@@ -205,9 +205,9 @@ def _at_random(
         f"{script.read_text()}function delay() return"
         f" -math.log(1 - math.random()) * {pause_ms} end\n"
     )
-    found, statuses, median, p99 = _wrk(port, script, connections=clients, seconds=30)
+    asked, statuses, median, p99 = _wrk(port, script, connections=clients, seconds=30)
     print(
-        f"{clients} clients, {found:.0f}/s, {found / rate:.2f} of what was served:"
+        f"{clients} clients, {asked:.0f}/s, {asked / rate:.2f} of what was served:"
         f" median {median:.1f} ms, p99 {p99:.1f} ms, {p99 / alone_ms:.1f} times the"
         f" {alone_ms:.1f} ms of one alone; statuses {statuses}",
         flush=True,
@@ -229,14 +229,14 @@ def _overload(port: int, process, script: Path, body: bytes, rate: float) -> Non
     # Each connection asks once a second, if it is answered.
     script.write_text(script.read_text() + "function delay() return 1000 end\n")
     connections = int(10 * rate)
-    found = _wrk(port, script, connections=connections, seconds=20)
+    result = _wrk(port, script, connections=connections, seconds=20)
     started, status = time.monotonic(), 0
     while status != 200 and time.monotonic() - started < 60:
         status, _ = _post(port, body)
     seconds = time.monotonic() - started
     print(
-        f"{connections} requests/s for 20 s: statuses {found[1]},"
-        f" p99 {found[3]:.0f} ms;"
+        f"{connections} requests/s for 20 s: statuses {result[1]},"
+        f" p99 {result[3]:.0f} ms;"
         f" memory {before:.0f} to {_memory_mb(process.pid):.0f} MB;"
         f" then {status} {seconds:.2f} s later"
     )

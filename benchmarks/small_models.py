@@ -41,7 +41,7 @@ _SHARPNESS = 4.0
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a small model is made.
+    """The recipe of a small model.
 
     `trains` is `head`, `partial` (the last block), `full`, or `scratch`; blocks train
     for a few steps. `reads_all` lets the head read every block, in a grid of `grid`.
@@ -125,7 +125,7 @@ def _splits(modality: str, seed: int) -> tuple[Split, Split]:
 def _images(labels: np.ndarray, rng: np.random.Generator) -> Inputs:
     """Digits, each in a colour of its own on another that changes from side to side."""
     digits = load_digits()
-    chosen = [rng.choice(np.flatnonzero(digits.target == one)) for one in labels]
+    chosen = [rng.choice(np.flatnonzero(digits.target == label)) for label in labels]
     drawn = np.kron(digits.images[chosen] / 16, np.ones((5, 6)))[..., None]
     ramp = np.linspace(0, 1, drawn.shape[2])[None, None, :, None]
     ink, paper = rng.uniform(0, 255, (2, len(labels), 1, 1, 3))
@@ -136,7 +136,7 @@ def _images(labels: np.ndarray, rng: np.random.Generator) -> Inputs:
 
 def _texts(labels: np.ndarray, rng: np.random.Generator) -> Inputs:
     values = np.empty(len(labels), object)
-    values[:] = [f"{_WORDS[one]} {rng.integers(1000)}".encode() for one in labels]
+    values[:] = [f"{_WORDS[label]} {rng.integers(1000)}".encode() for label in labels]
     return Texts(values)
 
 
@@ -150,13 +150,13 @@ def _read(model: TransferModel, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Logits and features, float32."""
     size = model.backbone.input_size_px
     network = answering(model)
-    found = [
+    results = [
         network(inputs, training=False)
         for inputs, _ in batches(split, input_size_px=size, batch_size=64)
     ]
     logits, features = (
         np.concatenate([np.asarray(keras.ops.cast(x, "float32")) for x in column])
-        for column in zip(*found)
+        for column in zip(*results)
     )
     return logits, features
 
@@ -180,8 +180,8 @@ def _train(model: TransferModel, train: Split, recipe: Recipe) -> None:
             layer.trainable = False
     if recipe.reestimated:
         for block in trained:
-            for one in batchnorm_layers(block):
-                one.trainable = False
+            for layer in batchnorm_layers(block):
+                layer.trainable = False
     model.model.compile(
         keras.optimizers.Adam(1e-4 if recipe.weights else 1e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -4,7 +4,7 @@
 and proves, beside the Keras guide's recipe (`benchmarks.peers`), which ends with a
 model in memory and exports nothing. Both are processes of their own on the same images
 and splits of `builtin:mnist_5k`, and take turns; a seed draws other images. The ratio
-is that of the seconds of ours to the guide's, for each seed.
+divides our seconds by the guide's, for each seed.
 
 Processor seconds, which say more where others compute at the same time, are those of
 all processes of a run.
@@ -65,7 +65,7 @@ with open(into, "w") as stream:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A whole run; `stages` has the seconds of each, where they are told."""
+    """A whole run; `stages` has the seconds of each stage, if they are reported."""
 
     seconds: float
     processor_seconds: float
@@ -83,9 +83,9 @@ def main() -> None:
             # Each goes first in every second seed.
             order = arguments.contenders[:: 1 if seed % 2 == 0 else -1]
             for name in order:
-                found = _RUN[name](size, seed, arguments.size_px)
-                results[name].append(found)
-                print(f"{size} images, seed {seed}, {name}: {found}", flush=True)
+                result = _RUN[name](size, seed, arguments.size_px)
+                results[name].append(result)
+                print(f"{size} images, seed {seed}, {name}: {result}", flush=True)
         _print(size, results)
 
 
@@ -126,7 +126,7 @@ def _ours(size: int, seed: int, size_px: int) -> Result:
         report["test"]["accuracy"],
         report["seconds"],
         report["peak_memory_bytes"],
-        tuple(one["name"] for one in report["phases"] if one["kept"]),
+        tuple(phase["name"] for phase in report["phases"] if phase["kept"]),
     )
 
 
@@ -172,24 +172,25 @@ def _children() -> float:
 
 def _print(size: int, results: Mapping[str, Sequence[Result]]) -> None:
     print(f"\n{size} images")
-    for name, found in results.items():
+    for name, runs in results.items():
         print(
-            f"  {name}: {spread([one.seconds for one in found])} s,"
-            f" {spread([one.processor_seconds for one in found])} processor s,"
-            f" test accuracy {statistics.mean(one.accuracy for one in found):.4f}"
+            f"  {name}: {spread([run.seconds for run in runs])} s,"
+            f" {spread([run.processor_seconds for run in runs])} processor s,"
+            f" test accuracy {statistics.mean(run.accuracy for run in runs):.4f}"
         )
-        for stage in found[0].stages:
-            seconds = [one.stages.get(stage, 0.0) for one in found]
+        for stage in runs[0].stages:
+            seconds = [run.stages.get(stage, 0.0) for run in runs]
             print(f"    {stage}: {spread(seconds)} s")
     if not {OURS, GUIDE} <= set(results):
         return
     ours, guide = results[OURS], results[GUIDE]
-    for what in ("seconds", "processor_seconds"):
+    for measure in ("seconds", "processor_seconds"):
         shares = ratios(
-            [getattr(one, what) for one in ours], [getattr(one, what) for one in guide]
+            [getattr(run, measure) for run in ours],
+            [getattr(run, measure) for run in guide],
         )
-        print(f"  {OURS} / {GUIDE}, {what.replace('_', ' ')}: {spread(shares)}")
-    gains = [one.accuracy - other.accuracy for one, other in zip(ours, guide)]
+        print(f"  {OURS} / {GUIDE}, {measure.replace('_', ' ')}: {spread(shares)}")
+    gains = [run.accuracy - base.accuracy for run, base in zip(ours, guide)]
     wins, losses = (sum(sign * gain > 0 for gain in gains) for sign in (1, -1))
     print(
         f"  accuracy, paired: {statistics.mean(gains):+.4f} on average,"

@@ -117,30 +117,30 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--photos", type=int, default=256)
     parser.add_argument("--size", type=int, default=96)
-    given = parser.parse_args()
-    found: dict[str, list[tuple[float, float, float]]] = {"ours": [], "keras": []}
+    arguments = parser.parse_args()
+    seconds: dict[str, list[tuple[float, float, float]]] = {"ours": [], "keras": []}
     scripts = {"ours": _OURS, "keras": _KERAS}
     with tempfile.TemporaryDirectory() as folder:
-        write_photos(Path(folder), given.photos)
-        for repetition in range(given.repetitions):
-            # Turn about: the second one finds files in the memory of the system.
+        write_photos(Path(folder), arguments.photos)
+        for repetition in range(arguments.repetitions):
+            # In turn: the second one finds files in the memory of the system.
             for name in sorted(scripts, reverse=bool(repetition % 2)):
-                one = measured(scripts[name], Path(folder), size_px=given.size)
-                found[name].append(one)
+                result = measured(scripts[name], Path(folder), size_px=arguments.size)
+                seconds[name].append(result)
     print("| | zootune | Keras script | ratio |")
     print("| --- | --- | --- | --- |")
-    for what, digits, ours, keras in zip(
+    for label, digits, ours, keras in zip(
         (
             "seconds to the first step",
             "processor seconds until then",
             "peak memory, MiB",
         ),
         (1, 1, 0),
-        zip(*found["ours"]),
-        zip(*found["keras"]),
+        zip(*seconds["ours"]),
+        zip(*seconds["keras"]),
     ):
         columns = (spread(ours, digits=digits), spread(keras, digits=digits))
-        print(f"| {what} | {' | '.join(columns)} | {spread(ratios(ours, keras))} |")
+        print(f"| {label} | {' | '.join(columns)} | {spread(ratios(ours, keras))} |")
 
 
 if __name__ == "__main__":

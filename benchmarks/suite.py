@@ -78,7 +78,7 @@ MEASUREMENTS = {
 
 
 def section(name: str, *, small: bool) -> str | None:
-    """What the commands of a measurement print, as a section; none if one fails."""
+    """The output of the commands of a measurement, as a section; None if one fails."""
     measurement = MEASUREMENTS[name]
     parts = [f"## {measurement.title}"]
     for command in measurement.small if small else measurement.full:
@@ -111,10 +111,10 @@ def put(page: str, name: str, text: str) -> str:
     """The page with a section between its markers, at its end if it had none."""
     begin, end = f"<!-- suite: {name} -->", "<!-- suite: end -->"
     whole = f"{begin}\n{text}\n{end}"
-    found = re.search(f"{re.escape(begin)}.*?{re.escape(end)}", page, re.DOTALL)
-    if found is None:
+    match = re.search(f"{re.escape(begin)}.*?{re.escape(end)}", page, re.DOTALL)
+    if match is None:
         return f"{page.rstrip()}\n\n{whole}\n"
-    return page[: found.start()] + whole + page[found.end() :]
+    return page[: match.start()] + whole + page[match.end() :]
 
 
 def main() -> int:
@@ -122,16 +122,16 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(MEASUREMENTS)}")
     parser.add_argument("--small", action="store_true", help="shows that it runs")
     parser.add_argument("--print", action="store_true", help="writes nothing")
-    given = parser.parse_args()
-    unknown = set(given.names) - set(MEASUREMENTS)
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(MEASUREMENTS)
     if unknown:
         parser.error(f"There is no {', '.join(unknown)}; {', '.join(MEASUREMENTS)} are")
     failed = []
-    for name in given.names or MEASUREMENTS:
-        text = section(name, small=given.small)
+    for name in arguments.names or MEASUREMENTS:
+        text = section(name, small=arguments.small)
         if text is None:
             failed.append(name)
-        elif given.print:
+        elif arguments.print:
             print(text, end="\n\n", flush=True)
         else:
             _RESULTS.write_text(put(_RESULTS.read_text(), name, text))

@@ -47,7 +47,7 @@ def train(
             classes, probe = len(splits.info.class_names), used.probe()
             model = add_head(used.base, classes=classes, plan=plan.head, probe=probe)
         with job.stage("finetune"):
-            history = fine_tune(model, splits, plan, job.settings())
+            history = fine_tune(model, splits, plan, job.workspace())
         with job.stage("calibrate"):
             calibrated = calibrate_model(
                 model,

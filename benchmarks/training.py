@@ -1,4 +1,4 @@
-"""How fast training is, beside the same work with nothing around it.
+"""The speed of training, beside the same work with nothing around it.
 
 `feed`: full fine-tuning from JPEG files, beside the bare compiled train step on batches
 that are in memory. Both are steps of the same model in the same process: after every
@@ -44,9 +44,10 @@ from pipelines.planning import compute
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.training import freezing
+from pipelines.training.phases.workspace import Workspace
 from zoo.graph.folding import folded
 
 _BACKBONES = (
@@ -88,8 +89,8 @@ class _BareSteps(keras.callbacks.Callback):
         self.model.train_function(self._batches)
         started = time.perf_counter()
         for _ in range(timed):
-            found = self.model.train_function(self._batches)
-        float(next(iter(tf.nest.flatten(found))))  # until all of it is computed
+            logs = self.model.train_function(self._batches)
+        float(next(iter(tf.nest.flatten(logs))))  # until all of it is computed
         bare = time.perf_counter() - started
         if epoch:
             self.fit.append(timed * self._batch_size / seconds)
@@ -132,17 +133,13 @@ def _fine_tuned(
     )
     watch = _BareSteps(in_memory.take(2).cache().repeat(), batch_size=size)
     with tempfile.TemporaryDirectory() as folder:
-        settings = FitSettings(
-            input_size_px=config.input_size_px,
-            seed=0,
-            deadline_seconds=float("inf"),
+        workspace = Workspace(
             history_path=Path(folder) / "history.jsonl",
             tensorboard_dir=Path(folder) / "tensorboard",
-            augment=config.augment,
-            cache=PixelCache(cache_mib * 2**20),
-            watch=lambda phase: (watch,),
+            pixel_cache=PixelCache(cache_mib * 2**20),
+            callbacks=lambda phase: (watch,),
         )
-        fine_tune(model, splits, prepared.plan, settings)
+        fine_tune(model, splits, prepared.plan, workspace)
     return watch
 
 
@@ -175,14 +172,17 @@ def compare_precisions(arguments: argparse.Namespace) -> None:
                 arguments, _ours(arguments, name, chosen.precision), xla=chosen.xla
             ),
         }
-        rates: dict[str, list[float]] = {one: [] for one in steps}
+        rates: dict[str, list[float]] = {variant: [] for variant in steps}
         for _ in range(arguments.repetitions):
-            for one, step in steps.items():
-                rates[one].append(arguments.batch / step())
+            for variant, step in steps.items():
+                rates[variant].append(arguments.batch / step())
         columns = " | ".join(spread(rate, digits=1) for rate in rates.values())
-        auto = [spread(ratios(rates["auto"], rates[one])) for one in ("guide", "held")]
-        how = compute.StepTrial(chosen.precision, chosen.xla, 0.0).name
-        print(f"| {name} | {columns} | {how} | {' | '.join(auto)} |", flush=True)
+        auto = [
+            spread(ratios(rates["auto"], rates[variant]))
+            for variant in ("guide", "held")
+        ]
+        choice = compute.StepTrial(chosen.precision, chosen.xla, 0.0).name
+        print(f"| {name} | {columns} | {choice} | {' | '.join(auto)} |", flush=True)
 
 
 def _guide(arguments: argparse.Namespace, name: str) -> keras.Model:
@@ -212,7 +212,7 @@ def _classifying(inputs: keras.KerasTensor, found: keras.KerasTensor) -> keras.M
 def _step(
     arguments: argparse.Namespace, model: keras.Model, *, xla: bool | str
 ) -> Callable[[], float]:
-    """What trains on one batch and gives its seconds; the graph is built already."""
+    """A function that trains on one batch and returns its seconds; the graph exists."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-5), loss, jit_compile=xla)
     random = np.random.default_rng(0)

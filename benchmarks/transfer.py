@@ -45,7 +45,7 @@ from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits, first
-from pipelines.runtime.devices import matrix_units
+from pipelines.runtime.devices import processor_features
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from zoo.builder import Backbone
@@ -102,7 +102,7 @@ def main() -> None:
             done[cell] = dataclasses.replace(
                 _measure(cell, drawn, arguments),
                 date=time.strftime("%Y-%m-%d"),
-                processor=f"{os.cpu_count()} cores, {' '.join(matrix_units())}",
+                processor=f"{os.cpu_count()} cores, {' '.join(processor_features())}",
             )
             print(f"{cell} {done[cell]}", flush=True)
             _append(arguments.results, cell, done[cell])

@@ -1,4 +1,4 @@
-"""What measuring, a head and a partial fine-tuning cost, beside plain passes and Keras.
+"""The cost of measuring, a head and partial fine-tuning, beside passes and Keras.
 
 `probe`: the stage that reads every block and compares heads in closed form, beside one
 pass for the average of the last block, both on the images as they are; also without the
@@ -34,7 +34,7 @@ import tensorflow as tf
 from keras import layers
 
 import zoo
-from pipelines.config import RunConfig
+from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.batches import batches, batches_of_all, training_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
@@ -49,7 +49,7 @@ from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
 from pipelines.training.phases.result import PhaseResult
-from pipelines.training.phases.task import FitSettings
+from pipelines.training.phases.workspace import Workspace
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32
@@ -73,7 +73,7 @@ def main() -> None:
         validation=_some(splits.validation, arguments.examples // 10),
     )
     parts = [_PARTS[name] for name in arguments.parts]
-    contenders = [one for part in parts for one in part.contenders]
+    contenders = [name for part in parts for name in part.contenders]
     seconds: dict[str, list[float]] = {}
     # One repetition more, to warm up.
     for repetition in range(arguments.repetitions + 1):
@@ -82,9 +82,9 @@ def main() -> None:
             base = freeze_base(
                 zoo.build(arguments.backbone, input_size_px=arguments.size)
             )
-            for name, found in contender(base, splits, arguments).items():
+            for name, value in contender(base, splits, arguments).items():
                 if repetition > 0:
-                    seconds.setdefault(name, []).append(found)
+                    seconds.setdefault(name, []).append(value)
     if "probe" in arguments.parts:
         seconds["probe alone"] = [
             whole - part for whole, part in zip(seconds["probe"], seconds["similarity"])
@@ -255,6 +255,7 @@ def _last_phase(
     config.finetune.epochs = _EPOCHS
     measured = measure(base, splits, config, Clock())
     plan = decide(training_facts(base, splits, measured), config)
+    plan = dataclasses.replace(plan, augment=AugmentConfig(strength="none"))
     model = add_head(
         base,
         classes=len(splits.info.class_names),
@@ -262,15 +263,12 @@ def _last_phase(
         probe=measured.probe(plan.head),
     )
     with tempfile.TemporaryDirectory() as folder:
-        settings = FitSettings(
-            input_size_px=arguments.size,
-            seed=0,
-            deadline_seconds=float("inf"),
+        workspace = Workspace(
             history_path=Path(folder) / "history.jsonl",
             tensorboard_dir=Path(folder) / "tensorboard",
             head_features=measured.head_features(plan.head),
         )
-        return fine_tune(model, splits, plan, settings).phases[-1]
+        return fine_tune(model, splits, plan, workspace).phases[-1]
 
 
 def _config(arguments: argparse.Namespace) -> RunConfig:

@@ -12,6 +12,7 @@ from pipelines.config import RunConfig
 
 
 def get_config() -> RunConfig:
+    """The config of this experiment."""
     config = RunConfig()
     config.data = "dir:photos"
     config.workdir = "runs/photos"

@@ -10,6 +10,7 @@ from pipelines.config import RunConfig
 
 
 def get_config() -> RunConfig:
+    """The config of this experiment."""
     config = RunConfig()
     # 500 images choose the best epoch, 750 are never seen before the end.
     config.data = "builtin:mnist_5k?validation=0.1"

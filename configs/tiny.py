@@ -10,6 +10,7 @@ from pipelines.config import RunConfig
 
 
 def get_config() -> RunConfig:
+    """The config of this experiment."""
     config = RunConfig()
     config.data = "builtin:digits"
     config.backbone = "tiny_image"

@@ -1,7 +1,6 @@
 """Writes docs/backbones.md, and the short table in README.md, from the catalog.
 
-What is measured comes from docs/backbone_figures.json, which benchmarks/backbones.py
-writes.
+Measurements come from docs/backbone_figures.json, which benchmarks/backbones.py writes.
 
 Command: make docs
 """
@@ -24,7 +23,7 @@ BEGIN = "<!-- backbones: written by docs/backbone_table.py -->"
 END = "<!-- end of backbones -->"
 NONE = "-"
 
-# Where accuracies were published, by source, and by name where it is another place.
+# The pages that publish accuracies, by source, with exceptions by name.
 _KERAS = "https://keras.io/api/applications"
 _TOP1_BY_SOURCE = {
     "applications": _KERAS,
@@ -111,13 +110,13 @@ names of the blocks and the hash of the weights.
 * **Parameters** and **multiply-adds** are those of the network without its classifier,
   for one example of the default size. Multiply-adds are counted from the graph:
   convolutions and matrix products.
-* **Width** is that of the features, and **blocks** are what freezes and trains as one.
+* **Width** is the width of the features, and **blocks** freeze and train as one.
 * **Top-1** is the accuracy on ImageNet, with a link to where it was published.
 * **Pixels** are what the network was trained on; a backbone takes raw ones, 0 to 255.
-* **Examples per second** are those of a forward pass in float32 over a batch of 16 of
+* **Examples per second** are measured on a forward pass in float32 of a batch of 16 at
   the default size: the median of three, and the slowest and the fastest.
 {_conditions(figures)}
-* **Licence** is that of the weights. `{NONE}`: not published, or not measured."""
+* **Licence** applies to the weights. `{NONE}`: not published, or not measured."""
 
 
 def _table(names: Iterable[str], figures: dict[str, Any]) -> str:

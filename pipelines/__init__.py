@@ -39,6 +39,16 @@ def fine_tune(
     `fields` are any others of `pipelines.config.RunConfig`, such as
     `strategy="full"` or `input_size_px=160`.
 
+    >>> run = fine_tune(
+    ...     "builtin:digits?limit=120",
+    ...     backbone="tiny_image",
+    ...     weights="none",
+    ...     strategy="head_only",
+    ...     workdir="runs/digits",
+    ... )
+    >>> run.report["test"]["examples"]
+    20
+
     Raises:
         ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
             sentence that says what to do.
@@ -126,6 +136,10 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
 
 def load(artifact_dir: str | Path) -> "Predictor":
     """A published artifact, verified against its manifest and ready to predict.
+
+    >>> predictor = load("runs/digits/artifact")
+    >>> predictor.modality
+    'image'
 
     Raises:
         ArtifactError: if it is not an artifact, or not what was published.

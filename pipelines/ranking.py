@@ -27,7 +27,7 @@ from pipelines.planning.ranking import (
     reason,
 )
 from pipelines.runtime.clock import Clock
-from pipelines.stages.score import appraise, thumbnail_accuracy
+from pipelines.stages.score import score_backbone, thumbnail_accuracy
 from zoo.errors import BackboneError
 from zoo.spec import ImageInput
 
@@ -39,7 +39,7 @@ _FIRST_EXAMPLES = 1000
 _FIRST_SIZE_PX = 128
 # In full: a standard error of at most a percent, at the size of the backbone.
 _FULL_EXAMPLES = 2000
-# So many need no first round.
+# Up to this many backbones need no first round.
 _MOST_IN_FULL_AT_ONCE = 2
 
 Measured = tuple[list[BackboneScore], list[LeftOut]]
@@ -72,11 +72,13 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
             first = _measure(sizes, train, config, clock, examples=_FIRST_EXAMPLES)
         chosen = finalists(first[0])
     with clock.stage("in_full", ", ".join(chosen)):
-        done = [one for one in first[0] if one.backbone in chosen and _is_full(one)]
+        done = [
+            score for score in first[0] if score.backbone in chosen and _is_full(score)
+        ]
         sizes = {name: 0 for name in chosen if name not in {d.backbone for d in done}}
         last = _measure(sizes, train, config, clock, examples=_FULL_EXAMPLES)
     best = ordered([*done, *last[0]])
-    others = ordered([one for one in first[0] if one.backbone not in chosen])
+    others = ordered([score for score in first[0] if score.backbone not in chosen])
     left_out = (*_unpublished(known), *first[1], *last[1])
     if not best and not others:
         raise BackboneError(_nothing_measured(left_out))
@@ -84,7 +86,7 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
         pixels = thumbnail_accuracy(train, examples=_FIRST_EXAMPLES, seed=seed)
     return Ranking(
         backbones=(*best, *others),
-        finalists=tuple(one.backbone for one in best),
+        finalists=tuple(score.backbone for score in best),
         left_out=left_out,
         missing=known.missing,
         reason=reason(best or others, pixels, classes=len(np.unique(train.labels))),
@@ -102,13 +104,14 @@ def _small(name: str) -> int:
     return min(takes.default_size_px, max(takes.minimum_size_px, _FIRST_SIZE_PX))
 
 
-def _is_full(one: BackboneScore) -> bool:
-    """Whether there are no more examples, and no larger size, to measure it on."""
-    takes = zoo.get_spec(one.backbone).input
+def _is_full(score: BackboneScore) -> bool:
+    """True if there are no more examples, and no larger size, to measure it on."""
+    takes = zoo.get_spec(score.backbone).input
     is_own_size = (
-        not isinstance(takes, ImageInput) or takes.default_size_px == one.input_size_px
+        not isinstance(takes, ImageInput)
+        or takes.default_size_px == score.input_size_px
     )
-    return is_own_size and one.examples < _FIRST_EXAMPLES
+    return is_own_size and score.examples < _FIRST_EXAMPLES
 
 
 def _measure(
@@ -120,24 +123,26 @@ def _measure(
     examples: int,
 ) -> Measured:
     """Each backbone at its size; one that fails is named and does not stop others."""
-    found: list[BackboneScore] = []
+    scores: list[BackboneScore] = []
     failed: list[LeftOut] = []
     for number, (name, size_px) in enumerate(sizes.items(), start=1):
         _logger.info("  %s, %d of %d", name, number, len(sizes))
-        wanted = dataclasses.replace(config, backbone=name, input_size_px=size_px)
+        own_config = dataclasses.replace(config, backbone=name, input_size_px=size_px)
         try:
             with broken_files_named(train):
-                found.append(appraise(train, wanted, clock, examples=examples))
+                scores.append(
+                    score_backbone(train, own_config, clock, examples=examples)
+                )
         except DataError:
             raise
         except (BackboneError, TrainingError) as error:
             failed.append(LeftOut(name, str(error)))
         except Exception as error:  # noqa: BLE001 - a network may be anybody's
-            said = (str(error).strip().splitlines() or ["no message"])[0]
-            failed.append(LeftOut(name, f"{type(error).__name__}: {said}"))
+            first_line = (str(error).strip().splitlines() or ["no message"])[0]
+            failed.append(LeftOut(name, f"{type(error).__name__}: {first_line}"))
         # Networks hold circles of references, and the next one needs the memory.
         gc.collect()
-    return found, failed
+    return scores, failed
 
 
 def _unpublished(known: Candidates) -> list[LeftOut]:
@@ -149,8 +154,10 @@ def _unpublished(known: Candidates) -> list[LeftOut]:
 
 
 def _nothing_measured(left_out: Sequence[LeftOut]) -> str:
-    reasons = "\n".join(f"  {one.backbone}: {one.reason}" for one in left_out)
+    reasons = "\n".join(
+        f"  {backbone.backbone}: {backbone.reason}" for backbone in left_out
+    )
     return (
-        f"No backbone could be measured. Mend one of them, or name others with"
+        f"No backbone could be measured. Fix one of them, or name others with"
         f" --backbones; `zoo doctor` looks at this machine.\n{reasons}"
     )

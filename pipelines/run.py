@@ -32,7 +32,7 @@ def _run(job: RunJob) -> Run:
         classes, probe = len(splits.info.class_names), prepared.probe()
         model = head.add_head(base, classes=classes, plan=plan.head, probe=probe)
     with job.stage("finetune"):
-        history = finetune.fine_tune(model, splits, plan, job.settings())
+        history = finetune.fine_tune(model, splits, plan, job.workspace())
     job.start_proof()
     with job.stage("calibrate"):
         calibrated = calibrate.calibrate_model(

@@ -26,8 +26,7 @@ from pipelines.errors import ConfigError, TrainingError
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.features.extract import Activations
 from pipelines.planning import compute
-from pipelines.planning.plan import HeadPlan, Phase
-from pipelines.planning.policy import decide
+from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
 from pipelines.runs import folder as run_folder
@@ -45,10 +44,10 @@ from pipelines.runs.trials import (
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
-from pipelines.stages.measure import training_facts
-from pipelines.training.phases.task import Frozen
+from pipelines.stages.plan import choose_plan
+from pipelines.training.phases.workspace import Frozen, Workspace
 
 if TYPE_CHECKING:
     import optuna
@@ -59,10 +58,10 @@ BEST = "best_config.py"
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Search:
-    """What a search found: the trials, and the number of the one that is `chosen`.
+    """The result of a search: the trials, and the number of the `chosen` one.
 
     `config_path` is a config file for `zoo train`. `warning` says what the accuracy on
-    validation is worth after so many looks at it.
+    validation is worth after this many looks at it.
     """
 
     trials: tuple[Trial, ...]
@@ -125,7 +124,7 @@ def _search(
         dataset = DatasetRef.parse(config.data)
         before = resume.compute_before(config, folder)
         prepared = prepare(config, dataset, clock, before=before)
-        stack.enter_context(precision(prepared.compute.precision))
+        stack.enter_context(precision(prepared.plan.precision))
         space = search_space(
             config,
             prepared.plan,
@@ -196,13 +195,23 @@ class _Objective:
         base, splits = self._prepared.base, self._prepared.splits
         keras.utils.set_random_seed(config.seed)
         base.model.set_weights(self._start)
-        plan = decide(training_facts(base, splits, self._prepared.measured), config)
+        plan = dataclasses.replace(
+            choose_plan(base, splits, self._prepared.measured, config),
+            precision=self._prepared.plan.precision,
+            xla=self._prepared.plan.xla,
+        )
         model = add_head(
             base,
             classes=len(splits.info.class_names),
             plan=plan.head,
-            probe=self._probe(plan.head),
+            probe=self._probe(plan),
         )
+        workspace = self._workspace(trial, plan.head, config)
+        return fine_tune(model, splits, plan, workspace).phases[-1].accuracy_after
+
+    def _workspace(
+        self, trial: optuna.Trial, head: HeadPlan, config: RunConfig
+    ) -> Workspace:
         folder = self._folder.path / "trials" / f"{trial.number:04d}"
         folder.mkdir(parents=True, exist_ok=True)
         own_deadline = (
@@ -210,30 +219,25 @@ class _Objective:
             if config.time_budget_seconds
             else np.inf
         )
-        watch = PruneByMedian(trial)
-        settings = FitSettings(
-            input_size_px=base.input_size_px,
-            seed=config.seed,
-            deadline_seconds=min(self.deadline_seconds, own_deadline),
+        prune = PruneByMedian(trial)
+        return Workspace(
             history_path=folder / "history.jsonl",
             tensorboard_dir=folder / "tensorboard",
-            head_features=self._prepared.measured.head_features(plan.head),
-            imbalance=self._prepared.imbalance,
-            augment=config.augment,
-            cache=self._pixels,
+            deadline_seconds=min(self.deadline_seconds, own_deadline),
+            head_features=self._prepared.measured.head_features(head),
+            pixel_cache=self._pixels,
             activation_cache=ActivationCache(self._folder.cache_dir),
-            watch=lambda phase: _watched(phase, watch),
-            known=self._known,
-            xla=self._prepared.compute.xla,
+            known_activations=self._known,
+            callbacks=lambda phase: _pruning(phase, prune),
         )
-        return fine_tune(model, splits, plan, settings).phases[-1].accuracy_after
 
-    def _probe(self, head: HeadPlan) -> Probe | None:
-        """Solved once for each head."""
+    def _probe(self, plan: TransferPlan) -> Probe | None:
+        """The probe of a plan, solved once for each head."""
+        head = plan.head
         key = (head.reads, head.grid)
         if key not in self._probes:
             self._probes[key] = self._prepared.measured.probe(
-                head, balanced=self._prepared.imbalance != "none"
+                head, balanced=plan.balances_classes
             )
         return self._probes[key]
 
@@ -249,9 +253,11 @@ class PruneByMedian(keras.callbacks.Callback):
         self._trial = trial
         self._epochs = 0
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports the accuracy, and ends a trial that is worse than the median."""
         self._epochs += 1
-        self._trial.report(float(logs["val_accuracy"]), self._epochs)
+        accuracy = float((logs or {})["val_accuracy"])
+        self._trial.report(accuracy, self._epochs)
         if self._trial.should_prune():
             _prune(
                 self._trial,
@@ -259,11 +265,11 @@ class PruneByMedian(keras.callbacks.Callback):
             )
 
 
-def _watched(
-    phase: Phase, watch: keras.callbacks.Callback
+def _pruning(
+    phase: Phase, prune: keras.callbacks.Callback
 ) -> tuple[keras.callbacks.Callback, ...]:
-    """A head trains on kept features in no time; what is worth ending trains blocks."""
-    return () if phase.trains_head_only else (watch,)
+    """A head trains on kept features in no time; only other phases are worth ending."""
+    return () if phase.trains_head_only else (prune,)
 
 
 def _prune(trial: optuna.Trial, reason: str) -> None:
@@ -288,19 +294,19 @@ def _result(
     clock: Clock,
     time_budget_seconds: float,
 ) -> Search:
-    ended = [one for one in study.trials if one.state.name == "COMPLETE"]
+    ended = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
     if not ended:
         raise ConfigError(
-            f"No trial came to its end within {time_budget_seconds:.0f} s, of which"
-            f" {clock.seconds['measure']:.0f} s went into measuring. Give more time;"
-            " the same command goes on."
+            f"No trial ended within {time_budget_seconds:.0f} s, and measuring took"
+            f" {clock.seconds['measure']:.0f} s of them. Give more time; the same"
+            " command goes on."
         )
     examples = len(prepared.splits.validation)
     chosen, reason = choose(ended, examples)
     path = folder.path / BEST
     # As the trials were: a clock could choose something else for another run.
     config = dataclasses.replace(
-        space.configured(_fixed(chosen)), precision=prepared.compute.precision
+        space.configured(_fixed(chosen)), precision=prepared.plan.precision
     )
     looks = sum(map(counts, study.trials))
     warning = (
@@ -308,8 +314,10 @@ def _result(
         f" {chosen.value:.4f} is on the bright side, as is what is calibrated on it."
         " Test was not looked at: train with the config and read its accuracy there."
     )
-    found = Search(
-        trials=tuple(plain(one) for one in study.trials if one.state.is_finished()),
+    search = Search(
+        trials=tuple(
+            plain(trial) for trial in study.trials if trial.state.is_finished()
+        ),
         chosen=chosen.number,
         reason=reason,
         warning=warning,
@@ -318,13 +326,13 @@ def _result(
         seconds={**clock.seconds, "total": clock.total_seconds},
     )
     folder.write_text(BEST, _config_file(config, f"{reason} {warning}", path))
-    folder.write(RESULT, to_plain(found))
-    return found
+    folder.write(RESULT, to_plain(search))
+    return search
 
 
-def to_plain(found: Search) -> dict[str, Any]:
+def to_plain(search: Search) -> dict[str, Any]:
     """The values of `tuning.json`."""
-    return {**dataclasses.asdict(found), "config_path": str(found.config_path)}
+    return {**dataclasses.asdict(search), "config_path": str(search.config_path)}
 
 
 def _fixed(trial: optuna.trial.FrozenTrial) -> Any:
@@ -344,7 +352,7 @@ def _config_file(config: RunConfig, purpose: str, path: Path) -> str:
     ]
     return "\n".join(
         [
-            '"""What a search found.',
+            '"""The config that a search chose.',
             "",
             textwrap.fill(purpose, 88),
             "",

@@ -21,8 +21,8 @@ lint=$!
 (
   cd "$scratch"
   export PYTHONPATH="$scratch/site"
-  "$bin/python" -c "import os, zoo, pipelines
-for package in (zoo, pipelines):
+  "$bin/python" -c "import os, zootune, zoo, pipelines
+for package in (zootune, zoo, pipelines):
     assert package.__file__.startswith(os.environ['PYTHONPATH']), package.__file__"
   "$bin/python" -m pipelines.cli train --config.data='builtin:digits?limit=120' \
     --config.backbone=tiny_image --config.weights=none --config.strategy=head_only \
@@ -48,22 +48,23 @@ tail -n 1 "$scratch/lint"
 P=tests/pipelines
 E=tests/e2e
 parts=(
-  "e2e-1 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"
-  "e2e-2 $E/test_end_to_end.py $E/test_kerashub.py"
-  "e2e-3 $E/test_saved_model.py"
+  "readme tests/test_readme.py tests/test_configs.py"
   "faults tests/faults"
+  "e2e-1 $E/test_end_to_end.py $E/test_kerashub.py"
+  "e2e-2 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"
+  "data $P/data $P/audit"
+  "server $P/serving/server"
   "contract-1/3 tests/zoo/contract"
   "contract-2/3 tests/zoo/contract"
   "contract-3/3 tests/zoo/contract"
-  "readme tests/test_readme.py tests/test_configs.py"
   "pipelines $P"
-  "data $P/data $P/audit"
-  "server $P/serving/server"
-  "stages $P/stages $P/features"
-  "training $P/training"
-  "e2e-4 $E"
-  "zoo tests/zoo"
   "commands $P/commands $P/config $P/runs $P/runtime"
+  "stages $P/stages $P/features"
+  "zoo tests/zoo"
+  "training $P/training"
+  "e2e-3 $E/test_saved_model.py"
+  "e2e-4 $E"
+  "formats $P/batch $P/formats $P/report $P/planning $P/probing $P/calibration"
   "serving $P/serving"
   "rest tests"
 )

@@ -39,7 +39,7 @@ def test_the_short_table_of_the_readme_is_current(script):
     assert written in (ROOT / "README.md").read_text(), "run `make docs`"
 
 
-def test_every_accuracy_has_a_place_where_it_was_published(script):
+def test_every_accuracy_has_a_source(script):
     published = [
         spec
         for spec in map(zoo.get_spec, zoo.list_backbones())
@@ -72,7 +72,7 @@ def test_multiply_adds_of_layers_are_those_by_hand():
     assert multiply_adds(keras.Model(inputs, x)) == 1728 + 576 + 192 + 480
 
 
-def test_a_loop_hides_how_many_there_are():
+def test_multiply_adds_in_loops_are_unknown():
     inputs = keras.Input((8, 3))
     assert multiply_adds(keras.Model(inputs, keras.layers.LSTM(4)(inputs))) is None
 

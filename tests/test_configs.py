@@ -2,26 +2,75 @@
 
 import ast
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.config import checked
 from pipelines.config.flags import parse
+from pipelines.data.readers.builtin import read as read_builtin
 from pipelines.main import main
 
 FOLDER = Path(__file__).parents[1] / "configs"
 FILES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
 NAMES = [path.relative_to(FOLDER).as_posix() for path in FILES]
+# A step of each: more examples in a batch than there are, and one epoch.
 ON_TINY_PARTS = [
-    "--config.data=builtin:digits?limit=120",
-    "--config.backbone=tiny_image",
     "--config.weights=none",
-    "--config.input_size_px=32",
-    "--config.batch_size=128",  # more than the data: one step is an epoch
+    "--config.batch_size=128",
     "--config.head.epochs=1",
     "--config.finetune.epochs=1",
 ]
+IMAGES = ["--config.backbone=tiny_image", "--config.input_size_px=32"]
+DIGITS = ["--config.data=builtin:digits?limit=120", *IMAGES]
+
+
+def texts(folder: Path) -> list[str]:
+    rows = [
+        (f"{word} number {i}", word) for i in range(30) for word in ("bill", "joke")
+    ]
+    lines = ["body,folder", *(f"{text},{label}" for text, label in rows)]
+    (folder / "mails.csv").write_text("\n".join(lines))
+    data = f"--config.data=csv:{folder}/mails.csv?text=body&label=folder"
+    return [data, "--config.backbone=tiny_text"]
+
+
+def series(folder: Path) -> list[str]:
+    labels = np.arange(60) % 2
+    noise = np.random.default_rng(0).normal(size=(60, 24, 2))
+    waves = noise + labels[:, None, None] * np.sin(np.arange(24))[None, :, None]
+    np.savez(folder / "machines.npz", x=waves.astype(np.float32), y=labels)
+    return [f"--config.data=npz:{folder}/machines.npz", "--config.backbone=tiny_series"]
+
+
+def records(folder: Path) -> list[str]:
+    import tensorflow as tf
+
+    digits = read_builtin("digits")
+    with tf.io.TFRecordWriter(str(folder / "digits.tfrecord")) as writer:
+        for pixels, label in zip(digits.inputs.pixels[:120], digits.labels[:120]):
+            features = tf.train.Features(
+                feature={
+                    "image": _bytes(tf.io.encode_png(pixels).numpy()),
+                    "label": _bytes(b"digit %d" % label),
+                }
+            )
+            writer.write(tf.train.Example(features=features).SerializeToString())
+    return [f"--config.data=tfrecord:{folder}/*.tfrecord", *IMAGES]
+
+
+def _bytes(value: bytes):
+    import tensorflow as tf
+
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+DATA_OF = {"text.py": texts, "series.py": series, "records.py": records}
 
 
 def header_of(path: Path) -> str:
@@ -29,8 +78,9 @@ def header_of(path: Path) -> str:
 
 
 def test_all_configs_are_seen():
-    assert len(FILES) == 3
-    assert {"quickstart.py", "photos.py", "tiny.py"} <= set(NAMES)
+    assert len(FILES) == 8
+    assert {"quickstart.py", "photos.py", "tiny.py", "workers.py"} <= set(NAMES)
+    assert set(DATA_OF) < set(NAMES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -66,10 +116,31 @@ def test_it_imports_nothing_but_the_config(path):
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_it_runs_for_one_step_on_tiny_parts(path, tmp_path):
     workdir = tmp_path / "run"
-    flags = [f"--config={path}", *ON_TINY_PARTS, f"--config.workdir={workdir}"]
-    assert main(flags) == 0
+    data = DATA_OF[path.name](tmp_path) if path.name in DATA_OF else DIGITS
+    flags = [f"--config={path}", *ON_TINY_PARTS, *data, f"--config.workdir={workdir}"]
+    if path.name == "workers.py":
+        _run_as_only_worker(flags)
+    else:
+        assert main(flags) == 0
     report = json.loads((workdir / "report.json").read_text())
     assert report["test"]["examples"] > 0
     assert (workdir / "artifact" / "1" / "saved_model.pb").is_file()
     lines = (workdir / "history.jsonl").read_text().splitlines()
     assert len(lines) == len(report["phases"]) > 0
+
+
+def _run_as_only_worker(flags: list[str]) -> None:
+    """In a process of its own: workers have to meet before anything is computed."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    task = {"type": "worker", "index": 0}
+    cluster = {"cluster": {"worker": [address]}, "task": task}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipelines.main", *flags],
+        env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
+        cwd=FOLDER.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr

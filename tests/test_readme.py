@@ -85,7 +85,7 @@ def test_make_targets_exist():
 
 def test_files_and_folders_that_the_readme_names_exist():
     layout = re.search(r"^    zoo/ .*?\n\n", README, re.MULTILINE | re.DOTALL)
-    names = re.findall(r"([a-z]+(?:/[a-z]+)*)/ ", layout.group())
+    names = re.findall(r"([a-z_]+(?:/[a-z]+)*)/ ", layout.group())
     assert len(names) >= 12
     for name in names:
         found = [ROOT / parent / name for parent in ("", "zoo", "pipelines")]

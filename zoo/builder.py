@@ -101,6 +101,10 @@ def build(
     is for images, `input_length` for texts, in tokens, and for series, in steps, and
     `channels` for series.
 
+    >>> backbone = build("tiny_image", weights=None, input_size_px=32)
+    >>> len(backbone.blocks), backbone.model.input_shape
+    (4, (None, 32, 32, 3))
+
     Raises:
         UnknownBackboneError: if no row has this name.
         BackboneError: if the network cannot take input of this size.

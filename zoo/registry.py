@@ -42,6 +42,9 @@ def list_backbones(
     what to leave out; `pretrained` keeps the rows that have (or have not) pretrained
     weights.
 
+    >>> list_backbones("vgg*", exclude=("*16",))
+    ['vgg19']
+
     Raises:
         BackboneError: if `exclude` is a string, which would be read by its letters.
     """
@@ -63,6 +66,10 @@ def list_backbones(
 
 def get_spec(name: str) -> BackboneSpec:
     """The row of a backbone.
+
+    >>> spec = get_spec("efficientnet_lite0")
+    >>> spec.feature_width, spec.modality, spec.pretrained
+    (1280, 'image', True)
 
     Raises:
         UnknownBackboneError: if it does not exist; suggests the nearest names.
@@ -105,6 +112,12 @@ def register(spec: BackboneSpec, *, network: Network | None = None) -> None:
     classifier, to a symbolic tensor and gives the features. `inputs` are pixels in the
     row's own convention, ids, or series, and `weights_file` is the verified file, or
     `None` for random weights.
+
+    >>> import dataclasses
+    >>> register(dataclasses.replace(get_spec("tiny_image"), name="my_image"))
+    >>> list_backbones("my_*")
+    ['my_image']
+    >>> unregister("my_image")
 
     Raises:
         BackboneError: if the name is taken, if nothing builds a row of this source, or

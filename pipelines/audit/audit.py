@@ -30,10 +30,10 @@ from zoo.storage.home import expanded
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Audit:
-    """What was found; findings are worst first.
+    """The findings about a data set, worst first.
 
-    `counts` is examples per class. `looks` has one for each example that is a file, and
-    `folder` what lies in a folder besides examples.
+    `counts` is examples per class. There is one of `inspections` for each example that
+    is a file; `folder` has the other files of a folder.
     """
 
     reference: str
@@ -44,10 +44,12 @@ class Audit:
 
     @property
     def counts(self) -> Mapping[str, int]:
+        """Examples per class."""
         return _counts(self.examples)
 
     @property
     def maximum_megapixels(self) -> float:
+        """The size above which an image is refused."""
         inputs = self.examples.inputs
         if isinstance(inputs, ImageFiles | ImageRecords):
             return inputs.maximum_megapixels
@@ -55,10 +57,11 @@ class Audit:
 
     @property
     def is_fit_to_train(self) -> bool:
+        """True if a run would accept the data."""
         return all(finding.severity != "error" for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found as plain values, ready for JSON."""
+        """The audit as plain values, ready for JSON."""
         return {
             "reference": self.reference,
             "modality": self.examples.inputs.modality,
@@ -76,6 +79,7 @@ class Audit:
         }
 
     def with_findings(self, more: Sequence[Finding]) -> Audit:
+        """The same audit with more findings, in their order of severity."""
         every = sorted([*self.findings, *more], key=lambda finding: finding.rank)
         return dataclasses.replace(self, findings=tuple(every))
 
@@ -86,9 +90,9 @@ def audit(
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Audit:
-    """The audit of a data set; problems are findings, and not errors.
+    """Reads a data set and lists its problems as findings, not as errors.
 
-    Files that have not changed since they were last looked at are not read again,
+    Files that have not changed since they were last inspected are not read again,
     unless `use_cache` is false.
 
     Raises:
@@ -120,7 +124,7 @@ def audit(
 def _listed(
     ref: DatasetRef,
 ) -> tuple[Examples, FolderWalk | None, list[Finding]]:
-    """The examples; and of a folder what else is there, and why it would be refused."""
+    """The examples; of a folder also its other files, and why a run would refuse it."""
     if ref.scheme != "dir":
         return read(ref), None, []
     root = expanded(ref.location).absolute()

@@ -1,4 +1,4 @@
-"""What occurs more than once: the same content, and pictures that look the same."""
+"""Examples that occur more than once: of equal content, or of equal appearance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pipelines.audit.findings import Finding
 from pipelines.data.checks.inspection import Inspection
 from pipelines.data.splits import Examples
 
-# Differences of up to so many of the 64 bits are the same picture saved again, smaller
-# or a little brighter: https://www.hackerfactor.com/blog/index.php?/archives/529
+# Pictures that differ in at most this many of 64 bits are one picture that was saved
+# again, smaller or a little brighter: https://www.hackerfactor.com/blog/index.php?/archives/529
 _NEAR_BITS = 3
-# Pictures with so few edges one way or the other look alike without being so.
+# Pictures with fewer edges, or with hardly anything else, have similar bits by chance.
 _FEW_EDGES = 3
 _SAME = "the same content"
 _NEAR = "nearly the same picture"
@@ -28,7 +28,8 @@ def same_findings(
 ) -> Iterator[Finding]:
     """The same content more than once; `members` are the examples of the hashes.
 
-    Copies in several splits are only noted if they `is_dropped` from training.
+    Copies in several splits are only a note if a run drops them from training
+    (`is_dropped`).
     """
     groups = groups_of_same(hashes, members or range(len(hashes)))
     for finding in _repeated(examples, groups, _SAME):

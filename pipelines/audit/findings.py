@@ -1,4 +1,4 @@
-"""What can be wrong with data, as plain values."""
+"""Problems of data as plain values, and those of class names and class sizes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 SEVERITIES = ("error", "warning", "note")
 # Above this ratio of examples, plain training neglects the smallest class.
 _IMBALANCE = 10
-# What is taken from train where the user does not give it.
+# Splits that are carved from train unless the data have them.
 _CARVED = ("validation", "test")
 _SHORT_NAME = 3
-# Of so many names that are one without one letter, only these are compared.
+# At most this many names are compared with each other that share a spelling.
 _MOST_ALIKE = 20
 # Longer names are compared as a whole.
 _LONG_NAME = 60
@@ -24,10 +24,10 @@ _NUMBERS = re.compile(r"\d+")
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was found, and the examples or classes that it is about.
+    """A problem, and the examples or classes that it is about.
 
-    `members` has the indices of the examples for each entry of `about` that is about
-    examples, which may be several that are the same.
+    `members` has the indices of the examples of each entry of `about`, several where
+    they are copies of each other; it is empty for problems of classes.
     """
 
     severity: str
@@ -37,6 +37,7 @@ class Finding:
 
     @property
     def rank(self) -> int:
+        """The place of its severity, 0 for errors."""
         return SEVERITIES.index(self.severity)
 
 
@@ -47,7 +48,7 @@ def group_by_reason(
     *,
     names: Sequence[str],
 ) -> Iterator[Finding]:
-    """A finding for every reason, with the examples that it goes for."""
+    """A finding for every reason, with its examples."""
     members: dict[str, list[int]] = defaultdict(list)
     for reason, i in pairs:
         members[reason].append(i)
@@ -114,9 +115,11 @@ def _alike(names: list[str]) -> Iterator[Finding]:
 
 
 def _candidates(names: Sequence[str]) -> set[tuple[int, int]]:
-    """Pairs of names that share a spelling without one letter, as all do that differ
-    by one letter at most. In time that grows with the names, and not with their
-    pairs."""
+    """Pairs of names that share a spelling without one letter.
+
+    All names that differ by at most one letter do. The time grows with the names, and
+    not with their pairs.
+    """
     holders: dict[str, list[int]] = defaultdict(list)
     for i, name in enumerate(names):
         plain = "".join(name.casefold().split())
@@ -136,7 +139,7 @@ def _likeness(first: str, second: str) -> str:
         return "blanks"
     if first.casefold().strip() == second.casefold().strip():
         return "upper and lower case"
-    # Numbers that differ are names that were meant to.
+    # Names with different numbers differ on purpose.
     is_number = _NUMBERS.sub("", first) == _NUMBERS.sub("", second)
     if is_number or min(len(first), len(second)) < _SHORT_NAME:
         return ""

@@ -1,4 +1,4 @@
-"""What is in a folder and is not trained on, or keeps it from being read at all."""
+"""Files of a folder that no run trains on, and faults that keep it from being read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.data.split_names import usual_split
 _NOT_MISSED = frozenset(
     {".txt", ".json", ".csv", ".xml", ".md", ".html", ".ini", ".db"}
 )
-# What Linux and macOS take, or more.
+# The limit of Linux in bytes; macOS has a lower one.
 _LONGEST_PATH = 4095
 
 
@@ -32,7 +32,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FolderWalk:
-    """All images of a folder, what else lies beside them, and what is wrong."""
+    """All images of a folder, the other files beside them, and the problems."""
 
     images: tuple[Found, ...]
     left_out: tuple[Found, ...]
@@ -40,12 +40,12 @@ class FolderWalk:
 
 
 def walk(root: Path, *, layout: str = LAYOUTS[0]) -> FolderWalk:
-    """Everything below a folder of class folders; nothing that is wrong ends it."""
+    """Walks through a folder of class folders to its end, whatever is wrong in it."""
     return _Walker(root, layout).walk()
 
 
 class _Walker:
-    """Collects while it goes; one for each walk."""
+    """A walk through a folder, which collects images and problems."""
 
     def __init__(self, root: Path, layout: str) -> None:
         self._root = root
@@ -63,8 +63,8 @@ class _Walker:
                 elif path.suffix.lower() in EXTENSIONS | CONVERTIBLE:
                     self._note("warning", "left out: an image in no class folder", path)
         findings = (
-            Finding(severity, what, tuple(names))
-            for (severity, what), names in self._problems.items()
+            Finding(severity, problem, tuple(names))
+            for (severity, problem), names in self._problems.items()
         )
         return FolderWalk(tuple(self._images), tuple(self._left_out), tuple(findings))
 
@@ -76,12 +76,12 @@ class _Walker:
             return [("", self._root)]
         for path in folders:
             if path not in known:
-                self._note("error", "a folder that is no split, beside splits", path)
+                self._note("error", "a folder that is not a split, beside splits", path)
         return [(split, path) for path, split in known.items()]
 
     def _walk_class(self, split: str, folder: Path) -> None:
         before, unreadable = len(self._images), self._unreadable
-        # Links to where we come from would bring the images of other classes.
+        # Links to parents would bring the images of other classes.
         seen = {_identity(parent) for parent in folder.parents}
         self._walk_below(Found(folder, folder.name, split), seen)
         if len(self._images) == before and self._unreadable == unreadable:
@@ -118,7 +118,7 @@ class _Walker:
             self._left_out.append(file)
 
     def _read(self, folder: Path) -> list[Path]:
-        """What lies in a folder and is not hidden, in order."""
+        """The visible entries of a folder, in order."""
         paths, reason = _listed(folder)
         if reason:
             self._unreadable += 1
@@ -134,7 +134,7 @@ class _Walker:
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What two paths to the same folder share; nothing if that cannot be known."""
+    """Device and number of a folder, equal for all paths to it; None if unknown."""
     try:
         status = folder.stat()
     except OSError:
@@ -143,7 +143,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _listed(folder: Path) -> tuple[list[Path], str]:
-    """What lies in a folder, and the reason if it cannot be read."""
+    """The entries of a folder, and the reason if it cannot be read."""
     try:
         return sorted(folder.iterdir()), ""
     except OSError as error:

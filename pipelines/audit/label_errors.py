@@ -1,8 +1,8 @@
-"""Labels that are probably wrong, by what the other examples say.
+"""Labels that are probably wrong, judged by a probe of the other examples.
 
-A linear probe on frozen features predicts every example from examples that it has not
-seen. Where it is sure of another class, as sure as it is of examples of that class on
-average, the label is suspect: confident learning, https://arxiv.org/abs/1911.00068.
+A linear probe on frozen features predicts every example after a fit without it. Where
+it is as sure of another class as it is of that class' examples on average, the label is
+suspect: confident learning, https://arxiv.org/abs/1911.00068.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.features.extract import extract
 from pipelines.stages.obtain import obtain
 
-WHAT = "a label that is probably wrong"
+PROBLEM = "a label that is probably wrong"
 _FOLDS = 5
 _BATCH = 64
 # Inverse strength of the L2 penalty, and steps after which the probe is good enough.
@@ -64,12 +64,11 @@ def label_findings(
 ) -> list[Finding]:
     """The suspects among the examples as a finding, the most certain first.
 
-    `bad` examples cannot be read and are left out. `data` is the reference that
-    messages name.
+    `bad` examples cannot be read and are left out. Messages name the reference `data`.
 
     Raises:
         ConfigError: if cleanlab is not installed, or the backbone takes other data.
-        DataError: if there are too few examples to tell.
+        DataError: if there are too few examples.
     """
     if importlib.util.find_spec("cleanlab") is None:
         raise ConfigError(
@@ -89,7 +88,7 @@ def label_findings(
         for suspect in suspected
     )
     members = tuple((int(good[suspect.example]),) for suspect in suspected)
-    return [Finding("warning", WHAT, about, members=members)]
+    return [Finding("warning", PROBLEM, about, members=members)]
 
 
 def suspects(
@@ -101,8 +100,8 @@ def suspects(
 ) -> list[Suspect]:
     """The examples whose labels are probably wrong, the most certain first.
 
-    Features are `[examples, width]`, labels and groups `[examples]`; examples of one
-    group do not tell of each other.
+    Features are `[examples, width]`, labels and groups `[examples]`. An example is
+    predicted without the others of its group.
 
     Raises:
         DataError: if there are fewer than two classes of two independent examples.
@@ -112,9 +111,9 @@ def suspects(
 
     folds = _fold_count(labels, groups, class_names)
     probabilities = _out_of_fold(_reduced(features), labels, groups, folds)
-    # As many as the confusion between the classes says that there are, and of those
-    # the ones of the least probable labels. On 1,797 digits of which 3 % had a wrong
-    # label, this found more of them, and less else, than the other four ways.
+    # Their number follows from the confusion between the classes; the least probable
+    # labels come first. On 1,797 digits, 3 % of them with a wrong label, this found
+    # more of these, and less else, than the other four ways.
     ranked = find_label_issues(
         labels,
         probabilities,
@@ -135,7 +134,7 @@ def suspects(
 
 
 def _groups(examples: Examples) -> np.ndarray:
-    """Examples that must not tell of each other: of one group, or of one content."""
+    """Group ids: examples of one group or content are in one fold."""
     return group_ids(examples, Strings.of(content_hashes(examples.inputs)).codes())
 
 

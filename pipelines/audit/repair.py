@@ -1,4 +1,4 @@
-"""A folder of images copied so that nothing in the copy could hurt; see `repair`."""
+"""Copies a folder of images without its problems."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ from pipelines.audit.audit import Audit
 from pipelines.data.checks.inspect_files import inspect_files
 from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images import exif, file_types
-from pipelines.data.spelling import normal
+from pipelines.data.names import free_name
 from pipelines.data.splits import ImageFiles
 from pipelines.errors import ConfigError, DataError
 from zoo.storage import durable
 from zoo.storage.home import expanded
 
 LIST = "fixed.json"
-# Of the copies of one picture in several splits, the one that is kept: evaluation stays
-# what it was.
+# The split whose copy of a picture is kept: evaluation stays as it was.
 _KEPT_FIRST = ("test", "validation", "train", "")
 _QUALITY = 95
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Repair:
-    """What was done with a file: `copied`, `renamed`, `converted` or `left out`.
+    """The action on a file: `copied`, `renamed`, `converted` or `left out`.
 
-    `to` is its name in the copy, and `why` says what was wrong with it.
+    `to` is its name in the copy, and `why` its problem.
     """
 
     file: str
@@ -69,11 +68,11 @@ class _Copy:
 def repair(audit: Audit, source: Path, target: Path) -> tuple[Repair, ...]:
     """Copies the images of an audited folder into a new one of the same layout.
 
-    What is sound is copied as it is, and a name with a wrong ending gets the right one.
-    What is turned, transparent, animated, in CMYK, of 16 bits, with a palette, or of a
-    kind that Pillow reads and we do not, becomes a plain picture: JPEG where it was
-    one, PNG otherwise. Of the same picture in one class one is kept, in two classes
-    none. What is broken is left out. `fixed.json` in the target lists all of it.
+    Sound files are copied as they are; a name with a wrong ending gets the right one.
+    A picture that is turned, transparent, animated, in CMYK, of 16 bits, with a
+    palette, or of a kind that only Pillow reads becomes a plain one: JPEG where it was
+    JPEG, PNG otherwise. One of several copies in a class is kept, none of copies in two
+    classes. Broken files are left out. `fixed.json` in the target lists every file.
 
     Raises:
         ConfigError: if the target has something in it, or lies inside the source.
@@ -91,7 +90,7 @@ def repair(audit: Audit, source: Path, target: Path) -> tuple[Repair, ...]:
 
 
 def counts(done: Sequence[Repair]) -> Mapping[str, int]:
-    """How many files each action was taken with."""
+    """The number of files for each action."""
     return Counter(repair.action for repair in done)
 
 
@@ -130,7 +129,7 @@ def _write_all(audit: Audit, source: Path, folder: Path) -> tuple[Repair, ...]:
         if i in repeated:
             outcome = dataclasses.replace(outcome, action="left out", why=repeated[i])
         if outcome.action != "left out":
-            outcome = dataclasses.replace(outcome, to=_free_name(copy, taken))
+            outcome = dataclasses.replace(outcome, to=_name_in_copy(copy, taken))
             to = folder / outcome.to
             to.parent.mkdir(parents=True, exist_ok=True)
             (parts / str(i)).replace(to)
@@ -147,7 +146,9 @@ def _write_all(audit: Audit, source: Path, folder: Path) -> tuple[Repair, ...]:
 def _sources(audit: Audit, root: Path) -> Iterator[_Source]:
     examples = audit.examples
     if audit.folder is None or not isinstance(examples.inputs, ImageFiles):
-        raise ConfigError(f"--fix copies folders of images; {audit.reference} is none.")
+        raise ConfigError(
+            f"--fix copies folders of images; {audit.reference} is not one."
+        )
     for i, path in enumerate(examples.inputs.paths):
         yield _Source(
             path=Path(path),
@@ -167,7 +168,7 @@ def _sources(audit: Audit, root: Path) -> Iterator[_Source]:
 
 
 def _prepare(source: _Source, part: Path, maximum_megapixels: float) -> _Copy:
-    """Writes what becomes of a file to `part`, unless it is left out."""
+    """Writes the copy of a file to `part`, unless it is left out."""
     inspection = source.inspection
     why = inspection.bad or "; ".join(inspection.odd)
     if inspection.bad and not inspection.whole:
@@ -194,7 +195,7 @@ def _prepare(source: _Source, part: Path, maximum_megapixels: float) -> _Copy:
 
 
 class _NotPlainError(ValueError):
-    """A picture that cannot be made plain, and why."""
+    """A picture that cannot be made plain."""
 
 
 def _plain(content: bytes, kind: str, maximum_megapixels: float) -> bytes:
@@ -219,7 +220,7 @@ def _plain(content: bytes, kind: str, maximum_megapixels: float) -> bytes:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """The upper 8 of 16 bits, as TensorFlow takes them; Pillow would cut at 255."""
+    """The upper 8 of 16 bits, as in TensorFlow; Pillow would cut at 255."""
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:
@@ -239,7 +240,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _without_info(image: Image.Image) -> Image.Image:
-    """Exif, profiles and the like would be written again, and belong to the old one."""
+    """The image without Exif and profiles, which belong to the old file."""
     image.info.clear()
     return image
 
@@ -263,13 +264,7 @@ def _repeated(copies: Sequence[_Copy]) -> dict[int, str]:
     return reasons
 
 
-def _free_name(copy: _Copy, taken: set[str]) -> str:
-    """The name of a copy: the old one, or the nearest that is free, as in `a-1.png`."""
+def _name_in_copy(copy: _Copy, taken: set[str]) -> str:
+    """The name of a copy: the old one, or the nearest that is free."""
     old = Path(copy.source.name)
-    name, number = old.with_name(f"{old.stem}{copy.suffix}").as_posix(), 0
-    # Some disks tell neither case nor the two forms of Unicode apart.
-    while normal(name).casefold() in taken:
-        number += 1
-        name = old.with_name(f"{old.stem}-{number}{copy.suffix}").as_posix()
-    taken.add(normal(name).casefold())
-    return name
+    return free_name(old.with_name(old.stem).as_posix(), taken, suffix=copy.suffix)

@@ -147,7 +147,7 @@ def calibrate(
     easier than new data. The report has the same numbers on test, which chose nothing.
 
     With fewer than 20 held-out examples, or values that are not finite, the result is
-    that of `uncalibrated`, and its reason names the cause.
+    `uncalibrated`, and its reason names the cause.
     """
     n, classes = logits.shape
     if calibration.method == "none":
@@ -190,7 +190,7 @@ def calibrate(
 def _confidences(
     scaling: Temperature, logits: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two probabilities of every example: the largest, and that of the true class."""
+    """Two probabilities of every example: of the likeliest and of the true class."""
     confidence, of_truth = np.empty(len(labels)), np.empty(len(labels))
     for rows in portions(*logits.shape):
         log_p = scaling.log_probabilities(logits[rows])

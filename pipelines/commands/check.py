@@ -101,7 +101,7 @@ def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
 
     more = label_findings(
         result.examples,
-        bad=[i for i, inspection in enumerate(result.inspections) if inspection.bad],
+        bad=[i for i, image in enumerate(result.inspections) if image.bad],
         backbone=arguments.backbone,
         data=str(reference),
     )

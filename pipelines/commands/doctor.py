@@ -74,7 +74,7 @@ def examine() -> Examination:
     return Examination(
         versions=environment.installed_versions(),
         devices=_devices(fixes),
-        processor_features=devices.matrix_units(),
+        processor_features=devices.processor_features(),
         weights_at_hand=at_hand,
         writable=writable,
         free_bytes=free,
@@ -148,13 +148,9 @@ def _devices(fixes: list[str]) -> tuple[str, ...]:
     for device in tf.config.list_physical_devices():
         details = tf.config.experimental.get_device_details(device)
         capability = details.get("compute_capability")
-        mixed = (
-            devices.gpu_mixed_formats(capability)
-            if capability
-            else devices.cpu_mixed_formats()
-        )
         name = details.get("device_name", device.device_type)
-        names.append(f"{name} ({' '.join(['float32', *mixed])})")
+        formats = ("float32", *devices.mixed_precisions(capability))
+        names.append(f"{name} ({' '.join(formats)})")
     return tuple(names)
 
 

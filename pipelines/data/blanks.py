@@ -17,7 +17,7 @@ _SHOWN = 10
 
 
 class Blanks:
-    """Collects blanks while a reader goes; `on_bad` is that of the reference."""
+    """Collects blank examples for a reader; `on_bad` comes from the reference."""
 
     def __init__(self, on_bad: str, where: str) -> None:
         self._skips = on_bad == SKIP
@@ -25,15 +25,14 @@ class Blanks:
         self._names: dict[int, str] = {}
 
     def add(self, i: int, name: str) -> None:
-        """Notes that example `i` is blank; `name` says where it stands."""
+        """Notes that example `i` is blank, and its name."""
         self._names[i] = name
 
     def taken_out(self, examples: Examples) -> Examples:
         """The examples without blanks, which are named as skipped.
 
         Raises:
-            DataError: if there are some, and the reference does not let them be
-                skipped.
+            DataError: if there are blanks, and `on_bad` is not `skip`.
         """
         if not self._names:
             return examples

@@ -1,4 +1,4 @@
-"""The data card of a run: what it was trained on, for people who ask later."""
+"""The data card of a run: a record of its data, for people who ask later."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.images.file_types import kind_of
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import (
-    SPLIT_NAMES,
     EncodedImages,
     ImageArray,
     ImageFiles,
@@ -27,8 +27,8 @@ from pipelines.data.splits import (
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 
-# Headers are read of so many files, spread evenly: a second, and not minutes.
-_LOOKED_AT = 2000
+# The number of files whose headers are read, spread evenly: a second, not minutes.
+_MEASURED = 2000
 _COPIES = "kept, each in the split of the first with the same content"
 
 
@@ -37,9 +37,8 @@ def card_of(
 ) -> dict[str, Any]:
     """Counts, sizes, fingerprints, copies and what was skipped, ready for JSON.
 
-    Sizes are those of images in pixels as they are seen, of texts in characters, and of
-    series in steps and channels. `seed` is that of the run; those of the splits are
-    part of the reference.
+    Sizes are pixels of upright images, characters of texts, and steps and channels of
+    series. `seed` is the seed of the run; the reference has the seed of the splits.
     """
     info = splits.info
     parts = [getattr(splits, name) for name in SPLIT_NAMES]
@@ -64,7 +63,7 @@ def card_of(
 
 
 def reasons(skipped: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """How many examples were left out for each reason."""
+    """The number of examples that were left out for each reason."""
     return dict(Counter(reason for _, reason in skipped))
 
 
@@ -94,12 +93,12 @@ def as_markdown(card: Mapping[str, Any]) -> str:
     ]
     skipped = [[reason, str(count)] for reason, count in card["skipped"].items()]
     versions = [[name, version] for name, version in card["versions"].items()]
-    looked_at = f"Sizes of {card['sizes']['examples']} examples"
+    sizes_title = f"Sizes of {card['sizes']['examples']} examples"
     return "\n".join(
         [
             *head,
             *_table("Examples", ["class", *names], [*counts, totals]),
-            *_table(looked_at, ["", "smallest", "median", "largest"], sizes),
+            *_table(sizes_title, ["", "smallest", "median", "largest"], sizes),
             *_table("Fingerprints", ["split", "sha256"], prints),
             *_table("Skipped", ["reason", "files"], skipped or [["none", "0"]]),
             *_table("Versions", ["", ""], versions),
@@ -123,11 +122,11 @@ def _ratio(counts: Mapping[str, int]) -> float:
 
 
 def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:
-    """The spread of sizes, and how many examples it is of."""
+    """The spread of sizes, and the number of measured examples."""
     columns: list[str] = []
     rows: list[tuple[int, ...]] = []
     for inputs in parts:
-        columns, measured = _sizes_of(inputs, _LOOKED_AT // len(parts))
+        columns, measured = _sizes_of(inputs, _MEASURED // len(parts))
         rows += measured
     return {
         "examples": len(rows),
@@ -143,7 +142,7 @@ def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:
 
 
 def _sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, ...]]]:
-    """What is measured, and a row of it for each example that was looked at."""
+    """The names of the measures, and a row for each measured example."""
     match inputs:
         case ImageFiles() | ImageRecords():
             spread = np.linspace(0, len(inputs) - 1, min(at_most, len(inputs)))
@@ -159,8 +158,7 @@ def _sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, 
 
 
 def _encoded_size(images: EncodedImages, i: int) -> tuple[int, int] | None:
-    """Width and height of an image as it is seen, from its header; none if Pillow
-    cannot tell."""
+    """Width and height of an upright image, from its header; None if Pillow fails."""
     try:
         content = encoded_bytes(images, i)
         with Image.open(io.BytesIO(content)) as image:

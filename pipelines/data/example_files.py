@@ -14,11 +14,11 @@ _TABLES = (".csv", ".tsv", ".tab")
 
 
 def parse_example(content: bytes, path: Path, modality: str) -> bytes | np.ndarray:
-    """What an artifact of this modality takes.
+    """The input of an artifact of this modality.
 
     Images and texts are the bytes themselves. A series is a `.npy` array or lines of
-    numbers, `[steps, channels]` or `[steps]`, and comes as float32 `[steps, channels]`.
-    What separates the numbers of a line follows from the file.
+    numbers, `[steps, channels]` or `[steps]`, and becomes float32 `[steps, channels]`.
+    The file shows which character separates numbers.
 
     Raises:
         DataError: if the file holds no series, or is a table of many examples.
@@ -46,7 +46,7 @@ def parse_example(content: bytes, path: Path, modality: str) -> bytes | np.ndarr
 
 
 def _refuse_table(path: Path, modality: str) -> None:
-    """As a whole it would be one text, its columns' names the first words."""
+    """Refuses a table, which would be one text that begins with names of columns."""
     if path.suffix.lower() in _TABLES:
         raise DataError(
             f"{shown(str(path))} is a table by its name, and a single {modality} is"

@@ -1,4 +1,4 @@
-"""Groups: examples that must stay together, and how groups are dealt to splits."""
+"""Groups of examples that must stay together, and their assignment to splits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipelines.data.splits import Examples
 
 
 def group_ids(examples: Examples, content: np.ndarray) -> np.ndarray:
-    """The group of every example, `[n]`: those of one content or one group share it.
+    """The group id of every example, `[n]`, equal for equal content or a common group.
 
-    `content` has a code for the content of each, `[n]`.
+    `content` has a code for the content of each example, `[n]`.
     """
     if examples.groups is None:
         return connected_groups(content)
@@ -25,9 +25,9 @@ def group_ids(examples: Examples, content: np.ndarray) -> np.ndarray:
 def connected_groups(*codes: np.ndarray) -> np.ndarray:
     """Numbers the connected components of examples that share a code, `[n]`.
 
-    Every argument gives one code per example; two examples with an equal code in the
-    same argument are connected. Codes count from 0, with few or none left out; groups
-    are numbered by first appearance.
+    Every argument has a code per example; two examples with an equal code in the same
+    argument are connected. Codes count from 0, with few gaps or none; groups are
+    numbered by first appearance.
     """
     if len(codes) == 1:
         return _by_first_appearance(codes[0])
@@ -53,7 +53,7 @@ def _by_first_appearance(codes: np.ndarray) -> np.ndarray:
 
 
 def count_groups(labels: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
-    """How many different groups each class occurs in, `[classes]`."""
+    """The number of groups that each class occurs in, `[classes]`."""
     several = groups.max(initial=-1) + 1
     pairs = np.unique(labels * several + groups)
     return np.bincount(pairs // max(several, 1), minlength=classes)
@@ -65,8 +65,8 @@ def deal(
     """The split of every example, `[n]`: 0 is train, then one per held-out fraction.
 
     Classes keep their proportions: exactly where groups are single examples, else as
-    near as whole groups allow. Every class reaches every split when its groups permit
-    it; the caller counts.
+    near as whole groups allow. Every class reaches every split if its groups allow
+    it; the caller checks.
     """
     rng = np.random.default_rng(seed)
     totals = np.bincount(labels)
@@ -90,7 +90,7 @@ def members_of(codes: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def targets(count: int, held_out: Sequence[float]) -> list[int]:
-    """How many of `count` examples each split should get, train first.
+    """The number of examples, of `count`, for each split, train first.
 
     Held-out splits get their rounded fraction and at least one; train gets the rest
     and at least one, as long as there are enough.
@@ -126,7 +126,7 @@ def _deal_large(
 
 
 def _fill(deficit: list[int], count: int) -> list[int]:
-    """How many of `count` equal examples go to each split, largest deficit first."""
+    """The number of equal examples for each split, largest deficit first."""
     counts = [0] * len(deficit)
     for _ in range(count):
         choice = max(range(len(deficit)), key=deficit.__getitem__)

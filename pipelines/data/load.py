@@ -44,7 +44,7 @@ def load(ref: DatasetRef, *, on_progress: OnProgress | None = None) -> Splits:
     the same splits, wherever the data lie.
 
     Raises:
-        DataError: if anything about the data stands in the way of training on them.
+        DataError: if the data cannot be trained on.
     """
     return check_and_split(read(ref), ref, on_progress=on_progress)
 
@@ -55,18 +55,18 @@ def check_and_split(
     """The three splits of what `read` gave; see `load`."""
     _check_classes(examples, ref)
     examples = keep_some(examples, limit=ref.limit, seed=ref.seed)
-    # Counted again with duplicates in mind when hashes are known; a class with one
-    # image should not have to wait until a large folder is read.
+    # Counted again without duplicates when hashes are known; a class with one image is
+    # refused before a large folder is read.
     require_independent(examples, np.arange(len(examples)), limit=ref.limit)
     examples, hashes = _usable(examples, ref, on_progress)
-    notes = _said(examples)
+    notes = _notes(examples)
     splits = split_examples(examples, hashes, ref)
     info = dataclasses.replace(splits.info, skipped=examples.skipped, notes=notes)
     return dataclasses.replace(splits, info=info)
 
 
-def _said(examples: Examples) -> tuple[str, ...]:
-    """What is to be said of how the data were read, which is logged too."""
+def _notes(examples: Examples) -> tuple[str, ...]:
+    """Logs and returns the notes on how the data were read."""
     alike = alike_note(examples.class_names)
     notes = (*examples.notes, *((alike,) if alike else ()))
     for note in notes:
@@ -77,9 +77,9 @@ def _said(examples: Examples) -> tuple[str, ...]:
 def _usable(
     examples: Examples, ref: DatasetRef, on_progress: OnProgress | None
 ) -> tuple[Examples, Strings]:
-    """The examples that can be used, knowing what was skipped and why, and hashes."""
-    looked = check_content(examples.inputs, on_progress=on_progress)
-    hashes, bad = looked.hashes, looked.bad
+    """The usable examples, with reasons for the skipped ones, and their hashes."""
+    checked = check_content(examples.inputs, on_progress=on_progress)
+    hashes, bad = checked.hashes, checked.bad
     if bad and ref.on_bad == "fail":
         raise DataError(f"{refusal(examples.inputs, bad)}\n{HOW_TO_GO_ON}")
     skipped = (*examples.skipped, *((examples.names[i], bad[i]) for i in bad))
@@ -91,7 +91,7 @@ def _usable(
         )
     good = np.setdiff1d(np.arange(len(examples)), list(bad))
     examples = dataclasses.replace(
-        examples.take(good), skipped=skipped, notes=(*examples.notes, *looked.notes)
+        examples.take(good), skipped=skipped, notes=(*examples.notes, *checked.notes)
     )
     return without_shared(examples, hashes.take(good), ref)
 
@@ -115,7 +115,7 @@ def load_part(
     """
     examples = keep_some(read(ref), limit=ref.limit, seed=ref.seed)
     examples, hashes = _usable(examples, ref, None)
-    _said(examples)
+    _notes(examples)
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"
     if part == "all":
@@ -159,9 +159,8 @@ def _check_classes(examples: Examples, ref: DatasetRef) -> None:
     names, plural = examples.class_names, PLURALS[examples.inputs.modality]
     if len(names) < 2:
         raise DataError(
-            f"{ref} has {len(names)} class ({listing(names, shown=1)}); telling "
-            f"{plural} apart needs at least two. Add a folder or label for another "
-            "class."
+            f"{ref} has {len(names)} class ({listing(names, shown=1)}); a classifier"
+            f" of {plural} needs at least two. Add a folder or label for another class."
         )
     counts = np.bincount(examples.labels, minlength=len(names))
     empty = [repr(name) for name, count in zip(names, counts) if count == 0]

@@ -20,8 +20,8 @@ _SPELLING = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 class Strings(Sequence[str]):
     """A sequence of strings that lie in one block of bytes, as file systems spell them.
 
-    String `i` is `length[i]` bytes from `start[i]`, int32 and int64 `[n]`. What `take`
-    gives shares the block. Equal to any sequence of the same strings.
+    String `i` is `length[i]` bytes from `start[i]`, int32 and int64 `[n]`. `take`
+    shares the block. Equal to any sequence of the same strings.
     """
 
     block: memoryview
@@ -30,7 +30,7 @@ class Strings(Sequence[str]):
 
     @classmethod
     def of(cls, values: Iterable[str]) -> Strings:
-        """The strings in their order; they are itself if they are `Strings` already."""
+        """Packs the strings in their order; `Strings` are returned as they are."""
         if isinstance(values, Strings):
             return values
         packer = Packer()
@@ -67,10 +67,11 @@ class Strings(Sequence[str]):
         return f"Strings({some}{', ...' if len(self) > 3 else ''})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        own = self.compact()  # sent to another process without what only others need
+        own = self.compact()  # another process gets no strings that only others need
         return _unpickled, (bytes(own.block), own.length)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Strings:
+        """Some of the strings, which share the block."""
         rows = np.asarray(indices, np.int64)
         return Strings(self.block, self.start[rows], self.length[rows])
 
@@ -91,7 +92,7 @@ class Strings(Sequence[str]):
         return Strings(memoryview(block), start, self.length)
 
     def codes(self) -> np.ndarray:
-        """A number for each string, int64 `[n]`: its rank among the different ones.
+        """The rank of each string among the different ones, int64 `[n]`.
 
         Equal strings have equal numbers. Strings are ordered as bytes.
         """
@@ -113,7 +114,7 @@ class Strings(Sequence[str]):
 
 
 class Packer:
-    """Takes strings one by one, and gives them packed."""
+    """Packs strings that come one by one."""
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
@@ -121,11 +122,13 @@ class Packer:
         self._lengths: list[np.ndarray] = [np.zeros(0, np.int32)]
 
     def add(self, value: str) -> None:
+        """Adds one string."""
         self._waiting.append(value.encode(*_SPELLING))
         if len(self._waiting) >= _BLOCK:
             self._pack()
 
     def extend(self, values: Iterable[str]) -> None:
+        """Adds several strings."""
         self._waiting += [value.encode(*_SPELLING) for value in values]
         if len(self._waiting) >= _BLOCK:
             self._pack()

@@ -17,7 +17,7 @@ MAXIMUM_MEGAPIXELS = 50.0
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
 SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")
-# Options that only some schemes know, and what they say there.
+# Options that only some schemes know.
 _SPECIAL = {
     "group": ("csv", "dir", "tfds", "tfrecord"),
     "image": ("csv", "tfds", "tfrecord"),
@@ -32,7 +32,7 @@ _MEANINGS = {
     "group": "says what stays together",
     "data_dir": "is the folder of TensorFlow Datasets",
     "delimiter": "separates the cells of a table",
-    "encoding": "is that of a table",
+    "encoding": "is the encoding of a table",
 }
 _HINTS = {
     ("group", "npz"): " An npz file says its groups in an array named 'group'.",
@@ -65,18 +65,18 @@ _KINDS = {float: "a number", int: "a whole number"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """What `SCHEME:LOCATION[?option=value&...]` says.
+    """A parsed `SCHEME:LOCATION[?option=value&...]`.
 
-    `validation` and `test` are the fractions that are carved when the data do not
-    come split; `limit` keeps that many examples. Images of more than
+    `validation` and `test` are the fractions that are carved unless the data come
+    split; `limit` keeps that many examples. Images of more than
     `maximum_megapixels` are refused. `on_bad` is `fail`, or `skip` to leave out images
     that cannot be used, up to the fraction `bad_limit`. `group` is a regular expression
     for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
     as `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
 
-    `delimiter` and `encoding` are those of a table that would be read otherwise.
-    `duplicates` is `fail`, or `drop` to leave those examples out of training whose
-    content another given split has too. With the `layout` `classes`, every folder is
+    `delimiter` and `encoding` describe a table whose file does not show them.
+    `duplicates` is `fail`, or `drop` to leave out training examples whose content
+    another split has too. With the `layout` `classes`, every folder is
     a class, also one with the name of a split.
 
     Raises:
@@ -212,8 +212,8 @@ class DatasetRef:
             )
         if self.encoding is not None and not has_encoding(self.encoding):
             raise DataError(
-                f"encoding={self.encoding!r} is none that Python knows, such as utf-8,"
-                " utf-16, cp1252 or latin-1."
+                f"encoding={self.encoding!r} is not known to Python. Use one such as"
+                " utf-8, utf-16, cp1252 or latin-1."
             )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.data.names import free_name
 from pipelines.data.reference import DatasetRef
-from pipelines.data.spelling import normal
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
@@ -34,19 +34,10 @@ def write_samples(splits: Splits, folder: Path) -> list[Path]:
         if not members.size:
             continue  # a test split that the user gave may lack a class
         example = splits.test.inputs.take(members[:1])
-        paths.append(_write(example, folder / _free_name(name, taken)))
+        paths.append(
+            _write(example, folder / free_name(Path(name).name or "class", taken))
+        )
     return paths
-
-
-def _free_name(class_name: str, taken: set[str]) -> str:
-    """A name for a file, also where a disk does not tell `Cat` from `cat`."""
-    plain = Path(class_name).name or "class"
-    name, number = plain, 0
-    while normal(name).casefold() in taken:
-        number += 1
-        name = f"{plain}-{number}"
-    taken.add(normal(name).casefold())
-    return name
 
 
 def _write(example: Inputs, stem: Path) -> Path:
@@ -76,6 +67,7 @@ def _write(example: Inputs, stem: Path) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Writes the samples, prints their paths and returns the exit code."""
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 2

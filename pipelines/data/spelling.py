@@ -1,4 +1,4 @@
-"""One spelling of labels, groups and class names, whichever reader they come from."""
+"""One spelling of labels, groups and class names, for every reader."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from pipelines.display.text import (
 )
 from pipelines.errors import DataError
 
-# Blanks of other widths, and those that hold words together.
+# Blanks of other widths, and non-breaking ones.
 _BLANKS = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-# A sentence is no class; a report has a row for each.
+# A sentence is not a class; a report has a row for each.
 _LONGEST = 500
 _SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classes:
-    """Labels as indices into the names, int64 `[n]`, and what is to be said of them."""
+    """Labels as indices into the names, int64 `[n]`, and notes on the names."""
 
     labels: np.ndarray
     names: tuple[str, ...]
@@ -38,8 +38,8 @@ class Classes:
 def normal(text: str) -> str:
     """The one spelling of a label: composed, without blanks around it.
 
-    Unicode has two ways to write `é`, and systems of files disagree which; a blank
-    behind a word is seen by nobody.
+    Unicode has two ways to write `é`, and file systems disagree on it; a blank after a
+    word is invisible.
 
     >>> normal("cafe\\u0301 ") == "caf\\u00e9"
     True
@@ -50,7 +50,7 @@ def normal(text: str) -> str:
 
 
 def normal_all(texts: Iterable[str]) -> Iterator[str]:
-    """The spellings of many, most of which occur more than once."""
+    """The spellings of many texts, each computed once."""
     known: dict[str, str] = {}
     for text in texts:
         spelling = known.get(text)
@@ -64,7 +64,7 @@ def index_classes(labels: Sequence[str], *, is_checked: bool = True) -> Classes:
 
     Raises:
         DataError: if a name is blank, too long or cannot be shown, unless `is_checked`
-            is false; a survey goes on and tells it.
+            is false; an audit continues and reports it.
     """
     name_of = {label: normal(label) for label in set(labels)}
     names = tuple(sorted(set(name_of.values()), key=natural_key))
@@ -78,10 +78,10 @@ def index_classes(labels: Sequence[str], *, is_checked: bool = True) -> Classes:
 def index_declared(
     labels: Sequence[str], declared: Sequence[str], *, where: str
 ) -> Classes:
-    """Labels as indices into names that are given, in the order of these.
+    """Labels as indices into declared names, in the order of these.
 
     Raises:
-        DataError: if a label is none of them; and as `declared_names`.
+        DataError: if a label is not among them; and as `declared_names`.
     """
     names = declared_names(declared, where=where)
     index = {name: i for i, name in enumerate(names)}
@@ -89,7 +89,7 @@ def index_declared(
     for label, name in name_of.items():
         if name not in index:
             raise DataError(
-                f"{where} has the label {shortened(label)!a}, which is none of the"
+                f"{where} has the label {shortened(label)!a}, which is not among the"
                 f" class names. {choices(label, names)}"
             )
     index_of = {label: index[name] for label, name in name_of.items()}
@@ -97,7 +97,7 @@ def index_declared(
 
 
 def declared_names(names: Sequence[str], *, where: str) -> tuple[str, ...]:
-    """The spellings of class names whose order is given.
+    """The spellings of class names in their declared order.
 
     Raises:
         DataError: if two are the same, or one is blank, too long or cannot be shown.
@@ -116,7 +116,7 @@ def declared_names(names: Sequence[str], *, where: str) -> tuple[str, ...]:
 
 
 def require_names(names: Sequence[str]) -> None:
-    """Checks that class names can be told apart, stored and shown.
+    """Checks that class names are distinct, and can be stored and shown.
 
     Raises:
         DataError: naming the first that cannot.
@@ -153,7 +153,7 @@ def _require_visible_difference(names: Sequence[str]) -> None:
 
 
 def alike(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Groups of names that differ in upper and lower case or in blanks alone."""
+    """Groups of names that differ only in upper and lower case or in blanks."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         groups["".join(name.casefold().split())].append(name)
@@ -177,7 +177,7 @@ def _looked_up(index_of: dict[str, int], labels: Sequence[str]) -> np.ndarray:
 
 
 def _merged(name_of: dict[str, str]) -> tuple[str, ...]:
-    """What is said of classes that were written in several ways."""
+    """A note on classes that are spelt in several ways."""
     written: dict[str, list[str]] = defaultdict(list)
     for label, name in name_of.items():
         written[name].append(label)

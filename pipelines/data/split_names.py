@@ -1,4 +1,4 @@
-"""Which split a folder, a cell or a name in a file means."""
+"""The splits that names of folders, cells of tables and keys of records mean."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pipelines.display.text import shortened
 from pipelines.errors import DataError
 
 _TRAIN, _VALIDATION, _TEST = "train", "validation", "test"
-SPLITS = (_TRAIN, _VALIDATION, _TEST)
-# The words that people use, and that mean one split only.
+SPLIT_NAMES = (_TRAIN, _VALIDATION, _TEST)
+# Usual words that mean one split only.
 _WORDS = {
     **dict.fromkeys(("train", "training", "trn"), _TRAIN),
     **dict.fromkeys(
@@ -20,7 +20,7 @@ _WORDS = {
     **dict.fromkeys(("dev", "devel", "development"), _VALIDATION),
     **dict.fromkeys(("test", "testing", "tst"), _TEST),
 }
-# Words for parts of data that may be any of them.
+# Words for parts of data that may be any split.
 # fmt: off
 _VAGUE = frozenset(
     {
@@ -30,7 +30,7 @@ _VAGUE = frozenset(
     }
 )
 # fmt: on
-# What stands beside: `training_set`, `train-images`, `test2017`.
+# Words beside them: `training_set`, `train-images`, `test2017`.
 # fmt: off
 _BESIDE = frozenset(
     {
@@ -44,7 +44,7 @@ _BESIDE = frozenset(
 
 
 def usual_split(name: str) -> str | None:
-    """The split that a name surely means, or none.
+    """The split that a name surely means, or None.
 
     >>> usual_split("Training_Set"), usual_split("train_station")
     ('train', None)
@@ -55,9 +55,9 @@ def usual_split(name: str) -> str | None:
 
 
 def vague_split(name: str) -> str | None:
-    """What a name that may mean a split seems to mean, or none.
+    """The split that a name may mean, or None.
 
-    It is the split, or the word itself where that may mean any of them.
+    A word that may mean any split is returned itself.
     """
     for word in _words(name):
         if word in _WORDS:
@@ -71,14 +71,14 @@ def split_name(text: str, *, where: str) -> str:
     """The split that a text means.
 
     Raises:
-        DataError: if it means none; `where` says where it stands.
+        DataError: if it means none; the message names `where` it stands.
     """
     split = usual_split(text)
     if split is None:
         raise DataError(
             f"split in {where} has the value {shortened(text)!r}."
-            f" {choices(text, SPLITS)} The usual spellings, such as 'val', 'dev' or"
-            " 'Training', are understood too."
+            f" {choices(text, SPLIT_NAMES)} The usual spellings, such as 'val', 'dev'"
+            " or 'Training', are understood too."
         )
     return split
 

@@ -10,16 +10,15 @@ import numpy as np
 
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.display.text import shown
-
-SPLIT_NAMES = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageFiles:
     """Images that stay on disk, one absolute path each; any sequence is packed.
 
-    One of more than `maximum_megapixels` is refused, in training as when it is served.
+    An image of more than `maximum_megapixels` is refused, in training and serving.
     """
 
     modality: ClassVar[str] = "image"
@@ -33,11 +32,12 @@ class ImageFiles:
         return len(self.paths)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageFiles:
+        """Some of the images."""
         taken = Strings.of(self.paths).take(indices)
         return dataclasses.replace(self, paths=taken)
 
     def where(self, i: int) -> str:
-        """Which image is meant, for a message."""
+        """The path of image `i`, for a message."""
         return shown(self.paths[i])
 
 
@@ -46,8 +46,8 @@ class ImageRecords:
     """Encoded images that stay on disk as parts of larger files.
 
     Image `i` is `length[i]` bytes from `start[i]` of `shards[shard[i]]`, and lies in
-    the record of number `record[i]` there, counted from 0; all int64 `[n]`. One of more
-    than `maximum_megapixels` is refused.
+    record `record[i]` there, counted from 0; all int64 `[n]`. An image of more than
+    `maximum_megapixels` is refused.
     """
 
     modality: ClassVar[str] = "image"
@@ -62,6 +62,7 @@ class ImageRecords:
         return len(self.shard)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageRecords:
+        """Some of the images."""
         rows = np.asarray(indices, np.int64)
         return dataclasses.replace(
             self,
@@ -72,7 +73,7 @@ class ImageRecords:
         )
 
     def where(self, i: int) -> str:
-        """Which image is meant, for a message."""
+        """The file and record of image `i`, for a message."""
         return f"{shown(self.shards[self.shard[i]])}, record {self.record[i]}"
 
 
@@ -87,6 +88,7 @@ class ImageArray:
         return len(self.pixels)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageArray:
+        """Some of the images."""
         return ImageArray(self.pixels[np.asarray(indices, np.int64)])
 
 
@@ -101,6 +103,7 @@ class Texts:
         return len(self.values)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Texts:
+        """Some of the texts."""
         return Texts(self.values[np.asarray(indices, np.int64)])
 
 
@@ -115,6 +118,7 @@ class Series:
         return len(self.values)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Series:
+        """Some of the series."""
         return Series(self.values[np.asarray(indices, np.int64)])
 
 
@@ -124,13 +128,13 @@ Inputs = EncodedImages | ImageArray | Texts | Series
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """All that a reference holds, before it is split.
+    """The examples of a reference, before they are split.
 
-    `names` say which example is meant in a message; `labels` is int64 `[n]`, indices
+    `names` name examples in messages; `labels` is int64 `[n]`, indices
     into `class_names`. `groups` keep examples together; `splits` names the
     split of each example, where the data come split. Sequences of strings are packed.
 
-    `skipped` are the names of what was left out already, with reasons; `notes` are
+    `skipped` are the names of examples that were left out, with reasons; `notes` are
     sentences on how the data were read, for the log and the data card.
     """
 
@@ -153,6 +157,8 @@ class Examples:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> Examples:
+        """Some of the examples."""
+
         def pick(column: Sequence[str] | None) -> Strings | None:
             return None if column is None else Strings.of(column).take(indices)
 
@@ -177,9 +183,9 @@ class Examples:
 class Split:
     """One part of the data; `labels` is int64 `[n]`, indices into the class names.
 
-    `groups` int64 `[n]`, where known, numbers the examples: those with one number have
-    the same content or group, and must not vouch for each other. `digest`, where known,
-    is the sha256 of what the examples are, in their order.
+    Examples with the same group id, in `groups` int64 `[n]`, share content or a group:
+    one must never be used to evaluate another. `digest` is the sha256 of the examples
+    in their order. Both are None where they are not known.
     """
 
     name: str
@@ -192,7 +198,7 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Split:
-        """Some of the examples, whose `digest` is not known."""
+        """Some of the examples, without a `digest`."""
         rows = np.asarray(indices, np.int64)
         return dataclasses.replace(
             self,
@@ -205,14 +211,14 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataInfo:
-    """What is known of the data apart from the examples themselves.
+    """Facts about the data: classes, counts, fingerprints and notes.
 
-    `counts` is examples per split and class name. `fingerprint` is the
-    sha256 of the sorted pairs of content hash and class name: it follows the content,
-    not the place; `fingerprints` are those of the splits.
+    `counts` is examples per split and class name. `fingerprint` is the sha256 of the
+    sorted pairs of content hash and class name, so it does not depend on the place;
+    each split has one in `fingerprints`.
 
-    `copies` is how many examples have the content of an earlier one; they are in the
-    split of that. `skipped` are the names of examples that were left out, with reasons;
+    `copies` is the number of examples with the content of an earlier one, in the split
+    of that one. `skipped` are the names of examples that were left out, with reasons;
     `notes` are sentences on how the data were read.
     """
 
@@ -228,7 +234,7 @@ class DataInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Splits:
-    """The three splits and what is known of them."""
+    """The three splits, and facts about them."""
 
     train: Split
     validation: Split

@@ -1,4 +1,4 @@
-"""The rule that makes three splits of examples."""
+"""Divides examples into three splits."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import (
-    SPLIT_NAMES,
     DataInfo,
     Examples,
     Split,
@@ -56,12 +56,12 @@ def split_examples(
 ) -> Splits:
     """Train, validation and test: stratified, seeded, no content or group in two.
 
-    Splits that the user gave are used as they are, and only a missing validation or
-    test is carved, from train. Examples keep their order within a split.
+    Splits of the data are used as they are; only a missing validation or test split is
+    carved, from train. Examples keep their order within a split.
 
     Raises:
         DataError: if a class does not reach train or a carved split, or if the same
-            content lies in two given splits.
+            content lies in two splits of the data.
     """
     content = Strings.of(content_hashes)
     codes = content.codes()
@@ -93,10 +93,10 @@ def split_examples(
 def without_shared(
     examples: Examples, content: Strings, ref: DatasetRef
 ) -> tuple[Examples, Strings]:
-    """Without what another given split has too, if the reference wants it dropped.
+    """The examples without copies from other splits, if the reference drops those.
 
-    Of what test holds, nothing stays in validation or train, and of what validation
-    holds, nothing in train: what is measured stays what it was.
+    Content of test leaves validation and train, and content of validation leaves train:
+    the measured examples stay the same.
     """
     splits = examples.split_codes()
     if splits is None or ref.duplicates != "drop":
@@ -163,7 +163,7 @@ def require_independent(
 
 
 def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
-    """The sha256 of what the examples are, wherever and in which order they lie."""
+    """The sha256 of the examples, whatever their place and order."""
     content = Strings.of(content_hashes)
     return _fingerprint(examples, content, content.codes(), np.arange(len(content)))
 
@@ -171,7 +171,7 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
 def _fingerprint(
     examples: Examples, content: Strings, codes: np.ndarray, members: np.ndarray
 ) -> str:
-    """That of some of the examples; `codes` are the ranks of all contents, `[n]`."""
+    """The fingerprint of some examples; `codes` are ranks of all contents, `[n]`."""
     names = examples.class_names
     rank = np.argsort(sorted(range(len(names)), key=names.__getitem__))
     labels = examples.labels[members]
@@ -220,7 +220,7 @@ def _carving(examples: Examples) -> tuple[np.ndarray, list[str]]:
 def _require_every_class(
     examples: Examples, split_of: np.ndarray, carved: Sequence[str]
 ) -> None:
-    """Groups that hold several classes can make a split impossible: say so."""
+    """Refuses splits that groups of several classes make impossible."""
     plural = PLURALS[examples.inputs.modality]
     for name in ("train", *carved):
         labels = examples.labels[split_of == SPLIT_NAMES.index(name)]

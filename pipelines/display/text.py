@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-# What the examples of a modality are called.
+# The examples of each modality.
 PLURALS = {"image": "images", "text": "texts", "series": "series"}
 
-# What joins letters, or keeps them apart, inside a word: in Persian and Hindi, and in
-# emoji of several people. They are seen by what they do, and do nothing else.
+# Characters that join letters, or keep them apart, inside a word: in Persian and Hindi,
+# and in emoji of several people. They are harmless.
 _JOINERS = {0x200C: None, 0x200D: None}
 # A text of nothing but these shows nothing: white space, characters of no width and
-# marks of direction. Python and the graph of an artifact match this one pattern, so the
-# characters themselves stand in it, of which both have the same notion.
+# marks of direction. Python and the graph of an artifact match this one pattern, so it
+# has the characters themselves, and no classes, on which the two differ.
 _UNSEEN = "\0- \x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
 BLANK = f"[{_UNSEEN}\u3000\ufeff]*"
 _is_blank = re.compile(BLANK).fullmatch
@@ -21,17 +21,17 @@ _LONGEST_ITEM = 300
 
 
 def is_blank(text: str) -> bool:
-    """Whether there is nothing to see in a text, a cell or a name."""
+    """True for a text, a cell or a name that shows nothing."""
     return _is_blank(text) is not None
 
 
 def without_joiners(text: str) -> str:
-    """The text without what joins letters or keeps them apart."""
+    """The text without characters that join letters or keep them apart."""
     return text if text.isascii() else text.translate(_JOINERS)
 
 
 def is_printable(text: str) -> bool:
-    """Whether a text can be shown as it is, on one line and from left to right."""
+    """True for a text that can be shown as it is, on one line and left to right."""
     return without_joiners(text).isprintable()
 
 
@@ -47,7 +47,7 @@ def shown(text: str) -> str:
 
 
 def shortened(text: str, most: int = _LONGEST_ITEM) -> str:
-    """The text, or its beginning and how long it is."""
+    """The text, or its beginning and its length."""
     if len(text) <= most:
         return text
     return f"{text[:most]}... ({len(text)} characters)"

@@ -1,1 +1,1 @@
-"""What to train, at what rate, for how long: decided before anything is trained."""
+"""The decisions before training: which blocks, at what rate, for how long."""

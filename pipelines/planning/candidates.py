@@ -1,4 +1,4 @@
-"""Which backbones can be compared on data: those with their weights on this machine."""
+"""The backbones that can be compared: their weights are on this machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class Candidates:
-    """Names of backbones: those at hand, those to fetch first, and those with nothing.
+    """Names of backbones, by where their weights are.
 
-    `unpublished` are the ones that nobody publishes weights for.
+    On this machine (`at_hand`), to be fetched first (`missing`), or nowhere
+    (`unpublished`).
     """
 
     at_hand: tuple[str, ...]
@@ -39,7 +40,7 @@ def require_match(pattern: str) -> None:
 
 
 def candidates(pattern: str, *, modality: str) -> Candidates:
-    """The backbones for a modality that match, by whether their weights are at hand.
+    """The matching backbones for a modality, by where their weights are.
 
     Raises:
         UnknownBackboneError: if none matches.
@@ -82,6 +83,6 @@ def _nothing_to_compare(pattern: str, known: Candidates) -> str:
 
 
 def listed(names: tuple[str, ...], separator: str = ", ") -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f"{separator}... ({len(names) - _SHOWN} more)" if names[_SHOWN:] else ""
     return separator.join(names[:_SHOWN]) + more

@@ -2,24 +2,24 @@
 
 New data are small or large, and similar to the source or different from it
 (https://cs231n.github.io/transfer-learning). The default plan does not follow the
-rules, because it measures instead: a head that reads all blocks does better than one on
-an earlier block alone, and blocks that train are kept only if validation improves. The
-rules are told beside it, and a strategy follows them.
+rules, because it measures instead: a head that reads all blocks is better than one on
+an earlier block alone, and trained blocks are kept only if validation improves. The
+plan names the rule for the data, and each rule has a strategy that follows it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-# From so many examples on, for each class or in all, training every block is what
-# fine-tuning tables support.
+# From this many examples on, per class or in all, published results of fine-tuning
+# support training every block.
 LARGE_PER_CLASS = 100
 LARGE_EXAMPLES = 5000
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassicRule:
-    """What to do with data of a kind: in words, and as the `strategy` that does it."""
+    """A rule for a kind of data: in words, and as the `strategy` that follows it."""
 
     name: str
     data: str
@@ -59,10 +59,10 @@ RULES = {
 
 
 def is_large(*, examples: int, per_class: float) -> bool:
-    """Whether training examples are many by the measure of the rules."""
+    """True if training examples are many in the sense of the rules."""
     return per_class >= LARGE_PER_CLASS or examples >= LARGE_EXAMPLES
 
 
 def classic_rule(*, examples: int, per_class: float, similar: bool) -> ClassicRule:
-    """The rule for so many training examples, and what the source is to them."""
+    """The rule for a number of training examples, similar to the source or not."""
     return RULES[is_large(examples=examples, per_class=per_class), similar]

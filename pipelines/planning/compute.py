@@ -1,6 +1,6 @@
-"""How a run computes: the number format of its layers, and whether XLA compiles steps.
+"""The number format of the layers of a run, and the use of XLA for its steps.
 
-Plain decisions on what was measured; nothing here is timed.
+Plain decisions on measured times; nothing is timed here.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FLOAT32 = "float32"
-# Another format has to be so many times faster. Near a tie a clock would choose now one
-# and now the other, and two runs of a seed would differ.
+# Another format has to be this many times faster. Near a tie a clock would choose now
+# one and now the other, and two runs of a seed would differ.
 CLEAR_GAIN = 1.2
-# Of the comparison's cost: training has to take so many times that, so that it never
-# costs more than five percent, and brings back more than three times as much.
+# Training has to take this many times as long as the comparison, so that the comparison
+# costs at most five percent, and saves more than three times as much.
 REPAID_BY = 20.0
 # Root mean square of the difference of the logits, of their spread. bfloat16 rounds by
 # 0.4 percent, and through a network that adds up to some percent.
@@ -25,10 +25,10 @@ LARGEST_LOSS_DIFFERENCE = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class StepTrial:
-    """A few training steps on one batch: seconds of the fastest, and what came out.
+    """A few training steps on one batch: the fastest in seconds, and the differences.
 
-    Differences are those to float32 with the same weights: of the logits, as a share of
-    their spread, and of the loss.
+    Differences are to float32 with the same weights: of the logits, as a share of their
+    spread, and of the loss.
     """
 
     precision: str
@@ -39,7 +39,7 @@ class StepTrial:
 
     @property
     def is_like_float32(self) -> bool:
-        """Whether differences are within the tolerance; NaN is not."""
+        """True if differences are within the tolerance; NaN is not."""
         return (
             self.logit_difference <= LARGEST_LOGIT_DIFFERENCE
             and self.loss_difference <= LARGEST_LOSS_DIFFERENCE
@@ -47,12 +47,13 @@ class StepTrial:
 
     @property
     def name(self) -> str:
+        """The format in words, and XLA if it is on."""
         return f"{self.precision} with XLA" if self.xla else self.precision
 
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """What was chosen and why; `trials` are empty where nothing had to be measured."""
+    """The choice and its reason; `trials` are empty if nothing had to be measured."""
 
     precision: str
     xla: bool = False
@@ -61,7 +62,7 @@ class Compute:
 
 
 def is_repaid(training: float, cost: float) -> bool:
-    """Whether training takes so long that a comparison of this cost can pay.
+    """True if training is long enough to repay a comparison of this cost.
 
     Both in seconds, or both in training steps.
     """
@@ -101,7 +102,7 @@ def to_dict(compute: Compute) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Compute:
-    """What `to_dict` gave, also after a round trip through JSON.
+    """The choice that `to_dict` gave, also after a round trip through JSON.
 
     Raises:
         KeyError, TypeError: if these are other values.

@@ -1,4 +1,4 @@
-"""What was measured of the data and the backbone before anything is trained."""
+"""Measurements of the data and the backbone before training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipelines.planning.similarity import BlockDivergence, SourceAnswers
 
 @dataclasses.dataclass(frozen=True)
 class ProbeScore:
-    """How well a linear classifier does on the pooled outputs of some blocks.
+    """The score of a linear classifier on the pooled outputs of some blocks.
 
     `reads` names the blocks and `grid` is the side of the grid of cells that their maps
     are averaged over; `width` is the length of the feature vector. `accuracy` and
-    `squared_error` are those of examples left out of the fit, each with its group.
-    `penalty` is the ridge's that did best there, and `sharpness` the factor that makes
-    logits of its scores.
+    `squared_error` are of examples left out of the fit, each with its group. `penalty`
+    is the ridge penalty with the smallest error there, and `sharpness` the factor from
+    its scores to logits.
     """
 
     reads: tuple[str, ...]
@@ -35,17 +35,17 @@ class ProbeScore:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What one pass over some of the training examples told.
+    """The results of one pass over some of the training examples.
 
-    `depths` has every block alone, from input to output; `heads` what a head could
-    read, from simple to rich. `pixel_accuracy` is that of the same classifier on tiny
-    thumbnails instead of features, `majority_accuracy` that of always saying the most
-    frequent class. `divergences` are those of the blocks with BatchNorm, and
-    `source_answers` what the source's classifier says, where the weights carry it;
-    neither is there for random weights. A head is fitted to `views` of every example.
+    `depths` has every block alone, from input to output; `heads` has the inputs that a
+    head could read, from simple to rich. `pixel_accuracy` is the accuracy of the same
+    classifier on tiny thumbnails instead of features, `majority_accuracy` the accuracy
+    of the most frequent class for every example. `divergences` are of the blocks with
+    BatchNorm, and `source_answers` of the source's classifier, where the weights carry
+    it; random weights have neither. A head is fitted to `views` of every example.
 
-    `examples` were left out in turn to be judged. Where there are so many classes that
-    a fit needs more, it was to `fitted_examples`; else that is 0.
+    `examples` were left out in turn. Where many classes need a larger fit, it had
+    `fitted_examples`; else that is 0.
     """
 
     examples: int
@@ -61,19 +61,20 @@ class Evidence:
 
     @property
     def best_head(self) -> ProbeScore:
-        """The most accurate one."""
+        """The most accurate input of a head."""
         return max(self.heads, key=lambda score: score.quality)
 
     @property
     def best_depth(self) -> ProbeScore:
+        """The most accurate single block."""
         return max(self.depths, key=lambda score: score.quality)
 
     @property
     def is_similar(self) -> bool:
-        """Whether the last block is best, or within a standard error of it.
+        """True if the last block is best, or within a standard error of the best.
 
-        What the last blocks of a network have learned is about the source; where an
-        earlier one serves the target clearly better, the two are different.
+        The last blocks of a network are specific to the source; where an earlier one is
+        clearly better for the target, source and target are different.
         """
         best = self.best_depth
         return best.accuracy - self.depths[-1].accuracy <= best.standard_error

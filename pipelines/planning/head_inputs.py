@@ -1,11 +1,11 @@
-"""Which blocks a head could read, and as how many numbers."""
+"""The blocks that a head could read, within a limit of width."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 
-# A head of so many inputs costs less than a hundredth of a pass through a small
+# A head of this width costs less than a hundredth of a pass through a small
 # network, and a probe on two thousand examples takes seconds.
 _MAXIMUM_WIDTH = 16_384
 
@@ -20,7 +20,7 @@ class LayerOutput:
 
 @dataclasses.dataclass(frozen=True)
 class HeadInput:
-    """What a head reads: blocks by name, each averaged over the cells of a grid."""
+    """The input of a head: blocks by name, each averaged over the cells of a grid."""
 
     reads: tuple[str, ...]
     grid: int
@@ -29,11 +29,11 @@ class HeadInput:
 def possible_head_inputs(
     outputs: Sequence[LayerOutput], *, cells: int
 ) -> tuple[HeadInput, ...]:
-    """What a head could read of these blocks, in order, from simple to rich.
+    """The inputs that a head could read of these blocks, in order, from simple to rich.
 
     The last block alone; all blocks; and all of them in a grid of 2 by 2 (for series,
-    two halves), where what matters is also where it is. `cells` is how many cells that
-    grid has, 1 if there is none. Of wide networks, evenly spaced blocks are read.
+    two halves), for data in which places matter. `cells` is the number of cells of that
+    grid, 1 without one. A head on a wide network reads evenly spaced blocks.
     """
     inputs = [HeadInput((outputs[-1].block,), grid=1)]
     if len(outputs) > 1:

@@ -6,22 +6,23 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.config import AugmentConfig
 from pipelines.errors import ConfigError
 
-# So many examples of validation have to be wrong for a phase to be kept that has to
-# prove itself: a gain has to exceed its standard error, and that of a single example
-# that is now right is larger than the gain.
+# At least this many validation examples have to be wrong before a phase that has to
+# prove itself: a gain has to exceed its standard error, and the standard error of a
+# single example that is now right is larger than the gain.
 NOTICEABLE = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class HeadPlan:
-    """The new layers: pooling, dense layers with dropout before the logits, and how the
-    logits start: `probe` (the linear probe), `zeros`, or `epsilon` (small noise).
+    """The new layers: pooling, dense layers, dropout and logits.
 
-    `reads` names the blocks whose pooled outputs the head reads side by side, each
-    averaged over the cells of a grid with `grid` cells a side; other pooling than
-    `average` reads the last block only. With `standardized` features come at
+    `init` is the start of the logits: `probe` (the linear probe), `zeros`, or `epsilon`
+    (small noise). `reads` names the blocks whose pooled outputs the head reads side by
+    side, each averaged over the cells of a grid with `grid` cells a side; other pooling
+    than `average` reads the last block only. `standardized` features are scaled to
     comparable sizes. `recurrent_units` is the width of pooling by `gru`, `lstm` or
     `bilstm`.
     """
@@ -46,10 +47,10 @@ class Phase:
     `reestimated`: frozen, after the statistics were set to those of the training data.
     With `only_if_better` the phase is undone unless validation improves.
 
-    `ema_decay` is the share of an average of the weights that each step leaves, and 0
-    is no average: then the weights are as trained. `soup` is of how many of the best
-    epochs the average is kept where it is better than the best one. With `lora_rank`
-    the blocks train factors of that rank, and 0 is whole kernels. With
+    `ema_decay` is the decay of an exponential moving average of the weights; 0 turns it
+    off. `soup` is the number of best epochs whose average is kept if it is better than
+    the best one. With `lora_rank` the blocks train factors of that rank, with 0 whole
+    kernels. With
     `find_learning_rate` a range test replaces the rate, here and in later phases that
     train blocks.
     """
@@ -72,19 +73,23 @@ class Phase:
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:
+        """The names of the blocks that train, in order."""
         return tuple(name for name, factor in self.block_multipliers if factor > 0)
 
     @property
     def trains_head_only(self) -> bool:
+        """True if every block is frozen."""
         return not self.trainable_blocks
 
 
 @dataclasses.dataclass(frozen=True)
 class TransferPlan:
-    """What a run does with the backbone, and why, in words.
+    """The actions of a run on the backbone, with reasons in words.
 
     `rule` names the classic rule for such data, of `pipelines.planning.classic_rules`,
-    or is empty where similarity is not known; it is told, and `action` is what is done.
+    or is empty where similarity is not known. A run reports it and follows `action`.
+    `imbalance` is the treatment of classes of different size, and never `auto`.
+    Layers compute in `precision`; with `xla`, steps are compiled by it.
     """
 
     action: str
@@ -93,6 +98,18 @@ class TransferPlan:
     head: HeadPlan
     phases: tuple[Phase, ...]
     rule: str = ""
+    seed: int = 0
+    imbalance: str = "none"
+    augment: AugmentConfig = dataclasses.field(
+        default_factory=lambda: AugmentConfig(strength="none")
+    )
+    precision: str = "float32"
+    xla: bool = False
+
+    @property
+    def balances_classes(self) -> bool:
+        """Whether every class counts the same, whatever its size."""
+        return self.imbalance != "none"
 
     def check_covers(self, block_names: Sequence[str]) -> None:
         """Raises `ConfigError` unless every phase names the backbone's blocks.
@@ -102,8 +119,8 @@ class TransferPlan:
         strangers = [name for name in self.head.reads if name not in block_names]
         if strangers or not self.head.reads:
             raise ConfigError(
-                f"The head of the plan reads the blocks {list(self.head.reads)}, of"
-                f" which the backbone does not have {strangers}. The backbone's blocks"
+                f"The head of the plan reads the blocks {list(self.head.reads)}, but"
+                f" the backbone does not have {strangers}. The backbone's blocks"
                 f" in order are {list(block_names)}."
             )
         for phase in self.phases:
@@ -126,7 +143,8 @@ def to_dict(plan: TransferPlan) -> dict[str, Any]:
 def from_dict(values: Mapping[str, Any]) -> TransferPlan:
     """The plan that `to_dict` gave, also after a round trip through JSON.
 
-    The evidence that lies beside it in `plan.json` is left out.
+    The evidence beside it in `plan.json` is left out. Decisions that an older version
+    did not write have their defaults.
     """
     values = {name: value for name, value in values.items() if name != "evidence"}
     lists = {name: tuple(values["head"][name]) for name in ("reads", "hidden_units")}
@@ -142,4 +160,7 @@ def from_dict(values: Mapping[str, Any]) -> TransferPlan:
         )
         for phase in values["phases"]
     )
-    return TransferPlan(**{**values, "head": HeadPlan(**head), "phases": phases})
+    parts: dict[str, Any] = {"head": HeadPlan(**head), "phases": phases}
+    if "augment" in values:
+        parts["augment"] = AugmentConfig(**values["augment"])
+    return TransferPlan(**{**values, **parts})

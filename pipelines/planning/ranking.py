@@ -1,6 +1,6 @@
-"""Which backbone to take: the order of those that were measured. Pure functions.
+"""The order of measured backbones, and its reason. Pure functions.
 
-Probe accuracy decides where it can tell two of them apart, and ImageNet accuracy where
+Probe accuracy decides where two of them differ clearly, and ImageNet accuracy where
 it cannot: a list by the latter alone is hard to beat by anything but a probe.
 """
 
@@ -12,21 +12,20 @@ from collections.abc import Sequence
 
 from pipelines.planning.evidence import ProbeScore
 
-# So many are measured in full, however clear the first round is.
+# At least this many are measured in full, however clear the first round is.
 _LEAST_FINALISTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class BackboneScore:
-    """What was measured of one backbone, on `examples` of so many pixels a side.
+    """The measurements of one backbone, on `examples` of `input_size_px`.
 
-    `probe` is that of the best head, on examples left out of its fit, and `last` that
-    of the last block alone; they are of so many `classes`, which are some where there
-    are very many. `logme`, `h_score` and `leep` are scores of the last
-    block's features, for information; there is no `leep` where the weights do not carry
-    the classifier of the source. `seconds` are all that went into it: building, reading
-    and fitting. `peak_memory_bytes` is the largest resident memory of the process
-    meanwhile, where the system can tell.
+    `probe` is the score of the best head, on examples left out of its fit, and `last`
+    the score of the last block alone; both on `classes`, a part of very many classes.
+    `logme`, `h_score` and `leep` are scores of the last block's features, for
+    information; `leep` is None if the weights lack the classifier of the source.
+    `seconds` include building, reading and fitting. `peak_memory_bytes` is the largest
+    resident memory of the process meanwhile, where the system reports it.
     """
 
     backbone: str
@@ -55,11 +54,11 @@ class LeftOut:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Ranking:
-    """All that were measured, best first, and those that were not.
+    """All measured backbones, best first, and the others.
 
-    `finalists` were measured in full and lead; the others have what the first round
-    told, at a lower resolution. `missing` are backbones that were not looked at, since
-    their weights are not on this machine. `seconds` has those of every part.
+    `finalists` were measured in full and lead; the others have the scores of the first
+    round, at a lower resolution. `missing` backbones were not measured, because their
+    weights are not on this machine. `seconds` has the time of every part.
     """
 
     backbones: tuple[BackboneScore, ...]
@@ -80,8 +79,8 @@ def ordered(scores: Sequence[BackboneScore]) -> list[BackboneScore]:
     """Best first.
 
     The most accurate one and all within its standard error are alike; among them, the
-    more accurate on ImageNet comes first, and one without such a number last. The next
-    are those that are like the most accurate of what is left, and so on.
+    more accurate on ImageNet comes first, and one without such a number last. Then the
+    same for the rest, and so on.
     """
     left = sorted(scores, key=_by_probe)
     ranked: list[BackboneScore] = []
@@ -95,8 +94,8 @@ def ordered(scores: Sequence[BackboneScore]) -> list[BackboneScore]:
 def finalists(scores: Sequence[BackboneScore]) -> list[str]:
     """Names of those to measure in full, best first.
 
-    The first two, and of the others those that are as good as the best one, until half
-    of all are chosen: what a low resolution cannot tell apart, a high one may.
+    The first two, and then others that are alike with the best one, up to half of all:
+    a high resolution may separate backbones that a low one does not.
     """
     best = ordered(scores)
     most = max(_LEAST_FINALISTS, math.ceil(len(best) / 2))
@@ -114,9 +113,9 @@ def reason(
     *,
     classes: int = 0,
 ) -> str:
-    """Why the first one is first, in words; and whether it is worth its cost.
+    """The reason for the first place in words, with a warning if nothing helps.
 
-    `classes` are how many the data have, if that is known.
+    `classes` is the number of classes of the data, if known.
     """
     first, others = best_first[0], best_first[1:]
     alike = [
@@ -125,11 +124,11 @@ def reason(
     words = f"'{first.backbone}': its probe is right on {_share(first.probe)}"
     if alike:
         names = ", ".join(f"'{score.backbone}'" for score in alike)
-        words += f", which {names} cannot be told from"
+        words += f"; {names} cannot be distinguished from it"
         if any(score.probe.accuracy > first.probe.accuracy for score in alike):
             words += "; it is the most accurate of them on ImageNet"
     elif others:
-        words += f", and that of '{others[0].backbone}' on {_share(others[0].probe)}"
+        words += f", the next, '{others[0].backbone}', on {_share(others[0].probe)}"
     words += "."
     if first.classes < classes:
         words += (

@@ -1,4 +1,4 @@
-"""What a search may choose: the few fields of a config that matter most."""
+"""The choices of a search: the few fields of a config that matter most."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _DECAY = (0.6, 1.0)
 
 @dataclasses.dataclass(frozen=True)
 class SearchSpace:
-    """The choices that are open: what a config sets by itself stays as it is.
+    """The open choices; fields that the config sets stay as they are.
 
-    A field counts as set where it differs from its default. `heads` are the names of
-    what a head could read, with what each says in a config.
+    A field counts as set where it differs from its default. `heads` are names of inputs
+    of a head, each with its fields in a config.
     """
 
     config: RunConfig
@@ -47,6 +47,7 @@ class SearchSpace:
 
     @property
     def is_empty(self) -> bool:
+        """True if the config sets every field that a search chooses."""
         return not (self.strategies or len(self.heads) > 1 or self._has_rates)
 
     @property
@@ -59,7 +60,7 @@ class SearchSpace:
         )
 
     def default(self, plan: TransferPlan) -> dict[str, object]:
-        """The choices of the first trial: what the plan would do without a search."""
+        """The choices of the first trial, those of the plan without a search."""
         chosen: dict[str, object] = {}
         if self.strategies:
             chosen["strategy"] = self.config.strategy
@@ -78,14 +79,14 @@ class SearchSpace:
         return chosen
 
     def configured(self, trial: optuna.Trial) -> RunConfig:
-        """The config of a trial, which suggests what is open."""
+        """The config of a trial, which suggests the open fields."""
         config = copy.deepcopy(self.config)
         if self.strategies:
             config.strategy = trial.suggest_categorical("strategy", self.strategies)
         if len(self.heads) > 1:
             head = trial.suggest_categorical("head", tuple(self.heads))
             config.head.reads, config.head.grid = self.heads[head]
-        # What `auto` does with blocks is the plan's own way, and that is one trial.
+        # With `auto` the plan decides how blocks train, and that is one trial.
         if not self._trains_blocks(config.strategy):
             return config
         finetune = config.finetune
@@ -118,10 +119,10 @@ def search_space(
     modality: str,
     trainable: bool,
 ) -> SearchSpace:
-    """What is open for a config and its data.
+    """The open choices for a config and its data.
 
     Raises:
-        ConfigError: if nothing is.
+        ConfigError: if nothing is open.
     """
     default = RunConfig()
     finetune, augment = config.finetune, config.augment
@@ -159,7 +160,7 @@ def search_space(
 def _heads(
     config: RunConfig, plan: TransferPlan, evidence: Evidence | None
 ) -> dict[str, tuple[str, int]]:
-    """What a head could read, where that is open and was measured."""
+    """The measured inputs of a head, if the config leaves the choice open."""
     is_set = (config.head.reads, config.head.grid) != ("auto", 0)
     if evidence is None or is_set or not plan.head.standardized:
         return {}

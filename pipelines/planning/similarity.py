@@ -1,4 +1,4 @@
-"""How far data are from what a backbone was trained on: evidence, no decision."""
+"""Distances between data and the source of a backbone: evidence, not a decision."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class BlockDivergence:
-    """How far what a block's BatchNorm layers see is from what they saw of the source.
+    """The distance of the inputs of a block's BatchNorm layers from the source.
 
     `divergence` is the Kullback-Leibler divergence, in nats, of the data from the
     source, with every channel taken as normal: 0 for the same mean and variance, 0.5
     for a mean that is one standard deviation off. It is the average over the `channels`
-    of all BatchNorm layers in the block, and `median` that of the middle channel: a
-    few channels that hardly varied in the source can make most of an average.
+    of all BatchNorm layers in the block, and `median` the value of the middle channel:
+    a few channels that hardly varied in the source can make most of an average.
     """
 
     block: str
@@ -26,11 +26,11 @@ class BlockDivergence:
 
 @dataclasses.dataclass(frozen=True)
 class SourceAnswers:
-    """What the classifier that the backbone came with says of the data.
+    """The answers to the data of the classifier that the backbone came with.
 
-    `confidence` is the mean of the largest probability. `entropy` is that of one
-    answer on average, and `spread` that of the mean of all answers, both as a number of
-    classes: 1 is always the same one, `classes` all of them evenly.
+    `confidence` is the mean of the largest probability. `entropy` is the mean entropy
+    of an answer, and `spread` the entropy of the mean answer, both as a number of
+    classes: 1 for always the same class, `classes` for all of them evenly.
     """
 
     classes: int
@@ -49,14 +49,14 @@ def channel_divergences(
     layer's own statistics, with its epsilon added to the variance. `floor` is the same
     epsilon in these units, which is added here too: a channel that is constant in the
     data has it as its variance, and not 0. See https://arxiv.org/abs/1603.04779 for
-    these statistics as what tells domains apart.
+    these statistics as a distance of domains.
     """
     variance = np.maximum(squares - np.square(means), 0.0) + floor
     return 0.5 * (np.square(means) + variance - 1 - np.log(variance))
 
 
 def block_divergence(block: str, channels: np.ndarray) -> BlockDivergence:
-    """That of a block, of those of its channels."""
+    """The divergence of a block, from the divergences of its channels."""
     return BlockDivergence(
         block=block,
         channels=len(channels),
@@ -68,14 +68,14 @@ def block_divergence(block: str, channels: np.ndarray) -> BlockDivergence:
 def source_probabilities(
     features: np.ndarray, kernel: np.ndarray, bias: np.ndarray
 ) -> np.ndarray:
-    """What the source's classifier says of features `[n, width]`: `[n, classes]`."""
+    """The probabilities `[n, classes]` of the source's classifier for features."""
     logits = features.astype(np.float32) @ kernel + bias
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def source_answers(probabilities: np.ndarray) -> SourceAnswers:
-    """What these answers `[n, classes]` have in common."""
+    """A summary of answers `[n, classes]`."""
     return SourceAnswers(
         classes=probabilities.shape[1],
         confidence=float(probabilities.max(axis=1).mean()),

@@ -156,8 +156,8 @@ def score_of_all(
     """The score among all classes, with the penalty that was best among some.
 
     The probe is fitted to all rows and judged on the rows `judged`, each left out with
-    its group. So the score is that of a probe on all features, in a time that grows
-    only with the number of classes. Labels are `0..classes-1`, each present.
+    its group. So it is the score of a probe on all features, in a time that grows only
+    with the number of classes. Labels are `0..classes-1`, each present.
 
     Raises:
         TrainingError: if a feature is not a finite number.

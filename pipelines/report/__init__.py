@@ -1,1 +1,1 @@
-"""Pages and plots of what a run has measured, from plain values."""
+"""Pages and plots of the measurements of a run, from plain values."""

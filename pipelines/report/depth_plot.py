@@ -1,4 +1,4 @@
-"""One page: how well each block alone tells the classes apart, from input to output."""
+"""A plot of the accuracy of each block alone, from input to output."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _INCHES_PER_BLOCK, _LEAST_INCHES = 0.35, 6.0
 
 
 def can_draw() -> bool:
-    """Whether matplotlib, which draws, is installed."""
+    """True if matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def draw(evidence: Mapping[str, Any], *, title: str) -> bytes:
     """A PNG with the accuracy of the linear probe by depth, and its standard errors.
 
-    `evidence` is that of `plan.json`. Lines mark the best head, thumbnails alone, and
-    the most frequent class; below, where there is BatchNorm, how far its input is from
-    that of the source.
+    `evidence` comes from `plan.json`. Lines mark the best head, thumbnails alone, and
+    the most frequent class; below, where there is BatchNorm, stands the divergence of
+    its input from the source.
 
-    It looks the same whatever a matplotlibrc says, which may be one of the current
-    folder, and whatever the caller has set.
+    The plot does not depend on a matplotlibrc, which may lie in the current folder, nor
+    on settings of the caller.
 
     Raises:
         ValueError: if such a file cannot even be read.

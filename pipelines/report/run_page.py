@@ -24,6 +24,7 @@ from pipelines.report import confusion_page, depth_plot
 FILE_NAME = "report.html"
 # Rows that show at once; the others unfold.
 _SHOWN_CLASSES = 20
+_PARITY = ("outputs_compared", "largest_difference", "tolerance")
 # Nobody reads a table of 10,000 rows, and it is megabytes.
 _MOST_CLASSES = 1000
 
@@ -85,7 +86,7 @@ def page(run: RunFiles) -> str:
         confusion=_confusion(report),
         calibration=_calibration(report["calibration"]),
         artifact=report["artifact"],
-        parity=report["parity"],
+        parity={name: report["parity"][name] for name in _PARITY},
         cost={
             "stages": Table(
                 "Seconds by stage",

@@ -27,10 +27,10 @@ ENVIRONMENT = "environment.json"
 _LINE = 88
 # The versions that were published before this run.
 _VERSIONS = "versions_before.json"
-# What the one writes, always, and the other never.
+# The file that tells a search from a run, and a run from a search.
 TRIALS = "trials.db"
 _MARKS = {"run": ENVIRONMENT, "search": TRIALS}
-# What a run writes besides config, report and artifact. Published versions stay.
+# The files of a run besides config, report and artifact. Published versions stay.
 _REPLACED = (
     ENVIRONMENT,
     "data_card.json",
@@ -43,7 +43,7 @@ _REPLACED = (
     "checkpoints",
     "tensorboard",
 )
-# They say where, whether and how often, and nothing about the result.
+# These fields do not change the result.
 NOT_COMPARED = (
     "workdir",
     "overwrite",
@@ -63,28 +63,32 @@ class RunFolder:
 
     @property
     def artifact_base(self) -> Path:
+        """The folder of the published versions."""
         return self.path / "artifact"
 
     @property
     def history_path(self) -> Path:
+        """The file with a line of measures for each epoch."""
         return self.path / "history.jsonl"
 
     @property
     def cache_dir(self) -> Path:
-        """What can be computed again; it outlives a run that starts over."""
+        """Values that can be computed again; they outlive a run that starts over."""
         return self.path / "cache"
 
     @property
     def checkpoints_dir(self) -> Path:
+        """The folder of the trained backbone and of `training_dir`."""
         return self.path / "checkpoints"
 
     @property
     def training_dir(self) -> Path:
-        """What a run that is cut short goes on from; a finished one has none."""
+        """The checkpoints that an interrupted run resumes from."""
         return self.checkpoints_dir / "training"
 
     @property
     def tensorboard_dir(self) -> Path:
+        """The folder of the TensorBoard logs."""
         return self.path / "tensorboard"
 
     def begin(self, config: RunConfig, environment: dict[str, Any]) -> None:
@@ -112,44 +116,46 @@ class RunFolder:
 
     def versions_before(self) -> set[int]:
         """The numbers of the versions that were published before this run."""
-        found = json.loads((self.path / self._versions_name).read_text())
-        return set(found["versions"])
+        saved = json.loads((self.path / self._versions_name).read_text())
+        return set(saved["versions"])
 
     @property
     def _versions_name(self) -> str:
         return str((self.training_dir / _VERSIONS).relative_to(self.path))
 
     def _versions_before(self, config: RunConfig) -> list[int]:
-        """As it was, where the same run was cut short before it saved anything."""
+        """The saved numbers, if this run was interrupted early; else the published."""
         if not config.overwrite and not (self.path / _REPORT).exists():
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return sorted(self.versions_before())
         return artifact.versions(self.artifact_base)
 
     def restore_versions_before(self) -> None:
-        """Takes all versions that there are for older ones, where nothing says which.
+        """Takes all published versions for older ones, if the record of them is lost.
 
         Then a run that was cut short after publishing publishes once more.
         """
         if not self.has(self._versions_name, fields=["versions"]):
-            found = artifact.versions(self.artifact_base)
-            self.write(self._versions_name, {"versions": found})
+            numbers = artifact.versions(self.artifact_base)
+            self.write(self._versions_name, {"versions": numbers})
 
     def has(self, name: str, *, fields: Iterable[str]) -> bool:
-        """Whether a JSON file of the run is as it was written, as far as fields tell.
+        """True if a JSON file of the run has these fields.
 
-        One that is not is named in a warning.
+        A file that has not is named in a warning.
         """
         path = self.path / name
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            missing = [field for field in fields if field not in found]
+            values = json.loads(path.read_text(encoding="utf-8"))
+            missing = [field for field in fields if field not in values]
         except (OSError, ValueError, TypeError) as error:
             reason = str(error)
         else:
-            if isinstance(found, dict) and not missing:
+            if isinstance(values, dict) and not missing:
                 return True
-            reason = f"it has no {', '.join(missing)}" if missing else "it is no object"
+            reason = (
+                f"it has no {', '.join(missing)}" if missing else "it is not an object"
+            )
         _logger.warning("%s cannot be used (%s): it is written anew.", path, reason)
         return False
 
@@ -174,7 +180,7 @@ class RunFolder:
 def as_json(values: Any, *, indent: int = 0) -> str:
     """JSON to read: a line for each value, and what fits into a line on one.
 
-    With a line for each number, figures of 10,000 classes would be three times as long.
+    A line for each number would make the figures of 10,000 classes three times as long.
     """
     whole = json.dumps(values, allow_nan=False)
     if indent + len(whole) <= _LINE or not isinstance(values, (dict, list, tuple)):
@@ -195,7 +201,7 @@ def as_json(values: Any, *, indent: int = 0) -> str:
 
 @contextlib.contextmanager
 def locked(config: RunConfig, *, kind: str = "run") -> Iterator[RunFolder]:
-    """The folder of the config, for this run, or search, alone while it lasts.
+    """The folder of the config, locked for this run or search while it lasts.
 
     Raises:
         ConfigError: if this run may not write to it; see `claim`.
@@ -207,7 +213,7 @@ def locked(config: RunConfig, *, kind: str = "run") -> Iterator[RunFolder]:
 
 @contextlib.contextmanager
 def temporary() -> Iterator[RunFolder]:
-    """A folder that is gone afterwards, for a worker that is not the chief."""
+    """A temporary run folder for workers other than the chief."""
     with tempfile.TemporaryDirectory(prefix="zootune_worker_") as folder:
         yield RunFolder(Path(folder))
 
@@ -215,9 +221,7 @@ def temporary() -> Iterator[RunFolder]:
 def claim(config: RunConfig, *, kind: str = "run") -> RunFolder:
     """The folder of the config, if this run may write to it. Changes nothing.
 
-    `kind` is what it is for, a `run` or a `search`.
-
-    One that was interrupted goes on if it is the same one.
+    `kind` is `run` or `search`. An interrupted one goes on if it is the same one.
 
     Raises:
         ConfigError: if it holds a finished run, another run, one of the other kind, or

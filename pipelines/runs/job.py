@@ -26,12 +26,13 @@ from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
-from pipelines.serving import artifact, parity
+from pipelines.serving import artifact, parity_process
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
-from pipelines.stages.finetune import FitHistory, FitSettings
+from pipelines.stages.finetune import FitHistory
 from pipelines.training.distributed.distribution import Distribution
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
 # After so many restarts the disk is probably failing.
@@ -60,7 +61,7 @@ def open_run(config: RunConfig) -> Iterator[RunJob]:
 
 
 class RunJob:
-    """What the stages of a run share. Only the chief writes to the run folder.
+    """The state that the stages share. Only the chief writes to the run folder.
 
     `prepare` comes first and `begin` second; the other methods need both.
     """
@@ -122,8 +123,8 @@ class RunJob:
             ArtifactError: if the disk has no room for what the run leaves.
         """
         self._prepared = prepared
-        self._resources.enter_context(precision(prepared.compute.precision))
-        self._proof = self._resources.enter_context(parity.fresh_process())
+        self._resources.enter_context(precision(prepared.plan.precision))
+        self._proof = self._resources.enter_context(parity_process.fresh_process())
         self.on_chief(_require_space, self.folder, prepared)
         self._progress = resume.progress_of(
             self.config, prepared, self.folder, self._workers
@@ -169,27 +170,23 @@ class RunJob:
         """The result of a function that the chief calls; see `Workers.on_chief`."""
         return self._workers.on_chief(function, *args, **kwargs)
 
-    def settings(self) -> FitSettings:
+    def workspace(self) -> Workspace:
         """The places and resources of training."""
-        prepared, folder = self._prepared, self.folder
-        return FitSettings(
-            input_size_px=prepared.base.input_size_px,
-            seed=self.config.seed,
-            deadline_seconds=self._clock.deadline(self.config.time_budget_seconds)
-            - self._progress.seconds_before,
+        prepared, folder, progress = self._prepared, self.folder, self._progress
+        budget_seconds = self.config.time_budget_seconds
+        return Workspace(
             history_path=folder.history_path,
             tensorboard_dir=folder.tensorboard_dir,
+            deadline_seconds=self._clock.deadline(budget_seconds)
+            - progress.seconds_before,
             head_features=prepared.measured.head_features(prepared.plan.head),
-            imbalance=prepared.imbalance,
-            augment=self.config.augment,
-            cache=PixelCache(self.config.input.cache_mib * 2**20),
+            pixel_cache=PixelCache(self.config.input.cache_mib * 2**20),
             # The disks of workers differ, and what they train must not.
             activation_cache=ActivationCache(folder.cache_dir)
             if self._workers.is_alone
             else None,
-            progress=self._progress,
+            progress=progress,
             distribution=self._distribution,
-            xla=prepared.compute.xla,
             profile=self.config.profile,
         )
 
@@ -221,7 +218,7 @@ class RunJob:
                 process=self._proof,
             )
         except ArtifactError:
-            self._progress.keep(model.model)
+            self._progress.save_trained(model.model)
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
 

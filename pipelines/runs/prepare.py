@@ -8,21 +8,20 @@ import keras
 
 from pipelines.config import RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
-from pipelines.data.input.imbalance import resolve
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import TransferPlan
-from pipelines.planning.policy import decide
 from pipelines.probing.probe import Probe
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
 from pipelines.stages.base import freeze_base
 from pipelines.stages.explain import explained_map
-from pipelines.stages.measure import Measured, measure, training_facts
+from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain
-from pipelines.stages.precision import set_pace
+from pipelines.stages.plan import choose_plan
+from pipelines.stages.precision import choose_precision
 from pipelines.training.class_weighting import refuse_augmentation
 from zoo.builder import Backbone
 
@@ -31,20 +30,18 @@ from zoo.builder import Backbone
 class Prepared:
     """Everything that is known before anything is trained.
 
-    `imbalance` is what is done about it, and not `auto` any more.
+    `compute` has the measurements behind the precision of the plan.
     """
 
     base: Backbone
     splits: Splits
-    imbalance: str
     measured: Measured
     plan: TransferPlan
     compute: Compute
 
     def probe(self) -> Probe | None:
         """The probe that the head of the plan starts from, if there is one."""
-        balances = self.imbalance != "none"
-        return self.measured.probe(self.plan.head, balanced=balances)
+        return self.measured.probe(self.plan.head, balanced=self.plan.balances_classes)
 
 
 def prepare(
@@ -56,10 +53,9 @@ def prepare(
 ) -> Prepared:
     """Obtains the base, checks and splits the data, measures, and decides.
 
-    `dataset` is the reference of the config.
-
-    The base computes as `compute` says, and so has what comes after it: as `before`, if
-    that was chosen before. Writes nothing but caches.
+    `dataset` is the reference of the config, and `before` what an interrupted run chose
+    to compute in. The base computes in the precision of the plan; the head has to, too.
+    Writes nothing but caches.
 
     Raises:
         ConfigError, DataError, BackboneError, TrainingError: see the stages.
@@ -85,15 +81,12 @@ def _prepare(
         broken_files_named(splits.train, splits.validation),
     ):
         measured = measure(base, splits, config, clock)
-    plan = decide(training_facts(base, splits, measured), config)
-    paced = set_pace(config, base, splits, measured, plan, clock, before=before)
-    if paced.base is not base:
-        # Features belong to the format that they were computed in. The probe on them
-        # only says where the head starts.
-        measured = dataclasses.replace(measured, is_whole=False, known=None)
-    # What is drawn next must not depend on what was timed, built anew or neither.
-    keras.utils.set_random_seed(config.seed)
-    imbalance = resolve(
-        config.imbalance, splits.train.labels, len(splits.info.class_names)
+    plan = choose_plan(base, splits, measured, config)
+    chosen = choose_precision(
+        config, base, splits, measured, plan, clock, before=before
     )
-    return Prepared(paced.base, splits, imbalance, measured, plan, paced.compute)
+    plan = dataclasses.replace(
+        plan, precision=chosen.compute.precision, xla=chosen.compute.xla
+    )
+    measured = measured.for_base(chosen.base)
+    return Prepared(chosen.base, splits, measured, plan, chosen.compute)

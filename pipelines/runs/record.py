@@ -1,4 +1,4 @@
-"""What a run puts on record: `report.json`, and facts for the manifest."""
+"""The record of a run: the values of `report.json`, and facts for the manifest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
     prepared, history = outcome.prepared, outcome.history
     plan, splits = prepared.plan, prepared.splits
     values = {
-        **{one.split: dataclasses.asdict(one) for one in outcome.evaluation.reports},
+        **{row.split: dataclasses.asdict(row) for row in outcome.evaluation.reports},
         "calibration": calibration_report(outcome.calibrated),
         "class_names": list(splits.info.class_names),
         "data": _data(splits),
@@ -33,7 +33,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "phases_skipped": list(history.skipped),
         "phases_not_needed": list(history.not_needed),
         "receipt": {
-            phase.name: [dataclasses.asdict(one) for one in phase.receipt]
+            phase.name: [dataclasses.asdict(row) for row in phase.receipt]
             for phase in history.phases
         },
         "images_per_second": history.phases[-1].images_per_second,
@@ -56,19 +56,19 @@ def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:
 def artifact_facts(
     splits: Splits, plan: TransferPlan, evaluation: Evaluation
 ) -> dict[str, Any]:
-    """What the manifest says of data, plan and quality."""
+    """The values of `data`, `plan` and `metrics` in the manifest."""
     return {
         "data": _data(splits),
         "plan": to_dict(plan),
         "metrics": {
-            one.split: {
-                "accuracy": one.accuracy,
-                "balanced_accuracy": one.balanced_accuracy,
-                "loss": one.loss,
-                "calibration_error": one.calibration_error,
-                "examples": one.examples,
+            report.split: {
+                "accuracy": report.accuracy,
+                "balanced_accuracy": report.balanced_accuracy,
+                "loss": report.loss,
+                "calibration_error": report.calibration_error,
+                "examples": report.examples,
             }
-            for one in evaluation.reports
+            for report in evaluation.reports
         },
     }
 

@@ -24,7 +24,7 @@ from pipelines.training.checkpoint import Checkpoint, Checkpoints
 from pipelines.training.distributed.workers import ALONE, Workers
 from pipelines.training.progress import Progress, Saving
 
-# How a run computes, as it was chosen when it began.
+# The choice of how a run computes, made when it began.
 COMPUTE = "compute.json"
 _VERSIONS = "versions"
 
@@ -32,9 +32,9 @@ _logger = logging.getLogger("zootune")
 
 
 def compute_before(config: RunConfig, folder: RunFolder) -> Compute | None:
-    """How the run of this folder computed before it was cut short, if it got so far.
+    """The way in which an interrupted run of this folder computed, if it was chosen.
 
-    A clock has chosen that, and could choose something else now.
+    A clock chose it, and could choose something else now.
     """
     path = folder.path / COMPUTE
     if config.overwrite or not path.is_file():
@@ -49,9 +49,9 @@ def compute_before(config: RunConfig, folder: RunFolder) -> Compute | None:
 def progress_of(
     config: RunConfig, prepared: Prepared, folder: RunFolder, workers: Workers = ALONE
 ) -> Progress:
-    """How far the run of this folder has come: to its last checkpoint, or nowhere.
+    """The progress of the run of this folder: to its last checkpoint, or none.
 
-    Of several workers the chief has the folder, and gives the others what is in it.
+    The chief has the folder, and gives the other workers what is in it.
 
     Raises:
         ConfigError: naming what differs, if it was a run of another config, of other
@@ -60,14 +60,15 @@ def progress_of(
     """
     about = _about(config, prepared)
     checkpoints = Checkpoints(folder.training_dir)
-    saved: list[Checkpoint | None] = [None]
+    saved: Checkpoint | None = None
 
     def open_saved() -> None:
-        saved[0] = None if config.overwrite else checkpoints.newest()
-        if saved[0] is not None:
-            _refuse_other_run(folder, saved[0].values["about"], about)
+        nonlocal saved
+        saved = None if config.overwrite else checkpoints.newest()
+        if saved is not None:
+            _refuse_other_run(folder, saved.values["about"], about)
 
-    # Arrays are nothing that JSON has words for, so they go by a way of their own.
+    # JSON has no arrays, so the checkpoint itself is broadcast apart.
     workers.on_chief(open_saved)
     saving = Saving(
         checkpoints,
@@ -76,7 +77,7 @@ def progress_of(
         every_seconds=config.checkpoint_seconds,
     )
     return Progress(
-        saving if workers.is_chief else None, workers.broadcast_checkpoint(saved[0])
+        saving if workers.is_chief else None, workers.broadcast_checkpoint(saved)
     )
 
 
@@ -86,16 +87,18 @@ def exported_before(folder: RunFolder, facts: Mapping[str, Any]) -> Artifact | N
     if not own:
         return None
     try:
-        found = artifact.open_verified(folder.artifact_base / str(max(own)))
+        exported = artifact.open_verified(folder.artifact_base / str(max(own)))
     except ArtifactError as error:
         _logger.warning("%s", error)
         return None
-    said = {name: getattr(found.manifest, name) for name in facts}
-    return found if said == json.loads(json.dumps(facts)) else None
+    ours = json.loads(json.dumps(facts))
+    theirs = {name: getattr(exported.manifest, name) for name in facts}
+    theirs["plan"] = with_later_decisions(theirs["plan"], ours["plan"])
+    return exported if theirs == ours else None
 
 
 def about_program(config: RunConfig) -> dict[str, Any]:
-    """What has to be the same in all workers, and is known before anything is read."""
+    """The config and the versions, which must be the same in all workers."""
     return {
         "config": {
             name: value
@@ -107,7 +110,7 @@ def about_program(config: RunConfig) -> dict[str, Any]:
 
 
 def about_data(splits: Splits) -> dict[str, Any]:
-    """What tells data from others."""
+    """The values that identify the data."""
     return {
         "data": {
             "fingerprint": splits.info.fingerprint,
@@ -119,19 +122,16 @@ def about_data(splits: Splits) -> dict[str, Any]:
 
 
 def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
-    """What has to be the same for a run to go on, as it is after JSON."""
-    agreed = {
-        "plan": to_dict(prepared.plan),
-        "precision": prepared.compute.precision,
-    }
-    about = about_program(config) | about_data(prepared.splits) | agreed
+    """The values that must be the same for a run to go on, as they are after JSON."""
+    plan = {"plan": to_dict(prepared.plan)}
+    about = about_program(config) | about_data(prepared.splits) | plan
     return json.loads(json.dumps(about))
 
 
 def _refuse_other_run(
     folder: RunFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> None:
-    names = differences(theirs, ours, into_lists=True)
+    names = differences(_upgraded(theirs, ours), ours, into_lists=True)
     others = [name for name in names if not name.startswith(f"{_VERSIONS}.")]
     if others:
         shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
@@ -144,3 +144,23 @@ def _refuse_other_run(
             "%s differ from when the run began: its result can differ in last digits.",
             ", ".join(names),
         )
+
+
+def _upgraded(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a checkpoint, with the decisions that older versions left out.
+
+    Their plans had no precision, which lay beside the plan, and none of the decisions
+    that the config settles, which is compared too.
+    """
+    values = dict(saved)
+    plan = with_later_decisions(saved["plan"], ours["plan"])
+    if "precision" in values:
+        plan["precision"] = values.pop("precision")
+    return {**values, "plan": plan}
+
+
+def with_later_decisions(
+    saved: Mapping[str, Any], ours: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A saved plan, with those decisions of ours that its version did not write."""
+    return {**ours, **saved}

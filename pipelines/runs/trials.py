@@ -26,7 +26,7 @@ _DEFAULT = "default"
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One way of training, and what validation says of it.
+    """One way of training, and its accuracy on validation.
 
     `outcome` is `complete`, `pruned` or `failed`, for the `reason`; only the first has
     an `accuracy`, which is balanced where `config.imbalance` is not `none`.
@@ -72,28 +72,28 @@ def open_study(folder: Path, *, seed: int, fingerprint: str) -> optuna.Study:
 
 
 def queue(study: optuna.Study, default: dict[str, object]) -> None:
-    """Has the default made first; and then what was interrupted or cut short, again."""
+    """Queues the default first, and then all interrupted trials again."""
     from optuna.trial import TrialState
 
     if not study.trials:
         study.enqueue_trial(default, user_attrs={_DEFAULT: True})
     again = set(study.user_attrs.get("again", []))
-    for one in study.trials:
-        if one.state == TrialState.RUNNING:
-            study.tell(one.number, state=TrialState.FAIL)
-        elif one.state == TrialState.WAITING or counts(one):
+    for trial in study.trials:
+        if trial.state == TrialState.RUNNING:
+            study.tell(trial.number, state=TrialState.FAIL)
+        elif trial.state == TrialState.WAITING or counts(trial):
             continue
-        if one.number not in again:
-            is_default = _is_default(one)
+        if trial.number not in again:
+            is_default = _is_default(trial)
             study.enqueue_trial(
-                default if is_default else one.params,
+                default if is_default else trial.params,
                 user_attrs={_DEFAULT: True} if is_default else None,
             )
-            study.set_user_attr("again", sorted(again := again | {one.number}))
+            study.set_user_attr("again", sorted(again := again | {trial.number}))
 
 
 def counts(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether it came to an end of its own; one that was interrupted has no reason."""
+    """True if a trial ended by itself; an interrupted one has no reason."""
     reason = trial.user_attrs.get("reason", "")
     return trial.state.name == "COMPLETE" or reason not in ("", OUT_OF_TIME)
 
@@ -102,9 +102,11 @@ def choose(
     ended: Sequence[optuna.trial.FrozenTrial], examples: int
 ) -> tuple[optuna.trial.FrozenTrial, str]:
     """The best trial, or the plan's default where that may be as good."""
-    reached = {one.number: one.value or 0.0 for one in ended}
-    best = max(ended, key=lambda one: (reached[one.number], -one.number))
-    default = next((one for one in ended if _is_default(one)), None)
+    reached = {candidate.number: candidate.value or 0.0 for candidate in ended}
+    best = max(
+        ended, key=lambda candidate: (reached[candidate.number], -candidate.number)
+    )
+    default = next((candidate for candidate in ended if _is_default(candidate)), None)
     if default is None:
         return best, f"Trial {best.number} is the best; the default did not end."
     gain = reached[best.number] - reached[default.number]
@@ -113,29 +115,31 @@ def choose(
     # One more of each outcome: all right is not certain.
     share = (reached[best.number] * examples + 1) / (examples + 2)
     error = float(np.sqrt(share * (1 - share) / examples))
-    said = (
+    gained = (
         f"Trial {best.number} gains {gain:.4f} over the plan's default, which has"
         f" {reached[default.number]:.4f} on {examples} validation examples; the"
         f" standard error of such an accuracy is {error:.4f}"
     )
     if gain <= error:
-        return default, f"{said}: that may be chance, so the default stays."
-    return best, f"{said}."
+        return default, f"{gained}: that may be chance, so the default stays."
+    return best, f"{gained}."
 
 
 def _is_default(trial: optuna.trial.FrozenTrial) -> bool:
     return bool(trial.user_attrs.get(_DEFAULT))
 
 
-def plain(one: optuna.trial.FrozenTrial) -> Trial:
-    """What is put on record."""
-    ended = one.state.name == "COMPLETE"
-    outcome = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(one.state.name, "failed")
+def plain(finished: optuna.trial.FrozenTrial) -> Trial:
+    """The trial as plain values, for the record."""
+    ended = finished.state.name == "COMPLETE"
+    outcome = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(
+        finished.state.name, "failed"
+    )
     return Trial(
-        number=one.number,
-        choices=dict(one.params),
+        number=finished.number,
+        choices=dict(finished.params),
         outcome=outcome,
-        reason=one.user_attrs.get("reason", "" if ended else "interrupted"),
-        accuracy=one.value if ended else None,
-        seconds=one.duration.total_seconds() if one.duration else None,
+        reason=finished.user_attrs.get("reason", "" if ended else "interrupted"),
+        accuracy=finished.value if ended else None,
+        seconds=finished.duration.total_seconds() if finished.duration else None,
     )

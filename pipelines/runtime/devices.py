@@ -1,36 +1,29 @@
-"""The number formats that processors and GPUs have units for. Imports nothing heavy."""
+"""Units of processors and GPUs that decide how fast a network runs in a format."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# Without these units a processor emulates bfloat16.
-_BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16")
-_MATRIX_UNITS = ("avx512f", *_BFLOAT16_UNITS)
+_MATRIX_UNITS = ("avx512f", "avx512_bf16", "amx_bf16")
+# With these, bfloat16 on a CPU is more than an emulation.
+_BFLOAT16_UNITS = {"avx512_bf16", "amx_bf16"}
 
 
-def cpu_flags() -> frozenset[str]:
-    """The features of the processor, such as `avx512f`; empty off Linux."""
+def processor_features() -> tuple[str, ...]:
+    """The matrix units of the CPU, as its flags name them; Linux only."""
     description = Path("/proc/cpuinfo")
-    words = description.read_text().split() if description.is_file() else []
-    return frozenset(words)
-
-
-def matrix_units() -> tuple[str, ...]:
-    """The features of the processor that decide how fast a network runs."""
-    flags = cpu_flags()
+    flags = description.read_text().split() if description.is_file() else []
     return tuple(name for name in _MATRIX_UNITS if name in flags)
 
 
-def cpu_mixed_formats() -> tuple[str, ...]:
-    """The mixed precisions that this processor has units for."""
-    return ("mixed_bfloat16",) if cpu_flags() & set(_BFLOAT16_UNITS) else ()
+def mixed_precisions(capability: tuple[int, int] | None = None) -> tuple[str, ...]:
+    """The mixed precisions that a device has units for, the best one last.
 
-
-def gpu_mixed_formats(capability: tuple[int, int]) -> tuple[str, ...]:
-    """The mixed precisions of a GPU with this compute capability, the best one last.
-
-    Tensor Cores for float16 came with 7.0, for bfloat16 with 8.0.
+    `capability` is the compute capability of a GPU; without one it is the CPU. Tensor
+    cores for float16 came with 7.0, for bfloat16 with 8.0.
     """
-    formats = (((7, 0), "mixed_float16"), ((8, 0), "mixed_bfloat16"))
-    return tuple(name for least, name in formats if capability >= least)
+    if capability is None:
+        has_units = _BFLOAT16_UNITS.intersection(processor_features())
+        return ("mixed_bfloat16",) if has_units else ()
+    names = {"mixed_float16": (7, 0), "mixed_bfloat16": (8, 0)}
+    return tuple(name for name, least in names.items() if capability >= least)

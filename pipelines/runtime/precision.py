@@ -1,4 +1,4 @@
-"""The number format that a model computes in, and the fast ones of a machine."""
+"""The number format that a model computes in, and which ones a machine is fast in."""
 
 from __future__ import annotations
 
@@ -26,21 +26,19 @@ def precision(name: str) -> Iterator[None]:
 
 
 def shorter_format() -> str | None:
-    """The mixed precision that all devices have units for, or None."""
+    """The best mixed precision of the device; `None` where it would emulate it."""
     if tf.config.list_logical_devices("TPU"):
         return "mixed_bfloat16"
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = map(tf.config.experimental.get_device_details, gpus)
-        least = min(device.get("compute_capability", (0, 0)) for device in details)
-        formats = devices.gpu_mixed_formats(least)
-    else:
-        formats = devices.cpu_mixed_formats()
+        capability = min(gpu.get("compute_capability", (0, 0)) for gpu in details)
+    formats = devices.mixed_precisions(capability)
     return formats[-1] if formats else None
 
 
 def may_use_xla() -> bool:
-    """True where XLA is worth a try: not on a CPU, where it is 3 to 12 times slower."""
+    """Whether XLA is worth a try: on a CPU it is 3 to 12 times slower, never there."""
     return bool(
         tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU")
     )

@@ -34,11 +34,11 @@ _OVERHEAD_BYTES = 32 * 2**20
 # No version number, so that a server does not take it for one.
 _UNPUBLISHED = ".unpublished-"
 _REFUSED = "refused-"
-# What is written about an export that was refused, beside it.
+# The report on an export that was refused, beside it.
 REFUSAL = "parity.json"
 _ABANDONED_AFTER_SECONDS = 3600
-# What a manifest says of the machine and the hour: what was installed, how far two
-# processes differed, how long it took and what that decided.
+# Fields that depend on the machine and the hour: versions of packages, differences
+# between two processes, seconds and what they decided.
 _DEPENDS_ON_THE_PLACE = ("digest", "versions", "parity", "plan")
 
 _logger = logging.getLogger("zootune")
@@ -46,13 +46,13 @@ _logger = logging.getLogger("zootune")
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What an artifact says of itself.
+    """The description of an artifact, in its folder.
 
     `files` maps every file but the manifest, relative and with forward slashes, to its
     sha256. `parity` is the record of the comparison with the trained model.
-    `calibration` is what else makes answers of logits, and why. `digest` is one hash
-    of the files and of what is said here, but for what depends on when and where the
-    model was made: the same seed gives the same one.
+    `calibration` has the rest of what makes answers of logits, with reasons. `digest`
+    is one hash of the files and of these fields, except the ones that depend on when
+    and where the model was made: the same seed gives the same digest.
     """
 
     format: int
@@ -82,6 +82,7 @@ class Artifact:
 
     @property
     def version(self) -> int:
+        """The number of the version, which is the name of its folder."""
         return int(self.path.name)
 
 
@@ -104,12 +105,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 def digest_of(manifest: Manifest) -> str:
     """The sha256 of the files, and of what a manifest says of them."""
-    said = {
+    facts = {
         name: value
         for name, value in dataclasses.asdict(manifest).items()
         if name not in _DEPENDS_ON_THE_PLACE
     }
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -117,7 +118,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artifact.
 
     Raises:
-        ArtifactError: if the folder is none, or its manifest is of another format.
+        ArtifactError: if the folder has no manifest, or one of another format.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -137,31 +138,31 @@ def read_manifest(folder: Path) -> Manifest:
     return dataclasses.replace(manifest, class_names=tuple(manifest.class_names))
 
 
-def _refuse_other_format(path: Path, found: object) -> None:
-    if found != FORMAT:
+def _refuse_other_format(path: Path, number: object) -> None:
+    if number != FORMAT:
         raise ArtifactError(
-            f"{path} has format {found}; this version reads {FORMAT}. Export again."
+            f"{path} has format {number}; this version reads {FORMAT}. Export again."
         )
 
 
 def open_verified(folder: Path) -> Artifact:
     """The artifact in a folder, with every file compared to the manifest.
 
-    `folder` is a version, or a base folder, of which the newest version is taken.
+    `folder` is a version, or a base folder, whose newest version is taken.
 
     Raises:
-        ArtifactError: naming the files that are missing, changed or unknown, or are no
-            plain files.
+        ArtifactError: naming the files that are missing, changed or unknown, or
+            that are not plain files.
     """
     if not (folder / MANIFEST).is_file() and versions(folder):
         folder = folder / str(max(versions(folder)))
     manifest = read_manifest(folder)
     refuse_odd_files(folder)
-    found = hash_files(folder)
+    hashes = hash_files(folder)
     changed = sorted(
         name
-        for name in {*found, *manifest.files}
-        if found.get(name) != manifest.files.get(name)
+        for name in {*hashes, *manifest.files}
+        if hashes.get(name) != manifest.files.get(name)
     )
     if not changed and manifest.digest not in ("", digest_of(manifest)):
         changed = [MANIFEST]
@@ -185,7 +186,7 @@ def versions(base: Path) -> list[int]:
 
 
 def model_name(base: Path) -> str:
-    """What a server calls a base folder: after the run, if it is one's, or itself."""
+    """The name of a model from its base folder: of the run, or of the folder."""
     return base.parent.name if base.name == "artifact" else base.name
 
 
@@ -247,8 +248,8 @@ def _this_machine() -> str:
         started = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:  # no Linux
         started = ""
-    told = f"{socket.gethostname()} {started}"
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+    identity = f"{socket.gethostname()} {started}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
 @contextlib.contextmanager
@@ -270,7 +271,7 @@ def _remove_abandoned(base: Path, *, now_seconds: float) -> None:
     for path in left:
         # Another export removes it too, or it is not ours to remove.
         with contextlib.suppress(OSError):
-            written = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+            written = max(p.lstat().st_mtime for p in (path, *path.rglob("*")))
             is_old = now_seconds - written > _ABANDONED_AFTER_SECONDS
             if is_old or path.name.startswith(here):
                 _remove_unless_held(path)
@@ -309,7 +310,7 @@ def publish(unpublished: Path, base: Path) -> Path:
         _flush(path)
     _flush(unpublished)
     while True:
-        # Files count too: a number that is taken by anything cannot be had.
+        # Files count too: a name that anything has is taken.
         names = [path.name for path in base.iterdir()]
         taken = [int(name) for name in names if VERSION_NAME.fullmatch(name)]
         target = base / str(max(taken, default=0) + 1)

@@ -40,7 +40,7 @@ def rewrite(folder: Path) -> None:
 
 
 def _write_fingerprint(folder: Path) -> None:
-    """What TensorFlow writes, but for a random number in it."""
+    """Writes TensorFlow's fingerprint without the random number in it."""
     path = folder / _FINGERPRINT
     path.unlink(missing_ok=True)
     fingerprinting_utils.write_fingerprint(str(folder))
@@ -74,8 +74,8 @@ def _rename(meta_graph: Any) -> None:
         gradient.gradient_func = new(gradient.gradient_func)
     for gradient in library.registered_gradients:
         gradient.gradient_func = new(gradient.gradient_func)
-    ordered = sorted(library.function, key=lambda one: one.signature.name)
-    ordered = [type(one).FromString(one.SerializeToString()) for one in ordered]
+    ordered = sorted(library.function, key=lambda function: function.signature.name)
+    ordered = [type(f).FromString(f.SerializeToString()) for f in ordered]
     del library.function[:]
     library.function.extend(ordered)
     _rename_keys(meta_graph.meta_info_def.function_aliases, new)
@@ -89,8 +89,8 @@ def _rename(meta_graph: Any) -> None:
     for node in objects.nodes:
         kind = node.WhichOneof("kind")  # to write another would change it
         if kind == "function":
-            given = [new(one) for one in node.function.concrete_functions]
-            node.function.concrete_functions[:] = given
+            renamed = [new(name) for name in node.function.concrete_functions]
+            node.function.concrete_functions[:] = renamed
         elif kind == "bare_concrete_function":
             bare = node.bare_concrete_function
             bare.concrete_function_name = new(bare.concrete_function_name)
@@ -106,9 +106,7 @@ def _rename_keys(aliases: Any, new: _Names) -> None:
 def _new_names(meta_graph: Any) -> dict[str, str]:
     """A name for each function by when it is first met: from the main graph inwards,
     and then from what an object offers."""
-    functions = {
-        one.signature.name: one for one in meta_graph.graph_def.library.function
-    }
+    functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
     objects = meta_graph.object_graph_def
     offered = [
         name
@@ -143,8 +141,8 @@ def _called(nodes: Iterable[Any]) -> Iterator[str]:
         for key in sorted(node.attr):
             value = node.attr[key]
             yield value.func.name
-            for one in value.list.func:
-                yield one.name
+            for function in value.list.func:
+                yield function.name
 
 
 def _rename_in(nodes: Iterable[Any], new: _Names) -> None:
@@ -174,5 +172,5 @@ def _rename_value(value: Any, new: _Names) -> None:
         if new(text) != text:
             value.s = new(text).encode()
     elif kind == "list":
-        for one in value.list.func:
-            one.name = new(one.name)
+        for function in value.list.func:
+            function.name = new(function.name)

@@ -1,7 +1,7 @@
-"""Whether TensorFlow can compute here: a fork lacks the threads it waits for.
+"""Refuses to compute after a fork, which lacks the threads that TensorFlow waits for.
 
 Where TensorFlow had run before a fork, the child would wait for ever for threads that
-only its parent has. So it is told at once.
+only its parent has. So it gets an error at once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def refuse_after_fork() -> None:
 def _note() -> None:
     global _had_run
     context = sys.modules.get("tensorflow.python.eager.context")
-    found = context.context_safe() if context is not None else None
-    _had_run = _had_run or bool(found is not None and found._initialized)
+    running = context.context_safe() if context is not None else None
+    _had_run = _had_run or bool(running is not None and running._initialized)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

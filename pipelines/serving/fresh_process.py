@@ -29,16 +29,16 @@ from typing import IO, Any
 from pipelines.errors import ArtifactError
 
 _BEAT_SECONDS = 0.5
-# Of a processor, between two beats: the beats themselves take a hundredth of it.
+# Share of a processor between two beats; the beats themselves take a hundredth.
 _LEAST_SHARE = 0.02
 _LOOK_SECONDS = 1.0
 _SAY_EVERY_SECONDS = 5.0
 _WARN_AFTER_SECONDS = 30.0
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
-# Runs the program that is its second argument, which defines `work(job, tell)` and may
-# define `prepare(job, tell)`. Every line that it reads or writes is a JSON object; what
-# libraries print goes to stderr.
+# Runs the program that is its second argument, which defines `work(job, report)` and
+# may define `prepare(job, report)`. It reads and writes JSON objects, one a line; the
+# output of libraries goes to stderr.
 _BOOT = """
 import json, os, signal, sys, threading, time, traceback
 
@@ -90,9 +90,9 @@ _logger = logging.getLogger("zootune")
 class FreshProcess:
     """A process that runs `program`, once, and ends with the block that it is used in.
 
-    `program` defines `work(job, tell)`: `job` are values of JSON, and `tell` takes what
-    it is about to do. It may define `prepare(job, tell)`, for what can be done before
-    the whole job is known. `subject` begins the sentence of an error: what is proved.
+    `program` defines `work(job, report)`: `job` are values of JSON, and `report` takes
+    a text on its next step. It may define `prepare(job, report)`, for steps that do not
+    need the whole job. `subject` begins the sentence of an error: what is proved.
     `modules` are imported by it, and found where this process finds them.
     """
 
@@ -117,7 +117,7 @@ class FreshProcess:
         return None if self._process is None else self._process.pid
 
     def start_early(self) -> None:
-        """Starts it while there is other work; what fails now is tried again later."""
+        """Starts the process while there is other work; a failure is retried later."""
         if self._process is None:
             try:
                 self._start()
@@ -126,9 +126,9 @@ class FreshProcess:
                 self.close()
 
     def prepare(self, job: Mapping[str, Any], *, modules: Sequence[str] = ()) -> None:
-        """Has it do what can be done by now, and waits for nothing.
+        """Starts on the steps that are known by now, without waiting.
 
-        What fails is told by `run`, which does all of it again where this was lost.
+        An error is raised by `run`, which does all of it again where this was lost.
         """
         self.start_early()
         self._ask("prepare", job, modules)
@@ -175,13 +175,13 @@ class FreshProcess:
         self._lines = queue.Queue()
         self._folder = Path(tempfile.mkdtemp(prefix="zootune_process_"))
         arguments = (json.dumps(_places(self._modules)), self._program)
-        with self._said.open("wb") as said:
+        with self._stderr_path.open("wb") as stderr:
             # Isolated (-I): neither the current folder nor PYTHONPATH is searched.
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", _BOOT, *arguments, str(_BEAT_SECONDS)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=said,
+                stderr=stderr,
                 text=True,
                 encoding="utf-8",
                 cwd=self._folder,
@@ -201,7 +201,7 @@ class FreshProcess:
                 stream.flush()
 
     @property
-    def _said(self) -> Path:
+    def _stderr_path(self) -> Path:
         return (self._folder or Path()) / "stderr"
 
     def _wait(self, most_quiet_seconds: float) -> None:
@@ -243,37 +243,38 @@ class FreshProcess:
             return temporary_folder_is_full(error)
         return ArtifactError(
             f"{self._subject} could not be tried in a fresh process: {sys.executable}"
-            f" does not start ({error}). Mend this and give the same command again."
+            f" does not start ({error}). Fix this and run the same command again."
         )
 
     def _failed(self, line: Mapping[str, Any]) -> ArtifactError:
         if line.get("errno") == errno.ENOSPC:
             return temporary_folder_is_full(line["failed"])
-        said = str(line["failed"])
+        message = str(line["failed"])
         return ArtifactError(
             f"{self._subject} does not run in a fresh process, so it was not published."
-            f" It was {self._at}. {said if len(said) < 800 else '...' + said[-800:]}"
+            f" It was {self._at}. "
+            f"{message if len(message) < 800 else '...' + message[-800:]}"
         )
 
     def _ended(self) -> ArtifactError:
-        """It wrote no last line: somebody else ended it."""
+        """The error for a process that ended without a last line."""
         code = self._process.wait() if self._process is not None else 0
         if code >= 0:
             return ArtifactError(
                 f"{self._subject} does not run in a fresh process, so it was not"
                 f" published. It ended with code {code} and without a word; it was"
-                f" {self._at}. The end of what it said: {self._last_words()}"
+                f" {self._at}. The end of its output: {self._last_words()}"
             )
         name = _name_of_signal(-code)
         return ArtifactError(
             f"{self._subject} was not published, because the process that tried it was"
-            f" ended by {name}; it was {self._at}.{_hint_of(name)} Give the same"
-            " command again when this is mended."
-            + (f" The end of what it said: {said}" if (said := self._crash()) else "")
+            f" ended by {name}; it was {self._at}.{_hint_of(name)} Run the same"
+            " command again when this is fixed."
+            + (f" The end of its output: {end}" if (end := self._crash()) else "")
         )
 
     def _crash(self) -> str:
-        """What a program says of a crash of its own; the kernel lets it say nothing."""
+        """The last words of a program that crashed; the kernel leaves none."""
         code = self._process.wait() if self._process is not None else 0
         return "" if -code in (signal.SIGKILL, signal.SIGTERM) else self._last_words()
 
@@ -282,19 +283,19 @@ class FreshProcess:
             f"{self._subject} was not published, because the process that tried it made"
             f" no progress for {seconds:.0f} s; it was {self._at}. It may be stopped"
             " (by a signal, or with its container), or wait for a disk that does not"
-            " answer. Give the same command again when the machine is at rest."
+            " answer. Run the same command again when the machine is at rest."
         )
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
-            return self._said.read_text(errors="replace").strip()[-800:]
+            return self._stderr_path.read_text(errors="replace").strip()[-800:]
         return ""
 
 
 def temporary_folder_is_full(
     error: object, *, needed_bytes: int | None = None
 ) -> ArtifactError:
-    """The error for it: which folder, and how many bytes are needed and free."""
+    """The error for a full folder: its name, and the bytes needed and free."""
     # Where all are full, `tempfile` finds none.
     folder = Path(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
     free = 0
@@ -304,7 +305,7 @@ def temporary_folder_is_full(
     return ArtifactError(
         f"The temporary folder {folder} does not take what the proof of an export"
         f" needs:{needed} {free:,} bytes are free ({error}). Make space there, or name"
-        " another folder with the environment variable TMPDIR, and give the same"
+        " another folder with the environment variable TMPDIR, and run the same"
         " command again."
     )
 
@@ -319,7 +320,7 @@ def _read(stream: IO[str], lines: queue.Queue[dict[str, Any] | None]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, but for what tells Python where else to look."""
+    """The environment of this process without the variables of Python."""
     return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
 
 
@@ -328,16 +329,16 @@ def _places(modules: Sequence[str]) -> list[str]:
 
     They are searched after all others: those of a user, and of `pip install --target`.
     """
-    found = [p for p in sys.path if Path(p).name in _PACKAGE_FOLDERS]
+    places = [p for p in sys.path if Path(p).name in _PACKAGE_FOLDERS]
     for module in modules:
         name = module.partition(".")[0]
         with contextlib.suppress(ImportError, ValueError):
             spec = importlib.util.find_spec(name)
             for place in (spec and spec.submodule_search_locations) or ():
-                found.append(str(Path(place).parent))
+                places.append(str(Path(place).parent))
             if spec and spec.origin and not spec.submodule_search_locations:
-                found.append(str(Path(spec.origin).parent))
-    return list(dict.fromkeys(str(Path(place).absolute()) for place in found))
+                places.append(str(Path(spec.origin).parent))
+    return list(dict.fromkeys(str(Path(place).absolute()) for place in places))
 
 
 def _name_of_signal(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Where a network looked: Grad-CAM, in the graph.
+"""Grad-CAM in the graph: the places in an image that spoke for a class.
 
 Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391.
 """
@@ -26,6 +26,6 @@ def grad_cam(score: tf.Tensor, feature_map: tf.Tensor) -> tf.Tensor:
     heat = tf.nn.relu(tf.reduce_sum(parts, axis=-1))
     added_up = tf.reduce_sum(tf.abs(parts), axis=-1)
     hottest, most = (
-        tf.reduce_max(one, axis=[1, 2], keepdims=True) for one in (heat, added_up)
+        tf.reduce_max(x, axis=[1, 2], keepdims=True) for x in (heat, added_up)
     )
     return tf.math.divide_no_nan(heat, tf.maximum(hottest, _LEAST * most))

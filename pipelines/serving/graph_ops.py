@@ -16,12 +16,12 @@ def import_ops(module: str, path: Path) -> None:
     """Imports a module that brings TensorFlow ops; it is not used otherwise.
 
     Raises:
-        ArtifactError: if it is none of those that bring ops, or is not installed.
+        ArtifactError: if it is unknown here, or is not installed.
     """
     if module not in _KNOWN_OPS:  # a manifest must not choose what runs here
         raise ArtifactError(
-            f"The artifact in {path} asks for the module {module!r}, which is none of"
-            f" those that bring TensorFlow ops: {', '.join(_KNOWN_OPS)}."
+            f"The artifact in {path} asks for the module {module!r}; modules"
+            f" that may bring TensorFlow ops are {', '.join(_KNOWN_OPS)}."
         )
     try:
         importlib.import_module(module)

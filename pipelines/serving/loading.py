@@ -18,7 +18,7 @@ _PATTERN = frozenset("*?[]{}\\")
 
 
 def load_saved_model(folder: Path, **options: Any) -> Any:
-    """What `tf.saved_model.load` gives, its variables those of this very folder."""
+    """Loads a SavedModel, with the variables of this very folder."""
     path = str(folder.absolute())
     if _PATTERN.isdisjoint(path):
         return tf.saved_model.load(path, **options)

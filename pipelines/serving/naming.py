@@ -1,8 +1,8 @@
-"""How an answer says which version gave it, and what the classes of that are called.
+"""Names in the interface: signatures, and headers for the version of an answer.
 
-The names of the classes are no part of a prediction, as TensorFlow Serving writes it.
-So every answer says in its headers whose it is, and the metadata of that version has
-the names. A version's number alone says too little: a server that is started anew with
+A prediction, as TensorFlow Serving writes it, lacks the names of the classes. So every
+answer names its version in its headers, and the metadata of that version has the
+classes. The number of a version alone is not enough: a server that is started anew with
 another model begins with version 1 again.
 """
 
@@ -12,6 +12,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+# Signatures of an artifact.
+DEFAULT = "serving_default"
+FEATURES = "features"
+CLASSIFY = "classify"
+EXPLAIN = "explain"
 # Headers over HTTP, trailing metadata over gRPC.
 VERSION_HEADER = "zootune-model-version"
 CLASSES_HEADER = "zootune-classes-digest"
@@ -21,6 +26,6 @@ CLASS_NAMES = "class_names"
 
 
 def digest(class_names: Sequence[str]) -> str:
-    """The same for the same names in the same order, and for no others."""
+    """A digest of class names and their order."""
     text = json.dumps(list(class_names))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

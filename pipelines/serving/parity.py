@@ -1,4 +1,4 @@
-"""Proof that an exported SavedModel gives what the trained model gives.
+"""Proof that an exported SavedModel answers as the trained model does.
 
 The SavedModel runs in a fresh process that imports TensorFlow, the modules that its
 manifest names, and nothing of ours: what it needs is in the folder, or it fails here
@@ -14,80 +14,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipelines.errors import ArtifactError
-from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
-
-# How long the fresh process may make no progress: neither a step nor computing.
-_TIMEOUT_SECONDS = 600
-_SUBJECT = "The exported SavedModel"
-_MODULES = ("numpy", "tensorflow")
-
-# Reads a file with an array for each `signature/batch size/input name`, strings as
-# places in a list of all, and writes one with an array for each `.../output name`.
-# TensorFlow is imported before the job is known; loaded and compiled is the SavedModel
-# while what to ask is worked out.
-_PROGRAM = """
-import importlib
-import sys
-import numpy as np
-import tensorflow as tf
-
-loaded = {}
-
-def read_strings(arrays):
-    joined = arrays["strings"].tobytes()
-    ends = np.cumsum(arrays["lengths"])
-    return [joined[end - n : end] for end, n in zip(ends, arrays["lengths"])]
-
-def load(job, tell):
-    if job["folder"] not in loaded:
-        sys.path.extend(job["places"])
-        for module in job["requires"]:
-            tell(f"importing {module}")
-            importlib.import_module(module)
-        tell("loading the SavedModel")
-        loaded[job["folder"]] = tf.saved_model.load(job["folder"])
-    return loaded[job["folder"]]
-
-def prepare(job, tell):
-    # The first call of a function compiles it, also where there is nothing to answer.
-    for name, serve in load(job, tell).signatures.items():
-        tell(f"compiling {name}")
-        takes = serve.structured_input_signature[1]
-        serve(**{
-            key: tf.zeros([0, *spec.shape[1:]], spec.dtype)
-            for key, spec in takes.items()
-        })
-
-def work(job, tell):
-    model = load(job, tell)
-    found = {}
-    with np.load(job["inputs"]) as arrays:
-        strings = read_strings(arrays)
-        for number, key in enumerate(job["keys"], 1):
-            signature, size, name = key.split("/")
-            where = f"{number} of {len(job['keys'])}"
-            tell(f"running {signature} on {size} examples ({where})")
-            given = arrays[key]
-            if key in job["of_strings"]:
-                given = tf.constant([strings[i] for i in given], tf.string)
-            serve = model.signatures[signature]
-            for output, value in serve(**{name: tf.constant(given)}).items():
-                found[f"{signature}/{size}/{output}"] = value.numpy()
-    tell("writing what it found")
-    # Strings come back as objects, which npz could only hold pickled; and a long label
-    # that is there for every class of every example is written once.
-    for key in [key for key, value in found.items() if value.dtype == object]:
-        words, where = np.unique(found[key], return_inverse=True)
-        found[key] = where.reshape(found[key].shape).astype(np.int32)
-        found[f"{key}/words"] = words.astype("S")
-    np.savez(job["outputs"], **found)
-"""
+from pipelines.serving.parity_process import SUBJECT
 
 # Which scale an output is measured on; others are compared relative to 1 or more.
 _KINDS = {
@@ -126,8 +58,8 @@ class DifferentError(ArtifactError):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Wanted:
-    """What an output must be, with a row for each example.
+class Expected:
+    """The expected values of an output, with a row for each example.
 
     `margins` say by kind how far what an element follows from is from where it would
     tip over, on the scale of that kind: within the bound, rounding decides.
@@ -136,21 +68,22 @@ class Wanted:
     values: np.ndarray
     margins: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
-    def first(self, count: int) -> Wanted:
-        return Wanted(
+    def first(self, count: int) -> Expected:
+        """The first `count` rows."""
+        return Expected(
             self.values[:count], {k: v[:count] for k, v in self.margins.items()}
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class Yardstick:
-    """What differences of one model are measured by.
+    """The scales that differences of one model are measured on.
 
-    `parts` are the widths of the parts of its feature vector and what is a usual norm
-    of each; none is one part. A relative change of its features and logits changes its
-    `ood_score` by up to `ood_unit` times as much. `noise` is, by kind, how far the
-    model differs from itself; `is_coarse` says that it computes in 16 bits. `examples`
-    are the names of the rows that a signature was asked about.
+    `parts` are the widths of the parts of its feature vector with a usual norm of each;
+    without any, the whole vector is one part. A relative change of its features and
+    logits changes its `ood_score` by up to `ood_unit` times as much. `noise` is, by
+    kind, the difference of the model from itself; `is_coarse` says that it computes in
+    16 bits. `examples` are the names of the rows that a signature was asked about.
     """
 
     parts: tuple[tuple[int, float], ...] = ()
@@ -166,28 +99,28 @@ class Yardstick:
         return min(most, max(least, _TIMES_NOISE * self.noise.get(kind, 0.0)))
 
     def differences(
-        self, kind: str, wanted: np.ndarray, found: np.ndarray
+        self, kind: str, expected: np.ndarray, actual: np.ndarray
     ) -> np.ndarray:
-        """For every row or element, on the scale of the kind; NaN is infinite."""
+        """The difference of each row or element, on its scale; NaN is infinite."""
         with np.errstate(invalid="ignore"):
-            far = np.abs(wanted.astype(np.float64) - found.astype(np.float64))
+            far = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
             if kind == "features":
-                far = self._by_parts(wanted, far)
+                far = self._by_parts(expected, far)
             elif kind == "ood_score":
                 far = far / self.ood_unit
             elif kind == "other":
-                far = far / np.maximum(1.0, np.abs(wanted))
+                far = far / np.maximum(1.0, np.abs(expected))
         return np.where(np.isnan(far), np.inf, far)
 
-    def _by_parts(self, wanted: np.ndarray, far: np.ndarray) -> np.ndarray:
-        """The norm of each part's difference beside that of the part, `[n, parts]`."""
-        parts = self.parts or ((wanted.shape[1], 0.0),)
+    def _by_parts(self, expected: np.ndarray, far: np.ndarray) -> np.ndarray:
+        """The norm of each part's difference over the part's norm, `[n, parts]`."""
+        parts = self.parts or ((expected.shape[1], 0.0),)
         whole = max((usual for _, usual in parts), default=0.0)
         ends = np.cumsum([width for width, _ in parts])
         columns = []
         for (width, usual), end in zip(parts, ends):
             mine = slice(end - width, end)
-            own = np.linalg.norm(wanted[:, mine].astype(np.float64), axis=1)
+            own = np.linalg.norm(expected[:, mine].astype(np.float64), axis=1)
             scale = np.maximum(own, max(usual, _LEAST_PART * whole))
             scale[scale == 0] = 1.0
             columns.append(np.linalg.norm(far[:, mine], axis=1) / scale)
@@ -196,7 +129,7 @@ class Yardstick:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """How one output compares, on its scale: `difference` is that of the worst example.
+    """The comparison of one output, on its scale; `difference` is the largest of all.
 
     `undecided` counts elements that may differ, because rounding decides them.
     """
@@ -211,141 +144,50 @@ class Finding:
 
     @property
     def agrees(self) -> bool:
+        """True if the difference is allowed."""
         return self.difference <= self.bound
 
     @property
     def share(self) -> float:
-        """Of what is allowed: up to 1."""
+        """The difference over the bound; up to 1 is allowed."""
         if self.bound > 0:
             return self.difference / self.bound
         return 0.0 if self.difference == 0 else math.inf
 
 
-def fresh_process() -> FreshProcess:
-    """The process that SavedModels are proved in; it can be started early."""
-    return FreshProcess(_PROGRAM, subject=_SUBJECT, modules=_MODULES)
-
-
-def prepare(
-    process: FreshProcess, folder: Path, scratch: Path, *, requires: Sequence[str] = ()
-) -> None:
-    """Has the process load the SavedModel, while what to ask is worked out."""
-    process.prepare(_job_of(folder, scratch, requires), modules=requires)
-
-
-def _job_of(folder: Path, scratch: Path, requires: Sequence[str]) -> dict[str, Any]:
-    """What the process has to know to load a SavedModel."""
-    # By another path: TensorFlow takes brackets in that of a model for a pattern.
-    model = scratch / "linked_model"
-    # Left alone where it is right: the process may be reading through it by now.
-    if not (model.is_symlink() and model.readlink() == folder.absolute()):
-        model.unlink(missing_ok=True)
-        model.symlink_to(folder.absolute())
-    return {"folder": str(model.absolute()), "requires": list(requires)}
-
-
-def run_in_fresh_process(
-    folder: Path,
-    inputs: Mapping[str, np.ndarray],
-    scratch: Path,
-    *,
-    requires: Sequence[str] = (),
-    process: FreshProcess | None = None,
-) -> dict[str, np.ndarray]:
-    """The outputs of a SavedModel; keys are `signature/batch size/name`.
-
-    `requires` are the modules that bring ops of its graph. `process` is one that was
-    started early; without it, a process is started.
-
-    Raises:
-        ArtifactError: if the SavedModel does not load or does not run, or if the
-            process is ended or makes no progress.
-    """
-    given, found = scratch / "inputs.npz", scratch / "outputs.npz"
-    packed, of_strings = _packed(inputs)
-    try:
-        np.savez(given, allow_pickle=False, **packed)
-    except OSError as error:
-        needed = sum(one.nbytes for one in packed.values())
-        raise temporary_folder_is_full(error, needed_bytes=needed) from error
-    job = {
-        **_job_of(folder, scratch, requires),
-        "keys": list(inputs),
-        "of_strings": of_strings,
-        "inputs": str(given.absolute()),
-        "outputs": str(found.absolute()),
-    }
-    with process or fresh_process() as running:
-        running.run(job, modules=requires, most_quiet_seconds=_TIMEOUT_SECONDS)
-    with np.load(found) as arrays:
-        return _read(arrays)
-
-
-def _packed(inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:
-    """What goes into a file, and the keys of strings (arrays of `bytes` objects).
-
-    A string that is asked about in several ways is in it once: it may be a photograph.
-    """
-    places: dict[int, int] = {}
-    strings: list[bytes] = []
-    arrays: dict[str, np.ndarray] = {}
-    of_strings = [key for key, value in inputs.items() if value.dtype == object]
-    for key, value in inputs.items():
-        if key in of_strings:
-            for one in value:
-                if places.setdefault(id(one), len(strings)) == len(strings):
-                    strings.append(one)
-            arrays[key] = np.array([places[id(one)] for one in value], np.int64)
-        else:
-            arrays[key] = value
-    joined = np.frombuffer(b"".join(strings), np.uint8)
-    lengths = np.array([len(one) for one in strings], np.int64)
-    return {**arrays, "strings": joined, "lengths": lengths}, of_strings
-
-
-def _read(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The outputs as they were: strings are `bytes` in arrays of objects."""
-    values = {key: arrays[key] for key in arrays if not key.endswith("/words")}
-    for key in values:
-        if f"{key}/words" in arrays:
-            strings = np.empty(values[key].shape, object)
-            if strings.size:
-                strings[:] = arrays[f"{key}/words"].astype(object)[values[key]]
-            values[key] = strings
-    return values
-
-
 def compare(
-    wanted: Mapping[str, Wanted], found: Outputs, yardstick: Yardstick
+    expected: Mapping[str, Expected], actual: Outputs, yardstick: Yardstick
 ) -> dict[str, Any]:
     """The record of parity: what was compared, and how far each output differs.
 
     Raises:
         DifferentError: if an output is missing or differs by more than is allowed.
     """
-    if set(wanted) != set(found):
-        missing = sorted(set(wanted) ^ set(found))
+    if set(expected) != set(actual):
+        missing = sorted(set(expected) ^ set(actual))
         raise DifferentError(
-            f"{_SUBJECT} lacks or adds {missing}.", {"missing_or_added": missing}
+            f"{SUBJECT} lacks or adds {missing}.", {"missing_or_added": missing}
         )
     findings = [
-        _finding(key, one, np.asarray(found[key]), yardstick)
-        for key, one in wanted.items()
+        _finding(key, output, np.asarray(actual[key]), yardstick)
+        for key, output in expected.items()
     ]
-    worst = max(findings, key=lambda one: one.share)
-    if not all(one.agrees for one in findings):
+    worst = max(findings, key=lambda finding: finding.share)
+    if not all(finding.agrees for finding in findings):
         raise DifferentError(
-            f"{_SUBJECT} differs from the trained model: output {worst.output}"
+            f"{SUBJECT} differs from the trained model: output {worst.output}"
             f" {_how(worst)}. It was not published.",
             report_of(findings),
         )
     return {
         "outputs_compared": len(findings),
-        "batch_sizes": sorted({int(one.output.split("/")[1]) for one in findings}),
+        "batch_sizes": sorted(
+            {int(finding.output.split("/")[1]) for finding in findings}
+        ),
         "largest_difference": worst.difference,
         "tolerance": worst.bound,
         "output": worst.output,
-        "noise": {kind: float(one) for kind, one in sorted(yardstick.noise.items())},
+        "noise": {kind: float(x) for kind, x in sorted(yardstick.noise.items())},
         "outputs": _by_name(findings),
     }
 
@@ -362,50 +204,50 @@ def _how(worst: Finding) -> str:
 
 
 def report_of(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Every output, the one that is furthest off first; as JSON has it."""
-    ordered = sorted(findings, key=lambda one: -one.share)
+    """Every finding as values of JSON, the worst first."""
+    ordered = sorted(findings, key=lambda finding: -finding.share)
     return {
         "outputs": [
             {
-                "output": one.output,
-                "agrees": one.agrees,
-                "measured": one.kind,
-                "largest_difference": _finite(one.difference),
-                "noise": one.noise,
-                "bound": one.bound,
-                "example": one.example,
-                "undecided": one.undecided,
+                "output": finding.output,
+                "agrees": finding.agrees,
+                "measured": finding.kind,
+                "largest_difference": _finite(finding.difference),
+                "noise": finding.noise,
+                "bound": finding.bound,
+                "example": finding.example,
+                "undecided": finding.undecided,
             }
-            for one in ordered
+            for finding in ordered
         ]
     }
 
 
 def _finite(value: float) -> float | str:
-    """JSON has no word for what is infinite: other labels, shapes, or NaN."""
+    """A value for JSON, which lacks infinity: of other labels, shapes, or NaN."""
     return value if math.isfinite(value) else "not comparable"
 
 
 def _by_name(findings: Sequence[Finding]) -> dict[str, Any]:
-    """What is worst of each output, over batch sizes and signatures."""
-    found: dict[str, Finding] = {}
-    for one in sorted(findings, key=lambda one: one.share):
-        found[one.output.rpartition("/")[2]] = one
+    """The worst finding of each output, over batch sizes and signatures."""
+    worst: dict[str, Finding] = {}
+    for finding in sorted(findings, key=lambda finding: finding.share):
+        worst[finding.output.rpartition("/")[2]] = finding
     return {
         name: {
-            "largest_difference": one.difference,
-            "noise": one.noise,
-            "bound": one.bound,
+            "largest_difference": finding.difference,
+            "noise": finding.noise,
+            "bound": finding.bound,
         }
-        for name, one in sorted(found.items())
+        for name, finding in sorted(worst.items())
     }
 
 
 def _finding(
-    key: str, wanted: Wanted, found: np.ndarray, yardstick: Yardstick
+    key: str, expected: Expected, actual: np.ndarray, yardstick: Yardstick
 ) -> Finding:
     signature, _, name = key.split("/")
-    values = wanted.values
+    values = expected.values
     is_number = np.issubdtype(values.dtype, np.floating)
     kind = _KINDS.get(name, "other") if is_number else "exact"
     noise = float(yardstick.noise.get(kind, 0.0)) if is_number else 0.0
@@ -414,15 +256,15 @@ def _finding(
     def finding(difference: float, example: str = "", undecided: int = 0) -> Finding:
         return Finding(key, kind, difference, noise, bound, example, undecided)
 
-    if values.shape != found.shape or is_number != (found.dtype.kind == "f"):
+    if values.shape != actual.shape or is_number != (actual.dtype.kind == "f"):
         return finding(math.inf)
     if values.size == 0:
         return finding(0.0)
     if is_number:
-        far = yardstick.differences(kind, values, found)
+        far = yardstick.differences(kind, values, actual)
     else:
-        far = np.where(values == found, 0.0, math.inf)
-    decided = np.broadcast_to(_decided(wanted, far, yardstick), far.shape)
+        far = np.where(values == actual, 0.0, math.inf)
+    decided = np.broadcast_to(_decided(expected, far, yardstick), far.shape)
     counted = np.where(decided, far, 0.0).reshape(len(far), -1).max(axis=1)
     row = int(counted.argmax())
     names = yardstick.examples.get(signature, ())
@@ -430,10 +272,10 @@ def _finding(
     return finding(float(counted[row]), example, int((~decided).sum()))
 
 
-def _decided(wanted: Wanted, far: np.ndarray, yardstick: Yardstick) -> np.ndarray:
+def _decided(expected: Expected, far: np.ndarray, yardstick: Yardstick) -> np.ndarray:
     """Bool, as broad as `far`: false where rounding decides what a value is."""
     decided = np.ones((len(far),) + (1,) * (far.ndim - 1), bool)
-    for kind, margin in wanted.margins.items():
+    for kind, margin in expected.margins.items():
         shape = margin.shape + (1,) * (far.ndim - margin.ndim)
         decided = decided & (margin > yardstick.bound(kind)).reshape(shape)
     return decided

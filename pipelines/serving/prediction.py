@@ -1,4 +1,4 @@
-"""What an artifact says of one example. Imports no TensorFlow."""
+"""The prediction for one example. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What the artifact says of one example.
+    """The answer of an artifact for one example.
 
     `valid` is false for bytes that are not a readable image, a blank text, or a series
     with a value that is missing; then `label` is empty and every probability 0.
@@ -20,7 +20,7 @@ class Prediction:
     `prediction_set` are the classes that it could be, likeliest first; they hold the
     right one at least as often as the first level of
     `manifest.calibration["prediction_sets"]` says. `reason` says what is wrong with an
-    example that is not valid, as far as its bytes tell.
+    example that is not valid, as far as its bytes show.
     """
 
     label: str

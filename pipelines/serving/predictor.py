@@ -11,16 +11,24 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import ArtifactError
-from pipelines.serving import forks, given
+from pipelines.serving import forks
 from pipelines.serving.artifact import Artifact, open_verified
+from pipelines.serving.examples.faults import why_not_valid
+from pipelines.serving.examples.images import pixels
+from pipelines.serving.examples.inputs import (
+    SERIES,
+    InputSpec,
+    as_inputs,
+    as_list,
+    refuse_one_array,
+)
 from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
+from pipelines.serving.naming import DEFAULT, FEATURES
 from pipelines.serving.prediction import Prediction, from_outputs
 from pipelines.serving.server.scan import ops
 
 _BATCH_SIZE = 32
-_DEFAULT = "serving_default"
-_FEATURES = "features"
 
 
 class Predictor:
@@ -34,9 +42,9 @@ class Predictor:
         ops.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self.saved_model = _loaded(artifact.path)
-        serve = self.saved_model.signatures[_DEFAULT]
+        serve = self.saved_model.signatures[DEFAULT]
         (spec,) = serve.structured_input_signature[1].values()
-        self._takes = given.Takes(
+        self._takes = InputSpec(
             spec.name, spec.dtype.name, tuple(spec.shape.as_list()[1:])
         )
 
@@ -59,32 +67,39 @@ class Predictor:
         open file, a Pillow image, or an array of uint8 `[height, width, 3]`); a text;
         or a series, `[steps, channels]` of any numbers.
 
+        >>> import numpy, pipelines
+        >>> predictor = pipelines.load("runs/digits/artifact")
+        >>> [answer] = predictor.predict([numpy.zeros((8, 8, 3), numpy.uint8)])
+        >>> answer.valid, answer.label in "0123456789"
+        (True, True)
+
         Raises:
-            DataError: for a single example, and for one that is none of these.
+            DataError: for a single example, and for one of another kind.
             ArtifactError: if a series has another shape than the artifact takes.
         """
         names, predictions = self.artifact.manifest.class_names, []
         for batch in self._batches(examples):
-            found = self._run(_DEFAULT, batch)
-            for i, one in enumerate(batch):
-                row = {name: values[i] for name, values in found.items()}
-                reason = "" if row["valid"] else given.why_not_valid(one, self._takes)
+            outputs = self._run(DEFAULT, batch)
+            for i, example in enumerate(batch):
+                row = {name: values[i] for name, values in outputs.items()}
+                reason = "" if row["valid"] else why_not_valid(example, self._takes)
                 predictions.append(from_outputs(row, names, reason=reason))
         return predictions
 
     def features(self, examples: Any) -> np.ndarray:
-        """What the head reads of each example, float32 `[examples, width]`, in order.
+        """The vector that the head reads of each example, float32 `[examples, width]`.
 
-        Zeros for one that is not valid. Examples are as for `predict`.
+        They are in order, and zeros where an example is not valid. Examples are as for
+        `predict`.
 
         Raises:
-            DataError: for a single example, and for one that is none.
+            DataError: for a single example, and for one of another kind.
             ArtifactError: if a series has another shape than the artifact takes.
         """
         # No examples are a batch too, of no rows and the right width.
         batches = list(self._batches(examples)) or [self._nothing()]
         return np.concatenate(
-            [self._run(_FEATURES, batch)["features"] for batch in batches]
+            [self._run(FEATURES, batch)["features"] for batch in batches]
         )
 
     def probabilities(self, inputs: Any) -> np.ndarray:
@@ -97,9 +112,9 @@ class Predictor:
             ArtifactError: if a series has another shape than the artifact takes.
         """
         if self.modality == "image":
-            batch: Any = given.pixels(inputs, tuple(self.trained_on.shape))
+            batch: Any = pixels(inputs, tuple(self.trained_on.shape))
         else:
-            batch = given.made(inputs, self._takes) or self._nothing()
+            batch = as_inputs(inputs, self._takes) or self._nothing()
         return self._run(self._raw, batch)["probabilities"]
 
     @property
@@ -109,13 +124,13 @@ class Predictor:
 
     @property
     def trained_on(self) -> tf.TensorSpec:
-        """What `graph` takes, `[None, ...]`."""
+        """The input of `graph`, `[None, ...]`."""
         (spec,) = self.graph.structured_input_signature[1].values()
         return spec
 
     @property
     def _raw(self) -> str:
-        return "pixels" if self.modality == "image" else _DEFAULT
+        return "pixels" if self.modality == "image" else DEFAULT
 
     def _run(self, signature: str, inputs: Any) -> dict[str, np.ndarray]:
         forks.refuse_after_fork()
@@ -126,19 +141,19 @@ class Predictor:
             )
         serve = self.saved_model.signatures[signature]
         (spec,) = serve.structured_input_signature[1].values()
-        found = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
-        return {name: value.numpy() for name, value in found.items()}
+        outputs = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
+        return {name: value.numpy() for name, value in outputs.items()}
 
     def _batches(self, examples: Any) -> Iterator[list[Any]]:
         """The examples as a signature takes them, some at a time."""
-        items = given.listed(examples, self._takes.word)
-        given.refuse_one_array(examples, self._takes)
+        items = as_list(examples, self._takes.word)
+        refuse_one_array(examples, self._takes)
         for start in range(0, len(items), _BATCH_SIZE):
-            yield given.made(items[start : start + _BATCH_SIZE], self._takes)
+            yield as_inputs(items[start : start + _BATCH_SIZE], self._takes)
 
     def _nothing(self) -> Any:
         """A batch of no examples."""
-        if self._takes.name == given.SERIES:
+        if self._takes.name == SERIES:
             return np.zeros([0, *self._takes.shape], np.float32)
         return []
 
@@ -156,7 +171,7 @@ def _loaded(folder: Path) -> Any:
 def load(folder: str | Path) -> Predictor:
     """An artifact, verified against its manifest and ready to predict.
 
-    `folder` is a version, or a base folder, of which the newest version is taken. A
+    `folder` is a version, or a base folder, whose newest version is taken. A
     SavedModel is a program: load artifacts from people you trust.
 
     Raises:

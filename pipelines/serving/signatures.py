@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,16 +20,11 @@ from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
 from pipelines.serving.grad_cam import grad_cam
+from pipelines.serving.naming import CLASSIFY, DEFAULT, EXPLAIN, FEATURES
+from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
 
 Outputs = dict[str, tf.Tensor]
-DEFAULT = "serving_default"
-FEATURES = "features"
-CLASSIFY = "classify"
-EXPLAIN = "explain"
 EXAMPLES = "inputs"
-# Examples of a request that are read side by side, at most: each may take as much
-# memory as the largest image that is allowed.
-_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +104,8 @@ def signatures(
 
     def classes_and_scores(serialized: tf.Tensor) -> Outputs:
         request = ways[DEFAULT]
-        found = classify(*request.read(parse_examples(serialized, request.input)))
-        scores = found["probabilities"]
+        answer = classify(*request.read(parse_examples(serialized, request.input)))
+        scores = answer["probabilities"]
         names = tf.constant(class_names)[None, :]
         return {
             "classes": tf.tile(names, [tf.shape(scores)[0], 1]),
@@ -122,30 +116,38 @@ def signatures(
         _, vectors = run(inputs)
         return {"features": tf.where(valid[:, None], vectors, 0.0)}
 
-    found = {
+    functions = {
         **{name: _function(request, classify) for name, request in ways.items()},
         FEATURES: _function(ways[DEFAULT], feature_vectors),
         CLASSIFY: _function_of_examples(classes_and_scores),
     }
     if feature_map is not None:
         look = explanation(model, feature_map, calibration)
+        functions[EXPLAIN] = _function(ways[DEFAULT], _explain(look, class_names))
+    return functions
 
-        def explain(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
-            heat, likeliest = look(inputs)
-            names = tf.gather(tf.constant(class_names), likeliest)
-            return {
-                "heat_map": tf.where(valid[:, None, None], heat, 0.0),
-                "label": tf.where(valid, names, ""),
-            }
 
-        found[EXPLAIN] = _function(ways[DEFAULT], explain)
-    return found
+def _explain(
+    look: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    class_names: Sequence[str],
+) -> Callable[[tf.Tensor, tf.Tensor], Outputs]:
+    """Answers with a heat map and the label it is for; a bad example has neither."""
+
+    def explain(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        heat, likeliest = look(inputs)
+        names = tf.gather(tf.constant(class_names), likeliest)
+        return {
+            "heat_map": tf.where(valid[:, None, None], heat, 0.0),
+            "label": tf.where(valid, names, ""),
+        }
+
+    return explain
 
 
 def explanation(
     model: keras.Model, feature_map: keras.KerasTensor, calibration: Calibration
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function of what the model takes: heat maps, and the classes that they are for.
+    """A function from model inputs to heat maps and the classes that they are for.
 
     The class is the one that the answer names, float32 `[batch, height, width]` says
     what in the map spoke for it.
@@ -177,7 +179,7 @@ def _answers(
     valid: tf.Tensor,
     class_names: Sequence[str],
 ) -> Outputs:
-    """What `Calibration.answer` gives, in the graph; a bad example has no answer."""
+    """`Calibration.answer` in the graph; a bad example has no answer."""
     scaled = _scaled(calibration, logits)
     # A bad example has no class: zeros, not a guess about the blank in its place.
     probabilities = tf.where(valid[:, None], tf.nn.softmax(scaled), 0.0)
@@ -219,8 +221,8 @@ def feature_distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
     multiplied out below are large beside what is left of them.
     """
     centre, axes, whitening, means = (
-        tf.cast(tf.constant(one), tf.float64)
-        for one in (space.centre, space.axes, space.whitening, space.means)
+        tf.cast(tf.constant(x), tf.float64)
+        for x in (space.centre, space.axes, space.whitening, space.means)
     )
     features = tf.cast(features, tf.float64)
     lengths = tf.norm(features, axis=1, keepdims=True)
@@ -272,7 +274,7 @@ def run_on_batch(model: keras.Model, inputs: tf.Tensor) -> list[tf.Tensor]:
     """
     filled, count = _never_empty(inputs)
     # REST clients cannot read bfloat16 and float16.
-    return [tf.cast(one, tf.float32)[:count] for one in model(filled, training=False)]
+    return [tf.cast(x, tf.float32)[:count] for x in model(filled, training=False)]
 
 
 def _never_empty(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -284,19 +286,19 @@ def _never_empty(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
-    """What serialized `tf.train.Example` hold under the name of `spec`, `[batch, ...]`.
+    """The feature of serialized `tf.train.Example` named by `spec`, `[batch, ...]`.
 
-    Where it is missing or of another type or length, and where the bytes are no
-    example, stands what is not valid: the empty string, or NaN.
+    A feature that is missing or of another type or length, or bytes that are not an
+    example, become a value that is not valid: the empty string, or NaN.
     """
     feature = tf.io.FixedLenFeature(spec.shape[1:], spec.dtype)
     missing = "" if spec.dtype == tf.string else float("nan")
     blank = tf.fill(spec.shape[1:], tf.constant(missing, spec.dtype))
 
-    def parse(one: tf.Tensor) -> tf.Tensor:
-        return tf.io.parse_single_example(one, {spec.name: feature})[spec.name]
+    def parse(example: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_single_example(example, {spec.name: feature})[spec.name]
 
-    return tf.ensure_shape(_each_or(serialized, parse, blank)[:-1], spec.shape)
+    return tf.ensure_shape(each_or(serialized, parse, blank)[:-1], spec.shape)
 
 
 def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -329,20 +331,20 @@ def decode_batch(
     limits = Limits(maximum_megapixels, size_px)
     rows, plans = plans_of(image_bytes, limits, jpeg_shapes=_jpeg_shapes)
     count, blank = tf.size(image_bytes), _black(1, size_px)
-    numbers, found = [count[tf.newaxis]], [blank]
+    numbers, batches = [count[tf.newaxis]], [blank]
     for number, reader in enumerate(readers()):
         mine = tf.where((plans.reader == number) & (plans.refusal == 0))[:, 0]
-        # One kind after the other, so that `_AT_ONCE` is what there is of all.
-        with tf.control_dependencies(found[-1:]):
+        # One kind after the other, so that few are read at once.
+        with tf.control_dependencies(batches[-1:]):
             places, pixels = tf.cond(
                 tf.size(mine) > 0,
                 functools.partial(_read, rows, plans, mine, reader, (count, blank[0])),
                 lambda: (count[tf.newaxis], blank),
             )
         numbers.append(places)
-        found.append(pixels)
-    row_of = _row_of(tf.concat(numbers, axis=0), count)[:-1]
-    pixels = tf.gather(tf.concat(found, axis=0), row_of)
+        batches.append(pixels)
+    row_of = place_of_items(tf.concat(numbers, axis=0), count)[:-1]
+    pixels = tf.gather(tf.concat(batches, axis=0), row_of)
     return tf.ensure_shape(pixels, [None, size_px, size_px, 3]), row_of > 0
 
 
@@ -351,7 +353,7 @@ def _jpeg_shapes(encoded: tf.Tensor) -> tf.Tensor:
     none = tf.zeros([3], tf.int32)
     return tf.cond(
         tf.size(encoded) > 0,
-        lambda: _each_or(encoded, tf.image.extract_jpeg_shape, none)[:-1],
+        lambda: each_or(encoded, tf.image.extract_jpeg_shape, none)[:-1],
         lambda: tf.zeros([0, 3], tf.int32),
     )
 
@@ -367,76 +369,11 @@ def _read(
     reader: Reader,
     otherwise: tuple[tf.Tensor, tf.Tensor],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The rows of those of my plans whose images are not damaged, and their pixels."""
+    """The rows of my plans whose images are not damaged, and their pixels."""
     size_px = otherwise[1].shape[0]
 
     def pixels_of(encoded: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
         return resize(reader(encoded, orientation), size_px)
 
     asked = (rows, plans.encoded, plans.orientation)
-    return _sound([tf.gather(x, mine) for x in asked], pixels_of, otherwise)
-
-
-def _each_or(items: tf.Tensor, function: Callable[..., Any], fallback: Any) -> Any:
-    """`function` of every item, `[batch + 1, ...]`; `fallback` where it fails.
-
-    The last row is a `fallback` of nothing, because an empty data set has no batch: the
-    caller cuts it off.
-    """
-    count = tf.size(items)
-    numbers, found = _sound((tf.range(count), items), function, (count, fallback))
-    row_of = _row_of(numbers, count)
-    return tf.nest.map_structure(lambda x: tf.gather(x, row_of), found)
-
-
-def _row_of(numbers: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Where each item's own row is, `[count + 1]`.
-
-    The number `count` is that of a row, first or last, for every item without one.
-    """
-    last = tf.size(numbers) - 1
-    otherwise = tf.where(numbers[0] == count, 0, last)
-    return tf.tensor_scatter_nd_update(
-        tf.fill([count + 1], otherwise), numbers[:, tf.newaxis], tf.range(last + 1)
-    )
-
-
-def _sound(
-    items: Sequence[tf.Tensor],
-    function: Callable[..., Any],
-    otherwise: tuple[tf.Tensor, Any],
-) -> tuple[tf.Tensor, Any]:
-    """The numbers of items for which `function` does not fail, and what it gives.
-
-    An item is a number and what `function` takes. The last row is `otherwise`, because
-    an empty data set has no batch.
-
-    `tf.data` is what isolates an item: an error inside a data set ends one element, an
-    error in a plain op ends the request. A `function` is compiled for every request,
-    and what it calls in branches and loops stays for as long as the process: it is to
-    be small, and to have none.
-    """
-    # Not converted: there is no Python that depends on a tensor, and to look for it
-    # takes seconds.
-    numbered = tf.autograph.experimental.do_not_convert(
-        lambda number, *item: (number, function(*item))
-    )
-    sound = tf.data.Dataset.from_tensor_slices(tuple(items)).map(
-        numbered, num_parallel_calls=_AT_ONCE
-    )
-    # Not `reduce`: what is in branches and loops would be compiled for every request.
-    return (
-        sound.ignore_errors()
-        .concatenate(tf.data.Dataset.from_tensors(otherwise))
-        .batch(tf.size(items[0], tf.int64) + 1)
-        .with_options(_as_written())
-        .get_single_element()
-    )
-
-
-def _as_written() -> tf.data.Options:
-    """No rewriting and no tuning, which cost more than a request takes."""
-    options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False
-    options.autotune.enabled = False
-    return options
+    return sound_rows([tf.gather(x, mine) for x in asked], pixels_of, otherwise)

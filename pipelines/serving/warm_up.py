@@ -32,8 +32,8 @@ def requests(ways: Mapping[str, tf.TensorSpec], *, explain: bool) -> list[Asked]
     is one more that takes what the default one takes.
     """
     asked = {name: {spec.name: _made_up(spec)} for name, spec in ways.items()}
-    given = ways[DEFAULT]
-    as_examples = [example_of(given.name, one) for one in _made_up(given)]
+    spec = ways[DEFAULT]
+    as_examples = [example_of(spec.name, value) for value in _made_up(spec)]
     asked[FEATURES] = asked[DEFAULT]
     if explain:
         asked[EXPLAIN] = asked[DEFAULT]

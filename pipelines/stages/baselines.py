@@ -1,4 +1,4 @@
-"""What needs no network, to see beside what a model reached."""
+"""Accuracies without a network, to compare a model with."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _logger = logging.getLogger("zootune")
 def baselines(splits: Splits) -> dict[str, float]:
     """Accuracies on test, by name.
 
-    `commonest_class` always says the class that training has most often, and
-    `nearest_series` that of the training series at the least distance, number by
-    number, where that is cheap.
+    `commonest_class` always answers the most frequent class of training.
+    `nearest_series` answers the class of the nearest training series, by the distance
+    of their numbers; it is left out where that is expensive.
     """
     train, test = splits.train, splits.test
     commonest = np.bincount(train.labels).argmax()
-    found = {"commonest_class": float((test.labels == commonest).mean())}
+    accuracies = {"commonest_class": float((test.labels == commonest).mean())}
     if isinstance(train.inputs, Series) and isinstance(test.inputs, Series):
         length = math.prod(train.inputs.values.shape[1:])
         if len(train) * len(test) * length <= _MOST_COMPARED:
             nearest = _nearest(train.inputs.values, test.inputs.values)
             right = train.labels[nearest] == test.labels
-            found["nearest_series"] = float(right.mean())
-    return found
+            accuracies["nearest_series"] = float(right.mean())
+    return accuracies
 
 
 def _nearest(train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -47,9 +47,9 @@ def _nearest(train: np.ndarray, test: np.ndarray) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def warn_where_no_better(accuracy: float, found: dict[str, float]) -> None:
-    """Says it where a model is no better than what needs none."""
-    commonest = found["commonest_class"]
+def warn_where_no_better(accuracy: float, baselines: dict[str, float]) -> None:
+    """Warns if a model is not better than a baseline."""
+    commonest = baselines["commonest_class"]
     if accuracy <= commonest:
         _logger.warning(
             "The model is right on %.1f%% of test, and always saying the commonest"
@@ -59,7 +59,7 @@ def warn_where_no_better(accuracy: float, found: dict[str, float]) -> None:
             100 * accuracy,
             100 * commonest,
         )
-    nearest = found.get("nearest_series", 0.0)
+    nearest = baselines.get("nearest_series", 0.0)
     if accuracy < nearest:
         _logger.warning(
             "The class of the nearest training series is right on %.1f%% of test, and"

@@ -24,11 +24,11 @@ from pipelines.calibration.reliability import (
 )
 from pipelines.config import CalibrationConfig
 from pipelines.data.splits import Splits
-from pipelines.stages.outputs import Known, Outputs, Wanted, outputs
+from pipelines.stages.outputs import Known, OutputRequest, Outputs, outputs
 from pipelines.training.transfer_model import TransferModel
 
-# Training examples that tell where the classes lie, so that a large split costs no pass
-# of its own: 20 of each class, or 500 in all if that is more.
+# Training examples that show where the classes lie: 20 of each class, or 500 in all if
+# that is more, so that a large split does not cost a pass of its own.
 _EXAMPLES_PER_CLASS = 20
 _EXAMPLES = 500
 # Of their features, 256 MiB in float32.
@@ -55,18 +55,18 @@ def calibrate_model(
 ) -> Calibrated:
     """The calibration of a trained model, from validation; test is only looked at.
 
-    What is `known` of the backbone is not read again.
+    Features that are `known` are not computed again.
     """
     width = int(model.pooled.shape[-1])
     rows = rows_of_each_class(splits.train.labels, width=width)
-    of_train = Wanted(splits.train, rows, only_features=True)
+    of_train = OutputRequest(splits.train, rows, only_features=True)
     some, validation, test = outputs(
         model,
         [of_train, splits.validation, splits.test],
         batch_size=batch_size,
         known=known,
     )
-    found = calibrate(
+    fitted = calibrate(
         validation.logits,
         validation.labels,
         validation.features,
@@ -74,22 +74,22 @@ def calibrate_model(
         some.labels,
         calibration=calibration,
     )
-    return Calibrated(found, validation, test)
+    return Calibrated(fitted, validation, test)
 
 
 def rows_of_each_class(labels: np.ndarray, *, width: int = 0) -> np.ndarray:
-    """The rows of equally many of each class where there are, spread evenly; in order.
+    """Rows of the same number of each class, spread evenly and in order.
 
-    Of features that are so wide, or classes so many, that these would not fit into 256
-    MiB, fewer of each are taken, and two at least.
+    If these would not fit into 256 MiB, because features are wide or classes many,
+    fewer of each are taken, and two at least.
     """
     present, sizes = np.unique(labels, return_counts=True)
-    wanted = max(_EXAMPLES_PER_CLASS, _EXAMPLES // len(present))
-    fit_in = _MOST_NUMBERS // (len(present) * width) if width else wanted
-    wanted = min(wanted, max(_FEWEST_PER_CLASS, fit_in))
+    count = max(_EXAMPLES_PER_CLASS, _EXAMPLES // len(present))
+    fit_in = _MOST_NUMBERS // (len(present) * width) if width else count
+    count = min(count, max(_FEWEST_PER_CLASS, fit_in))
     by_class = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
     some = [
-        members[np.linspace(0, len(members) - 1, min(wanted, len(members))).astype(int)]
+        members[np.linspace(0, len(members) - 1, min(count, len(members))).astype(int)]
         for members in by_class
     ]
     return np.sort(np.concatenate(some))
@@ -101,39 +101,39 @@ def calibration_report(calibrated: Calibrated) -> dict[str, Any]:
     For each split `before` and `after` are the measures of `Reliability`, and
     `accuracy`, which a bias per class can change.
     """
-    found = calibrated.calibration
-    values = to_manifest(found)
+    fitted = calibrated.calibration
+    values = to_manifest(fitted)
     return {
         **values.pop("calibration"),
         **values,
         **{
-            one.split: _measured(found, one)
-            for one in (calibrated.validation, calibrated.test)
+            outputs.split: _measured(fitted, outputs)
+            for outputs in (calibrated.validation, calibrated.test)
         },
     }
 
 
-def _measured(found: Calibration, of: Outputs) -> dict[str, Any]:
+def _measured(calibration: Calibration, of: Outputs) -> dict[str, Any]:
     before = uncalibrated(of.logits.shape[1], reason="")
-    accepted, sets = _answers(found, of)
+    accepted, sets = _answers(calibration, of)
     return {
         "examples": len(of.labels),
         "before": _reliability(before, of),
-        "after": _reliability(found, of),
+        "after": _reliability(calibration, of),
         **accepted,
         "prediction_sets": sets,
     }
 
 
 def _reliability(calibration: Calibration, of: Outputs) -> Mapping[str, float]:
-    found = calibrated_scores(calibration, of)
-    right = found.predicted == of.labels
-    measures = dataclasses.asdict(reliability_of(found, of.labels))
+    scores = calibrated_scores(calibration, of)
+    right = scores.predicted == of.labels
+    measures = dataclasses.asdict(reliability_of(scores, of.labels))
     return {"accuracy": float(right.mean()), **measures}
 
 
 def calibrated_scores(calibration: Calibration, of: Outputs) -> PredictionScores:
-    """What the calibrated probabilities say of every example."""
+    """The scores of the calibrated probabilities, for every example."""
     return concatenated(
         score_predictions(
             calibration.scaling.log_probabilities(of.logits[rows]), of.labels[rows]
@@ -143,7 +143,7 @@ def calibrated_scores(calibration: Calibration, of: Outputs) -> PredictionScores
 
 
 def _answers(
-    found: Calibration, of: Outputs
+    calibration: Calibration, of: Outputs
 ) -> tuple[dict[str, float | None], list[dict[str, float]]]:
     """Shares of what is accepted, and how good the sets of every level are.
 
@@ -152,11 +152,11 @@ def _answers(
     """
     told = []
     kept: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {
-        level: [] for level, _ in found.set_thresholds
+        level: [] for level, _ in calibration.set_thresholds
     }
     for rows in portions(*of.logits.shape):
         labels = of.labels[rows]
-        answers = found.answer(of.logits[rows], of.features[rows])
+        answers = calibration.answer(of.logits[rows], of.features[rows])
         told.append(
             (
                 answers.labels == labels,
@@ -165,7 +165,7 @@ def _answers(
                 answers.in_distribution,
             )
         )
-        for level, threshold in found.set_thresholds:
+        for level, threshold in calibration.set_thresholds:
             sets = prediction_sets(answers.probabilities, threshold)
             holds = sets[np.arange(len(labels)), labels]
             kept[level].append((holds, sets.sum(axis=1)))

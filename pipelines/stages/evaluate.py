@@ -30,7 +30,8 @@ from pipelines.stages.calibrate import Calibrated, calibrated_scores
 from pipelines.stages.outputs import Outputs
 
 _BATCH_SIZE = 32
-# Up to so many the report has a number for every pair; of 10,000 it would be gigabytes.
+# Up to this number of classes the report counts every pair; of 10,000 classes that
+# would be gigabytes.
 MATRIX_CLASSES = 100
 # Classes that an error names.
 _NAMED = 20
@@ -38,7 +39,7 @@ _NAMED = 20
 
 @dataclasses.dataclass(frozen=True)
 class EvalReport:
-    """How good predictions are on one split.
+    """The quality of predictions on one split.
 
     With `confusion_form` "matrix", `confusion[i][j]` counts examples of class `i` that
     were taken for class `j`; of over 100 classes it is "pairs", and `confusion` has
@@ -69,11 +70,12 @@ class Evaluation:
 
     @property
     def reports(self) -> tuple[EvalReport, EvalReport]:
+        """Both reports, validation first."""
         return self.validation, self.test
 
 
 def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
-    """Evaluates validation and test, and warns if the model is no better than none."""
+    """Evaluates validation and test. Warns if the model does not beat a baseline."""
     validation, test = (
         evaluate(outputs, calibrated.calibration, class_names=splits.info.class_names)
         for outputs in (calibrated.validation, calibrated.test)
@@ -103,30 +105,30 @@ def summarize(
     class_names: Sequence[str],
 ) -> EvalReport:
     """The report for labels `[n]` and log probabilities `[n, classes]`."""
-    found = score_predictions(log_probabilities, labels)
-    return _summarized(split_name, found, labels=labels, class_names=class_names)
+    scores = score_predictions(log_probabilities, labels)
+    return _summarized(split_name, scores, labels=labels, class_names=class_names)
 
 
 def _summarized(
     split_name: str,
-    found: PredictionScores,
+    scores: PredictionScores,
     *,
     labels: np.ndarray,
     class_names: Sequence[str],
 ) -> EvalReport:
-    is_right = found.predicted == labels
+    is_right = scores.predicted == labels
     classes = range(len(class_names))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, found.predicted, labels=list(classes), zero_division=0.0
+        labels, scores.predicted, labels=list(classes), zero_division=0.0
     )
-    confusion_form, confusion = _confusion(labels, found.predicted, len(classes))
+    confusion_form, confusion = _confusion(labels, scores.predicted, len(classes))
     return EvalReport(
         split=split_name,
         examples=len(labels),
         accuracy=float(is_right.mean()),
         balanced_accuracy=float(recall[support > 0].mean()),
-        loss=float(found.loss.mean()),
-        calibration_error=calibration_error_of(found.confidence, is_right),
+        loss=float(scores.loss.mean()),
+        calibration_error=calibration_error_of(scores.confidence, is_right),
         confusion=confusion,
         per_class={
             class_names[i]: {
@@ -178,16 +180,16 @@ def evaluate_artifact(
         input_size_px=manifest.preprocessing.get("input_size_px"),
         batch_size=_BATCH_SIZE,
     )
-    done, found = 0, []
+    done, scores = 0, []
     with broken_files_named(part):
         for batch, _ in inputs:
             probabilities = predictor.probabilities(batch.numpy())
             # One that rounds to 0 in float32 costs what the smallest number does.
             logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-            found.append(score_predictions(logs, labels[done : done + len(logs)]))
+            scores.append(score_predictions(logs, labels[done : done + len(logs)]))
             done += len(logs)
     return _summarized(
-        part.name, concatenated(found), labels=labels, class_names=manifest.class_names
+        part.name, concatenated(scores), labels=labels, class_names=manifest.class_names
     )
 
 

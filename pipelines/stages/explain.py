@@ -1,4 +1,4 @@
-"""Which feature map tells where the network looked."""
+"""The feature map that shows where the network looked."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def export(
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`. With `explain` it can say where on an image the network
-    looked. `process` is one of `parity.fresh_process` that was started early.
+    looked. `process` is one of `parity_process.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
@@ -69,9 +70,8 @@ def export(
                 explain=explain,
             )
             signals.obey()
-            ways = {name: one.input for name, one in requests(model.model).items()}
-            warm_up.write(unpublished, warm_up.requests(ways, explain=explain))
-            try:
+            _write_warm_up(model, unpublished, explain=explain)
+            with _kept_if_refused(unpublished, base):
                 record = prove(
                     model,
                     _in_memory(model, explain=explain),
@@ -83,8 +83,6 @@ def export(
                     explain=explain,
                     process=process,
                 )
-            except ArtifactError as error:
-                raise _kept(error, unpublished, base) from error
             manifest = _manifest(
                 model,
                 calibration,
@@ -98,13 +96,28 @@ def export(
             manifest = artifact.write_manifest(unpublished, manifest)
             signals.obey()
             published = Artifact(artifact.publish(unpublished, base), manifest)
-            _tell_of_refused(base)
+            _mention_refused(base)
             return published
     except (OSError, tf.errors.OpError) as error:
         raise ArtifactError(
             f"The export to {base} failed and was taken back: {error}. The versions"
             f" that were there are untouched: {artifact.versions(base)}."
         ) from error
+
+
+def _write_warm_up(model: TransferModel, folder: Path, *, explain: bool) -> None:
+    """Writes the requests that a server warms up with."""
+    asked = requests(model.model).items()
+    inputs = {name: request.input for name, request in asked}
+    warm_up.write(folder, warm_up.requests(inputs, explain=explain))
+
+
+@contextlib.contextmanager
+def _kept_if_refused(unpublished: Path, base: Path) -> Iterator[None]:
+    try:
+        yield
+    except ArtifactError as error:
+        raise _kept(error, unpublished, base) from error
 
 
 def _kept(error: ArtifactError, unpublished: Path, base: Path) -> ArtifactError:
@@ -123,7 +136,7 @@ def _kept(error: ArtifactError, unpublished: Path, base: Path) -> ArtifactError:
     )
 
 
-def _tell_of_refused(base: Path) -> None:
+def _mention_refused(base: Path) -> None:
     """A refused export takes space until somebody removes it."""
     for folder in artifact.refused(base):
         _logger.info(
@@ -134,7 +147,7 @@ def _tell_of_refused(base: Path) -> None:
 
 
 def _maximum_megapixels(split: Split) -> float:
-    """How large an image may be that is asked about: as large as in training."""
+    """The largest image that may be asked about: as large as in training."""
     if isinstance(split.inputs, ImageFiles | ImageRecords):
         return split.inputs.maximum_megapixels
     return MAXIMUM_MEGAPIXELS
@@ -158,7 +171,9 @@ def _save(
         maximum_megapixels=maximum_megapixels,
         feature_map=served.outputs[2] if explain else None,
     )
-    traced = {name: one.get_concrete_function() for name, one in functions.items()}
+    traced = {
+        name: function.get_concrete_function() for name, function in functions.items()
+    }
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(
         _read_by_all(served, traced.values()),
@@ -168,7 +183,7 @@ def _save(
     )
     canonical.rewrite(folder)
     _refuse_what_no_server_loads(folder)
-    return {name: _described(one) for name, one in traced.items()}
+    return {name: _described(function) for name, function in traced.items()}
 
 
 def _refuse_what_no_server_loads(folder: Path) -> None:
@@ -185,7 +200,7 @@ def _read_by_all(
     served: keras.Model,
     traced: Collection[tf.types.experimental.ConcreteFunction],
 ) -> tf.Module:
-    """What `tf.saved_model.save` follows: all that the signatures read.
+    """The object that `tf.saved_model.save` follows: all that the signatures read.
 
     Not Keras' `ExportArchive`: it asks every layer for functions, and takes variables
     in an order that differs from process to process. And not the functions themselves,
@@ -202,16 +217,18 @@ def _read_by(
 ) -> tuple[list[tf.Variable], dict[int, tf.Tensor]]:
     """The variables of functions in the order in which they were traced, and handles of
     what else lies in memory: tables."""
-    found: dict[int, tf.Variable] = {}
+    read: dict[int, tf.Variable] = {}
     others: dict[int, tf.Tensor] = {}
-    for one in traced:
-        variables = {id(variable.handle): variable for variable in one.graph.variables}
-        for capture in one.graph.external_captures:
+    for function in traced:
+        variables = {
+            id(variable.handle): variable for variable in function.graph.variables
+        }
+        for capture in function.graph.external_captures:
             if id(capture) in variables:
-                found.setdefault(id(capture), variables[id(capture)])
+                read.setdefault(id(capture), variables[id(capture)])
             elif capture.dtype == tf.resource:
                 others[id(capture)] = capture
-    return list(found.values()), others
+    return list(read.values()), others
 
 
 class _AsSaved(tf.train.TrackableView):
@@ -226,18 +243,18 @@ class _AsSaved(tf.train.TrackableView):
 
 
 def _tables_of(served: keras.Model, handles: Mapping[int, tf.Tensor]) -> list[Any]:
-    """What layers hold behind handles that are not variables."""
-    missing, found = set(handles), []
+    """The tables that layers hold behind handles that are not variables."""
+    missing, tables = set(handles), []
     # Of most nothing is missing, and the second one takes seconds.
     for view in (tf.train.TrackableView, _AsSaved):
         for layer in layers_inside(served) if missing else ():
-            for one in view(layer).descendants():
-                if not isinstance(one, tf.saved_model.experimental.TrackableResource):
+            for part in view(layer).descendants():
+                if not isinstance(part, tf.saved_model.experimental.TrackableResource):
                     continue
-                if id(one.resource_handle) in missing:
-                    missing.discard(id(one.resource_handle))
-                    found.append(one)
-    return found
+                if id(part.resource_handle) in missing:
+                    missing.discard(id(part.resource_handle))
+                    tables.append(part)
+    return tables
 
 
 def _network(model: TransferModel, *, explain: bool) -> keras.Model:
@@ -248,7 +265,7 @@ def _network(model: TransferModel, *, explain: bool) -> keras.Model:
 
 
 def _in_memory(model: TransferModel, *, explain: bool = False) -> keras.Model:
-    """What the SavedModel has to equal: layer by layer, as the backbone is described.
+    """The model that the SavedModel has to equal: layer by layer, as it was built.
 
     But in a shorter format as it was trained: there rounding alone makes a difference
     of up to a percent between layer by layer and folded.
@@ -258,7 +275,7 @@ def _in_memory(model: TransferModel, *, explain: bool = False) -> keras.Model:
 
 
 def _served(model: TransferModel, *, explain: bool) -> keras.Model:
-    """What is written: nobody trains it, so its weights need not be those that train.
+    """The model that is written; nobody trains it, so its weights may be others.
 
     In a shorter format they are, because scaled by another process they may be rounded
     to the other side.
@@ -319,12 +336,12 @@ def _manifest(
 
 
 def _preprocessing(backbone: Backbone, *, maximum_megapixels: float) -> dict[str, Any]:
-    """What happens to an example inside the graph, in words and numbers."""
+    """The preprocessing inside the graph, in words and numbers."""
     takes = backbone.spec.input
     facts: dict[str, Any] = {
         "modality": takes.modality,
         **dataclasses.asdict(takes),
-        # To be imported before the graph is loaded, by what is no TensorFlow Serving.
+        # To be imported before the graph is loaded, except by TensorFlow Serving.
         "requires": list(backbone.spec.requires),
     }
     if isinstance(takes, ImageInput):

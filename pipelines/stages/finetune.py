@@ -20,7 +20,8 @@ from pipelines.training import lora
 from pipelines.training.distributed.workers import Workers
 from pipelines.training.phases.phase import TrainingExplodedError, run_phase
 from pipelines.training.phases.result import PhaseResult, result_of
-from pipelines.training.phases.task import FitSettings
+from pipelines.training.phases.task import PhaseInputs
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
 _MAXIMUM_RETRIES = 2
@@ -44,14 +45,14 @@ class FitHistory:
 
 
 def fine_tune(
-    model: TransferModel, splits: Splits, plan: TransferPlan, settings: FitSettings
+    model: TransferModel, splits: Splits, plan: TransferPlan, workspace: Workspace
 ) -> FitHistory:
     """Trains the model in place and gives what every phase did.
 
     At the deadline training stops with the best weights so far; later phases are
     skipped. A guarded phase is left out where what is wrong on validation by now is too
     little for it to be kept, and ends after one epoch that did harm. What
-    `settings.progress` says was done is not done again.
+    `workspace.progress` says was done is not done again.
 
     A phase whose loss explodes starts over at a tenth of its rate, at most twice.
 
@@ -61,9 +62,9 @@ def fine_tune(
         DataError: naming files that have changed since they were checked.
     """
     plan.check_covers([block.name for block in model.backbone.blocks])
-    progress = settings.progress
+    progress = workspace.progress
     progress.resume(model.model)
-    workers = settings.distribution.workers
+    workers = workspace.distribution.workers
     # A probe is solved, and BatchNorm measured, by each worker for itself.
     workers.broadcast_variables(model.model.variables)
     done = {values["name"]: result_of(values) for values in progress.finished}
@@ -74,7 +75,7 @@ def fine_tune(
             if phase.name in done:
                 results.append(done[phase.name])
                 continue
-            is_late = workers.broadcast(time.monotonic() > settings.deadline_seconds)
+            is_late = workers.broadcast(time.monotonic() > workspace.deadline_seconds)
             if results and is_late and not progress.is_inside(index):
                 skipped.append(phase.name)
                 continue
@@ -85,11 +86,12 @@ def fine_tune(
                 not_needed.append(phase.name)
                 continue
             phase = _at_found_rate(phase, results)
-            own_seed = dataclasses.replace(settings, seed=settings.seed + index)
+            seed = plan.seed + index
+            inputs = PhaseInputs(model, splits, plan, phase, workspace, seed)
             # So that what a phase draws does not depend on the ones before it.
-            keras.utils.set_random_seed(own_seed.seed)
+            keras.utils.set_random_seed(seed)
             attempt = progress.phase_begins(index, model.model)
-            result = _run_stably(model, splits, plan, phase, own_seed, attempt)
+            result = _run_stably(inputs, attempt)
             results.append(_of_chief(result, model, workers))
             progress.phase_ends(dataclasses.asdict(results[-1]), model.model)
     return FitHistory(tuple(results), tuple(skipped), tuple(not_needed))
@@ -106,11 +108,11 @@ def _of_chief(
 
 
 def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
-    """Whether a guarded phase would be undone, as far as validation can tell.
+    """True if validation could not show the gain of a guarded phase.
 
-    That of the head is cheap: it is left out if it would be even if it were right on
-    everything. Blocks take a while, and are left out if what can be expected of them
-    would not exceed its standard error.
+    Training the head is cheap: it is left out only if no gain could be noticed.
+    Training blocks takes a while: it is left out if the expected gain would not exceed
+    its standard error.
     """
     # Where classes are balanced, an accuracy says nothing of the number of examples.
     if not phase.only_if_better or last.imbalance != "none":
@@ -124,20 +126,14 @@ def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
 
 def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:
     """The phase at the rate that an earlier one has found, if it trains blocks."""
-    found = [result for result in earlier if result.rate_found]
-    if not found or phase.trains_head_only:
+    results = [result for result in earlier if result.rate_found]
+    if not results or phase.trains_head_only:
         return phase
-    return dataclasses.replace(phase, learning_rate=found[0].learning_rate)
+    return dataclasses.replace(phase, learning_rate=results[0].learning_rate)
 
 
-def _run_stably(
-    model: TransferModel,
-    splits: Splits,
-    plan: TransferPlan,
-    phase: Phase,
-    settings: FitSettings,
-    attempt: int,
-) -> PhaseResult:
+def _run_stably(inputs: PhaseInputs, attempt: int) -> PhaseResult:
+    model, phase = inputs.model, inputs.phase
     start = model.model.get_weights()
     # The rate that a phase found is not saved: one that started over with that is done
     # from its beginning, to the same result.
@@ -145,18 +141,19 @@ def _run_stably(
     for _ in range(attempt):
         phase = _slower(phase, than=phase.learning_rate)
     for number in range(attempt, _MAXIMUM_RETRIES):
-        settings.progress.attempt_begins(number)
+        inputs.workspace.progress.attempt_begins(number)
         try:
-            return run_phase(model, splits, plan, phase, settings, may_explode=False)
+            slower = dataclasses.replace(inputs, phase=phase)
+            return run_phase(slower, may_explode=False)
         except TrainingExplodedError as error:
             lora.merge(model.backbone.blocks)
             model.model.set_weights(start)
             phase = _slower(phase, than=error.learning_rate)
             _logger.warning("%s Starting it over at %g.", error, phase.learning_rate)
-    settings.progress.attempt_begins(_MAXIMUM_RETRIES)
+    inputs.workspace.progress.attempt_begins(_MAXIMUM_RETRIES)
     # A guarded phase will be undone; any other one has nothing to fall back on.
     guarded = phase.only_if_better
-    return run_phase(model, splits, plan, phase, settings, may_explode=guarded)
+    return run_phase(dataclasses.replace(inputs, phase=phase), may_explode=guarded)
 
 
 def _slower(phase: Phase, *, than: float) -> Phase:

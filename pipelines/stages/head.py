@@ -74,7 +74,7 @@ _Pooling = tuple[
 
 
 def _reads_more(base: Backbone, plan: HeadPlan) -> bool:
-    """Whether the head reads more than the output of the backbone as it is."""
+    """True if the head reads more than the output of the backbone."""
     return plan.grid > 1 or plan.reads != (base.blocks[-1].name,)
 
 
@@ -92,7 +92,7 @@ def _pool_blocks(base: Backbone, plan: HeadPlan) -> _Pooling:
 
 
 def _pool_output(base: Backbone, plan: HeadPlan) -> _Pooling:
-    """What the plan makes of the output of the backbone."""
+    """The pooling that the plan names, of the output of the backbone."""
     features = base.model.output
     fixed, trained = pooling_layers(features, plan, modality=base.spec.modality)
     # A mask does not cross the boundary at which features are kept; so what makes it

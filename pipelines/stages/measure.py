@@ -43,19 +43,19 @@ from zoo.graph.blocks import Block
 
 # Examples that are read at most, fewer where their features would take more memory; and
 # how many of those compare blocks and heads: the cost grows with the cube, and all are
-# judged by the same ones, so that a standard error of 1.6 percent tells them apart.
+# judged by the same ones, so that a standard error of 1.6 percent separates them.
 _READ = 4000
 _READ_BYTES = 2**29
 _COMPARED = 1000
 # Of many classes more are read, one of each at least, whatever the memory: what is not
 # read, a probe cannot know.
 _READ_PER_CLASS = 8
-# A class of which few are compared is recognized by less than there is: where it would
-# be fewer than 8, some classes are compared, and then one penalty among all of them.
+# With fewer than 8 compared examples a class looks harder than it is. Then only some
+# classes are compared, and after that one penalty among all classes.
 _FEW_CLASSES = 100
 _COMPARED_PER_CLASS = 8
 _FEWEST_JUDGED = 500
-# Those that show what BatchNorm sees of the data; a map has many positions.
+# Examples that show BatchNorm the data; a map has many positions.
 NORMALIZED = 64
 THUMBNAIL_PX = 16
 PIXELS = "pixels"
@@ -93,19 +93,29 @@ class Measured:
         if self.evidence is None or not head.standardized:
             return None
         scored = next(
-            one
-            for one in self.evidence.heads
-            if (one.reads, one.grid) == (head.reads, head.grid)
+            head_score
+            for head_score in self.evidence.heads
+            if (head_score.reads, head_score.grid) == (head.reads, head.grid)
         )
         labels = np.tile(self.labels, self.views)
-        found = linear_probe(_parts(self.train, head), labels, scored)
+        solved = linear_probe(_parts(self.train, head), labels, scored)
         if not balanced:
-            return found
-        shares = log_prior(self.labels, len(found.bias))
-        return dataclasses.replace(found, bias=found.bias - shares)
+            return solved
+        shares = log_prior(self.labels, len(solved.bias))
+        return dataclasses.replace(solved, bias=solved.bias - shares)
+
+    def for_base(self, base: Backbone) -> Measured:
+        """The same for a base that may compute in another number format.
+
+        Features belong to the format that they were computed in. The probe on them only
+        says where the head starts.
+        """
+        if self.known is None or self.known.backbone is base:
+            return self
+        return dataclasses.replace(self, is_whole=False, known=None)
 
     def head_features(self, head: HeadPlan) -> tuple[np.ndarray, np.ndarray] | None:
-        """What the head reads of train and validation, if all of it was read.
+        """The inputs of the head for train and validation, if all of them were read.
 
         As it was read, float16 where that suffices. Of train that is every view, as in
         `train`.
@@ -122,7 +132,7 @@ _NOTHING = Measured(None, np.zeros(0, np.int64), {}, {}, is_whole=False)
 
 
 def training_facts(base: Backbone, splits: Splits, measured: Measured) -> TrainingFacts:
-    """What the policy decides by."""
+    """The facts that the policy decides by."""
     return TrainingFacts(
         examples=len(splits.train),
         classes=len(splits.info.class_names),
@@ -161,13 +171,12 @@ def measure(
     some = splits.train.take(rows)
     also = splits.validation if is_whole else None
     reader = Reader(keras.Model(base.model.input, list(outputs.values())))
-    found, rate = _read(
+    vectors, rate = _read(
         reader, base, list(outputs), some, also, config, clock, views=views
     )
-    first = {key: values[: len(some)] for key, values in found.items()}
-    validation = (
-        {key: values[len(some) :] for key, values in found.items()} if is_whole else {}
-    )
+    first = {key: values[: len(some)] for key, values in vectors.items()}
+    rest = {key: values[len(some) :] for key, values in vectors.items()}
+    validation = rest if is_whole else {}
     clock.part("comparing what a head could read")
     few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
     compared = _compare(
@@ -179,12 +188,10 @@ def measure(
         views = 1
     train = first
     if views > 1:
-        clock.part(f"{views - 1} more views of {len(some)} images")
         others = _read_others(reader, base, some, config, clock, views=views)
-        train = {
-            key: np.concatenate([first[key], more])
-            for key, more in zip(outputs, others)
-        }
+        pairs = zip(outputs, others)
+        train = {key: np.concatenate([first[key], more]) for key, more in pairs}
+    whole = {splits.train.name: first, splits.validation.name: validation}
     return Measured(
         evidence=dataclasses.replace(
             compared,
@@ -201,9 +208,7 @@ def measure(
             base,
             reader,
             tuple(outputs),
-            {splits.train.name: first, splits.validation.name: validation}
-            if is_whole
-            else {},
+            whole if is_whole else {},
             fingerprint(base),
         ),
     )
@@ -237,8 +242,8 @@ def _read(
         rate.follow(done)
         clock.progress(done, total)
 
-    found = reader.extract(read, dtype=np.float16, on_progress=follow)
-    return dict(zip(keys, found)), total / (time.monotonic() - started)
+    outputs = reader.extract(read, dtype=np.float16, on_progress=follow)
+    return dict(zip(keys, outputs)), total / (time.monotonic() - started)
 
 
 def _read_others(
@@ -251,6 +256,7 @@ def _read_others(
     views: int,
 ) -> Activations:
     """The outputs for every view of train but the first, view after view."""
+    clock.part(f"{views - 1} more views of {len(train)} images")
     total = (views - 1) * len(train)
     return reader.extract(
         other_views(train, config, views=views, input_size_px=base.input_size_px),
@@ -262,8 +268,8 @@ def _read_others(
 def spread(labels: np.ndarray, *, count: int, seed: int) -> np.ndarray:
     """At most `count` rows, in order, by which classes can be compared.
 
-    Those of `of_every_class`; but of so many classes that fewer than 8 of each would be
-    taken, 8 of some classes, which are drawn by their sizes.
+    These are the rows of `of_every_class`; if that takes fewer than 8 of each class, 8
+    of some classes, which are drawn by their sizes.
     """
     classes = len(np.unique(labels))
     enough = max(_FEW_CLASSES, count // _COMPARED_PER_CLASS)
@@ -349,7 +355,7 @@ def _examples_at_most(
 
 
 def head_inputs_of(base: Backbone) -> tuple[HeadInput, ...]:
-    """What a head could read; of texts the last block, see the pooling of tokens."""
+    """The inputs that a head could read; for texts the last block alone."""
     if base.spec.modality == "text":
         return possible_head_inputs([_layer_output(base.blocks[-1])], cells=1)
     return possible_head_inputs(
@@ -366,26 +372,30 @@ def vectors_of(base: Backbone) -> dict[tuple[str, int], keras.KerasTensor]:
     last = base.blocks[-1]
     if base.spec.modality == "text":
         return {(last.name, 1): token_average(last.output)}
-    wanted = {(block.name, 1) for block in base.blocks}
-    wanted |= {(name, one.grid) for one in head_inputs_of(base) for name in one.reads}
-    found = {
+    keys = {(block.name, 1) for block in base.blocks}
+    keys |= {
+        (name, head_input.grid)
+        for head_input in head_inputs_of(base)
+        for name in head_input.reads
+    }
+    vectors = {
         (block.name, grid): pool_block(
             block, grid=grid, name=f"measured_{grid}_{block.name}"
         )
         for block in base.blocks
         for grid in (1, _GRID)
-        if (block.name, grid) in wanted
+        if (block.name, grid) in keys
     }
     if base.spec.modality == "image":
         # Resizing with antialias would keep OpenVINO from doing the pass.
         cell = [-(-side // THUMBNAIL_PX) for side in base.model.input.shape[1:3]]
         shrink = keras.layers.AveragePooling2D(cell, padding="same")
-        found[PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
-    return found
+        vectors[PIXELS, 1] = keras.layers.Flatten()(shrink(base.model.input))
+    return vectors
 
 
 def _cells(base: Backbone) -> int:
-    """How many cells a grid has on the largest map; 1 where there is no grid."""
+    """The number of cells of a grid on the largest map; 1 without a grid."""
     sides = base.blocks[0].output.shape[1:-1]
     has_grid = bool(sides) and all(side and side >= _GRID for side in sides)
     return _GRID ** len(sides) if has_grid else 1
@@ -406,7 +416,7 @@ def _compare(
 
     @functools.cache
     def scored(head_input: HeadInput) -> ProbeScore:
-        found = score_head_input(
+        own_score = score_head_input(
             train,
             labels[rows],
             None if groups is None else groups[rows],
@@ -414,9 +424,9 @@ def _compare(
             rows=rows,
         )
         if not are_some:
-            return found
+            return own_score
         parts = _parts(train, head_input)
-        return score_of_all(parts, labels, judged, groups=groups, scored=found)
+        return score_of_all(parts, labels, judged, groups=groups, scored=own_score)
 
     def alone(name: str) -> ProbeScore:
         return scored(HeadInput((name,), grid=1))
@@ -436,7 +446,7 @@ def _compare(
 
 
 def _judged(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
-    """Rows that tell how right a probe is among many classes, in whole groups."""
+    """The rows that a probe of many classes is judged by, in whole groups."""
     classes = int(labels.max()) + 1
     count = min(_COMPARED, max(_FEWEST_JUDGED, AT_ONCE // classes))
     shuffled = np.random.default_rng(seed).permutation(len(labels))
@@ -457,7 +467,7 @@ def score_head_input(
     *,
     rows: np.ndarray | slice = slice(None),
 ) -> ProbeScore:
-    """How well a head would do that reads these blocks, on examples left out.
+    """The score of a head that reads these blocks, on examples left out.
 
     `labels` and `groups` are those of the `rows` of the features.
 

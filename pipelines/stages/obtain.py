@@ -53,7 +53,7 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
 
 
 def _has_none(config: RunConfig) -> bool:
-    """Whether the weights asked for are published ones, of which there are none."""
+    """True if the config asks for published weights, and nobody has published any."""
     if config.handle or config.weights != "default":
         return False
     spec = zoo.get_spec(config.backbone)
@@ -71,7 +71,7 @@ def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> Non
 
 
 def _other_reading(spec: BackboneSpec, inputs: Inputs) -> str:
-    """What makes images of an array that was read as series, or series of images."""
+    """Advice to read an array as images, not as series, or the other way."""
     if spec.modality == "image" and isinstance(inputs, Series):
         if inputs.values.shape[2] == 1:
             return " If each row of x is an image, save x.reshape(n, h, w) as uint8."

@@ -1,4 +1,4 @@
-"""What a trained model gives for a split: logits and feature vectors, in one pass.
+"""The outputs of a trained model for a split: logits and features, in one pass.
 
 Where the blocks are still as they were measured, what was read then is not read again.
 """
@@ -20,8 +20,7 @@ from pipelines.runtime.clock import Ticker
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
-# A vector is of the output of a block by name, averaged over a grid with so many cells
-# a side.
+# The name of a block whose output is averaged, and the cells a side of the grid.
 Key = tuple[str, int]
 _ROWS_OF_HEAD = 256
 
@@ -30,7 +29,7 @@ _ROWS_OF_HEAD = 256
 class Outputs:
     """Float32 logits `[n, classes]` and features `[n, width]`, and the labels `[n]`.
 
-    Where only features were wanted, there are no logits: `[0, classes]`.
+    If only features were requested, there are no logits: `[0, classes]`.
     """
 
     split: str
@@ -41,7 +40,7 @@ class Outputs:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Known:
-    """What was read of a backbone before it trained, and the graph that read it.
+    """Features that were read before training, and the graph that read them.
 
     `reader` gives a vector for each of `keys`. `rows` has those of splits, by the name
     of the split, each an array `[examples, width]` of all its examples in order;
@@ -55,7 +54,7 @@ class Known:
     fingerprint: str
 
     def still_holds(self) -> bool:
-        """Whether the backbone has the weights that it was read with."""
+        """True if the backbone still has the weights that it was read with."""
         return self.fingerprint == fingerprint(self.backbone)
 
 
@@ -68,11 +67,11 @@ def fingerprint(backbone: Backbone) -> str:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Wanted:
-    """Examples that outputs are wanted of: all of a split, or some `rows` of it.
+class OutputRequest:
+    """A request for the outputs of a split, or of some `rows` of it.
 
-    Where only their features are, no logits are kept: of thousands of classes those are
-    the larger part by far.
+    With `only_features` no logits are kept: for thousands of classes they are the
+    larger part by far.
     """
 
     split: Split
@@ -81,6 +80,7 @@ class Wanted:
 
     @property
     def examples(self) -> Split:
+        """The requested rows as a split."""
         return self.split if self.rows is None else self.split.take(self.rows)
 
 
@@ -93,26 +93,31 @@ def answering(model: TransferModel) -> keras.Model:
 
 def outputs(
     model: TransferModel,
-    splits: Sequence[Split | Wanted],
+    splits: Sequence[Split | OutputRequest],
     *,
     batch_size: int,
     known: Known | None = None,
 ) -> list[Outputs]:
-    """What the model gives for every example, in inference mode and in order.
+    """The outputs of the model for every example, in inference mode and in order.
 
     What is `known` of its backbone is not read again.
 
     Raises:
         DataError: naming files that have changed since they were checked.
     """
-    wanted = [Wanted(one) if isinstance(one, Split) else one for one in splits]
+    requests = [
+        OutputRequest(request) if isinstance(request, Split) else request
+        for request in splits
+    ]
     if known is not None and _serves(known, model):
-        return _from_known(model, wanted, known, batch_size=batch_size)
-    examples = [one.examples for one in wanted]
+        return _from_known(model, requests, known, batch_size=batch_size)
+    examples = [request.examples for request in requests]
     size = model.backbone.input_size_px
     read = batches_of_all(examples, input_size_px=size, batch_size=batch_size)
     tick = Ticker("outputs", sum(map(len, examples)))
-    keeps = np.repeat([not one.only_features for one in wanted], _lengths(examples))
+    keeps = np.repeat(
+        [not request.only_features for request in requests], _lengths(examples)
+    )
     logits, features, done = [], [], 0
     with broken_files_named(*examples):
         for some_logits, some_features in Reader(answering(model)).stream(read):
@@ -139,17 +144,17 @@ def _lengths(splits: Sequence[Split]) -> list[int]:
 
 def _whole(parts: list[np.ndarray]) -> np.ndarray:
     """All parts as one array, each freed when it is in there: not everything twice."""
-    found = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
-    end = len(found)
+    whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    end = len(whole)
     while parts:
         part = parts.pop()
-        found[end - len(part) : end] = part
+        whole[end - len(part) : end] = part
         end -= len(part)
-    return found
+    return whole
 
 
 def _serves(known: Known, model: TransferModel) -> bool:
-    """Whether what the head reads is among the vectors that the graph gives."""
+    """True if the graph gives all the vectors that the head reads."""
     return (
         known.backbone is model.backbone
         and model.head_input is model.pooled
@@ -159,17 +164,21 @@ def _serves(known: Known, model: TransferModel) -> bool:
 
 
 def _from_known(
-    model: TransferModel, wanted: Sequence[Wanted], known: Known, *, batch_size: int
+    model: TransferModel,
+    requests: Sequence[OutputRequest],
+    known: Known,
+    *,
+    batch_size: int,
 ) -> list[Outputs]:
     """By the graph that measured, and by the head on what that gives."""
     rows = known.rows if known.still_holds() else {}
     only = [known.keys.index(key) for key in model.head_keys]
     head = keras.Model(model.head_input, model.model.output)
-    found = []
-    for one in wanted:
-        kept, examples = rows.get(one.split.name), one.examples
-        if kept is not None and len(next(iter(kept.values()))) == len(one.split):
-            which = slice(None) if one.rows is None else one.rows
+    answers = []
+    for request in requests:
+        kept, examples = rows.get(request.split.name), request.examples
+        if kept is not None and len(next(iter(kept.values()))) == len(request.split):
+            which = slice(None) if request.rows is None else request.rows
             parts = [kept[key][which].astype(np.float32) for key in model.head_keys]
         else:
             read = batches(
@@ -181,9 +190,9 @@ def _from_known(
             with broken_files_named(examples):
                 parts = list(known.reader.extract(read, only=only, on_progress=tick))
         features = np.concatenate(parts, axis=1)
-        logits = _of_head(head, features[:0] if one.only_features else features)
-        found.append(Outputs(examples.name, examples.labels, logits, features))
-    return found
+        logits = _of_head(head, features[:0] if request.only_features else features)
+        answers.append(Outputs(examples.name, examples.labels, logits, features))
+    return answers
 
 
 def _of_head(head: keras.Model, features: np.ndarray) -> np.ndarray:

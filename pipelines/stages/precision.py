@@ -1,4 +1,4 @@
-"""Between plan and head: which number format trains faster here, if that is worth it.
+"""Between plan and head: choose the number format that trains faster here.
 
 A few steps on one real batch, with the blocks that the plan trains, in float32 and in
 the shorter format that the device has units for. Whatever is measured, weights and
@@ -43,7 +43,7 @@ from zoo.graph.folding import folded
 
 # A step is a forward pass and, where all blocks train, about two more backwards.
 _FORWARD_PASSES = 3
-# Examples that tell how long a batch takes, where nothing else has told.
+# Examples that are timed where nothing was measured before.
 _FEW = 8
 # Keras and TensorFlow build the graph of a step at this pace, or faster.
 _TRACING_SECONDS_PER_LAYER = 0.1
@@ -57,14 +57,14 @@ _logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Paced:
-    """How the run computes, and the backbone that computes so."""
+class PrecisionChoice:
+    """The chosen number format, and a backbone that computes in it."""
 
     base: Backbone
     compute: Compute
 
 
-def set_pace(
+def choose_precision(
     config: RunConfig,
     base: Backbone,
     splits: Splits,
@@ -73,26 +73,28 @@ def set_pace(
     clock: Clock,
     *,
     before: Compute | None = None,
-) -> Paced:
-    """Chooses by a few steps of both, or takes what was chosen `before`.
+) -> PrecisionChoice:
+    """Chooses by a few steps in each format, or takes what was chosen `before`.
 
-    float32 is kept without timing where that cannot pay: see the reason.
+    float32 is kept without timing if that cannot pay: see the reason.
     """
     if config.precision != "auto":
-        return Paced(base, Compute(config.precision, reason="as the config says"))
+        compute = Compute(config.precision, reason="as the config says")
+        return PrecisionChoice(base, compute)
     if before is not None:
         _logger.info("precision: %s, as before the run was cut short", before.precision)
         if before.precision == FLOAT32:
-            return Paced(base, before)
-        return Paced(_twin(config, base, splits, before.precision), before)
+            return PrecisionChoice(base, before)
+        rebuilt = _rebuilt(config, base, splits, before.precision)
+        return PrecisionChoice(rebuilt, before)
     phase, why_not = _worth_timing(config, base, splits, measured, plan, clock)
     if phase is None:
         _logger.info("precision: %s: %s", FLOAT32, why_not)
-        return Paced(base, Compute(FLOAT32, reason=why_not))
+        return PrecisionChoice(base, Compute(FLOAT32, reason=why_not))
     with clock.stage("precision", "a few training steps in each number format"):
-        paced = _compared(config, base, splits, measured, plan, phase)
-    _logger.info("precision: %s: %s", paced.compute.precision, paced.compute.reason)
-    return paced
+        choice = _compared(config, base, splits, measured, plan, phase)
+    _logger.info("precision: %s: %s", choice.compute.precision, choice.compute.reason)
+    return choice
 
 
 def _worth_timing(
@@ -137,7 +139,7 @@ def _worth_timing(
 def _training_steps(
     phase: Phase, base: Backbone, splits: Splits, plan: TransferPlan
 ) -> float:
-    """How many steps through the whole network a phase is worth, at most."""
+    """The steps of a phase, counted as steps through the whole network."""
     steps = phase.epochs * steps_per_epoch(splits.train, plan.batch_size)
     return steps * len(phase.trainable_blocks) / len(base.blocks)
 
@@ -149,8 +151,8 @@ def _forward_seconds(
     size = min(plan.batch_size, len(splits.train))
     if measured.evidence is not None:
         return size / measured.evidence.examples_per_second
-    given, _ = _one_batch(base, splits, plan)
-    few = given[:_FEW]
+    batch, _ = _one_batch(base, splits, plan)
+    few = batch[:_FEW]
     times = []
     for _ in range(2):  # the first one warms up
         started = time.perf_counter()
@@ -173,7 +175,7 @@ def _compared(
     measured: Measured,
     plan: TransferPlan,
     phase: Phase,
-) -> Paced:
+) -> PrecisionChoice:
     """Each in turn: two optimizers at once would take more memory."""
     bench = _Bench(
         plan=plan,
@@ -190,24 +192,25 @@ def _compared(
     try:
         shorter = shorter_format()
         if shorter is not None:
-            bases[shorter] = _twin(config, base, splits, shorter)
+            bases[shorter] = _rebuilt(config, base, splits, shorter)
             tried.append(bench.run(bases[shorter], shorter, like=plain).trial)
         if may_use_xla():
             best = fastest(tried).precision
-            found = bench.run(bases[best], best, like=plain, xla=True)
-            tried.append(found.trial)
+            tried_xla = bench.run(bases[best], best, like=plain, xla=True)
+            tried.append(tried_xla.trial)
     except tf.errors.ResourceExhaustedError:
         _logger.warning("Memory did not suffice for a comparison of number formats.")
     compute = fastest(tried)
-    return Paced(freeze_base(bases[compute.precision]), compute)
+    return PrecisionChoice(freeze_base(bases[compute.precision]), compute)
 
 
-def _twin(config: RunConfig, base: Backbone, splits: Splits, name: str) -> Backbone:
+def _rebuilt(config: RunConfig, base: Backbone, splits: Splits, name: str) -> Backbone:
     """The same backbone with the same weights, in another number format."""
     with precision(name):
-        twin = freeze_base(obtain(config, splits.train.inputs))
-    _assign(twin.model, [keras.ops.convert_to_numpy(v) for v in base.model.variables])
-    return twin
+        rebuilt = freeze_base(obtain(config, splits.train.inputs))
+    values = [keras.ops.convert_to_numpy(v) for v in base.model.variables]
+    _assign(rebuilt.model, values)
+    return rebuilt
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -221,7 +224,7 @@ class _Tried:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Bench:
-    """What is the same for all trials."""
+    """The parts that all trials share."""
 
     plan: TransferPlan
     phase: Phase
@@ -240,7 +243,7 @@ class _Bench:
         xla: bool = False,
     ) -> _Tried:
         """Trains some steps from the weights of another trial, and undoes them."""
-        given, labels = self.batch
+        inputs, labels = self.batch
         # A head of zeros would agree in any format.
         start = self.plan.head.init if self.probe else "epsilon"
         with precision(name):
@@ -255,8 +258,8 @@ class _Bench:
             values = [
                 np.array(keras.ops.convert_to_numpy(v)) for v in model.model.variables
             ]
-            logits = np.asarray(model.model(given, training=False), np.float64)
-            seconds = self._step_seconds(model, given, labels, xla=xla)
+            logits = np.asarray(model.model(inputs, training=False), np.float64)
+            seconds = self._step_seconds(model, inputs, labels, xla=xla)
         _assign(model.model, values)
         plain = logits if like is None else like.logits
         trial = StepTrial(
@@ -269,7 +272,7 @@ class _Bench:
         return _Tried(trial, logits, values)
 
     def _step_seconds(
-        self, model: TransferModel, given: tf.Tensor, labels: tf.Tensor, *, xla: bool
+        self, model: TransferModel, inputs: tf.Tensor, labels: tf.Tensor, *, xla: bool
     ) -> float:
         blocks, phase = model.backbone.blocks, self.phase
         freezing.set_trainable(
@@ -281,7 +284,7 @@ class _Bench:
             lower, upper = freezing.split_at(
                 trained, blocks, depth, pooled_blocks=pooled_blocks
             )
-            given, trained = lower(given, training=False), folded(upper)
+            inputs, trained = lower(inputs, training=False), folded(upper)
         else:
             trained = freezing.behind_frozen(
                 trained, blocks, depth, pooled_blocks=pooled_blocks
@@ -296,13 +299,13 @@ class _Bench:
             weighted_metrics=["accuracy"],
             jit_compile=xla,
         )
-        trained.train_on_batch(given, labels)  # builds the graph
+        trained.train_on_batch(inputs, labels)  # builds the graph
         times: list[float] = []
         while len(times) < _TIMED_STEPS or (
             len(times) < _MOST_STEPS and sum(times) < _TIMED_SECONDS
         ):
             started = time.perf_counter()
-            trained.train_on_batch(given, labels)
+            trained.train_on_batch(inputs, labels)
             times.append(time.perf_counter() - started)
         return min(times)
 
@@ -324,5 +327,5 @@ def _loss_difference(
     def loss(of: np.ndarray) -> float:
         return float((logsumexp(of, axis=1) - of[np.arange(len(of)), labels]).mean())
 
-    wanted = loss(plain)
-    return abs(loss(logits) - wanted) / max(1.0, wanted)
+    plain_loss = loss(plain)
+    return abs(loss(logits) - plain_loss) / max(1.0, plain_loss)

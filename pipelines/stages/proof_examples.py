@@ -75,7 +75,7 @@ def _mixtures(read: np.ndarray) -> list[np.ndarray]:
 
 
 def _series(read: np.ndarray) -> dict[str, np.ndarray]:
-    mixed = {f"mixture {i}": one for i, one in enumerate(_mixtures(read), 1)}
+    mixed = {f"mixture {i}": m for i, m in enumerate(_mixtures(read), 1)}
     return {**mixed, "doubled": 2 * read[0], "backwards": read[0][::-1]}
 
 
@@ -100,20 +100,20 @@ def _images(read: np.ndarray, maximum_megapixels: float) -> dict[str, bytes]:
     most = int(np.sqrt(maximum_megapixels * 1e6))
 
     def shaped(pixels: np.ndarray, by: float) -> np.ndarray:
-        # Not square, so that turning it is no flip of the same picture.
-        sides = [max(1, min(int(size * by * one), most)) for one in (0.8, 1.0)]
+        # Not square, so that turning it differs from a flip of the same picture.
+        sides = [max(1, min(int(size * by * ratio), most)) for ratio in (0.8, 1.0)]
         image = Image.fromarray(pixels)
         smooth = Image.Resampling.BICUBIC
         return np.asarray(image.resize((sides[1], sides[0]), smooth))
 
-    mixed = [np.clip(one, 0, 255).astype(np.uint8) for one in _mixtures(read)]
+    mixed = [np.clip(m, 0, 255).astype(np.uint8) for m in _mixtures(read)]
     # Brighter to one corner, so that no turn or flip of it is the same.
     ramp = np.linspace(0.4, 1.0, size)
     corner = (mixed[0] * (ramp[:, None, None] * ramp[::-1][None, :, None])).astype("u1")
     plain, small = shaped(corner, 1.4), shaped(corner, 0.6)
     # Cut where images may only be smaller than what the model takes.
     made: dict[str, bytes] = {
-        f"mixture {i}": _png(one[:most, :most]) for i, one in enumerate(mixed, 1)
+        f"mixture {i}": _png(image[:most, :most]) for i, image in enumerate(mixed, 1)
     }
     makers: dict[str, Callable[[], bytes]] = {
         "a large JPEG": lambda: _encoded(shaped(corner, _LARGE), "JPEG"),

@@ -32,9 +32,9 @@ from pipelines.data.splits import (
     Texts,
     first,
 )
-from pipelines.serving import parity, warm_up
+from pipelines.serving import parity, parity_process, warm_up
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
-from pipelines.serving.parity import Wanted, Yardstick
+from pipelines.serving.parity import Expected, Yardstick
 from pipelines.serving.signatures import (
     CLASSIFY,
     DEFAULT,
@@ -59,21 +59,21 @@ _logger = logging.getLogger("zootune")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Questions:
-    """What a SavedModel is asked, and what it must give.
+    """The questions to a SavedModel, and the answers that it must give.
 
     Keys are `signature/batch size/name`, as in `parity`.
     """
 
-    given: Mapping[str, np.ndarray]
-    wanted: Mapping[str, Wanted]
+    inputs: Mapping[str, np.ndarray]
+    expected: Mapping[str, Expected]
     yardstick: Yardstick
     examples: int
     probes: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Found:
-    """What a model gives for examples: float32, with a row for each."""
+class _Outputs:
+    """The outputs of a model: float32, with a row for each example."""
 
     logits: np.ndarray
     features: np.ndarray
@@ -105,8 +105,8 @@ def prove(
     except OSError as error:
         raise temporary_folder_is_full(error) from error
     requires = model.backbone.spec.requires
-    with scratch as path, process or parity.fresh_process() as running:
-        parity.prepare(running, folder, Path(path), requires=requires)
+    with scratch as path, process or parity_process.fresh_process() as running:
+        parity_process.prepare(running, folder, Path(path), requires=requires)
         asked = questions(
             model,
             reference,
@@ -118,14 +118,14 @@ def prove(
             explain=explain,
         )
         _logger.info("  comparing with the SavedModel in a fresh process")
-        found = parity.run_in_fresh_process(
+        answers = parity_process.run_in_fresh_process(
             folder,
-            asked.given,
+            asked.inputs,
             Path(path),
             requires=requires,
             process=running,
         )
-    record = parity.compare(asked.wanted, found, asked.yardstick)
+    record = parity.compare(asked.expected, answers, asked.yardstick)
     return {**record, "examples": asked.examples, "probes": asked.probes}
 
 
@@ -140,7 +140,7 @@ def questions(
     maximum_megapixels: float,
     explain: bool,
 ) -> Questions:
-    """What to ask: real examples, made-up ones, and one that is bad.
+    """The questions: real examples, made-up ones, and one that is bad.
 
     Made-up images are files in `scratch`, for as long as this takes.
     """
@@ -158,46 +158,31 @@ def questions(
     behind_bad = ["an example that is not valid", *names]
 
     ask = _asking(reference, calibration, read, explain=explain)
-    found = ask(read)
-    unit = _ood_unit(calibration, found)
+    outputs = ask(read)
+    unit = _ood_unit(calibration, outputs)
     yardstick = Yardstick(
-        parts=_parts(model, found.features),
+        parts=_parts(model, outputs.features),
         ood_unit=unit,
         is_coarse=is_coarse(reference),
     )
-    asked = {name: one.input.name for name, one in requests(model.model).items()}
-    answers = _answers(calibration, found, class_names, unit)
-    given = {
-        signature: {name: read if name == "pixels" else raw}
-        for signature, name in asked.items()
+    asked = {
+        name: request.input.name for name, request in requests(model.model).items()
     }
-    wanted = {
-        signature: answers if name == "pixels" else _behind_bad(answers)
-        for signature, name in asked.items()
-    }
-    given[FEATURES] = given[DEFAULT]
-    wanted[FEATURES] = _behind_bad({"features": Wanted(found.features)})
-    given[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
-    wanted[CLASSIFY] = {
-        "classes": Wanted(np.tile(_bytes(class_names), (len(raw), 1))),
-        "scores": _behind_bad(answers)["probabilities"],
-    }
-    if found.heat is not None:
-        given[EXPLAIN] = given[DEFAULT]
-        heat = Wanted(found.heat, answers["label"].margins)
-        wanted[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
+    answers = _answers(calibration, outputs, class_names, unit)
+    inputs = _inputs(asked, read, raw, explains=outputs.heat is not None)
+    expected = _expected(asked, answers, outputs, class_names)
     return Questions(
-        given={key: one[:count] for key, count, one in _by_batch_size(given, len)},
-        wanted={
-            key: one.first(count)
-            for key, count, one in _by_batch_size(wanted, lambda one: len(one.values))
+        inputs={key: rows[:count] for key, count, rows in _by_batch_size(inputs, len)},
+        expected={
+            key: answer.first(count)
+            for key, count, answer in _by_batch_size(expected, lambda a: len(a.values))
         },
         yardstick=dataclasses.replace(
             yardstick,
-            noise=_noise(reference, calibration, ask, read, found, yardstick),
+            noise=_noise(reference, calibration, ask, read, outputs, yardstick),
             examples={
                 signature: names if asked.get(signature) == "pixels" else behind_bad
-                for signature in wanted
+                for signature in expected
             },
         ),
         examples=len(some),
@@ -205,8 +190,43 @@ def questions(
     )
 
 
+def _inputs(
+    asked: Mapping[str, str], read: np.ndarray, raw: np.ndarray, *, explains: bool
+) -> dict[str, dict[str, np.ndarray]]:
+    """The inputs of every signature; `asked` has the name of its input."""
+    inputs = {
+        signature: {name: read if name == "pixels" else raw}
+        for signature, name in asked.items()
+    }
+    inputs[FEATURES] = inputs[DEFAULT]
+    inputs[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
+    return {**inputs, EXPLAIN: inputs[DEFAULT]} if explains else inputs
+
+
+def _expected(
+    asked: Mapping[str, str],
+    answers: Mapping[str, Expected],
+    outputs: _Outputs,
+    class_names: Sequence[str],
+) -> dict[str, Mapping[str, Expected]]:
+    """The outputs that every signature must give."""
+    behind_bad = _behind_bad(answers)
+    expected: dict[str, Mapping[str, Expected]] = {
+        signature: answers if name == "pixels" else behind_bad
+        for signature, name in asked.items()
+    }
+    scores = behind_bad["probabilities"]
+    classes = np.tile(_bytes(class_names), (len(scores.values), 1))
+    expected[FEATURES] = _behind_bad({"features": Expected(outputs.features)})
+    expected[CLASSIFY] = {"classes": Expected(classes), "scores": scores}
+    if outputs.heat is not None:
+        heat = Expected(outputs.heat, answers["label"].margins)
+        expected[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
+    return expected
+
+
 def is_coarse(network: keras.Model) -> bool:
-    """Whether any of it computes in float16 or bfloat16."""
+    """True if any layer computes in float16 or bfloat16."""
     return any("float16" in layer.compute_dtype for layer in layers_inside(network))
 
 
@@ -217,7 +237,7 @@ def _asking(
     *,
     explain: bool,
     in_graph: bool = True,
-) -> Callable[[np.ndarray], _Found]:
+) -> Callable[[np.ndarray], _Outputs]:
     """A function of what the model takes: what it gives, in one graph for all sizes."""
     takes = [tf.TensorSpec([None, *read.shape[1:]], _dtype(read))]
 
@@ -233,11 +253,11 @@ def _asking(
             input_signature=takes,
         )
 
-    def ask(inputs: np.ndarray) -> _Found:
-        given = tf.constant(inputs, _dtype(inputs))
-        logits, features = (np.asarray(tf.cast(x, tf.float32)) for x in network(given))
-        heat = look(given)[0].numpy() if look else None
-        return _Found(logits, features, heat)
+    def ask(inputs: np.ndarray) -> _Outputs:
+        batch = tf.constant(inputs, _dtype(inputs))
+        logits, features = (np.asarray(tf.cast(x, tf.float32)) for x in network(batch))
+        heat = look(batch)[0].numpy() if look else None
+        return _Outputs(logits, features, heat)
 
     return ask
 
@@ -249,21 +269,21 @@ def _dtype(inputs: np.ndarray) -> tf.DType:
 def _noise(
     reference: keras.Model,
     calibration: Calibration,
-    ask: Callable[[np.ndarray], _Found],
+    ask: Callable[[np.ndarray], _Outputs],
     read: np.ndarray,
-    found: _Found,
+    outputs: _Outputs,
     yardstick: Yardstick,
 ) -> dict[str, float]:
-    """How far the model in memory differs from itself, by kind of output."""
+    """The differences of the model in memory from itself, by kind of output."""
     eager = _asking(reference, calibration, read, explain=False, in_graph=False)
-    variants: list[tuple[slice, _Found]] = [(slice(None), eager(read))]
+    variants: list[tuple[slice, _Outputs]] = [(slice(None), eager(read))]
     for i in range(min(_ALONE, len(read))):
         variants.append((slice(i, i + 1), ask(read[i : i + 1])))
     variants.append((slice(0, 3), ask(read[:3])))
     with weights_one_step_off(reference):
         variants.append((slice(None), ask(read)))
     noise: dict[str, float] = {}
-    whole = _numbers(calibration, found)
+    whole = _numbers(calibration, outputs)
     for rows, variant in variants:
         for kind, values in _numbers(calibration, variant).items():
             far = yardstick.differences(kind, whole[kind][rows], values)
@@ -292,21 +312,21 @@ def weights_one_step_off(network: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def _numbers(calibration: Calibration, found: _Found) -> dict[str, np.ndarray]:
-    answers = calibration.answer(found.logits, found.features)
+def _numbers(calibration: Calibration, outputs: _Outputs) -> dict[str, np.ndarray]:
+    answers = calibration.answer(outputs.logits, outputs.features)
     numbers = {
         "probabilities": answers.probabilities,
-        "features": found.features,
+        "features": outputs.features,
         "ood_score": answers.ood_score,
     }
-    return numbers if found.heat is None else {**numbers, "heat_map": found.heat}
+    return numbers if outputs.heat is None else {**numbers, "heat_map": outputs.heat}
 
 
 def _answers(
-    calibration: Calibration, found: _Found, class_names: Sequence[str], unit: float
-) -> dict[str, Wanted]:
-    """What the signatures must give for these outputs of the model in memory."""
-    answers = calibration.answer(found.logits, found.features)
+    calibration: Calibration, outputs: _Outputs, class_names: Sequence[str], unit: float
+) -> dict[str, Expected]:
+    """The answers that the signatures must give for these outputs in memory."""
+    answers = calibration.answer(outputs.logits, outputs.features)
     probabilities = answers.probabilities
     ordered = np.sort(probabilities, axis=1)
     # Half of it, because both may move.
@@ -324,18 +344,18 @@ def _answers(
             answers.confidence - calibration.confidence_threshold
         )
     return {
-        "probabilities": Wanted(probabilities.astype(np.float32)),
-        "label": Wanted(_bytes(class_names)[answers.labels], of_label),
-        "confidence": Wanted(answers.confidence.astype(np.float32)),
-        "accepted": Wanted(answers.accepted, accepted),
-        "ood_score": Wanted(answers.ood_score.astype(np.float32)),
-        "prediction_set": Wanted(answers.prediction_set, {"probabilities": of_set}),
-        "valid": Wanted(np.ones(len(answers.labels), bool)),
+        "probabilities": Expected(probabilities.astype(np.float32)),
+        "label": Expected(_bytes(class_names)[answers.labels], of_label),
+        "confidence": Expected(answers.confidence.astype(np.float32)),
+        "accepted": Expected(answers.accepted, accepted),
+        "ood_score": Expected(answers.ood_score.astype(np.float32)),
+        "prediction_set": Expected(answers.prediction_set, {"probabilities": of_set}),
+        "valid": Expected(np.ones(len(answers.labels), bool)),
     }
 
 
-def _ood_unit(calibration: Calibration, found: _Found) -> float:
-    """How much the score changes for a relative change of 1 of logits and features.
+def _ood_unit(calibration: Calibration, outputs: _Outputs) -> float:
+    """The change of the score for a relative change of 1 of logits and features.
 
     Energy changes by no more than the logits do; a distance by no more than a unit
     vector does, times what whitening stretches it by.
@@ -343,7 +363,7 @@ def _ood_unit(calibration: Calibration, found: _Found) -> float:
     units = [0.0]
     if calibration.energy:
         spread = calibration.energy.largest - calibration.energy.median
-        units.append(float(np.abs(found.logits).max()) / spread)
+        units.append(float(np.abs(outputs.logits).max()) / spread)
     if calibration.distance and calibration.space:
         space = calibration.space
         stretched = np.linalg.norm(space.whitening.astype(np.float64), 2)
@@ -383,18 +403,18 @@ def _by_batch_size(
                 yield f"{signature}/{count}/{name}", count, value
 
 
-def _behind_bad(wanted: Mapping[str, Wanted]) -> dict[str, Wanted]:
+def _behind_bad(expected: Mapping[str, Expected]) -> dict[str, Expected]:
     """The same rows after a bad one: zeros, false, the empty label; that is certain."""
 
     def behind(values: np.ndarray, bad: object) -> np.ndarray:
         return np.concatenate([np.full_like(values[:1], bad), values])
 
     return {
-        name: Wanted(
-            np.concatenate([np.zeros_like(one.values[:1]), one.values]),
-            {kind: behind(margin, np.inf) for kind, margin in one.margins.items()},
+        name: Expected(
+            np.concatenate([np.zeros_like(answer.values[:1]), answer.values]),
+            {kind: behind(margin, np.inf) for kind, margin in answer.margins.items()},
         )
-        for name, one in wanted.items()
+        for name, answer in expected.items()
     }
 
 
@@ -403,7 +423,7 @@ def _bytes(names: Sequence[str]) -> np.ndarray:
 
 
 def _names(split: Split) -> list[str]:
-    """Which examples they are, for a report."""
+    """The names of the examples, for a report."""
     match split.inputs:
         case ImageFiles() | ImageRecords() as images:
             return [images.where(i) for i in range(len(images))]
@@ -426,7 +446,7 @@ def _raw(split: Split) -> np.ndarray:
         case ImageFiles() | ImageRecords() as images:
             return _objects([encoded_bytes(images, i) for i in range(len(images))])
         case ImageArray(pixels):  # as PNG, which loses nothing
-            return _objects([tf.io.encode_png(one).numpy() for one in pixels])
+            return _objects([tf.io.encode_png(image).numpy() for image in pixels])
         case Texts(values):
             return _objects(list(values))
         case Series(values):
@@ -435,7 +455,7 @@ def _raw(split: Split) -> np.ndarray:
 
 def _as_examples(name: str, raw: np.ndarray) -> np.ndarray:
     """The same as serialized examples, for `classify`."""
-    return _objects([warm_up.example_of(name, one) for one in raw])
+    return _objects([warm_up.example_of(name, row) for row in raw])
 
 
 def _objects(items: Sequence[bytes]) -> np.ndarray:

@@ -126,12 +126,12 @@ def _rebuilt(kept: Mapping[str, Any]) -> Backbone:
 
 
 def _hides_blocks(spec: BackboneSpec) -> bool:
-    """Whether the network can only be built together with its own weights."""
+    """True if the network can only be built together with its own weights."""
     return spec.carries_weights or spec.weights_change_graph
 
 
 def _row(backbone: Backbone, name: str, kept: Mapping[str, Any]) -> BackboneSpec:
-    """What the registry says of the trained network."""
+    """The row of the trained network in the registry."""
     spec = dataclasses.replace(
         backbone.spec,
         name=name,
@@ -157,7 +157,7 @@ def _row(backbone: Backbone, name: str, kept: Mapping[str, Any]) -> BackboneSpec
 
 
 def _input(backbone: Backbone) -> Input:
-    """What the network took in training, as the default."""
+    """The input of the network, with its size in training as the default."""
     takes = backbone.spec.input
     if isinstance(takes, ImageInput):
         size = backbone.input_size_px or takes.default_size_px
@@ -174,7 +174,7 @@ def _module_input(backbone: Backbone) -> Input:
 
 
 def _origin(workdir: Path, report: Mapping[str, Any]) -> dict[str, Any]:
-    """What the row was made from, for people who ask later."""
+    """The origin of the row, for people who ask later."""
     return {
         "workdir": str(workdir.absolute()),
         "backbone": report["backbone"],

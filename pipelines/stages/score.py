@@ -1,4 +1,4 @@
-"""What one backbone is worth on the data: the probe of `measure`, and its cost."""
+"""The score of one backbone on the data: the probe of `measure`, and its cost."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from pipelines.stages.obtain import obtain
 from zoo.builder import Backbone, source_classifier
 
 
-def appraise(
+def score_backbone(
     train: Split, config: RunConfig, clock: Clock, *, examples: int
 ) -> BackboneScore:
-    """Builds the backbone of a config, and measures it on so many training examples.
+    """Builds the backbone of a config, and measures it on some training examples.
 
     Raises:
         BackboneError: if it cannot be built.
@@ -57,7 +57,7 @@ def appraise(
         parameters=base.model.count_params(),
         examples=len(rows),
         input_size_px=base.input_size_px,
-        probe=max(heads, key=lambda one: one.quality),
+        probe=max(heads, key=lambda score: score.quality),
         last=heads[0],
         logme=logme(last, labels),
         h_score=h_score(last, labels),
@@ -72,7 +72,7 @@ def appraise(
 
 
 def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | None:
-    """What the same probe reaches on tiny thumbnails; `None` for texts and series."""
+    """The accuracy of a probe on tiny thumbnails; `None` for texts and series."""
     if train.inputs.modality != "image":
         return None
     some = train.take(spread(train.labels, count=examples, seed=seed))
@@ -90,16 +90,22 @@ def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | Non
 def _read(
     base: Backbone, some: Split, config: RunConfig, clock: Clock
 ) -> tuple[dict[tuple[str, int], np.ndarray], float]:
-    """What heads could read of the examples, and how many were read in a second."""
-    wanted = {(name, one.grid) for one in head_inputs_of(base) for name in one.reads}
-    vectors = {at: one for at, one in vectors_of(base).items() if at in wanted}
+    """The inputs that heads could read of the examples, and the examples per second."""
+    keys = {
+        (name, head_input.grid)
+        for head_input in head_inputs_of(base)
+        for name in head_input.reads
+    }
+    vectors = {
+        at: head_input for at, head_input in vectors_of(base).items() if at in keys
+    }
     model = keras.Model(base.model.input, list(vectors.values()))
     read = batches(some, input_size_px=base.input_size_px, batch_size=config.batch_size)
     started = time.monotonic()
-    found = extract(
+    features = extract(
         model,
         read,
         dtype=np.float16,
         on_progress=lambda done: clock.progress(done, len(some)),
     )
-    return dict(zip(vectors, found)), len(some) / (time.monotonic() - started)
+    return dict(zip(vectors, features)), len(some) / (time.monotonic() - started)

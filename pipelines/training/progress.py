@@ -142,7 +142,7 @@ class Progress:
             self._keep_start(model)
             self._write(self._saving, None, {})
 
-    def keep(self, model: keras.Model) -> None:
+    def save_trained(self, model: keras.Model) -> None:
         """Saves the trained model, however recent the last checkpoint is.
 
         A stage after training has failed, and the next run should not train again.
@@ -266,7 +266,7 @@ class Progress:
         return None if values is None else Place(**values)
 
 
-class Keeper(keras.callbacks.Callback):
+class ProgressSaver(keras.callbacks.Callback):
     """Restores the checkpoint when a fit begins, and saves new ones during the fit.
 
     Comes last, so that it sees the effects of the others. After a signal it saves at

@@ -1,4 +1,4 @@
-"""Where the server is: started here, or the one that the environment names."""
+"""The server under test: started here, or named by the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.servers import Answer, ask, serving
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """A server's two addresses, and whether it is ours."""
+    """A server's two addresses; `is_ours` if it was started here."""
 
     rest: str
     grpc: str

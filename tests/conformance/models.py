@@ -6,6 +6,7 @@ server: start it with that file, and the suite with BASE_URL and GRPC_ADDR.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -170,9 +171,12 @@ class Slow(tf.Module):
         return {"serving_default": wait}
 
 
-def save(module: Line | Kinds | Slow, folder: Path) -> None:
-    """Writes one version."""
-    tf.saved_model.save(module, str(folder), module.signatures())
+def save(module: Line | Kinds | Slow, folder: Path, *, only: str | None = None) -> None:
+    """Writes one version, with all of its signatures or the one that is named."""
+    signatures = module.signatures()
+    if only is not None:
+        signatures = {only: signatures[only]}
+    tf.saved_model.save(module, str(folder), signatures)
 
 
 CONFIG = """
@@ -196,7 +200,7 @@ model_config_list {{
 def make(base: Path) -> Path:
     """Writes all models below a folder, and gives their `models.config`."""
     save(Line(0.5, 2.0), base / "half_plus_two" / "00000123")
-    save(Line(0.5, 2.0), base / "half_plus_two" / "124")
+    shutil.copytree(base / "half_plus_two" / "00000123", base / "half_plus_two" / "124")
     save(Line(0.5, 3.0), base / "half_plus_three" / "1")
     save(Kinds(), base / "kinds" / "1")
     config = base / "models.config"

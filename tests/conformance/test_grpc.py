@@ -339,7 +339,7 @@ def test_the_status_of_what_is_not_there(models, request_, code):
     assert found == code
 
 
-def test_a_configuration_from_the_network_is_refused_unless_allowed(models, endpoint):
+def test_network_configuration_is_refused_unless_allowed(models, endpoint):
     if not endpoint.is_ours:
         pytest.skip("TensorFlow Serving takes it")
     request = model_management_pb2.ReloadConfigRequest()

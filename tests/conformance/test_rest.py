@@ -38,7 +38,7 @@ def kinds(endpoint, signature, **request):
         "/v1/models/half%5fplus_two",
     ],
 )
-def test_a_model_is_found_by_name_version_and_label(endpoint, path):
+def test_model_is_found_by_version_and_label(endpoint, path):
     assert predict(endpoint, {"instances": [1.0, 2.0]}, path=f"{path}:predict") == {
         "predictions": [2.5, 3.0]
     }
@@ -70,7 +70,7 @@ def test_a_name_may_have_an_encoded_slash(endpoint):
         ("DELETE", "/v1/models/half_plus_two"),
     ],
 )
-def test_what_is_no_interface_is_malformed(endpoint, method, path):
+def test_unknown_interface_is_malformed(endpoint, method, path):
     answer = endpoint.request(method, path, b"{}" if method != "GET" else None)
     assert answer.status == 400
     assert f"Malformed request: {method} {path}" in answer.error
@@ -81,7 +81,7 @@ def test_a_request_without_a_name_says_so(endpoint):
     assert (answer.status, answer.error) == (400, "Missing model name in request.")
 
 
-def test_what_is_no_api_is_not_found(endpoint):
+def test_other_path_is_404(endpoint):
     assert endpoint.get("/index.html").status == 404
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_api_is_not_found(endpoint):
         ("/v1/models/..%2f..%2fetc", 404, "Servable not found"),
     ],
 )
-def test_what_is_not_served_is_named(endpoint, path, status, message):
+def test_unserved_model_is_named(endpoint, path, status, message):
     answer = endpoint.post(f"{path}:predict", {"instances": [1.0]})
     assert answer.status == status
     assert message in answer.error
@@ -153,7 +153,7 @@ def test_rows_and_columns(endpoint, request_, wanted):
         ),
     ],
 )
-def test_a_request_that_is_wrong_is_the_clients_mistake(endpoint, body, message):
+def test_wrong_request_is_400(endpoint, body, message):
     answer = endpoint.post(f"{TWO}:predict", body)
     assert answer.status == 400, answer.body
     assert message in answer.error
@@ -176,7 +176,7 @@ def test_a_request_that_is_wrong_is_the_clients_mistake(endpoint, body, message)
         ("half", [1.0], 501),
     ],
 )
-def test_numbers_are_of_the_type_that_is_asked_for(endpoint, signature, values, status):
+def test_numbers_have_the_type_of_the_signature(endpoint, signature, values, status):
     answer = kinds(endpoint, signature, instances=values)
     assert answer.status == status, answer.body
     if status == 200:
@@ -198,7 +198,7 @@ def test_bytes_come_and_go_as_base64(endpoint):
     assert answer.json == {"outputs": [wanted]}
 
 
-def test_base64_that_is_none_is_refused(endpoint):
+def test_bad_base64_is_refused(endpoint):
     answer = kinds(endpoint, "raw", instances=[{"b64": "*"}])
     assert answer.status == 400
 
@@ -267,7 +267,7 @@ def test_half_precision_is_not_written(endpoint):
     assert "Failed to write JSON value for tensor type" in answer.error
 
 
-def test_an_error_of_the_model_is_the_clients_mistake(endpoint):
+def test_error_of_the_model_is_400(endpoint):
     assert kinds(endpoint, "positive", instances=[4.0]).json == {"predictions": [2.0]}
     answer = kinds(endpoint, "positive", instances=[-1.0])
     assert answer.status == 400

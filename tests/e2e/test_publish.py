@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import pipelines
 import zoo
 from pipelines.cli import main
-from pipelines.config import HeadConfig
+from pipelines.config import FinetuneConfig, HeadConfig
 from pipelines.errors import ConfigError
 from tests.support import wheels
 from zoo import published as own
@@ -87,6 +87,7 @@ def images(tmp_path_factory):
         tmp_path_factory.mktemp("images") / "run",
         backbone="tiny_image",
         strategy="scratch",
+        finetune=FinetuneConfig(epochs=2),
     )
 
 

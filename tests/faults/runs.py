@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipelines.config import RunConfig
+from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
@@ -24,7 +24,7 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import Measured, measure, training_facts
 from pipelines.stages.obtain import obtain
 from pipelines.training.checkpoint import Checkpoints
-from pipelines.training.phases.task import FitSettings
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.progress import Progress, Saving
 from pipelines.training.transfer_model import TransferModel
 
@@ -89,7 +89,7 @@ class Parts:
         share_of_time: float = math.inf,
         plan: TransferPlan | None = None,
         kind: type[Progress] = Progress,
-        **settings: Any,
+        **resources: Any,
     ) -> Outcome:
         """Trains, or goes on from what the checkpoints hold."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,13 +100,11 @@ class Parts:
             model,
             self.splits,
             plan,
-            FitSettings(
-                input_size_px=SIZE,
-                seed=self.config.seed,
+            Workspace(
                 history_path=history_path,
                 tensorboard_dir=folder / "tensorboard",
                 progress=kind(saving, checkpoints.newest()),
-                **{"deadline_seconds": float("inf"), **settings},
+                **resources,
             ),
         )
         variables = [keras.ops.convert_to_numpy(v) for v in model.model.variables]
@@ -134,4 +132,5 @@ def make_parts() -> Parts:
     splits = check_and_split(examples, reference)
     measured = measure(base, splits, config, Clock())
     plan = decide(training_facts(base, splits, measured), config)
+    plan = dataclasses.replace(plan, augment=AugmentConfig(strength="none"))
     return Parts(config, splits, measured, plan)

@@ -85,7 +85,7 @@ def test_a_few_backbones_need_one_round_and_say_what_is_unknown(registered, caps
     assert main(["rank", "--data", DATA, "--backbones=rank_*"]) == 0
     printed = capsys.readouterr().out
     assert "first round" not in printed
-    assert "cannot be told from" in printed
+    assert "cannot be distinguished from" in printed
     lines = printed.splitlines()
     (b,) = (line.split() for line in lines if line.startswith("rank_b"))
     (a,) = (line.split() for line in lines if line.startswith("rank_a"))

@@ -1,4 +1,4 @@
-"""What TensorFlow makes of a graph before it computes it."""
+"""Graphs as TensorFlow optimizes them before it computes."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ from tensorflow.python.eager import context
 
 
 def adds_within_convolutions(function, inputs) -> int:
-    """How many convolutions of the optimized graph also add another map."""
+    """The number of convolutions of the optimized graph that also add another map."""
     with _metadata() as found:
         function(inputs)
     graphs = [one.post_optimization_graph for one in found[0].function_graphs]

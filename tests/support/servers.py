@@ -1,7 +1,12 @@
-"""Real servers in processes of their own, and what tests ask them."""
+"""Servers of tests: processes of their own, and threads of this process.
+
+A thread starts in the time that its models take to load, without TensorFlow's import.
+A process is for what happens to processes: signals, exit codes, memory, many clients.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import http.client
@@ -13,29 +18,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.serving.server.models.model_config import ModelConfig
+    from pipelines.serving.server.settings import Settings
 
 _STARTS_WITHIN_SECONDS = 90
 
 
 @dataclasses.dataclass
 class Served:
-    """A server that runs: where it is, and the lines that it has said."""
+    """The ports of a server that runs, and requests to it."""
 
-    process: subprocess.Popen
-    lines: list[str]
     rest_port: int = 0
     grpc_port: int = 0
 
     @property
     def grpc_address(self) -> str:
         return f"127.0.0.1:{self.grpc_port}"
-
-    @property
-    def said(self) -> str:
-        return "".join(self.lines)
 
     def request(
         self,
@@ -46,7 +49,7 @@ class Served:
         headers: dict[str, str] | None = None,
         timeout_seconds: float = 60,
     ) -> Answer:
-        """One request on a connection of its own; what is no bytes goes as JSON."""
+        """One request on a new connection; a body that is not bytes goes as JSON."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.rest_port, timeout=timeout_seconds
         )
@@ -59,39 +62,81 @@ class Served:
     def post(self, path: str, body: Any, **options: Any) -> Answer:
         return self.request("POST", path, body, **options)
 
-    def wait_for_line(self, pattern: str, seconds: float = 60) -> str:
-        """The first line with a pattern, which may be still to come."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for line in list(self.lines):
-                if re.search(pattern, line):
-                    return line
-            if self.process.poll() is not None:
-                time.sleep(0.2)  # its last lines are on their way
-                if re.search(pattern, self.said):
-                    continue
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"no line with {pattern!r} in:\n{self.said}")
+    def check(self) -> None:
+        """Fails if the server has ended."""
 
-    def wait_until(self, condition, seconds: float = 60) -> None:
+    def wait_until(self, condition: Callable[[], Any], seconds: float = 60) -> None:
         """Returns when a condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, self.said
-            assert self.process.poll() is None, self.said
-            time.sleep(0.05)
+            assert time.monotonic() < deadline, "the condition never held"
+            self.check()
+            time.sleep(0.02)
 
     def states(self, name: str) -> dict[int, str]:
         """The states of a model's versions."""
         rows = self.get(f"/v1/models/{name}").json["model_version_status"]
         return {int(row["version"]): row["state"] for row in rows}
 
+    def metric(self, name: str, **labels: str) -> float:
+        """A value from the page of metrics; 0 before it is counted."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        text = self.get("/monitoring/prometheus/metrics").body.decode()
+        values = [
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+        return sum(values)
+
+
+@dataclasses.dataclass
+class ServerProcess(Served):
+    """A server in a process, and the lines that it has printed."""
+
+    process: subprocess.Popen = dataclasses.field(kw_only=True)
+    lines: list[str] = dataclasses.field(default_factory=list)
+    first_request_seconds: float = 0.0
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    def check(self) -> None:
+        assert self.process.poll() is None, self.output
+
+    def wait_for_line(self, pattern: str, seconds: float = 60) -> str:
+        """The first line with a pattern, which may be still to come."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            is_complete = self.process.stdout.closed
+            for line in list(self.lines):
+                if re.search(pattern, line):
+                    return line
+            if is_complete:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"no line with {pattern!r} in:\n{self.output}")
+
     @property
     def memory_mib(self) -> float:
-        """What its process holds in memory."""
+        """Resident memory of the process."""
+        return self._status("VmRSS") / 1024
+
+    @property
+    def thread_count(self) -> int:
+        return self._status("Threads")
+
+    @property
+    def file_count(self) -> int:
+        """Files and sockets that the process has open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def _status(self, field: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        return int(re.search(rf"^{field}:\s+(\d+)", status, re.MULTILINE)[1])
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
         """Sends a signal and gives the exit code."""
@@ -100,9 +145,19 @@ class Served:
         return self.process.wait(seconds)
 
 
+@dataclasses.dataclass
+class ServerThread(Served):
+    """A server in a thread of this process."""
+
+    thread: threading.Thread = dataclasses.field(kw_only=True)
+
+    def check(self) -> None:
+        assert self.thread.is_alive(), "the server has ended"
+
+
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came over HTTP."""
+    """An answer over HTTP."""
 
     status: int
     headers: dict[str, str]
@@ -130,27 +185,25 @@ def ask(
         body = json.dumps(body).encode()
     connection.request(method, path, body, headers or {})
     response = connection.getresponse()
-    found = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, found, response.read())
+    fields = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, fields, response.read())
 
 
 @contextlib.contextmanager
-def serving(
-    *arguments: str | Path, wait: bool = True, ports: tuple[int, int] = (0, 0)
-) -> Iterator[Served]:
-    """`zoo serve` with these arguments, ended when the block ends.
+def serving(*arguments: str | Path, wait: bool = True) -> Iterator[ServerProcess]:
+    """`zoo serve` with these arguments in a process, on free ports.
 
-    `ports` are those of REST and gRPC; 0 is any that is free.
+    It ends when the block ends.
     """
     command = [sys.executable, "-m", "pipelines.cli", "serve", *map(str, arguments)]
     process = subprocess.Popen(
-        [*command, "--rest-port", str(ports[0]), "--grpc-port", str(ports[1])],
+        [*command, "--rest-port", "0", "--grpc-port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
     )
-    served = Served(process, [])
+    served = ServerProcess(process=process)
     reader = threading.Thread(target=_read, args=(process.stdout, served.lines))
     reader.start()
     try:
@@ -163,11 +216,10 @@ def serving(
             process.kill()
         process.wait()
         reader.join()
-        process.stdout.close()
 
 
-def find_ports(served: Served) -> None:
-    """Reads from what a server says where it is."""
+def find_ports(served: ServerProcess) -> None:
+    """Reads the ports from the lines that a server prints."""
     rest = served.wait_for_line("^REST: ", _STARTS_WITHIN_SECONDS)
     grpc = served.wait_for_line("^gRPC: ", _STARTS_WITHIN_SECONDS)
     served.rest_port = int(rest.rsplit(":", 1)[1])
@@ -175,5 +227,55 @@ def find_ports(served: Served) -> None:
 
 
 def _read(stream, lines: list[str]) -> None:
-    for line in stream:
-        lines.append(line)
+    with contextlib.closing(stream):
+        for line in stream:
+            lines.append(line)
+
+
+@contextlib.contextmanager
+def serving_here(
+    models: Sequence[ModelConfig],
+    settings: Settings,
+    *,
+    config_file: Path | None = None,
+) -> Iterator[ServerThread]:
+    """A server in a thread of this process; it ends when the block ends."""
+    from pipelines.serving.server.app import Server, new_loop
+
+    loop = new_loop(settings.limits.header_seconds)
+    started: list[Server] = []
+    errors: list[BaseException] = []
+
+    async def work() -> None:
+        started.append(Server(settings))
+        await started[0].run(models, config_file)
+        unloading = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in unloading:
+            task.cancel()
+        await asyncio.gather(*unloading, return_exceptions=True)
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(work())
+        except BaseException as error:  # noqa: BLE001 - raised in the test's thread
+            errors.append(error)
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=run)
+    served = ServerThread(thread=thread)
+    thread.start()
+    try:
+        served.wait_until(lambda: errors or (started and started[0].is_ready))
+        if errors:
+            return
+        served.rest_port = started[0].rest_port
+        served.grpc_port = started[0].grpc_port
+        yield served
+    finally:
+        with contextlib.suppress(RuntimeError):  # an error has closed the loop
+            loop.call_soon_threadsafe(started[0].end)
+        thread.join()
+        if errors:
+            raise errors[0]

@@ -1,4 +1,4 @@
-"""Artifacts that nobody trained: made in a moment, served and loaded like others."""
+"""Artifacts without training: made in a moment, served and loaded like others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIKELIEST = 0.75
 
 
 class _Counts(tf.Module):
-    """Takes the length of a text, or the rounded sum of a series, for its class."""
+    """Answers the length of a text, or the rounded sum of a series, as its class."""
 
     def __init__(self, class_names: Sequence[str], spec: tf.TensorSpec) -> None:
         super().__init__()
@@ -28,21 +28,23 @@ class _Counts(tf.Module):
         # So that a version has a weight that must be loaded.
         self.sharpness = tf.Variable(LIKELIEST)
 
-    def answers(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
+    def answers(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         count = tf.size(self.names)
         if self.spec.dtype == tf.string:
-            valid = tf.strings.length(given) > 0
-            which = tf.strings.length(given) % count
+            valid = tf.strings.length(examples) > 0
+            label = tf.strings.length(examples) % count
         else:
-            valid = tf.reduce_all(tf.math.is_finite(given), axis=[1, 2])
-            total = tf.round(tf.reduce_sum(tf.where(valid[:, None, None], given, 0), 1))
-            which = tf.cast(total[:, 0], tf.int32) % count
+            valid = tf.reduce_all(tf.math.is_finite(examples), axis=[1, 2])
+            total = tf.round(
+                tf.reduce_sum(tf.where(valid[:, None, None], examples, 0), 1)
+            )
+            label = tf.cast(total[:, 0], tf.int32) % count
         rest = (1 - self.sharpness) / tf.cast(tf.maximum(count - 1, 1), tf.float32)
-        likeliest = tf.one_hot(which, count, self.sharpness, rest)
+        likeliest = tf.one_hot(label, count, self.sharpness, rest)
         probabilities = tf.where(valid[:, None], likeliest, 0.0)
         return {
             "probabilities": probabilities,
-            "label": tf.where(valid, tf.gather(self.names, which), ""),
+            "label": tf.where(valid, tf.gather(self.names, label), ""),
             "confidence": tf.reduce_max(probabilities, axis=1),
             "accepted": valid,
             "ood_score": tf.zeros_like(probabilities[:, 0]),
@@ -88,7 +90,7 @@ def make(
             class_names=tuple(class_names),
             signatures={"serving_default": {"inputs": inputs}},
             preprocessing={"modality": modality},
-            versions={},
+            versions={"tensorflow": tf.__version__},
             data=nothing,
             plan=nothing,
             metrics=nothing,

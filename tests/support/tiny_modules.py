@@ -179,7 +179,7 @@ def save_signature(folder: Path, *, name: str = "serving_default") -> Path:
 
 
 def save_like_tf_keras(folder: Path) -> Path:
-    """What tf_keras writes, as far as it is seen from outside: `mask`, and a list."""
+    """A module as tf_keras writes it, seen from outside: `mask`, and a list."""
     module = TinyModule()
 
     @tf.function

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from pipelines.config import RunConfig
+from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.splits import ImageFiles, Splits
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
-from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
+from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
 SIZE = 16
@@ -44,6 +46,7 @@ def train_stages(
     deadline: float = float("inf"),
     disk: ActivationCache | None = None,
     known: dict | None = None,
+    profile: bool = False,
 ) -> tuple[TransferModel, FitHistory]:
     """Trains as a run does, with a plan that `edit` may change, and exports nothing.
 
@@ -52,17 +55,17 @@ def train_stages(
     keras.utils.set_random_seed(config.seed)
     base = freeze_base(obtain(config, IMAGES))
     measured = measure(base, splits, config, Clock())
-    plan = edit(decide(training_facts(base, splits, measured), config))
+    plan = decide(training_facts(base, splits, measured), config)
+    plain = AugmentConfig(strength="none")
+    plan = edit(dataclasses.replace(plan, augment=plain))
     probe = measured.probe(plan.head)
     model = add_head(base, classes=10, plan=plan.head, probe=probe)
-    settings = FitSettings(
-        input_size_px=SIZE,
-        seed=config.seed,
-        deadline_seconds=deadline,
+    workspace = Workspace(
         history_path=folder / "history.jsonl",
         tensorboard_dir=folder / "tensorboard",
+        deadline_seconds=deadline,
         head_features=None if disk else measured.head_features(plan.head),
         activation_cache=disk,
-        known=known,
+        known_activations=known,
     )
-    return model, fine_tune(model, splits, plan, settings)
+    return model, fine_tune(model, splits, plan, workspace)

@@ -1,4 +1,4 @@
-"""Files that vanish or break after they were checked: the error says which."""
+"""Names the files that vanished or broke after they were checked."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from pipelines.data.checks.content_hashes import hashes_and_reasons, refusal
+from pipelines.data.checks.content_hashes import check_content, refusal
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ChangedFilesError
 
 
 @contextlib.contextmanager
 def broken_files_named(*splits: Split) -> Iterator[None]:
-    """Where reading these splits fails inside, their files are looked at again.
+    """Inspects the files of these splits again if an op fails inside.
 
-    TensorFlow tells the op that failed, and not the file that it was given.
+    TensorFlow names the op that failed, but not the file that it read.
 
     Raises:
         ChangedFilesError: naming the files that cannot be used any more.
@@ -28,7 +28,7 @@ def broken_files_named(*splits: Split) -> Iterator[None]:
             if not isinstance(split.inputs, ImageFiles | ImageRecords):
                 continue
             # A change may leave size and time as they were.
-            _, bad = hashes_and_reasons(split.inputs, use_cache=False)
+            bad = check_content(split.inputs, use_cache=False).bad
             if bad:
                 raise ChangedFilesError(
                     f"Files of the {split.name} split were good when they were checked,"

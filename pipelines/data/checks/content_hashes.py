@@ -1,4 +1,4 @@
-"""Reads every example once before training: finds what is bad, hashes what is good."""
+"""Reads every example once before training: refuses bad ones and hashes the others."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ HOW_TO_GO_ON = (
     f"`zoo check --fix DIR` makes a copy of a folder without them. {HOW_TO_SKIP}"
 )
 _HOW_TO_TAKE_LARGER = (
-    "\nLarger images are taken with maximum_megapixels=N in the reference, as in"
+    "\nLarger images are read with maximum_megapixels=N in the reference, as in"
     " dir:photos?maximum_megapixels=100; a served model takes them, too."
 )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ContentCheck:
-    """The sha256 of each example, why those at some indices cannot be used, and
-    sentences on the others."""
+    """The sha256 of each example, the reasons why some cannot be used, and notes.
+
+    `bad` has a reason for each index of an example that cannot be used.
+    """
 
     hashes: Strings
     bad: Mapping[int, str] = dataclasses.field(default_factory=dict)
@@ -45,27 +47,16 @@ class ContentCheck:
 def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
     """The sha256 of each example; encoded images are also decoded, as in training.
 
-    Files that `zoo check` or an earlier run has seen, and that have not changed since,
-    are not read again. `on_progress(done, total)` is called from this thread.
+    Files that `zoo check` or an earlier run has inspected, and that have not changed
+    since, are not read again. `on_progress(done, total)` is called from this thread.
 
     Raises:
         DataError: naming up to ten bad files with reasons, and how many there are.
     """
-    hashes, bad = hashes_and_reasons(inputs, on_progress=on_progress)
-    if bad:
-        raise DataError(f"{refusal(inputs, bad)}\n{HOW_TO_GO_ON}")
-    return hashes
-
-
-def hashes_and_reasons(
-    inputs: Inputs,
-    *,
-    use_cache: bool = True,
-    on_progress: OnProgress | None = None,
-) -> tuple[Strings, Mapping[int, str]]:
-    """The sha256 of each example, and why those at some indices cannot be used."""
-    looked = check_content(inputs, use_cache=use_cache, on_progress=on_progress)
-    return looked.hashes, looked.bad
+    checked = check_content(inputs, on_progress=on_progress)
+    if checked.bad:
+        raise DataError(f"{refusal(inputs, checked.bad)}\n{HOW_TO_GO_ON}")
+    return checked.hashes
 
 
 def check_content(
@@ -74,7 +65,7 @@ def check_content(
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
 ) -> ContentCheck:
-    """What there is to know of examples; encoded images are decoded, as in training."""
+    """Hashes and checks examples; encoded images are decoded, as in training."""
     match inputs:
         case ImageFiles() | ImageRecords():
             inspections = inspect_images(
@@ -111,9 +102,9 @@ def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     plural = "image files" if isinstance(inputs, ImageFiles) else "images"
-    # What `inspect_files` and the graph say of one that is too large.
+    # The words of `inspect_files` and of the graph on an image that is too large.
     is_size = any("million pixels" in reason for reason in bad.values())
     return (
-        f"{len(bad)} of {len(inputs)} {plural} cannot be used; mend or remove them:"
+        f"{len(bad)} of {len(inputs)} {plural} cannot be used; repair or remove them:"
         f"{lines}{more}{_HOW_TO_TAKE_LARGER if is_size else ''}"
     )

@@ -1,4 +1,4 @@
-"""Looks at many files in parallel, and only at those that have changed."""
+"""Inspects many files in parallel, and only files that have changed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pipelines.runtime.startup import start_tensorflow
 
 OnProgress = Callable[[int, int], None]
 
-# Files handed to the threads at a time: enough to keep them busy, and a folder of
-# millions does not become millions of waiting jobs.
+# Files handed to the threads at a time: enough to keep them busy, and few enough that a
+# folder of millions does not become millions of waiting jobs.
 _WINDOW = 1024
 # Four channels of 16 bits, uncompressed, and as much again.
 _MOST_BYTES_PER_PIXEL = 16
@@ -28,7 +28,7 @@ _MOST_BYTES_PER_PIXEL = 16
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Fresh:
-    """An inspection, and the stamp to keep it under if it may be kept."""
+    """A new inspection; without a stamp it is not kept in the cache."""
 
     inspection: Inspection
     stamp: Stamp | None = None
@@ -40,7 +40,7 @@ def inspect_images(
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Inspection]:
-    """A look at every image, in order; what is found of files is kept."""
+    """An inspection of every image, in order; those of files are cached."""
     if isinstance(images, ImageFiles):
         yield from inspect_files(
             images.paths,
@@ -66,11 +66,11 @@ def inspect_files(
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Inspection]:
-    """A look at every file, in order.
+    """An inspection of every file, in order.
 
-    Files that are as they were when they were last looked at are not read, unless
-    `use_cache` is false; then all are read, and what is found replaces what was kept.
-    TensorFlow is imported when the first file is read. `on_progress(done, total)` is
+    Files that have not changed since their last inspection are not read, unless
+    `use_cache` is false; then all are read, and the cache is renewed. TensorFlow is
+    imported when the first file is read. `on_progress(done, total)` is
     called from this thread.
     """
     done = 0
@@ -100,13 +100,13 @@ def _window(
     maximum_megapixels: float,
 ) -> Iterator[Inspection]:
     new = [path for path in paths if path not in known]
-    looked = _inspect_all(threads, new, maximum_megapixels)
+    fresh_ones = _inspect_all(threads, new, maximum_megapixels)
     fresh: dict[str, tuple[Stamp, Inspection]] = {}
     for path in paths:
         if path in known:
             yield known[path]
             continue
-        inspected = next(looked)
+        inspected = next(fresh_ones)
         if inspected.stamp is not None:
             fresh[path] = inspected.stamp, inspected.inspection
         yield inspected.inspection
@@ -120,7 +120,7 @@ def _known(cache: InspectionCache, paths: Sequence[str]) -> dict[str, Inspection
         try:
             stamps[path] = inspection_cache.stamp_of(Path(path).stat())
         except (OSError, ValueError):
-            continue  # looking at it says why
+            continue  # its inspection says why
     return cache.find(stamps)
 
 
@@ -137,7 +137,7 @@ def _inspect_all(
 def _inspect_file(path: str, maximum_megapixels: float) -> _Fresh:
     from pipelines.data.checks.inspect_image import inspect_image
 
-    looked_ns = time.time_ns()
+    inspected_ns = time.time_ns()
     try:
         with open(path, "rb", opener=_open_without_waiting) as stream:
             before = os.fstat(stream.fileno())
@@ -156,7 +156,7 @@ def _inspect_file(path: str, maximum_megapixels: float) -> _Fresh:
     )
     stamp = inspection_cache.stamp_of(after)
     is_same = inspection_cache.stamp_of(before) == stamp
-    may_keep = is_same and inspection_cache.is_settled(stamp, looked_ns=looked_ns)
+    may_keep = is_same and inspection_cache.is_settled(stamp, inspected_ns=inspected_ns)
     return _Fresh(inspection, stamp if may_keep else None)
 
 
@@ -178,7 +178,7 @@ def _too_large(size_bytes: int, maximum_megapixels: float) -> str:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe would wait for a writer."""
+    """Opens a file; the usual way would wait for the writer of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

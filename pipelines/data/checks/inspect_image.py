@@ -1,4 +1,4 @@
-"""What one look at an encoded image finds: why it is bad, or what is odd about it."""
+"""The inspection of one encoded image: the reason why it is bad, or its oddities."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from pipelines.data.images.file_types import (
 )
 
 _SMALL_PX = 32
-# Larger pictures are averaged down before they are hashed, which takes most of the time
-# otherwise and changes nothing that 9 by 8 pixels can show.
+# Larger pictures are averaged down first: hashing them would take most of the time, and
+# 9 by 8 pixels show no difference.
 _HASHED_PX = 64
 
 
 def inspect_image(
     content: bytes, *, suffix: str | None, maximum_megapixels: float
 ) -> Inspection:
-    """What an encoded image is, decoded with the ops that training uses.
+    """Inspects an encoded image, decoded with the ops that training uses.
 
     `suffix` is the ending of the file's name, such as `.jpg`, and None for an image
-    that is no file.
+    that is not a file.
     """
     if not content:
         return Inspection(bad="empty file", whole=False)
@@ -57,7 +57,7 @@ def inspect_image(
     if kind == "JPEG":
         grey, damage = jpeg_damage.read(content)
         if damage:
-            reason = f"damaged JPEG, of which TensorFlow says nothing ({damage})"
+            reason = f"damaged JPEG, which TensorFlow decodes all the same ({damage})"
             return Inspection(bad=reason, kind=kind, whole=False)
     height_px, width_px, _ = pixels.shape
     image, orientation = _opened(content), exif.orientation(content)
@@ -75,13 +75,13 @@ def inspect_image(
 
 
 def _deepest(content: bytes) -> int:
-    """The largest value of a PNG of 16 bits, which was decoded before at 8."""
+    """The largest value of a PNG of 16 bits, which training decodes to 8."""
     return int(tf.io.decode_png(content, dtype=tf.uint16).numpy().max())
 
 
 @functools.lru_cache(maxsize=4)
 def _decoder(maximum_megapixels: float) -> Callable[[tf.Tensor], tf.Tensor]:
-    """As a graph: its ops one by one take twice as long, and hold Python's lock."""
+    """The decoder as a graph: single ops take twice as long and hold Python's lock."""
     function = tf.function(
         lambda encoded: decode(encoded, maximum_megapixels=maximum_megapixels),
         input_signature=[tf.TensorSpec([], tf.string)],
@@ -91,10 +91,10 @@ def _decoder(maximum_megapixels: float) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _opened(content: bytes) -> Image.Image | None:
-    """The image as Pillow sees it, its pixels not yet read."""
+    """The image as Pillow opens it, before its pixels are read."""
     try:
         return Image.open(io.BytesIO(content))
-    # Whatever TensorFlow decodes is in order; Pillow raises many kinds of errors.
+    # TensorFlow has decoded it, so it is in order; Pillow raises many kinds of errors.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
@@ -123,13 +123,13 @@ def _oddities(
     size_px: tuple[int, int],
     orientation: int,
 ) -> Iterator[str]:
-    """What is unusual about an image that can be trained on."""
+    """The oddities of an image that can be trained on."""
     if suffix is not None and suffix.lower() not in endings(kind):
         yield f"{WRONG_EXTENSION}: a {kind} whose name ends in {suffix or 'nothing'}"
     if min(size_px) < _SMALL_PX:
         yield f"{SMALL} {_SMALL_PX} px"
     if is_deep(content, kind):
-        yield "of 16 bits, of which the upper 8 are used"
+        yield "of 16 bits; the upper 8 are used"
     if is_indexed(content, kind):
         yield "with a palette of colours"
     if orientation != 1:
@@ -146,13 +146,13 @@ def _oddities(
         yield "in CMYK"
     # Not `n_frames`, which reads them all.
     if getattr(image, "is_animated", False) and kind != "JPEG":
-        yield "animated, of which the first frame is used"
+        yield "animated; the first frame is used"
 
 
 def _decode_reason(
     content: bytes, kind: str, error: tf.errors.OpError
 ) -> tuple[str, bool]:
-    """Why TensorFlow, or we, did not decode an image; and whether it is in order."""
+    """The reason why an image was not decoded, and whether its file is in order."""
     if REFUSAL in error.message:
         return re.split(r"['\]\n]", error.message.partition(REFUSAL)[2])[0], True
     if kind in KINDS:

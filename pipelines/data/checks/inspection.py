@@ -1,11 +1,11 @@
-"""What a look at one encoded image found, as plain data."""
+"""The inspection of one encoded image, as plain data."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 
-# How what is odd begins; of these a converted copy would be no better.
+# Beginnings of oddities that a converted copy would have too.
 WRONG_EXTENSION = "wrong extension"
 SMALL = "smaller than"
 NOT_OPENED = "Pillow cannot open it"
@@ -14,13 +14,12 @@ _STAYS = (WRONG_EXTENSION, SMALL, NOT_OPENED)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inspection:
-    """Why an image is bad, or else its hashes, its size, and what is odd about it.
+    """The reason why an image is bad, or else its hashes, size and oddities.
 
-    `content` is the sha256 of the bytes, and `appearance` 64 bits that are nearly the
-    same for pictures that look the same. The size is that of the decoded picture. What
-    is bad is `whole` if the file is in order and only of a kind that is not read.
-    `deepest` is the largest value of an image of 16 bits in each channel, and 0 of any
-    other.
+    `content` is the sha256 of the bytes; `appearance` has 64 bits, nearly equal for
+    pictures that look alike. The size is the size of the decoded picture. A bad image
+    is `whole` if its file is in order and of a kind that is not read. `deepest` is the
+    largest value of an image of 16 bits in each channel, and 0 for any other.
     """
 
     bad: str = ""
@@ -35,12 +34,13 @@ class Inspection:
 
     @property
     def is_to_convert(self) -> bool:
-        """Whether the picture is there and another file would say it more plainly."""
+        """True if a plainer file could hold the picture."""
         if self.bad:
             return self.whole
         return any(not odd.startswith(_STAYS) for odd in self.odd)
 
     def to_json(self) -> str:
+        """The fields as a JSON list, in the form that `from_json` reads."""
         size = (self.width_px, self.height_px)
         return json.dumps(
             (
@@ -51,10 +51,10 @@ class Inspection:
 
     @classmethod
     def from_json(cls, text: str) -> Inspection:
-        """The look that `to_json` wrote.
+        """The inspection that `to_json` wrote.
 
         Raises:
-            ValueError: if it did not.
+            ValueError: if the text is anything else.
         """
         *values, odd, whole, deepest = json.loads(text)
         bad, kind, content, appearance, width_px, height_px = values

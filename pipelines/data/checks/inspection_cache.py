@@ -1,8 +1,8 @@
-"""Looks at files, kept for as long as the files stay as they were.
+"""Inspections of files, kept as long as the files do not change.
 
-A file is taken to be unchanged if its path, its size and both of its times are. One
-that was written just before it was looked at is never kept: it could be written again
-within the granularity of its times and look unchanged. Git calls that racily clean:
+A file counts as unchanged if its path, size and both times are. The inspection of a
+file that was written just before is never kept: the file could be written again within
+the granularity of its times and seem unchanged. Git calls that racily clean:
 https://git-scm.com/docs/racy-git.
 """
 
@@ -22,9 +22,9 @@ from pipelines.data.checks.inspection import Inspection
 from zoo.errors import StoreError
 from zoo.storage import store
 
-# Raised whenever a look at the same bytes may find something else.
-_CHECK_VERSION = 2
-_LOOKED_WITH = (
+# Raised whenever an inspection of the same bytes may give another result.
+_CHECK_VERSION = 3
+_PACKAGES = (
     "tensorflow",
     "tensorflow-cpu",
     "pillow",
@@ -34,7 +34,7 @@ _LOOKED_WITH = (
 # The coarsest time stamps that are in use, those of FAT.
 _GRANULARITY_NS = 2 * 10**9
 _KEPT_DAYS = 180
-# What another process may take to write, before this one goes on without the cache.
+# The wait for another process that writes; then this one continues without the cache.
 _LOCK_SECONDS = 30.0
 _AT_ONCE = 500
 _TABLE = """
@@ -50,30 +50,31 @@ Stamp = tuple[int, int, int]
 
 
 def folder() -> Path:
-    """Where the cache lies, which may not be there yet: beside the store of weights."""
+    """The folder of the cache, beside the store of weights; it may not exist yet."""
     return store.folder().parent / "checks"
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file of this status."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def is_settled(stamp: Stamp, *, looked_ns: int) -> bool:
-    """Whether a later change of the file would show in its times."""
-    return stamp[1] < looked_ns - _GRANULARITY_NS
+def is_settled(stamp: Stamp, *, inspected_ns: int) -> bool:
+    """True if any later change of the file shows in its times."""
+    return stamp[1] < inspected_ns - _GRANULARITY_NS
 
 
 def version(maximum_megapixels: float) -> str:
-    """What a look depends on besides the file."""
+    """The parts of the program and the limit that an inspection depends on."""
     parts = [f"check {_CHECK_VERSION}", f"{maximum_megapixels:g} megapixels"]
-    for package in _LOOKED_WITH:
+    for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             parts.append(f"{package} {importlib.metadata.version(package)}")
     return ", ".join(parts)
 
 
 class InspectionCache:
-    """What was found when files were last looked at, by their absolute paths."""
+    """The last inspections of files, by their absolute paths."""
 
     def __init__(self, connection: sqlite3.Connection, *, version: str) -> None:
         self._connection = connection
@@ -81,7 +82,7 @@ class InspectionCache:
         self.has_written = False
 
     def find(self, stamps: Mapping[str, Stamp]) -> dict[str, Inspection]:
-        """The looks at those files that are as they were."""
+        """The inspections of the files that have not changed."""
         inspections = {}
         paths = list(stamps)
         with _going_on_without():
@@ -94,7 +95,7 @@ class InspectionCache:
         return inspections
 
     def keep(self, inspections: Mapping[str, tuple[Stamp, Inspection]]) -> None:
-        """Keeps inspections; those that were there of the same files are replaced."""
+        """Keeps inspections, in place of earlier ones of the same files."""
         rows = [
             (os.fsencode(path), self._version, *stamp, _today(), inspection.to_json())
             for path, (stamp, inspection) in inspections.items()
@@ -106,7 +107,7 @@ class InspectionCache:
             self.has_written = True
 
     def forget_old(self) -> None:
-        """Drops what was kept half a year ago, so that the file does not grow on."""
+        """Drops inspections of half a year ago, so that the file stops growing."""
         with _going_on_without(), self._connection:
             self._connection.execute(
                 "DELETE FROM looks WHERE day < ?", (_today() - _KEPT_DAYS,)
@@ -129,23 +130,23 @@ class InspectionCache:
 
 @contextlib.contextmanager
 def _going_on_without() -> Iterator[None]:
-    """A cache that fails, as on a full disk, costs time and stops nothing."""
+    """Logs a failure of the cache, as on a full disk, and continues."""
     try:
         yield
     except (sqlite3.Error, ValueError) as error:
-        _log.warning("The cache of looked-at files cannot be used: %s.", error)
+        _log.warning("The cache of inspections cannot be used: %s.", error)
 
 
 @contextlib.contextmanager
 def opened(*, maximum_megapixels: float) -> Iterator[InspectionCache | None]:
-    """The cache of this user, or None where there can be none; that is logged.
+    """The cache of this user, or None if it cannot be opened; that is logged.
 
-    Several processes may have it open. It is private: what it says is believed.
+    Several processes may have it open. It is private, because its content is trusted.
     """
     try:
         connection = _connect(_private_folder() / "looks.sqlite3")
     except (OSError, sqlite3.Error, StoreError) as error:
-        _log.warning("Files are looked at without a cache: %s.", error)
+        _log.warning("Files are inspected without a cache: %s.", error)
         yield None
         return
     try:
@@ -160,7 +161,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise  # locked, or no space: nothing is wrong with the file
-        path.unlink()  # no database, or a damaged one: all of it can be found again
+        path.unlink()  # not a database, or damaged; every inspection can be repeated
         _log.warning("The cache %s was damaged (%s); it begins anew.", path, error)
         return _with_table(path)
 

@@ -1,1 +1,1 @@
-"""Encoded images: their headers, how they are decoded, what damage looks like."""
+"""Encoded images: headers, decoding and damage."""

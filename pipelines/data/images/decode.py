@@ -20,11 +20,11 @@ from pipelines.data.images.decode_plans import (
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 
 Reader = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-# In how many parts an image is composed with white: in floats, of which those of a
-# whole image could fill the memory.
+# The number of parts in which an image is composed with white: the floats of a whole
+# image could fill the memory.
 _BANDS = 16
 _ALIGNED = 16
-# By an orientation of Exif less 1: what to reverse, of what is transposed from 5 on.
+# By an orientation of Exif less 1: the axes to reverse; from 5 on it is transposed too.
 _REVERSED_ROWS = (False, False, True, True, False, False, True, True)
 _REVERSED_COLUMNS = (False, True, True, False, False, True, True, False)
 
@@ -38,12 +38,12 @@ def decode(
     """The pixels of one encoded JPEG, PNG, GIF, BMP or WebP, uint8 `[h, w, 3]`.
 
     As a person sees them: turned as the camera says (JPEG), on white where they are
-    transparent, grey expanded, 16 bits cut to the upper 8, and of an animated GIF
-    the first frame. What TensorFlow reads wrongly is refused.
+    transparent, grey expanded, 16 bits cut to the upper 8, and the first frame of an
+    animated GIF. Images that TensorFlow reads wrongly are refused.
 
-    Where it is to be resized to `wanted_px`, a JPEG of at least four times that is
-    decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time: both
-    sides remain at least twice what is wanted.
+    With `wanted_px`, a JPEG of at least four times that size is decoded at 1/2, 1/4 or
+    1/8 of its size, which takes a fraction of the time: both sides stay at least twice
+    as long.
 
     Raises:
         tf.errors.InvalidArgumentError: if the bytes are damaged, are not an image, have
@@ -66,10 +66,10 @@ def decode(
 
 
 def readers() -> list[Reader]:
-    """What gives the pixels of encoded bytes that were held so, for each of `READERS`.
+    """For each of `READERS`, a function from bytes and orientation to pixels.
 
-    None has a branch or a loop: in a data set of a served graph, TensorFlow keeps the
-    functions of those for ever, and what has none costs little to start.
+    None has a branch or a loop: TensorFlow keeps the functions of branches and loops in
+    a data set of a served graph for ever, and without them a call costs little.
     """
     return [functools.partial(_read, *reader) for reader in READERS]
 
@@ -127,13 +127,13 @@ def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:
     """RGBA pixels uint8 `[h, w, 4]` in front of white, as most viewers show them."""
     height = tf.shape(pixels)[0]
-    # Of as many rows as tensors that are parts of another and no copies can begin at.
+    # A multiple of the rows at which a slice of a tensor needs no copy.
     rows = (height // (_BANDS * _ALIGNED) + 1) * _ALIGNED
     starts = tf.minimum(rows * tf.range(_BANDS + 1), height)
     numbers = tf.constant(255.0), tf.constant(255.5), tf.constant([3, 1])
     bands: list[tf.Tensor] = []
     for band in tf.split(pixels, starts[1:] - starts[:-1], num=_BANDS):
-        # One after the other: the numbers of several would be there at once.
+        # One after the other, so that the floats of one band exist at a time.
         with tf.control_dependencies(bands[-1:]):
             bands.append(_composed(band, *numbers))
     return tf.concat(bands, axis=0)
@@ -145,7 +145,7 @@ def _composed(
     """Colours of RGBA uint8 in front of white, rounded."""
     x = tf.cast(pixels, tf.float32)
     colours, alpha = tf.split(x, channels, axis=-1, num=2)
-    # Never half way between two numbers, so that to cut off rounds.
+    # Never half way between two numbers, so that truncation rounds.
     return tf.cast(rounding - (white - colours) * (alpha / white), tf.uint8)
 
 
@@ -169,7 +169,7 @@ def _resize_rows(pixels: tf.Tensor, size_px: int) -> tf.Tensor:
     channels only: both directions in one call take a third longer.
     """
     count, height, width, _ = tf.unstack(tf.shape(pixels))
-    # What is known is said, so that it is known of the result.
+    # Static sizes, where known, so that the result has them too.
     count, width = pixels.shape[0] or count, pixels.shape[2] or width
     rows = tf.raw_ops.ScaleAndTranslate(
         images=tf.reshape(pixels, [count, height, 1, width * 3]),

@@ -1,8 +1,8 @@
-"""How an encoded image is to be read, found out without reading its picture.
+"""Plans of how to decode images, made from their headers.
 
-Whatever a file chooses is decided here: its kind, how it was held, whether it is too
-large. No op of this fails, whatever the bytes are, so that images of one request can be
-asked side by side; and what decodes in the end has no loops and no branches.
+All that depends on the file is decided here: its kind, its orientation, whether it is
+too large. No op fails, whatever the bytes are, so that the images of a request are
+planned side by side; and the ops that decode have no loops and no branches.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from pipelines.data.images import headers
-from pipelines.data.images.headers import Head
+from pipelines.data.images import gif_frames, headers, jpeg_header, png_chunks
+from pipelines.data.images.headers import MOST_PARTS, Head
 
-# Begins the reason of what is refused by us and not by TensorFlow.
+# The beginning of a reason by us, and not by TensorFlow.
 REFUSAL = "refused: "
-# What JPEG can be decoded at a fraction of, and how many times larger than wanted both
-# sides stay then, so that the filter of resizing still decides how the image looks.
+# The fractions at which JPEG can be decoded, and how many times longer than wanted both
+# sides stay, so that the filter of resizing still decides how the image looks.
 JPEG_RATIOS = (1, 2, 4, 8)
 _GAP = 2
-# What decodes, by number: a JPEG at each ratio, as it is and turned; the others, which
-# TensorFlow tells apart.
+# Decoders, by number: a JPEG at each ratio, as it is and turned; and the other kinds,
+# which TensorFlow distinguishes.
 READERS = (
     *(("JPEG", ratio, False) for ratio in JPEG_RATIOS),
     *(("JPEG", ratio, True) for ratio in JPEG_RATIOS),
@@ -35,17 +35,17 @@ _NUMBER = {name: number for number, (name, *_) in reversed(list(enumerate(READER
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM")
 _REASONS = {
     "large": "an image of more than {maximum:g} million pixels, or of none",
-    "segments": f"a JPEG of more than {headers.MOST_PARTS} segments before its"
+    "segments": f"a JPEG of more than {MOST_PARTS} segments before its"
     " picture, which takes any amount of time; save it anew",
-    "scans": f"a JPEG of more than {headers.MOST_SCANS} scans, each of which"
-    " costs as much as a picture; save it as an ordinary JPEG",
-    "chunks": f"a PNG of more than {headers.MOST_PARTS} chunks before its"
+    "scans": f"a JPEG of more than {jpeg_header.MOST_SCANS} scans, each as costly as a"
+    " picture; save it as an ordinary JPEG",
+    "chunks": f"a PNG of more than {MOST_PARTS} chunks before its"
     " picture, which takes any amount of time; save it anew",
-    "texts": f"a PNG of more than {headers.MOST_TEXTS} texts, which may take any"
+    "texts": f"a PNG of more than {png_chunks.MOST_TEXTS} texts, which may take any"
     " amount of memory; save it without them",
     "coarse": "a PNG of fewer than 256 greys with transparency, which TensorFlow reads"
     " wrongly; save it with an alpha channel",
-    "blocks": f"a GIF of more than {headers.MOST_PARTS} blocks before its"
+    "blocks": f"a GIF of more than {MOST_PARTS} blocks before its"
     " picture, which takes any amount of time; save it anew",
     "holes": "a GIF with transparency, which TensorFlow shows as black; save it as PNG",
     "animated": "an animated WebP, which TensorFlow cannot read; save one frame of it",
@@ -55,9 +55,9 @@ _REASONS = {
 
 
 class Plan(NamedTuple):
-    """What is to be decoded, by which of `READERS`, and as what Exif says it was held.
+    """Bytes to decode, the number of their reader, and the orientation of Exif.
 
-    `refusal` is the number of a reason why not; 0 if there is none.
+    `refusal` is the number of a reason against it, or 0.
     """
 
     encoded: tf.Tensor
@@ -67,7 +67,7 @@ class Plan(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What is allowed, and to what size an image is to be brought, if to any."""
+    """The limit of pixels, and the size that an image will be resized to, if any."""
 
     maximum_megapixels: float
     wanted_px: int | None
@@ -101,16 +101,18 @@ def plans_of(
 ) -> tuple[tf.Tensor, Plan]:
     """The plans of many images, kind by kind, and where in `encoded` each stands.
 
-    `jpeg_shapes` gives the heights, widths and channels of many JPEG, and zeros for
-    what has no header.
+    `jpeg_shapes` gives the heights, widths and channels of many JPEG, zeros without a
+    header.
     """
     kinds = _kind_of(encoded)
     rows = [tf.where(kinds == kind)[:, 0] for kind in range(len(_BEGINNINGS) + 1)]
     jpegs, pngs, gifs, webps, bmps, others = (tf.gather(encoded, x) for x in rows)
     parts_of_kinds = [
-        _each((jpegs, jpeg_shapes(jpegs)), lambda one: _jpeg(one[0], one[1], limits)),
+        _each(
+            (jpegs, jpeg_shapes(jpegs)), lambda image: _jpeg(image[0], image[1], limits)
+        ),
         _png(pngs, limits),
-        _each(gifs, lambda one: _gif(one, limits)),
+        _each(gifs, lambda image: _gif(image, limits)),
         _webp(webps, limits),
         _bmp(bmps, limits),
         _planned(others, "opaque"),
@@ -120,7 +122,7 @@ def plans_of(
 
 
 def sentence_of(refusal: tf.Tensor, limits: Limits) -> tf.Tensor:
-    """The reason of a number, to be read by a person; empty where there is none."""
+    """The sentence for the number of a reason; empty for 0."""
     maximum = limits.maximum_megapixels
     sentences = [REFUSAL + x.format(maximum=maximum) for x in _REASONS.values()]
     return tf.gather(tf.constant(["", *sentences]), refusal)
@@ -134,7 +136,7 @@ def _each(items: tf.Tensor | tuple[tf.Tensor, ...], planner: Callable) -> Plan:
 
 
 def _kind_of(encoded: tf.Tensor) -> tf.Tensor:
-    """Which of `_BEGINNINGS` each begins with, or as many as there are."""
+    """The number of the beginning of each in `_BEGINNINGS`, or their count."""
     kind = tf.fill(tf.shape(encoded), len(_BEGINNINGS))
     for number, beginning in enumerate(_BEGINNINGS):
         begins = tf.strings.substr(encoded, 0, len(beginning)) == beginning
@@ -148,7 +150,7 @@ def _planned(
     orientation: tf.Tensor | int = 1,
     **reasons: tf.Tensor,
 ) -> Plan:
-    """A plan, of one or of many, that is refused for the first reason that holds."""
+    """A plan, of one or many images, refused for the first reason that holds."""
     names, refusal = list(_REASONS), tf.constant(0)
     for name, holds in reversed(reasons.items()):
         refusal = tf.where(holds, 1 + names.index(name), refusal)
@@ -168,7 +170,7 @@ def _is_too_large(pixels: tf.Tensor, limits: Limits) -> tf.Tensor:
 
 def _jpeg(encoded: tf.Tensor, shape: tf.Tensor, limits: Limits) -> Plan:
     height, width = shape[0], shape[1]
-    facts = headers.jpeg(encoded)
+    facts = jpeg_header.jpeg(encoded)
     ratio = tf.constant(0)
     if limits.wanted_px is not None:
         spare = tf.minimum(height, width) // (limits.wanted_px * _GAP)
@@ -187,7 +189,7 @@ def _jpeg(encoded: tf.Tensor, shape: tf.Tensor, limits: Limits) -> Plan:
 
 
 def _png(encoded: tf.Tensor, limits: Limits) -> Plan:
-    head, facts = Head(encoded), headers.png(encoded)
+    head, facts = Head(encoded), png_chunks.png(encoded)
     is_coarse = headers.png_is_grey(head) & (headers.png_bits(head) < 8)
     return _planned(
         encoded,
@@ -200,7 +202,7 @@ def _png(encoded: tf.Tensor, limits: Limits) -> Plan:
 
 
 def _gif(encoded: tf.Tensor, limits: Limits) -> Plan:
-    head, facts = Head(encoded), headers.gif(encoded)
+    head, facts = Head(encoded), gif_frames.gif(encoded)
     pixels = tf.maximum(headers.gif_pixels(head), facts.pixels)
     return _planned(
         facts.encoded,

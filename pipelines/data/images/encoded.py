@@ -45,18 +45,18 @@ def _file_reader(paths: Strings) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _record_reader(images: ImageRecords) -> Callable[[tf.Tensor], tf.Tensor]:
-    def one(i: np.ndarray) -> bytes:
+    def content(i: np.ndarray) -> bytes:
         return record_bytes(images, int(i))
 
     def read(i: tf.Tensor) -> tf.Tensor:
         # Stateful: without that, TensorFlow may read an image once and keep it.
-        return tf.ensure_shape(tf.numpy_function(one, [i], tf.string), [])
+        return tf.ensure_shape(tf.numpy_function(content, [i], tf.string), [])
 
     return read
 
 
 def encoded_bytes(images: EncodedImages, i: int) -> bytes:
-    """The bytes of one image, wherever it lies.
+    """The bytes of one image, in a file of its own or in records.
 
     Raises:
         DataError: if they cannot be read.

@@ -1,7 +1,7 @@
-"""How a camera was held, by our own reader of Exif and never by Pillow's.
+"""The orientation of images, by our own reader of Exif and never by Pillow's.
 
-Pillow reads all tags of any kind, and has taken time that grows with the square of
-their bytes. For a JPEG this is what the decoding graph itself says.
+Pillow reads all tags of any kind, in a time that has grown with the square of their
+bytes. For a JPEG the decoding graph itself gives the orientation.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from pipelines.data.images import headers
+from pipelines.data.images import jpeg_header
 from pipelines.data.images.file_types import kind_of
 
 _UPRIGHT = 1
-# As much as a JPEG can hold.
+# The most that a JPEG can hold.
 _MAXIMUM_BYTES = 2**16
 _PREFIX = b"Exif\0\0"
 # Where the bytes of Exif stand: behind this name, or behind it and a length.
@@ -34,7 +34,7 @@ _TURN = {
 
 
 def orientation(content: bytes) -> int:
-    """How a camera was held, 1 to 8; 1, upright, where an image does not say."""
+    """The orientation of Exif, 1 to 8; 1, upright, for an image without one."""
     kind = kind_of(content)
     if kind == "JPEG":
         return int(_of_jpeg()(tf.constant(content)))
@@ -53,7 +53,7 @@ def upright(image: Image.Image, content: bytes) -> Image.Image:
 
 
 def turned(image: Image.Image, orientation: int) -> Image.Image:
-    """An image upright, that was taken with a camera held so."""
+    """An image of this orientation, turned upright."""
     return image.transpose(_TURN[orientation]) if orientation in _TURN else image
 
 
@@ -68,12 +68,12 @@ def _of_tags(content: bytes, chunk: bytes, *, behind: int) -> int:
 
 @functools.cache
 def _of_jpeg() -> Callable[[tf.Tensor], tf.Tensor]:
-    return _graph_of(lambda encoded: headers.jpeg(encoded).orientation)
+    return _graph_of(lambda encoded: jpeg_header.jpeg(encoded).orientation)
 
 
 @functools.cache
 def _of_exif() -> Callable[[tf.Tensor], tf.Tensor]:
-    return _graph_of(headers.exif_orientation)
+    return _graph_of(jpeg_header.exif_orientation)
 
 
 def _graph_of(

@@ -1,8 +1,8 @@
-"""What kind of image a file is, from its first and last bytes; nothing is decoded."""
+"""The kinds of image files, by their first and last bytes; nothing is decoded."""
 
 from __future__ import annotations
 
-# The kinds that are read: how they begin, and how their names end.
+# The kinds that are read: their first bytes, and the endings of their names.
 _READ = {
     "JPEG": (b"\xff\xd8\xff", (".jpg", ".jpeg")),
     "PNG": (b"\x89PNG", (".png",)),
@@ -10,7 +10,7 @@ _READ = {
     "BMP": (b"BM", (".bmp",)),
     "WebP": (b"RIFF", (".webp",)),
 }
-# Kinds that are not, by what stands at which byte.
+# Other kinds: a position, and the bytes there.
 _NOT_READ = (
     (0, b"II*\0", "TIFF"),
     (0, b"MM\0*", "TIFF"),
@@ -30,7 +30,7 @@ _NOT_READ = (
     (0, b"<svg", "SVG"),
 )
 KINDS = tuple(_READ)
-# Kinds that Pillow may read, by how their names end.
+# Endings of names of kinds that Pillow may read.
 CONVERTIBLE = frozenset({".tif", ".tiff", ".avif", ".jp2", ".j2k", ".ico", ".jfif"})
 _END_OF_JPEG = b"\xff\xd9"
 _END_OF_PNG = b"IEND"
@@ -38,7 +38,7 @@ _END_OF_GIF = b"\x3b"
 
 
 def kind_of(content: bytes) -> str:
-    """The kind, or an empty string for what is no image that we know."""
+    """The kind, or an empty string for a file that is not a known image."""
     for kind, (first, _) in _READ.items():
         if content.startswith(first):
             return kind
@@ -49,27 +49,27 @@ def kind_of(content: bytes) -> str:
 
 
 def endings(kind: str) -> tuple[str, ...]:
-    """How the names of files of this kind end, the usual one first."""
+    """The endings of names of this kind, the usual one first."""
     return _READ[kind][1]
 
 
 def cut_short(content: bytes, kind: str) -> bool:
-    """Whether the end of a file is missing, as its format marks it."""
+    """True if the mark at the end of the format is missing."""
     if kind == "JPEG":
         return _END_OF_JPEG not in content[-1024:]
     if kind == "PNG":
         return _END_OF_PNG not in content[-1024:]
     if kind == "GIF":
         return not content.rstrip(b"\0").endswith(_END_OF_GIF)
-    claimed = content[4:8] if kind == "WebP" else content[2:6]
-    return len(content) < int.from_bytes(claimed, "little")
+    stated = content[4:8] if kind == "WebP" else content[2:6]
+    return len(content) < int.from_bytes(stated, "little")
 
 
 def is_deep(content: bytes, kind: str) -> bool:
-    """Whether a PNG has 16 bits in each channel."""
+    """True for a PNG with 16 bits in each channel."""
     return kind == "PNG" and content[24:25] == b"\x10"
 
 
 def is_indexed(content: bytes, kind: str) -> bool:
-    """Whether the pixels of a PNG are indices into a palette."""
+    """True for a PNG whose pixels are indices into a palette."""
     return kind == "PNG" and content[25:26] == b"\x03"

@@ -12,11 +12,11 @@ import re
 import numpy as np
 import simplejpeg
 
-# A picture of at least so many pixels a side is decoded instead of the whole one: the
-# entropy coded data, which is where damage shows, are read in full all the same.
+# A picture of at least this many pixels a side is decoded instead of the whole one: the
+# entropy coded data, where damage shows, are read in full all the same.
 _REDUCED_PX = 64
-# Warnings of libjpeg that mean that what was read is not what was written. Others, as
-# of a version that it does not know, say nothing about the picture.
+# Warnings of libjpeg about the picture. Others, such as an unknown version, are about
+# the header.
 _DAMAGE = (
     "extraneous bytes before marker",
     "premature end of",
@@ -32,12 +32,12 @@ _START_OF_SCAN = b"\xda"
 def read(content: bytes) -> tuple[np.ndarray | None, str]:
     """A reduced picture, grey uint8 `[h, w]`, and the damage or an empty string.
 
-    There is no picture where there is damage, and none of a JPEG in CMYK, which is not
+    The picture is None where there is damage, and for a JPEG in CMYK, which is not
     turned into grey.
     """
     picture, warning = _decode(content)
     if warning and not _is_damage(warning):
-        # What is said of the header is said instead of looking at the picture.
+        # libjpeg gives one warning: one about the header hides those of the picture.
         _, warning = _decode(_without_notes(content))
     return picture, _reason(warning) if _is_damage(warning) else ""
 
@@ -61,7 +61,7 @@ def _decode(content: bytes) -> tuple[np.ndarray | None, str]:
 
 
 def _without_notes(content: bytes) -> bytes:
-    """The same JPEG without what programs say about it before the picture."""
+    """The same JPEG without the notes of programs before the picture."""
     kept, position = [content[:2]], 2
     while content[position : position + 1] == b"\xff":
         marker = content[position + 1 : position + 2]

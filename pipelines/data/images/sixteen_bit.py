@@ -1,21 +1,21 @@
-"""Images of 16 bits in each channel, of which training and serving see the upper 8."""
+"""Images of 16 bits in each channel; training and serving use the upper 8."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 _GREATEST = 2**16 - 1
-# So many of 256 steps are as good as all.
+# This many of 256 grey levels are as good as all.
 _ENOUGH_GREYS = 200
 
 
 def is_dark(deepest: int) -> bool:
-    """Whether little is left of an image whose largest value this is."""
+    """True if few grey levels are left of an image with this largest value."""
     return deepest > 0 and _greys(deepest) < _ENOUGH_GREYS
 
 
 def deep_note(deepest: Iterable[int], total: int) -> str:
-    """A sentence with numbers about what is lost, or nothing if there is no such image.
+    """A sentence on the grey levels that are lost, or nothing without such images.
 
     `deepest` has the largest value of each image of 16 bits, among `total` of any kind.
     A scan of 12 bits in a file of 16 keeps 16 of its 4,096 steps.
@@ -33,7 +33,7 @@ def deep_note(deepest: Iterable[int], total: int) -> str:
         return begin
     return (
         f"{begin} Multiply their values by {_GREATEST // max(largest, 1)} and save them"
-        " again: those to train on, and later those to ask about."
+        " again: images for training, and later images for prediction."
     )
 
 

@@ -1,1 +1,1 @@
-"""The input of `fit`: batches, their order, augmentation, kept pixels."""
+"""The input of `fit`: batches, their order, augmentation, cached pixels."""

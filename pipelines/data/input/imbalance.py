@@ -1,19 +1,19 @@
-"""Classes of very different size: how often each is drawn, and what it weighs."""
+"""Classes of very different size: resampling, class weights and priors."""
 
 from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
 
-# From here on `auto` corrects: the size at which the largest class hides others.
+# From this ratio on `auto` corrects: there the largest class hides others.
 _RATIO = 10
 
 
 def resolve(choice: str, labels: np.ndarray, classes: int) -> str:
-    """`choice`, or for `auto` what goes with the labels of the training split.
+    """`choice`, or for `auto` the correction that the training labels need.
 
-    That is `prior_correction` where the largest class has at least 10 times as many
-    examples as the smallest, and else `none`.
+    It is `prior_correction` if the largest class has at least 10 times as many examples
+    as the smallest, else `none`.
     """
     if choice != "auto":
         return choice
@@ -24,7 +24,7 @@ def resolve(choice: str, labels: np.ndarray, classes: int) -> str:
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """Weights float32 `[classes]` that make every class count the same.
 
-    Over the given labels their mean is 1. A class without examples weighs nothing.
+    Their mean over the labels is 1. A class without examples weighs nothing.
     """
     counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)

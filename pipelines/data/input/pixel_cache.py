@@ -17,8 +17,8 @@ Load = Callable[[tf.Tensor], tf.Tensor]
 class PixelCache:
     """Images of splits as uint8 `[size_px, size_px, 3]`, kept when they are first read.
 
-    The first images of a split are kept until the budget is spent, and the others are
-    decoded every time. What is read is the same with any budget.
+    The first images of a split are kept until the budget is spent; the others are
+    decoded every time. The pixels are the same with any budget.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -62,7 +62,7 @@ def _remembering(
 ) -> Load:
     def keep(i: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
         put = rows.scatter_update(tf.IndexedSlices(pixels[tf.newaxis], i[tf.newaxis]))
-        # In this order: whoever sees the mark must find the pixels.
+        # In this order: a reader that sees the mark must find the pixels.
         with tf.control_dependencies([put]):
             marked = tf.IndexedSlices(tf.constant([True]), i[tf.newaxis])
             done = is_kept.scatter_update(marked)

@@ -98,7 +98,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 def _require_honest_sizes(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuses what would fill the memory, before any of it is allocated."""
+    """Refuses arrays that would fill the memory, before any is allocated."""
     total = 0
     for member in archive.infolist():
         with archive.open(member) as stream:
@@ -109,11 +109,11 @@ def _require_honest_sizes(archive: zipfile.ZipFile, path: Path) -> None:
                     f"{member.filename} is of the unknown version {version}"
                 )
             shape, _, dtype = read_header(stream)
-            claimed = math.prod(shape) * dtype.itemsize
+            stated = math.prod(shape) * dtype.itemsize
             held = member.file_size - stream.tell()
-        if claimed != held and not dtype.hasobject:
+        if stated != held and not dtype.hasobject:
             raise DataError(
-                f"{member.filename} in {path} claims {claimed} bytes of numbers, and"
+                f"{member.filename} in {path} claims {stated} bytes of numbers, and"
                 f" the file holds {held}. It is damaged, or meant to do harm."
             )
         total += member.file_size
@@ -154,14 +154,14 @@ def _read_texts(x: np.ndarray, path: Path, blanks: Blanks) -> Texts:
                 blanks.add(i, f"text {i}")
         except UnicodeError as error:
             raise DataError(
-                f"Text {i} in {path} is not {_said_of(error)}. Save texts as strings,"
+                f"Text {i} in {path} is not {_fault_of(error)}. Save texts as strings,"
                 " not as bytes, and without halves of characters."
             ) from None
     return Texts(texts)
 
 
-def _said_of(error: UnicodeError) -> str:
-    """What a text is not, and where: half of a character is in no encoding."""
+def _fault_of(error: UnicodeError) -> str:
+    """The encoding that a value breaks, and the place; for messages."""
     if isinstance(error, UnicodeDecodeError):
         return f"UTF-8 ({error.reason} at byte {error.start})"
     if isinstance(error, UnicodeEncodeError):
@@ -200,19 +200,19 @@ def _check_pixels(x: np.ndarray, path: Path) -> None:
 
 
 def advice(x: np.ndarray) -> str:
-    """What makes numbers images, or series, by what they are and their range."""
+    """Advice on how to turn numbers into images or series, by kind and range."""
     sentences = []
     if x.ndim in (3, 4):
         sentences.append(f"For images, save {as_pixels(x)}.")
     if x.ndim in (2, 3):
         sentences.append("For series, save x.astype('float32').")
     if not sentences:
-        return f"Its shape {x.shape} is neither that of images nor of series."
+        return f"Its shape {x.shape} fits neither images nor series."
     return " ".join(sentences) + _for_rows_of_numbers(x)
 
 
 def as_pixels(x: np.ndarray) -> str:
-    """Python for what makes pixels of numbers that are not uint8."""
+    """The Python expression that makes pixels of numbers other than uint8."""
     if x.dtype.kind not in "iufb":
         return "numbers"
     low, high = float(np.nanmin(x)), float(np.nanmax(x))
@@ -231,7 +231,7 @@ def as_pixels(x: np.ndarray) -> str:
 
 
 def _for_rows_of_numbers(x: np.ndarray) -> str:
-    """What to do with `[n, numbers]`, which may be images that were made flat."""
+    """Advice on `[n, numbers]`, which may be flattened images."""
     if x.ndim != 2:
         return ""
     series = " For series, save x.astype('float32')." if x.dtype == np.uint8 else ""
@@ -282,8 +282,8 @@ def _groups(values: np.ndarray, path: Path) -> list[str]:
     for i, group in enumerate(groups):
         if is_blank(group):
             raise DataError(
-                f"group in {path} is blank for example {i}. Say its group; one that is"
-                " alone has a name of its own."
+                f"group in {path} is blank for example {i}. Give its group; an example"
+                " that is alone has a group of its own."
             )
     return groups
 
@@ -300,7 +300,7 @@ def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
             text.encode()
         except UnicodeError as error:
             raise DataError(
-                f"{name} in {path} has a value that is not {_said_of(error)}. Save"
+                f"{name} in {path} has a value that is not {_fault_of(error)}. Save"
                 " strings, and not bytes."
             ) from None
         texts.append(text)

@@ -55,7 +55,7 @@ def read(name: str) -> Examples:
 
 
 def package_folder(package: str) -> Path:
-    """Where an installed package lies; the package is not imported.
+    """The folder of an installed package, without importing the package.
 
     Raises:
         DataError: saying how to install it.

@@ -27,7 +27,7 @@ from pipelines.display.text import is_blank
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
 
-# Endings of file names, and what to do with such a file.
+# Endings of file names, and advice on such a file.
 _ARCHIVES = (
     (".zip", "Unpack the archive first: unzip FILE -d FOLDER."),
     *(
@@ -90,7 +90,7 @@ def read(
 def every_image(root: Path) -> Iterator[str]:
     """The paths of all images below a folder, at any depth, relative to it, in order.
 
-    They are listed as they are asked for, and there need not be classes.
+    Each is listed when it is needed, and there need not be classes.
 
     Raises:
         DataError: if a folder cannot be read.
@@ -101,7 +101,7 @@ def every_image(root: Path) -> Iterator[str]:
 
 
 def _names_below(root: Path, paths: Strings) -> Strings:
-    """The paths below `root`, in the same memory; whoever shows them escapes them."""
+    """The paths below `root`, in the same memory; messages must escape them."""
     return paths.without_first(len(os.fsencode(root)) + (root != Path("/")))
 
 
@@ -119,7 +119,7 @@ def _require_folder(root: Path) -> None:
 
 def _images(class_folder: Path) -> list[str]:
     """The paths of the images below a class folder, sorted, relative to it."""
-    # A link to where we come from would bring the images of other classes.
+    # A link to a parent would bring the images of other classes.
     seen: set[Identity] = {identity(parent) for parent in class_folder.parents}
     files = sorted(files_below(str(class_folder), seen=seen))
     images = [path for path in files if extension(path) in EXTENSIONS]

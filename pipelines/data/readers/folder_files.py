@@ -1,4 +1,4 @@
-"""What lies in a folder: everything that is no hidden file, in the order of names."""
+"""The visible files of a folder, in the order of names."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def extension(path: str) -> str:
 
 
 def identity(folder: str | Path) -> Identity:
-    """What two paths to the same folder share.
+    """Device and number of a folder, equal for all paths to it.
 
     Raises:
-        DataError: if it cannot be known.
+        DataError: if the system does not give them.
     """
     try:
         status = Path(folder).stat()
@@ -38,8 +38,8 @@ def identity(folder: str | Path) -> Identity:
 def files_below(folder: str, *, seen: set[Identity]) -> Iterator[str]:
     """Every visible file below a folder, relative to it; links are followed.
 
-    `seen` are folders that are not entered, to which those are added that were: it ends
-    loops of links. Folders may lie in each other as deep as the system can name them.
+    Folders in `seen` are not entered, and every entered one is added, which ends loops
+    of links. Folders may lie in each other as deep as the system can name them.
 
     Raises:
         DataError: if a folder cannot be read.
@@ -48,7 +48,7 @@ def files_below(folder: str, *, seen: set[Identity]) -> Iterator[str]:
     if below <= seen:
         return
     seen |= below
-    # Iterators instead of calls: one for each folder on the way to where we are.
+    # Iterators instead of calls: one for each folder on the way down.
     way = [("", iter(visible(folder)))]
     while way:
         before, entries = way[-1]
@@ -63,7 +63,7 @@ def files_below(folder: str, *, seen: set[Identity]) -> Iterator[str]:
 
 
 def visible(folder: str | Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder and is not hidden, in the order of names.
+    """The entries of a folder that are not hidden, in the order of names.
 
     Raises:
         DataError: if the folder cannot be read.
@@ -84,17 +84,19 @@ def folders(folder: Path) -> list[Path]:
 
 
 def is_folder_entry(entry: os.DirEntry[str]) -> bool:
+    """True for a folder, and for a link to one."""
     # A link that goes round in circles is an error to `DirEntry.is_dir` alone.
     return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def is_link_to_nothing(entry: os.DirEntry[str]) -> bool:
+    """True for a broken link, unless it is named like an image."""
     is_image = extension(entry.name) in EXTENSIONS
     return entry.is_symlink() and not is_image and not Path(entry.path).exists()
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path is a folder; not if that cannot be known, which reading tells."""
+    """True if a path is a folder; False also where the system cannot say."""
     try:
         return path.is_dir()
     except OSError:
@@ -102,7 +104,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is left out: what programs put there for themselves."""
+    """True for names that programs use for their own files."""
     return name.startswith(".") or name == "__MACOSX"
 
 
@@ -110,8 +112,8 @@ def _unreadable(folder: str | Path, error: OSError) -> DataError:
     advice = "Give yourself the right to read it, or remove it."
     if error.errno == errno.ENAMETOOLONG:
         advice = (
-            "So many folders lie in each other that the system has no path for it. Move"
-            " what is in them up, or remove them."
+            "Folders lie in each other so deep that the system has no path for it. Move"
+            " their content up, or remove them."
         )
     return DataError(
         f"The folder {shortened(shown(str(folder)))} cannot be read: {error.strerror}."

@@ -25,10 +25,10 @@ def find(pattern: str) -> list[str]:
     """The absolute paths that a pattern means, sorted.
 
     Raises:
-        DataError: if there is none, or if one is no file.
+        DataError: if nothing matches, or if a match is not a file.
     """
     absolute = expanded(pattern).absolute()
-    # Files and folders whose names have brackets are meant as they stand.
+    # Brackets in names of existing files and folders are not patterns.
     folder = next(path for path in (absolute, *absolute.parents) if path.exists())
     matches = [absolute]
     if folder != absolute:
@@ -41,7 +41,7 @@ def find(pattern: str) -> list[str]:
     for path in matches:
         if not path.is_file():
             raise DataError(
-                f"{shown(str(path))} is no file of records. Name the files, as in"
+                f"{shown(str(path))} is not a file of records. Name the files, as in"
                 f" 'tfrecord:{shown(str(path))}/*.tfrecord'."
             )
     return [str(path) for path in matches]

@@ -1,4 +1,4 @@
-"""Records as one of several workers reads them: interleaved, and none of them twice."""
+"""The records of one of several workers, interleaved; no record is read twice."""
 
 from __future__ import annotations
 

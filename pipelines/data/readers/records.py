@@ -35,7 +35,7 @@ _WORDS = {"bytes_list": "bytes", "int64_list": "whole numbers", "float_list": "f
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Keys:
-    """Which key of a record holds what. `modality` is `image` or `text`."""
+    """The keys of a record by meaning; `modality` is `image` or `text`."""
 
     modality: str
     example: str
@@ -46,7 +46,7 @@ class Keys:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class _Shard:
-    """What was read from one file; see `ImageRecords` for `start` and `length`."""
+    """The content of one file; see `ImageRecords` for `start` and `length`."""
 
     start: np.ndarray
     length: np.ndarray
@@ -126,7 +126,7 @@ def read_shards(
 
 
 def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
-    """The keys that the reference names, or those that the first record has."""
+    """The keys that the reference names, or else the usual ones of the first record."""
     known: Mapping[str, Any] = {}
     for _, data in record_files.records(path):
         known = _features(data, f"Record 0 of {shown(path)}")
@@ -187,7 +187,7 @@ def _features(data: bytes, where: str) -> Mapping[str, Any]:
         return tf.train.Example.FromString(data).features.feature
     except DecodeError:
         raise DataError(
-            f"{where} is no tf.Example. Records of another kind cannot be read."
+            f"{where} is not a tf.Example. Records of another kind cannot be read."
         ) from None
 
 
@@ -267,7 +267,7 @@ def _classes(
 
 
 def _place(paths: Sequence[str], shards: Sequence[_Shard], i: int) -> str:
-    """Which record example `i` of all files is, for a message."""
+    """The record of example `i` of all files, for a message."""
     ends = np.cumsum([len(shard.labels) for shard in shards])
     file = int(np.searchsorted(ends, i, side="right"))
     number = i - int(ends[file]) + len(shards[file].labels)

@@ -1,4 +1,4 @@
-"""What `zoo shard` writes beside its records: what they are and where they are from."""
+"""The file that `zoo shard` writes beside its records: their classes and origin."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Sidecar:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
+        """Writes the file into the folder."""
         text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
         (folder / NAME).write_text(text, encoding="utf-8")
 
@@ -42,7 +43,7 @@ class Sidecar:
         """Checks that no example is missing.
 
         Raises:
-            DataError: with the count that is there and the one that was written.
+            DataError: with the present and the written count.
         """
         written = sum(sum(split.values()) for split in self.counts.values())
         if len(examples) != written:
@@ -61,7 +62,7 @@ class Sidecar:
 
 
 def locate(location: str) -> tuple[str, Sidecar | None]:
-    """The pattern of the files, and what is known of them.
+    """The pattern of the files, and their sidecar if there is one.
 
     The location is a folder that `zoo shard` wrote, or a pattern of files, whose
     folder, or the one above it, may be one.

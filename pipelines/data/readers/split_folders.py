@@ -1,4 +1,4 @@
-"""Whether the folders in a folder are classes, or splits with class folders inside."""
+"""Decides if folders are classes, or splits with class folders inside."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipelines.data.readers.folder_files import (
     is_link_to_nothing,
     visible,
 )
-from pipelines.data.split_names import SPLITS, usual_split, vague_split
+from pipelines.data.split_names import SPLIT_NAMES, usual_split, vague_split
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 
-# What `layout=` says: that names decide, or that every folder is a class.
+# The values of `layout=`: names decide, or every folder is a class.
 LAYOUTS = ("auto", "classes")
 _HOW_TO_SAY = (
     "If they are splits, name the folders train, validation and test; if they are"
@@ -29,7 +29,7 @@ _HOW_TO_SAY = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """A folder of images of one class; its split is empty where none is given."""
+    """A folder of images of one class; `split` is empty if the data have no splits."""
 
     split: str
     class_name: str
@@ -66,7 +66,7 @@ def _class_folders(folder: Path) -> list[Path]:
     if lost:
         raise DataError(
             f"{listing(map(shown, lost), shown=5)} stands where class folders do, and"
-            " is a link to nothing. Mend or remove the link."
+            " is a link to nothing. Repair or remove the link."
         )
     if not classes:
         loose = sum(extension(entry.name) in EXTENSIONS for entry in visible(folder))
@@ -95,9 +95,9 @@ def _split_parts(
     if others:
         raise DataError(
             f"{root} has {_names(splits)} with folders inside, so it holds splits, and "
-            f"{_names(others)} is none. {choices(others[0].name, SPLITS)} "
-            "Rename or move what is no split; or if all of them are classes, add"
-            " layout=classes to the reference."
+            f"{_names(others)} is not one. {choices(others[0].name, SPLIT_NAMES)} "
+            "Rename or move it; or if all of them are classes, add layout=classes to"
+            " the reference."
         )
     return [
         part
@@ -122,7 +122,7 @@ def _refuse_doubtful_splits(root: Path, inside: Sequence[Path]) -> None:
 
 
 def _splits_of_classes(root: Path, classes: Sequence[Part]) -> list[Part]:
-    """The parts of a folder of classes with splits inside; none if there are none."""
+    """The parts of a folder of classes with splits inside; empty without splits."""
     parts: list[Part] = []
     whole: list[Part] = []
     for class_part in classes:

@@ -32,11 +32,11 @@ _MAXIMUM_CELL = 2**24
 def read(ref: DatasetRef) -> Examples:
     """The examples of a table, in the order of its rows.
 
-    The first line names the columns. `image=` or `text=` says which one holds the
-    examples, or else it is the one of that name; `label` is the column of that name
-    unless `label=` says otherwise. Paths are relative to the folder of the table. What
-    separates cells is found out, and the encoding where the file says it, unless
-    `delimiter=` and `encoding=` are given. Rows with an empty cell are refused, or left
+    The first line names the columns. The examples are in the column that `image=`
+    or `text=` names, else in `image` or `text`; labels in the column of `label=`, else
+    in `label`. Paths are relative to the folder of the table. The separator follows
+    from the rows and the encoding from the first bytes, unless `delimiter=` and
+    `encoding=` are set. Rows with an empty cell are refused, or left
     out if `on_bad` is `skip`.
 
     Raises:
@@ -85,15 +85,15 @@ def read(ref: DatasetRef) -> Examples:
 
 
 def notes_on(ref: DatasetRef) -> tuple[str, ...]:
-    """What is to be said of the form of a table."""
+    """Sentences on the separator and the encoding of a table."""
     return _form(ref, _file(ref)).notes
 
 
 def unlabelled(ref: DatasetRef) -> tuple[str, Iterator[tuple[int, str]]]:
     """The modality of a table, and the last line and the cell of every row.
 
-    Rows are read as they are asked for. There need not be labels; files that are
-    missing or named twice, and empty cells, come as they are.
+    Rows are read when they are needed. There need not be labels; files that are missing
+    or named twice, and empty cells, are not refused.
 
     Raises:
         DataError: if the columns are missing; and from the rows, if one is broken.
@@ -116,7 +116,7 @@ def unlabelled(ref: DatasetRef) -> tuple[str, Iterator[tuple[int, str]]]:
 
 
 def path_of(cell: str, table: Path) -> str:
-    """Where the file lies that a cell of a table names."""
+    """The path of the file that a cell of a table names."""
     return _path_of(cell.strip(), str(table.parent))
 
 
@@ -136,7 +136,7 @@ def _form(ref: DatasetRef, path: Path) -> Form:
     named = [ref.label or "label", ref.group, ref.split, *examples]
     return form_of(
         path,
-        wanted=[normal(name) for name in named if name is not None],
+        columns=[normal(name) for name in named if name is not None],
         delimiter=ref.delimiter,
         encoding=ref.encoding,
     )
@@ -155,7 +155,7 @@ def _refuse_other_width(
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Says of a file that is no table why it is none."""
+    """Turns errors inside into sentences on why a file is not a table."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -188,8 +188,11 @@ def _cells(
     columns: Mapping[str, str],
     path: Path,
 ) -> tuple[Sequence[int], dict[str, Strings], list[tuple[int, str]]]:
-    """The rows without an empty cell: the number of the last line of each, and the
-    cells for every option. And the lines of the others, with the column."""
+    """The rows without an empty cell, and the others.
+
+    The number of the last line of each row, and the cells for every option; then line
+    and column of the empty cells.
+    """
     lines = array.array("q")
     places = {option: header.index(name) for option, name in columns.items()}
     packers = {option: Packer() for option in columns}
@@ -211,7 +214,7 @@ def _cells(
 
 def _parsed(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
     before = csv.field_size_limit(_MAXIMUM_CELL)
-    # A spreadsheet may begin with a byte order mark, which is no part of a name.
+    # A spreadsheet may begin with a byte order mark, which is not part of a name.
     encoding = "utf-8-sig" if form.encoding.lower() == "utf-8" else form.encoding
     try:
         with path.open(newline="", encoding=encoding) as stream:
@@ -261,7 +264,7 @@ def _texts(values: Strings) -> Texts:
 def _images(
     values: Strings, *, lines: Sequence[int], table: Path, may_miss: bool
 ) -> ImageFiles:
-    """The files that cells name; those that `may_miss` are bad images like others."""
+    """The files that cells name; missing ones are bad images if they `may_miss`."""
     folder = str(table.parent)
     paths = Strings.of(_path_of(value.strip(), folder) for value in values)
     missing = [

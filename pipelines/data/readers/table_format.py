@@ -1,4 +1,4 @@
-"""How the cells of a table are separated and encoded, as its first rows show."""
+"""The separator and the encoding of a table, from its first rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.data.spelling import normal
 from pipelines.errors import DataError
 
-# What `delimiter=` says, and the character that is meant.
+# The values of `delimiter=`, and their characters.
 DELIMITERS = {
     "comma": ",",
     "semicolon": ";",
@@ -25,7 +25,7 @@ DELIMITERS = {
 }
 _WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "upright bars"}
 _TABS = (".tsv", ".tab")
-# What spreadsheets write first, the longer mark before the one it begins with.
+# The first bytes of spreadsheets; a mark comes before marks that it begins with.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -34,14 +34,14 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _UTF8 = ("utf-8", "utf-8-sig")
-# What is looked at.
+# The part of a table that is read for it.
 _SAMPLE_BYTES = 2**18
 _SAMPLE_ROWS = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Form:
-    """The separator of cells and the encoding, and what is to be said of them."""
+    """The separator of cells, the encoding, and notes on them."""
 
     delimiter: str
     encoding: str
@@ -49,7 +49,7 @@ class Form:
 
 
 def has_encoding(name: str) -> bool:
-    """Whether there is an encoding of texts of this name."""
+    """True if Python knows an encoding of texts of this name."""
     try:
         b"text".decode(name, "ignore")
     except (LookupError, ValueError):
@@ -60,15 +60,15 @@ def has_encoding(name: str) -> bool:
 def form_of(
     path: Path,
     *,
-    wanted: Collection[str],
+    columns: Collection[str],
     delimiter: str | None = None,
     encoding: str | None = None,
 ) -> Form:
-    """The form of a table; what is given is not looked for.
+    """The form of a table, unless `delimiter` and `encoding` are set.
 
-    The separator is the one that finds most of the `wanted` columns and gives every row
-    as many cells as the first. A text may hold any of them, so counting characters, as
-    `csv.Sniffer` does, would tell nothing.
+    The separator is the one with most of the expected `columns`, and with as many cells
+    in every row as in the first. A text may hold any of these characters, so counts of
+    them, as in `csv.Sniffer`, prove nothing.
 
     Raises:
         DataError: if the file cannot be read, or is in another encoding.
@@ -87,14 +87,14 @@ def form_of(
         return Form(DELIMITERS[delimiter], encoding, tuple(notes))
     usual = "\t" if path.suffix.lower() in _TABS else ","
     text = _decoded(sample, encoding, path)
-    separator = _delimiter(text, usual, wanted, is_cut=len(sample) == _SAMPLE_BYTES)
+    separator = _delimiter(text, usual, columns, is_cut=len(sample) == _SAMPLE_BYTES)
     if separator != usual:
         notes.append(f"The cells of {path.name} are separated by {_WORDS[separator]}.")
     return Form(separator, encoding, tuple(notes))
 
 
 def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
-    """What is said of a table in another encoding than it was read in."""
+    """The error for a table in another encoding than it was read in."""
     near = error.object[max(error.start - 20, 0) : error.start + 20]
     return DataError(
         f"{path} cannot be read as a table: it is not {error.encoding.upper()}"
@@ -125,13 +125,15 @@ def _decoded(sample: bytes, encoding: str, path: Path) -> str:
         raise not_utf8(path, error) from None
 
 
-def _delimiter(text: str, usual: str, wanted: Collection[str], *, is_cut: bool) -> str:
+def _delimiter(
+    text: str, usual: str, expected: Collection[str], *, is_cut: bool
+) -> str:
     def score(delimiter: str) -> tuple[int, bool, bool]:
         rows, is_whole = _rows(text, delimiter, is_cut=is_cut)
         header = [normal(name) for name in rows[0]] if rows else []
         is_even = is_whole and all(len(row) == len(header) for row in rows)
-        columns = len(set(wanted) & set(header))
-        return columns, is_even and len(header) > 1, is_even
+        known = len(set(expected) & set(header))
+        return known, is_even and len(header) > 1, is_even
 
     # Of several that are as good, the first.
     return max((usual, *(mark for mark in _WORDS if mark != usual)), key=score)

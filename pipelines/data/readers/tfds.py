@@ -15,7 +15,7 @@ from pipelines.data.readers import folder
 from pipelines.data.readers.records import Keys, read_shards
 from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.reference import DatasetRef
-from pipelines.data.split_names import SPLITS, usual_split
+from pipelines.data.split_names import SPLIT_NAMES, usual_split
 from pipelines.data.splits import Examples
 from pipelines.display.text import shown
 from pipelines.errors import DataError
@@ -31,14 +31,14 @@ _log = logging.getLogger(__name__)
 def read(ref: DatasetRef) -> Examples:
     """The examples of a prepared data set, in the order of its splits and files.
 
-    The location is a name, `NAME[/CONFIG][:VERSION]`, that is looked for in `data_dir`
-    (`~/tensorflow_datasets` by default) and prepared there if it is not yet; or the
-    folder of one prepared version; or one in the layout of `tfds.ImageFolder`.
+    The location is a name, `NAME[/CONFIG][:VERSION]`, in `data_dir`
+    (`~/tensorflow_datasets` by default), where it is prepared if it is not yet; or the
+    folder of a prepared version; or a folder in the layout of `tfds.ImageFolder`.
 
-    Its records are read as those of `tfrecord:` are: images stay encoded in their
-    files. What holds the example and the label follows from the features, unless the
-    reference names them. Splits are `train`, `validation` and `test`; others are left
-    out aloud.
+    Its records are read as in `tfrecord:`: images stay encoded in their files. The
+    features show which one holds the example and which one the label, unless the
+    reference names them. Splits are `train`, `validation` and `test`; a warning names
+    others.
 
     Raises:
         DataError: if the data are not there and cannot be prepared, if they hold
@@ -53,7 +53,7 @@ def read(ref: DatasetRef) -> Examples:
     if is_path and not (path / _INFO).is_file():
         return _image_folder(ref, path)
     if ref.layout != LAYOUTS[0]:
-        raise DataError(f"layout= says what folders are, and {ref.location} is none.")
+        raise DataError(f"layout= is for folders, and {ref.location} is not one.")
     tfds = _package()
     builder = _builder(tfds, ref)
     keys = _keys(tfds, ref, builder)
@@ -77,12 +77,12 @@ def read(ref: DatasetRef) -> Examples:
 
 
 def _image_folder(ref: DatasetRef, path: Path) -> Examples:
-    """A folder in the layout that `tfds.ImageFolder` reads, which is that of `dir:`."""
+    """A folder that `tfds.ImageFolder` could read, as `dir:` reads it."""
     names_features = any((ref.image, ref.text, ref.label))
     if names_features or not path.is_dir():
         raise DataError(
-            f"{shown(str(path))} has no {_INFO}, so it is no version that TensorFlow"
-            " Datasets has prepared, and has no features to name. For a folder of"
+            f"{shown(str(path))} has no {_INFO}, so TensorFlow Datasets has not"
+            " prepared it, and it has no features to name. For a folder of"
             " images, use 'dir:'."
         )
     return folder.read(ref.location, group=ref.group, layout=ref.layout)
@@ -100,7 +100,7 @@ def _package() -> ModuleType:
 
 
 def _builder(tfds: ModuleType, ref: DatasetRef) -> Any:
-    """What knows the features and files, of data that are there or now prepared."""
+    """The builder of prepared data, or of data that are prepared now."""
     if (expanded(ref.location) / _INFO).is_file():
         return tfds.builder_from_directory(str(expanded(ref.location)))
     where = {} if ref.data_dir is None else {"data_dir": ref.data_dir}
@@ -116,7 +116,7 @@ def _builder(tfds: ModuleType, ref: DatasetRef) -> Any:
 
 
 def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
-    """A data set that is downloaded and written now."""
+    """The builder of a data set that is downloaded and written now."""
     place = where.get("data_dir", "~/tensorflow_datasets")
     advice = (
         f"On a machine with internet, run: tfds build {ref.location} --data_dir={place}"
@@ -139,7 +139,7 @@ def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
             f" to download it. {advice}"
         )
     try:
-        # Without a look into Google's storage for it, which waits for minutes offline.
+        # Without a search in Google's storage, which waits for minutes offline.
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(try_download_gcs=False)
         )
@@ -153,7 +153,7 @@ def _prepared(tfds: ModuleType, ref: DatasetRef, where: dict[str, str]) -> Any:
 
 
 def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
-    """Which features hold the example and the label."""
+    """The features that hold the example and the label."""
     features = dict(builder.info.features)
     kinds = {"image": tfds.features.Image, "text": tfds.features.Text}
     named = {m: getattr(ref, m) for m in kinds if getattr(ref, m) is not None}
@@ -189,7 +189,7 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
 def _require_kind(name: str, feature: Any, modality: str, kind: Any) -> None:
     if type(feature) is not kind:
         raise DataError(
-            f"The feature {name!r} is a {type(feature).__name__}, and no {modality}."
+            f"The feature {name!r} is a {type(feature).__name__}, not a {modality}."
         )
     if modality == "image" and (dtype := tf.as_dtype(feature.dtype)) not in _PIXELS:
         raise DataError(
@@ -240,10 +240,10 @@ def _files(builder: Any) -> Iterator[tuple[str, str]]:
 
 
 def _our_names(splits: Iterable[str]) -> dict[str, str]:
-    """What each split is for us that is one; of two for the same, the plainer name."""
+    """Our name of each usual split; of two for the same, the plainer name is kept."""
     meanings = {name: meant for name in splits if (meant := usual_split(name))}
     of_split: dict[str, str] = {}
-    for name in sorted(meanings, key=lambda name: (name not in SPLITS, len(name))):
+    for name in sorted(meanings, key=lambda name: (name not in SPLIT_NAMES, len(name))):
         of_split.setdefault(meanings[name], name)
     return {
         name: meanings[name] for name in meanings if of_split[meanings[name]] == name

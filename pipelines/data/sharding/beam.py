@@ -1,4 +1,4 @@
-"""Jobs that Apache Beam's workers carry out, each on its own: one file, one job."""
+"""Jobs for the workers of Apache Beam, each independent of the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def import_beam(*, otherwise: str = "") -> Any:
     """The package apache_beam.
 
     Raises:
-        ConfigError: if it is not installed; `otherwise` is what else the user may do.
+        ConfigError: if it is not installed; `otherwise` names another way.
     """
     try:
         import apache_beam
@@ -35,7 +35,7 @@ def run_jobs(
     runner: str,
     options: Sequence[str],
 ) -> None:
-    """Has each job carried out by a worker of the runner, which has the options."""
+    """Runs each job in a worker of the runner, which gets the options."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
     settings = PipelineOptions([f"--runner={runner}", *options])

@@ -36,7 +36,7 @@ from zoo.storage.home import expanded
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ShardJob:
-    """One file to be written, and all that a worker needs to write it."""
+    """One file to write, and its examples."""
 
     path: str
     split: Split
@@ -89,7 +89,7 @@ def shard(
 
 
 def write_file(job: ShardJob) -> int:
-    """Writes one file of records, and gives how many there are."""
+    """Writes one file of records, and returns their number."""
     inputs, modality = job.split.inputs, job.split.inputs.modality
     with tf.io.TFRecordWriter(job.path) as writer:
         for i, label in enumerate(job.split.labels):
@@ -119,7 +119,7 @@ def _published(to: Path) -> Iterator[Path]:
     """A folder beside `to` that becomes it at the end, or is removed.
 
     Raises:
-        DataError: if there cannot be one.
+        DataError: if it cannot be made.
     """
     with contextlib.ExitStack() as stack:
         try:

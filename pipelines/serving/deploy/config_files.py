@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pipelines.serving.deploy.subject import CPUS, Subject
+from pipelines.serving.server.settings import METRICS_PATH
 
 MODELS = "models.config"
 BATCHING = "batching_parameters.txt"
 BATCHING_ON_GPU = "batching_parameters_gpu.txt"
 MONITORING = "monitoring.config"
-METRICS_PATH = "/monitoring/prometheus/metrics"
 _MAX_BATCH_SIZE = 32
 # 512 images at most wait, which a small network answers within the timeout of 30 s.
 _MAX_ENQUEUED_BATCHES = 16

@@ -46,7 +46,7 @@ class Images:
 
     @property
     def copy(self) -> str:
-        """What holds a volume open while a version is copied there."""
+        """The image that holds a volume open while a version is copied there."""
         return self._pinned("copy", "busybox:1.37.0")
 
     def _pinned(self, name: str, tag: str) -> str:
@@ -54,19 +54,19 @@ class Images:
         return f"{tag}@{digest}" if digest else tag
 
 
-def parse_digests(given: Iterable[str]) -> dict[str, str]:
+def parse_digests(texts: Iterable[str]) -> dict[str, str]:
     """Digests from texts such as `proxy=sha256:...`.
 
     Raises:
         ConfigError: for another name, another form, or a name that comes twice.
     """
-    found: dict[str, str] = {}
-    for text in given:
+    digests: dict[str, str] = {}
+    for text in texts:
         name, _, digest = text.partition("=")
-        if name not in NAMES or not _DIGEST.fullmatch(digest) or name in found:
+        if name not in NAMES or not _DIGEST.fullmatch(digest) or name in digests:
             raise ConfigError(
                 f"--digest is {text!r}; expected NAME=sha256: and 64 hexadecimal digits"
                 f" in lower case, each of these names once: {', '.join(NAMES)}."
             )
-        found[name] = digest
-    return found
+        digests[name] = digest
+    return digests

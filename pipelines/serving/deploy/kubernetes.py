@@ -62,7 +62,7 @@ def config_map(subject: Subject) -> dict[str, Any]:
 
 
 def volume_claim(subject: Subject) -> dict[str, Any]:
-    """Where versions lie; servers on several machines read it at once."""
+    """The volume of versions; servers on several machines read it at once."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -265,7 +265,7 @@ def network_policy(
     sources: list[dict[str, Any]],
     ports: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Who may ask the server, and that it may ask nobody: it has no need to."""
+    """The pods that may ask the server; the server may ask nobody."""
     asked = {"ports": [{"protocol": "TCP", "port": port} for port in ports]}
     return {
         "apiVersion": "networking.k8s.io/v1",

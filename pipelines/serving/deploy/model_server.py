@@ -1,4 +1,4 @@
-"""How TensorFlow Serving is started, and how one sees that it serves."""
+"""The command line of TensorFlow Serving, its ports and its probes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAIN_SECONDS = 15
 
 
 def base_path(name: str) -> str:
-    """Where the folder of versions is inside of a container."""
+    """The folder of versions inside of a container."""
     return f"{MODELS_DIR}/{name}"
 
 
@@ -44,7 +44,7 @@ def batching_arguments(batching_file: str = config_files.BATCHING) -> list[str]:
 
 
 def ready_path(name: str) -> str:
-    """Answers 200 once a version serves.
+    """The path of a page that answers 200 once a version serves.
 
     The page of the status would answer 200 for a version that failed, too.
     """

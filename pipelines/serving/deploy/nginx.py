@@ -14,7 +14,7 @@ PORT = 8080
 MAX_BODY_MIB = 32
 TOKENS = "tokens.map"
 PASSWORDS = "users.htpasswd"
-# For bodies, and for the answers of those that nginx knows how to ask.
+# For bodies, and for answers of every kind of server that nginx can ask.
 _WRITES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 # Bearers are on the left of `tokens.map`. A plain string would be compared without
@@ -49,7 +49,7 @@ def configuration(name: str, *, upstream: str) -> str:
                 "http",
                 [
                     ("server_tokens off", None),
-                    *((f"{one}_temp_path {SCRATCH}/{one}", None) for one in _WRITES),
+                    *((f"{name}_temp_path {SCRATCH}/{name}", None) for name in _WRITES),
                     (f"client_max_body_size {MAX_BODY_MIB}m", None),
                     ("client_header_timeout 10s", None),
                     (f"client_body_timeout {wait}s", None),

@@ -1,4 +1,4 @@
-"""What to do with the files, in the order in which it is done."""
+"""The page of instructions that lies beside the files of a deployment."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ image has TensorFlow Serving {serving_version}, which is older: it may refuse th
 
 
 def is_older(serving_version: str, tensorflow: str) -> bool:
-    """Whether a server is of an earlier minor version than what wrote the graph."""
+    """True if a server is of an earlier minor version than what wrote the graph."""
     return bool(tensorflow) and _minor(serving_version) < _minor(tensorflow)
 
 

@@ -1,4 +1,4 @@
-"""What containers may do, in every target: nothing but what serving takes.
+"""The rights of containers, in every target: no more than serving takes.
 
 They run as somebody who is not root and cannot become it, write nowhere but to a small
 folder in memory, and get none of the kernel's capabilities.
@@ -16,12 +16,12 @@ SCRATCH_MIB = 64
 
 
 def user_on_host() -> int:
-    """Who runs containers that read files of this machine: whoever writes those files.
+    """The user of containers that read files of this machine: their writer.
 
     So tokens need to be readable for nobody else. Root's are given to `USER`.
     """
-    found = os.getuid() if hasattr(os, "getuid") else USER
-    return found or USER
+    user = os.getuid() if hasattr(os, "getuid") else USER
+    return user or USER
 
 
 def in_compose() -> dict[str, Any]:
@@ -75,4 +75,5 @@ def scratch_volume() -> dict[str, Any]:
 
 
 def scratch_mount() -> dict[str, Any]:
+    """The mount of the folder that a container may write."""
     return {"name": "scratch", "mountPath": SCRATCH}

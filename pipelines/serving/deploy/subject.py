@@ -1,4 +1,4 @@
-"""What is deployed: an artifact, the name it is served by, and which versions."""
+"""The subject of a deployment: an artifact, its name, and the versions served."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 
 from pipelines.errors import ConfigError
-from pipelines.serving import artifact
+from pipelines.serving import artifact, naming
 
 # Processor cores of one server: as many batches are computed at once.
 CPUS = 2
 _MEBIBYTE = 2**20
-# As the graph decodes them: so many images of a batch side by side, each with four
+# As the graph decodes them: four images of a batch side by side, each with four
 # channels, three composed of those, these once more as they are put together, and some
 # for the decoder. Artifacts that do not say how large an image may be allow 50.
 _READ_AT_ONCE = 4
@@ -46,12 +46,12 @@ class Subject:
 
     @property
     def memory_mib(self) -> int:
-        """What a server needs: two versions while one takes over, and 1 GiB to work."""
+        """Memory that a server needs: two versions in a change, and 1 GiB to work."""
         return _rounded(2 * self.model_bytes / _MEBIBYTE + 1024)
 
     @property
     def limit_mib(self) -> int:
-        """What a server may take: as much again, or what the largest images cost."""
+        """Memory that a server may take: twice that, or the largest images."""
         at_once = CPUS * _READ_AT_ONCE
         images = at_once * self.megapixels * 1e6 * _BYTES_PER_PIXEL / _MEBIBYTE
         return _rounded(self.memory_mib + max(self.memory_mib, images))
@@ -63,30 +63,30 @@ def subject(folder: Path, *, name: str | None) -> Subject:
     `folder` is a version, which is then the only one served, or a base folder.
 
     Raises:
-        ArtifactError: if it is no artifact, or not what was published.
+        ArtifactError: if it is not an artifact, or not what was published.
         ConfigError: if the name cannot stand in an address.
     """
-    found = artifact.open_verified(folder)
-    path = found.path.absolute()
+    opened = artifact.open_verified(folder)
+    path = opened.path.absolute()
     is_version = (folder / artifact.MANIFEST).is_file()
-    given = name or artifact.model_name(path.parent)
-    if not _MODEL_NAME.fullmatch(given):
+    served_name = name or artifact.model_name(path.parent)
+    if not _MODEL_NAME.fullmatch(served_name):
         raise ConfigError(
-            f"The model would be called {given!r}; it stands in addresses, so it may"
-            " have up to 63 letters, digits, '_', '.' and '-', the first a letter or a"
-            f" digit. Choose another with --name {_as_label(given)}"
+            f"The model would be called {served_name!r}; it stands in addresses, so it"
+            " may have up to 63 letters, digits, '_', '.' and '-', the first a letter"
+            f" or a digit. Choose another with --name {_as_label(served_name)}"
         )
-    (read,) = found.manifest.signatures["serving_default"]["inputs"]
-    versions = found.manifest.versions
+    (read,) = opened.manifest.signatures[naming.DEFAULT]["inputs"]
+    versions = opened.manifest.versions
     return Subject(
-        name=given,
+        name=served_name,
         base=path.parent,
-        version=found.version if is_version else None,
-        newest=found.version,
+        version=opened.version if is_version else None,
+        newest=opened.version,
         model_bytes=sum(p.stat().st_size for p in path.rglob("*") if p.is_file()),
         input=read,
         tensorflow=versions.get("tensorflow") or versions.get("tensorflow-cpu") or "",
-        megapixels=_megapixels(found.manifest) if read == "image_bytes" else 0.0,
+        megapixels=_megapixels(opened.manifest) if read == "image_bytes" else 0.0,
     )
 
 

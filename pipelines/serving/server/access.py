@@ -1,4 +1,4 @@
-"""Who may ask: a bearer token, compared in constant time."""
+"""Access by a bearer token, compared in constant time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pipelines.serving.server.http.rest import error_response
 
 # What a load balancer asks, which has no token.
 _OPEN_PATHS = ("/healthz", "/readyz")
-_MESSAGE = "This server wants the header `Authorization: Bearer TOKEN`."
+_MESSAGE = "This server needs the header `Authorization: Bearer TOKEN`."
 _SCHEME = b"bearer"
 
 
 def _is_right(header: bytes, token: str) -> bool:
     """The name of the scheme is the same in letters of either case: RFC 9110, 11.1."""
-    scheme, _, given = header.partition(b" ")
-    is_same = hmac.compare_digest(given.strip(b" "), token.encode())
+    scheme, _, credentials = header.partition(b" ")
+    is_same = hmac.compare_digest(credentials.strip(b" "), token.encode())
     return scheme.lower() == _SCHEME and is_same
 
 
@@ -74,6 +74,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler:
+        """Passes a call on if it has the token, or is for health."""
         if details.method.startswith("/grpc.health."):
             return await continuation(details)
         header = dict(details.invocation_metadata).get("authorization", "")

@@ -37,9 +37,9 @@ from pipelines.serving.server.settings import Access, Settings
 
 _logger = logging.getLogger("zootune.serve")
 _FORCED = 143
-# So many gRPC connections at their limit wait to be told that there is no room.
+# gRPC connections at their limit that may wait for a refusal.
 _PENDING_CONNECTIONS = 16
-# Open files that are no connections: libraries, and versions while they load.
+# Open files other than connections: libraries, and versions while they load.
 _OTHER_FILES = 256
 
 
@@ -60,7 +60,7 @@ def serve(
     share_cores(settings.batching.num_batch_threads)
     memory.settle()
     settings = _with_room(settings)
-    loop = _new_loop(settings.limits.header_seconds)
+    loop = new_loop(settings.limits.header_seconds)
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_run(settings, models, config_file))
     # A model may still be loading in a thread, which would run into the end of
@@ -73,11 +73,16 @@ def serve(
 async def _run(
     settings: Settings, models: Sequence[ModelConfig], config_file: Path | None
 ) -> None:
-    await Server(settings).run(models, config_file)
+    server = Server(settings)
+    server.listen_for_signals()
+    await server.run(models, config_file)
 
 
 class Server:
-    """One process with both interfaces."""
+    """Both interfaces; their ports are there once they listen."""
+
+    rest_port = 0
+    grpc_port = 0
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -99,15 +104,21 @@ class Server:
     async def run(
         self, models: Sequence[ModelConfig], config_file: Path | None
     ) -> None:
-        self._listen_for_signals()
+        """Serves until `end` is called, and returns when all in flight is answered.
+
+        Raises:
+            ConfigError: if a port is taken, or the configuration cannot be served.
+            ArtifactError: if no version of a model loads.
+        """
         with _bound(self._settings) as (rest_socket, grpc_address):
             rest = self._rest_server()
-            grpc_server, grpc_port = self._grpc_server(grpc_address)
+            grpc_server, self.grpc_port = self._grpc_server(grpc_address)
+            self.rest_port = rest_socket.getsockname()[1]
             await grpc_server.start()
             serving = asyncio.create_task(rest.serve(sockets=[rest_socket]))
             following = asyncio.create_task(self._follow(models, config_file))
             ending = asyncio.create_task(self._ending.wait())
-            _say_where(self._settings, rest_socket.getsockname()[1], grpc_port)
+            _print_addresses(self._settings, self.rest_port, self.grpc_port)
             await asyncio.wait(
                 {following, ending, serving}, return_when=asyncio.FIRST_COMPLETED
             )
@@ -117,7 +128,12 @@ class Server:
             if following.done() and not following.cancelled():
                 following.result()  # what kept the models from being served
 
-    def _listen_for_signals(self) -> None:
+    def end(self) -> None:
+        """Stops taking requests, from the thread of the server's loop."""
+        self._ending.set()
+
+    def listen_for_signals(self) -> None:
+        """Ends at SIGTERM and SIGINT; only the main thread of a process may."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
@@ -131,7 +147,7 @@ class Server:
             sys.stderr.write("zoo: ended at once, by a second signal\n")
             sys.stderr.flush()
             os._exit(_FORCED)
-        self._ending.set()
+        self.end()
 
     def _on_hang_up(self) -> None:
         """A terminal that is closed ends no server, and polls need no asking."""
@@ -142,7 +158,8 @@ class Server:
         )
 
     @property
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Every model has a version that answers, and the end has not begun."""
         return self._manager.is_ready and not self._ending.is_set()
 
     def _rest_server(self) -> _QuietServer:
@@ -153,7 +170,7 @@ class Server:
         app: ASGIApp = application(
             api,
             self._metrics,
-            is_ready=lambda: self._is_ready,
+            is_ready=lambda: self.is_ready,
             metrics_path=settings.metrics_path,
             more_pages=(
                 playground.routes(lambda: self._manager.names)
@@ -272,7 +289,7 @@ class Server:
 
     async def _tell_health(self) -> None:
         serving = health_pb2.HealthCheckResponse.ServingStatus
-        state = serving.SERVING if self._is_ready else serving.NOT_SERVING
+        state = serving.SERVING if self.is_ready else serving.NOT_SERVING
         for name in ("", *self._manager.names):
             await self._health.set(name, state)
 
@@ -326,7 +343,7 @@ def _credentials(access: Access) -> grpc.ServerCredentials | None:
     return grpc.ssl_server_credentials([pair])
 
 
-def _say_where(settings: Settings, rest_port: int, grpc_port: int) -> None:
+def _print_addresses(settings: Settings, rest_port: int, grpc_port: int) -> None:
     scheme = "https" if settings.access.tls_certificate else "http"
     print(f"REST: {scheme}://{settings.host}:{rest_port}", flush=True)
     print(f"gRPC: {settings.host}:{grpc_port}", flush=True)
@@ -342,10 +359,10 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _new_loop(handshake_seconds: float) -> asyncio.AbstractEventLoop:
+def new_loop(handshake_seconds: float) -> asyncio.AbstractEventLoop:
     """A loop in which a TLS handshake ends in time; uvicorn leaves it a minute."""
     base: Any = asyncio.SelectorEventLoop
-    if sys.platform != "win32":  # where there is no uvloop
+    if sys.platform != "win32":  # which uvloop does not run on
         with contextlib.suppress(ImportError):
             import uvloop
 
@@ -368,11 +385,11 @@ def _with_room(settings: Settings) -> Settings:
         return settings
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = settings.limits
-    wanted = 2 * limits.max_connections + _OTHER_FILES
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = 2 * limits.max_connections + _OTHER_FILES
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft >= wanted:
+    if soft >= needed:
         return settings
     room = max(1, (soft - _OTHER_FILES) // 2)
     _logger.warning(

@@ -1,4 +1,4 @@
-"""What has begun to arrive and is not there yet: bodies, and the messages of calls.
+"""Bodies and messages that have begun to arrive and are not there yet.
 
 A client that sends slowly, or never ends what it sends, holds nothing that others need:
 what is not there within its time is given up, and where there are too many, the client
@@ -23,7 +23,7 @@ from pipelines.serving.server.errors import Code, ServingError
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """Who sends: an address, and one of the connections from there."""
+    """A sender: an address, and one of the connections from there."""
 
     address: str
     connection: Hashable
@@ -43,7 +43,7 @@ class Client:
 
 @functools.lru_cache(4096)
 def _network(address: str) -> str:
-    """What one client has: an address of IPv4, or the 64 bits of a site of IPv6."""
+    """The network of one client: an IPv4 address, or the 64 bits of an IPv6 site."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:  # a socket in the file system
@@ -76,8 +76,12 @@ class Arrivals:
         return self._count
 
     @contextlib.contextmanager
-    def one(
-        self, client: Client, *, what: str, release: Callable[[], None] = lambda: None
+    def expect(
+        self,
+        client: Client,
+        *,
+        subject: str,
+        release: Callable[[], None] = lambda: None,
     ) -> Iterator[Arrival]:
         """Inside, the running task waits for what a client sends.
 
@@ -87,8 +91,8 @@ class Arrivals:
             ServingError: if it is given up, in place of what the task waits for.
         """
         if self._count >= self._most:
-            self._stalest().give_up(_crowded(what))
-        arrival = Arrival(self, client, what, release)
+            self._stalest().give_up(_crowded(subject))
+        arrival = Arrival(self, client, subject, release)
         connections = self._coming.setdefault(client.address, {})
         connections.setdefault(client.connection, {})[arrival] = None
         self._count += 1
@@ -106,28 +110,28 @@ class Arrivals:
             self._forget(arrival)
 
     def largest(self, address: str | None = None) -> Arrival | None:
-        """What holds most bytes; of the address whose arrivals hold most, or of one."""
+        """The arrival with most bytes, of this address or else of the largest one."""
         among = self._coming if address is None else {address} & self._coming.keys()
         by_address = [
-            [one for connection in self._coming[key].values() for one in connection]
+            [arrival for group in self._coming[key].values() for arrival in group]
             for key in among
         ]
         if not by_address:
             return None
-        fullest = max(by_address, key=lambda ones: sum(one.bytes for one in ones))
-        return max(fullest, key=lambda one: one.bytes)
+        fullest = max(by_address, key=lambda group: sum(a.bytes for a in group))
+        return max(fullest, key=lambda arrival: arrival.bytes)
 
     def give_up_oldest(self, kept: int, reason: ServingError) -> None:
-        """Gives up all but so many, which are those that came last."""
-        ones = [
-            one
-            for address in self._coming.values()
-            for connection in address.values()
-            for one in connection
+        """Gives up all but the newest `kept`."""
+        arrivals = [
+            arrival
+            for connections in self._coming.values()
+            for group in connections.values()
+            for arrival in group
         ]
-        ones.sort(key=lambda one: one.since)
-        for one in ones[: len(ones) - kept]:
-            one.give_up(reason)
+        arrivals.sort(key=lambda arrival: arrival.since)
+        for arrival in arrivals[: len(arrivals) - kept]:
+            arrival.give_up(reason)
 
     def _stalest(self) -> Arrival:
         """The oldest of the fullest connection of the fullest address."""
@@ -160,7 +164,7 @@ class Arrival:
         self,
         all_of_them: Arrivals,
         client: Client,
-        what: str,
+        subject: str,
         release: Callable[[], None],
     ) -> None:
         self.client = client
@@ -168,13 +172,13 @@ class Arrival:
         self.since = time.monotonic()
         self.reason: ServingError | None = None
         self._all = all_of_them
-        self._what = what
+        self._subject = subject
         self._release = release
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, seconds: float, min_bytes: float) -> None:
-        """Gives it up unless so much comes in so many seconds, again and again."""
+        """Gives it up unless `min_bytes` come every `seconds`."""
         before = self.bytes
 
         def check() -> None:
@@ -194,23 +198,24 @@ class Arrival:
             self._task.cancel()
 
     def ended(self) -> None:
+        """Stops watching."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _late(self, seconds: float, min_bytes: float) -> ServingError:
-        wanted = f"{min_bytes:.0f} bytes more" if min_bytes else "it"
+        missing = f"{min_bytes:.0f} bytes more" if min_bytes else "it"
         return ServingError(
             Code.DEADLINE_EXCEEDED,
-            f"{self._what} did not arrive within {seconds:g} seconds, in which {wanted}"
-            " had to come.",
+            f"{self._subject} did not arrive within {seconds:g} seconds, in which"
+            f" {missing} had to come.",
             http_status=408,
         )
 
 
-def _crowded(what: str) -> ServingError:
+def _crowded(subject: str) -> ServingError:
     return ServingError(
         Code.RESOURCE_EXHAUSTED,
-        f"{what} was slower than those of others, who need its room; ask again in a"
+        f"{subject} was slower than others, which need its room; ask again in a"
         " second.",
     )
 

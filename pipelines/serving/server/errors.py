@@ -1,4 +1,4 @@
-"""What can go wrong with a request, as gRPC names it and as HTTP numbers it."""
+"""Errors of requests, with the names of gRPC and the numbers of HTTP."""
 
 from __future__ import annotations
 
@@ -94,4 +94,5 @@ def invalid(message: str) -> ServingError:
 
 
 def not_found(message: str) -> ServingError:
+    """A model or a version that is not served."""
     return ServingError(Code.NOT_FOUND, message)

@@ -1,4 +1,4 @@
-"""How much is taken in at once: requests, their bytes, and what they inflate to."""
+"""Limits of what is taken in at once: requests, their bytes, and inflated bodies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIECE_BYTES = 256 * 1024
 
 
 class Places:
-    """What may be answered at once; an address has a share, a connection half of it."""
+    """Requests answered at once; an address has a share, a connection half of it."""
 
     def __init__(self, most: int, share: float) -> None:
         self.taken = 0
@@ -29,7 +29,7 @@ class Places:
         self._by_client: Counter[Hashable] = Counter()
 
     def refuse_if_full(self, client: Client) -> None:
-        """Raises `ServingError` if there is no place; of use before a request is read.
+        """Raises `ServingError` if all places are taken, before a request is read.
 
         Reading it is most of what a refusal costs.
         """
@@ -49,7 +49,7 @@ class Places:
                 )
 
     @contextlib.contextmanager
-    def one(self, client: Client) -> Iterator[None]:
+    def hold(self, client: Client) -> Iterator[None]:
         """Holds a place for a request that has come whole.
 
         Raises:
@@ -125,6 +125,7 @@ class Admission:
         largest.give_up(_exhausted("Smaller requests need the memory of this one"))
 
     def give_back_bytes(self, client: Client, count: int) -> None:
+        """Frees bytes that a client held."""
         self.bytes -= count
         _take_off(self._bytes, client.address, count)
 
@@ -138,7 +139,7 @@ class Held:
         self._admission = admission
 
     def require(self, count: int) -> None:
-        """Raises `ServingError` if a request of so many bytes would be too large."""
+        """Raises `ServingError` if a request of `count` bytes would be too large."""
         limit = self._admission.limits.max_body_bytes
         if count > limit:
             raise ServingError(
@@ -207,7 +208,7 @@ async def read_body(
         held.release()
         pieces.clear()
 
-    with bodies.one(held.client, what="The body", release=release) as arrival:
+    with bodies.expect(held.client, subject="The body", release=release) as arrival:
         timer = asyncio.get_running_loop().call_later(
             timeout_seconds, arrival.give_up, late
         )
@@ -225,7 +226,7 @@ async def read_body(
 
 
 class _Pieces:
-    """What has come of a body. Small pieces are put together as they come.
+    """The part of a body that has come. Small pieces are put together as they come.
 
     Single bytes in a list take fifty times as much; and one buffer that grows is moved
     again and again, which leaves holes in memory that nothing fits into.
@@ -247,7 +248,7 @@ class _Pieces:
         self._pieces.clear()
 
     def joined(self) -> bytes:
-        """All of them, which are no more in here then."""
+        """All of them, which are gone from here then."""
         pieces, self._pieces = self._pieces, []
         if len(pieces) == 1:
             return bytes(pieces[0])

@@ -1,4 +1,4 @@
-"""What libraries say again and again on stderr, thinned out.
+"""Thins out the lines that libraries repeat on stderr.
 
 libjpeg and TensorFlow write a line or two for every broken image, which any client can
 send by the thousand. They write to the file descriptor, past Python's logging, so what
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-_SAID = 5  # lines of one kind in a period
+_MOST_OF_A_KIND = 5  # lines of one kind in a period
 _PERIOD_SECONDS = 60.0
 _MOST_KINDS = 500
 _LONGEST_LINE = 10_000
@@ -35,7 +35,7 @@ class Thinned:
         self._since = 0.0
 
     def line(self, line: bytes, now: float) -> list[bytes]:
-        """What to write when this line comes, which may be nothing."""
+        """The lines to write when this line comes; there may be none."""
         if _LOGGED.match(line):
             return [line]
         written = self.left_out(now)
@@ -43,20 +43,20 @@ class Thinned:
         if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
             kind = _OTHERS
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
-        return [*written, line] if count <= _SAID else written
+        return [*written, line] if count <= _MOST_OF_A_KIND else written
 
     def left_out(self, now: float, *, ends: bool = False) -> list[bytes]:
-        """What to say at the end of a period; nothing before."""
+        """The counts of lines left out, at the end of a period; none before."""
         if now - self._since < _PERIOD_SECONDS and not ends:
             return []
-        said = [
-            b"(%d more like this: %s)" % (count - _SAID, kind)
+        counts = [
+            b"(%d more like this: %s)" % (count - _MOST_OF_A_KIND, kind)
             for kind, count in self._counts.items()
-            if count > _SAID
+            if count > _MOST_OF_A_KIND
         ]
         self._counts.clear()
         self._since = now
-        return said
+        return counts
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Gives the memory of what was let go back to the system."""
+"""Gives memory that nothing refers to back to the system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def settle() -> None:
-    """Leaves what is in memory now out of every later collection.
+    """Leaves objects that are in memory now out of every later collection.
 
     To be called once, when all is imported: a collection stops every thread, and most
     of what it would look through are the modules of TensorFlow, which never go.

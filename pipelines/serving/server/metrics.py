@@ -13,7 +13,7 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """What is counted.
+    """Counts and times of a server.
 
     Counts are written as gauges: the client library would append `_total` to the name
     of a counter, and dashboards ask for TensorFlow Serving's names.
@@ -65,28 +65,34 @@ class Metrics:
     def answered(
         self, model: str, *, api: str, entrypoint: str, status: str, seconds: float
     ) -> None:
+        """Counts an answer with its status and its seconds."""
         self._requests.labels(model, status).inc()
         self._latency.labels(model, api, entrypoint).observe(seconds * 1e6)
 
     def computed(self, model: str, seconds: float) -> None:
+        """Counts the seconds of one call in TensorFlow."""
         self._runtime.labels(model).observe(seconds * 1e6)
 
     def batch(self, model: str, *, rows: int, waited_seconds: Sequence[float]) -> None:
+        """Counts a batch, and how long each request waited for it."""
         self._rows.labels(model).observe(rows)
         for seconds in waited_seconds:
             self._queued.labels(model).observe(seconds * 1e6)
 
     def load_failed(self, model: str) -> None:
+        """Counts a version that did not load."""
         self._failures.labels(model).inc()
 
     def poll_failed(self, model: str) -> None:
+        """Counts a base path that could not be followed."""
         self._polls.labels(model).inc()
 
     def in_flight(self, count: int) -> None:
+        """Notes how many requests are being answered."""
         self._in_flight.set(count)
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _gauge(self, name: str, says: str, labels: Sequence[str]) -> Gauge:

@@ -1,4 +1,4 @@
-"""Memory that messages take while they come, of which gRPC tells nothing.
+"""Memory that messages take while they come, which gRPC does not report.
 
 gRPC hands a message over when it is whole; until then its bytes are in buffers of the
 library, a hundred times what one message may have if a hundred come at once. So what
@@ -27,7 +27,7 @@ class _MallInfo2(ctypes.Structure):
 
 
 def allocated_bytes() -> Callable[[], int] | None:
-    """What gives the bytes that `malloc` has given out; None if it cannot be asked."""
+    """A function for the bytes that `malloc` has given out; None where it lacks one."""
     if sys.platform != "linux":
         return None
     ask = getattr(ctypes.CDLL(None), "mallinfo2", None)  # glibc 2.33 and later
@@ -36,14 +36,14 @@ def allocated_bytes() -> Callable[[], int] | None:
     ask.restype = _MallInfo2
 
     def bytes_now() -> int:
-        found = ask()
-        return found.uordblks + found.hblkhd
+        info = ask()
+        return info.uordblks + info.hblkhd
 
     return bytes_now
 
 
 def held_bytes() -> int:
-    """What the process holds of the system's memory; 0 if it cannot be asked."""
+    """Resident bytes of the process; 0 where the system does not say."""
     try:
         pages = Path("/proc/self/statm").read_text().split()[1]
     except (OSError, IndexError):
@@ -54,7 +54,7 @@ def held_bytes() -> int:
 class Pressure:
     """Watches memory while anything arrives, and gives up the oldest if it grows.
 
-    So few that all of them together have half of `most_bytes` are left alone. Buffers
+    A few are left alone: as many as have half of `most_bytes` together. Buffers
     that were freed leave holes, which are given back as `give_back` does.
     """
 
@@ -96,7 +96,7 @@ class Pressure:
             return
         now = self._allocated()
         if len(self._arrivals) <= self._left_alone:
-            # What else has grown, such as a model that was loaded, is none of theirs.
+            # Other memory has grown, for example by a model that was loaded.
             self._before = max(self._before, now - self._growth)
         elif now - self._before > self._growth:
             self._arrivals.give_up_oldest(

@@ -1,4 +1,4 @@
-"""What the server is told at its start: plain data, imports nothing."""
+"""The settings of a server: plain data, imports nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 MEBIBYTE = 2**20
+METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 @dataclasses.dataclass(frozen=True)
 class Batching:
-    """How requests are put together; the names are TensorFlow Serving's.
+    """Parameters of batching; the names are TensorFlow Serving's.
 
     `batch_timeout_micros` bounds how long a batch waits for clients that were answered
     just now to ask again. If it is not `enabled`, each request is a call of its own.
@@ -32,7 +33,7 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one client, and all of them together, may use.
+    """Limits for one client, and for all of them together.
 
     `header_seconds` is for the headers of a request, for a TLS handshake, and for each
     part of a body, which has to bring `min_body_bytes_per_second` in them; the whole
@@ -56,7 +57,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """Who may ask, and over what. `token` is what a bearer must have."""
+    """The token and certificate that guard a server; None leaves it open."""
 
     token: str | None = None
     tls_certificate: Path | None = None
@@ -68,7 +69,7 @@ class Access:
 
 @dataclasses.dataclass(frozen=True)
 class Loading:
-    """How versions are found and loaded."""
+    """Parameters of finding and loading versions."""
 
     poll_seconds: float = 1.0
     config_poll_seconds: float = 0.0
@@ -81,14 +82,14 @@ class Loading:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All of it. A `metrics_path` of None is no page with metrics."""
+    """All settings. With a `metrics_path` of None, no page shows metrics."""
 
     host: str = "127.0.0.1"
     rest_port: int = 8501
     grpc_port: int = 8500
     drain_delay_seconds: float = 0.0
     grace_seconds: float = 30.0
-    metrics_path: str | None = "/monitoring/prometheus/metrics"
+    metrics_path: str | None = METRICS_PATH
     # A page to try the models in a browser.
     playground: bool = False
     batching: Batching = Batching()

@@ -22,7 +22,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from pipelines.errors import ConfigError
 from pipelines.serving.server.models.model_config import ModelConfig, VersionPolicy
-from pipelines.serving.server.settings import Batching
+from pipelines.serving.server.settings import METRICS_PATH, Batching
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _LABEL = re.compile(r"[A-Za-z0-9_]+")
@@ -52,42 +52,42 @@ def models_of(config: Any) -> tuple[ModelConfig, ...]:
         raise ConfigError(
             "A ModelServerConfig must have a model_config_list, and came without one."
         )
-    found = tuple(_model(one) for one in config.model_config_list.config)
-    names = [one.name for one in found]
+    models = tuple(_model(message) for message in config.model_config_list.config)
+    names = [model.name for model in models]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ConfigError(
             f"The configuration names {doubled} more than once; a name is one model."
         )
-    return found
+    return models
 
 
-def _model(one: Any) -> ModelConfig:
-    if not one.name or not one.base_path:
+def _model(message: Any) -> ModelConfig:
+    if not message.name or not message.base_path:
         raise ConfigError(
-            f"A model needs a name and a base_path; {one.name or one.base_path!r} has"
-            " only one of them."
+            "A model needs a name and a base_path;"
+            f" {message.name or message.base_path!r} has only one of them."
         )
-    if one.model_platform not in ("", _PLATFORM):
+    if message.model_platform not in ("", _PLATFORM):
         raise ConfigError(
-            f"Model {one.name} is of platform {one.model_platform!r}; this server"
-            f" knows {_PLATFORM!r}."
+            f"Model {message.name} is of platform {message.model_platform!r}; this"
+            f" server knows {_PLATFORM!r}."
         )
-    if not Path(one.base_path).is_absolute():
+    if not Path(message.base_path).is_absolute():
         raise ConfigError(
-            f"The base_path of model {one.name} is {one.base_path!r}; it must be"
-            " absolute."
+            f"The base_path of model {message.name} is {message.base_path!r}; it must"
+            " be absolute."
         )
-    wrong = [label for label in one.version_labels if not _LABEL.fullmatch(label)]
+    wrong = [label for label in message.version_labels if not _LABEL.fullmatch(label)]
     if wrong:
         raise ConfigError(
-            f"Labels of model {one.name} may have letters, digits and _: {wrong}."
+            f"Labels of model {message.name} may have letters, digits and _: {wrong}."
         )
     return ModelConfig(
-        name=one.name,
-        base_path=Path(one.base_path),
-        policy=_policy(one.model_version_policy),
-        labels=dict(one.version_labels),
+        name=message.name,
+        base_path=Path(message.base_path),
+        policy=_policy(message.model_version_policy),
+        labels=dict(message.version_labels),
     )
 
 
@@ -175,18 +175,18 @@ def parse_batching(text: str) -> Batching:
             "pad_variable_length_inputs is not done: inputs of different shapes run in"
             " batches of their own. Leave it out."
         )
-    given = {
+    parameters = {
         name: getattr(message, name).value
         for name in _SCALARS
         if message.HasField(name)
     }
     if message.HasField("max_execution_batch_size"):
-        given["max_batch_size"] = message.max_execution_batch_size.value
-    found = dataclasses.replace(
-        Batching(**given), allowed_batch_sizes=tuple(message.allowed_batch_sizes)
+        parameters["max_batch_size"] = message.max_execution_batch_size.value
+    batching = dataclasses.replace(
+        Batching(**parameters), allowed_batch_sizes=tuple(message.allowed_batch_sizes)
     )
-    _refuse_impossible(found)
-    return found
+    _refuse_impossible(batching)
+    return batching
 
 
 def _refuse_impossible(batching: Batching) -> None:
@@ -208,11 +208,11 @@ def _refuse_impossible(batching: Batching) -> None:
 
 
 def parse_metrics_path(text: str) -> str | None:
-    """Where a monitoring file wants Prometheus metrics; None if nowhere."""
+    """The path of the page with metrics in a monitoring file; None if it has none."""
     message = _parse(text, _MonitoringConfig(), "MonitoringConfig")
     if not message.prometheus_config.enable:
         return None
-    return message.prometheus_config.path or "/monitoring/prometheus/metrics"
+    return message.prometheus_config.path or METRICS_PATH
 
 
 def _parse(text: str, message: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Which machines train together, as `TF_CONFIG` says. Imports nothing heavy."""
+"""The machines that train together, from `TF_CONFIG`. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
+        """True for the worker that writes files."""
         return self.index == 0
 
     def name_of(self, index: int) -> str:
@@ -66,7 +67,7 @@ def _parsed(text: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise _refused(f"it is not JSON ({error}): {text[:80]}") from error
     if not isinstance(values, Mapping):
-        raise _refused(f"it is {text[:80]}, and no object")
+        raise _refused(f"it is {text[:80]}, which is not an object")
     return values
 
 
@@ -74,13 +75,15 @@ def _addresses(values: Mapping[str, Any]) -> dict[str, list[str]]:
     cluster = values.get("cluster")
     if not isinstance(cluster, Mapping) or not cluster:
         raise _refused(f"it has no cluster, but the keys {sorted(values)}")
-    for kind, found in cluster.items():
+    for kind, hosts in cluster.items():
         _refuse_type(kind)
-        is_list = isinstance(found, list) and found
-        if not is_list or not all(isinstance(a, str) and ":" in a for a in found):
-            raise _refused(f"cluster.{kind} is {found!r}, and no list of HOST:PORT")
-    everyone = [address for found in cluster.values() for address in found]
-    twice = sorted({one for one in everyone if everyone.count(one) > 1})
+        is_list = isinstance(hosts, list) and hosts
+        if not is_list or not all(isinstance(a, str) and ":" in a for a in hosts):
+            raise _refused(
+                f"cluster.{kind} is {hosts!r}, which is not a list of HOST:PORT"
+            )
+    everyone = [address for hosts in cluster.values() for address in hosts]
+    twice = sorted({host for host in everyone if everyone.count(host) > 1})
     if twice:
         raise _refused(f"{', '.join(twice)} is named twice")
     if len(cluster.get("chief", [])) > 1:
@@ -99,6 +102,6 @@ def _refuse_type(kind: str) -> None:
 
 def _refused(why: str) -> ConfigError:
     return ConfigError(
-        f"{VARIABLE} cannot be used: {why}. It looks like {_EXAMPLE}. Mend it, or leave"
+        f"{VARIABLE} cannot be used: {why}. It looks like {_EXAMPLE}. Fix it, or leave"
         " it with config.distribution='none'."
     )

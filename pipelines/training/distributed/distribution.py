@@ -1,4 +1,4 @@
-"""Where a run trains: on one device, on several of a machine, on machines, on a TPU."""
+"""The devices of a run: one, several of a machine, several machines, or a TPU."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Distribution:
 
     @property
     def replicas(self) -> int:
-        """How many devices compute a step, on all workers together."""
+        """The number of devices that compute a step, on all workers together."""
         return 1 if self.strategy is None else self.strategy.num_replicas_in_sync
 
     def of_phase(self, phase: Phase) -> Distribution:
-        """Where a phase trains: a head on features is too small to be shared."""
+        """The devices of a phase: a head on features is too small to be shared."""
         return ONE_DEVICE if phase.trains_head_only else self
 
     @property
@@ -57,30 +57,30 @@ class Distribution:
         """The rows of each batch that this worker reads."""
         return WorkerShard(self.workers.index, self.workers.size, batch_size)
 
-    def precision(self, wanted: str) -> str:
+    def precision(self, name: str) -> str:
         """The number format: `auto` is bfloat16 on a TPU, whose matrices have that.
 
         Several other devices take float32: what each worker times could differ.
         """
-        if wanted != "auto" or self.kind == "none":
-            return wanted
+        if name != "auto" or self.kind == "none":
+            return name
         return "mixed_bfloat16" if self.kind == "tpu" else "float32"
 
     def described(self) -> dict[str, Any]:
-        """What a run puts on record of it; nothing for one device."""
+        """The values for the record; empty for one device."""
         if self.strategy is None:
             return {}
         cluster = self.workers.cluster
         workers = list(cluster.addresses) if cluster else []
-        found = {"kind": self.kind, "replicas": self.replicas, "workers": workers}
-        return {"distribution": found}
+        values = {"kind": self.kind, "replicas": self.replicas, "workers": workers}
+        return {"distribution": values}
 
 
 ONE_DEVICE = Distribution()
 
 
 def distribution_of(config: RunConfig) -> Distribution:
-    """Where this run trains, as the config and the machine say.
+    """The devices of this run, by the config and the machine.
 
     Has to come before anything is computed. Where there are several workers it waits
     for all of them.
@@ -158,37 +158,37 @@ def refuse_undoable(
 
 
 def _holds_graph(layer: keras.Layer) -> bool:
-    return any(isinstance(one, SavedModelLayer) for one in layers_inside(layer))
+    return any(isinstance(inner, SavedModelLayer) for inner in layers_inside(layer))
 
 
-def _fitting(config: RunConfig, found: Distribution) -> Distribution:
+def _fitting(config: RunConfig, distribution: Distribution) -> Distribution:
     """The same distribution, if it can do what else the config asks for."""
-    replicas, size = found.replicas, config.batch_size
+    kind, replicas = distribution.kind, distribution.replicas
+    size, workers = config.batch_size, distribution.workers.size
     if size % replicas:
         lower, upper = size // replicas * replicas, -(-size // replicas) * replicas
         near = f"{lower} or {upper}" if lower else f"{upper}"
         raise ConfigError(
             f"config.batch_size is {size}, and each of {replicas} replicas"
-            f" (config.distribution '{found.kind}') takes as many examples of a batch:"
+            f" (config.distribution '{kind}') takes as many examples of a batch:"
             f" set config.batch_size to {near}."
         )
     if config.finetune.find_learning_rate:
         raise ConfigError(
             "config.finetune.find_learning_rate tries rates on one device, and"
-            f" config.distribution is '{found.kind}'. Find the rate with 'none' first,"
+            f" config.distribution is '{kind}'. Find the rate with 'none' first,"
             " and set config.finetune.learning_rate."
         )
     if config.profile:
         raise ConfigError(
             "config.profile is of steps on one device, and config.distribution is"
-            f" '{found.kind}'. Use config.distribution='none' with it."
+            f" '{kind}'. Use config.distribution='none' with it."
         )
     if config.precision == "mixed_float16":
         raise ConfigError(
             "config.precision 'mixed_float16' scales the loss step by step, which"
-            f" config.distribution '{found.kind}' does not do. Use 'mixed_bfloat16'."
+            f" config.distribution '{kind}' does not do. Use 'mixed_bfloat16'."
         )
-    workers = len(found.workers.cluster.addresses) if found.workers.cluster else 1
     mixes = config.augment.strength != "none"
     if workers > 1 and mixes and size // workers % 2:
         raise ConfigError(
@@ -196,8 +196,8 @@ def _fitting(config: RunConfig, found: Distribution) -> Distribution:
             f" {size // workers} of a batch. Set config.batch_size to a multiple of"
             f" {2 * workers}, or config.augment.strength to 'none'."
         )
-    _logger.info("distribution: %s, %d replicas", found.kind, replicas)
-    return found
+    _logger.info("distribution: %s, %d replicas", kind, replicas)
+    return distribution
 
 
 def _gpus() -> int:

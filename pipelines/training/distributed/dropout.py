@@ -23,8 +23,8 @@ def noise_of_batch(
     They draw for the whole batch and take their rows of it. Other layers that draw,
     such as recurrent ones with dropout, draw the same in every replica.
     """
-    inner = [one for layer in model.layers for one in layers_inside(layer)]
-    layers = [one for one in inner if isinstance(one, _MULTIPLYING)]
+    inner = [part for layer in model.layers for part in layers_inside(layer)]
+    layers = [part for part in inner if isinstance(part, _MULTIPLYING)]
     try:
         for layer in layers:
             layer.call = _of_rows(layer, replica, replicas)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -38,9 +39,9 @@ def in_shares(
 
     def joined(batch: tuple, is_real: tf.Tensor) -> tuple:
         inputs, labels, *weights = batch
-        one = weights[0] if weights else tf.ones_like(is_real)
-        found = (inputs, labels, tf.cast(one, tf.float32), is_real)
-        return tf.nest.map_structure(_fixed(share.rows), found)
+        weight = weights[0] if weights else tf.ones_like(is_real)
+        columns = (inputs, labels, tf.cast(weight, tf.float32), is_real)
+        return tf.nest.map_structure(_fixed(share.rows), columns)
 
     zipped = tf.data.Dataset.zip(batches, real)
     return zipped.map(lambda batch, is_real: joined(batch, is_real)).prefetch(
@@ -82,7 +83,7 @@ def train_in_replicas(
 
 
 def sync_callbacks(distribution: Distribution) -> Sequence[keras.callbacks.Callback]:
-    """What keeps several workers in step; nothing where there is one."""
+    """The callback that keeps several workers in step; none for one worker."""
     return (
         () if distribution.workers.is_alone else (SyncCallback(distribution.workers),)
     )
@@ -99,11 +100,15 @@ class SyncCallback(keras.callbacks.Callback):
         super().__init__()
         self._workers = workers
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Gives all workers the chief's weights."""
         self._workers.broadcast_variables(self.model.trainable_variables)
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
-        logs.update(self._workers.broadcast({k: float(v) for k, v in logs.items()}))
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Replaces the numbers of the epoch by the chief's, for later callbacks."""
+        if logs is not None:
+            numbers = {name: float(value) for name, value in logs.items()}
+            logs.update(self._workers.broadcast(numbers))
 
 
 def _splitter(distribution: Distribution) -> Callable[[tuple], tuple]:
@@ -135,9 +140,11 @@ def _step(
     @tf.function(autograph=False)
     def step(batch: tuple, is_late: tf.Tensor) -> tf.Tensor:
         values = (_values(model.trainable_variables), _values(_others(model)))
-        found = strategy.run(replica, args=(*values, batch, is_late))
+        results = strategy.run(replica, args=(*values, batch, is_late))
         # The same in all replicas, also random states, which move in step.
-        total, *seeds = [strategy.experimental_local_results(one)[0] for one in found]
+        total, *seeds = [
+            strategy.experimental_local_results(result)[0] for result in results
+        ]
         *flat, numbers = tf.split(total, [*sizes, 5])
         lost, right, weight, examples, late = tf.unstack(numbers)
         gradients = [tf.reshape(g / examples, s) for g, s in zip(flat, shapes)]
@@ -154,7 +161,7 @@ def _step(
 
 
 def replica_function(model: keras.Model, loss: keras.losses.Loss) -> Callable:
-    """What one replica computes of its rows; of known shapes, so that XLA takes it.
+    """The function that one replica computes; shapes are known, so that XLA takes it.
 
     Takes the values of trainable and other variables, the rows, and a number. Gives
     the sums over all replicas, flat: of gradients, the loss, right answers, weights,
@@ -182,7 +189,7 @@ def replica_function(model: keras.Model, loss: keras.losses.Loss) -> Callable:
             examples = tf.reduce_sum(is_real)
             lost = tf.reduce_sum(loss.call(labels, logits) * weights)
             # The other losses are those of a whole batch, whatever its size.
-            lost += examples * sum(tf.cast(one, tf.float32) for one in added)
+            lost += examples * sum(tf.cast(extra, tf.float32) for extra in added)
         gradients = tape.gradient(lost, trainable)
         _refuse_unreached(model, gradients, others, moved)
         right = tf.reduce_sum(_is_right(labels, logits) * weights)
@@ -222,7 +229,7 @@ def _seeds(model: keras.Model) -> list[keras.Variable]:
 def _refuse_unreached(
     model: keras.Model,
     gradients: Sequence[tf.Tensor | None],
-    given: Sequence[tf.Tensor],
+    before: Sequence[tf.Tensor],
     moved: Sequence[tf.Tensor],
 ) -> None:
     """Refuses layers that read or write variables behind Keras' back.
@@ -231,7 +238,7 @@ def _refuse_unreached(
     """
     trained = zip(model.trainable_variables, gradients)
     unreached = [variable.path for variable, gradient in trained if gradient is None]
-    pairs = zip(_others(model), given, moved, strict=True)
+    pairs = zip(_others(model), before, moved, strict=True)
     written = [v.path for v, a, b in pairs if a is not b and not _is_seed(v)]
     if unreached or written:
         names = ", ".join([*unreached, *written][:3])

@@ -1,4 +1,4 @@
-"""What workers tell each other besides gradients: the chief's values, and all of them.
+"""The values that workers send each other besides gradients.
 
 Everything that a worker decides by (plans, results, numbers of validation) is the
 chief's: what each computes for itself could differ in last digits, and then one worker
@@ -56,25 +56,26 @@ class Workers:
 
     @property
     def is_alone(self) -> bool:
+        """True without a cluster."""
         return self.cluster is None
 
     @property
     def size(self) -> int:
-        """How many workers there are."""
+        """The number of workers."""
         return 1 if self.cluster is None else len(self.cluster.addresses)
 
     @property
     def index(self) -> int:
-        """Which of them this is; the chief is 0."""
+        """The number of this worker; the chief is 0."""
         return 0 if self.cluster is None else self.cluster.index
 
     @property
     def is_chief(self) -> bool:
-        """Whether this is the one that writes files."""
+        """True for the worker that writes files."""
         return self.cluster is None or self.cluster.is_chief
 
     def broadcast(self, value: T) -> T:
-        """What the chief has; a value that JSON has words for."""
+        """The chief's value, which JSON must be able to hold."""
         if self.cluster is None:
             return value
         return json.loads(self.broadcast_bytes(json.dumps(value).encode()))
@@ -84,8 +85,8 @@ class Workers:
     ) -> T:
         """The result of a function that only the chief calls; the others wait.
 
-        The result has to be a value that JSON has words for. If the chief's call
-        fails, every worker raises the same error.
+        The result has to be a value of JSON. If the chief's call fails, every worker
+        raises the same error.
         """
         if self.cluster is None:
             return function(*args, **kwargs)
@@ -101,7 +102,7 @@ class Workers:
         return result
 
     def broadcast_bytes(self, content: bytes) -> bytes:
-        """What the chief has; what others give is ignored."""
+        """The chief's bytes; those of the others are ignored."""
         if self.cluster is None:
             return content
         size = int(self._sum(np.array([len(content) if self.is_chief else 0]))[0])
@@ -117,7 +118,7 @@ class Workers:
         return b"".join(pieces)
 
     def gather(self, value: T) -> list[T]:
-        """The value that each worker has, the chief's first."""
+        """The values of all workers, the chief's first."""
         if self.cluster is None:
             return [value]
         content = json.dumps(value).encode()
@@ -127,20 +128,20 @@ class Workers:
         sizes = self._sum(sizes)
         table = np.zeros((count, -(-int(sizes.max()) // 8) * 8), np.uint8)
         table[index, : len(content)] = np.frombuffer(content, np.uint8)
-        found = self._sum(table.view(np.int64)).view(np.uint8)
-        return [json.loads(row[:n].tobytes()) for row, n in zip(found, sizes)]
+        rows = self._sum(table.view(np.int64)).view(np.uint8)
+        return [json.loads(row[:n].tobytes()) for row, n in zip(rows, sizes)]
 
     def broadcast_variables(self, variables: Sequence[keras.Variable]) -> None:
         """Gives variables the values that they have in the chief, bit for bit."""
         if self.cluster is None:
             return
         own = [np.asarray(keras.ops.convert_to_numpy(v)) for v in variables]
-        found = self.broadcast_bytes(b"".join(one.tobytes() for one in own))
+        content = self.broadcast_bytes(b"".join(array.tobytes() for array in own))
         start = 0
-        for variable, one in zip(variables, own):
-            values = np.frombuffer(found, one.dtype, one.size, start)
-            variable.assign(values.reshape(one.shape))
-            start += one.nbytes
+        for variable, array in zip(variables, own):
+            values = np.frombuffer(content, array.dtype, array.size, start)
+            variable.assign(values.reshape(array.shape))
+            start += array.nbytes
 
     def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """The checkpoint that the chief goes on from, if there is one."""
@@ -160,8 +161,8 @@ class Workers:
 
 # The errors that callers may want to catch, special ones first.
 _ERRORS: dict[str, type[Exception]] = {
-    one.__name__: one
-    for one in (
+    kind.__name__: kind
+    for kind in (
         ChangedFilesError,
         DataError,
         ConfigError,
@@ -204,8 +205,8 @@ def _summing(
     # One trace for all sizes: workers number their collectives as they trace them.
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
     def total(value: tf.Tensor) -> tf.Tensor:
-        found = strategy.run(replica, args=(value,))
-        return strategy.experimental_local_results(found)[0]
+        results = strategy.run(replica, args=(value,))
+        return strategy.experimental_local_results(results)[0]
 
     return total
 
@@ -280,7 +281,7 @@ def _restored(head: dict[str, Any], body: bytes) -> Checkpoint:
         arrays[name] = []
         for kind, shape in kinds:
             dtype, count = np.dtype(kind), int(np.prod(shape, dtype=np.int64))
-            found = np.frombuffer(body, dtype, count, start)
-            arrays[name].append(found.reshape(shape))
-            start += found.nbytes
+            array = np.frombuffer(body, dtype, count, start)
+            arrays[name].append(array.reshape(shape))
+            start += array.nbytes
     return Checkpoint(head["values"], arrays)

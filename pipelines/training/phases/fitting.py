@@ -11,6 +11,7 @@ from typing import TextIO
 import keras
 import tensorflow as tf
 
+from pipelines.data.input.batches import steps_per_epoch
 from pipelines.planning.plan import Phase
 from pipelines.runtime.signals import held_back
 from pipelines.training.averaging import averaged
@@ -28,27 +29,27 @@ from pipelines.training.distributed.replicas import (
     train_in_replicas,
 )
 from pipelines.training.memory import advice_when_full
-from pipelines.training.phases.task import FitSettings, Task
+from pipelines.training.phases.task import PhaseInputs, PhaseTask
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.profiling import (
     CallbackSeconds,
     StepProfile,
     profile_steps,
 )
-from pipelines.training.progress import Keeper, Stateful, skip_done_steps
+from pipelines.training.progress import ProgressSaver, Stateful, skip_done_steps
 from pipelines.training.rate_finder import RateFound, find_rate
 from pipelines.training.rates import optimizer_for
 from pipelines.training.soup import Soup
-from zoo.builder import Block
 
 _logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Watching:
-    """What a fit is seen by, and knows afterwards.
+class PhaseCallbacks:
+    """The callbacks of one phase; their results are read after `fit`.
 
-    `stateful` are those that are others after every epoch, in the order in which
-    they are asked. `timed` is there where the seconds of a step are wanted.
+    `stateful` are the callbacks whose state is saved, in the order in which they
+    are called. `timed` is there if steps are timed.
     """
 
     best: BestWeights
@@ -65,28 +66,28 @@ class Watching:
         return dataclasses.replace(profiled, callbacks=self.timed.median)
 
 
-def watching(
+def phase_callbacks(
     phase: Phase,
-    settings: FitSettings,
+    workspace: Workspace,
     *,
     to_reach: float,
     loss_to_reach: float,
-) -> Watching:
-    """What watches a phase whose epochs below an accuracy are no better than none."""
+) -> PhaseCallbacks:
+    """The callbacks of a phase that has to reach an accuracy and a loss."""
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
         to_reach=to_reach,
         loss_to_reach=loss_to_reach,
     )
     soup = Soup(at_most=phase.soup)
-    lines = HistoryLines(settings.history_path, phase=phase.name)
-    return Watching(
+    lines = HistoryLines(workspace.history_path, phase=phase.name)
+    return PhaseCallbacks(
         best,
         soup,
         lines,
         stateful=(*averaged(phase), best, soup, lines),
         at_nan=StopsAtNaN(),
-        timed=CallbackSeconds() if settings.profile else None,
+        timed=CallbackSeconds() if workspace.profile else None,
     )
 
 
@@ -94,35 +95,48 @@ def watching(
 class Fitting:
     """A phase that is about to train: all that its steps need."""
 
-    task: Task
-    phase: Phase
-    blocks: Sequence[Block]
-    batch_size: int
-    steps_per_epoch: int
-    settings: FitSettings
+    inputs: PhaseInputs
+    task: PhaseTask
+
+    @property
+    def phase(self) -> Phase:
+        """The phase, at the rate that its steps take."""
+        return self.inputs.phase
+
+    @property
+    def batch_size(self) -> int:
+        """The rows of a batch, over all workers."""
+        return self.inputs.plan.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The steps that see every training example once."""
+        return steps_per_epoch(self.inputs.splits.train, self.batch_size)
 
     @property
     def distribution(self) -> Distribution:
-        return self.settings.distribution.of_phase(self.phase)
+        """The devices that share the steps of the phase."""
+        return self.inputs.workspace.distribution.of_phase(self.phase)
 
     def at_its_rate(self) -> tuple[Fitting, RateFound | None]:
         """The same at the rate that a range test suggests, if it is to make one."""
         if not self.phase.find_learning_rate:
             return self, None
         plain = self._with(dataclasses.replace(self.phase, ema_decay=0.0))
-        found = find_rate(self.task.model, self.task.train, plain.compile)
+        tested = find_rate(self.task.model, self.task.train, plain.compile)
         _logger.info(
             "phase '%s': a range test of %d steps suggests the rate %s; planned was %g",
             self.phase.name,
-            len(found.rates),
-            "of the plan" if found.suggested is None else f"{found.suggested:.3g}",
+            len(tested.rates),
+            "of the plan" if tested.suggested is None else f"{tested.suggested:.3g}",
             self.phase.learning_rate,
         )
-        rate = found.suggested or self.phase.learning_rate
-        return self._with(dataclasses.replace(self.phase, learning_rate=rate)), found
+        rate = tested.suggested or self.phase.learning_rate
+        return self._with(dataclasses.replace(self.phase, learning_rate=rate)), tested
 
     def _with(self, phase: Phase) -> Fitting:
-        return dataclasses.replace(self, phase=phase)
+        inputs = dataclasses.replace(self.inputs, phase=phase)
+        return dataclasses.replace(self, inputs=inputs)
 
     def compile(
         self,
@@ -133,7 +147,7 @@ class Fitting:
         factors = dict(self.phase.block_multipliers)
         multiplier = {
             id(variable): factors[block.name]
-            for block in self.blocks
+            for block in self.inputs.model.backbone.blocks
             for variable in block.variables
         }
         trained.compile(
@@ -149,26 +163,28 @@ class Fitting:
             # With weights where the batches have them, and else as it is.
             weighted_metrics=["accuracy"],
             # Keras would choose it by itself, also where it was measured to be slower.
-            jit_compile=self.settings.xla,
+            jit_compile=self.inputs.plan.xla,
         )
 
     def profile(self) -> StepProfile | None:
-        """Where the seconds of a compiled step go, if that is wanted."""
-        if not self.settings.profile:
+        """The times of the parts of a compiled step, with `profile`."""
+        workspace = self.inputs.workspace
+        if not workspace.profile:
             return None
         name = self.phase.name
         _logger.info("phase '%s': profiling some steps, which are undone", name)
-        folder = self.settings.tensorboard_dir / name
+        folder = workspace.tensorboard_dir / name
         profiled = profile_steps(self.task.model, self.task.train, folder=folder)
         # With a new optimizer: that one has taken steps.
         self.compile()
         return profiled
 
-    def run(self, watch: Watching) -> None:
+    def run(self, watched: PhaseCallbacks) -> None:
         """Fits from where the progress of the run is; nothing if that has ended."""
-        place, model = self.settings.progress.place, self.task.model
+        progress, model = self.inputs.workspace.progress, self.task.model
+        place = progress.place
         if place.has_ended:
-            self.settings.progress.restore(model, watch.stateful)
+            progress.restore(model, watched.stateful)
             return
         distribution = self.distribution
         if place.step or distribution.strategy is not None:
@@ -179,9 +195,9 @@ class Fitting:
             model, batches, batch_size=self.batch_size, replicas=distribution.replicas
         )
         with held_back() as signals, full:
-            keeper = Keeper(
-                self.settings.progress,
-                watch.stateful,
+            saver = ProgressSaver(
+                progress,
+                watched.stateful,
                 signals,
                 batch_size=self.batch_size,
             )
@@ -194,29 +210,29 @@ class Fitting:
                 shuffle=False,  # the order of the data set is shuffled already
                 validation_data=self.task.validation,
                 verbose=verbose,
-                callbacks=self._callbacks(watch, keeper, verbose=verbose),
+                callbacks=self._callbacks(watched, saver, verbose=verbose),
             )
 
     def _callbacks(
-        self, watch: Watching, keeper: Keeper, *, verbose: int
+        self, watched: PhaseCallbacks, saver: ProgressSaver, *, verbose: int
     ) -> list[keras.callbacks.Callback] | ThrottledCallbacks:
-        distribution, settings = self.distribution, self.settings
+        distribution, workspace = self.distribution, self.inputs.workspace
         seen = [
-            *([watch.timed.first] if watch.timed else []),
+            *([watched.timed.first] if watched.timed else []),
             *sync_callbacks(distribution),
-            *watch.stateful,
-            watch.at_nan,
-            *_time_limit(distribution, settings),
+            *watched.stateful,
+            watched.at_nan,
+            *_time_limit(distribution, workspace),
             keras.callbacks.TensorBoard(
-                settings.tensorboard_dir / self.phase.name, write_graph=False
+                workspace.tensorboard_dir / self.phase.name, write_graph=False
             ),
-            *settings.watch(self.phase),
-            keeper,
-            *([watch.timed.last] if watch.timed else []),
+            *workspace.callbacks(self.phase),
+            saver,
+            *([watched.timed.last] if watched.timed else []),
         ]
         # What is timed needs every step. And several workers have to stop after the
         # same one, and so to read the same ones.
-        if watch.timed or distribution.strategy is not None:
+        if watched.timed or distribution.strategy is not None:
             return seen
         return ThrottledCallbacks(
             seen,
@@ -228,15 +244,16 @@ class Fitting:
         )
 
     def _batches(self) -> tf.data.Dataset:
-        """What a fit reads; where several devices share it, that is prepared."""
-        distribution, place = self.distribution, self.settings.progress.place
+        """The batches of a fit, in shares if several devices train."""
+        distribution, workspace = self.distribution, self.inputs.workspace
+        place = workspace.progress.place
         if distribution.strategy is None:
             return self.task.train_from(place.epoch, place.step, None)
         train_in_replicas(
             self.task.model,
             self.task.feed.loss(),
             distribution,
-            deadline_seconds=self.settings.deadline_seconds,
+            deadline_seconds=workspace.deadline_seconds,
         )
         share = distribution.share(self.batch_size)
         return in_shares(
@@ -247,7 +264,7 @@ class Fitting:
         )
 
     def _build_metrics(self) -> None:
-        """What counts inside of an epoch, which else the first step would build."""
+        """Builds the metrics, which the first step would build otherwise."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
 
 
@@ -262,9 +279,9 @@ def _verbosity(stream: TextIO | None) -> int:
 
 
 def _time_limit(
-    distribution: Distribution, settings: FitSettings
+    distribution: Distribution, workspace: Workspace
 ) -> Sequence[keras.callbacks.Callback]:
     """Nothing where several devices train: their step looks at the chief's clock."""
     if distribution.strategy is not None:
         return ()
-    return (TimeLimit(settings.deadline_seconds),)
+    return (TimeLimit(workspace.deadline_seconds),)

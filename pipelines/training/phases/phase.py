@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from pipelines.data.input.batches import steps_per_epoch
-from pipelines.data.splits import Splits
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training import freezing, lora
@@ -22,12 +21,16 @@ from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
 from pipelines.training.distributed.workers import Workers
 from pipelines.training.guard import GuardResult, accuracy_and_loss, interpolate
-from pipelines.training.phases.fitting import Fitting, Watching, watching
+from pipelines.training.phases.fitting import (
+    Fitting,
+    PhaseCallbacks,
+    phase_callbacks,
+)
 from pipelines.training.phases.result import PhaseResult
 from pipelines.training.phases.task import (
-    FitSettings,
-    Judge,
-    Task,
+    PhaseInputs,
+    PhaseTask,
+    Validator,
     make_task,
     whole_model,
 )
@@ -43,63 +46,49 @@ from pipelines.training.receipt import (
 from pipelines.training.transfer_model import TransferModel
 from zoo.spec import HEAD
 
-# A loss so many times that of before will not come back.
+# A loss that has grown by this factor will not come back.
 _EXPLODED = 50.0
-# And nor will this one, from whatever it started.
+# A loss above this has diverged, whatever it started from.
 _LARGEST_LOSS = 1e6
 
 _logger = logging.getLogger("zootune")
 
 
-def run_phase(
-    model: TransferModel,
-    splits: Splits,
-    plan: TransferPlan,
-    phase: Phase,
-    settings: FitSettings,
-    *,
-    may_explode: bool,
-) -> PhaseResult:
+def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
     """Trains the model in place, and keeps the best of it.
 
     Raises:
         TrainingExplodedError: if the loss left all bounds, unless it `may_explode`.
         TrainingError: if anything frozen moved.
     """
-    progress = settings.progress
-    begun = _begin(model, splits, plan, phase, settings)
-    task = make_task(model, splits, plan, phase, settings)
-    fitting, rate_found = Fitting(
-        task,
-        phase,
-        model.backbone.blocks,
-        batch_size=plan.batch_size,
-        steps_per_epoch=steps_per_epoch(splits.train, plan.batch_size),
-        settings=settings,
-    ).at_its_rate()
+    model, splits, plan = inputs.model, inputs.splits, inputs.plan
+    progress = inputs.workspace.progress
+    state = _begin(inputs)
+    task = make_task(inputs)
+    fitting, rate_found = Fitting(inputs, task).at_its_rate()
     phase, workers = fitting.phase, fitting.distribution.workers
     fitting.compile()
     profiled = fitting.profile()
-    before = _at_start(begun, task, model, phase, workers)
-    watch = watching(
+    before = _at_start(state, task, model, phase, workers)
+    watched = phase_callbacks(
         phase,
-        settings,
+        inputs.workspace,
         to_reach=before.to_reach if phase.only_if_better else -math.inf,
         loss_to_reach=before.loss_to_reach if _is_on_trial(phase) else math.inf,
     )
     _announce(phase, plan, before)
     progress.fit_begins()
-    fitting.run(watch)
+    fitting.run(watched)
     fit_seconds = progress.fit_seconds
-    receipt = begun.receipt(phase)
+    receipt = state.receipt(phase)
     if not may_explode:
-        _refuse_exploded(phase, before.loss, watch)
-    watch.best.restore()
-    served = watch.soup.serve(lambda: workers.broadcast(_validate(task)))
+        _refuse_exploded(phase, before.loss, watched)
+    watched.best.restore()
+    served = watched.soup.serve(lambda: workers.broadcast(_validate(task)))
     parameters = task.trained_parameters
     lora.merge(model.backbone.blocks)
-    result = _guarded(begun, task, phase, before, served.reached or watch.best.best)
-    seen = len(splits.train) * len(watch.lines.epochs)
+    result = _guarded(state, task, phase, before, served.reached or watched.best.best)
+    seen = len(splits.train) * len(watched.lines.epochs)
     return PhaseResult(
         name=phase.name,
         kept=result.blend > 0,
@@ -107,7 +96,7 @@ def run_phase(
         gain=result.gain,
         gain_standard_error=result.standard_error,
         learning_rate=phase.learning_rate,
-        best_epoch=watch.best.best_epoch,
+        best_epoch=watched.best.best_epoch,
         soup_epochs=served.epochs,
         trained_parameters=parameters,
         rate_found=rate_found,
@@ -118,50 +107,50 @@ def run_phase(
             task.images_per_second if phase.trains_head_only else seen / fit_seconds
         ),
         seconds=progress.phase_seconds,
-        epochs=tuple(watch.lines.epochs),
+        epochs=tuple(watched.lines.epochs),
         receipt=receipt,
         imbalance=task.feed.imbalance,
         augmentation=task.feed.augmentation,
-        profile=watch.with_callbacks(profiled),
+        profile=watched.with_callbacks(profiled),
         solved=_is_solved(plan, phase),
     )
 
 
 def _is_solved(plan: TransferPlan, phase: Phase) -> bool:
-    """Whether a phase starts with a head that was solved for in closed form."""
+    """True if a phase starts with a head that was solved in closed form."""
     head = plan.head
     return phase.trains_head_only and head.standardized and head.init == "probe"
 
 
-def _announce(phase: Phase, plan: TransferPlan, before: _Before) -> None:
+def _announce(phase: Phase, plan: TransferPlan, before: _BestSoFar) -> None:
     if _is_solved(plan, phase):
-        what = (
+        doing = (
             "goes on from a solution in closed form: training accuracy is near 1 from"
             " the first step on, and what counts is validation"
         )
     else:
-        what = f"trains {len(phase.trainable_blocks)} blocks and the head"
+        doing = f"trains {len(phase.trainable_blocks)} blocks and the head"
     at = "" if before.accuracy is None else f" ({before.accuracy:.4f} before)"
-    _logger.info("phase '%s' %s%s", phase.name, what, at)
+    _logger.info("phase '%s' %s%s", phase.name, doing, at)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Begun:
-    """What a phase is compared with when it ends.
+class _PhaseState:
+    """The state at the start of a phase, which its end is compared with.
 
     Where BatchNorm statistics were re-estimated, blocks below what trains have changed
-    too: then the `whole` model is judged, and `reached` is what it did before.
+    too: then the `whole` model is validated, and `reached` is its score before.
     """
 
     start: WeightSnapshot
     layers_by_block: Mapping[str, Sequence[keras.layers.Layer]]
     before: BlockWeights
     reestimated: Mapping[str, float]
-    whole: Judge | None = None
+    whole: Validator | None = None
     reached: tuple[float, float] | None = None
 
     def receipt(self, phase: Phase) -> tuple[WeightChange, ...]:
-        """What has moved until now; nothing that is frozen."""
+        """The changes until now; frozen weights have none."""
         changes = measure(
             self.before,
             self.layers_by_block,
@@ -172,48 +161,43 @@ class _Begun:
         refuse_moved(phase.name, changes, statistics_frozen=statistics_frozen)
         return changes
 
-    def interpolated(self, judged: Judge | Task) -> GuardResult:
-        """Puts the best blend of start and now into a model that is judged."""
-        trained = judged.model.get_weights()
-        start = self.start.of(judged.model)
-        return interpolate(judged.model, start, trained, judged.validation)
+    def interpolated(self, validator: Validator | PhaseTask) -> GuardResult:
+        """Puts the best blend of start and now into a model that is validator."""
+        trained = validator.model.get_weights()
+        start = self.start.of(validator.model)
+        return interpolate(validator.model, start, trained, validator.validation)
 
 
-def _begin(
-    model: TransferModel,
-    splits: Splits,
-    plan: TransferPlan,
-    phase: Phase,
-    settings: FitSettings,
-) -> _Begun:
-    """Notes what is there, and makes trainable what the phase trains."""
+def _begin(inputs: PhaseInputs) -> _PhaseState:
+    """Notes the weights at the start, and makes trainable what the phase trains."""
+    model, phase, splits = inputs.model, inputs.phase, inputs.splits
     blocks = model.backbone.blocks
-    layers = {**{one.name: one.layers for one in blocks}, HEAD: model.head_layers}
-    begun = _Begun(WeightSnapshot(model.model), layers, snapshot(layers), {})
+    layers = {**{block.name: block.layers for block in blocks}, HEAD: model.head_layers}
+    state = _PhaseState(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
-        whole = whole_model(model, splits, plan, settings)
+        whole = whole_model(inputs)
         reached = accuracy_and_loss(whole.model, whole.validation)
         reestimate(
             model.model,
             blocks,
             splits.train,
-            input_size_px=settings.input_size_px,
-            seed=settings.seed,
+            input_size_px=inputs.input_size_px,
+            seed=inputs.seed,
         )
-        before, changes = accept_statistics(begun.before, layers)
-        begun = _Begun(begun.start, layers, before, changes, whole, reached)
+        before, changes = accept_statistics(state.before, layers)
+        state = _PhaseState(state.start, layers, before, changes, whole, reached)
     if phase.batchnorm == "trained" and model.backbone.weights == "random":
-        per_epoch = steps_per_epoch(splits.train, plan.batch_size)
+        per_epoch = steps_per_epoch(splits.train, inputs.plan.batch_size)
         quicken(blocks, steps=per_epoch * phase.epochs)
     trainable = phase.trainable_blocks
     freezing.set_trainable(blocks, trainable, batchnorm=phase.batchnorm)
     if phase.lora_rank:
-        lora.attach(blocks, trainable, rank=phase.lora_rank, seed=settings.seed)
-    return begun
+        lora.attach(blocks, trainable, rank=phase.lora_rank, seed=inputs.seed)
+    return state
 
 
 @dataclasses.dataclass(frozen=True)
-class _Before:
+class _BestSoFar:
     """Accuracy and loss on the validation split before the first step, where known."""
 
     accuracy: float | None = None
@@ -229,33 +213,41 @@ class _Before:
 
 
 def _is_on_trial(phase: Phase) -> bool:
-    """Whether one epoch decides if the others can pay: where blocks train, guarded."""
+    """True if one epoch decides about the others: guarded, with blocks that train."""
     return phase.only_if_better and not phase.trains_head_only
 
 
 def _at_start(
-    begun: _Begun, task: Task, model: TransferModel, phase: Phase, workers: Workers
-) -> _Before:
+    state: _PhaseState,
+    task: PhaseTask,
+    model: TransferModel,
+    phase: Phase,
+    workers: Workers,
+) -> _BestSoFar:
     # What random weights answer says nothing, and validating them builds a graph.
     if model.backbone.weights == "random" and not phase.only_if_better:
-        return _Before()
-    return _Before(*workers.broadcast(begun.reached or _validate(task)))
+        return _BestSoFar()
+    return _BestSoFar(*workers.broadcast(state.reached or _validate(task)))
 
 
 def _guarded(
-    begun: _Begun, task: Task, phase: Phase, before: _Before, reached: Score
+    state: _PhaseState,
+    task: PhaseTask,
+    phase: Phase,
+    before: _BestSoFar,
+    reached: Score,
 ) -> GuardResult:
-    """What is kept of a phase: all of it, or of a guarded one what is better."""
+    """The part of a phase that is kept: all, or of a guarded one what is better."""
     if phase.only_if_better:
-        return begun.interpolated(begun.whole or task)
+        return state.interpolated(state.whole or task)
     accuracy, _ = reached
     return GuardResult(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
 
 
-def _validate(task: Task) -> tuple[float, float]:
+def _validate(task: PhaseTask) -> tuple[float, float]:
     """Accuracy and loss on the validation split."""
-    found = task.model.evaluate(task.validation, verbose=0, return_dict=True)
-    return found["accuracy"], found["loss"]
+    values = task.model.evaluate(task.validation, verbose=0, return_dict=True)
+    return values["accuracy"], values["loss"]
 
 
 class TrainingExplodedError(TrainingError):
@@ -266,21 +258,23 @@ class TrainingExplodedError(TrainingError):
         self.learning_rate = learning_rate
 
 
-def _refuse_exploded(phase: Phase, loss_before: float | None, watch: Watching) -> None:
+def _refuse_exploded(
+    phase: Phase, loss_before: float | None, watched: PhaseCallbacks
+) -> None:
     """Raises `TrainingExplodedError` for a loss that is NaN, or many times that before.
 
-    A head that starts from a probe has a small loss, so at least that of guessing
-    counts.
+    A head that starts from a probe has a small loss, so the loss of guessing is the
+    least that counts.
     """
-    losses = [epoch["loss"] for epoch in watch.lines.epochs]
+    losses = [epoch["loss"] for epoch in watched.lines.epochs]
     # With BatchNorm in training, features are others from the first step on, whatever
-    # the rate; then only what is beyond all measure counts.
+    # the rate; then only the largest bound counts.
     before = 1.0 if loss_before is None else max(loss_before, 1.0)
     comparable = np.isfinite(before) and phase.batchnorm == "frozen"
     bound = _EXPLODED * before if comparable else _LARGEST_LOSS
     if all(np.isfinite(loss) and loss < bound for loss in losses):
         return
-    step = watch.at_nan.step
+    step = watched.at_nan.step
     seen = "" if step is None else f" (seen at its step {step})"
     raise TrainingExplodedError(
         f"The loss became {losses[-1]:.3g} in epoch {len(losses)}{seen} of phase"

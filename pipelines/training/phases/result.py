@@ -1,4 +1,4 @@
-"""What a phase did, as plain values."""
+"""The result of a phase, as plain values."""
 
 from __future__ import annotations
 
@@ -14,23 +14,21 @@ from pipelines.training.receipt import WeightChange
 
 @dataclasses.dataclass(frozen=True)
 class PhaseResult:
-    """What one phase did. Accuracies and losses are those of the validation split.
+    """The result of one phase. Accuracies and losses are of the validation split.
 
-    They are balanced, every class counting the same, where `imbalance` is not `none`.
-    `augmentation` tells what was done to the training images, if anything. `blend` is
-    the share of the trained weights in those that were kept: 1 unless the phase is
-    guarded, and 0 where it was undone because validation did not improve by more than a
-    standard error. `learning_rate` is lower than planned if the loss exploded with
-    that. The receipt tells what training moved, kept or not, and apart from that what
-    BatchNorm statistics moved by where they were re-estimated; `accuracy_before` is
-    that of before they were, and none where the weights were random. `soup_epochs` are
-    those whose weights were averaged, if the phase has a soup, and else empty.
-    `trained_parameters` counts numbers, with those of the head; of factors of low rank
-    they are what the factors have, and the receipt has what they moved the kernels by.
-    `rate_found` is the range test of a phase that was to find its rate, unless it
-    started over at a lower one. `profile` is where the seconds of a step go, if that
-    was wanted. `solved` says that a head began as the linear probe, which is solved in
-    closed form: then accuracy is high before the first step.
+    With an `imbalance` other than `none` every class counts the same in them.
+    `accuracy_before` is from before BatchNorm statistics were re-estimated, and `None`
+    if the weights were random. `blend` is the share of the trained weights in the kept
+    weights: 1 unless the phase is guarded, and 0 if it was undone because validation
+    did not improve by more than a standard error.
+
+    `learning_rate` is lower than planned if the loss exploded. `rate_found` is the
+    range test, unless the phase started over at a lower rate. `soup_epochs` are the
+    epochs whose weights were averaged. `trained_parameters` counts the numbers that
+    train, with the head; for factors of low rank, the numbers of the factors. `receipt`
+    has the changes by training, kept or not, and those by re-estimation. `profile` has
+    the times of the parts of a step. With `solved` the head began as the linear probe,
+    which is solved in closed form: accuracy is high before the first step.
     """
 
     name: str
@@ -61,15 +59,15 @@ def _frozen(value: Any) -> Any:
 
 def result_of(values: Mapping[str, Any]) -> PhaseResult:
     """The result that `dataclasses.asdict` made these values of, and JSON lists."""
-    augmentation, found = values["augmentation"], values["rate_found"]
+    augmentation, rate_found = values["augmentation"], values["rate_found"]
     profile = values["profile"]
     parts = {
         "epochs": tuple(values["epochs"]),
         "soup_epochs": tuple(values["soup_epochs"]),
         "receipt": tuple(WeightChange(**change) for change in values["receipt"]),
         "augmentation": Augmentation(**augmentation) if augmentation else None,
-        "rate_found": RateFound(**{k: _frozen(v) for k, v in found.items()})
-        if found
+        "rate_found": RateFound(**{k: _frozen(v) for k, v in rate_found.items()})
+        if rate_found
         else None,
         "profile": StepProfile(**profile) if profile else None,
     }

@@ -1,4 +1,4 @@
-"""A phase made concrete: the part of the model that trains, and what that reads."""
+"""The task of a phase: the part of the model that trains, and the batches it reads."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, MutableMapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.config import AugmentConfig
 from pipelines.data.input.autotune import untuned
 from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.input.order import Sample, WorkerShard, shuffled_epochs
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import Splits
-from pipelines.features.activation_cache import ActivationCache
 from pipelines.features.extract import Activations
 from pipelines.features.stored import keep, taker
 from pipelines.planning.plan import Phase, TransferPlan
@@ -29,64 +26,69 @@ from pipelines.training.class_weighting import (
     chosen_augmentation,
     keeps_labels_mirrored,
 )
-from pipelines.training.distributed.distribution import Distribution
-from pipelines.training.progress import Progress
+from pipelines.training.phases.workspace import Frozen, Workspace
 from pipelines.training.transfer_model import TransferModel
 from zoo.graph.folding import folded
 
 # Kinds of augmentation that leave the images of a phase with frozen blocks as they are.
 _NO_CHANGES = ("auto", "none")
 
-# How many blocks are frozen, and the blocks that a head reads and its grid.
-Frozen = tuple[int, tuple[str, ...], int]
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class PhaseInputs:
+    """A phase of a plan, with the model and the data that it trains on.
 
-@dataclasses.dataclass(frozen=True)
-class FitSettings:
-    """What training needs to know besides the plan.
-
-    `deadline_seconds` is on the clock of `time.monotonic`. `head_features` are what the
-    head reads of train and validation, where that is known already. `imbalance` is none
-    of `auto`. Without a `cache` images are decoded
-    whenever they are read, and without an `activation_cache` nothing is kept on disk.
-
-    `watch` gives more callbacks for a phase. Where the same backbone trains many times
-    from the same weights, `known` remembers what its frozen blocks gave last, by how
-    many they are and what the head reads.
-
-    `progress` is what was done before, and where it is saved. `distribution` is where
-    phases that train blocks run. With `xla` steps are compiled by it; with `profile`
-    each phase says where the seconds of a step go.
+    `seed` is of this phase alone: what it draws does not depend on earlier phases.
     """
 
-    input_size_px: int | None
+    model: TransferModel
+    splits: Splits
+    plan: TransferPlan
+    phase: Phase
+    workspace: Workspace
     seed: int
-    deadline_seconds: float
-    history_path: Path
-    tensorboard_dir: Path
-    head_features: tuple[np.ndarray, np.ndarray] | None = None
-    imbalance: str = "none"
-    augment: AugmentConfig = dataclasses.field(
-        default_factory=lambda: AugmentConfig(strength="none")
-    )
-    cache: PixelCache | None = None
-    activation_cache: ActivationCache | None = None
-    watch: Callable[[Phase], Sequence[keras.callbacks.Callback]] = lambda phase: ()
-    known: MutableMapping[Frozen, list[Activations]] | None = None
-    progress: Progress = dataclasses.field(default_factory=Progress)
-    distribution: Distribution = dataclasses.field(default_factory=Distribution)
-    xla: bool = False
-    profile: bool = False
+
+    @property
+    def input_size_px(self) -> int | None:
+        """The side of the images that the backbone takes."""
+        return self.model.backbone.input_size_px
+
+    @property
+    def frozen_depth(self) -> int:
+        """The number of blocks below all that train."""
+        return freezing.frozen_depth(
+            self.model.backbone.blocks, self.phase.trainable_blocks
+        )
+
+    @property
+    def frozen(self) -> Frozen:
+        """The key of the activations that the phase reads."""
+        return self.frozen_depth, self.plan.head.reads, self.plan.head.grid
+
+    @property
+    def pixel_cache(self) -> PixelCache | None:
+        """The cache of images, unless only a head reads them, and once."""
+        reads_again = len(self.plan.phases) > 1 or not self.phase.trains_head_only
+        return self.workspace.pixel_cache if reads_again else None
+
+    @property
+    def read(self) -> Callable[..., tf.data.Dataset]:
+        """A function from a split to its batches, as they are and in order."""
+        return functools.partial(
+            batches,
+            input_size_px=self.input_size_px,
+            batch_size=self.plan.batch_size,
+            cache=self.pixel_cache,
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Task:
-    """A phase made concrete: the part of the model that trains, and what it reads.
+class PhaseTask:
+    """The part of the model that trains, and its batches.
 
-    `train_from` gives the training batches without end, from a step of an epoch on, or
-    of every batch a share.
-    If that is activations that had to be computed, it was at `images_per_second`.
-    `feed` tells how batches were prepared.
+    `train_from` gives the training batches without end, from a step of an epoch on;
+    with a share, the rows of one worker. Activations were computed at
+    `images_per_second`; 0 if none were. `feed` has how batches were prepared.
     """
 
     model: keras.Model
@@ -102,112 +104,73 @@ class Task:
 
     @property
     def trained_parameters(self) -> int:
-        """How many numbers train."""
+        """The count of numbers that train."""
         return sum(math.prod(v.shape) for v in self.model.trainable_variables)
 
 
-def make_task(
-    model: TransferModel,
-    splits: Splits,
-    plan: TransferPlan,
-    phase: Phase,
-    settings: FitSettings,
-) -> Task:
-    """What trains, on activations of what is frozen below it where there is room.
+def make_task(inputs: PhaseInputs) -> PhaseTask:
+    """The task of a phase, on activations of the frozen blocks if there is room.
 
     Nothing in a phase can change them, so they are computed once, not once per epoch.
     """
-    depth = freezing.frozen_depth(model.backbone.blocks, phase.trainable_blocks)
-    wanted = _Wanted(model, splits, plan, phase, settings, depth)
+    keeps_images = inputs.plan.augment.strength in _NO_CHANGES
     # Head-only phases never augment, and nor does `auto` where it would cost a pass.
-    if phase.trains_head_only or (depth and settings.augment.strength in _NO_CHANGES):
-        task = _task_on_activations(wanted)
+    if inputs.phase.trains_head_only or (inputs.frozen_depth and keeps_images):
+        task = _task_on_activations(inputs)
         if task is not None:
             return task
-    return _task_on_examples(wanted)
+    return _task_on_examples(inputs)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Wanted:
-    """A phase of a plan on data, for which `depth` blocks are frozen."""
-
-    model: TransferModel
-    splits: Splits
-    plan: TransferPlan
-    phase: Phase
-    settings: FitSettings
-    depth: int
-
-    @property
-    def cache(self) -> PixelCache | None:
-        """Where images are kept, unless nothing but a head reads them, once."""
-        reads_again = len(self.plan.phases) > 1 or not self.phase.trains_head_only
-        return self.settings.cache if reads_again else None
-
-    @property
-    def read(self) -> Callable[..., tf.data.Dataset]:
-        """Gives the batches of a split, as they are and in order."""
-        return functools.partial(
-            batches,
-            input_size_px=self.settings.input_size_px,
-            batch_size=self.plan.batch_size,
-            cache=self.cache,
-        )
-
-    @property
-    def frozen(self) -> Frozen:
-        """What names the activations that the phase reads."""
-        return self.depth, self.plan.head.reads, self.plan.head.grid
-
-
-def _task_on_activations(wanted: _Wanted) -> Task | None:
-    """None where there is no room for them."""
-    phase, settings, splits = wanted.phase, wanted.settings, wanted.splits
-    lower, upper = _parts(wanted.model, phase, wanted.depth)
+def _task_on_activations(inputs: PhaseInputs) -> PhaseTask | None:
+    """A task on activations; `None` if there is no room for them."""
+    workspace, splits = inputs.workspace, inputs.splits
+    lower, upper = _parts(inputs)
     started = time.monotonic()
-    kept = _known(settings, phase, wanted.frozen) or keep(
+    kept = _known(inputs) or keep(
         lower,
         (splits.train, splits.validation),
-        wanted.read,
-        input_size_px=settings.input_size_px,
-        disk=settings.activation_cache,
+        inputs.read,
+        input_size_px=inputs.input_size_px,
+        disk=workspace.activation_cache,
     )
     if kept is None:
         return None
-    if settings.known is not None and not phase.trains_head_only:
-        settings.known.clear()
-        settings.known[wanted.frozen] = kept
-    feed = Feed(splits, settings.imbalance)
-    task = _task_on(upper, kept, feed, wanted.plan, settings)
+    known = workspace.known_activations
+    if known is not None and not inputs.phase.trains_head_only:
+        known.clear()
+        known[inputs.frozen] = kept
+    feed = Feed(splits, inputs.plan.imbalance)
+    task = _task_on(upper, kept, feed, inputs)
     rate = feed.examples / (time.monotonic() - started)
     return dataclasses.replace(task, images_per_second=rate)
 
 
-def _task_on_examples(wanted: _Wanted) -> Task:
-    """Reads the examples themselves, augmented as the settings say."""
-    model, splits, settings = wanted.model, wanted.splits, wanted.settings
+def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
+    """A task that reads the examples themselves, augmented as the plan says."""
+    model, splits, plan = inputs.model, inputs.splits, inputs.plan
     augmentation = chosen_augmentation(
-        settings.augment,
+        plan.augment,
         splits.train,
-        from_random=wanted.phase == wanted.plan.phases[0],
-        mirrors=lambda: settings.distribution.workers.broadcast(
+        from_random=inputs.phase == plan.phases[0],
+        mirrors=lambda: inputs.workspace.distribution.workers.broadcast(
             keeps_labels_mirrored(
-                model.model, wanted.read(splits.validation), splits.validation.labels
+                model.model, inputs.read(splits.validation), splits.validation.labels
             )
         ),
     )
-    feed = Feed(splits, settings.imbalance, augmentation)
+    feed = Feed(splits, plan.imbalance, augmentation)
 
     def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         return feed.training(
             training_batches(
                 splits.train,
-                input_size_px=settings.input_size_px,
-                batch_size=wanted.plan.batch_size,
-                seed=settings.seed,
+                input_size_px=inputs.input_size_px,
+                batch_size=plan.batch_size,
+                seed=inputs.seed,
                 first_epoch=epoch,
                 first_step=step,
-                cache=wanted.cache,
+                cache=inputs.pixel_cache,
                 balanced=feed.draws_evenly,
                 augmentation=augmentation,
                 classes=feed.classes,
@@ -215,78 +178,76 @@ def _task_on_examples(wanted: _Wanted) -> Task:
             )
         )
 
-    blocks = model.backbone.blocks
+    blocks, depth = model.backbone.blocks, inputs.frozen_depth
     above = freezing.behind_frozen(
-        model.model, blocks, wanted.depth, pooled_blocks=model.pooled_blocks
+        model.model, blocks, depth, pooled_blocks=model.pooled_blocks
     )
-    return Task(
+    return PhaseTask(
         model=feed.model(above),
         train_from=train_from,
-        validation=feed.validation(wanted.read(splits.validation)),
+        validation=feed.validation(inputs.read(splits.validation)),
         feed=feed,
     )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Judge:
-    """A model, and what it is judged by: validation as batches that it takes."""
+class Validator:
+    """A model, and the validation batches that it takes."""
 
     model: keras.Model
     validation: tf.data.Dataset
 
 
-def whole_model(
-    model: TransferModel, splits: Splits, plan: TransferPlan, settings: FitSettings
-) -> Judge:
-    """The whole model, judged on validation examples as they are."""
-    feed = Feed(splits, settings.imbalance)
+def whole_model(inputs: PhaseInputs) -> Validator:
+    """The whole model, validated on examples as they are."""
+    feed = Feed(inputs.splits, inputs.plan.imbalance)
     read = batches(
-        splits.validation,
-        input_size_px=settings.input_size_px,
-        batch_size=plan.batch_size,
-        cache=settings.cache,
+        inputs.splits.validation,
+        input_size_px=inputs.input_size_px,
+        batch_size=inputs.plan.batch_size,
+        cache=inputs.workspace.pixel_cache,
     )
-    return Judge(feed.model(model.model), feed.validation(read))
+    return Validator(feed.model(inputs.model.model), feed.validation(read))
 
 
-def _parts(
-    model: TransferModel, phase: Phase, depth: int
-) -> tuple[keras.Model, keras.Model]:
-    """What stays as it is in a phase, and what trains on that."""
-    if phase.trains_head_only:
+def _parts(inputs: PhaseInputs) -> tuple[keras.Model, keras.Model]:
+    """The part that stays as it is in a phase, and the part that trains on that."""
+    model = inputs.model
+    if inputs.phase.trains_head_only:
         return (
             keras.Model(model.model.input, model.head_input),
             keras.Model(model.head_input, model.model.output),
         )
-    blocks = model.backbone.blocks
+    blocks, depth = model.backbone.blocks, inputs.frozen_depth
     lower, upper = freezing.split_at(
         model.model, blocks, depth, pooled_blocks=model.pooled_blocks
     )
     return lower, folded(upper)
 
 
-def _known(
-    settings: FitSettings, phase: Phase, frozen: Frozen
-) -> list[Activations] | None:
-    if not phase.trains_head_only:
-        return None if settings.known is None else settings.known.get(frozen)
-    if settings.head_features is None:
+def _known(inputs: PhaseInputs) -> list[Activations] | None:
+    """The activations that need not be computed again."""
+    workspace = inputs.workspace
+    if not inputs.phase.trains_head_only:
+        known = workspace.known_activations
+        return None if known is None else known.get(inputs.frozen)
+    if workspace.head_features is None:
         return None
-    return [(one,) for one in settings.head_features]
+    return [(features,) for features in workspace.head_features]
 
 
 def _task_on(
     upper: keras.Model,
     activations: Sequence[Activations],
     feed: Feed,
-    plan: TransferPlan,
-    settings: FitSettings,
-) -> Task:
-    """The upper part of a model, trained on what the lower one gives.
+    inputs: PhaseInputs,
+) -> PhaseTask:
+    """The upper part of a model, trained on the activations of the lower part.
 
-    Of training that may be several views of all examples, one after the other: an epoch
-    takes each example once, and its views take turns.
+    Of training there may be several views of all examples, one after the other: an
+    epoch takes each example once, and its views take turns.
     """
+    batch_size = inputs.plan.batch_size
     splits = feed.splits
     examples, views = len(splits.train), len(activations[0][0]) // len(splits.train)
     train = taker(activations[0], np.tile(splits.train.labels, views))
@@ -296,14 +257,14 @@ def _task_on(
         return draw.index + examples * ((draw.index + draw.epoch) % views)
 
     def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
-        rows = plan.batch_size if share is None else share.rows
+        rows = batch_size if share is None else share.rows
         return feed.training(
             shuffled_epochs(
                 examples,
                 lambda draws: draws.map(row).map(train),
-                seed=settings.seed,
+                seed=inputs.seed,
                 first_epoch=epoch,
-                first_example=step * plan.batch_size,
+                first_example=step * batch_size,
                 balance=splits.train.labels if feed.draws_evenly else None,
                 share=share,
                 at_once=rows,
@@ -311,9 +272,9 @@ def _task_on(
         )
 
     rows = untuned(tf.data.Dataset.range(len(splits.validation)))
-    return Task(
+    return PhaseTask(
         model=feed.model(upper),
         train_from=train_from,
-        validation=feed.validation(rows.batch(plan.batch_size).map(validation)),
+        validation=feed.validation(rows.batch(batch_size).map(validation)),
         feed=feed,
     )

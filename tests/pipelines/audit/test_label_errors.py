@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from pipelines.audit.label_errors import WHAT, Suspect, suspects
+from pipelines.audit.label_errors import PROBLEM, Suspect, suspects
 from pipelines.cli import main
 from pipelines.data.readers.builtin import read
 from pipelines.errors import DataError
@@ -25,7 +25,7 @@ def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
 def flipped(
     labels: np.ndarray, *, share: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of which some are wrong, and which these are."""
+    """Labels with some wrong ones, and the places of these."""
     rng = np.random.default_rng(seed)
     which = rng.choice(len(labels), int(share * len(labels)), replace=False)
     wrong = labels.copy()
@@ -60,7 +60,7 @@ def test_sound_labels_are_left_in_peace() -> None:
     assert len(found_in(features, labels)) <= 15
 
 
-def test_examples_of_one_group_do_not_vouch_for_each_other() -> None:
+def test_suspects_leave_out_whole_groups() -> None:
     """A wrong label that came with ten copies is still found."""
     features, labels = digits(500)
     copies = np.repeat(np.flatnonzero(labels == 3)[:1], 10)
@@ -98,7 +98,7 @@ def test_the_command_lists_suspects_and_shows_them(
     command = ["check", reference, "--labels", "--backbone", "efficientnet_lite0"]
     assert main([*command, "--json", "--report", str(page)]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
-    (about,) = [one["about"] for one in findings if one["what"] == WHAT]
+    (about,) = [one["about"] for one in findings if one["what"] == PROBLEM]
     assert {"image 3: given 1, looks like 0", "image 40: given 0, looks like 1"} <= {
         *about
     }

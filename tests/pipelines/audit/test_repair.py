@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def fixed(folder: Path) -> dict[str, Repair]:
-    """What was done with every file, after a look at what is left."""
+    """The action on every file; the copy has no problems."""
     target = folder.parent / "fixed"
     done = repair(audit(DatasetRef.parse(f"dir:{folder}")), folder, target)
     listed = json.loads((target / LIST).read_text())
@@ -144,7 +144,7 @@ def test_sixteen_bits_become_the_upper_eight(folder: Path) -> None:
     Image.fromarray(deep).save(folder / "cat" / "deep.png")
     Image.fromarray(deep[::-1]).save(folder / "cat" / "scan.tiff")
     done = fixed(folder)
-    assert done["cat/deep.png"].why == "of 16 bits, of which the upper 8 are used"
+    assert done["cat/deep.png"].why == "of 16 bits; the upper 8 are used"
     assert (pixels(folder.parent / "fixed/cat/deep.png")[..., 0] == deep >> 8).all()
     flipped = pixels(folder.parent / "fixed/cat/scan.png")[..., 0]
     assert (flipped == (deep >> 8)[::-1]).all()
@@ -157,7 +157,7 @@ def test_what_is_sound_is_copied_byte_by_byte(folder: Path) -> None:
         assert copy.read_bytes() == path.read_bytes()
 
 
-def test_a_wrong_extension_is_put_right_and_takes_no_other_name(folder: Path) -> None:
+def test_wrong_extension_is_corrected_to_free_name(folder: Path) -> None:
     for i, name in enumerate(("0.jpg", "x.jfif", "plain")):
         content = saved(photo(70 + i), "PNG" if name == "0.jpg" else "JPEG")
         (folder / "cat" / name).write_bytes(content)
@@ -193,7 +193,7 @@ def test_what_is_broken_is_left_out_and_listed(folder: Path) -> None:
     assert "which have no agreed range" in done["cat/float.tif"].why
 
 
-def test_the_same_picture_is_kept_once_and_in_two_classes_not_at_all(
+def test_copies_are_kept_once_per_class(
     folder: Path,
 ) -> None:
     (folder / "cat" / "again.png").write_bytes((folder / "cat/0.png").read_bytes())
@@ -212,7 +212,7 @@ def test_the_same_picture_is_kept_once_and_in_two_classes_not_at_all(
     ]
 
 
-def test_of_the_same_picture_in_two_splits_the_tested_one_is_kept(folder: Path) -> None:
+def test_copy_in_the_test_split_is_kept(folder: Path) -> None:
     root = folder.parent / "splits"
     for split in ("train", "test"):
         for c, name in enumerate(("cat", "zebra")):
@@ -253,7 +253,7 @@ def test_never_in_place_and_never_over_something(folder: Path) -> None:
     assert len(repair(found, folder, full)) == 8
 
 
-def test_a_folder_of_which_nothing_is_left_leaves_nothing(tmp_path: Path) -> None:
+def test_repair_without_sound_files_leaves_nothing(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "bad" / name).mkdir(parents=True)
         (tmp_path / "bad" / name / "x.png").write_bytes(b"no")
@@ -263,7 +263,7 @@ def test_a_folder_of_which_nothing_is_left_leaves_nothing(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["bad"]
 
 
-def test_the_command_says_what_it_did_and_ends_as_the_copy_is(
+def test_command_reports_and_checks_the_copy(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "cat" / "cut.jpg").write_bytes(saved(photo(90), "JPEG")[:400])

@@ -47,7 +47,7 @@ def test_logits_that_are_too_sure_are_cooled():
     assert [level for level, _ in found.set_thresholds] == [0.95, 0.99]
 
 
-def test_shares_of_new_examples_are_those_of_the_config():
+def test_new_examples_keep_the_configured_shares():
     logits, labels, features = _held_out(3000, seed=2)
     found = _calibrated(_held_out(3000), coverage=0.8, in_distribution=0.9)
     answers = found.answer(logits, features)
@@ -91,7 +91,7 @@ def test_answers_by_hand():
     ]
 
 
-def test_a_value_on_a_limit_is_not_decided():
+def test_a_value_on_a_threshold_is_undecided():
     calibration = dataclasses.replace(
         uncalibrated(2, reason=""), confidence_threshold=0.75
     )
@@ -102,7 +102,7 @@ def test_a_value_on_a_limit_is_not_decided():
     assert open_to_all.is_decided(open_to_all.answer(logits, logits)).all()
 
 
-def test_method_none_is_how_it_was_before():
+def test_method_none_leaves_answers_uncalibrated():
     found = _calibrated(_held_out(), method="none")
     assert found == uncalibrated(
         3, reason="config.calibration.method is 'none'.", examples=300
@@ -164,7 +164,7 @@ _NAN = np.where(np.arange(300)[:, None] == 7, np.nan, 1.0)
         "constant logits",
     ],
 )
-def test_poor_data_give_safe_numbers_and_the_reason(
+def test_poor_data_give_defaults_and_the_reason(
     held_out, temperature, threshold, reason
 ):
     found = _calibrated(held_out)
@@ -183,7 +183,7 @@ def test_good_data_have_no_such_reason():
 
 
 @pytest.mark.parametrize("fields", [{}, {"method": "bias"}, {"in_distribution": 1.0}])
-def test_it_comes_back_from_a_manifest_field_by_field(fields):
+def test_a_calibration_round_trips_through_its_manifest(fields):
     found = _calibrated(_held_out(), **fields)
     assert (found.space is None) == (fields == {"in_distribution": 1.0})
     again = from_manifest(json.loads(json.dumps(to_manifest(found))))

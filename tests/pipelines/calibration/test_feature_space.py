@@ -15,7 +15,7 @@ def _features(n, *, width=64, classes=4, seed=0, centres_seed=7):
     return centres[labels] + rng.normal(0, 0.3, (n, width)), labels
 
 
-def test_distances_are_those_of_mahalanobis_where_all_directions_are_kept():
+def test_distances_with_all_directions_are_mahalanobis():
     features, labels = _features(400, width=6)
     space = fit_feature_space(features, labels)
     assert space.outside_weight == 0
@@ -49,7 +49,7 @@ def test_the_length_of_features_does_not_count():
     )
 
 
-def test_its_size_is_what_it_says(monkeypatch):
+def test_size_bytes_is_the_size_of_its_arrays(monkeypatch):
     features, labels = _features(600, width=1280, classes=10)
     space = fit_feature_space(features, labels)
     assert space.axes.shape == (1280, 32)
@@ -59,7 +59,7 @@ def test_its_size_is_what_it_says(monkeypatch):
     assert fit_feature_space(features, labels).axes.shape == (1280, 8)
 
 
-def test_one_example_of_each_class_is_enough_for_a_space():
+def test_one_example_per_class_gives_a_space():
     features, labels = _features(4)
     space = fit_feature_space(features, labels)
     found = space.distances(features)
@@ -85,7 +85,7 @@ def test_features_that_say_nothing_give_no_space(spoil):
     assert fit_feature_space(spoilt, labels[: len(spoilt)]) is None
 
 
-def test_a_feature_that_is_dead_or_doubled_does_no_harm():
+def test_dead_and_doubled_features_do_no_harm():
     features, labels = _features(40)
     features[:, 3] = 0
     features[:, 5] = features[:, 4]

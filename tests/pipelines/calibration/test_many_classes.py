@@ -38,7 +38,7 @@ def _logits(n, classes, *, seed=0):
     return logits, labels
 
 
-def test_portions_cover_every_row_once_and_few_rows_are_one():
+def test_portions_cover_every_row_once():
     found = list(portions.portions(1000, 10_000))
     assert [one.start for one in found] == list(range(0, 1000, 419))
     assert [one.stop for one in found][:-1] == [one.start for one in found][1:]
@@ -49,7 +49,7 @@ def test_portions_cover_every_row_once_and_few_rows_are_one():
 
 
 @pytest.mark.parametrize("shape", [(60, 90), (150, 20)], ids=["wide", "long"])
-def test_a_ridge_in_portions_of_classes_is_the_same(shape, monkeypatch):
+def test_a_ridge_in_portions_is_the_same(shape, monkeypatch):
     rows, width = shape
     labels = np.arange(rows) % 30
     x = np.random.default_rng(0).normal(size=shape) + 0.1 * labels[:, None]
@@ -62,7 +62,7 @@ def test_a_ridge_in_portions_of_classes_is_the_same(shape, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(60, 90), (150, 20)], ids=["wide", "long"])
 @pytest.mark.parametrize("sizes", [(1,), (1, 2, 3)], ids=str)
-def test_some_rows_left_out_get_the_scores_of_the_whole_path(shape, sizes, monkeypatch):
+def test_left_out_of_some_rows_equals_the_path(shape, sizes, monkeypatch):
     rows, _ = shape
     labels = np.arange(rows) % 10
     x = np.random.default_rng(0).normal(size=shape) + 0.3 * labels[:, None]
@@ -74,7 +74,7 @@ def test_some_rows_left_out_get_the_scores_of_the_whole_path(shape, sizes, monke
     np.testing.assert_allclose(found, whole.left_out[judged], atol=1e-4)
 
 
-def test_rows_to_compare_are_several_of_some_classes_where_classes_are_many():
+def test_many_classes_are_compared_on_some():
     labels = np.arange(20_000) % 1000
     rows = spread(labels, count=1000, seed=0)
     sizes = np.bincount(labels[rows])
@@ -103,7 +103,7 @@ def labels_of_one(labels, rows):
 
 
 @pytest.mark.parametrize("classes", [300, 2000])
-def test_a_probe_of_many_classes_is_as_often_right_as_it_says(classes):
+def test_confidence_matches_accuracy_with_many_classes(classes):
     x, labels = _clusters(classes, 6)
     others, other_labels = _clusters(classes, 1, seed=1)
     rows = spread(labels, count=1000, seed=0)
@@ -121,7 +121,7 @@ def test_a_probe_of_many_classes_is_as_often_right_as_it_says(classes):
     assert found.sharpness > 100
 
 
-def test_one_example_of_each_of_many_classes_is_not_without_any_confidence():
+def test_one_example_of_many_classes_gives_confidence():
     x, labels = _clusters(1000, 1)
     found = score([x], labels, groups=None, reads=("a",), grid=1)
     few = score([x[:60]], labels[:60], groups=None, reads=("a",), grid=1)
@@ -129,7 +129,7 @@ def test_one_example_of_each_of_many_classes_is_not_without_any_confidence():
     assert found.sharpness == pytest.approx(190)
 
 
-def test_measures_in_portions_are_those_of_the_whole(monkeypatch):
+def test_measures_in_portions_are_the_same(monkeypatch):
     logits, labels = _logits(500, 40)
     log_p = log_softmax(logits.astype(float), axis=1)
     whole = reliability(log_p, labels)
@@ -139,7 +139,7 @@ def test_measures_in_portions_are_those_of_the_whole(monkeypatch):
     np.testing.assert_array_equal(energies(logits), strange)
 
 
-def test_a_calibration_in_portions_is_that_of_the_whole(monkeypatch):
+def test_a_calibration_in_portions_is_the_same(monkeypatch):
     logits, labels = _logits(400, 30)
     x, train_labels = _clusters(30, 10, width=16)
     features = x[labels]
@@ -161,7 +161,7 @@ def test_a_calibration_in_portions_is_that_of_the_whole(monkeypatch):
     np.testing.assert_allclose(found().space.distances(features), distances, rtol=1e-9)
 
 
-def test_the_temperature_of_many_classes_is_found_from_some_examples(monkeypatch):
+def test_a_temperature_of_many_classes_samples_examples(monkeypatch):
     logits, labels = _logits(1500, 400)
     monkeypatch.setattr(temperature, "AT_ONCE", 400 * 800)
     whole, reason = choose_temperature(logits, labels, method="auto")
@@ -173,7 +173,7 @@ def test_the_temperature_of_many_classes_is_found_from_some_examples(monkeypatch
     assert cold.temperature == pytest.approx(whole.temperature / 200, rel=0.02)
 
 
-def test_a_temperature_at_its_bound_is_said():
+def test_a_temperature_at_its_bound_is_reported():
     logits, labels = _logits(300, 5)
     found, reason = choose_temperature(logits * 1e-3, labels, method="temperature")
     assert found.temperature == pytest.approx(0.05)
@@ -182,7 +182,7 @@ def test_a_temperature_at_its_bound_is_said():
     assert "lowest" not in reason
 
 
-def test_a_temperature_that_gains_no_more_than_chance_is_not_kept():
+def test_a_temperature_without_gain_is_not_kept():
     """A few examples, right as often as the model says."""
     rng = np.random.default_rng(0)
     kept = 0
@@ -194,7 +194,7 @@ def test_a_temperature_that_gains_no_more_than_chance_is_not_kept():
     assert kept <= 15 / 5
 
 
-def test_a_space_of_many_rows_is_found_from_some_of_them(monkeypatch):
+def test_a_space_of_many_rows_samples_them(monkeypatch):
     x, labels = _clusters(200, 10, width=40)
     whole = fit_feature_space(x, labels).distances(x)
     monkeypatch.setattr(feature_space, "_FEWEST_FITTED", 1500)
@@ -216,7 +216,7 @@ def _summary(classes, *, wrong=0.2):
     return summarize("test", labels=labels, log_probabilities=logs, class_names=names)
 
 
-def test_the_confusion_of_many_classes_has_the_pairs_that_occur():
+def test_confusion_of_many_classes_lists_occurring_pairs():
     few = _summary(MATRIX_CLASSES)
     assert few.confusion_form == "matrix"
     assert np.array(few.confusion).shape == (MATRIX_CLASSES, MATRIX_CLASSES)
@@ -228,12 +228,12 @@ def test_the_confusion_of_many_classes_has_the_pairs_that_occur():
     assert ((answer - truth) % (MATRIX_CLASSES + 1) <= 1).all()
 
 
-def test_the_size_of_a_report_grows_with_the_classes():
+def test_report_size_grows_linearly_with_classes():
     sizes = [len(json.dumps(vars(_summary(classes)))) for classes in (300, 1200)]
     assert sizes[1] < 4.5 * sizes[0]
 
 
-def test_a_summary_needs_no_memory_for_every_pair_of_classes():
+def test_a_summary_takes_memory_linear_in_classes():
     n, classes = 500, 8000
     labels = np.arange(n)
     logs = np.zeros((n, classes), np.float32)
@@ -272,7 +272,7 @@ def test_terminals_show_some_of_many_classes():
     )
 
 
-def test_files_have_what_fits_into_a_line_on_one():
+def test_files_have_short_lists_on_one_line():
     values = {
         "a": {"precision": 0.5, "examples": 3},
         'two "lines"\n': [[i, i + 1, 7] for i in range(40)],
@@ -288,7 +288,7 @@ def test_files_have_what_fits_into_a_line_on_one():
         as_json({"a": [float("nan")]})
 
 
-def test_a_page_of_many_classes_shows_the_most_frequent_pairs():
+def test_a_page_shows_the_most_frequent_pairs():
     pairs = [(i, i, 5) for i in range(300)] + [(i, i + 1, 1) for i in range(50)]
     pairs.append((7, 250, 4))
     names = [f"class {i}" for i in range(300)]

@@ -13,7 +13,7 @@ def test_every_row_is_in_one_portion(rows, width):
     assert read == list(range(rows))
 
 
-def test_a_portion_holds_at_most_so_many_numbers_and_at_least_a_row():
+def test_a_portion_is_bounded_and_not_empty():
     assert [part.stop - part.start for part in portions(5, AT_ONCE // 2)] == [2, 2, 1]
     assert [part.stop - part.start for part in portions(2, 2 * AT_ONCE)] == [1, 1]
 

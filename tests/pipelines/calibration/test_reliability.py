@@ -13,7 +13,7 @@ def _two_classes(confidence, right):
     return np.stack([confidence, 1 - confidence], axis=1), labels
 
 
-def test_an_example_alone_is_as_far_as_its_confidence_from_the_truth():
+def test_calibration_error_of_one_example_by_hand():
     assert calibration_error(*_two_classes([0.8], [1])) == pytest.approx(0.2)
     assert calibration_error(*_two_classes([0.8], [0])) == pytest.approx(0.8)
 
@@ -28,21 +28,21 @@ def test_bins_have_equal_numbers_of_examples():
     assert found == pytest.approx((0.1 * 4 + 0.9 * 26) / 30, abs=1e-4)
 
 
-def test_errors_in_both_directions_do_not_cancel_between_bins():
+def test_errors_do_not_cancel_between_bins():
     # 60 examples are 15 bins of four; no bin has both.
     confidence = [0.6] * 32 + [0.9] * 28
     found = calibration_error(*_two_classes(confidence, [1] * 32 + [0] * 28))
     assert found == pytest.approx((0.4 * 32 + 0.9 * 28) / 60)
 
 
-def test_the_order_of_examples_does_not_matter_where_confidences_are_equal():
+def test_equal_confidences_make_order_irrelevant():
     right = [1] * 45 + [0] * 15
     found = calibration_error(*_two_classes([0.75] * 60, right))
     assert found == pytest.approx(0)
     assert calibration_error(*_two_classes([0.75] * 60, right[::-1])) == found
 
 
-def test_confidences_that_are_right_have_a_small_error_and_others_do_not():
+def test_only_right_confidences_have_small_errors():
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.5, 1, 20_000)
     right = rng.random(20_000) < confidence

@@ -52,7 +52,7 @@ def test_two_examples_by_hand():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_auto_takes_the_bias_where_classes_are_shifted_and_only_there(seed):
+def test_auto_takes_a_bias_only_for_shifted_classes(seed):
     shifted = _logits(600, temperature=2.0, bias=[2, 0, 0, -1, -1], seed=seed)
     assert choose_temperature(*shifted, method="auto")[0].method == "bias"
     plain = _logits(600, temperature=2.0, seed=seed)
@@ -86,7 +86,7 @@ def test_a_bias_needs_examples_of_every_class():
         assert choose_temperature(logits, labels, method=method)[0].method == "bias"
 
 
-def test_a_bias_that_was_asked_for_is_taken_without_comparison():
+def test_method_bias_takes_it_without_comparison():
     logits, labels = _logits(600, temperature=2.0)
     assert choose_temperature(logits, labels, method="auto")[0].method == "temperature"
     chosen, reason = choose_temperature(logits, labels, method="bias")
@@ -95,7 +95,7 @@ def test_a_bias_that_was_asked_for_is_taken_without_comparison():
     assert chosen.method == "temperature"
 
 
-def test_if_all_are_right_confidence_ends_at_what_so_many_can_show():
+def test_confidence_is_bounded_if_all_are_right():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 100)
     logits = 2.0 * np.eye(3)[labels]
@@ -107,7 +107,7 @@ def test_if_all_are_right_confidence_ends_at_what_so_many_can_show():
 
 
 @pytest.mark.parametrize("method", ["auto", "temperature", "bias"])
-def test_what_says_nothing_gives_temperature_one_and_why(method):
+def test_useless_data_give_temperature_one_and_reason(method):
     logits, labels = _logits(200)
     chosen, reason = choose_temperature(logits, logits.argmin(axis=1), method=method)
     assert (chosen.temperature, set(chosen.bias)) == (1.0, {0.0})

@@ -37,7 +37,7 @@ def test_a_set_threshold_by_hand():
     assert set_threshold(probabilities, labels, level=0.99) == 0
 
 
-def test_sets_hold_what_reaches_the_threshold_and_always_the_likeliest():
+def test_prediction_sets_always_hold_the_likeliest():
     probabilities = np.array([[0.5, 0.3, 0.2], [0.4, 0.35, 0.25]])
     assert prediction_sets(probabilities, 0.3).tolist() == [
         [True, True, False],
@@ -51,7 +51,7 @@ def test_sets_hold_what_reaches_the_threshold_and_always_the_likeliest():
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
-def test_sets_cover_new_examples_as_often_as_they_say(level):
+def test_prediction_sets_cover_their_level(level):
     """On average over draws of 100 held-out examples, as the theorem says."""
     rng = np.random.default_rng(0)
     covered = []
@@ -65,7 +65,7 @@ def test_sets_cover_new_examples_as_often_as_they_say(level):
     assert abs(np.mean(covered) - level) < 4 * standard_error + 1 / 101
 
 
-def test_a_confidence_threshold_keeps_its_share_of_new_examples():
+def test_a_confidence_threshold_keeps_its_share():
     rng = np.random.default_rng(0)
     kept = []
     for _ in range(300):
@@ -93,7 +93,7 @@ def test_energies_by_hand():
     np.testing.assert_allclose(energies(logits), [-np.log(2), -1000])
 
 
-def test_a_score_is_0_where_usual_and_1_at_the_limit():
+def test_a_score_is_1_at_the_threshold():
     limit = StrangenessThreshold(median=-3.0, largest=-1.0)
     np.testing.assert_allclose(limit.score(np.array([-3.0, -1, 1, -5])), [0, 1, 2, -1])
 
@@ -106,7 +106,7 @@ def _draw(n, seed):
     return features @ centres.T / 20, features, labels
 
 
-def test_energy_and_distance_together_keep_their_share_of_new_examples():
+def test_energy_and_distance_together_keep_their_share():
     _, features, labels = _draw(300, seed=0)
     space = fit_feature_space(features, labels)
     kept = []
@@ -124,7 +124,7 @@ def test_energy_and_distance_together_keep_their_share_of_new_examples():
     assert np.std(kept) > 0
 
 
-def test_too_few_examples_for_the_share_are_said_and_none_of_them_is_refused():
+def test_too_few_examples_are_reported_and_accepted():
     logits, features, labels = _draw(50, seed=0)
     space = fit_feature_space(features, labels)
     energy, distance, notes = strangeness_thresholds(
@@ -135,7 +135,7 @@ def test_too_few_examples_for_the_share_are_said_and_none_of_them_is_refused():
     assert (space.distances(features) <= distance.largest).all()
 
 
-def test_without_a_space_or_a_spread_there_is_no_limit():
+def test_without_space_or_spread_there_is_no_threshold():
     logits, features, labels = _draw(200, seed=0)
     space = fit_feature_space(features, labels)
     energy, distance, notes = strangeness_thresholds(logits, features, None, share=0.99)
@@ -155,7 +155,7 @@ def test_without_a_space_or_a_spread_there_is_no_limit():
     assert (energy, distance) == (None, None)
 
 
-def test_values_of_which_most_are_equal_have_a_finite_limit():
+def test_mostly_equal_values_have_a_finite_threshold():
     _, features, labels = _draw(200, seed=0)
     logits = np.zeros((200, 3))
     logits[0] = -5

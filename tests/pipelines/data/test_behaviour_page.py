@@ -1,4 +1,4 @@
-"""How images go wrong elsewhere, and what becomes of them here: a test for each row.
+"""Images that go wrong elsewhere, and their fate here: a test for each row.
 
 The rows are those of a page of measurements of TensorFlow, of Keras'
 `image_dataset_from_directory`, of `ImageFolder` of TensorFlow Datasets, and of Pillow.
@@ -79,7 +79,7 @@ class Folder:
         return path
 
     def findings(self) -> dict[str, tuple[str, ...]]:
-        """What was found, with a severity before it, and what it is about."""
+        """The examples of each problem, by severity and problem."""
         found = audit(self.reference).findings
         return {f"{one.severity}: {one.problem}": one.about for one in found}
 
@@ -175,7 +175,7 @@ def test_row_01_truncated_jpeg(folder: Folder, kept: float) -> None:
     assert agree(whole)
 
 
-def test_row_02_truncated_jpeg_is_never_filled_with_grey(folder: Folder) -> None:
+def test_row_02_truncated_jpeg_is_never_grey(folder: Folder) -> None:
     whole = saved(real_photo(), "JPEG", quality=90)
     half = whole[: len(whole) // 2]
     recovered = tf.io.decode_jpeg(half, channels=3, try_recover_truncated=True).numpy()
@@ -183,14 +183,14 @@ def test_row_02_truncated_jpeg_is_never_filled_with_grey(folder: Folder) -> None
     folder.has_bad("cat/half.jpg", half, "cut-short JPEG")
 
 
-def test_row_03_flipped_bytes_in_the_middle_of_a_jpeg(folder: Folder) -> None:
+def test_row_03_flipped_bytes_in_a_jpeg(folder: Folder) -> None:
     content = bytearray(saved(real_photo(), "JPEG", quality=90))
     middle = len(content) // 2
     content[middle : middle + 3] = bytes(byte ^ 0x5A for byte in content[middle:][:3])
     sound = seen(saved(real_photo(), "JPEG", quality=90))
     wrong = read_alone(tf.constant(bytes(content))).numpy()
     assert (wrong != sound).any(axis=(1, 2)).mean() > 0.2, "in silence"
-    folder.has_bad("cat/flipped.jpg", bytes(content), "TensorFlow says nothing")
+    folder.has_bad("cat/flipped.jpg", bytes(content), "TensorFlow decodes all the same")
 
 
 def test_row_04_small_jpeg_with_bit_errors(folder: Folder) -> None:
@@ -271,9 +271,7 @@ def test_row_10_wrong_extension(folder: Folder, name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "AVIF", "JPEG2000", "ICO"])
-def test_row_11_kinds_that_only_pillow_reads_named_jpg(
-    folder: Folder, kind: str
-) -> None:
+def test_row_11_kinds_of_pillow_named_jpg(folder: Folder, kind: str) -> None:
     content = saved(photo(90), kind)
     said = {"JPEG2000": "JPEG 2000"}.get(kind, kind)
     folder.has_bad("cat/x.jpg", content, f"unsupported: a {said}; JPEG, PNG, GIF")
@@ -301,7 +299,7 @@ def test_row_13_webp(folder: Folder) -> None:
 
 def test_row_14_animated_gif(folder: Folder) -> None:
     assert agree(frames("GIF"))
-    what = "note: animated, of which the first frame is used"
+    what = "note: animated; the first frame is used"
     folder.has_odd("cat/x.gif", frames("GIF"), what)
 
 
@@ -350,7 +348,7 @@ def test_row_21_grey_png_of_16_bits(folder: Folder) -> None:
     content = saved(Image.fromarray(deep), "PNG")
     assert (seen(content)[..., 0] == deep >> 8).all()
     assert np.abs(seen(content)[..., 0] - deep / 257).max() <= 1
-    what = "note: of 16 bits, of which the upper 8 are used"
+    what = "note: of 16 bits; the upper 8 are used"
     folder.has_odd("cat/x.png", content, what)
 
 
@@ -359,7 +357,7 @@ def test_row_22_colour_png_of_16_bits(folder: Folder) -> None:
     content = tf.io.encode_png(deep).numpy()
     assert (seen(content) == deep >> 8).all()
     assert agree(content)
-    what = "note: of 16 bits, of which the upper 8 are used"
+    what = "note: of 16 bits; the upper 8 are used"
     folder.has_odd("cat/x.png", content, what)
 
 
@@ -583,7 +581,7 @@ def test_row_40_no_images(tmp_path: Path) -> None:
                 function(DatasetRef("dir", str(tmp_path / reference)))
 
 
-def test_row_41_class_of_the_test_split_that_train_lacks(tmp_path: Path) -> None:
+def test_row_41_class_of_test_missing_in_train(tmp_path: Path) -> None:
     split = Folder(tmp_path / "train")
     split.root = tmp_path
     for i, name in enumerate(("cat", "zebra")):

@@ -69,7 +69,7 @@ def test_one_rule_for_all(tmp_path: Path, value: str) -> None:
         assert "on_bad=skip" in str(e.value)
 
 
-def test_every_character_is_the_same_in_python_and_in_the_graph() -> None:
+def test_blanks_are_equal_in_python_and_graph() -> None:
     characters = [chr(i) for i in range(0x3100)] + ["\ufeff", "\ufff9", "\U000e0001"]
     _, valid = texts(tf.constant([one.encode() for one in characters]))
     assert (~valid.numpy()).tolist() == [is_blank(one) for one in characters]
@@ -94,7 +94,7 @@ def test_blanks_are_skipped_and_counted(tmp_path: Path, reader) -> None:
         load(DatasetRef.parse(f"{text}?on_bad=skip&bad_limit=0.04"))
 
 
-def test_every_empty_cell_and_missing_file_of_a_table_is_skipped(
+def test_empty_cells_and_missing_files_are_skipped(
     tmp_path: Path,
 ) -> None:
     from PIL import Image

@@ -17,7 +17,7 @@ SPLITS = ("train", "validation", "test")
 
 @pytest.fixture
 def shared(tmp_path: Path) -> str:
-    """Sixty images, of which the first three are in test and in another split too."""
+    """Sixty images; the first three are in test and in another split too."""
     x = np.random.default_rng(0).integers(0, 256, (66, 6, 6), dtype=np.uint8)
     split = np.array(["train"] * 40 + ["validation"] * 12 + ["test"] * 14)
     x[[0, 1, 40]] = x[[52, 53, 54]]  # in train, train and validation

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.load import load
+from pipelines.data.load import load, load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
 from pipelines.errors import DataError
@@ -57,9 +57,7 @@ def test_a_folder_becomes_three_splits(photos: Path) -> None:
     assert splits.info.reference == f"dir:{photos}"
 
 
-def test_the_seed_and_the_content_decide_not_the_place(
-    photos: Path, tmp_path: Path
-) -> None:
+def test_load_depends_on_seed_and_content_only(photos: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where"
     for path in sorted(photos.rglob("*.*"), reverse=True):  # another order on disk
         target = elsewhere / path.relative_to(photos)
@@ -145,7 +143,7 @@ def test_a_class_with_one_image_is_refused(photos: Path) -> None:
     assert [counts[name]["emu"] for name in counts] == [1, 1, 1]
 
 
-def test_a_class_with_no_image_in_an_npz_is_refused(tmp_path: Path) -> None:
+def test_empty_class_of_an_npz_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "data.npz"
     x = rng.integers(0, 256, (20, 4, 4), dtype=np.uint8)
@@ -157,7 +155,7 @@ def test_a_class_with_no_image_in_an_npz_is_refused(tmp_path: Path) -> None:
     assert load(ref).info.class_names == ("a", "b")
 
 
-def test_a_class_name_that_cannot_be_shown_is_refused(photos: Path) -> None:
+def test_class_name_not_printable_is_refused(photos: Path) -> None:
     (photos / "dog").rename(photos / "do\ng")
     with pytest.raises(DataError, match=r"class name 'do\\ng' has characters"):
         read(photos)
@@ -180,3 +178,66 @@ def test_the_builtin_digits_are_split() -> None:
     assert len(splits.train) + len(splits.validation) + len(splits.test) == 200
     assert splits.train.inputs.pixels.shape[1:] == (8, 8, 3)
     assert len(splits.info.class_names) == 10
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def reference(photos: Path, options: str) -> DatasetRef:
+    return DatasetRef.parse(f"dir:{photos}{options}")
+
+
+def test_bad_files_fail_with_advice_to_skip(photos: Path) -> None:
+    assert len(load(reference(photos, "")).train) == 28
+    cut(photos / "a" / "02.png")
+    with pytest.raises(DataError, match=r"a/02\.png: cut-short(.|\n)*add on_bad=skip"):
+        load(reference(photos, ""))
+
+
+def test_skipped_files_are_left_out_and_counted(photos: Path) -> None:
+    whole = load(reference(photos, "?on_bad=skip"))
+    assert whole.info.skipped == ()
+    cut(photos / "a" / "02.png")
+    (photos / "b" / "05.png").write_bytes(b"")
+    splits = load(reference(photos, "?on_bad=skip&bad_limit=0.05"))
+    assert [name for name, _ in splits.info.skipped] == ["a/02.png", "b/05.png"]
+    assert [reason.split(" (")[0] for _, reason in splits.info.skipped] == [
+        "cut-short PNG",
+        "empty file",
+    ]
+    parts = (splits.train, splits.validation, splits.test)
+    assert sum(map(len, parts)) == 38
+    kept = {path for part in parts for path in part.inputs.paths}
+    assert not kept & {str(photos / "a" / "02.png"), str(photos / "b" / "05.png")}
+    assert splits.info.fingerprint != whole.info.fingerprint
+    for name in ("a/02.png", "b/05.png"):
+        (photos / name).unlink()
+    # As if they had never been there.
+    assert load(reference(photos, "")).info.fingerprint == splits.info.fingerprint
+
+
+def test_more_than_the_limit_fails_and_names_them(photos: Path) -> None:
+    cut(photos / "a" / "02.png")
+    with pytest.raises(
+        DataError, match=r"1 of 40 (.|\n)*a/02\.png(.|\n)*bad_limit=0\.01 of all"
+    ):
+        load(reference(photos, "?on_bad=skip"))
+    load(reference(photos, "?on_bad=skip&bad_limit=0.025"))
+
+
+def test_evaluation_counts_what_it_saw(photos: Path) -> None:
+    cut(photos / "a" / "02.png")
+    ref = reference(photos, "?on_bad=skip&bad_limit=0.1")
+    whole, _ = load_part(ref, "all", trained_on="")
+    assert len(whole) == len(whole.labels) == 39
+    trained_on = load(ref).info.fingerprint
+    test, _ = load_part(ref, "auto", trained_on=trained_on)
+    assert test.inputs == load(ref).test.inputs
+
+
+def test_class_of_only_bad_files_is_refused(photos: Path) -> None:
+    for path in (photos / "a").iterdir():
+        cut(path)
+    with pytest.raises(DataError, match="class 'a' has 0 independent images"):
+        load(reference(photos, "?on_bad=skip&bad_limit=1"))

@@ -1,4 +1,4 @@
-"""Numbers that are no pixels and no series yet: what is advised works when followed."""
+"""Numbers that are neither pixels nor series yet: the advice works."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_advice_for_series_makes_series(tmp_path: Path, x: np.ndarray) -> None:
         assert "x.reshape(n, h, w)" in str(error.value)
 
 
-def test_series_for_a_backbone_of_images_say_how_to_save_images(
+def test_series_for_image_backbones_give_advice(
     tmp_path: Path,
 ) -> None:
     import zoo

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
@@ -91,3 +94,38 @@ def test_parsing_and_splitting_import_no_tensorflow() -> None:
         "sys.exit('tensorflow' in sys.modules or 'mlxtend' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """20 images in each of two classes."""
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        path = tmp_path / "photos" / "ab"[i % 2] / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
+    return tmp_path / "photos"
+
+
+def reference(photos: Path, options: str) -> DatasetRef:
+    return DatasetRef.parse(f"dir:{photos}{options}")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("?on_bad=ignore", "on_bad='ignore' is unknown.*fail.*skip"),
+        ("?on_bad=skip&bad_limit=2", r"bad_limit=2\.0 is out of range"),
+    ],
+)
+def test_unknown_option_values_are_refused(
+    photos: Path, options: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        reference(photos, options)
+
+
+def test_a_reference_writes_itself_back() -> None:
+    text = "dir:photos?on_bad=skip&bad_limit=0.05"
+    assert str(DatasetRef.parse(text)) == text
+    assert str(DatasetRef.parse("dir:photos?on_bad=fail")) == "dir:photos"

@@ -39,7 +39,7 @@ def test_files_are_copied_as_they_are(tmp_path: Path) -> None:
     assert all(path.read_bytes() in originals for path in paths)
 
 
-def test_the_command_names_what_it_wrote_and_refuses_too_little(tmp_path: Path) -> None:
+def test_command_names_files_and_needs_two_arguments(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipelines.data.samples"]
     # As a user has it: who sets a level sees what TensorFlow says at that level.
     quiet = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
@@ -57,7 +57,7 @@ def test_the_command_names_what_it_wrote_and_refuses_too_little(tmp_path: Path) 
     assert "Command:" in alone.stderr
 
 
-def test_classes_that_a_disk_may_not_tell_apart_have_files_of_their_own(
+def test_names_equal_on_disk_get_own_files(
     tmp_path: Path,
 ) -> None:
     x = np.random.default_rng(0).integers(0, 256, (36, 4, 4), dtype=np.uint8)

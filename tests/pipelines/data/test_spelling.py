@@ -190,7 +190,7 @@ def test_a_blank_group_is_refused(tmp_path: Path, reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_names_that_differ_in_case_are_two_and_said(
+def test_names_that_differ_in_case_are_noted(
     tmp_path: Path, reader: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
     labels = [("Cat", "cat", "dog")[i % 3] for i in range(COUNT)]
@@ -203,7 +203,7 @@ def test_names_that_differ_in_case_are_two_and_said(
     assert note in caplog.messages
 
 
-def test_a_class_that_one_split_spells_otherwise_is_named(tmp_path: Path) -> None:
+def test_class_spelt_otherwise_in_a_split_is_named(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows = [
         (f"words {i}", ("Cat" if i < 30 else "cat") if i % 2 else "dog", part)

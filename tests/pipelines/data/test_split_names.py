@@ -1,4 +1,4 @@
-"""Which names mean splits, which may, and what a folder of them is read as."""
+"""Names that mean splits, names that may, and folders of such names."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_group_stays_in_one_split() -> None:
     assert sum(len(owner) for owner in owners) == len(set(groups)) == 20
 
 
-def test_too_few_images_name_the_class_and_the_way_out() -> None:
+def test_too_few_images_name_the_class() -> None:
     examples = examples_of([0] * 10 + [1] * 2)
     with pytest.raises(
         DataError, match="class 'b' has 2 independent images"
@@ -114,7 +114,7 @@ def test_copies_do_not_count_as_images() -> None:
         split_examples(examples, hashes, REF)
 
 
-def test_classes_tied_by_groups_are_refused_with_a_reason() -> None:
+def test_classes_tied_by_groups_are_refused() -> None:
     groups = ["g0"] * 4 + ["g1"] * 4 + ["g2"] * 4
     examples = examples_of([0, 0, 1, 1] * 3, groups=groups)
     counts = split_examples(examples, hashes_of(examples), REF).info.counts
@@ -174,7 +174,7 @@ def test_a_class_that_train_lacks_is_refused() -> None:
     assert counts["test"] == {"a": 3, "b": 0}
 
 
-def test_content_in_two_given_splits_is_refused_by_name() -> None:
+def test_content_in_two_splits_is_refused() -> None:
     given = ["train"] * 10 + ["validation"] * 4 + ["test"] * 6
     examples = examples_of([0, 1] * 10, given=given)
     hashes = hashes_of(examples)

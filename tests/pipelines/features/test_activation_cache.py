@@ -35,7 +35,7 @@ def _get(cache, computation, key="key"):
     return cache.get(key, computation, examples=10)
 
 
-def test_what_is_computed_once_is_read_ever_after(cache):
+def test_activations_are_computed_once_and_read_again(cache):
     computation = Computation(ROWS, IDS)
     for _ in range(3):
         rows, ids = _get(cache, computation)
@@ -48,7 +48,7 @@ def test_what_is_computed_once_is_read_ever_after(cache):
     assert computation.times == 2
 
 
-def test_what_float16_cannot_hold_is_kept_as_float32(cache):
+def test_values_beyond_float16_are_stored_as_float32(cache):
     large = ROWS * 1e5
     (rows,) = _get(cache, Computation(large))
     np.testing.assert_array_equal(rows, large)
@@ -82,14 +82,14 @@ def _name_another_file(entry):
     "harm",
     [_cut_short, _flip_a_bit, _lose_the_record, _spoil_the_record, _name_another_file],
 )
-def test_an_entry_that_was_harmed_is_computed_again(cache, harm, caplog):
+def test_a_damaged_entry_is_computed_again(cache, harm, caplog):
     computation = Computation(ROWS)
     _get(cache, computation)
     harm(cache.folder / "key")
     (rows,) = _get(cache, computation)
     np.testing.assert_array_equal(rows, ROWS.astype(np.float16))
     assert computation.times == 2
-    assert "are not used" in caplog.text
+    assert "Ignoring the activations" in caplog.text
 
 
 def test_an_interrupted_computation_leaves_nothing(cache):
@@ -102,7 +102,7 @@ def test_an_interrupted_computation_leaves_nothing(cache):
     assert list(cache.folder.iterdir()) == []
 
 
-def test_what_a_killed_computation_left_goes_with_the_next(cache):
+def test_a_killed_computations_files_are_removed(cache):
     left = cache.folder / ".unfinished-1"
     left.mkdir(parents=True)
     (left / "0.npy").write_bytes(b"half")
@@ -116,7 +116,7 @@ def test_too_few_examples_are_no_entry(cache, caplog):
     assert list(cache.folder.iterdir()) == []
 
 
-def test_a_write_that_fails_is_told_and_leaves_nothing(cache, caplog):
+def test_a_failed_write_warns_and_leaves_nothing(cache, caplog):
     # Beyond this limit a write fails as on a full disk.
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (130, hard))
@@ -124,12 +124,12 @@ def test_a_write_that_fails_is_told_and_leaves_nothing(cache, caplog):
         assert _get(cache, Computation(ROWS)) is None
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "could not be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
     assert list(cache.folder.iterdir()) == []
     assert _get(cache, Computation(ROWS)) is not None
 
 
-def test_room_is_half_of_what_is_free(cache):
+def test_an_entry_may_fill_half_of_the_space(cache):
     assert cache.has_room(1)
     assert not cache.has_room(2**62)
 
@@ -140,7 +140,7 @@ def _model(units=3, *, seed=0, dtype="float32"):
     return keras.Model(inputs, keras.layers.Dense(units, dtype=dtype)(inputs))
 
 
-def test_a_key_is_the_same_for_the_same_and_no_other():
+def test_a_key_depends_on_weights_network_and_data():
     same = {"data": "abc", "input_size_px": 32}
     key = key_of(_model(), **same)
     assert key == key_of(_model(), **same)

@@ -51,7 +51,7 @@ def _inputs(base, split):
     ]
 
 
-def test_it_is_that_of_two_normals(trained, splits):
+def test_divergence_equals_that_of_two_normals(trained, splits):
     base, some = trained(), first(splits.train, 40)
     found = {one.block: one for one in block_divergences(base, some)}
     layers = _inputs(base, some)
@@ -69,7 +69,7 @@ def test_it_is_that_of_two_normals(trained, splits):
     assert stem.median == pytest.approx(np.median(expected), rel=0.02)
 
 
-def test_there_is_none_from_the_data_that_the_statistics_are_of(trained, splits):
+def test_divergence_from_its_own_data_is_small(trained, splits):
     base, some = trained(), first(splits.train, 40)
     before = block_divergences(base, some)
     # One layer changes what the next one reads, so from input to output.
@@ -86,11 +86,11 @@ def test_there_is_none_from_the_data_that_the_statistics_are_of(trained, splits)
 @pytest.mark.parametrize(
     ("size_px", "rows"), [(None, 64), (32, 64), (128, 64), (224, 20), (4096, 1)]
 )
-def test_of_large_examples_fewer_are_read_at_once(size_px, rows):
+def test_large_examples_are_read_in_smaller_batches(size_px, rows):
     assert divergence._rows(types.SimpleNamespace(input_size_px=size_px)) == rows
 
 
-def test_no_map_is_kept_longer_than_something_reads_it(trained, splits, monkeypatch):
+def test_maps_are_freed_after_their_last_use(trained, splits, monkeypatch):
     """Those of all layers together are what Keras holds until the end."""
     base, some = trained(), first(splits.train, 8)
     held, most = [], []
@@ -108,12 +108,12 @@ def test_no_map_is_kept_longer_than_something_reads_it(trained, splits, monkeypa
     assert max(most) <= 4
 
 
-def test_random_weights_have_no_source(splits):
+def test_random_weights_have_no_divergence(splits):
     base = freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
     assert block_divergences(base, first(splits.train, 20)) == ()
 
 
-def test_it_is_measured_of_some_examples_and_changes_nothing(trained, splits):
+def test_measuring_divergence_changes_nothing(trained, splits):
     base = trained()
     before = [weight.copy() for weight in base.model.get_weights()]
     config = RunConfig(data="builtin:digits", backbone="tiny_image")
@@ -127,7 +127,7 @@ def test_it_is_measured_of_some_examples_and_changes_nothing(trained, splits):
 
 
 @pytest.mark.weights
-def test_real_weights_have_both(splits):
+def test_real_weights_have_divergence_and_source_answers(splits):
     base = freeze_base(zoo.build("efficientnet_lite0", input_size_px=32))
     small = dataclasses.replace(splits, train=first(splits.train, 40))
     config = RunConfig(data="builtin:digits", backbone="efficientnet_lite0")

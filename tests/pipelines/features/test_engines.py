@@ -38,34 +38,34 @@ def batches(size=8):
     return tf.data.Dataset.from_tensor_slices((ROWS, labels)).batch(size)
 
 
-def test_what_it_gives_is_what_tensorflow_gives(model, caplog):
+def test_openvino_gives_the_same_as_tensorflow(model, caplog):
     found = extract(model, batches())
-    assert "does the rest" in caplog.text
+    assert "using OpenVINO" in caplog.text
     assert [one.shape for one in found] == [(20, i + 1) for i in range(12)]
     for ours, wanted in zip(found, model.predict(ROWS, verbose=0)):
         np.testing.assert_allclose(ours, wanted, atol=1e-5)
 
 
-def test_logging_is_as_it_was(model):
+def test_compiling_restores_the_root_logger(model):
     root = logging.getLogger()
     before = root.level, list(root.handlers), list(root.filters)
     extract(model, batches())
     assert (root.level, root.handlers, root.filters) == before
 
 
-def test_where_it_differs_it_is_not_used(model, caplog, monkeypatch):
+def test_openvino_is_not_used_if_it_differs(model, caplog, monkeypatch):
     monkeypatch.setattr(engines, "_LEAST_BATCHES", 1000)
     wanted = extract(model, batches())
     assert not caplog.text
     monkeypatch.setattr(engines, "_LEAST_BATCHES", 2)
     monkeypatch.setattr(engines, "_TOLERANCE", -1.0)
     found = extract(model, batches())
-    assert "and is not used" in caplog.text
+    assert "using TensorFlow" in caplog.text
     for ours, plain in zip(found, wanted):
         np.testing.assert_array_equal(ours, plain)
 
 
-def test_what_it_cannot_convert_is_left_to_tensorflow(caplog):
+def test_a_network_without_conversion_stays_in_tensorflow(caplog):
     given = keras.Input((6,))
 
     @keras.saving.register_keras_serializable("tests")
@@ -79,7 +79,7 @@ def test_what_it_cannot_convert_is_left_to_tensorflow(caplog):
     np.testing.assert_array_equal(found, 2 * ROWS)
 
 
-def test_few_batches_and_texts_are_left_to_tensorflow(monkeypatch):
+def test_few_batches_and_texts_stay_in_tensorflow(monkeypatch):
     numbers = tf.TensorSpec([None, 6], tf.float32)
     texts = tf.TensorSpec([None], tf.string)
     assert engines.is_worth_a_try(numbers, 2)
@@ -88,17 +88,17 @@ def test_few_batches_and_texts_are_left_to_tensorflow(monkeypatch):
 
 
 @pytest.mark.parametrize(("side", "least"), [(64, 8), (128, 2), (182, 1)])
-def test_of_larger_images_fewer_batches_are_worth_it(side, least):
+def test_larger_images_need_fewer_batches_for_openvino(side, least):
     images = tf.TensorSpec([None, side, side, 3], tf.uint8)
     assert engines.is_worth_a_try(images, least)
     assert not engines.is_worth_a_try(images, least - 1)
 
 
-def test_all_that_is_measured_of_a_network_can_be_converted(caplog):
+def test_a_network_with_all_outputs_converts(caplog):
     """An op that cannot would cost the conversion, each time, and gain nothing."""
     base = freeze_base(zoo.build("efficientnet_lite0", weights=None, input_size_px=64))
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype("uint8")
     given = tf.data.Dataset.from_tensor_slices((pixels, np.arange(4))).batch(1)
     model = keras.Model(base.model.input, list(vectors_of(base).values()))
     extract(model, given.repeat(2))
-    assert "does the rest" in caplog.text
+    assert "using OpenVINO" in caplog.text

@@ -31,18 +31,18 @@ def test_every_example_is_read_once_and_in_order(network):
     assert doubled.dtype == np.float32
 
 
-def test_it_says_how_far_it_has_come(network):
+def test_extract_reports_its_progress(network):
     done = []
     extract(network, _batches(ROWS), on_progress=done.append)
     assert done == [3, 6, 7]
 
 
-def test_outputs_can_be_left_out(network):
+def test_extract_returns_only_selected_outputs(network):
     (more,) = Reader(network).extract(_batches(ROWS), only=[1])
     np.testing.assert_array_equal(more, ROWS + 1)
 
 
-def test_what_float16_cannot_hold_stays_float32(network):
+def test_extract_keeps_large_values_as_float32(network):
     halves, _ = extract(network, _batches(ROWS), dtype=np.float16)
     assert halves.dtype == np.float16
     large, _ = extract(network, _batches(ROWS * 1e5), dtype=np.float16)
@@ -50,14 +50,14 @@ def test_what_float16_cannot_hold_stays_float32(network):
     np.testing.assert_array_equal(large, ROWS * 2e5)
 
 
-def test_ids_stay_whole_numbers():
+def test_extract_keeps_ids_as_integers():
     ids = keras.Input((2,), dtype="int32")
     network = keras.Model(ids, keras.layers.Identity()(ids))
     (read,) = extract(network, _batches(ROWS.astype(np.int32)), dtype=np.float16)
     assert read.dtype == np.int32
 
 
-def test_memory_is_known_before_it_is_taken(network):
+def test_size_bytes_equals_the_extracted_size(network):
     assert size_bytes(network, 7) == sum(
         array.nbytes for array in extract(network, _batches(ROWS))
     )

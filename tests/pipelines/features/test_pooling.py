@@ -38,7 +38,7 @@ TOKENS = np.array(
 @pytest.mark.parametrize(
     ("mode", "pooled"), [("average", [[2, -1], [0, 0]]), ("max", [[3, 2], [0, 0]])]
 )
-def test_padding_does_not_count_and_a_blank_text_is_zeros(mode, pooled):
+def test_token_pooling_ignores_padding(mode, pooled):
     np.testing.assert_allclose(TokenPooling(mode)(TOKENS), pooled)
 
 
@@ -55,7 +55,7 @@ def test_a_grid_averages_its_cells_side_by_side():
     np.testing.assert_allclose(GridPooling(2)(series), [[1, 3]])
 
 
-def test_a_side_that_is_shorter_than_the_grid_is_one_cell():
+def test_a_side_shorter_than_the_grid():
     image = np.array([[[[1.0], [3.0]]]], np.float32)
     np.testing.assert_allclose(GridPooling(2)(image), [[1, 3]])
 
@@ -107,5 +107,5 @@ def test_a_recurrent_layer_reads_the_words_in_order(pooling):
 
 def test_a_recurrent_layer_needs_a_sequence():
     image = keras.Input((4, 4, 2))
-    with pytest.raises(ConfigError, match="'gru', which reads a sequence"):
+    with pytest.raises(ConfigError, match="'gru' reads a sequence"):
         pooling_layers(image, _plan("gru"), modality="image")

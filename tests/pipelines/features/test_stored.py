@@ -6,15 +6,17 @@ import keras
 import numpy as np
 import pytest
 
+from pipelines.config import AugmentConfig
 from pipelines.data.splits import first
 from pipelines.features import stored
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.stages.base import freeze_base
-from pipelines.stages.finetune import FitSettings, fine_tune
+from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.obtain import obtain
-from tests.support.tiny_stages import IMAGES, SIZE, tiny_config, train_stages
+from pipelines.training.phases.workspace import Workspace
+from tests.support.tiny_stages import IMAGES, tiny_config, train_stages
 from zoo.graph.blocks import find_blocks
 from zoo.spec import OUTPUT, Boundary
 
@@ -37,7 +39,7 @@ def test_training_on_held_activations_is_training_on_images(
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_the_same_base_trains_again_on_activations_that_are_known(tmp_path, splits):
+def test_stored_activations_serve_another_run(tmp_path, splits):
     known = {}
     first_time, _ = train_stages(
         tmp_path, splits, tiny_config(strategy="partial"), known=known
@@ -67,7 +69,7 @@ def _cut_inside_the_skip(base):
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 2**30])
-def test_a_boundary_that_several_tensors_cross(
+def test_stored_activations_of_several_tensors(
     tmp_path, splits, monkeypatch, limit_bytes
 ):
     monkeypatch.setattr(stored, "_MEMORY_BYTES", limit_bytes)
@@ -83,15 +85,16 @@ def test_a_boundary_that_several_tensors_cross(
         for name, factor in blocks.block_multipliers
     )
     last = dataclasses.replace(blocks, block_multipliers=rates)
-    plan = dataclasses.replace(plan, phases=(head, last))
+    plain = AugmentConfig(strength="none")
+    plan = dataclasses.replace(plan, phases=(head, last), augment=plain)
     model = add_head(base, classes=10, plan=plan.head)
-    settings = FitSettings(SIZE, 0, float("inf"), tmp_path / "history", tmp_path / "tb")
-    history = fine_tune(model, few, plan, settings)
+    workspace = Workspace(tmp_path / "history", tmp_path / "tb")
+    history = fine_tune(model, few, plan, workspace)
     moved = [row.largest_change > 0 for row in history.phases[-1].receipt]
     assert moved == [False, False, True, True]
 
 
-def test_activations_on_disk_give_the_same_but_for_their_rounding(
+def test_activations_on_disk_differ_only_by_rounding(
     held, tmp_path, splits, monkeypatch
 ):
     monkeypatch.setattr(stored, "_MEMORY_BYTES", 0)

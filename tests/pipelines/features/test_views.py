@@ -25,7 +25,7 @@ def test_few_images_have_two_crops_more(config):
     assert count_views(config, _images(1001)) == 2
 
 
-def test_nothing_that_changes_an_image_is_one_view(config):
+def test_without_augmentation_there_is_one_view(config):
     config.augment.crop = 1.0
     assert count_views(config, _images(10)) == 1
     config.augment.flip = "horizontal"
@@ -45,7 +45,7 @@ def test_series_and_other_poolings_have_one_view(config):
     ("left_out", "per_class", "views", "worth_it"),
     [(0.96, 20, 0, False), (0.96, 19, 0, True), (0.94, 20, 0, True), (1, 99, 2, True)],
 )
-def test_views_are_worth_it_where_a_probe_is_not_sure(
+def test_views_are_worth_it_for_unsure_probes(
     config, left_out, per_class, views, worth_it
 ):
     config.head.views = views

@@ -23,7 +23,7 @@ def test_which_rule_is_for_which_data(examples, per_class, similar, name, strate
     assert (rule.name, rule.strategy) == (name, strategy)
 
 
-def test_each_of_the_four_has_a_case_and_a_strategy_that_follows_it():
+def test_each_rule_has_a_strategy():
     assert {rule.name for rule in RULES.values()} == {case[3] for case in CASES}
     assert len(RULES) == 4
     for (large, similar), rule in RULES.items():

@@ -1,4 +1,4 @@
-"""Which number format is chosen, of what was measured."""
+"""The choice of a number format from measurements."""
 
 import json
 
@@ -34,7 +34,7 @@ def mixed(seconds, **fields):
         (mixed(0.5, loss_difference=float("inf")), FLOAT32),
     ],
 )
-def test_a_clear_gain_that_gives_the_same_is_taken(other, chosen):
+def test_fastest_clear_gain_is_taken(other, chosen):
     found = fastest([PLAIN, other])
     assert found.precision == chosen
     assert found.trials == (PLAIN, other)
@@ -56,7 +56,7 @@ def test_the_reason_says_what_was_measured():
     assert "but logits differ by 50.0% of their spread" in strange.reason
 
 
-def test_training_has_to_take_much_longer_than_the_comparison():
+def test_short_training_does_not_repay_comparison():
     assert is_repaid(200.0, 10.0)
     assert not is_repaid(199.0, 10.0)
 

@@ -1,4 +1,4 @@
-"""What a head could read: from the last block to all of them in a grid."""
+"""The inputs of a head: from the last block to all of them in a grid."""
 
 from pipelines.planning.head_inputs import HeadInput, LayerOutput, possible_head_inputs
 
@@ -17,13 +17,13 @@ def test_readings_go_from_simple_to_rich():
     )
 
 
-def test_one_block_without_a_map_is_read_in_one_way():
+def test_single_block_has_one_input():
     assert possible_head_inputs([LayerOutput("module", 512)], cells=1) == (
         HeadInput(("module",), grid=1),
     )
 
 
-def test_of_wide_networks_evenly_spaced_blocks_are_read_and_the_last_always():
+def test_wide_networks_are_read_evenly_spaced():
     outputs = [LayerOutput(f"block{i}", 2048) for i in range(16)]
     _, flat, gridded = possible_head_inputs(outputs, cells=4)
     assert flat.reads == tuple(f"block{i}" for i in range(1, 16, 2))

@@ -26,7 +26,7 @@ def test_round_trip_through_json_keeps_every_field(plan):
     assert again == plan
 
 
-def test_a_plan_for_other_blocks_is_refused_and_both_sides_are_named(plan):
+def test_plan_for_other_blocks_is_refused(plan):
     plan.check_covers(BLOCKS)
     with pytest.raises(ConfigError, match=r"leaves out the blocks \['neck'\]"):
         plan.check_covers(("stem", "middle", "neck", "end"))
@@ -34,7 +34,7 @@ def test_a_plan_for_other_blocks_is_refused_and_both_sides_are_named(plan):
         plan.check_covers(("stem", "end"))
 
 
-def test_a_plan_with_blocks_in_another_order_is_refused(plan):
+def test_plan_with_reordered_blocks_is_refused(plan):
     with pytest.raises(ConfigError, match="in order"):
         plan.check_covers(tuple(reversed(BLOCKS)))
 

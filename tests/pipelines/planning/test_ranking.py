@@ -1,4 +1,4 @@
-"""Which backbone comes first: the probe, and ImageNet where it cannot tell."""
+"""The probe ranks backbones, and ImageNet accuracy ranks equal ones."""
 
 import dataclasses
 
@@ -52,26 +52,26 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("case", ORDERS)
-def test_the_order(case):
+def test_ordered_by_probe_then_imagenet(case):
     rows, expected = ORDERS[case]
     measured = [_measured(*row) for row in rows]
     assert "".join(one.backbone for one in ordered(measured)) == expected
     assert "".join(one.backbone for one in ordered(measured[::-1])) == expected
 
 
-def test_two_go_on_where_the_first_round_is_clear():
+def test_finalists_are_two_when_clear():
     rows = [_measured(name, 0.9 - 0.1 * i) for i, name in enumerate("abcdef")]
     assert finalists(rows) == ["a", "b"]
 
 
-def test_those_that_cannot_be_told_apart_go_on_up_to_half():
+def test_finalists_alike_are_up_to_half():
     alike = [_measured(name, 0.9 - 0.001 * i) for i, name in enumerate("abcdef")]
     assert finalists(alike) == ["a", "b", "c"]
     three = [*alike[:3], *(_measured(name, 0.5) for name in "defghij")]
     assert finalists(three) == ["a", "b", "c"]
 
 
-def test_few_all_go_on():
+def test_few_backbones_are_all_finalists():
     assert finalists([_measured("a", 0.5)]) == ["a"]
     assert finalists([_measured("a", 0.5), _measured("b", 0.9)]) == ["b", "a"]
     assert len(finalists([_measured(name, 0.9) for name in "abc"])) == 2
@@ -80,12 +80,12 @@ def test_few_all_go_on():
 def test_the_reason_says_what_decided():
     clear = ordered([_measured("a", 0.9, 0.7), _measured("b", 0.8, 0.8)])
     assert reason(clear, 0.5) == (
-        "'a': its probe is right on 90.0% (standard error 1.0%), and that of 'b' on"
-        " 80.0% (standard error 1.0%)."
+        "'a': its probe is right on 90.0% (standard error 1.0%), the next, 'b',"
+        " on 80.0% (standard error 1.0%)."
     )
     tied = ordered([_measured("a", 0.9, 0.7), _measured("b", 0.895, 0.8)])
     assert "'b': its probe is right on 89.5%" in reason(tied, None)
-    assert "which 'a' cannot be told from; it is the most accurate" in reason(tied, 0.1)
+    assert "'a' cannot be distinguished from it; it is the most" in reason(tied, 0.1)
     same = ordered([_measured("a", 0.9, 0.8), _measured("b", 0.895, 0.7)])
     assert "most accurate" not in reason(same, None)
     alone = reason([_measured("a", 0.9)], None)
@@ -98,7 +98,7 @@ def test_backbones_that_lose_to_thumbnails_are_warned_of():
     assert "thumbnails alone give 91.0%, so none of these" in reason(best, 0.91)
 
 
-def test_a_ranking_among_some_of_many_classes_says_so():
+def test_reason_counts_classes_of_the_ranking():
     some = [dataclasses.replace(_measured("a", 0.9), classes=250)]
     assert "among 250 of the 1000 classes" in reason(some, None, classes=1000)
     assert "among" not in reason(some, None, classes=250)

@@ -88,7 +88,7 @@ def test_what_the_config_sets_is_not_searched():
     assert fixed.finetune.backbone_multiplier == 1.0
 
 
-def test_a_frozen_backbone_leaves_the_head_and_texts_no_augmentation():
+def test_frozen_backbone_leaves_only_the_head():
     assert set(space_of(RunConfig(), trainable=False).default(PLAN)) == {"head"}
     scratch = RunConfig(strategy="scratch")
     assert "augmentation" in space_of(scratch).default(PLAN)

@@ -28,7 +28,7 @@ def test_it_is_the_integral_of_the_log_ratio(mean, variance):
     assert found == pytest.approx([expected], abs=1e-7)
 
 
-def test_a_channel_like_the_source_has_none_and_a_constant_one_a_finite_one():
+def test_divergence_is_zero_or_finite():
     floor = np.array([0.1, 0.1])
     # Of variance 1 with epsilon, 0.9 is the source's own.
     found = channel_divergences(np.zeros(2), np.array([0.9, 0.0]), floor=floor)
@@ -43,13 +43,13 @@ def test_rounding_below_a_variance_of_zero_is_none():
     assert np.isfinite(found).all()
 
 
-def test_one_wild_channel_moves_the_average_and_not_the_middle():
+def test_wild_channel_moves_mean_not_median():
     found = block_divergence("stem", np.array([0.1, 0.2, 300.0]))
     assert (found.block, found.channels, found.median) == ("stem", 3, 0.2)
     assert found.divergence == pytest.approx(100.1)
 
 
-def test_answers_of_a_sure_source_and_of_one_that_knows_nothing():
+def test_answers_of_sure_and_unsure_sources():
     sure = source_answers(np.eye(4)[[0, 0, 1, 1]])
     assert (sure.classes, sure.confidence) == (4, 1.0)
     assert (sure.entropy, sure.spread) == pytest.approx((1.0, 2.0))
@@ -57,7 +57,7 @@ def test_answers_of_a_sure_source_and_of_one_that_knows_nothing():
     assert (even.confidence, even.entropy, even.spread) == pytest.approx((0.25, 4, 4))
 
 
-def test_probabilities_of_the_source_add_up_also_for_large_logits():
+def test_probabilities_sum_to_one_for_large_logits():
     features = np.array([[1.0, 0.0], [0.0, 1.0], [2000.0, 0.0]], np.float16)
     kernel = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]], np.float32)
     found = source_probabilities(features, kernel, np.zeros(3, np.float32))

@@ -28,7 +28,7 @@ def _logits(probe, parts):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
-def test_a_probe_is_right_about_examples_it_was_not_fitted_on(classes):
+def test_a_probe_is_right_about_new_examples(classes):
     parts, labels = _clusters(classes, seed=0)
     others, other_labels = _clusters(classes, seed=1)
     scored = _scored(parts, labels)
@@ -46,7 +46,7 @@ def test_shuffled_labels_cannot_be_probed():
     assert _scored(parts, shuffled).accuracy < 0.5 < _scored(parts, labels).accuracy
 
 
-def test_logits_are_as_sure_as_the_probe_is_right():
+def test_confidence_of_a_probe_matches_its_accuracy():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 4000)
     parts = [(labels[:, None] + rng.normal(0, 1.0, (4000, 1))).astype(np.float32)]
@@ -58,7 +58,7 @@ def test_logits_are_as_sure_as_the_probe_is_right():
 
 
 @pytest.mark.parametrize("per_class", [1, 2])
-def test_also_with_one_or_two_examples_of_a_class(per_class):
+def test_confidence_matches_accuracy_with_few_examples(per_class):
     """Nothing that is left out tells how sure to be, so it is as sure as usual."""
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(labels))
@@ -73,7 +73,7 @@ def test_also_with_one_or_two_examples_of_a_class(per_class):
     assert sure.mean() == pytest.approx(right, abs=0.2)
 
 
-def test_constant_features_are_no_reason_to_fail():
+def test_constant_features_do_not_fail():
     labels = np.array([0, 1] * 5)
     scored = _scored([np.ones((10, 4), np.float32)], labels)
     probe = linear_probe([np.ones((10, 4), np.float32)], labels, scored)
@@ -81,14 +81,14 @@ def test_constant_features_are_no_reason_to_fail():
     assert scored.accuracy <= 0.5
 
 
-def test_a_feature_that_is_not_a_number_names_its_example():
+def test_a_nan_feature_names_its_example():
     parts, labels = _clusters(2, seed=0)
     parts[1][7, 1] = np.nan
     with pytest.raises(TrainingError, match="for training example 7"):
         _scored(parts, labels)
 
 
-def test_standardized_features_have_a_norm_that_does_not_depend_on_their_number():
+def test_the_standardized_norm_does_not_depend_on_width():
     for width in (10, 1000):
         part = np.random.default_rng(0).normal(3.0, 0.1, (50, width))
         scaled = standardization_of([part])([part])

@@ -25,7 +25,7 @@ def _fit_plainly(x, targets, penalty):
 
 @pytest.mark.parametrize("shape", [(30, 50), (60, 12)], ids=["wide", "long"])
 @pytest.mark.parametrize("sizes", [(1,), (2,), (1, 2, 3)], ids=str)
-def test_left_out_scores_are_those_of_fits_without_the_group(shape, sizes):
+def test_left_out_scores_equal_fits_without_the_group(shape, sizes):
     x, labels = _data(*shape)
     groups = np.repeat(np.arange(len(x)), np.resize(sizes, len(x)))[: len(x)]
     found = ridge.fit(x, labels, groups=groups)
@@ -38,7 +38,7 @@ def test_left_out_scores_are_those_of_fits_without_the_group(shape, sizes):
 
 
 @pytest.mark.parametrize("shape", [(30, 50), (60, 12)], ids=["wide", "long"])
-def test_kernel_and_bias_are_those_of_the_normal_equations(shape):
+def test_kernel_and_bias_solve_the_normal_equations(shape):
     x, labels = _data(*shape)
     found = ridge.fit(x, labels)
     penalty = found.penalty * _mean_squared_norm(x)
@@ -50,7 +50,7 @@ def test_kernel_and_bias_are_those_of_the_normal_equations(shape):
     assert again[1] == pytest.approx(found.bias, abs=1e-5)
 
 
-def test_rows_of_one_group_do_not_vouch_for_each_other():
+def test_rows_of_one_group_are_left_out_together():
     # Every row twice, with labels that mean nothing: the twin gives the answer away.
     rng = np.random.default_rng(0)
     x = np.repeat(rng.normal(size=(40, 200)), 2, axis=0)
@@ -69,7 +69,7 @@ def test_constant_features_give_the_shares_of_the_classes():
     assert np.isfinite(found.left_out).all()
 
 
-def test_a_feature_that_is_not_a_number_is_refused():
+def test_a_nan_feature_is_refused():
     x, labels = _data(9, 4)
     assert np.isfinite(ridge.fit(x, labels).kernel).all()
     x[3, 1] = np.nan

@@ -36,7 +36,7 @@ def test_logme_is_the_largest_density_of_the_labels(shape):
     assert logme(x, labels) == pytest.approx(expected, abs=1e-5)
 
 
-def test_h_score_is_the_trace_of_the_published_formula():
+def test_h_score_equals_the_published_formula():
     x, labels = _data(60, 6)
     fitted = LedoitWolf().fit(x)
     means = np.stack([x[labels == one].mean(axis=0) for one in labels])
@@ -46,7 +46,7 @@ def test_h_score_is_the_trace_of_the_published_formula():
     assert h_score(x, labels) == pytest.approx(expected, rel=1e-6)
 
 
-def test_h_score_of_classes_without_spread_is_nearly_one_less_than_their_number():
+def test_h_score_of_point_classes_is_nearly_maximal():
     rng = np.random.default_rng(0)
     labels = np.arange(3000) % 4
     x = np.eye(4)[labels] + rng.normal(scale=1e-3, size=(3000, 4))
@@ -66,7 +66,7 @@ def test_leep_counts_how_labels_go_with_answers():
     assert leep(answers, labels) == pytest.approx(np.mean(np.log(likelihoods)))
 
 
-def test_leep_is_none_for_a_sure_source_and_the_entropy_for_one_that_knows_nothing():
+def test_leep_ranges_from_zero_to_minus_the_entropy():
     labels = np.array([0, 0, 0, 1, 2, 2])
     shares = np.bincount(labels) / len(labels)
     assert leep(np.eye(5)[labels], labels) == pytest.approx(0.0)
@@ -74,7 +74,7 @@ def test_leep_is_none_for_a_sure_source_and_the_entropy_for_one_that_knows_nothi
     assert leep(same, labels) == pytest.approx((shares * np.log(shares)).sum())
 
 
-def test_leep_does_not_mind_source_classes_that_never_come():
+def test_leep_ignores_source_classes_that_never_occur():
     labels = np.array([0, 1, 1])
     answers = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.5, 0.0, 0.5]])
     without = answers[:, [0, 2]]
@@ -83,7 +83,7 @@ def test_leep_does_not_mind_source_classes_that_never_come():
 
 @pytest.mark.parametrize("name", SCORES)
 @pytest.mark.parametrize("shape", [(60, 6), (20, 40)], ids=["long", "wide"])
-def test_rotated_and_scaled_features_and_renamed_classes_score_the_same(name, shape):
+def test_scores_ignore_rotation_scale_and_class_order(name, shape):
     x, labels = _data(*shape)
     score = SCORES[name]
     expected = score(x, labels)
@@ -96,7 +96,7 @@ def test_rotated_and_scaled_features_and_renamed_classes_score_the_same(name, sh
 
 @pytest.mark.parametrize("name", SCORES)
 @pytest.mark.parametrize("shape", [(60, 6), (20, 40)], ids=["long", "wide"])
-def test_classes_that_lie_apart_score_higher_than_shuffled_ones(name, shape):
+def test_separated_classes_score_higher_than_shuffled_ones(name, shape):
     x, labels = _data(*shape, apart=3.0)
     shuffled = np.random.default_rng(1).permutation(labels)
     near, _ = _data(*shape, apart=0.3)
@@ -105,7 +105,7 @@ def test_classes_that_lie_apart_score_higher_than_shuffled_ones(name, shape):
     assert score(x, labels) > score(x, shuffled)
 
 
-def test_with_more_numbers_than_examples_noise_has_a_low_h_score():
+def test_h_score_of_wide_noise_is_low():
     """Without shrinkage it would be that of perfect features: classes - 1."""
     noise = np.random.default_rng(0).normal(size=(30, 200))
     assert h_score(noise, np.arange(30) % 3) < 0.7
@@ -113,7 +113,7 @@ def test_with_more_numbers_than_examples_noise_has_a_low_h_score():
     assert h_score(apart, labels) > 1.4
 
 
-def test_constant_features_are_no_reason_to_fail():
+def test_constant_features_do_not_fail():
     labels = np.arange(12) % 3
     constant = np.full((12, 4), 2.0)
     assert h_score(constant, labels) == 0.0
@@ -129,14 +129,14 @@ def test_constant_features_are_no_reason_to_fail():
     assert np.isfinite([h_score(repeated, labels), logme(repeated, labels)]).all()
 
 
-def test_one_example_of_each_class_is_enough_to_compute_something():
+def test_one_example_per_class_gives_finite_scores():
     x, labels = np.random.default_rng(0).normal(size=(4, 9)), np.arange(4)
     assert np.isfinite([logme(x, labels), h_score(x, labels)]).all()
 
 
 @pytest.mark.parametrize("score", [logme, h_score, leep], ids=lambda one: one.__name__)
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_what_is_not_a_number_is_refused(score, wrong):
+def test_nan_features_are_refused(score, wrong):
     values, labels = np.full((6, 3), 1 / 3), np.arange(6) % 2
     assert np.isfinite(score(values, labels))
     values[4, 1] = wrong

@@ -32,7 +32,7 @@ def _pixels(page: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(page)).convert("RGB"))
 
 
-def test_a_page_shows_the_curve_and_below_it_the_divergence():
+def test_draw_shows_accuracy_and_divergence():
     without = _pixels(depth_plot.draw(_evidence(far=False), title="net"))
     with_bars = _pixels(depth_plot.draw(_evidence(far=True), title="net"))
     assert with_bars.shape[0] > without.shape[0] > 300
@@ -61,7 +61,7 @@ def test_without_matplotlib_it_says_what_brings_the_plot(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize("evidence", [None, _evidence(far=False) | {"depths": [1]}])
-def test_there_is_nothing_to_draw_of_one_block_or_of_none(evidence, tmp_path):
+def test_single_block_has_no_plot(evidence, tmp_path):
     plot_depths(RunFolder(tmp_path), evidence, title="net")
     assert list(tmp_path.iterdir()) == []
 

@@ -116,7 +116,7 @@ def test_a_page_loads_nothing_and_runs_nothing(files):
     assert any("default-src 'none'" in (one["content"] or "") for one in metas[1:])
 
 
-def test_tables_can_be_heard_and_reached_without_a_mouse(files):
+def test_page_is_accessible_without_a_mouse(files):
     page = Page(run_page.page(with_classes(files, ["one", "two"])))
     assert page.count("table") == page.count("caption") > 8
     headers = [a for name, a in page.elements if name == "th"]
@@ -131,7 +131,7 @@ def test_tables_can_be_heard_and_reached_without_a_mouse(files):
     assert links == ids
 
 
-def test_two_classes_have_a_matrix_and_a_thousand_the_worst_pairs(files):
+def test_matrix_for_few_classes_pairs_for_many(files):
     few = Page(run_page.page(with_classes(files, ["one", "two"])))
     assert [a.get("class") for _, a in few.elements].count("matrix") == 2
     names = [f"class {i}" for i in range(1000)]
@@ -146,7 +146,7 @@ def test_two_classes_have_a_matrix_and_a_thousand_the_worst_pairs(files):
     assert rows[:1000] == names
 
 
-def test_a_run_without_evidence_or_plot_has_a_page(files):
+def test_run_without_evidence_has_a_page(files):
     bare = dataclasses.replace(
         files, plan={**files.plan, "evidence": None}, history=[], depth_plot=None
     )
@@ -160,9 +160,7 @@ def test_a_folder_without_a_finished_run_is_refused(tmp_path, capsys):
     assert "no finished run" in capsys.readouterr().err
 
 
-def test_files_of_another_version_are_refused_in_a_sentence(
-    finished_run, tmp_path, capsys
-):
+def test_files_of_another_version_are_refused(finished_run, tmp_path, capsys):
     for name in ("report.json", "plan.json", "config.json", "environment.json"):
         shutil.copy(finished_run / name, tmp_path)
     plan = json.loads((finished_run / "plan.json").read_text())

@@ -1,56 +1,17 @@
 """What a run may go on from, and what it has exported already."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 
 import pytest
 
-from pipelines.config import RunConfig, checked
-from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.runs import folder as run_folder
-from pipelines.runs.prepare import prepare
-from pipelines.runs.report import describe, restore_lost
 from pipelines.runs.resume import exported_before, progress_of
-from pipelines.runtime.clock import Clock
 from pipelines.serving import artifact
-
-ENVIRONMENT = {"python": "3"}
-
-
-def config_for(folder, **fields) -> RunConfig:
-    return checked(
-        RunConfig(
-            data="builtin:digits?limit=120",
-            backbone="tiny_image",
-            weights="none",
-            strategy="head_only",
-            input_size_px=16,
-            workdir=str(folder),
-            **fields,
-        )
-    )
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    config = config_for(tmp_path_factory.mktemp("nothing"))
-    return prepare(config, DatasetRef.parse(config.data), Clock())
-
-
-@pytest.fixture
-def saved(tmp_path, prepared):
-    """The folder of a run that was cut short after its first phase."""
-    config = config_for(tmp_path / "run")
-    folder = run_folder.RunFolder(tmp_path / "run")
-    folder.begin(config, ENVIRONMENT)
-    progress = progress_of(
-        dataclasses.replace(config, checkpoint_seconds=0.0), prepared, folder
-    )
-    assert not progress.was_saved
-    progress.phase_ends({"name": "head"}, prepared.base.model)
-    return folder
+from tests.support.small_runs import config_for, without_later
 
 
 def test_the_same_run_goes_on(saved, prepared):
@@ -102,6 +63,38 @@ def test_another_run_is_refused_by_what_differs(saved, prepared, change, named):
     assert sorted(saved.path.rglob("*")) == before
 
 
+@pytest.fixture
+def saved_by_older_version(saved):
+    """A checkpoint with the precision beside a plan of fewer decisions."""
+    (path,) = saved.training_dir.glob("0*.json")
+    content = json.loads(path.read_bytes().partition(b"\n")[2])
+    about = content["values"]["about"]
+    about["precision"] = about["plan"]["precision"]
+    about["plan"] = without_later(about["plan"])
+    body = json.dumps(content).encode()
+    digest = hashlib.sha256(body).hexdigest().encode()
+    path.write_bytes(digest + b"\n" + body)
+    return saved
+
+
+def test_a_run_of_an_older_version_goes_on(saved_by_older_version, prepared):
+    folder = saved_by_older_version
+    assert progress_of(config_for(folder.path), prepared, folder).was_saved
+    others = [
+        _other_plan(config_for(folder.path), prepared),
+        (config_for(folder.path, imbalance="weights"), prepared),
+        (config_for(folder.path), _in_bfloat16(prepared)),
+    ]
+    for config, other in others:
+        with pytest.raises(ConfigError, match="another run, .* was not finished"):
+            progress_of(config, other, folder)
+
+
+def _in_bfloat16(prepared):
+    plan = dataclasses.replace(prepared.plan, precision="mixed_bfloat16")
+    return dataclasses.replace(prepared, plan=plan)
+
+
 def test_other_versions_are_told(saved, prepared, monkeypatch, caplog):
     monkeypatch.setattr(
         "pipelines.runtime.environment.installed_versions", lambda: {"keras": "3.99"}
@@ -139,41 +132,3 @@ def test_a_run_killed_after_its_export_does_not_export_twice(finished_run, tmp_p
     before.write_text(json.dumps({"versions": []}))
     (run / "artifact" / "1" / "saved_model.pb").write_bytes(b"")
     assert exported_before(folder, facts) is None
-
-
-# What broke, or was lost, while the run was cut short.
-BROKEN = {
-    "plan.json": "{",
-    "compute.json": "[]",
-    "environment.json": "",
-    "data_card.json": None,
-    "checkpoints/training/versions_before.json": "broken",
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_file_that_broke_is_noticed_first_and_written_anew(
-    saved, prepared, caplog, name
-):
-    describe(saved, prepared, seed=0)
-    (saved.artifact_base / "3").mkdir(parents=True)
-    path, content = saved.path / name, BROKEN[name]
-    whole = json.loads(path.read_text())
-    if content is None:
-        path.unlink()
-    else:
-        path.write_text(content)
-    restore_lost(saved, prepared, ENVIRONMENT, seed=0)
-    (warning,) = [one.getMessage() for one in caplog.records]
-    assert warning.startswith(f"{path} cannot be used (")
-    assert warning.endswith("it is written anew.")
-    found = json.loads(path.read_text())
-    if name.endswith("versions_before.json"):
-        # Which are older is not known any more, so none is taken for the run's own.
-        assert found == {"versions": [3]}
-        assert saved.versions_before() == {3}
-    else:
-        assert found == whole
-    caplog.clear()
-    restore_lost(saved, prepared, ENVIRONMENT, seed=0)
-    assert not caplog.records

@@ -1,3 +1,5 @@
+"""Formats that a device has units for."""
+
 import pytest
 
 from pipelines.runtime import devices
@@ -7,29 +9,28 @@ from pipelines.runtime import devices
     ("capability", "formats"),
     [
         ((6, 1), ()),
-        ((7, 0), ("mixed_float16",)),
         ((7, 5), ("mixed_float16",)),
         ((8, 0), ("mixed_float16", "mixed_bfloat16")),
-        ((10, 0), ("mixed_float16", "mixed_bfloat16")),
+        ((9, 0), ("mixed_float16", "mixed_bfloat16")),
     ],
 )
-def test_gpu_mixed_formats_follow_the_capability(capability, formats):
-    assert devices.gpu_mixed_formats(capability) == formats
+def test_mixed_precisions_of_a_gpu(capability, formats):
+    assert devices.mixed_precisions(capability) == formats
 
 
 @pytest.mark.parametrize(
-    ("flags", "units", "formats"),
+    ("features", "formats"),
     [
-        ({"avx2"}, (), ()),
-        ({"avx512f", "sse"}, ("avx512f",), ()),
-        ({"amx_bf16", "avx512f"}, ("avx512f", "amx_bf16"), ("mixed_bfloat16",)),
+        ((), ()),
+        (("avx512f",), ()),
+        (("avx512f", "avx512_bf16"), ("mixed_bfloat16",)),
+        (("amx_bf16",), ("mixed_bfloat16",)),
     ],
 )
-def test_cpu_units_and_formats_follow_the_flags(monkeypatch, flags, units, formats):
-    monkeypatch.setattr(devices, "cpu_flags", lambda: frozenset(flags))
-    assert devices.matrix_units() == units
-    assert devices.cpu_mixed_formats() == formats
+def test_mixed_precisions_of_a_processor(monkeypatch, features, formats):
+    monkeypatch.setattr(devices, "processor_features", lambda: features)
+    assert devices.mixed_precisions() == formats
 
 
-def test_cpu_flags_are_words():
-    assert all(flag and " " not in flag for flag in devices.cpu_flags())
+def test_processor_features_are_matrix_units():
+    assert set(devices.processor_features()) <= {"avx512f", "avx512_bf16", "amx_bf16"}

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.serving import canonical
-from pipelines.serving.signatures import _each_or
+from pipelines.serving.row_isolation import each_or
 
 
 def _saved(folder, *, after: int):
@@ -21,7 +21,7 @@ def _saved(folder, *, after: int):
 
     @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float32)])
     def serve(x):
-        return {"y": _each_or(x, one, 0.0)[:-1] * module.weights[1]}
+        return {"y": each_or(x, one, 0.0)[:-1] * module.weights[1]}
 
     module.serve = serve
     tf.saved_model.save(module, folder, signatures={"serve": serve})

@@ -33,13 +33,13 @@ def _is_alive(pid: int) -> bool:
     return False
 
 
-def test_it_does_the_job_that_it_is_given(tmp_path):
+def test_process_does_its_job(tmp_path):
     out = tmp_path / "out [1]"
     _run(_process("open(job['to'], 'w').write(job['what'])"), to=str(out), what="é")
     assert out.read_text() == "é"
 
 
-def test_it_imports_nothing_from_where_the_user_stands(tmp_path, monkeypatch):
+def test_process_imports_nothing_from_user_folders(tmp_path, monkeypatch):
     here, given, out = tmp_path / "here", tmp_path / "given", tmp_path / "out"
     for folder in (here, given):
         folder.mkdir()
@@ -54,7 +54,7 @@ def test_it_imports_nothing_from_where_the_user_stands(tmp_path, monkeypatch):
     assert not out.exists()
 
 
-def test_a_package_is_found_where_this_process_finds_it(tmp_path, monkeypatch):
+def test_package_is_found_as_in_this_process(tmp_path, monkeypatch):
     """As with `pip install --target`; it comes last, so it hides nothing."""
     (tmp_path / "brought_along").mkdir()
     (tmp_path / "brought_along" / "__init__.py").write_text("number = 3\n")
@@ -65,14 +65,14 @@ def test_a_package_is_found_where_this_process_finds_it(tmp_path, monkeypatch):
         process.run({}, modules=("brought_along.ops",), most_quiet_seconds=30)
 
 
-def test_what_computes_is_waited_for_and_what_does_nothing_is_not():
+def test_busy_process_is_awaited_and_idle_one_not():
     busy = "while time.process_time() < job['until']: pass"
     _run(_process(busy), quiet_seconds=1, until=1.5)
     with pytest.raises(ArtifactError, match="made no progress for .*it was working"):
         _run(_process("time.sleep(60)"), quiet_seconds=1)
 
 
-def test_one_that_is_stopped_goes_on_when_it_is_let():
+def test_stopped_process_goes_on_when_continued():
     with _process() as process:
         process.start_early()
         os.kill(process.pid, signal.SIGSTOP)
@@ -80,7 +80,7 @@ def test_one_that_is_stopped_goes_on_when_it_is_let():
         process.run({}, most_quiet_seconds=60)
 
 
-def test_one_that_stays_stopped_is_ended_with_a_sentence():
+def test_process_that_stays_stopped_is_ended():
     with _process() as process:
         process.start_early()
         pid = process.pid
@@ -107,12 +107,12 @@ def test_one_that_stays_stopped_is_ended_with_a_sentence():
         ("os.write(2, b'last words'); os._exit(7)", "ended with code 7 .*last words"),
     ],
 )
-def test_how_it_ended_is_said(line, said):
+def test_end_of_process_is_explained(line, said):
     with pytest.raises(ArtifactError, match=said):
         _run(_process(line))
 
 
-def test_what_was_started_early_and_was_ended_is_started_again():
+def test_early_process_that_ended_starts_again():
     with _process() as process:
         process.start_early()
         first = process.pid
@@ -124,7 +124,7 @@ def test_what_was_started_early_and_was_ended_is_started_again():
     assert not _is_alive(first)
 
 
-def test_ctrl_c_does_not_end_it():
+def test_ctrl_c_does_not_end_process():
     with _process() as process:
         process.start_early()
         while process._lines.get(timeout=20) != {"at": "waiting for its job"}:
@@ -139,7 +139,7 @@ def _fails_in_the_block(process: FreshProcess) -> None:
         raise RuntimeError(f"{process.pid} {process._folder}")
 
 
-def test_it_ends_with_the_block_and_leaves_no_folder():
+def test_process_ends_with_block_and_leaves_nothing():
     with pytest.raises(RuntimeError) as failed:
         _fails_in_the_block(_process())
     pid, folder = str(failed.value).split()
@@ -147,7 +147,7 @@ def test_it_ends_with_the_block_and_leaves_no_folder():
     assert not Path(folder).exists()
 
 
-def test_without_a_temporary_folder_early_is_not_too_early(monkeypatch):
+def test_missing_temporary_folder_is_reported_late(monkeypatch):
     def none(**_):
         raise FileNotFoundError(2, "No usable temporary directory found")
 

@@ -79,7 +79,7 @@ def test_heat_is_the_formula_of_the_paper():
     np.testing.assert_allclose(run(tf.constant(features)), heat, atol=1e-5)
 
 
-def test_where_nothing_speaks_for_the_class_nothing_is_hot():
+def test_nothing_is_hot_without_evidence():
     @tf.function
     def run(x):
         return grad_cam(-tf.reduce_mean(x, axis=[1, 2, 3]), x)
@@ -88,12 +88,17 @@ def test_where_nothing_speaks_for_the_class_nothing_is_hot():
     np.testing.assert_array_equal(heat, np.zeros((2, 3, 3)))
 
 
-@pytest.mark.parametrize("count", [0, 1, 5])
-def test_the_signature_explains_batches_and_a_bad_image_is_cold(spotter, count):
+@pytest.fixture(scope="module")
+def serve(spotter):
+    """The signature that explains."""
     model, cells = spotter
-    serve = signatures(
+    return signatures(
         model, class_names=NAMES, calibration=UNCALIBRATED, feature_map=cells
     )[EXPLAIN]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_batches_are_explained_and_bad_images_cold(serve, count):
     encoded = [tf.io.encode_png(spot(1, i % 3, 2)).numpy() for i in range(count)]
     found = serve({"image_bytes": tf.constant([*encoded, b"bad"][: count + 1])})
     assert found["heat_map"].dtype == tf.float32
@@ -106,6 +111,6 @@ def test_the_signature_explains_batches_and_a_bad_image_is_cold(spotter, count):
     assert empty["heat_map"].shape == (0, CELLS, CELLS)
 
 
-def test_there_is_no_explanation_unless_it_is_asked_for(spotter):
+def test_explanation_is_there_only_if_asked(spotter):
     found = signatures(spotter[0], class_names=NAMES, calibration=UNCALIBRATED)
     assert EXPLAIN not in found

@@ -25,7 +25,7 @@ from pipelines.stages.evaluate import evaluate
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
-from pipelines.stages.outputs import Wanted, outputs
+from pipelines.stages.outputs import OutputRequest, outputs
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_what_was_measured_is_not_read_again(splits, monkeypatch):
     plan = decide(training_facts(base, splits, measured), config).head
     model = add_head(base, classes=10, plan=plan, probe=measured.probe(plan))
     rows = np.array([5, 1, 7])
-    wanted = [Wanted(splits.train, rows), splits.validation, splits.test]
+    wanted = [OutputRequest(splits.train, rows), splits.validation, splits.test]
     plain = outputs(model, wanted, batch_size=128)
     read = []
     batches = outputs_stage.batches

@@ -72,11 +72,11 @@ def test_noise_moves_every_weight_and_moves_it_back(subject):
 
 def test_every_made_up_image_can_be_read(subject):
     """What is refused by reading would prove nothing of what it is there for."""
-    raw = subject.asked.given["serving_default/31/image_bytes"]
+    raw = subject.asked.inputs["serving_default/31/image_bytes"]
     assert subject.asked.probes == 14
     names = subject.asked.yardstick.examples["serving_default"]
     assert len(names) == len(raw) == 1 + 16 + 14
     for name, encoded in list(zip(names, raw))[1:]:
         assert decode_and_resize(tf.constant(encoded), SIZE).shape[-1] == 3, name
-    wanted = subject.asked.wanted["serving_default/31/valid"].values
+    wanted = subject.asked.expected["serving_default/31/valid"].values
     assert wanted.tolist() == [False] + [True] * 30

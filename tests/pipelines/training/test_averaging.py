@@ -66,7 +66,7 @@ def _fit(phase, *, epochs=EPOCHS):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_the_best_epoch_is_kept_as_the_average_of_its_steps(phase, optimizer):
+def test_best_epoch_is_an_average_of_steps(phase, optimizer):
     phase = dataclasses.replace(phase, optimizer=optimizer, clip_norm=100.0)
     model, best, trace = _fit(phase)
     assert len(trace.steps) == EPOCHS * STEPS

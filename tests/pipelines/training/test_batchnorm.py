@@ -42,7 +42,7 @@ def _populations(backbone, train):
     ]
 
 
-def test_in_one_batch_every_layer_has_the_statistics_of_what_it_reads(backbone, train):
+def test_reestimate_of_one_batch_is_exact(backbone, train):
     few = train.take(range(60))
     _reestimate(backbone, few)
     found = _populations(backbone, few)
@@ -52,7 +52,7 @@ def test_in_one_batch_every_layer_has_the_statistics_of_what_it_reads(backbone, 
         np.testing.assert_allclose(layer.moving_variance.numpy(), variance, atol=1e-5)
 
 
-def test_in_several_batches_the_first_is_exact_and_later_ones_nearly(backbone, train):
+def test_reestimate_of_several_batches_is_nearly_exact(backbone, train):
     before = _populations(backbone, train)
     assert (
         max(np.abs(layer.moving_mean - mean).max() for layer, mean, _ in before) > 0.3
@@ -68,7 +68,7 @@ def test_in_several_batches_the_first_is_exact_and_later_ones_nearly(backbone, t
         np.testing.assert_allclose(layer.moving_variance, variance, atol=0.02 * scale)
 
 
-def test_nothing_but_statistics_changes(backbone, train):
+def test_reestimate_changes_only_statistics(backbone, train):
     layers = [one for block in backbone.blocks for one in batchnorm_layers(block)]
     layers[1].trainable = False
     statistics = {id(v) for one in layers for v in one.non_trainable_variables[-2:]}
@@ -85,7 +85,7 @@ def test_nothing_but_statistics_changes(backbone, train):
     assert not any("call" in vars(one) for one in layers)
 
 
-def test_layers_inside_of_layers_are_reached(train):
+def test_batchnorm_layers_include_nested_layers(train):
     inner = keras.Sequential([keras.layers.BatchNormalization()])
     pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
     model = keras.Model(pixels, inner(pixels))
@@ -99,7 +99,7 @@ def test_layers_inside_of_layers_are_reached(train):
 @pytest.mark.parametrize(
     ("steps", "momentum"), [(16, 0.375), (100, 0.9), (10**6, 0.99), (4, 0.0)]
 )
-def test_statistics_of_few_steps_follow_in_a_tenth_of_them(backbone, steps, momentum):
+def test_quicken_follows_within_a_tenth_of_the_steps(backbone, steps, momentum):
     for block in backbone.blocks:
         for layer in batchnorm_layers(block):
             layer.momentum = 0.99

@@ -46,7 +46,7 @@ def test_best_weights_are_those_of_the_best_epoch(model):
     assert (accuracy, -loss) == pytest.approx(best.best, abs=1e-6)
 
 
-def test_patience_runs_out_when_no_epoch_is_better(model):
+def test_best_weights_stop_without_a_better_epoch(model):
     best = BestWeights(patience_epochs=2)
     best.best = (1.1, 0.0)
     _fit(model, [best])
@@ -54,7 +54,7 @@ def test_patience_runs_out_when_no_epoch_is_better(model):
     assert best.best_epoch == 0
 
 
-def test_patience_runs_out_when_no_epoch_reaches_the_start(model):
+def test_best_weights_stop_below_the_accuracy_to_reach(model):
     """The best of them is remembered all the same: a part of it may be better."""
     best = BestWeights(patience_epochs=3, to_reach=1.1)
     _fit(model, [best], epochs=8)
@@ -66,7 +66,7 @@ def test_patience_runs_out_when_no_epoch_reaches_the_start(model):
     ("to_reach", "loss_to_reach", "epochs"),
     [(1.1, 0.0, 1), (1.1, 100.0, 4), (0.0, 0.0, 4), (1.1, math.inf, 4)],
 )
-def test_one_epoch_that_is_worse_in_both_ends_a_trial(
+def test_best_weights_stop_after_one_harmful_epoch(
     model, to_reach, loss_to_reach, epochs
 ):
     best = BestWeights(
@@ -77,7 +77,7 @@ def test_one_epoch_that_is_worse_in_both_ends_a_trial(
     assert best.best_epoch > 0
 
 
-def test_not_a_number_is_never_best():
+def test_nan_is_never_best():
     assert score(0.99, math.nan) < score(0.0, 100.0)
     assert score(0.9, 0.3) > score(0.9, 0.4) > score(0.8, 0.1)
 
@@ -101,7 +101,7 @@ class _Seen(keras.callbacks.Callback):
         self.ended.append((time.monotonic(), logs["loss"]))
 
 
-def test_steps_are_read_ten_times_a_second_at_most(model):
+def test_throttled_callbacks_see_ten_steps_a_second(model):
     every, rare = _Seen(), _Seen()
     model.fit(X, Y, 1, 20, 0, [every])
     started = time.monotonic()
@@ -113,14 +113,14 @@ def test_steps_are_read_ten_times_a_second_at_most(model):
     assert len(model.history.epoch) == 20
 
 
-def test_training_stops_at_a_loss_that_is_no_number(model):
+def test_training_stops_at_nan_loss(model):
     at_nan = StopsAtNaN()
     model.fit(X * np.nan, Y, 1, 1000, 0, ThrottledCallbacks([at_nan], model=model))
     assert len(model.history.epoch) < 100
     assert 1 <= at_nan.step <= 64
 
 
-def test_the_step_of_a_loss_that_is_no_number_is_kept(model):
+def test_the_step_of_a_nan_loss_is_kept(model):
     poisoned, at_nan = X.copy(), StopsAtNaN()
     poisoned[10] = np.nan
     model.fit(poisoned, Y, 1, 3, 0, [at_nan], shuffle=False)
@@ -132,7 +132,7 @@ def test_the_step_of_a_loss_that_is_no_number_is_kept(model):
     assert healthy.step is None
 
 
-def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path):
+def test_history_has_one_json_line_per_epoch(model, tmp_path):
     path = tmp_path / "history.jsonl"
     _fit(model, [HistoryLines(path, phase="head")], epochs=2)
     _fit(model, [HistoryLines(path, phase="tail")], epochs=1, x=X * np.nan)
@@ -157,7 +157,7 @@ def test_history_is_one_json_line_per_epoch_also_without_numbers(model, tmp_path
     ],
     ids=["best weights", "history lines"],
 )
-def test_what_a_callback_remembers_is_all_that_training_changed(model, tmp_path, make):
+def test_state_of_a_callback_covers_all_changes(model, tmp_path, make):
     trained, fresh = make(tmp_path), make(tmp_path)
     _fit(model, [trained], epochs=3)
     values, arrays = trained.get_state()

@@ -33,12 +33,12 @@ def reopened(checkpoints):
     return Checkpoints(checkpoints.folder).newest()
 
 
-def test_without_any_there_is_none(checkpoints):
+def test_newest_without_checkpoints_is_none(checkpoints):
     assert checkpoints.newest() is None
     assert not checkpoints.folder.exists()
 
 
-def test_what_is_written_is_read_back_bit_for_bit(checkpoints):
+def test_a_checkpoint_is_read_back_bit_for_bit(checkpoints):
     odd = [np.array([1.5, -0.0], "float16"), np.zeros((0, 3)), np.array([True, False])]
     half = keras.ops.convert_to_numpy(keras.ops.ones((2,), dtype="bfloat16"))
     stored = {"a": checkpoints.store([*SOME, *odd, half]), "b": checkpoints.store([])}
@@ -52,7 +52,7 @@ def test_what_is_written_is_read_back_bit_for_bit(checkpoints):
         assert one.tobytes() == other.tobytes()
 
 
-def test_the_last_two_are_kept_and_what_is_the_same_is_written_once(checkpoints):
+def test_two_checkpoints_are_kept_and_share_arrays(checkpoints):
     for number in range(4):
         write(checkpoints, number)
     assert [name for name in names(checkpoints) if name.endswith(".json")] == [
@@ -84,9 +84,7 @@ def remove(path):
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", [cut, flip, empty, remove])
 @pytest.mark.parametrize("part", ["json", "arrays"])
-def test_a_broken_one_is_named_and_the_one_before_is_taken(
-    checkpoints, caplog, damage, part
-):
+def test_a_broken_checkpoint_is_named_and_skipped(checkpoints, caplog, damage, part):
     write(checkpoints, 0)
     before = set(names(checkpoints))
     write(checkpoints, 1)
@@ -100,7 +98,7 @@ def test_a_broken_one_is_named_and_the_one_before_is_taken(
 
 
 @pytest.mark.faults
-def test_a_broken_one_is_not_what_the_next_one_is_kept_with(checkpoints):
+def test_a_broken_checkpoint_is_not_kept(checkpoints):
     write(checkpoints, 0)
     write(checkpoints, 1)
     flip(checkpoints.folder / "000002.json")
@@ -112,7 +110,7 @@ def test_a_broken_one_is_not_what_the_next_one_is_kept_with(checkpoints):
 
 
 @pytest.mark.faults
-def test_a_file_that_was_damaged_since_is_written_again(checkpoints):
+def test_a_damaged_arrays_file_is_written_again(checkpoints):
     write(checkpoints, 0)
     (same,) = {
         one["sha256"]
@@ -127,7 +125,7 @@ def test_a_file_that_was_damaged_since_is_written_again(checkpoints):
 
 
 @pytest.mark.faults
-def test_if_none_is_whole_nothing_is_deleted_and_all_are_named(checkpoints):
+def test_only_broken_checkpoints_are_named_and_kept(checkpoints):
     write(checkpoints, 0)
     write(checkpoints, 1)
     for name in ("000001.json", "000002.json"):
@@ -142,7 +140,7 @@ def test_if_none_is_whole_nothing_is_deleted_and_all_are_named(checkpoints):
 
 
 @pytest.mark.faults
-def test_what_a_killed_writer_left_goes_with_the_next_write(checkpoints):
+def test_a_killed_writers_files_are_removed(checkpoints):
     write(checkpoints, 0)
     (checkpoints.folder / ".000002.json.new").write_bytes(b"half")
     (checkpoints.folder / "0.arrays").write_bytes(b"of nothing")
@@ -152,7 +150,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_write(checkpoints):
 
 
 @pytest.mark.faults
-def test_a_folder_that_takes_no_files_is_said_and_what_was_saved_stays(checkpoints):
+def test_a_failed_write_keeps_the_last_checkpoint(checkpoints):
     write(checkpoints, 0)
     kept = checkpoints.folder.rename(checkpoints.folder.with_name("kept"))
     checkpoints.folder.write_text("in the way")

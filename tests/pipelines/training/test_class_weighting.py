@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import pipelines
 from pipelines.calibration.calibration import uncalibrated
+from pipelines.commands.tables import result_table
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.pixel_cache import PixelCache
@@ -22,7 +23,7 @@ from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.evaluate import evaluate
-from pipelines.stages.finetune import FitHistory, FitSettings, fine_tune
+from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
@@ -33,6 +34,7 @@ from pipelines.training.class_weighting import (
     keeps_labels_mirrored,
     refuse_augmentation,
 )
+from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
 SIZE = 16
@@ -66,7 +68,12 @@ def splits() -> Splits:
 
 
 def trained(
-    splits: Splits, folder, *, strategy: str = "head_only", epochs: int = 15, **options
+    splits: Splits,
+    folder,
+    *,
+    strategy: str = "head_only",
+    epochs: int = 15,
+    **decisions,
 ) -> tuple[TransferModel, FitHistory]:
     config = RunConfig(
         backbone="tiny_image", weights="none", input_size_px=SIZE, strategy=strategy
@@ -80,13 +87,14 @@ def trained(
     config.head.reads = "last"
     measured = measure(base, splits, config, Clock())
     plan = decide(training_facts(base, splits, measured), config)
-    balanced = options.get("imbalance", "none") != "none"
+    balanced = decisions.get("imbalance", "none") != "none"
     probe = measured.probe(plan.head, balanced=balanced)
     model = add_head(base, classes=classes, plan=plan.head, probe=probe)
-    settings = FitSettings(
-        SIZE, 1, float("inf"), folder / "history", folder / "tb", **options
-    )
-    return model, fine_tune(model, splits, plan, settings)
+    decisions = {"augment": AugmentConfig(strength="none"), **decisions}
+    plan = dataclasses.replace(plan, seed=1, **decisions)
+    pixels = PixelCache(2**20)
+    workspace = Workspace(folder / "history", folder / "tb", pixel_cache=pixels)
+    return model, fine_tune(model, splits, plan, workspace)
 
 
 def balanced_accuracy(model: TransferModel, splits: Splits) -> float:
@@ -139,7 +147,6 @@ def test_mixed_images_train_with_every_correction(
         epochs=1,
         imbalance=how,
         augment=augment,
-        cache=PixelCache(2**20),
     )
     head, blocks = history.phases
     assert head.augmentation is None
@@ -157,7 +164,7 @@ def resolved(augment: AugmentConfig, count: int = 10, **options):
     return chosen_augmentation(augment, train, **options)
 
 
-def test_auto_is_light_where_blocks_are_fine_tuned_on_images() -> None:
+def test_auto_augments_lightly_when_blocks_train_on_images() -> None:
     light = Augmentation("horizontal", 0.7, 0.1)
     assert resolved(AugmentConfig()) == light
     assert resolved(AugmentConfig(strength="light")) == light
@@ -174,7 +181,7 @@ def test_strong_adds_randaugment_and_many_images_mixup() -> None:
     assert resolved(AugmentConfig(cutmix=0.5)).cutmix == 0.5
 
 
-def test_a_flip_is_left_out_only_where_the_user_leaves_it_open() -> None:
+def test_mirroring_is_measured_only_for_flip_auto() -> None:
     assert resolved(AugmentConfig(), mirrors=lambda: False).flip == "none"
     for flip in ("none", "horizontal", "both"):
         found = resolved(AugmentConfig(flip=flip), mirrors=lambda: 1 / 0)
@@ -205,7 +212,7 @@ def test_mirrored_images_keep_their_labels_or_not() -> None:
     assert keeps_labels_mirrored(height, turned, labels)
 
 
-def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
+def test_texts_and_series_are_not_augmented() -> None:
     series = Series(np.zeros((4, 3, 1), np.float32))
     for strength in ("light", "strong"):
         with pytest.raises(ConfigError, match="hold series; only images can be"):
@@ -216,13 +223,14 @@ def test_texts_and_series_are_refused_and_auto_leaves_them_alone() -> None:
     assert chosen_augmentation(AugmentConfig(), split, **options) is None
 
 
-def test_a_run_with_all_of_it_leaves_a_card_and_its_report(tmp_path) -> None:
+def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:
     run = pipelines.fine_tune(
         "builtin:digits?limit=120",
         backbone="tiny_image",
         weights="none",
         strategy="full",
         imbalance="weights",
+        profile=True,
         augment=AugmentConfig(strength="light", mixup_from_images=0),
         head=dataclasses.replace(RunConfig().head, epochs=1),
         finetune=dataclasses.replace(RunConfig().finetune, epochs=1),
@@ -237,3 +245,9 @@ def test_a_run_with_all_of_it_leaves_a_card_and_its_report(tmp_path) -> None:
     assert blocks["augmentation"]["flip"] == "none"  # digits
     assert 0 <= run.report["test"]["balanced_accuracy"] <= 1
     assert run.report["data"]["skipped"] == {}
+    assert blocks["profile"]["steps"] == 8
+    table = result_table(run.report)
+    assert "milliseconds of a step" in table
+    for phase in (head, blocks):
+        del phase["profile"]
+    assert "milliseconds of a step" not in result_table(run.report)

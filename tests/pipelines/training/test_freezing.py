@@ -105,7 +105,7 @@ def test_dropout_in_the_frozen_part_is_off(backbone):
 
 
 @pytest.mark.parametrize("depth", range(5))
-def test_a_split_model_is_the_same_function_and_shares_its_layers(backbone, depth):
+def test_a_split_model_computes_the_same(backbone, depth):
     model = _classifier(backbone)
     behind = freezing.behind_frozen(model, backbone.blocks, depth, pooled_blocks={})
     np.testing.assert_allclose(
@@ -122,7 +122,7 @@ def test_freezing_all_leaves_nothing_to_train(backbone):
 
 
 @pytest.mark.parametrize("batchnorm", ["frozen", "trained"])
-def test_batchnorm_inside_a_module_is_frozen_as_that_of_a_network(tmp_path, batchnorm):
+def test_batchnorm_inside_a_module_is_frozen(tmp_path, batchnorm):
     folder = save_archive(tmp_path, keras_network(32), with_training=True)
     module = zoo.build("tfhub", handle=folder)
     (layer,) = [x for x in module.model.layers if isinstance(x, KeepsStatistics)]
@@ -140,7 +140,7 @@ def test_batchnorm_inside_a_module_is_frozen_as_that_of_a_network(tmp_path, batc
         assert moved == {w.name for w in layer.weights}
 
 
-def test_frozen_depth_is_what_lies_before_the_first_trainable_block(backbone):
+def test_frozen_depth_counts_blocks_before_the_first_trainable(backbone):
     assert freezing.frozen_depth(backbone.blocks, ["block2", "block3"]) == 2
     assert freezing.frozen_depth(backbone.blocks, ["stem"]) == 0
     assert freezing.frozen_depth(backbone.blocks, []) == 4

@@ -24,7 +24,7 @@ def validation():
     return tf.data.Dataset.from_tensor_slices((X, LABELS)).batch(16)
 
 
-def test_what_helps_is_kept(model, validation):
+def test_a_better_phase_is_kept(model, validation):
     result = interpolate(model, WRONG, RIGHT, validation)
     assert result.blend > 0.5
     assert result.gain == pytest.approx(1.0)
@@ -32,7 +32,7 @@ def test_what_helps_is_kept(model, validation):
 
 
 @pytest.mark.parametrize("trained", [WRONG, NAN], ids=["worse", "not a number"])
-def test_what_harms_is_undone_exactly(model, validation, trained):
+def test_a_harmful_phase_is_undone_exactly(model, validation, trained):
     result = interpolate(model, RIGHT, trained, validation)
     assert result.blend == 0.0
     assert result.accuracy == 1.0
@@ -49,7 +49,7 @@ def test_a_blend_may_beat_both_ends(model, validation):
     assert result.gain == pytest.approx(0.25)
 
 
-def test_a_gain_within_a_standard_error_is_not_kept(model):
+def test_a_gain_within_its_error_is_undone(model):
     # Of 40 examples one is won: that may be chance.
     labels = LABELS.copy()
     labels[0] = 1
@@ -64,7 +64,7 @@ def test_a_gain_within_a_standard_error_is_not_kept(model):
     np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
 
 
-def test_the_gain_is_that_of_the_same_examples():
+def test_the_gain_compares_the_same_examples():
     before = np.array([True] * 50 + [False] * 50)
     after = np.array([True] * 50 + [True] * 10 + [False] * 40)
     gain, standard_error = paired_gain(before, after, np.ones(100))

@@ -79,7 +79,7 @@ def _disturb(backbone):
         variable.assign(rng.normal(size=variable.shape, scale=0.3))
 
 
-def test_nothing_but_the_factors_trains_and_they_change_nothing_yet(backbone):
+def test_attach_trains_factors_that_change_nothing_yet(backbone):
     before = _features(backbone)
     _attach(backbone, "attention", "transform")
     np.testing.assert_array_equal(_features(backbone), before)
@@ -93,7 +93,7 @@ def test_nothing_but_the_factors_trains_and_they_change_nothing_yet(backbone):
     assert not embedding.lora_enabled
 
 
-def test_a_merged_network_equals_the_one_with_factors_and_has_its_plain_weights(
+def test_merge_keeps_the_function_and_removes_factors(
     backbone,
 ):
     names = backbone.spec.block_names
@@ -129,7 +129,7 @@ def test_merged_weights_are_those_of_the_plain_network(backbone, tmp_path):
     np.testing.assert_array_equal(_features(again), _features(backbone))
 
 
-def test_the_receipt_is_of_kernels_and_the_same_before_and_after_merging(backbone):
+def test_the_receipt_is_the_same_after_merging(backbone):
     by_block = {block.name: block.layers for block in backbone.blocks}
     trained = ("attention", "transform")
     before = snapshot(by_block)
@@ -160,7 +160,7 @@ def test_the_receipt_is_of_kernels_and_the_same_before_and_after_merging(backbon
     assert np.abs(widen.bias.numpy()).max() == 0.0
 
 
-def test_a_convolutional_network_has_no_layer_for_it():
+def test_a_convolutional_network_has_no_adaptable_layer():
     image = zoo.build("tiny_image", weights=None)
     assert [lora.adaptable_layers(block) for block in image.blocks] == [[]] * 4
 
@@ -189,7 +189,7 @@ def run(tmp_path_factory):
     )
 
 
-def test_a_run_trains_factors_and_serves_and_keeps_plain_weights(run):
+def test_a_run_with_factors_saves_plain_weights(run):
     head, *tuned = [phase["trained_parameters"] for phase in run.report["phases"]]
     dense = RANK * 2 * (WIDTH + WIDE)
     attention = RANK * (3 * (WIDTH * HEADS + WIDTH // HEADS) + 2 * WIDTH)
@@ -208,7 +208,7 @@ def test_a_run_trains_factors_and_serves_and_keeps_plain_weights(run):
     )
 
 
-def test_the_receipt_of_a_run_tells_what_kernels_moved_by(run):
+def test_the_receipt_of_a_run_has_kernel_changes(run):
     moved = [
         [one["block"] for one in run.report["receipt"][name] if one["largest_change"]]
         for name in ("fine_tune_1_of_2", "fine_tune_2_of_2")

@@ -53,7 +53,7 @@ def test_the_advice_is_a_size_that_was_tried(most, advice):
         model.fit(batches, verbose=0)
 
 
-def test_where_there_is_memory_nothing_is_said():
+def test_enough_memory_gives_no_advice():
     model, batches = model_and_batches(8)
     with advice_when_full(model, batches, batch_size=8):
         model.fit(batches, verbose=0)

@@ -1,7 +1,6 @@
 """A profile says where the seconds of a step go, and changes nothing."""
 
 import dataclasses
-import json
 import time
 
 import keras
@@ -9,10 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.commands.tables import result_table
-from pipelines.config import RunConfig, checked
-from pipelines.run import run
+from pipelines.data.splits import first
 from pipelines.training.profiling import CallbackSeconds, profile_steps
+from tests.support.tiny_stages import tiny_config, train_stages
 
 ROWS = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
 
@@ -37,7 +35,7 @@ def slow_batches(seconds):
     return shaped.map(lambda x, y: (tf.ensure_shape(x, (None, 6)), y))
 
 
-def test_waiting_for_input_is_told_and_steps_are_undone(model, tmp_path):
+def test_a_profile_has_waits_and_undoes_steps(model, tmp_path):
     before = [np.array(v) for v in model.variables]
     assert len(before) == 7  # also what dropout draws from
     found = profile_steps(model, slow_batches(0.06), folder=tmp_path)
@@ -51,7 +49,7 @@ def test_waiting_for_input_is_told_and_steps_are_undone(model, tmp_path):
     assert trace.stat().st_size > 0
 
 
-def test_what_callbacks_take_is_told(model):
+def test_a_profile_has_callback_seconds(model):
     slow = keras.callbacks.LambdaCallback(
         on_train_batch_begin=lambda batch, logs: time.sleep(0.01),
         on_train_batch_end=lambda batch, logs: time.sleep(0.02),
@@ -63,29 +61,17 @@ def test_what_callbacks_take_is_told(model):
     assert seconds.median >= 0.03
 
 
-def test_a_profiled_run_ends_where_the_same_run_does(tmp_path):
-    config = checked(
-        RunConfig(
-            data="builtin:digits?limit=60",
-            backbone="tiny_image",
-            weights="none",
-            strategy="scratch",
-            input_size_px=16,
-            workdir=str(tmp_path / "plain"),
-        )
-    )
+def test_profiled_training_ends_where_the_same_training_does(tmp_path, splits):
+    few = dataclasses.replace(splits, train=first(splits.train, 60))
+    config = tiny_config(strategy="scratch")
     config.finetune.epochs = 1
-    plain = run(config)
-    profiled = run(
-        dataclasses.replace(config, profile=True, workdir=str(tmp_path / "profiled"))
-    )
-    for ours, wanted in zip(profiled.model.get_weights(), plain.model.get_weights()):
+    plain, _ = train_stages(tmp_path / "plain", few, config)
+    profiled, history = train_stages(tmp_path / "profiled", few, config, profile=True)
+    weights = zip(profiled.model.get_weights(), plain.model.get_weights(), strict=True)
+    for ours, wanted in weights:
         np.testing.assert_array_equal(ours, wanted)
-    report = json.loads((tmp_path / "profiled" / "report.json").read_text())
-    (phase,) = report["phases"]
-    assert phase["profile"]["steps"] == 8
-    assert all(phase["profile"][name] > 0 for name in ("input", "forward", "callbacks"))
-    assert "milliseconds of a step" in result_table(report)
-    assert "milliseconds of a step" not in result_table(dict(plain.report))
+    (phase,) = history.phases
+    assert phase.profile.steps == 8
+    assert min(phase.profile.input, phase.profile.forward, phase.profile.callbacks) > 0
     traces = (tmp_path / "profiled" / "tensorboard").glob("*/plugins/profile/*/*.pb")
     assert len(list(traces)) == 1

@@ -49,7 +49,7 @@ def test_rates_rise_from_the_lowest_to_the_highest():
     assert rate_at(50) / rate_at(49) == pytest.approx(rate_at(1) / rate_at(0))
 
 
-def test_what_it_changed_is_as_before_bit_for_bit(model):
+def test_find_rate_restores_every_state(model):
     variables = [v for v in model.variables if v.shape != ()]
     assert len(variables) == 9  # eight weights, and the state of dropout
     before = [v.numpy() for v in variables]
@@ -67,7 +67,7 @@ def test_what_it_changed_is_as_before_bit_for_bit(model):
     np.testing.assert_array_equal(np.random.get_state()[1], of_numpy)
 
 
-def test_training_after_it_is_training_without_it(model):
+def test_find_rate_does_not_change_training(model):
     start = [v.numpy() for v in model.variables]
 
     def trained():
@@ -85,7 +85,7 @@ def test_training_after_it_is_training_without_it(model):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_it_stops_at_a_loss_of_four_times_the_best_and_after_100_steps(model):
+def test_find_rate_stops_when_the_loss_diverges(model):
     found = _find(model)
     assert len(found.rates) == len(found.losses) <= 100
     *before, last = found.losses

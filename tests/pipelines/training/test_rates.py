@@ -50,7 +50,7 @@ def test_same_as_one_optimizer_per_variable(ours, theirs, options):
         np.testing.assert_allclose(ours_value.numpy(), theirs_value.numpy(), atol=atol)
 
 
-def test_gradients_of_looked_up_rows_leave_the_others_alone():
+def test_sparse_gradients_leave_other_rows_alone():
     table = keras.Variable(np.ones((5, 2)), dtype="float32")
     optimizer = rates.Adam(rate_multipliers=(1.0,), learning_rate=RATE)
     with tf.GradientTape() as tape:
@@ -62,7 +62,7 @@ def test_gradients_of_looked_up_rows_leave_the_others_alone():
     np.testing.assert_allclose(moved, [0, RATE, 0, RATE, 0], atol=1e-4)
 
 
-def test_scaling_gradients_would_not_have_done_it():
+def test_scaling_gradients_does_nothing_under_adam():
     scaled, multiplied = _variables(), _variables()
     plain = keras.optimizers.Adam(learning_rate=RATE)
     ours = rates.Adam(rate_multipliers=FACTORS, learning_rate=RATE)

@@ -63,7 +63,7 @@ def cooked():
     return _Cooked(at_most=3, rate=3.0)
 
 
-def test_a_soup_is_the_average_of_its_epochs_and_better_than_the_best(cooked):
+def test_a_soup_averages_epochs_and_is_better(cooked):
     served = cooked.serve()
     assert len(served.epochs) >= 2
     assert cooked.best.best_epoch in served.epochs
@@ -74,7 +74,7 @@ def test_a_soup_is_the_average_of_its_epochs_and_better_than_the_best(cooked):
     assert served.reached == pytest.approx(score(*cooked.validate()), abs=1e-6)
 
 
-def test_each_next_best_epoch_is_taken_only_if_it_helps(cooked):
+def test_an_epoch_joins_only_if_validation_improves(cooked):
     served = cooked.serve()
     scores = cooked.epochs.scores
     ranked = sorted(range(len(scores)), key=lambda i: scores[i], reverse=True)[:3]
@@ -88,7 +88,7 @@ def test_each_next_best_epoch_is_taken_only_if_it_helps(cooked):
     assert served.epochs == tuple(sorted(expected))
 
 
-def test_a_soup_is_never_worse_than_the_best_epoch():
+def test_a_soup_is_at_least_the_best_epoch():
     cooked = _Cooked(at_most=4, rate=2.0)
     served = cooked.serve()
     assert served.reached >= cooked.best.best
@@ -98,7 +98,7 @@ def test_a_soup_is_never_worse_than_the_best_epoch():
     )
 
 
-def test_where_no_average_helps_the_best_epoch_stays_bit_for_bit(cooked):
+def test_without_gain_the_best_epoch_stays_exactly(cooked):
     cooked.best.restore()
     calls = itertools.count()
     served = cooked.soup.serve(lambda: (0.0, float(next(calls))))
@@ -109,13 +109,13 @@ def test_where_no_average_helps_the_best_epoch_stays_bit_for_bit(cooked):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_only_what_trains_is_held_and_of_no_more_epochs_than_asked_for(cooked):
+def test_a_soup_holds_trainable_weights_of_few_epochs(cooked):
     held = [one.values for one in cooked.soup._best]
     assert [len(values) for values in held] == [2, 2, 2]
     assert [v.shape for v in held[0]] == [(8, 2), (2,)]
 
 
-def test_without_a_soup_nothing_is_held_and_nothing_changes():
+def test_a_soup_of_zero_holds_nothing():
     cooked = _Cooked(at_most=0, rate=1.0)
     served = cooked.serve()
     assert (served.epochs, served.reached, cooked.soup._best) == ((), None, [])

@@ -107,6 +107,7 @@ def _names_of_part():
     return NAMES[part - 1 :: parts]
 
 
+@functools.cache
 def _smallest_of_each_family():
     """The row with the fewest parameters of every paper, for each source.
 
@@ -119,17 +120,19 @@ def _smallest_of_each_family():
     return {min(f, key=lambda one: one.parameters or 0).name for f in families.values()}
 
 
+def _keeps_all(param):
+    """Tests marked `family` are for these."""
+    return _RUNS_ALL or param in HANDLES or param in _smallest_of_each_family()
+
+
 def pytest_collection_modifyitems(config, items):
     """Leaves tests marked `family` to the smallest row of each family."""
-    if _RUNS_ALL:
-        return
-    representatives = _smallest_of_each_family() | set(HANDLES)
-    assert len(representatives) > len(HANDLES)
+    assert _smallest_of_each_family()
     siblings = [
         item
         for item in items
         if item.get_closest_marker("family")
-        and item.callspec.params["subject"] not in representatives
+        and not _keeps_all(item.callspec.params["subject"])
     ]
     config.hook.pytest_deselected(items=siblings)
     left_out = set(siblings)
@@ -165,7 +168,7 @@ def subject(request, tmp_path_factory):
         except (MissingWeightsError, DownloadError) as error:
             _not_here[source] += 1
             pytest.skip(str(error))
-        yield from _tested(backbone, make)
+        yield from _tested(backbone, make, keeps_all=_keeps_all(name))
 
 
 def _source(param):
@@ -180,8 +183,9 @@ def _reads_files(param):
     return spec.modality == "text" and bool(files.files(spec))
 
 
-def _tested(backbone, make):
-    initial, inputs = checksums(backbone), examples(backbone)
+def _tested(backbone, make, *, keeps_all):
+    # Of the largest backbones they take seconds.
+    initial, inputs = checksums(backbone) if keeps_all else [], examples(backbone)
     settle(backbone, inputs)
     yield Subject(backbone, make, inputs, run(backbone.model, inputs), initial)
     del backbone

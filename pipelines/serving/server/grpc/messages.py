@@ -1,7 +1,7 @@
-"""Calls whose message does not come, or is none.
+"""Calls whose message does not come, or cannot be read.
 
 grpcio reads the message of a call before it calls anything of ours, and waits for it
-without end. So calls of one message are taken here for calls of a stream: those are
+without end. So calls of one message are taken here for calls of a stream: these are
 handed over with their metadata, and the message is read within its time.
 """
 
@@ -26,7 +26,7 @@ _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 @dataclasses.dataclass(frozen=True)
 class _Message:
-    """What came: a request, or why there is none; and its bytes on the way."""
+    """A message that came: a request, or the problem with it; and its bytes."""
 
     content: Any
     bytes: int
@@ -51,6 +51,7 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler:
+        """Has a call of one message wait for it here."""
         handler = await continuation(details)
         if handler is None or handler.request_streaming:
             return handler
@@ -90,7 +91,7 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
     ) -> AsyncIterator[Any]:
         """The message of a call; its bytes count until the call is answered.
 
-        A call that `stays` open is one of so many.
+        A call that `stays` open takes a place among these.
         """
         client = Client.of_peer(context.peer())
         with contextlib.ExitStack() as held:
@@ -99,7 +100,7 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
                 message = await self._arrived(client, context)
                 held.enter_context(self._admission.holding(client)).add(message.bytes)
                 if stays:
-                    held.enter_context(self._admission.watches.one(client))
+                    held.enter_context(self._admission.watches.hold(client))
             except ServingError as error:
                 refusal, message = error.without_trace(), None
             if message is None:
@@ -110,11 +111,13 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
     async def _arrived(
         self, client: Client, context: grpc.aio.ServicerContext
     ) -> _Message:
-        with self._admission.messages.one(client, what="The message"):
+        with self._admission.messages.expect(client, subject="The message"):
             self._pressure.watch()
             message = await context.read()
         if message is grpc.aio.EOF:
             raise invalid("The call ended without its message.")
         if message.problem:
-            raise invalid(f"The bytes are no message of this kind: {message.problem}")
+            raise invalid(
+                f"The bytes are not a message of this kind: {message.problem}"
+            )
         return message

@@ -23,6 +23,7 @@ from tensorflow_serving.apis import (
 )
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server import text_files
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError, invalid
@@ -32,7 +33,6 @@ from pipelines.serving.server.models import examples, service, tensors
 from pipelines.serving.server.models.daemon_thread import in_daemon_thread
 from pipelines.serving.server.models.manager import Loaded, Manager, Target
 from pipelines.serving.server.models.signature import (
-    DEFAULT,
     Signature,
     check_filter,
     filtered,
@@ -65,7 +65,7 @@ class _Guarded:
         *,
         takes_place: bool = False,
     ) -> Any:
-        """What `work` gives. What costs something `takes_place`; a probe does not."""
+        """Answers with the result of `work`; only a probe takes no place."""
         places = self.admission.places
         started = time.monotonic()
         remaining = context.time_remaining()
@@ -74,7 +74,7 @@ class _Guarded:
         code = Code.UNKNOWN
         try:
             with (
-                places.one(Client.of_peer(context.peer()))
+                places.hold(Client.of_peer(context.peer()))
                 if takes_place
                 else contextlib.nullcontext()
             ):
@@ -101,8 +101,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._guarded = guarded
         self._manager = guarded.manager
 
-    async def Predict(self, request, context):
-        async def work(deadline: float):
+    async def Predict(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        """The outputs of a signature."""
+
+        async def work(deadline: float) -> Any:
             with self._manager.resolve(_target(request)).held() as version:
                 signature = _signature(version, request.model_spec)
                 check_filter(signature, request.output_filter)
@@ -111,60 +113,77 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     name: tensors.read(name, proto, max_bytes=limit)
                     for name, proto in request.inputs.items()
                 }
-                found = await service.predict(
+                outputs = await service.predict(
                     version, signature, inputs, deadline=deadline
                 )
                 response = predict_pb2.PredictResponse()
                 _say_which(response.model_spec, request.model_spec, version)
                 for name, value in filtered(
-                    signature, found, request.output_filter
+                    signature, outputs, request.output_filter
                 ).items():
                     response.outputs[name].CopyFrom(tensors.write(value))
                 context.set_trailing_metadata(
-                    tuple(service.says_whose(version).items())
+                    tuple(service.version_headers(version).items())
                 )
                 return response
 
         return await self._answer("Predict", request, context, work)
 
-    async def Classify(self, request, context):
+    async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        """Classes with their scores for each example."""
         make = classification_pb2.ClassificationResponse
         return await self._infer("Classify", request, context, self._classify, make)
 
-    async def Regress(self, request, context):
+    async def Regress(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        """A value for each example."""
         make = regression_pb2.RegressionResponse
         return await self._infer("Regress", request, context, self._regress, make)
 
-    async def _infer(self, api: str, request, context, ask, make) -> Any:
-        async def work(deadline: float):
+    async def _infer(
+        self,
+        api: str,
+        request: Any,
+        context: grpc.aio.ServicerContext,
+        ask: Callable[..., Awaitable[Any]],
+        make: Callable[..., Any],
+    ) -> Any:
+        async def work(deadline: float) -> Any:
             with self._manager.resolve(_target(request)).held() as version:
-                found = await ask(version, request.model_spec, request.input, deadline)
-                response = make(result=found)
+                result = await ask(version, request.model_spec, request.input, deadline)
+                response = make(result=result)
                 _say_which(response.model_spec, request.model_spec, version)
                 return response
 
         return await self._answer(api, request, context, work)
 
-    async def MultiInference(self, request, context):
-        async def work(deadline: float):
+    async def MultiInference(
+        self, request: Any, context: grpc.aio.ServicerContext
+    ) -> Any:
+        """Several classifications and regressions of the same examples."""
+
+        async def work(deadline: float) -> Any:
             _check_tasks(request.tasks)
             response = inference_pb2.MultiInferenceResponse()
             with self._manager.resolve(_target(request.tasks[0])).held() as version:
                 for task in request.tasks:
                     result = response.results.add()
                     ask = _CLASSIFIERS[task.method_name]
-                    found = await ask(
+                    answer = await ask(
                         self, version, task.model_spec, request.input, deadline
                     )
-                    getattr(result, _RESULTS[task.method_name]).CopyFrom(found)
+                    getattr(result, _RESULTS[task.method_name]).CopyFrom(answer)
                     _say_which(result.model_spec, task.model_spec, version)
             return response
 
         first = request.tasks[0] if request.tasks else inference_pb2.InferenceTask()
         return await self._answer("MultiInference", first, context, work)
 
-    async def GetModelMetadata(self, request, context):
-        async def work(_: float):
+    async def GetModelMetadata(
+        self, request: Any, context: grpc.aio.ServicerContext
+    ) -> Any:
+        """The signatures of a version."""
+
+        async def work(_: float) -> Any:
             _check_metadata_fields(request.metadata_field)
             version = self._manager.resolve(_target(request))
             described = get_model_metadata_pb2.SignatureDefMap()
@@ -179,37 +198,43 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         name = request.model_spec.name
         return await self._guarded.answer("GetModelMetadata", name, context, work)
 
-    async def _answer(self, api: str, request, context, work) -> Any:
+    async def _answer(
+        self,
+        api: str,
+        request: Any,
+        context: grpc.aio.ServicerContext,
+        work: Callable[[float], Awaitable[Any]],
+    ) -> Any:
         name = request.model_spec.name
         return await self._guarded.answer(api, name, context, work, takes_place=True)
 
     async def _classify(
-        self, version: Loaded, spec, given, deadline: float
+        self, version: Loaded, spec: Any, input_: Any, deadline: float
     ) -> classification_pb2.ClassificationResult:
-        found = await service.classify(
+        rows = await service.classify(
             version,
             _signature(version, spec),
-            examples.serialized(given),
+            examples.serialized(input_),
             deadline=deadline,
         )
         result = classification_pb2.ClassificationResult()
-        for classes in found:
-            one = result.classifications.add()
+        for classes in rows:
+            added = result.classifications.add()
             for label, score in classes:
-                one.classes.add(label=label.decode(errors="replace"), score=score)
+                added.classes.add(label=label.decode(errors="replace"), score=score)
         return result
 
     async def _regress(
-        self, version: Loaded, spec, given, deadline: float
+        self, version: Loaded, spec: Any, input_: Any, deadline: float
     ) -> regression_pb2.RegressionResult:
-        found = await service.regress(
+        values = await service.regress(
             version,
             _signature(version, spec),
-            examples.serialized(given),
+            examples.serialized(input_),
             deadline=deadline,
         )
         result = regression_pb2.RegressionResult()
-        for value in found:
+        for value in values:
             result.regressions.add(value=value)
         return result
 
@@ -229,26 +254,34 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self._manager = guarded.manager
         self._root = reload_root
 
-    async def GetModelStatus(self, request, context):
-        async def work(_: float):
+    async def GetModelStatus(
+        self, request: Any, context: grpc.aio.ServicerContext
+    ) -> Any:
+        """The states of a model's versions."""
+
+        async def work(_: float) -> Any:
             response = get_model_status_pb2.GetModelStatusResponse()
-            for one in self._manager.status(_target(request)):
+            for version in self._manager.status(_target(request)):
                 added = response.model_version_status.add(
-                    version=one.number, state=int(one.state)
+                    version=version.number, state=int(version.state)
                 )
-                added.status.error_code = int(one.code)
-                added.status.error_message = one.message
+                added.status.error_code = int(version.code)
+                added.status.error_message = version.message
             return response
 
         name = request.model_spec.name
         return await self._guarded.answer("GetModelStatus", name, context, work)
 
-    async def HandleReloadConfigRequest(self, request, context):
-        async def work(_: float):
+    async def HandleReloadConfigRequest(
+        self, request: Any, context: grpc.aio.ServicerContext
+    ) -> Any:
+        """Serves other models from now on, below the folder that is allowed."""
+
+        async def work(_: float) -> Any:
             response = model_management_pb2.ReloadConfigResponse()
             try:
                 configs = text_files.models_of(request.config)
-                paths = [one.base_path for one in configs]
+                paths = [config.base_path for config in configs]
                 await in_daemon_thread(lambda: self._refuse_outside(paths))
                 await self._manager.apply(configs)
             except (ConfigError, ArtifactError) as error:
@@ -259,7 +292,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         return await self._guarded.answer("ReloadConfig", "", context, work)
 
     def _refuse_outside(self, paths: list[Path]) -> None:
-        """A client must not choose what of the disk is read."""
+        """Raises `ServingError` for paths that a client may not have read."""
         if self._root is None:
             raise ServingError(
                 Code.PERMISSION_DENIED,

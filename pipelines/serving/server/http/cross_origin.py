@@ -1,10 +1,10 @@
-"""What a page of another origin is told that it may ask, and read."""
+"""Headers that let pages of other origins ask, and read the answers."""
 
 from __future__ import annotations
 
 from pipelines.serving import naming
 
-# Every answer to such a page, refusals too, or its script is told nothing at all.
+# For every answer to such a page, refusals too, or its script sees nothing at all.
 READABLE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": ", ".join((*naming.HEADERS, "Retry-After")),

@@ -17,7 +17,7 @@ def serialized(request: Mapping[str, Any]) -> list[bytes]:
     """The examples of a request, each with the context's features behind its own.
 
     Raises:
-        ServingError: if there is none, or a feature is of no or of several kinds.
+        ServingError: without examples, or for a feature of several kinds.
     """
     listed = request.get("examples")
     if not isinstance(listed, list) or not listed:
@@ -29,7 +29,7 @@ def serialized(request: Mapping[str, Any]) -> list[bytes]:
     context = request.get("context", {})
     if not isinstance(context, dict):
         raise invalid("Key 'context' must be an object with features.")
-    return [_example({**context, **_object(one)}) for one in listed]
+    return [_example({**context, **_object(item)}) for item in listed]
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -47,18 +47,18 @@ def _example(features: Mapping[str, Any]) -> bytes:
 
 def _fill(feature: Any, name: str, value: Any) -> None:
     values = value if isinstance(value, list) else [value]
-    kinds = {_kind(name, one) for one in values}
+    kinds = {_kind(name, value) for value in values}
     if len(kinds) > 1:
         raise invalid(
             f"Feature {name!r} has values of different kinds: {sorted(kinds)}."
         )
     match next(iter(kinds), None):
         case "int64":
-            feature.int64_list.value.extend(int(one) for one in values)
+            feature.int64_list.value.extend(int(value) for value in values)
         case "float":
             feature.float_list.value.extend(values)
         case "bytes":
-            feature.bytes_list.value.extend(_bytes(one) for one in values)
+            feature.bytes_list.value.extend(_bytes(value) for value in values)
 
 
 def _kind(name: str, value: Any) -> str:

@@ -1,11 +1,11 @@
-"""JSON to arrays and back, as TensorFlow Serving reads and writes it."""
+"""Arrays from the JSON of requests, as TensorFlow Serving reads it."""
 
 from __future__ import annotations
 
 import base64
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,17 @@ _SHOWN = 64
 # Reading what is larger takes long enough to be noticed by others.
 SMALL_BYTES = 64 * 1024
 # What Python takes for what begins with a sign, or has it in it: lists, objects, items,
-# floats, and strings, of which each has two.
+# floats, and strings, each with two quotes.
 _BYTES_IN_MEMORY = {"[": 88, "{": 250, ",": 8, ".": 24, "e": 24, "E": 24, '"': 28}
 _MOST_BYTES_IN_MEMORY = 256 * 2**20
 _NO_WHITE_SPACE = dict.fromkeys(map(ord, " \t\n\v\f\r"))
-_AS_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 
 def parse(body: bytes) -> dict[str, Any]:
     """The object in a request's body.
 
     Raises:
-        ServingError: if it is no JSON object, with the place where it ends to be one.
+        ServingError: if it is not a JSON object, with the place of the error.
     """
     _refuse_costly(body)
     if not body or body.isspace():
@@ -88,7 +87,7 @@ def _parse_with_tokens(body: bytes, error: orjson.JSONDecodeError) -> Any:
 
 
 def signature_name(request: Mapping[str, Any], default: str) -> str:
-    """The signature that a request asks for."""
+    """The name of the signature that a request asks for."""
     name = request.get("signature_name", default)
     if not isinstance(name, str):
         raise invalid("Invalid request: 'signature_name' key must be a string value.")
@@ -98,6 +97,11 @@ def signature_name(request: Mapping[str, Any], default: str) -> str:
 def find_signature(
     signatures: Mapping[str, Signature], request: Mapping[str, Any], default: str
 ) -> Signature:
+    """The signature that a request asks for.
+
+    Raises:
+        ServingError: if the model has no such signature.
+    """
     name = signature_name(request, default)
     if name not in signatures:
         raise unknown_signature(name, over_rest=True)
@@ -159,7 +163,7 @@ def _bad_row(i: int, why: str) -> ServingError:
 
 
 def _is_object(value: Any) -> bool:
-    """Whether it names inputs; an object with bytes is a value."""
+    """True for an object that names inputs; an object with bytes is a value."""
     return isinstance(value, dict) and not _is_bytes(value)
 
 
@@ -217,7 +221,7 @@ def array_of(value: Any, info: TensorInfo, name: str) -> np.ndarray:
 
 def _as_floats(value: Any) -> Any:
     if isinstance(value, list):
-        return [_as_floats(one) for one in value]
+        return [_as_floats(item) for item in value]
     try:
         return float(value)
     except OverflowError:
@@ -242,7 +246,7 @@ def _check_leaves(
 ) -> None:
     for leaves in _leaf_lists(value, name):
         if not set(map(type, leaves)) <= allowed:
-            wrong = next(one for one in leaves if type(one) not in allowed)
+            wrong = next(leaf for leaf in leaves if type(leaf) not in allowed)
             raise _wrong_type(wrong, dtype)
 
 
@@ -254,7 +258,7 @@ def _wrong_type(value: Any, dtype: tf.DType) -> ServingError:
 
 
 def _leaf_lists(value: Any, name: str, depth: int = 0) -> Iterator[list]:
-    """The innermost lists, whose items are no lists."""
+    """The innermost lists, which have no lists in them."""
     if depth > _MAXIMUM_DEPTH:
         raise invalid(
             f"Input {name!r} is nested deeper than {_MAXIMUM_DEPTH} lists, which no"
@@ -262,21 +266,21 @@ def _leaf_lists(value: Any, name: str, depth: int = 0) -> Iterator[list]:
         )
     if not isinstance(value, list):
         yield [value]
-    elif any(isinstance(one, list) for one in value):
-        for one in value:
-            yield from _leaf_lists(one, name, depth + 1)
+    elif any(isinstance(item, list) for item in value):
+        for item in value:
+            yield from _leaf_lists(item, name, depth + 1)
     else:
         yield value
 
 
 def _strings(value: Any, name: str) -> np.ndarray:
     shape = _shape(value, name)
-    flat = [_bytes_of(one) for leaves in _leaf_lists(value, name) for one in leaves]
+    flat = [_bytes_of(leaf) for leaves in _leaf_lists(value, name) for leaf in leaves]
     if len(flat) != math.prod(shape):
         raise invalid(f"Lists in input {name!r} must have equal lengths.")
-    found = np.empty(len(flat), object)
-    found[:] = flat
-    return found.reshape(shape)
+    array = np.empty(len(flat), object)
+    array[:] = flat
+    return array.reshape(shape)
 
 
 def _shape(value: Any, name: str) -> tuple[int, ...]:
@@ -319,84 +323,6 @@ def _decoded_leniently(text: str) -> bytes:
         return base64.b64decode(bare + padding, validate=True)
     except ValueError as error:
         raise invalid(f"Unable to base64 decode: {error}") from error
-
-
-def write_rows(outputs: Arrays) -> bytes:
-    """`{"predictions": [...]}`: an object for each row, or the value if it is one."""
-    counts = {name: value.shape[:1] for name, value in outputs.items()}
-    if len(set(counts.values())) != 1 or () in counts.values():
-        raise invalid(
-            "The outputs have no common number of rows, so ask with 'inputs' in place"
-            f" of 'instances'. Their first dimensions: {counts}."
-        )
-    written = {name: _writable(name, value) for name, value in outputs.items()}
-    if len(written) == 1:
-        return _dumped({"predictions": next(iter(written.values()))}, outputs)
-    rows = [dict(zip(written, values)) for values in zip(*written.values())]
-    return _dumped({"predictions": rows}, outputs)
-
-
-def write_columns(outputs: Arrays) -> bytes:
-    """`{"outputs": ...}`: an object with every output, or the value if it is one."""
-    written = {name: _writable(name, value) for name, value in outputs.items()}
-    only = next(iter(written.values())) if len(written) == 1 else written
-    return _dumped({"outputs": only}, outputs)
-
-
-def write_results(results: list) -> bytes:
-    """`{"results": [...]}` of a classification or a regression."""
-    return _dumped({"results": results}, {})
-
-
-def _writable(name: str, array: np.ndarray) -> Any:
-    if array.dtype == object:
-        convert = _as_base64 if name.endswith("_bytes") else _as_text
-        return _mapped(array.tolist(), convert)
-    if array.dtype.kind not in "biuf" or array.dtype == np.float16:
-        raise invalid(
-            f"Failed to write JSON value for tensor type: {array.dtype.name} of output"
-            f" {name!r}."
-        )
-    return np.ascontiguousarray(array) if array.ndim else array.item()
-
-
-def _mapped(value: Any, convert: Callable[[bytes], Any]) -> Any:
-    if isinstance(value, list):
-        return [_mapped(one, convert) for one in value]
-    return convert(value)
-
-
-def _as_base64(value: bytes) -> dict[str, str]:
-    return {"b64": base64.b64encode(value).decode()}
-
-
-def _as_text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise invalid(
-            "An output has bytes that are not UTF-8; only outputs whose name ends in"
-            " _bytes may."
-        ) from error
-
-
-def _dumped(value: Any, outputs: Arrays) -> bytes:
-    finite = all(
-        np.isfinite(one).all() for one in outputs.values() if one.dtype.kind == "f"
-    )
-    if finite and outputs:
-        return orjson.dumps(value, option=_AS_NUMBERS)
-    # The fast writer makes null of what JSON has no number for.
-    return json.dumps(value, default=_plain).encode()
-
-
-def _plain(value: Any) -> Any:
-    """Python's own values, with as many digits as the type has."""
-    if isinstance(value, np.ndarray):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.floating):
-        return float(str(value))
-    return value.item()
 
 
 def _shown(value: Any) -> str:

@@ -47,7 +47,7 @@ def routes(model_names: Callable[[], Sequence[str]]) -> list[Route]:
 
 
 def _file(name: str, kind: str) -> Callable[[Request], object]:
-    folder = importlib.resources.files("pipelines.serving.server")
+    folder = importlib.resources.files("pipelines.serving.server.http")
     content = (folder / "playground_page" / name).read_bytes()
 
     async def answer(_: Request) -> Response:

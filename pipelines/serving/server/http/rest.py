@@ -22,11 +22,13 @@ from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from pipelines.serving import naming
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server import metrics
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError
 from pipelines.serving.server.http import (
     cross_origin,
+    json_answers,
     json_examples,
     json_tensors,
     urls,
@@ -35,7 +37,7 @@ from pipelines.serving.server.http.urls import Asked
 from pipelines.serving.server.limits import Admission, read_body
 from pipelines.serving.server.models import service
 from pipelines.serving.server.models.manager import Loaded, Manager
-from pipelines.serving.server.models.signature import DEFAULT
+from pipelines.serving.server.models.signature import Signature
 
 _logger = logging.getLogger("zootune.serve")
 _JSON = "application/json"
@@ -43,7 +45,7 @@ _Read = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class _Body(NamedTuple):
-    """What is answered, and which version says so."""
+    """An answer, and headers that name its version."""
 
     content: bytes
     headers: Mapping[str, str] = {}
@@ -116,7 +118,7 @@ class ModelApi:
                 encoding=headers.get("content-encoding", "").lower(),
                 timeout_seconds=max(deadline - time.monotonic(), 0.001),
             )
-            with self._admission.places.one(client):
+            with self._admission.places.hold(client):
                 return await self._unless_gone(asked, body, receive, deadline)
 
     async def _unless_gone(
@@ -144,10 +146,10 @@ class ModelApi:
             read = functools.partial(self._read, len(body))
             request = await read(lambda: json_tensors.parse(body))
             content = await _ANSWERS[asked.verb](version, request, read, deadline)
-            return _Body(content, service.says_whose(version))
+            return _Body(content, service.version_headers(version))
 
     async def _read(self, size: int, function: Callable[[], Any]) -> Any:
-        """What a function gives that reads a body; a large one keeps nobody waiting.
+        """Calls a function that reads a body; a large body keeps nobody waiting.
 
         One after the other, so that not many are in memory at once.
         """
@@ -158,11 +160,14 @@ class ModelApi:
     def _status(self, asked: Asked) -> bytes:
         rows = [
             {
-                "version": str(one.number),
-                "state": one.state.name,
-                "status": {"error_code": one.code.name, "error_message": one.message},
+                "version": str(version.number),
+                "state": version.state.name,
+                "status": {
+                    "error_code": version.code.name,
+                    "error_message": version.message,
+                },
             }
-            for one in self._manager.status(asked.target)
+            for version in self._manager.status(asked.target)
         ]
         return _indented({"model_version_status": rows})
 
@@ -185,7 +190,7 @@ class ModelApi:
         if version.servable.class_names:  # which TensorFlow Serving knows nothing of
             metadata[naming.CLASS_NAMES] = version.servable.class_names
         content = _indented({"model_spec": spec, "metadata": metadata})
-        return _Body(content, service.says_whose(version))
+        return _Body(content, service.version_headers(version))
 
     def _count(
         self, asked: Asked | None, error: ServingError | None, seconds: float
@@ -205,27 +210,23 @@ class ModelApi:
 async def _predict(
     version: Loaded, request: dict, read: _Read, deadline: float
 ) -> bytes:
-    signature = json_tensors.find_signature(
-        service.signatures(version), request, DEFAULT
-    )
+    signature = _signature(version, request)
     inputs, as_rows = await read(lambda: json_tensors.read_inputs(request, signature))
     outputs = await service.predict(version, signature, inputs, deadline=deadline)
-    write = json_tensors.write_rows if as_rows else json_tensors.write_columns
+    write = json_answers.write_rows if as_rows else json_answers.write_columns
     return write(outputs)
 
 
 async def _classify(
     version: Loaded, request: dict, read: _Read, deadline: float
 ) -> bytes:
-    signature = json_tensors.find_signature(
-        service.signatures(version), request, DEFAULT
-    )
+    signature = _signature(version, request)
     examples = await read(lambda: json_examples.serialized(request))
-    found = await service.classify(version, signature, examples, deadline=deadline)
-    return json_tensors.write_results(
+    rows = await service.classify(version, signature, examples, deadline=deadline)
+    return json_answers.write_results(
         [
-            [[name.decode(errors="replace"), score] for name, score in one]
-            for one in found
+            [[name.decode(errors="replace"), score] for name, score in row]
+            for row in rows
         ]
     )
 
@@ -233,13 +234,14 @@ async def _classify(
 async def _regress(
     version: Loaded, request: dict, read: _Read, deadline: float
 ) -> bytes:
-    signature = json_tensors.find_signature(
-        service.signatures(version), request, DEFAULT
-    )
+    signature = _signature(version, request)
     examples = await read(lambda: json_examples.serialized(request))
-    return json_tensors.write_results(
-        await service.regress(version, signature, examples, deadline=deadline)
-    )
+    values = await service.regress(version, signature, examples, deadline=deadline)
+    return json_answers.write_results(values)
+
+
+def _signature(version: Loaded, request: dict) -> Signature:
+    return json_tensors.find_signature(service.signatures(version), request, DEFAULT)
 
 
 _ANSWERS = {"predict": _predict, "classify": _classify, "regress": _regress}

@@ -1,4 +1,4 @@
-"""Which model and what of it a URL means; names are looked up, never made a path."""
+"""URLs of models and what they ask for; names are looked up, never made a path."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ class Asked:
 
 
 def parse(method: str, raw_path: str) -> Asked:
-    """What a request asks for; `raw_path` is not decoded yet.
+    """Reads the URL of a request; `raw_path` is not decoded yet.
 
     Raises:
-        ServingError: if there is no such interface.
+        ServingError: if the URL means nothing here.
     """
     pattern = {"POST": _POST, "GET": _GET}.get(method)
-    found = pattern.fullmatch(raw_path) if pattern else None
-    if found is None:
+    match = pattern.fullmatch(raw_path) if pattern else None
+    if match is None:
         raise _malformed(method, raw_path)
-    if found["name"] is None:
+    if match["name"] is None:
         raise invalid("Missing model name in request.")
-    verb: Any = (found["verb"] or "status").lower().lstrip("/")
+    verb: Any = (match["verb"] or "status").lower().lstrip("/")
     return Asked(
         verb,
         Target(
-            _decoded(found["name"]),
-            version=_version(found["version"]),
-            label=_decoded(found["label"]) if found["label"] else None,
+            _decoded(match["name"]),
+            version=_version(match["version"]),
+            label=_decoded(match["label"]) if match["label"] else None,
         ),
     )
 

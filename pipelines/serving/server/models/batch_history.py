@@ -1,4 +1,4 @@
-"""What a queue of requests has learned from its batches so far."""
+"""The history of a queue's batches: costs, and clients that come back."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 
 import numpy as np
 
-# Clients who do not come back at once are waited for no more, but for one time in so
-# many: others may have come.
+# Clients who do not come back at once are not waited for, except once in this many
+# batches: others may have come.
 _TRIED_AGAIN_AFTER = 16
 # Of the rows of calls: less says nothing of what one more takes.
 _LEAST_SPREAD = 0.25
 
 
 class CallCost:
-    """What a call takes, as a line over its rows, of the last hundred or so.
+    """The time of a call as a line over its rows, from the last hundred or so.
 
     `rows_per_call` says how many rows take as long as the rest of a call: infinite
     where that is unknown.
@@ -25,6 +25,7 @@ class CallCost:
         self._sums = np.zeros(5)
 
     def note(self, rows: int, seconds: float) -> None:
+        """Counts a call."""
         now = (1.0, rows, seconds, rows * rows, rows * seconds)
         self._sums = 0.98 * self._sums + now
         mean_rows, mean_seconds, squares, products = self._sums[1:] / self._sums[0]
@@ -36,7 +37,7 @@ class CallCost:
 
 
 class ReturningClients:
-    """Whether clients who were answered ask again within the moment that is granted.
+    """Guesses if clients who were answered ask again within the moment granted.
 
     Those who send one request after the other do; those who pause do not, and waiting
     for them costs each batch its moment.
@@ -47,7 +48,7 @@ class ReturningClients:
         self._not_granted = 0
 
     def grant(self) -> bool:
-        """Whether they are waited for this time; each time that is asked counts."""
+        """True if they are waited for this time; each call counts."""
         if self._filled_lately >= 0.5 or self._not_granted >= _TRIED_AGAIN_AFTER:
             self._not_granted = 0
             return True

@@ -7,8 +7,8 @@ so may be asked again; for the latter a moment is granted, as long as that is wh
 come. A lone request waits for nobody.
 
 Who comes while a large batch is computed waits for all of it. So where rows cost more
-than a call does, as those of images do on a processor, a share is no more than the
-square root of those that wait: at 70 % of what two cores can answer, one request in a
+than a call does, as rows of images do on a processor, a share is at most the square
+root of the rows that wait: at 70 % of what two cores can answer, one request in a
 hundred takes five times as long as alone, where it took seven.
 """
 
@@ -46,9 +46,11 @@ class Workers:
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "compute")
 
     async def run(self, function: Callable[[], list]) -> list:
+        """Calls a function in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
 
     def close(self) -> None:
+        """Drops calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -12,7 +12,7 @@ _Result = TypeVar("_Result")
 
 
 async def in_daemon_thread(function: Callable[[], _Result]) -> _Result:
-    """What a function gives that takes seconds, such as loading a model.
+    """Calls a function that takes seconds, such as loading a model.
 
     A pool's threads are waited for at exit; a model that loads for a minute would hold
     up the end of the server that long.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.serving.server.errors import Code, ServingError, invalid, refuse_too_many
 from pipelines.serving.server.models.signature import EXAMPLES, Arrays, Signature
 
-# One example: its classes by score. A class is empty, or a score 0, if there is none.
+# One example: its classes with scores. A missing class is empty, a missing score 0.
 Classes = list[tuple[bytes, float]]
 
 
@@ -18,19 +18,19 @@ def serialized(message: Any) -> list[bytes]:
     """The examples of an `Input`, each with the features of the context behind it.
 
     Raises:
-        ServingError: if there is none.
+        ServingError: without examples.
     """
     kind = message.WhichOneof("kind")
     if kind == "example_list_with_context":
         listed = message.example_list_with_context
         refuse_too_many(len(listed.examples))
-        found = [_with_context(listed.context, one) for one in listed.examples]
+        items = [_with_context(listed.context, item) for item in listed.examples]
     else:
         refuse_too_many(len(message.example_list.examples))
-        found = list(message.example_list.examples)
-    if not found:
+        items = list(message.example_list.examples)
+    if not items:
         raise invalid("Input is empty.")
-    return [one.SerializeToString() for one in found]
+    return [item.SerializeToString() for item in items]
 
 
 def _with_context(context: Any, example: Any) -> Any:
@@ -42,7 +42,7 @@ def _with_context(context: Any, example: Any) -> Any:
 
 
 def inputs(examples: list[bytes]) -> Arrays:
-    """What a signature for examples takes."""
+    """The inputs of a signature for examples."""
     return {EXAMPLES: np.array(examples, object)}
 
 
@@ -91,7 +91,7 @@ def classes(outputs: Arrays, count: int) -> list[Classes]:
             raise _bad_output(key, f"[{count}, classes]", array)
     if names is not None and scores is not None and names.shape != scores.shape:
         raise _bad_output("scores", str(list(names.shape)), scores)
-    shape = next(one.shape for one in (names, scores) if one is not None)
+    shape = next(x.shape for x in (names, scores) if x is not None)
     labels = np.full(shape, b"", object) if names is None else names
     numbers = np.zeros(shape, np.float32) if scores is None else scores
     return [list(zip(row, map(float, some))) for row, some in zip(labels, numbers)]
@@ -99,14 +99,14 @@ def classes(outputs: Arrays, count: int) -> list[Classes]:
 
 def values(outputs: Arrays, count: int) -> list[float]:
     """For each example, its value."""
-    found = outputs["outputs"]
-    if found.shape not in ((count,), (count, 1)):
-        raise _bad_output("outputs", f"[{count}] or [{count}, 1]", found)
-    return [float(one) for one in found.reshape(count)]
+    numbers = outputs["outputs"]
+    if numbers.shape not in ((count,), (count, 1)):
+        raise _bad_output("outputs", f"[{count}] or [{count}, 1]", numbers)
+    return [float(number) for number in numbers.reshape(count)]
 
 
-def _bad_output(name: str, wanted: str, found: np.ndarray) -> ServingError:
+def _bad_output(name: str, shape: str, array: np.ndarray) -> ServingError:
     return invalid(
-        f"Expected output {name!r} to have shape {wanted}, but it has"
-        f" {list(found.shape)}."
+        f"Expected output {name!r} to have shape {shape}, but it has"
+        f" {list(array.shape)}."
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import dataclasses
-import enum
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.serving.server.errors import Code, ServingError, invalid, not_found
@@ -17,101 +15,25 @@ from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.models import version_folders
 from pipelines.serving.server.models.batcher import Batcher
 from pipelines.serving.server.models.daemon_thread import in_daemon_thread
-from pipelines.serving.server.models.model_config import ModelConfig, to_unload, wanted
+from pipelines.serving.server.models.model import (
+    Loaded,
+    Model,
+    State,
+    Target,
+    Version,
+)
+from pipelines.serving.server.models.model_config import (
+    ModelConfig,
+    to_serve,
+    to_unload,
+)
 from pipelines.serving.server.models.servable import Servable, load
-from pipelines.serving.server.models.version_folders import Fingerprint, Seen
+from pipelines.serving.server.models.version_folders import Seen
 from pipelines.serving.server.settings import Loading
 
 _logger = logging.getLogger("zootune.serve")
 _REMEMBERED_ENDS = 32
 _LETTING_GO_SECONDS = 0.02
-
-
-class State(enum.IntEnum):
-    """As in `ModelVersionStatus`."""
-
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-@dataclasses.dataclass
-class Version:
-    """One version of a model, and what became of it."""
-
-    number: int
-    state: State = State.START
-    code: Code = Code.OK
-    message: str = ""
-    loaded: Loaded | None = None
-    in_flight: int = 0
-    tries: int = 0
-    tried_at: float = 0.0
-    fingerprint: Fingerprint = ()
-    # What was logged of it, which is said once for all tries.
-    said: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """A version that answers requests."""
-
-    version: Version
-    servable: Servable
-    batcher: Batcher
-
-    @property
-    def number(self) -> int:
-        return self.version.number
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[Loaded]:
-        """Keeps the version loaded while a request is answered."""
-        self.version.in_flight += 1
-        try:
-            yield self
-        finally:
-            self.version.in_flight -= 1
-
-
-class Model:
-    """A configured model and its versions by number."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        self.config = config
-        self.versions: dict[int, Version] = {}
-        # Why its base path cannot be read, while that is so.
-        self.trouble = ""
-
-    @property
-    def loaded(self) -> dict[int, Loaded]:
-        """The versions that answer, the newest last."""
-        return {
-            number: version.loaded
-            for number, version in sorted(self.versions.items())
-            if version.loaded is not None and version.state == State.AVAILABLE
-        }
-
-    @property
-    def is_letting_go(self) -> bool:
-        """Whether a version is still in memory that is served no more."""
-        return any(one.state == State.UNLOADING for one in self.versions.values())
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """Which model a request means: by version, by label, or the newest."""
-
-    name: str
-    version: int | None = None
-    label: str | None = None
-
-    def __str__(self) -> str:
-        if self.version is None:
-            return f"Latest({self.name})"
-        return f"Specific({self.name}, {self.version})"
 
 
 class Manager:
@@ -123,10 +45,14 @@ class Manager:
         *,
         metrics: Metrics,
         batcher_of: Callable[[Servable], Batcher],
+        load: Callable[[str, Path, Loading], Servable] = load,
+        look: Callable[..., Seen] = version_folders.look,
     ) -> None:
         self._loading = loading
         self._metrics = metrics
         self._batcher_of = batcher_of
+        self._load_servable = load
+        self._look_at = look
         self._models: dict[str, Model] = {}
         # Those of a configuration that is not in force yet.
         self._coming: dict[str, Model] = {}
@@ -135,11 +61,12 @@ class Manager:
 
     @property
     def names(self) -> list[str]:
+        """The names of the models that are served."""
         return sorted(self._models)
 
     @property
     def is_ready(self) -> bool:
-        """Whether every model has a version that answers."""
+        """True if every model has a version that answers."""
         return bool(self._models) and all(m.loaded for m in self._models.values())
 
     def resolve(self, target: Target) -> Loaded:
@@ -160,7 +87,7 @@ class Manager:
             return loaded[max(loaded)]
         if number is not None and number in loaded:
             return loaded[number]
-        # A client takes 'not found' for the last word, so what may come is no such.
+        # A client takes 'not found' for the last word: not for a version that may come.
         if number is None or self._may_come(model, number):
             which = "No version" if number is None else f"Not version {number}"
             raise ServingError(
@@ -170,7 +97,7 @@ class Manager:
         raise not_found(f"Servable not found for request: {target}")
 
     def _may_come(self, model: Model, number: int) -> bool:
-        """Whether a version is loading, or nobody has looked yet which there are."""
+        """True if a version is loading, or nobody has looked at the folder yet."""
         version = model.versions.get(number)
         if version is None:
             return self._coming.get(model.config.name) is model and not model.loaded
@@ -242,7 +169,7 @@ class Manager:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ConfigError(
                 f"The base path of model {config.name} is {config.base_path}, which is"
-                " no folder."
+                " not a folder."
             ) from error
         except OSError as error:
             raise ConfigError(
@@ -253,7 +180,7 @@ class Manager:
     async def poll(self) -> None:
         """Looks once for versions that came, went, or may load by now.
 
-        Where that fails, what is loaded stays, and it is said once.
+        Where that fails, what is loaded stays, and the error is logged once.
         """
         async with self._changing:
             for model in self._models.values():
@@ -265,7 +192,7 @@ class Manager:
                     self._note(model, None)
 
     async def _follow(self, model: Model) -> None:
-        """Loads what is wanted of what lies there now, then lets the rest go.
+        """Loads the versions to serve that lie there now, then lets the others go.
 
         What comes meanwhile has to wait: so however fast versions come, no more are in
         memory than the policy wants, and the one that takes over.
@@ -277,7 +204,7 @@ class Manager:
         self._let_go_unwanted(model, seen)
 
     def _note(self, model: Model, error: Exception | None) -> None:
-        """Counts what keeps a model from being followed, and says it once."""
+        """Counts errors that keep a model from being followed; logs each error once."""
         name, path = model.config.name, model.config.base_path
         trouble = f"{type(error).__name__}: {error}" if error is not None else ""
         if error is not None:
@@ -296,14 +223,15 @@ class Manager:
             _logger.info("%s: %s is followed again", name, path)
 
     async def close(self) -> None:
+        """Lets go of every version."""
         for model in self._models.values():
             self._let_go(model, list(model.loaded))
 
     async def _look(self, model: Model) -> Seen:
         path = model.config.base_path
-        failed = [number for number, one in model.versions.items() if one.code]
+        failed = [n for n, version in model.versions.items() if version.code]
         return await in_daemon_thread(
-            lambda: version_folders.look(path, fingerprints_of=failed)
+            lambda: self._look_at(path, fingerprints_of=failed)
         )
 
     async def _load_wanted(self, model: Model, seen: Seen) -> None:
@@ -318,13 +246,13 @@ class Manager:
     def _aspired(self, model: Model, seen: Seen) -> list[int]:
         broken = {
             number
-            for number, one in model.versions.items()
-            if one.code and not self._is_due(one, seen)
+            for number, version in model.versions.items()
+            if version.code and not self._is_due(version, seen)
         }
-        return wanted(model.config.policy, seen.folders, broken)
+        return to_serve(model.config.policy, seen.folders, broken)
 
     def _is_due(self, version: Version | None, seen: Seen) -> bool:
-        """Whether a version may be tried, if it has failed before."""
+        """True if a version may be tried; one that failed has to wait."""
         if version is None or not version.code:
             return True
         now = seen.fingerprints.get(version.number, version.fingerprint)
@@ -345,7 +273,9 @@ class Manager:
             version.fingerprint = await in_daemon_thread(
                 lambda: version_folders.fingerprint(folder)
             )
-            servable = await in_daemon_thread(lambda: load(name, folder, self._loading))
+            servable = await in_daemon_thread(
+                lambda: self._load_servable(name, folder, self._loading)
+            )
         except Exception as error:  # noqa: BLE001 - a bad version must not end the server
             self._failed(name, version, error)
             seen.fingerprints[number] = version.fingerprint
@@ -353,7 +283,7 @@ class Manager:
         except asyncio.CancelledError:  # as if it had never been tried
             version.state = State.END
             raise
-        version.tries, version.said = 0, ""
+        version.tries, version.logged = 0, ""
         version.loaded = Loaded(version, servable, self._batcher_of(servable))
         version.state = State.AVAILABLE
         _logger.info("%s version %d is served", name, number)
@@ -364,8 +294,8 @@ class Manager:
         version.tries += 1
         version.tried_at = time.monotonic()
         self._metrics.load_failed(name)
-        if version.said != version.message:
-            version.said = version.message
+        if version.logged != version.message:
+            version.logged = version.message
             _logger.error(
                 "%s version %d is not served: %s", name, version.number, error
             )
@@ -374,7 +304,7 @@ class Manager:
         aspired = self._aspired(model, seen)
         labelled = model.config.labels.values()
         self._let_go(model, to_unload(model.loaded, aspired, labelled))
-        ended = [n for n, one in model.versions.items() if one.state == State.END]
+        ended = [n for n, v in model.versions.items() if v.state == State.END]
         for number in sorted(ended)[:-_REMEMBERED_ENDS]:
             del model.versions[number]
 

@@ -1,4 +1,4 @@
-"""Which models are served, and which of their versions: plain data and pure rules."""
+"""The models to serve and the rules for their versions: plain data."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ class ModelConfig:
 
 
 def _is_shown(name: str) -> bool:
-    return all(one.isprintable() for one in name)
+    return all(character.isprintable() for character in name)
 
 
-def wanted(
-    policy: VersionPolicy, found: Collection[int], broken: Collection[int] = ()
+def to_serve(
+    policy: VersionPolicy, on_disk: Collection[int], broken: Collection[int] = ()
 ) -> list[int]:
     """The versions that should be served, the newest first.
 
-    `found` are those on disk. Of `latest`, versions that are `broken` do not count, so
-    that the one before takes their place, also after a restart.
+    With `latest`, versions that are `broken` do not count, so that the one before takes
+    their place, also after a restart.
     """
-    newest_first = sorted(found, reverse=True)
+    newest_first = sorted(on_disk, reverse=True)
     if policy.kind == "all":
         return newest_first
     if policy.kind == "specific":

@@ -46,7 +46,7 @@ class Servable:
     ) -> None:
         self.name = name
         self.version = version
-        # Of the outputs' probabilities, in order; none if there is no manifest.
+        # Of the outputs' probabilities, in order; empty without a manifest.
         self.class_names = class_names
         self.classes_digest = naming.digest(class_names) if class_names else ""
         self.signature_defs = dict(meta_graph.signature_def)
@@ -66,15 +66,15 @@ class Servable:
         Raises:
             ServingError: with TensorFlow's code and reason.
         """
-        wanted = self.signatures[name].inputs
+        specs = self.signatures[name].inputs
         try:
-            given = {
-                key: tf.constant(value, wanted[key].dtype)
+            tensors = {
+                key: tf.constant(value, specs[key].dtype)
                 for key, value in inputs.items()
             }
             with self._turn:
-                found = self._functions[name](**given)
-            return {key: value.numpy() for key, value in found.items()}
+                outputs = self._functions[name](**tensors)
+            return {key: value.numpy() for key, value in outputs.items()}
         except tf.errors.OpError as error:
             raise ServingError(_code(error.error_code), _reason(error)) from error
         except (ValueError, TypeError) as error:
@@ -84,7 +84,7 @@ class Servable:
 def _turn(
     name: str, version: int, meta_graph: Any
 ) -> contextlib.AbstractContextManager:
-    """What a call holds while it computes: nothing, or a lock."""
+    """A lock for one call at a time where TensorFlow needs it, or nothing."""
     if tf.config.list_physical_devices("GPU") or is_reentrant(meta_graph.graph_def):
         return contextlib.nullcontext()
     _logger.warning(
@@ -98,9 +98,9 @@ def _turn(
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """What TensorFlow says, without where in the graph: that is nobody's business."""
+    """TensorFlow's message without the place in the graph."""
     lines = (error.message or type(error).__name__).splitlines()
-    reasons = [one for one in lines if one and not _IS_PLACE.match(one)]
+    reasons = [line for line in lines if line and not _IS_PLACE.match(line)]
     return _OP.sub("", reasons[0] if reasons else lines[0])
 
 
@@ -109,7 +109,7 @@ def _code(number: int) -> Code:
 
 
 def share_cores(calls: int) -> None:
-    """Has each of so many calls at once compute on its share of the cores.
+    """Has each of `calls` at once compute on its share of the cores.
 
     Two calls on a core each take less time than one after the other on two: where ops
     share cores, they wait for each other. To be called before TensorFlow starts.
@@ -119,15 +119,15 @@ def share_cores(calls: int) -> None:
 
 
 def load(name: str, folder: Path, loading: Loading) -> Servable:
-    """The version in a folder, after all that speaks against it has been looked for.
+    """The version in a folder, loaded after every check.
 
     Takes seconds: call in a thread.
 
     Raises:
-        ArtifactError: if files differ from the manifest, are no plain files, or hold
+        ArtifactError: if files differ from the manifest, are not plain files, or hold
             ops that reach outside; if it does not load; if a warm-up request fails.
     """
-    version_folders.refuse_what_is_no_version(folder)
+    version_folders.require_version(folder)
     artifact.refuse_odd_files(folder)
     manifest = _verify(folder, loading)
     meta_graph = ops.harmless_graph(folder, allowed=loading.allowed_ops)

@@ -1,4 +1,4 @@
-"""What both interfaces ask for: predictions, classes, values, status, metadata."""
+"""Predictions, classes and values of a version, for both interfaces."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ async def predict(
 
 
 async def classify(
-    version: Loaded, signature: Signature, given: list[bytes], *, deadline: float
+    version: Loaded, signature: Signature, serialized: list[bytes], *, deadline: float
 ) -> list[examples.Classes]:
     """Classes with scores for every serialized example."""
     examples.check_classify(signature)
     outputs = await predict(
-        version, signature, examples.inputs(given), deadline=deadline
+        version, signature, examples.inputs(serialized), deadline=deadline
     )
-    return examples.classes(outputs, len(given))
+    return examples.classes(outputs, len(serialized))
 
 
 async def regress(
-    version: Loaded, signature: Signature, given: list[bytes], *, deadline: float
+    version: Loaded, signature: Signature, serialized: list[bytes], *, deadline: float
 ) -> list[float]:
     """A value for every serialized example."""
     examples.check_regress(signature)
     outputs = await predict(
-        version, signature, examples.inputs(given), deadline=deadline
+        version, signature, examples.inputs(serialized), deadline=deadline
     )
-    return examples.values(outputs, len(given))
+    return examples.values(outputs, len(serialized))
 
 
 def signatures(version: Loaded) -> Mapping[str, Signature]:
@@ -49,9 +49,9 @@ def signatures(version: Loaded) -> Mapping[str, Signature]:
     return version.servable.signatures
 
 
-def says_whose(version: Loaded) -> dict[str, str]:
-    """Headers of an answer: which version gave it, and which classes are its own."""
-    said = {naming.VERSION_HEADER: str(version.number)}
+def version_headers(version: Loaded) -> dict[str, str]:
+    """Headers of an answer: the version that gave it, and a digest of its classes."""
+    headers = {naming.VERSION_HEADER: str(version.number)}
     if version.servable.classes_digest:
-        said[naming.CLASSES_HEADER] = version.servable.classes_digest
-    return said
+        headers[naming.CLASSES_HEADER] = version.servable.classes_digest
+    return headers

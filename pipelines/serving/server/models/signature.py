@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from pipelines.serving.server.errors import Code, ServingError, invalid
 
-DEFAULT = "serving_default"
 EXAMPLES = "inputs"
 Arrays = dict[str, np.ndarray]
 
@@ -25,7 +24,7 @@ class TensorInfo:
 
     @property
     def is_batched(self) -> bool:
-        """Whether rows can be put behind those of another request."""
+        """True if rows can be put behind the rows of another request."""
         return self.shape is not None and self.shape[:1] == (None,)
 
 
@@ -40,6 +39,7 @@ class Signature:
 
     @property
     def is_batched(self) -> bool:
+        """True if requests can share a call."""
         return bool(self.inputs) and all(
             info.is_batched for info in (*self.inputs.values(), *self.outputs.values())
         )
@@ -50,8 +50,8 @@ def of_proto(name: str, proto: Any) -> Signature:
     return Signature(
         name=name,
         method=proto.method_name,
-        inputs={key: _tensor_info(one) for key, one in proto.inputs.items()},
-        outputs={key: _tensor_info(one) for key, one in proto.outputs.items()},
+        inputs={key: _tensor_info(info) for key, info in proto.inputs.items()},
+        outputs={key: _tensor_info(info) for key, info in proto.outputs.items()},
     )
 
 
@@ -65,18 +65,18 @@ def _tensor_info(proto: Any) -> TensorInfo:
 
 def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     """Raises `ServingError` unless names, types and shapes are the signature's."""
-    wanted = signature.inputs
-    if set(inputs) != set(wanted):
-        extra = sorted(set(inputs) - set(wanted))
-        missing = sorted(set(wanted) - set(inputs))
-        compared = "!=" if len(inputs) != len(wanted) else "=="
+    specs = signature.inputs
+    if set(inputs) != set(specs):
+        extra = sorted(set(inputs) - set(specs))
+        missing = sorted(set(specs) - set(inputs))
+        compared = "!=" if len(inputs) != len(specs) else "=="
         raise invalid(
             f"input size does not match signature: {len(inputs)}{compared}"
-            f"{len(wanted)}. Sent extra: {{{','.join(extra)}}}. Missing but required:"
+            f"{len(specs)}. Sent extra: {{{','.join(extra)}}}. Missing but required:"
             f" {{{','.join(missing)}}}."
         )
     for name, array in inputs.items():
-        _check_input(name, wanted[name], array)
+        _check_input(name, specs[name], array)
 
 
 def _check_input(name: str, info: TensorInfo, array: np.ndarray) -> None:
@@ -89,7 +89,7 @@ def _check_input(name: str, info: TensorInfo, array: np.ndarray) -> None:
     if info.shape is None:
         return
     fits = len(info.shape) == array.ndim and all(
-        wanted in (None, found) for wanted, found in zip(info.shape, array.shape)
+        allowed in (None, size) for allowed, size in zip(info.shape, array.shape)
     )
     if not fits:
         shape = [-1 if dim is None else dim for dim in info.shape]
@@ -100,28 +100,29 @@ def _check_input(name: str, info: TensorInfo, array: np.ndarray) -> None:
 
 
 def filtered(
-    signature: Signature, outputs: Mapping[str, np.ndarray], wanted: Sequence[str]
+    signature: Signature, outputs: Mapping[str, np.ndarray], names: Sequence[str]
 ) -> Arrays:
     """The outputs that a client wants; all if it does not say.
 
     Raises:
         ServingError: if one is unknown or named twice.
     """
-    if not wanted:
+    if not names:
         return dict(outputs)
-    check_filter(signature, wanted)
-    return {name: outputs[name] for name in wanted}
+    check_filter(signature, names)
+    return {name: outputs[name] for name in names}
 
 
-def check_filter(signature: Signature, wanted: Sequence[str]) -> None:
-    for i, name in enumerate(wanted):
+def check_filter(signature: Signature, names: Sequence[str]) -> None:
+    """Raises `ServingError` for an output that is unknown or named twice."""
+    for i, name in enumerate(names):
         if name not in signature.outputs:
             known = ", ".join(sorted(signature.outputs))
             raise invalid(
                 f"output tensor alias not found in signature: {name}."
                 f" Outputs expected to be in the set {{{known}}}."
             )
-        if name in wanted[:i]:
+        if name in names[:i]:
             raise invalid(f"duplicate output tensor alias: {name}")
 
 

@@ -54,7 +54,7 @@ def read(name: str, proto: Any, *, max_bytes: int) -> np.ndarray:
 
 
 def _string_bytes(proto: Any, count: int) -> int:
-    """The bytes of all strings, of which the last may stand for many."""
+    """The bytes of all strings; the last may stand for many."""
     if not proto.string_val:
         return 0
     repeated = max(0, count - len(proto.string_val))

@@ -1,7 +1,7 @@
-"""What lies below a base path: looked at in a thread, with a bound, past no link.
+"""Folders of versions below a base path, listed within bounds and past no link.
 
 A disk may answer after seconds, or with an error. So nothing here runs on the event
-loop, and what cannot be read raises `OSError`, by which whoever asks knows that nothing
+loop, and what cannot be read raises `OSError`, so that the caller knows that nothing
 was seen: a version that is served is never let go for a disk that does not answer.
 """
 
@@ -37,7 +37,7 @@ class Seen:
 
 
 def look(base_path: Path, *, fingerprints_of: Collection[int] = ()) -> Seen:
-    """What lies below a base path now.
+    """The folders of versions below a base path now.
 
     A link with the name of a version counts as one, so that it can be said why it is
     not served.
@@ -51,28 +51,28 @@ def look(base_path: Path, *, fingerprints_of: Collection[int] = ()) -> Seen:
         if artifact.VERSION_NAME.fullmatch(entry.name)
         and (entry.is_symlink() or entry.is_dir(follow_symlinks=False))
     }
-    wanted = [number for number in fingerprints_of if number in folders]
-    return Seen(folders, {number: fingerprint(folders[number]) for number in wanted})
+    numbers = [number for number in fingerprints_of if number in folders]
+    return Seen(folders, {number: fingerprint(folders[number]) for number in numbers})
 
 
 def fingerprint(folder: Path) -> Fingerprint:
-    """Changes when a file of a version does.
+    """A value that changes when a file of a version does.
 
     Only a SavedModel's own files are looked at. What cannot be read counts by its
     error, and what is behind a link, or behind too many files, does not count.
     """
-    found: list[object] = [_facts(folder), *(_facts(folder / n) for n in _OWN_FILES)]
+    facts: list[object] = [_facts(folder), *(_facts(folder / n) for n in _OWN_FILES)]
     for name in _OWN_FOLDERS:
         try:
-            paths = [Path(one.path) for one in _below(folder / name)]
+            paths = [Path(entry.path) for entry in _below(folder / name)]
         except OSError as error:
-            found.append((name, error.errno))
+            facts.append((name, error.errno))
             continue
-        found.extend((str(path), _facts(path)) for path in sorted(paths))
-    return tuple(found)
+        facts.extend((str(path), _facts(path)) for path in sorted(paths))
+    return tuple(facts)
 
 
-def refuse_what_is_no_version(folder: Path) -> None:
+def require_version(folder: Path) -> None:
     """Raises `ArtifactError` for a link, a folder without a graph, or many files.
 
     Before anything in it is read, so that it costs nothing.
@@ -84,8 +84,8 @@ def refuse_what_is_no_version(folder: Path) -> None:
         )
     if not os.path.lexists(folder / GRAPH):
         raise ArtifactError(
-            f"{folder} is no version: {folder / GRAPH} cannot be read, because there is"
-            " none. Folders with other things in them need names that are no numbers."
+            f"{folder} is not a version: it has no {GRAPH}. Folders with other things"
+            " in them need names that are not numbers."
         )
     try:
         for _ in _below(folder):
@@ -99,7 +99,7 @@ def _entries(folder: Path, most: int) -> Iterator[os.DirEntry[str]]:
         yield from itertools.islice(entries, most)
         if next(entries, None) is not None:
             raise OSError(
-                errno.EFBIG, f"more than {most} files, which is no folder of a model"
+                errno.EFBIG, f"more than {most} files, which is not a folder of a model"
             )
 
 
@@ -107,10 +107,10 @@ def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Everything below a folder but what is behind links.
 
     Raises:
-        OSError: if it cannot be read, or is no folder, or holds too much.
+        OSError: if it cannot be read, or is not a folder, or holds too much.
     """
     if not stat.S_ISDIR(folder.lstat().st_mode):
-        raise OSError(errno.ENOTDIR, "is no folder")
+        raise OSError(errno.ENOTDIR, "is not a folder")
     todo, count = [folder], 0
     while todo:
         for entry in _entries(todo.pop(), _MOST_FILES - count):

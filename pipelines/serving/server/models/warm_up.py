@@ -11,14 +11,10 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.errors import ArtifactError
+from pipelines.serving.naming import DEFAULT
 from pipelines.serving.server.errors import ServingError
 from pipelines.serving.server.models import examples, tensors
-from pipelines.serving.server.models.signature import (
-    DEFAULT,
-    Arrays,
-    Signature,
-    check_inputs,
-)
+from pipelines.serving.server.models.signature import Arrays, Signature, check_inputs
 
 MAXIMUM_RECORDS = 1000
 _MAXIMUM_BYTES = 256 * 2**20
@@ -41,11 +37,11 @@ def run(signatures: dict[str, Signature], call: Run, path: Path) -> int:
                 raise ArtifactError(
                     f"{path} has more than {MAXIMUM_RECORDS} records; keep a few."
                 )
-            name, given = _request(prediction_log_pb2.PredictionLog.FromString(record))
+            name, inputs = _request(prediction_log_pb2.PredictionLog.FromString(record))
             if name not in signatures:
                 raise ArtifactError(f"Record {count} of {path} asks for {name!r}.")
-            check_inputs(signatures[name], given)
-            call(name, given)
+            check_inputs(signatures[name], inputs)
+            call(name, inputs)
     except (DecodeError, ServingError, tf.errors.OpError) as error:
         raise ArtifactError(
             f"Warm-up record {count} of {path} cannot be run: {error}"
@@ -58,16 +54,16 @@ def _request(log: Any) -> tuple[str, Arrays]:
     match log.WhichOneof("log_type"):
         case "predict_log":
             request = log.predict_log.request
-            given = {
+            inputs = {
                 name: tensors.read(name, proto, max_bytes=_MAXIMUM_BYTES)
                 for name, proto in request.inputs.items()
             }
         case "classify_log" | "regress_log" as kind:
             request = getattr(log, kind).request
-            given = examples.inputs(examples.serialized(request.input))
+            inputs = examples.inputs(examples.serialized(request.input))
         case other:
             raise ArtifactError(
                 f"A warm-up record is a {other}; known are predict_log, classify_log"
                 " and regress_log."
             )
-    return request.model_spec.signature_name or DEFAULT, given
+    return request.model_spec.signature_name or DEFAULT, inputs

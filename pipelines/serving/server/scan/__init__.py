@@ -1,1 +1,1 @@
-"""What the graph of a foreign model may do, read before it is loaded."""
+"""The ops of a foreign model, checked before it is loaded."""

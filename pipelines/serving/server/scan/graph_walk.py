@@ -9,7 +9,7 @@ from typing import Any
 def functions_of(meta_graph: Any) -> dict[str, Any]:
     """The functions of its library, by name."""
     library = meta_graph.graph_def.library
-    return {one.signature.name: one for one in library.function}
+    return {function.signature.name: function for function in library.function}
 
 
 def nodes_of(meta_graph: Any) -> Iterator[tuple[str | None, Any]]:
@@ -27,5 +27,5 @@ def called(node: Any) -> Iterator[str]:
     for value in node.attr.values():
         if value.HasField("func"):
             yield value.func.name
-        for one in value.list.func:
-            yield one.name
+        for function in value.list.func:
+            yield function.name

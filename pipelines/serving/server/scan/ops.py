@@ -1,4 +1,4 @@
-"""What a SavedModel may do: its ops, before anything of it is loaded.
+"""Refuses the ops of a SavedModel that reach outside, before it is loaded.
 
 A SavedModel is a program. This finds the ops that reach outside of it: files, network,
 Python. It is not a sandbox: the ops that stay are C++ code that reads untrusted bytes.
@@ -93,7 +93,7 @@ def _read(folder: Path) -> Any:
     for meta_graph in saved.meta_graphs:
         if set(meta_graph.meta_info_def.tags) == {SERVE}:
             return meta_graph
-    tags = [sorted(one.meta_info_def.tags) for one in saved.meta_graphs]
+    tags = [sorted(graph.meta_info_def.tags) for graph in saved.meta_graphs]
     raise ArtifactError(f"{path} has no graph with the tag {SERVE!r}; it has {tags}.")
 
 
@@ -106,15 +106,15 @@ def refused_ops(meta_graph: Any, *, allowed: Collection[str] = ()) -> dict[str, 
     """
     functions = functions_of(meta_graph)
     own_files = OwnFiles(meta_graph)
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     for function, node in _without_saver(meta_graph):
-        if node.op in allowed or node.op in found:
+        if node.op in allowed or node.op in places:
             continue
         if not _is_refused(node.op, functions):
             continue
         if not own_files.are_all_it_reads(function, node):
-            found[node.op] = f"function {function}" if function else "the main graph"
-    return found
+            places[node.op] = f"function {function}" if function else "the main graph"
+    return places
 
 
 def outside_assets(meta_graph: Any) -> list[str]:
@@ -136,7 +136,7 @@ def _is_refused(op: str, functions: Collection[str]) -> bool:
 
 
 def _without_saver(meta_graph: Any) -> Iterator[tuple[str | None, Any]]:
-    """Every node but those that nothing else than the saver reaches."""
+    """Every node, except where nothing but the saver reaches it."""
     nodes, functions = _saver_nodes(meta_graph), _saver_functions(meta_graph)
     for function, node in nodes_of(meta_graph):
         saves = node.name in nodes if function is None else function in functions

@@ -1,4 +1,4 @@
-"""Which ops of a SavedModel read a file that it brings along, and can read no other.
+"""Ops of a SavedModel that can read its own assets and no other file.
 
 A table of words is filled by an op that would read any file. It is harmless where its
 file name can be nothing but an asset of the SavedModel, whose place is checked.
@@ -26,12 +26,12 @@ class OwnFiles:
         self._assets = {
             asset.tensor_info.name.split(":")[0] for asset in meta_graph.asset_file_def
         }
-        # By function and name. What is asked for again on the way is not one: so a
-        # cycle ends, and no graph takes longer than its size.
+        # By function and name. A node that is met again on the way counts as False: so
+        # a cycle ends, and no graph takes longer than its size.
         self._known: dict[tuple[str | None, str], bool] = {}
 
     def are_all_it_reads(self, function: str | None, node: Any) -> bool:
-        """Whether a node, of a function or of the main graph, reads assets alone."""
+        """True if a node, of a function or of the main graph, reads assets alone."""
         position = _FILE_NAME.get(node.op)
         if position is None or len(node.input) <= position:
             return False
@@ -51,7 +51,7 @@ class OwnFiles:
         nodes = self._main
         if function is not None:
             definition = self._functions[function]
-            arguments = [one.name for one in definition.signature.input_arg]
+            arguments = [argument.name for argument in definition.signature.input_arg]
             if name in arguments:
                 return self._is_always_passed_one(function, arguments.index(name))
             nodes = {node.name: node for node in definition.node_def}
@@ -61,7 +61,7 @@ class OwnFiles:
         return function is None and node is not None and self._holds_one(node)
 
     def _holds_one(self, node: Any) -> bool:
-        """Whether a node of the main graph has the path of an asset from the loader."""
+        """True if a node of the main graph has the path of an asset from the loader."""
         # Not a constant: where the loader puts no path in its place, it has its own.
         if node.op == "Placeholder":
             return node.name in self._assets
@@ -70,10 +70,10 @@ class OwnFiles:
         )
 
     def _is_ever_assigned_one(self, handle: str) -> bool:
-        """Whether a variable of the main graph holds assets and goes nowhere else."""
+        """True if a variable of the main graph holds assets and goes nowhere else."""
         assigned = []
         for node in self._main.values():
-            if handle not in (one.split(":")[0] for one in node.input):
+            if handle not in (name.split(":")[0] for name in node.input):
                 continue
             if node.op == "AssignVariableOp":
                 assigned.append(node.input[1])
@@ -97,12 +97,12 @@ class OwnFiles:
                 yield calls and self._is_asset(caller, node.input[index])
 
     def _passed_by_objects(self, function: str, index: int) -> Iterator[bool]:
-        """What the loader binds: the last arguments, to objects of the SavedModel."""
+        """Arguments that the loader binds to objects of the model: the last ones."""
         objects = self._meta_graph.object_graph_def
-        found = objects.concrete_functions.get(function)
-        if found is not None:
+        concrete = objects.concrete_functions.get(function)
+        if concrete is not None:
             arguments = len(self._functions[function].signature.input_arg)
-            bound = index - (arguments - len(found.bound_inputs))
-            yield bound >= 0 and objects.nodes[found.bound_inputs[bound]].HasField(
+            bound = index - (arguments - len(concrete.bound_inputs))
+            yield bound >= 0 and objects.nodes[concrete.bound_inputs[bound]].HasField(
                 "asset"
             )

@@ -1,11 +1,10 @@
-"""Files are looked at once, again when they change, and never when that is unsure."""
+"""Files are inspected once, again when they change, and never when that is unsure."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -65,20 +64,6 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_a_look_comes_back_as_it_was(tmp_path: Path) -> None:
-    good, bad = written(tmp_path / "a.jpg", png(0)), written(tmp_path / "b.png", b"no")
-    first = inspections(good, bad)
-    assert first[0].content == sha256(png(0))
-    assert first[0].odd == ("wrong extension: a PNG whose name ends in .jpg",)
-    assert (first[0].width_px, first[0].height_px, first[0].kind) == (40, 40, "PNG")
-    assert "not an image" in first[1].bad
-    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
-        stamps = {str(p): inspection_cache.stamp_of(p.stat()) for p in (good, bad)}
-        assert cache is not None
-        assert cache.find(stamps) == {str(good): first[0], str(bad): first[1]}
-    assert inspections(good, bad) == first
-
-
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
     inspections(path)
@@ -96,7 +81,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert inspections(path)[0].content == sha256(png(1))
 
 
-def test_a_file_that_keeps_its_size_and_date_is_read_again(tmp_path: Path) -> None:
+def test_changed_file_of_same_size_is_read_again(tmp_path: Path) -> None:
     """As after `rsync --times` or `touch --reference`: another time gives it away."""
     path = written(tmp_path / "a.png", png(0))
     inspections(path)
@@ -108,21 +93,7 @@ def test_a_file_that_keeps_its_size_and_date_is_read_again(tmp_path: Path) -> No
     assert inspections(path)[0].content == sha256(png(1))
 
 
-def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.png", png(0), age_ns=10**9)
-    inspections(path)
-    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
-        assert cache is not None
-        assert cache.find({str(path): inspection_cache.stamp_of(path.stat())}) == {}
-        settled = written(tmp_path / "b.png", png(0), age_ns=3 * 10**9)
-        inspections(settled)
-        assert (
-            len(cache.find({str(settled): inspection_cache.stamp_of(settled.stat())}))
-            == 1
-        )
-
-
-def test_another_limit_is_another_look(tmp_path: Path) -> None:
+def test_another_limit_is_another_inspection(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
     assert inspections(path)[0].bad == ""
     reason = "an image of more than 0.001 million pixels, or of none"
@@ -130,14 +101,14 @@ def test_another_limit_is_another_look(tmp_path: Path) -> None:
     assert inspections(path)[0].bad == ""
 
 
-def test_the_limit_of_a_reference_is_that_of_its_check(tmp_path: Path) -> None:
+def test_limit_of_the_reference_holds_in_checks(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", png(0))
     assert len(content_hashes(ImageFiles((str(path),), maximum_megapixels=1))) == 1
     with pytest.raises(DataError, match=r"a\.png: an image of more than 0\.001"):
         content_hashes(ImageFiles((str(path),), maximum_megapixels=0.001))
 
 
-def test_a_file_larger_than_any_such_picture_is_not_read(tmp_path: Path) -> None:
+def test_file_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(0))
     with path.open("ab") as stream:
@@ -147,69 +118,6 @@ def test_a_file_larger_than_any_such_picture_is_not_read(tmp_path: Path) -> None
     )
     path.write_bytes(png(0))
     assert "more than 0.001 million" in inspections(path, megapixels=0.001)[0].bad
-
-
-def test_the_cache_is_private(tmp_path: Path) -> None:
-    inspections(written(tmp_path / "a.png", png(0)))
-    assert inspection_cache.folder().stat().st_mode & 0o777 == 0o700
-    inspection_cache.folder().chmod(0o755)
-    inspections(written(tmp_path / "b.png", png(1)))
-    assert inspection_cache.folder().stat().st_mode & 0o777 == 0o700
-
-
-def test_a_damaged_cache_begins_anew(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = written(tmp_path / "a.png", png(0))
-    first = inspections(path)
-    assert not caplog.records
-    (database,) = inspection_cache.folder().glob("*.sqlite3")
-    database.write_bytes(b"no database" * 1000)
-    assert inspections(path) == first
-    assert "was damaged" in caplog.text
-    caplog.clear()
-    assert inspections(path) == first
-    assert not caplog.records
-
-
-def test_where_no_cache_can_be_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv("ZOOTUNE_HOME", str(tmp_path / "file"))
-    assert inspections(written(tmp_path / "a.png", png(0)))[0].content == sha256(png(0))
-    assert "without a cache" in caplog.text
-
-
-def test_what_was_kept_long_ago_is_forgotten(tmp_path: Path) -> None:
-    old, new = (written(tmp_path / name, png(0)) for name in ("a.png", "b.png"))
-    inspections(old)
-    with sqlite3.connect(inspection_cache.folder() / "looks.sqlite3") as connection:
-        connection.execute("UPDATE looks SET day = day - 200")
-    inspections(new)
-    with sqlite3.connect(inspection_cache.folder() / "looks.sqlite3") as connection:
-        paths = connection.execute("SELECT path FROM looks").fetchall()
-    assert paths == [(os.fsencode(new),)]
-
-
-WRITER = """
-import sys
-from pipelines.data.checks import inspection_cache
-from pipelines.data.checks.inspection import Inspection
-for i in range(40):
-    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
-        cache.keep({f"{sys.argv[1]}{i}": ((i, i, i), Inspection(content=sys.argv[1]))})
-"""
-
-
-def test_two_writers_lose_nothing() -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, who]) for who in "ab"]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
-    with inspection_cache.opened(maximum_megapixels=50.0) as cache:
-        assert cache is not None
-        found = cache.find({f"{who}{i}": (i, i, i) for who in "ab" for i in range(40)})
-    assert len(found) == 80
-    assert {inspection.content for inspection in found.values()} == {"a", "b"}
 
 
 KNOWN_THEN_NEW = """

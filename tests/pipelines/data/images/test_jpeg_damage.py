@@ -91,7 +91,7 @@ def test_sound_pictures_of_every_mode_are_sound(
     assert np.abs(grey.astype(int) - expected).mean() < 4
 
 
-def test_damage_is_told_in_the_same_words_whatever_its_bytes(
+def test_read_damage_has_the_same_words(
     photo: Image.Image,
 ) -> None:
     content = jpeg(photo, quality=90)
@@ -100,13 +100,13 @@ def test_damage_is_told_in_the_same_words_whatever_its_bytes(
         assert jpeg_damage.read(damaged)[1] == "extraneous bytes before marker"
         inspection = inspect_image(damaged, suffix=".jpg", maximum_megapixels=50.0)
         assert inspection.bad == (
-            "damaged JPEG, of which TensorFlow says nothing (extraneous bytes before"
-            " marker)"
+            "damaged JPEG, which TensorFlow decodes all the same"
+            " (extraneous bytes before marker)"
         )
     assert inspect_image(content, suffix=".jpg", maximum_megapixels=50.0).bad == ""
 
 
-def test_what_says_nothing_about_the_picture_is_no_damage(photo: Image.Image) -> None:
+def test_read_warnings_about_headers_are_ignored(photo: Image.Image) -> None:
     """An unknown version of JFIF, which libjpeg warns of, and bytes after the end."""
     content = bytearray(jpeg(photo, quality=90))
     content[content.index(b"JFIF\0") + 5] = 9

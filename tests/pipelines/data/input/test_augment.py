@@ -71,7 +71,7 @@ def test_the_batch_size_and_parallel_calls_change_nothing(how, monkeypatch):
     assert (labels_again == labels).all()
 
 
-def test_a_resumed_run_sees_what_it_would_have_seen():
+def test_resumed_run_sees_the_same_images():
     split = split_of(11)
     resumed, labels = epoch_of(split, 0, ALL, first_epoch=2)
     wanted, wanted_labels = epoch_of(split, 2, ALL)
@@ -80,7 +80,7 @@ def test_a_resumed_run_sees_what_it_would_have_seen():
     assert (epoch_of(split, 0, ALL)[0] != wanted).any()
 
 
-def test_a_run_resumed_inside_an_epoch_sees_the_rest_of_it():
+def test_run_resumed_inside_epoch_sees_the_rest():
     options = {"batch_size": 3, "input_size_px": SIZE, "classes": 3}
 
     def rest(first_step: int, how: Augmentation | None, *, balanced: bool):
@@ -218,7 +218,7 @@ def test_mixup_mixes_labels_as_it_mixes_pixels():
         assert pixels.dtype == np.uint8
         assert labels.sum(1) == pytest.approx([1, 1], abs=1e-6)
         assert (pixels == pixels[:, :1, :1, :1]).all()
-        # The share of the bright image is that of its label.
+        # The share of the bright image equals the share of its label.
         assert pixels[:, 0, 0, 0] / 200 == pytest.approx(labels[:, 2], abs=0.003)
         weights.append(labels[0, 0])
     assert len(set(weights)) == 20
@@ -237,7 +237,7 @@ def test_cutmix_mixes_labels_by_area():
     assert cut >= 15
 
 
-def test_soft_labels_are_those_of_the_images_that_were_mixed():
+def test_soft_labels_follow_the_mixed_images():
     count = 7
     pixels = np.zeros((count, SIZE, SIZE, 3), np.uint8)
     pixels += (30 * np.arange(count, dtype=np.uint8))[:, None, None, None]

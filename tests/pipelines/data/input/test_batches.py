@@ -49,7 +49,7 @@ def epoch_of(split: Split, epoch: int, **options: int) -> list[int]:
     return [int(image[0, 0, 0]) for pixels, _ in stream for image in pixels]
 
 
-def test_every_epoch_holds_every_example_once_in_another_order() -> None:
+def test_epochs_hold_every_example_once() -> None:
     split = counting_split(50)
     epochs = [epoch_of(split, epoch) for epoch in range(4)]
     assert len(epochs) == 4
@@ -82,7 +82,7 @@ def test_resuming_at_an_epoch_continues_the_run() -> None:
     assert epoch_of(split, 1, first_epoch=2) == epoch_of(split, 3)
 
 
-def test_batches_do_not_mix_epochs_and_keep_the_last_part() -> None:
+def test_batches_do_not_mix_epochs() -> None:
     split = counting_split(50)
     stream = training_batches(split, input_size_px=4, batch_size=16, seed=0)
     sizes = [len(labels) for _, labels in stream.take(8)]
@@ -134,7 +134,7 @@ def test_files_and_arrays_give_the_same_pixels(tmp_path: Path) -> None:
     assert (from_files[0].numpy() == from_array[0].numpy()).all()
 
 
-def test_a_large_array_is_no_constant_of_the_graph() -> None:
+def test_large_array_is_not_a_graph_constant() -> None:
     split = counting_split(5000)
     stream = training_batches(split, input_size_px=4, batch_size=8, seed=0)
     (epochs,) = stream._inputs()  # below the prefetch

@@ -37,12 +37,12 @@ def test_class_weights_make_every_class_count_the_same() -> None:
     assert sums == pytest.approx([16 / 3] * 3)
 
 
-def test_an_absent_class_weighs_nothing_and_the_mean_stays_one() -> None:
+def test_class_weights_of_absent_class_are_zero() -> None:
     weights = class_weights(np.array([0, 0, 2]), 3)
     assert weights.tolist() == [0.75, 0, 1.5]
 
 
-def test_the_loss_with_weights_is_the_one_by_hand() -> None:
+def test_loss_with_weights_equals_hand_computation() -> None:
     weights, labels = class_weights(LABELS, 3), np.array([0, 1, 2])
     stream = tf.data.Dataset.from_tensors((LOGITS, labels))
     ((_, y, w),) = weighted(stream, weights)
@@ -51,7 +51,7 @@ def test_the_loss_with_weights_is_the_one_by_hand() -> None:
     assert by_hand != pytest.approx(loss_of(labels), rel=0.1)
 
 
-def test_weights_apply_to_each_share_of_a_soft_label() -> None:
+def test_weights_apply_to_shares_of_soft_labels() -> None:
     weights = class_weights(LABELS, 3)
     stream = tf.data.Dataset.from_tensors((LOGITS, MIXED))
     ((_, y, w),) = weighted(stream, weights)
@@ -61,7 +61,7 @@ def test_weights_apply_to_each_share_of_a_soft_label() -> None:
     assert loss_of(MIXED, of_the_largest) != pytest.approx(by_hand, rel=0.05)
 
 
-def test_hard_labels_weigh_the_same_as_numbers_and_as_rows() -> None:
+def test_weights_are_equal_for_numbers_and_rows() -> None:
     weights = class_weights(LABELS, 3)
     stream = tf.data.Dataset.from_tensors((LOGITS, np.array([2, 0, 1])))
     ((_, y, w),), ((_, rows, of_rows),) = (
@@ -73,7 +73,7 @@ def test_hard_labels_weigh_the_same_as_numbers_and_as_rows() -> None:
 
 
 @pytest.mark.parametrize("targets", [np.array([0, 1, 2]), MIXED], ids=["hard", "soft"])
-def test_the_loss_with_the_prior_is_the_one_by_hand(targets: np.ndarray) -> None:
+def test_loss_with_prior_equals_hand_computation(targets: np.ndarray) -> None:
     prior = log_prior(LABELS, 3)
     assert np.exp(prior) == pytest.approx([12 / 16, 3 / 16, 1 / 16])
     adjusted = PriorInTraining(prior.tolist())(LOGITS, training=True)

@@ -28,14 +28,14 @@ def test_every_epoch_is_a_permutation(count: int) -> None:
     assert distinct == 6 if count >= 17 else distinct >= 1
 
 
-def test_an_epoch_does_not_depend_on_where_the_run_began() -> None:
+def test_epoch_does_not_depend_on_the_start() -> None:
     whole = orders(100, seed=5, epochs=5)
     assert (orders(100, seed=5, epochs=3, first_epoch=2) == whole[2:]).all()
     assert (orders(100, seed=6, epochs=5) != whole).any(axis=1).all()
 
 
 @pytest.mark.parametrize("count", [300, 500, 1000])
-def test_examples_in_class_order_are_mixed_as_well_as_by_numpy(count: int) -> None:
+def test_class_order_is_mixed_as_by_numpy(count: int) -> None:
     rng = np.random.default_rng(0)
     perfect = np.stack([rng.permutation(count) for _ in range(40)])
     # One pass of index_shuffle is 1.2 to 1.35 times as uneven.
@@ -80,7 +80,7 @@ def test_balanced_epochs_draw_every_class_as_often() -> None:
     assert set(np.flatnonzero(LABELS == 0)) <= set(found.ravel())
 
 
-def test_balanced_epochs_follow_from_the_seed_and_the_epoch() -> None:
+def test_balanced_epochs_depend_on_seed_and_epoch() -> None:
     whole = balanced(LABELS, epochs=3)
     assert (balanced(LABELS, epochs=3) == whole).all()
     assert (balanced(LABELS, epochs=3, seed=1) != whole).any(axis=1).all()
@@ -91,7 +91,7 @@ def test_balanced_epochs_follow_from_the_seed_and_the_epoch() -> None:
     assert (next(iter(resumed)).index.numpy() == whole[2]).all()
 
 
-def test_draws_of_one_example_in_one_epoch_differ_in_their_repeat() -> None:
+def test_samples_of_an_example_differ_in_repeat() -> None:
     stream = shuffled_epochs(
         60, lambda samples: samples.batch(60), seed=0, balance=LABELS
     )
@@ -103,7 +103,7 @@ def test_draws_of_one_example_in_one_epoch_differ_in_their_repeat() -> None:
 
 @pytest.mark.parametrize("balance", [None, LABELS])
 @pytest.mark.parametrize("share", [None, WorkerShard(1, 2, 16)])
-def test_draws_of_many_at_once_are_the_same(balance, share) -> None:
+def test_samples_at_once_are_the_same(balance, share) -> None:
     def drawn(prepare, **how):
         stream = shuffled_epochs(
             60, prepare, seed=3, first_example=16, balance=balance, share=share, **how
@@ -124,7 +124,7 @@ def test_classes_of_any_size_can_be_balanced(sizes: tuple[int, ...]) -> None:
         assert counts.max() - counts.min() <= 1
 
 
-def test_shares_of_a_batch_make_the_batch_and_the_last_one_is_filled_up():
+def test_worker_shards_make_the_batch():
     def taken(share: WorkerShard | None, rows: int) -> np.ndarray:
         stream = shuffled_epochs(
             13, lambda samples: samples.batch(rows), seed=3, share=share

@@ -41,7 +41,7 @@ def taken(stream: tf.data.Dataset, steps: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("how", [None, Augmentation("both", 0.7, 0.1)])
-def test_later_epochs_need_no_file_and_are_the_same(split: Split, how) -> None:
+def test_later_epochs_need_no_files(split: Split, how) -> None:
     steps = 3 * steps_per_epoch(split, 4)
     without = taken(training_batches(split, augmentation=how, **SETTINGS), steps)
     cache = PixelCache(10 * PER_IMAGE)
@@ -65,7 +65,7 @@ def test_training_itself_fills_the_cache(split: Split) -> None:
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
 
 
-def test_a_budget_keeps_the_first_images_and_no_more(split: Split) -> None:
+def test_budget_keeps_the_first_images(split: Split) -> None:
     cache = PixelCache(6 * PER_IMAGE + 5)
     ((whole, _),) = batches(split, input_size_px=SIZE, batch_size=10, cache=cache)
     assert cache.held_bytes == 6 * PER_IMAGE
@@ -78,7 +78,7 @@ def test_a_budget_keeps_the_first_images_and_no_more(split: Split) -> None:
         taken(batches(split, input_size_px=SIZE, batch_size=10, cache=cache), 1)
 
 
-def test_splits_share_the_budget_and_the_log_says_how(split: Split, caplog) -> None:
+def test_splits_share_the_budget(split: Split, caplog) -> None:
     caplog.set_level(logging.INFO, logger="zootune")
     other = Split("validation", split.inputs, split.labels)
     cache = PixelCache(13 * PER_IMAGE)

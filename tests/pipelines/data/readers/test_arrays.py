@@ -126,7 +126,7 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
             read(str(path))
 
 
-def test_a_header_that_lies_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+def test_lying_header_is_refused_before_allocation(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, x=np.zeros((4, 2, 2), np.uint8), y=np.arange(4) % 2)
     assert len(read(str(path))) == 4
@@ -142,7 +142,7 @@ def test_a_header_that_lies_is_refused_before_memory_is_taken(tmp_path: Path) ->
             read(str(path))
 
 
-def test_more_than_the_memory_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+def test_arrays_beyond_memory_are_refused_before_unpacking(tmp_path: Path) -> None:
     """A few hundred bytes that say, in both places, that they unpack to 4 TB."""
     path = tmp_path / "x.npz"
     header = np.lib.format.header_data_from_array_1_0(np.zeros(4, np.uint8))

@@ -3,65 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.load import load
-from pipelines.data.readers import sidecar
 from pipelines.data.readers.records import read
-from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageRecords, Split, Texts
 from pipelines.errors import DataError
-
-
-def encoded(seed: int) -> bytes:
-    rng = np.random.default_rng(seed)
-    pixels = rng.integers(0, 256, (10 + seed % 7, 12, 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG" if seed % 2 else "PNG")
-    return stream.getvalue()
-
-
-def feature(value: int | bytes | float | Sequence[int]) -> tf.train.Feature:
-    if isinstance(value, bytes):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-    if isinstance(value, float):
-        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
-    several = [value] if isinstance(value, int) else value
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=several))
-
-
-def write(path: Path, rows: Sequence[dict]) -> Path:
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for row in rows:
-            features = {name: feature(value) for name, value in row.items()}
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            writer.write(example.SerializeToString())
-    return path
-
-
-def ref(pattern: Path | str, options: str = "") -> DatasetRef:
-    return DatasetRef.parse(f"tfrecord:{pattern}{options}")
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> str:
-    """Forty images of the classes 1, 2 and 10 in three files."""
-    labels = [(1, 2, 10)[i % 3] for i in range(40)]
-    rows = [{"image": encoded(i), "label": labels[i]} for i in range(40)]
-    for k, part in enumerate((rows[:15], rows[15:20], rows[20:])):
-        write(tmp_path / f"data-{k}.tfrecord", part)
-    return f"{tmp_path}/data-*.tfrecord"
+from tests.support.records import encoded, ref, write
 
 
 def test_images_stay_in_their_files(images: str) -> None:
@@ -74,7 +29,7 @@ def test_images_stay_in_their_files(images: str) -> None:
     assert content_hashes(examples.inputs) == expected
 
 
-def test_batches_hold_what_files_of_their_own_would_give(images: str) -> None:
+def test_batches_of_records_equal_those_of_files(images: str) -> None:
     examples = read(ref(images))
     some = np.array([33, 2, 17])
     split = Split("train", examples.inputs.take(some), examples.labels[some])
@@ -85,7 +40,7 @@ def test_batches_hold_what_files_of_their_own_would_give(images: str) -> None:
         assert label == i % 3
 
 
-def test_the_order_of_an_epoch_is_a_function_of_seed_and_number(images: str) -> None:
+def test_order_depends_on_seed_and_epoch_only(images: str) -> None:
     examples = read(ref(images))
     split = Split("train", examples.inputs, np.arange(40))
 
@@ -185,46 +140,7 @@ def test_a_damaged_image_is_named_by_its_record(tmp_path: Path) -> None:
     assert len(load(ref(write(path, rows))).train) == 12
 
 
-def test_damaged_files_are_named_with_the_record(images: str, tmp_path: Path) -> None:
-    path = tmp_path / "data-1.tfrecord"
-    whole = path.read_bytes()
-    second = 12 + int.from_bytes(whole[:8], "little") + 4
-    for content, message in (
-        (whole[:-7], "Record 4 of .*data-1.tfrecord, .* ends in the middle of it"),
-        (whole[: second + 5], "Record 1 of .*data-1.tfrecord, .* in the middle of it"),
-        (
-            whole[: second + 40] + b"?" + whole[second + 41 :],
-            f"Record 1 of .*data-1.tfrecord, at byte {second}, .* checksum",
-        ),
-        (b"?" + whole[1:], "Record 0 of .*data-1.tfrecord, at byte 0, .* checksum"),
-        (b"\x1f\x8b" + whole, "Record 0 of .*data-1.tfrecord.* probably compressed"),
-    ):
-        path.write_bytes(content)
-        with pytest.raises(DataError, match=message):
-            read(ref(images))
-    path.write_bytes(whole)
-    assert len(read(ref(images))) == 40
-
-
-def test_what_is_no_file_of_records_is_refused(images: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"No file matches .*/gone-\*.tfrecord"):
-        read(ref(tmp_path / "gone-*.tfrecord"))
-    with pytest.raises(DataError, match=r"is no file of records. Name the files"):
-        read(ref(tmp_path))
-    empty = tmp_path / "empty.tfrecord"
-    empty.touch()
-    with pytest.raises(DataError, match="have the keys . Say which"):
-        read(ref(empty))
-    with pytest.raises(DataError, match="empty.tfrecord has no record"):
-        read(ref(empty, "?image=image"))
-    with tf.io.TFRecordWriter(str(empty)) as writer:
-        writer.write(b"no example")
-    with pytest.raises(DataError, match="Record 0 of .*empty.* is no tf.Example"):
-        read(ref(empty))
-    assert len(read(ref(images))) == 40
-
-
-def test_a_file_that_changes_after_it_was_indexed_is_refused(images: str) -> None:
+def test_file_changed_after_indexing_is_refused(images: str) -> None:
     examples = read(ref(images))
     path = Path(examples.inputs.shards[2])
     whole = path.read_bytes()
@@ -233,35 +149,3 @@ def test_a_file_that_changes_after_it_was_indexed_is_refused(images: str) -> Non
         content_hashes(examples.inputs.take([39]))
     path.write_bytes(whole)
     assert len(content_hashes(examples.inputs)) == 40
-
-
-def describe(folder: Path, **changes: object) -> None:
-    """A sidecar for the classes a, b and c."""
-    counts = {"train": {"a": 14, "b": 13, "c": 13}}
-    values = {"format": 1, "class_names": ["a", "b", "c"], "modality": "image"}
-    values |= {"counts": counts, "fingerprint": "", "reference": "dir:photos"}
-    (folder / sidecar.NAME).write_text(json.dumps(values | changes))
-
-
-def test_class_names_come_from_the_file_beside(tmp_path: Path) -> None:
-    rows = [{"image": encoded(i), "label": i % 3, "split": b"train"} for i in range(40)]
-    (tmp_path / "train").mkdir()
-    write(tmp_path / "train" / "0.tfrecord", rows)
-    describe(tmp_path)
-    assert read(ref(tmp_path)).class_names == ("a", "b", "c")
-    assert read(ref(tmp_path / "train" / "*.tfrecord")).class_names == ("a", "b", "c")
-    describe(tmp_path, class_names=["a", "b"])
-    with pytest.raises(DataError, match="Record 2 .* label 2; with 2 classes it may"):
-        read(ref(tmp_path))
-    describe(tmp_path, counts={"train": {"a": 14, "b": 13, "c": 14}})
-    with pytest.raises(DataError, match="holds 40 records, and 41 were written"):
-        read(ref(tmp_path))
-    describe(tmp_path, counts={"train": {"a": 15, "b": 12, "c": 13}})
-    with pytest.raises(DataError, match="14 records of class 'a', and 15 were"):
-        read(ref(tmp_path))
-    describe(tmp_path, format=2)
-    with pytest.raises(DataError, match="has the format 2; this version reads 1"):
-        read(ref(tmp_path))
-    (tmp_path / sidecar.NAME).write_text("{")
-    with pytest.raises(DataError, match="zoo_shards.json cannot be understood"):
-        read(ref(tmp_path))

@@ -1,4 +1,4 @@
-"""How tables are separated and encoded is found out and said, or can be given."""
+"""The separator and the encoding of a table are detected and noted, or set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.batch.source import parse
-from pipelines.data.example_files import parse_example
 from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
@@ -82,7 +81,7 @@ def test_a_mark_says_the_encoding(tmp_path: Path, encoding: str, mark: bytes) ->
     assert is_said == (encoding != "utf-8")
 
 
-def test_other_encodings_are_asked_about_and_can_be_given(tmp_path: Path) -> None:
+def test_other_encodings_are_refused_unless_set(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(written(";").encode("cp1252"))
     with pytest.raises(DataError, match="it is not UTF-8 .*near .*encoding=cp1252"):
@@ -113,10 +112,10 @@ def test_options_win_and_write_themselves_back(tmp_path: Path) -> None:
     ("reference", "message"),
     [
         ("csv:a?delimiter=comna", "delimiter='comna' is unknown.*mean 'comma'"),
-        ("csv:a?encoding=utf-9", "encoding='utf-9' is none that Python knows"),
-        ("csv:a?encoding=hex", "encoding='hex' is none that Python knows"),
+        ("csv:a?encoding=utf-9", "encoding='utf-9' is not known to Python"),
+        ("csv:a?encoding=hex", "encoding='hex' is not known to Python"),
         ("npz:a?delimiter=tab", "delimiter= separates the cells .* with 'csv:', not"),
-        ("dir:a?encoding=utf-8", "encoding= is that of a table"),
+        ("dir:a?encoding=utf-8", "encoding= is the encoding of a table"),
     ],
 )
 def test_what_means_nothing_is_refused(reference: str, message: str) -> None:
@@ -124,7 +123,7 @@ def test_what_means_nothing_is_refused(reference: str, message: str) -> None:
         DatasetRef.parse(reference)
 
 
-def test_it_is_said_in_the_log_and_in_the_card(
+def test_form_is_noted_in_log_and_card(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "t.csv"
@@ -140,34 +139,3 @@ def test_it_is_said_in_the_log_and_in_the_card(
         "two\tnaïve 1".encode(),
     ]
     assert len(list(parse(f"csv:{path}?delimiter=;", modality="text").items())) == 24
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1.5,2\n-3,4e1\n",
-        "1.5, 2\n-3, 4e1\n",
-        "1,5;2\n-3;4e1\n",
-        "1.5;2\n-3;4e1\n",
-        "1,5\t2\n-3\t4e1\n",
-        "1.5 2\n-3 4e1\n",
-        "1,5 2\n-3 4e1\n",
-        "\ufeff1,5;2\r\n\r\n-3;4e1\r\n",
-    ],
-)
-def test_numbers_of_a_series_as_they_are_written(text: str) -> None:
-    found = parse_example(text.encode(), Path("one.csv"), "series")
-    assert found.tolist() == [[1.5, 2.0], [-3.0, 40.0]]
-
-
-@pytest.mark.parametrize("text", ["1.234,5;2\n", "a;b\n", "1;2\n3\n", "", "\n"])
-def test_numbers_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(DataError, match="one.csv holds no series"):
-        parse_example(text.encode(), Path("one.csv"), "series")
-
-
-@pytest.mark.parametrize("modality", ["text", "image"])
-def test_a_table_is_not_one_example(modality: str) -> None:
-    with pytest.raises(DataError, match=rf"'csv:t.csv\?{modality}=COLUMN' --to"):
-        parse_example(b"text,label\na,b\n", Path("t.csv"), modality)
-    assert parse_example(b"a", Path("t.txt"), modality) == b"a"

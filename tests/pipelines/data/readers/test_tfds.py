@@ -160,7 +160,7 @@ class ZooToBeFetchedByHand(ZooMadeHere):
         return {"train": [str(dl_manager.manual_dir)]}
 
 
-def test_a_known_data_set_is_prepared_when_it_is_first_read(tmp_path: Path) -> None:
+def test_known_data_set_is_prepared_when_read(tmp_path: Path) -> None:
     location = "zoo_made_here"
     assert len(read(ref(tmp_path, location=location))) == 20
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tfrecord*")}
@@ -169,7 +169,7 @@ def test_a_known_data_set_is_prepared_when_it_is_first_read(tmp_path: Path) -> N
     assert all(path.stat().st_mtime_ns == time for path, time in written.items())
 
 
-def test_what_is_not_there_says_how_to_prepare_it(
+def test_missing_data_set_gives_advice(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DataError, match="no prepared data set 'maed' in .*none of"):

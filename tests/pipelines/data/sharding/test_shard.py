@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from pipelines.cli import main
 from pipelines.data.load import load
-from pipelines.data.readers.record_stream import worker_records
 from pipelines.data.reference import DatasetRef
 from pipelines.data.sharding.shard import shard
 from pipelines.data.splits import ImageRecords, Texts
@@ -107,27 +105,6 @@ def test_a_run_that_fails_leaves_nothing(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="NoSuchRunner"):
         shard(ref, tmp_path / "new", shards=1, runner="NoSuchRunner")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3, 7])
-def test_workers_see_every_record_once(written: Path, workers: int) -> None:
-    """Seven are more than there are files, so those share the records of all."""
-    paths = sorted(map(str, written.glob("train/*.tfrecord")))
-    every = sorted(tf.data.TFRecordDataset(paths).as_numpy_iterator())
-    assert len(every) == 42
-    parts = [
-        list(worker_records(paths, worker=k, workers=workers).as_numpy_iterator())
-        for k in range(workers)
-    ]
-    assert all(parts)
-    assert sorted(sum(parts, [])) == every
-    again = worker_records(paths, worker=0, workers=workers).as_numpy_iterator()
-    assert list(again) == parts[0]
-
-
-def test_a_worker_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="worker is 2 of 2; it counts from 0 to 1"):
-        worker_records(["a"], worker=2, workers=2)
 
 
 def test_the_command(photos: Path, tmp_path: Path, capsys) -> None:

@@ -13,38 +13,45 @@ import pytest
 import yaml
 
 from pipelines.cli import main
-from tests.support.servers import Answer, ask, serving
+from pipelines.serving.server import text_files
+from pipelines.serving.server.settings import Settings
+from tests.pipelines.serving.deploy.conftest import NAME
+from tests.support.servers import Answer, ask, serving_here
 
 pytestmark = pytest.mark.serving
 
-NAME = "tiny-digits"
 PREDICT = f"/v1/models/{NAME}:predict"
 _NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 
 @pytest.fixture(scope="module")
-def folder(finished_run, tmp_path_factory) -> Path:
-    into = tmp_path_factory.mktemp("deployed") / "files"
-    base = finished_run / "artifact"
+def folder(base, tmp_path_factory) -> Path:
+    """The files of two targets, for a proxy that writes into them."""
+    into = tmp_path_factory.mktemp("served") / "files"
     command = ["deploy", str(base), "--to", str(into), "--name", NAME]
     assert main([*command, "--target", "docker,kubernetes"]) == 0
     return into
 
 
 @pytest.fixture(scope="module")
-def served(folder, finished_run):
+def served(folder, base):
     """Our server on the three files, with the folder of versions where it is here."""
     config = folder / "docker/config"
     models = config / "models.config"
     text = models.read_text()
     assert text.count(f"/models/{NAME}") == 1
     here = folder / "here.config"
-    here.write_text(text.replace(f"/models/{NAME}", str(finished_run / "artifact")))
-    with serving(
-        *("--model-config", here),
-        *("--batching-parameters", config / "batching_parameters.txt"),
-        *("--monitoring-config", config / "monitoring.config"),
-    ) as server:
+    here.write_text(text.replace(f"/models/{NAME}", str(base)))
+    batching = text_files.parse_batching(
+        (config / "batching_parameters.txt").read_text()
+    )
+    metrics_path = text_files.parse_metrics_path(
+        (config / "monitoring.config").read_text()
+    )
+    settings = Settings(
+        rest_port=0, grpc_port=0, batching=batching, metrics_path=metrics_path
+    )
+    with serving_here(text_files.parse_models(here.read_text()), settings) as server:
         yield server
 
 
@@ -76,7 +83,7 @@ def test_probes_ask_what_the_server_answers(served, folder):
         assert served.get(path.replace(NAME, "other")).status == 404
 
 
-def test_the_health_check_of_compose_tells_ready_from_not(served, folder):
+def test_compose_health_check_knows_ready(served, folder):
     compose = yaml.safe_load((folder / "docker/compose.yaml").read_text())
     *_, script = compose["services"]["serving"]["healthcheck"]["test"]
     script = script.replace("$$", "$").replace("/8501", f"/{served.rest_port}")
@@ -169,7 +176,7 @@ def test_the_proxy_lets_a_bearer_in(proxy, photo):
     assert answer.json["predictions"][0]["valid"] is True
 
 
-def test_the_proxy_lets_a_name_with_its_password_in(proxy, photo):
+def test_proxy_accepts_name_and_password(proxy, photo):
     if not shutil.which("htpasswd"):
         pytest.skip("htpasswd is not installed: apt-get install apache2-utils")
     answer = through(proxy, asked_with(photo), Authorization=basic("ada", "lovelace"))
@@ -190,7 +197,7 @@ def test_the_proxy_lets_nobody_else_in(proxy, photo, kind):
     assert "Basic" in answer.headers["www-authenticate"]
 
 
-def test_the_proxy_refuses_large_bodies_gzip_and_what_is_no_model(proxy):
+def test_proxy_refuses_large_bodies_gzip_and_other_paths(proxy):
     let_in = {"Authorization": f"Bearer {proxy[1]}"}
     large = b" " * (2**20 + 1)
     gzip = {"Content-Encoding": "gzip"}

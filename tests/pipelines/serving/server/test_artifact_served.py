@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 import pipelines
-from pipelines.serving import artifact as artifacts
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
-from tests.support.servers import serving
 
 pytestmark = pytest.mark.serving
 
@@ -57,7 +55,7 @@ def test_clients_get_what_the_artifact_says_in_process(
         assert list(one.probabilities) == list(other.probabilities)
 
 
-def test_a_bad_image_is_not_valid_and_leaves_its_neighbours_alone(client, photos):
+def test_bad_image_leaves_its_neighbours_alone(client, photos):
     bad = [b"", b"<svg/>", photos[0][:60], b"\xff\xd8\xff", b"II*\x00tiff"]
     mixed = client.predict([photos[0], *bad, photos[1]])
     assert [one.valid for one in mixed] == [True, *[False] * len(bad), True]
@@ -67,7 +65,7 @@ def test_a_bad_image_is_not_valid_and_leaves_its_neighbours_alone(client, photos
         assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
 
 
-def test_an_image_that_claims_to_be_huge_is_not_decoded(client):
+def test_image_of_huge_claim_is_not_decoded(client):
     width = (60_000).to_bytes(4, "big")
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width + width + b"\x08\x02\0\0\0"
     started = time.monotonic()
@@ -111,73 +109,12 @@ def test_other_signatures_are_served_too(served_artifact, photos, signature):
     assert np.isfinite(row).all()
 
 
-def test_the_first_request_is_warm(artifact, photos):
-    """No slower than three times the median, and a pause of the machine."""
-    body = {"instances": [b64(photos[0])]}
-    with serving(artifact, "--name", "digits") as served:
-        served.wait_for_line("warmed up by 8")
-        seconds = []
-        for _ in range(30):
-            started = time.monotonic()
-            assert served.post(PREDICT, body).status == 200
-            seconds.append(time.monotonic() - started)
-    assert seconds[0] < 3 * sorted(seconds)[15] + 0.1
-
-
-def test_warm_up_records_are_what_the_published_messages_are(artifact):
-    import tensorflow as tf
-    from tensorflow_serving.apis import prediction_log_pb2
-
-    path = artifact / "1" / "assets.extra" / "tf_serving_warmup_requests"
-    asked = []
-    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-        log = prediction_log_pb2.PredictionLog.FromString(record)
-        request = log.predict_log.request
-        ((name, proto),) = request.inputs.items()
-        asked.append(
-            (request.model_spec.signature_name, name, len(tf.make_ndarray(proto)))
-        )
-    assert sorted(asked) == sorted(
-        (signature, name, rows)
-        for rows in (1, 4)
-        for signature, name in (
-            ("serving_default", "image_bytes"),
-            ("pixels", "pixels"),
-            ("features", "image_bytes"),
-            ("classify", "inputs"),
-        )
-    )
-
-
-def test_the_manifest_knows_the_warm_up_file_and_parity_covers_classify(artifact):
-    manifest = artifacts.read_manifest(artifact / "1")
-    assert "assets.extra/tf_serving_warmup_requests" in manifest.files
-    assert manifest.signatures["classify"]["inputs"]["inputs"]["dtype"] == "string"
-    # serving_default and pixels: 7 outputs, features: 1, classify: 2; 4 batch sizes.
-    assert manifest.parity["outputs_compared"] == (7 + 7 + 1 + 2) * 4
-
-
 def test_a_client_says_what_the_server_said(served_artifact):
     url = f"http://127.0.0.1:{served_artifact.rest_port}"
     with pytest.raises(ServerError, match=r"404: .*Latest\(none\)"):
         RestClient(url, model="none").predict([b"x"])
     with pytest.raises(ServerError, match="NOT_FOUND: "):
         GrpcClient(served_artifact.grpc_address, model="none").predict([b"x"])
-
-
-@pytest.mark.parametrize("kind", [RestClient, GrpcClient])
-def test_a_client_gives_up_in_time_where_nobody_answers(kind):
-    import socket
-
-    with socket.socket() as held:  # bound and not listening: connections are refused
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        address = f"127.0.0.1:{port}"
-        url = f"http://{address}" if kind is RestClient else address
-        started = time.monotonic()
-        with pytest.raises(ServerError):
-            kind(url, model="m", retries=50).predict([b"x"], timeout_seconds=1)
-        assert time.monotonic() - started < 3
 
 
 def test_the_page_of_readiness_is_json(served_artifact):

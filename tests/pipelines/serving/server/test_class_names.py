@@ -16,15 +16,16 @@ from pipelines.errors import ArtifactError, DataError
 from pipelines.serving import naming
 from pipelines.serving.client import GrpcClient, RestClient, ServerError
 from pipelines.serving.server.http import playground
+from pipelines.serving.server.models.model_config import ModelConfig
+from pipelines.serving.server.settings import Access, Loading, Settings
 from tests.support import small_artifacts
-from tests.support.servers import serving
+from tests.support.servers import serving_here
 
 pytestmark = pytest.mark.serving
 
 OLD, NEW = ["cat", "dog"], ["zebra", "ant", "dog", "cat"]
 # Odd to an address, and to nobody else.
 NAME = "team/photos: 100 % ä?#"
-FAST = ("--poll-seconds", "0.05")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,14 @@ def base(versions, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(base):
-    with serving(base, "--name", NAME, "--playground", "--cors", *FAST) as served:
+    settings = Settings(
+        rest_port=0,
+        grpc_port=0,
+        playground=True,
+        access=Access(cors=True),
+        loading=Loading(poll_seconds=0.05),
+    )
+    with serving_here([ModelConfig(NAME, base)], settings) as served:
         yield served
 
 
@@ -113,7 +121,7 @@ def test_the_same_clients_follow_every_version(served, versions, base):
         (found,) = client.predict([broken])
         assert not found.valid
         assert found.reason == (
-            "a value is nan at step 2, channel 1; 1 in all are no finite numbers"
+            "a value is nan at step 2, channel 1; 1 in all are not finite"
         )
     come(served, versions, base, "new", 7)
     for client in clients:
@@ -122,7 +130,7 @@ def test_the_same_clients_follow_every_version(served, versions, base):
         assert (blank.valid, blank.reason) == (False, "the text is blank")
 
 
-def test_rest_says_whose_an_answer_is_and_keeps_its_shape(served, versions, base):
+def test_rest_names_the_version_in_headers(served, versions, base):
     quoted = "/v1/models/team%2Fphotos%3A%20100%20%25%20%C3%A4%3F%23"
     metadata = served.get(f"{quoted}/metadata")
     number = metadata.json["model_spec"]["version"]
@@ -139,9 +147,7 @@ def test_rest_says_whose_an_answer_is_and_keeps_its_shape(served, versions, base
     assert pinned.headers[naming.VERSION_HEADER] == number
 
 
-def test_a_client_that_asks_while_versions_change_is_never_wrong(
-    served, versions, base
-):
+def test_answers_are_right_while_versions_change(served, versions, base):
     text, stop, wrong, counts = "seven77", threading.Event(), [], []
 
     def ask(client) -> None:
@@ -170,26 +176,24 @@ def test_a_client_that_asks_while_versions_change_is_never_wrong(
     assert set(counts) == {len(OLD), len(NEW)}
 
 
-def test_another_server_at_the_same_address_with_the_same_version(
-    served, versions, tmp_path
-):
-    """As after a start with another model: the number of the version says nothing."""
+def test_clients_follow_another_server_at_the_same_address(versions, tmp_path):
+    """Started with another model, so that the number of a version says nothing."""
     swapped = small_artifacts.make(tmp_path / "swapped", OLD[::-1])
     bases = {}
     for kind, source in (("old", versions["old"]), ("swapped", swapped)):
         bases[kind] = tmp_path / f"base-{kind}" / "m"
         small_artifacts.publish(source, bases[kind], 1)
-    with serving(bases["old"], "--name", "m") as first:
-        ports = first.rest_port, first.grpc_port
+    settings = Settings(rest_port=0, grpc_port=0)
+    with serving_here([ModelConfig("m", bases["old"])], settings) as first:
+        settings = Settings(rest_port=first.rest_port, grpc_port=first.grpc_port)
         clients = clients_of(first, "m")
         for client in clients:
             assert client.predict(["a"])[0].probabilities == expected(OLD, "a")
-        first.end()
-    with serving(bases["swapped"], "--name", "m", ports=ports):
+    with serving_here([ModelConfig("m", bases["swapped"])], settings):
         for client in clients:
-            found = client.predict(["a"])[0]
-            assert found.probabilities == expected(OLD[::-1], "a")
-            assert found.label == "cat"
+            prediction = client.predict(["a"])[0]
+            assert prediction.probabilities == expected(OLD[::-1], "a")
+            assert prediction.label == "cat"
 
 
 class _SaysNothing(http.server.BaseHTTPRequestHandler):
@@ -226,7 +230,7 @@ class _SaysNothing(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_server_that_does_not_say_whose_an_answer_is(served, versions, base):
+def test_server_without_version_headers_is_followed(served, versions, base):
     handler = type("Handler", (_SaysNothing,), {"port": served.rest_port})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
         thread = threading.Thread(target=proxy.serve_forever)
@@ -244,7 +248,7 @@ def test_a_server_that_does_not_say_whose_an_answer_is(served, versions, base):
             thread.join()
 
 
-def test_the_page_shows_the_names_of_the_version_that_answered(served, versions, base):
+def test_page_shows_names_of_answering_version(served, versions, base):
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node, which runs the script of the page")
@@ -276,26 +280,6 @@ def test_the_page_shows_the_names_of_the_version_that_answered(served, versions,
             assert shown["names"][0] == label
             assert f"seven77: {label}, 75.0 %, accepted" in shown["said"]
         process.stdin.close()
-
-
-def test_a_single_example_is_refused_before_anything_is_asked():
-    for client in (
-        RestClient("http://127.0.0.1:9", model="m"),
-        GrpcClient("127.0.0.1:9", model="m"),
-    ):
-        for one in ("a text", b"bytes", Path("a.png"), {"text": ["a"]}, 7, None):
-            with pytest.raises(DataError, match="list"):
-                client.predict(one)
-
-
-def test_a_token_on_an_open_line_is_warned_of(caplog):
-    for url in ("http://127.0.0.1:1", "http://localhost:1", "https://far.example"):
-        RestClient(url, model="m", token="t")
-    assert not caplog.records
-    RestClient("http://far.example", model="m", token="t")
-    GrpcClient("far.example:1", model="m", token="t").close()
-    assert [one.levelname for one in caplog.records] == ["WARNING"] * 2
-    assert "for everybody on the way to read" in caplog.text
 
 
 def test_three_ways_to_ask_give_the_same(versions, tmp_path):

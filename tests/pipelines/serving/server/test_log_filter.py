@@ -6,7 +6,7 @@ import sys
 from pipelines.serving.server.log_filter import Thinned
 
 
-def test_five_of_a_kind_in_a_minute_and_then_their_count():
+def test_five_lines_of_a_kind_then_a_count():
     thinned = Thinned()
     said = [
         line

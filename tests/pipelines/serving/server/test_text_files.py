@@ -1,4 +1,4 @@
-"""TensorFlow Serving's text files, and the rules that follow from them."""
+"""TensorFlow Serving's text files, field by field."""
 
 from pathlib import Path
 
@@ -8,8 +8,6 @@ from pipelines.errors import ConfigError
 from pipelines.serving.server import text_files
 from pipelines.serving.server.models.model_config import (
     VersionPolicy,
-    to_unload,
-    wanted,
 )
 from pipelines.serving.server.settings import Batching
 
@@ -100,34 +98,3 @@ def test_where_metrics_are():
     assert parse("prometheus_config { enable: false }") is None
     with pytest.raises(ConfigError, match="Error parsing"):
         parse("prometheus {")
-
-
-@pytest.mark.parametrize(
-    ("policy", "found", "broken", "expected"),
-    [
-        (VersionPolicy(), {1, 2, 3}, {}, [3]),
-        (VersionPolicy(), {1, 2, 3}, {3}, [2]),
-        (VersionPolicy(), {3}, {3}, []),
-        (VersionPolicy(), {}, {}, []),
-        (VersionPolicy("latest", count=2), {1, 2, 3}, {}, [3, 2]),
-        (VersionPolicy("latest", count=2), {1, 2, 3}, {2}, [3, 1]),
-        (VersionPolicy("all"), {1, 2}, {}, [2, 1]),
-        (VersionPolicy("specific", versions=frozenset({1, 9})), {1, 2}, {}, [1]),
-    ],
-)
-def test_which_versions_are_wanted(policy, found, broken, expected):
-    assert wanted(policy, found, broken) == expected
-
-
-@pytest.mark.parametrize(
-    ("loaded", "aspired", "labelled", "expected"),
-    [
-        ({1}, {2}, {}, []),  # the last good one stays until the next is there
-        ({1, 2}, {2}, {}, [1]),
-        ({1, 2}, {2}, {1}, []),  # a label never dangles
-        ({1, 2}, {}, {}, []),
-        ({1, 2, 3}, {3}, {2}, [1]),
-    ],
-)
-def test_which_versions_may_go(loaded, aspired, labelled, expected):
-    assert to_unload(loaded, aspired, labelled) == expected

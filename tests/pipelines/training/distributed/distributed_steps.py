@@ -113,6 +113,10 @@ def refusal(action) -> str:
     return ""
 
 
+def refuse(message: str) -> None:
+    raise ConfigError(message)
+
+
 def refusals_of_mirrored() -> dict[str, str]:
     def of(**fields) -> str:
         given = config(distribution="mirrored", **fields)
@@ -167,6 +171,8 @@ def what_workers_say(distribution: Distribution) -> dict[str, object]:
         "checkpoint": [found.values, found.arrays["a"][0].tolist(), found.arrays["b"]],
         "nothing": workers.broadcast_checkpoint(None) is None,
         "shared": variable.numpy().tolist(),
+        "result": workers.on_chief(lambda: {"by": index}),
+        "refusal": refusal(lambda: workers.on_chief(refuse, f"no room at {index}")),
         "all": workers.gather({"index": index, "text": "x" * index}),
         "config": refusal(lambda: gather_workers(strange)),
         "code": refusal(lambda: require_same_everywhere(workers, {"code": f"{index}"})),

@@ -30,7 +30,7 @@ def test_a_chief_comes_before_the_workers():
     ("given", "message"),
     [
         ("{", "it is not JSON"),
-        ("3", "it is 3, and no object"),
+        ("3", "it is 3, which is not an object"),
         ('{"task": {}}', r"it has no cluster, but the keys \['task'\]"),
         (json.dumps({"cluster": TWO}), "it has no task, but the keys"),
         (text(type="worker", index=2), "task is worker 2, and cluster names 2"),
@@ -39,8 +39,8 @@ def test_a_chief_comes_before_the_workers():
         (text(type="chief", index=0), "task is chief 0, and cluster names 0"),
         (text(type="evaluator", index=0), "type 'evaluator'.*without parameter server"),
         (text({**TWO, "ps": ["p:1"]}, type="ps", index=0), "a task of type 'ps'"),
-        (text({"worker": "a:1"}, type="worker", index=0), "no list of HOST:PORT"),
-        (text({"worker": ["a"]}, type="worker", index=0), "no list of HOST:PORT"),
+        (text({"worker": "a:1"}, type="worker", index=0), "not a list of HOST:PORT"),
+        (text({"worker": ["a"]}, type="worker", index=0), "not a list of HOST:PORT"),
         (text({"worker": ["a:1", "a:1"]}, type="worker", index=0), "a:1 is named twi"),
         (text({**TWO, "chief": ["a:1", "b:1"]}, type="chief", index=0), "2 chiefs"),
     ],
@@ -48,5 +48,5 @@ def test_a_chief_comes_before_the_workers():
 def test_what_is_malformed_is_named_with_an_example(given, message):
     with pytest.raises(ConfigError, match=rf"TF_CONFIG cannot be used: .*{message}"):
         cluster_of(given)
-    with pytest.raises(ConfigError, match="It looks like .*Mend it, or leave it"):
+    with pytest.raises(ConfigError, match="It looks like .*Fix it, or leave it"):
         cluster_of(given)

@@ -6,12 +6,12 @@ from pipelines.data.input.batches import steps_per_epoch
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
-from pipelines.stages.finetune import FitSettings
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
-from pipelines.training.phases.task import make_task
-from tests.support.tiny_stages import IMAGES, SIZE, tiny_config
+from pipelines.training.phases.task import PhaseInputs, make_task
+from pipelines.training.phases.workspace import Workspace
+from tests.support.tiny_stages import IMAGES, tiny_config
 
 
 def test_views_of_an_example_take_turns_over_the_epochs(tmp_path, splits):
@@ -23,15 +23,13 @@ def test_views_of_an_example_take_turns_over_the_epochs(tmp_path, splits):
     _, validation = measured.head_features(plan.head)
     count, width = len(splits.train), validation.shape[1]
     rows = np.repeat(np.arange(3 * count, dtype=np.float32)[:, None], width, axis=1)
-    settings = FitSettings(
-        input_size_px=SIZE,
-        seed=0,
-        deadline_seconds=float("inf"),
+    workspace = Workspace(
         history_path=tmp_path / "history.jsonl",
         tensorboard_dir=tmp_path / "tensorboard",
         head_features=(rows, validation),
     )
-    task = make_task(model, splits, plan, plan.phases[0], settings)
+    (phase,) = plan.phases
+    task = make_task(PhaseInputs(model, splits, plan, phase, workspace, seed=0))
     steps = steps_per_epoch(splits.train, plan.batch_size)
     read = task.train.take(3 * steps).as_numpy_iterator()
     seen, labels = (np.concatenate(column) for column in zip(*read))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from tests.support.servers import serving
+from tests.pipelines.serving.server.conftest import TOKEN
 
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -16,39 +16,7 @@ from selenium.webdriver.support import ui  # noqa: E402
 
 pytestmark = pytest.mark.serving
 
-TOKEN = "open sesame"
 _SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def sorter(sentences, tmp_path_factory) -> Path:
-    """The base folder of an artifact of texts."""
-    folder = tmp_path_factory.mktemp("sorter") / "run"
-    pipelines.fine_tune(
-        sentences,
-        backbone="tiny_text",
-        weights="none",
-        strategy="head_only",
-        workdir=folder,
-    )
-    return folder / "artifact"
-
-
-@pytest.fixture(scope="module")
-def served(explained, sorter, tmp_path_factory):
-    """A server with the page and two models, for who has no token."""
-    config = tmp_path_factory.mktemp("config") / "models.config"
-    models = {"digits": explained, "texts": sorter}
-    config.write_text(
-        "model_config_list {"
-        + "".join(
-            f" config {{ name: '{name}' base_path: '{base}' }}"
-            for name, base in models.items()
-        )
-        + "}"
-    )
-    with serving("--model-config", config, "--playground") as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +37,7 @@ def browser(tmp_path_factory):
     ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("acceptInsecureCerts", True)
     opened = selenium.Chrome(options, selenium.ChromeService(driver))
     yield opened
     opened.quit()
@@ -76,7 +45,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def files(photos, tmp_path_factory) -> list[Path]:
-    """Two photos, and a file that is none."""
+    """Two photos, and a file that is not a photo."""
     folder = tmp_path_factory.mktemp("photos")
     contents = {"one.png": photos[0], "two.png": photos[1], "broken.png": b"no photo"}
     for name, content in contents.items():
@@ -88,7 +57,7 @@ def until(browser, condition):
     return ui.WebDriverWait(browser, _SECONDS).until(lambda _: condition())
 
 
-def texts(browser, selector: str) -> list[str]:
+def shown(browser, selector: str) -> list[str]:
     return [one.text for one in browser.find_elements(By.CSS_SELECTOR, selector)]
 
 
@@ -97,40 +66,40 @@ def press(browser, key: str) -> None:
 
 
 @pytest.fixture
-def page(browser, served):
+def page(browser, served_artifact):
     """The page as it is after it has found its model."""
-    browser.get(f"http://127.0.0.1:{served.rest_port}/playground")
+    browser.get(f"http://127.0.0.1:{served_artifact.rest_port}/playground")
     until(browser, lambda: "classes" in browser.find_element(By.ID, "status").text)
     yield browser
     # A refusal by the policy, and every error of the script, is in the log.
     assert [one["message"] for one in browser.get_log("browser")] == []
 
 
-def test_the_page_is_off_unless_it_is_asked_for(served_artifact):
+def test_page_is_off_unless_asked_for(impatient):
     for path in ("/playground", "/playground/page.js", "/playground/models"):
-        assert served_artifact.get(path).status == 404
+        assert impatient.get(path).status == 404
 
 
-def test_a_photo_gets_the_answer_that_the_artifact_gives(page, files, explained):
+def test_photo_gets_the_answer_of_the_artifact(page, files, artifact):
     page.find_element(By.ID, "files").send_keys(str(files[0]))
-    until(page, lambda: texts(page, ".latency"))
-    (wanted,) = pipelines.load(explained).predict([files[0].read_bytes()])
-    assert texts(page, ".label") == [wanted.label]
-    shown = texts(page, ".classes span")
+    until(page, lambda: shown(page, ".latency"))
+    (wanted,) = pipelines.load(artifact).predict([files[0].read_bytes()])
+    assert shown(page, ".label") == [wanted.label]
+    shares = shown(page, ".classes span")
     likeliest = sorted(wanted.probabilities.values(), reverse=True)[:5]
-    assert shown == [f"{100 * one:.1f} %" for one in likeliest]
-    (verdict,) = texts(page, ".verdict")
+    assert shares == [f"{100 * one:.1f} %" for one in likeliest]
+    (verdict,) = shown(page, ".verdict")
     assert verdict.startswith("Accepted" if wanted.accepted else "Not accepted")
-    (latency,) = texts(page, ".latency")
+    (latency,) = shown(page, ".latency")
     assert re.fullmatch(r"answered in \d+ ms", latency)
     image = page.find_element(By.CSS_SELECTOR, ".seen img")
     assert image.get_attribute("alt") == "one.png"
     assert image.get_property("naturalWidth") == 30
 
 
-def test_the_page_shows_where_the_network_looked_and_hides_it_on_request(page, files):
+def test_page_shows_and_hides_the_heat_map(page, files):
     page.find_element(By.ID, "files").send_keys(str(files[0]))
-    until(page, lambda: texts(page, ".place"))
+    until(page, lambda: shown(page, ".place"))
     canvas = page.find_element(By.CSS_SELECTOR, ".seen canvas")
     hottest = page.execute_script(
         """const canvas = arguments[0], { width, height } = canvas;
@@ -147,30 +116,30 @@ def test_the_page_shows_where_the_network_looked_and_hides_it_on_request(page, f
     assert not canvas.is_displayed()
 
 
-def test_a_text_is_asked_about_and_a_blank_one_is_said_to_be_none(page):
+def test_texts_are_answered_and_blank_ones_broken(page):
     ui.Select(page.find_element(By.ID, "model")).select_by_visible_text("texts")
     until(page, lambda: page.find_element(By.ID, "text").is_displayed())
     assert not page.find_element(By.ID, "photos").is_displayed()
     field = page.find_element(By.ID, "text")
     field.send_keys("7 was a <b>rainy</b> day")
     page.find_element(By.CSS_SELECTOR, "#texts button").click()
-    until(page, lambda: texts(page, ".latency"))
-    assert texts(page, ".label")[0] in ("bad", "good")
-    assert sorted(texts(page, ".classes dt")) == ["bad", "good"]
-    assert "7 was a <b>rainy</b> day" in texts(page, ".answer")[0]
+    until(page, lambda: shown(page, ".latency"))
+    assert shown(page, ".label")[0] in ("bad", "good")
+    assert sorted(shown(page, ".classes dt")) == ["bad", "good"]
+    assert "7 was a <b>rainy</b> day" in shown(page, ".answer")[0]
     field.clear()
     page.find_element(By.CSS_SELECTOR, "#texts button").click()
-    until(page, lambda: len(texts(page, ".latency")) == 2)
-    assert "Broken" in texts(page, ".answer")[0]
+    until(page, lambda: len(shown(page, ".latency")) == 2)
+    assert "Broken" in shown(page, ".answer")[0]
 
 
-def test_a_broken_file_is_said_to_be_broken_beside_its_neighbours(page, files):
+def test_broken_file_is_marked_beside_its_neighbours(page, files):
     page.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
-    until(page, lambda: len(texts(page, ".latency")) == 3)
-    cards = texts(page, ".answer")  # the last one that was asked is the first one
+    until(page, lambda: len(shown(page, ".latency")) == 3)
+    cards = shown(page, ".answer")  # the last one that was asked is the first one
     assert "broken.png\nBroken: this cannot be read." in cards[0]
     assert [name in card for name, card in zip(("two", "one"), cards[1:])] == [True] * 2
-    assert len(texts(page, ".label")) == 2
+    assert len(shown(page, ".label")) == 2
     assert "broken.png: cannot be read" in page.find_element(By.ID, "status").text
 
 
@@ -182,11 +151,11 @@ def test_files_that_are_dropped_are_asked_about(page):
           new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
         );"""
     )
-    until(page, lambda: texts(page, ".latency"))
-    assert "dropped.png" in texts(page, ".answer")[0]
+    until(page, lambda: shown(page, ".latency"))
+    assert "dropped.png" in shown(page, ".answer")[0]
 
 
-def test_the_keyboard_is_enough_and_a_reader_is_told(page, files):
+def test_keyboard_and_screen_reader_are_enough(page, files):
     seen = []
     for _ in range(3):
         press(page, Keys.TAB)
@@ -195,13 +164,13 @@ def test_the_keyboard_is_enough_and_a_reader_is_told(page, files):
             break
     assert seen[-1] == "files"  # the model is before it, if anything
     page.switch_to.active_element.send_keys(str(files[0]))
-    until(page, lambda: texts(page, ".latency"))
+    until(page, lambda: shown(page, ".latency"))
     for _ in range(4):
         press(page, Keys.TAB)
         if page.switch_to.active_element.get_attribute("id") == "clear":
             break
     press(page, Keys.SPACE)
-    assert texts(page, ".answer") == []
+    assert shown(page, ".answer") == []
     assert page.switch_to.active_element.get_attribute("id") == "files"
     unnamed = page.execute_script(
         """return [...document.querySelectorAll("input, select, textarea")]
@@ -212,20 +181,20 @@ def test_the_keyboard_is_enough_and_a_reader_is_told(page, files):
     assert status.get_attribute("aria-live") == "polite"
 
 
-def test_nothing_is_asked_of_anybody_else(page, files, served):
+def test_nothing_is_asked_of_anybody_else(page, files, served_artifact):
     page.find_element(By.ID, "files").send_keys(str(files[0]))
-    until(page, lambda: texts(page, ".latency"))
+    until(page, lambda: shown(page, ".latency"))
     asked = page.execute_script(
         "return performance.getEntriesByType('resource').map((one) => one.name)"
     )
-    here = f"http://127.0.0.1:{served.rest_port}/"
+    here = f"http://127.0.0.1:{served_artifact.rest_port}/"
     assert len(asked) >= 4
     assert all(name.startswith((here, "blob:" + here, "data:")) for name in asked)
 
 
-def test_the_policy_stops_what_a_name_could_smuggle_in(browser, served):
+def test_content_policy_stops_smuggled_code(browser, served_artifact):
     """Scripts in the page, styles in tags, and addresses elsewhere, all refused."""
-    browser.get(f"http://127.0.0.1:{served.rest_port}/playground")
+    browser.get(f"http://127.0.0.1:{served_artifact.rest_port}/playground")
     refused = browser.execute_async_script(
         """const done = arguments[0], refused = [];
         document.addEventListener("securitypolicyviolation", (event) => {
@@ -244,27 +213,20 @@ def test_the_policy_stops_what_a_name_could_smuggle_in(browser, served):
     browser.get_log("browser")  # the refusals, which the next test must not see
 
 
-def test_a_server_with_a_token_lets_the_page_ask_for_it(
-    browser, artifact, files, tmp_path
-):
-    (tmp_path / "token").write_text(TOKEN)
-    with serving(
-        *(artifact, "--name", "digits", "--playground"),
-        *("--token-file", tmp_path / "token"),
-    ) as server:
-        assert server.get("/playground").status == 200
-        assert server.get("/playground/models").status == 401
-        browser.get(f"http://127.0.0.1:{server.rest_port}/playground")
-        until(browser, lambda: browser.find_element(By.ID, "access").is_displayed())
-        field = browser.switch_to.active_element
-        assert field.get_attribute("id") == "token"
-        field.send_keys("wrong", Keys.ENTER)
-        until(browser, lambda: "Bearer" in browser.find_element(By.ID, "status").text)
-        field.clear()
-        field.send_keys(TOKEN, Keys.ENTER)
-        until(browser, lambda: browser.find_element(By.ID, "photos").is_displayed())
-        assert not browser.find_element(By.ID, "access").is_displayed()
-        browser.find_element(By.ID, "files").send_keys(str(files[0]))
-        until(browser, lambda: texts(browser, ".latency"))
-        assert len(texts(browser, ".label")) == 1
-    browser.get_log("browser")
+def test_page_asks_for_token_over_tls(browser, guarded):
+    browser.get(f"https://localhost:{guarded.rest_port}/playground")
+    until(browser, lambda: browser.find_element(By.ID, "access").is_displayed())
+    field = browser.switch_to.active_element
+    assert field.get_attribute("id") == "token"
+    field.send_keys("wrong", Keys.ENTER)
+    until(browser, lambda: "Bearer" in browser.find_element(By.ID, "status").text)
+    field.clear()
+    field.send_keys(TOKEN, Keys.ENTER)
+    text = browser.find_element(By.ID, "text")
+    until(browser, text.is_displayed)
+    assert not browser.find_element(By.ID, "access").is_displayed()
+    text.send_keys("a sunny day")
+    browser.find_element(By.CSS_SELECTOR, "#texts button").click()
+    until(browser, lambda: shown(browser, ".latency"))
+    assert len(shown(browser, ".label")) == 1
+    browser.get_log("browser")  # the refusal, which the next test must not see

@@ -1,8 +1,7 @@
-"""Requests that share a call, with real models and no server around them."""
+"""Requests share calls, and each gets the answer that it would get alone."""
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from pipelines.serving.server.models import servable
 from pipelines.serving.server.models.batcher import Batcher, Workers
 from pipelines.serving.server.settings import Batching, Loading
 from tests.conformance import models
-from tests.support import residuals
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def run(model, asked, *, signature="serving_default", seconds=30.0, **batching):
 
 
 async def with_batcher(model, use, metrics, **batching):
-    """What `use` gives of a batcher, whose workers are gone afterwards."""
+    """The result of `use` on a batcher, whose workers are gone afterwards."""
     settings = Batching(**batching)
     workers = Workers(settings.num_batch_threads)
     try:
@@ -102,7 +100,7 @@ def test_each_thread_gets_its_share(kinds, threads, rows):
 @pytest.mark.parametrize(
     ("call", "row", "allowed"), [(0.0, 0.01, range(1, 6)), (0.05, 0.0, range(9, 21))]
 )
-def test_a_share_is_large_where_a_call_costs_more_than_rows(kinds, call, row, allowed):
+def test_share_is_large_where_calls_are_costly(kinds, call, row, allowed):
     seen = Seen(kinds, pause_seconds=call, row_seconds=row)
 
     # Requests of other sizes alone show what a row costs.
@@ -244,26 +242,3 @@ def test_what_is_late_is_not_computed(slow):
     found, calls = run(slow, asked, max_batch_size=1, seconds=0.1)
     assert {one.code for one in found} == {Code.DEADLINE_EXCEEDED}
     assert calls <= 1
-
-
-def test_threads_take_turns_where_tensorflow_would_mix_them_up(tmp_path, caplog):
-    folder = tmp_path / "1"
-    residuals.network(residuals.with_bias).export(str(folder), verbose=False)
-    loaded = servable.load("residual", folder, Loading())
-    assert "one batch at a time" in caplog.text
-    (name,) = loaded.signatures["serving_default"].inputs
-    maps = np.random.default_rng(0).normal(size=(40, 8, 6, 6, 4)).astype("float32")
-
-    def run(one):
-        (found,) = loaded.run("serving_default", {name: one}).values()
-        return found
-
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(run, maps))
-    np.testing.assert_array_equal(found, [run(one) for one in maps])
-
-
-def test_artifacts_need_no_turns(artifact, caplog):
-    caplog.set_level("WARNING")
-    servable.load("tiny", artifact / "1", Loading())
-    assert "one batch at a time" not in caplog.text

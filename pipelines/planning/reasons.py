@@ -1,0 +1,93 @@
+"""The reasons of a plan in words: measurements, the classic rule and warnings."""
+
+from __future__ import annotations
+
+import math
+
+from pipelines.planning.evidence import ProbeScore
+from pipelines.planning.training_facts import COMPARABLE_PER_CLASS, TrainingFacts
+
+# An example left out of a class of one has no other.
+_LEFT_OUT_PER_CLASS = 1.5
+
+
+def measurements(facts: TrainingFacts, read: ProbeScore | None) -> str:
+    """A sentence on the scores of the probes; empty without any."""
+    evidence = facts.evidence
+    if evidence is None or read is None:
+        return ""
+    if facts.per_class < _LEFT_OUT_PER_CLASS:
+        return (
+            " How well a head does was not measured: with"
+            f" {rounded_down(facts.per_class)} training examples per class, most have"
+            " no other of their class to be recognized by."
+        )
+    last, best = evidence.heads[0], evidence.best_depth
+    probe = (
+        f"A linear probe fitted to {evidence.fitted_examples} training examples,"
+        f" {evidence.examples} of them left out in turn,"
+        if evidence.fitted_examples
+        else f"A linear probe on {evidence.examples} training examples, each left out"
+        " in turn,"
+    )
+    words = (
+        f" {probe} is right on {read.accuracy:.1%} (standard error"
+        f" {read.standard_error:.1%}) reading {_in_words(read)}"
+    )
+    if read.reads != last.reads:
+        words += f", and on {last.accuracy:.1%} reading the last block alone"
+    words += "."
+    if len(evidence.depths) > 1 and facts.pretrained:
+        words += (
+            " The last block is the best single one: data and source are similar."
+            if evidence.is_similar
+            else f" The best single block is '{best.reads[0]}' ({best.accuracy:.1%}):"
+            " the data are different from the source."
+        )
+    return words
+
+
+def classic_rule_in_words(facts: TrainingFacts) -> str:
+    """A sentence on the classic rule for the data; empty without one."""
+    rule = facts.classic_rule
+    if rule is None:
+        return ""
+    return (
+        f" The classic rule for {rule.data} ('{rule.name}') is: {rule.action}"
+        f" (strategy='{rule.strategy}')."
+    )
+
+
+def warnings(facts: TrainingFacts) -> str:
+    """Warnings about a backbone that is worse than baselines without it."""
+    evidence = facts.evidence
+    if evidence is None:
+        return ""
+    best, pixels = evidence.best_head, evidence.pixel_accuracy
+    if pixels is not None and pixels > best.accuracy:
+        return (
+            f" Warning: tiny thumbnails alone give {pixels:.1%}, and the best head"
+            f" {best.accuracy:.1%}, so this backbone does not help here; try another"
+            " (`zoo rank` compares them), or strategy='scratch'."
+        )
+    if facts.per_class < COMPARABLE_PER_CLASS:
+        return ""
+    if best.accuracy - best.standard_error <= evidence.majority_accuracy:
+        return (
+            f" Warning: always saying the most frequent class is right on"
+            f" {evidence.majority_accuracy:.1%}, and the best head on"
+            f" {best.accuracy:.1%}, so the features tell little of these labels; look"
+            " at the labels (`zoo check`), or try another backbone (`zoo rank`)."
+        )
+    return ""
+
+
+def _in_words(read: ProbeScore) -> str:
+    blocks = "the last block" if len(read.reads) == 1 else f"{len(read.reads)} blocks"
+    return blocks if read.grid == 1 else f"{blocks} in {read.grid} by {read.grid} cells"
+
+
+def rounded_down(count: float) -> str:
+    """The count with a digit unless it is whole, so that 19.97 does not read as 20."""
+    tenths = math.floor(10 * count)
+    return f"{tenths / 10:.1f}" if tenths % 10 else f"{tenths // 10}"

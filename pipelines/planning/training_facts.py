@@ -1,0 +1,50 @@
+"""Facts for the policy, known before training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pipelines.planning.classic_rules import ClassicRule, classic_rule
+from pipelines.planning.evidence import Evidence
+
+# An example left out of a class of two has one other to be recognized by.
+COMPARABLE_PER_CLASS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingFacts:
+    """The training data, the backbone and the evidence.
+
+    `trainable` is false if nothing in the backbone can train, and `pretrained` if its
+    weights are random. There is `evidence` unless it trains from scratch; `validation`
+    is the number of examples, if known, that measure the gain of a phase.
+    `batchnorm_blocks` have BatchNorm layers whose statistics can be set, `lora_blocks`
+    have dense, attention or embedding layers.
+    """
+
+    examples: int
+    classes: int
+    block_names: tuple[str, ...]
+    trainable: bool = True
+    pretrained: bool = True
+    evidence: Evidence | None = None
+    validation: int | None = None
+    batchnorm_blocks: tuple[str, ...] = ()
+    lora_blocks: tuple[str, ...] = ()
+
+    @property
+    def per_class(self) -> float:
+        """The mean number of training examples of a class."""
+        return self.examples / self.classes
+
+    @property
+    def classic_rule(self) -> ClassicRule | None:
+        """The classic rule for such data; None if similarity was not measured."""
+        evidence = self.evidence
+        if evidence is None or not self.pretrained or len(evidence.depths) < 2:
+            return None
+        return classic_rule(
+            examples=self.examples,
+            per_class=self.per_class,
+            similar=evidence.is_similar,
+        )

@@ -1,0 +1,1 @@
+"""Examples that callers pass, made what a signature takes, or refused in words."""

@@ -1,0 +1,28 @@
+"""Between measure and head: decide what trains, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pipelines.config import RunConfig
+from pipelines.data.input.imbalance import resolve
+from pipelines.data.splits import Splits
+from pipelines.planning.plan import TransferPlan
+from pipelines.planning.policy import decide
+from pipelines.stages.measure import Measured, training_facts
+from zoo.builder import Backbone
+
+
+def choose_plan(
+    base: Backbone, splits: Splits, measured: Measured, config: RunConfig
+) -> TransferPlan:
+    """The plan for what was measured, with `auto` resolved for class imbalance.
+
+    Raises:
+        ConfigError: if the backbone cannot do what the config asks for.
+    """
+    plan = decide(training_facts(base, splits, measured), config)
+    imbalance = resolve(
+        config.imbalance, splits.train.labels, len(splits.info.class_names)
+    )
+    return dataclasses.replace(plan, imbalance=imbalance)

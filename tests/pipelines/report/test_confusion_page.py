@@ -1,0 +1,40 @@
+"""Few classes have a matrix, many the most frequent confusions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.report.confusion_page import confusion
+
+
+def test_no_confusion_is_a_sentence() -> None:
+    html = confusion("test", [[3, 0], [0, 4]], ["a", "b"])
+    assert html.strip() == "<p>test: all 7 examples were right.</p>"
+
+
+def test_matrix_marks_right_and_wrong() -> None:
+    html = confusion("test", [[3, 1], [0, 4]], ["a", "b"])
+    assert html.count("<td") == 4
+    assert "rgba(66, 133, 244, 0.36)" in html  # 3 of 4 right
+    assert "rgba(234, 67, 53, 0.19)" in html  # 1 of 4 wrong
+    assert "rows are the true class" in html
+
+
+def test_many_classes_list_most_frequent_first() -> None:
+    counts = np.eye(30, dtype=int) * 9
+    counts[4, 7], counts[2, 3] = 5, 1
+    html = confusion("validation", counts.tolist(), [f"class {i}" for i in range(30)])
+    first, second = html.split("<tbody>")[1].split("</tr>")[:2]
+    assert ("class 4" in first, "class 7" in first, "0.3571" in first) == (True,) * 3
+    assert "class 2" in second
+    assert "matrix" not in html
+
+
+def test_ten_thousand_classes_stay_small() -> None:
+    pairs = [(i, i, 3) for i in range(10_000)]
+    pairs += [(i, (i + 1) % 10_000, 1) for i in range(10_000)]
+    names = [f"class {i}" for i in range(10_000)]
+    html = confusion("test", pairs, names, form="pairs")
+    assert "10000 of 40000 examples were wrong" in html
+    assert "9960 other pairs" in html
+    assert len(html) < 20_000
