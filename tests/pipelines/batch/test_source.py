@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 from tests.support.batch_runs import refusal
 
 
-def test_file_bytes_of_anything_but_a_file_is_negative(tmp_path):
+def test_file_bytes_without_a_file_is_negative(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert file_bytes(str(tmp_path / "file")) == 3
     assert file_bytes(str(tmp_path)) == -1
