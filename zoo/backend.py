@@ -23,7 +23,7 @@ from zoo.storage.home import keras_folder, name_keras_folder
 INSTALL_HINT = (
     "pip install 'zootune[cpu]', or 'zootune[gpu]' on a machine with an NVIDIA GPU"
 )
-_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # What `keras.config` has a getter and a setter for, as it is without any file.
 _PLAIN: dict[str, Any] = {
     "floatx": "float32",
@@ -58,15 +58,15 @@ def start_quietly(module: str = "keras") -> None:
     name_keras_folder()
     if module in sys.modules:
         return
-    if _LOG_LEVEL in os.environ:
+    if LOG_LEVEL in os.environ:
         _import(module)
         return
-    os.environ[_LOG_LEVEL] = "2"
+    os.environ[LOG_LEVEL] = "2"
     try:
         with _stderr_aside():
             _import(module)
     finally:
-        del os.environ[_LOG_LEVEL]
+        del os.environ[LOG_LEVEL]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.batch.source import Item, file_bytes
-from pipelines.data.reference import MAXIMUM_MEGAPIXELS
+from pipelines.data.reference import MAXIMUM_BYTES_PER_PIXEL, MAXIMUM_MEGAPIXELS
 from pipelines.display.text import shown
 from pipelines.errors import ConfigError
 
@@ -27,8 +27,6 @@ _BATCH_SIZE = 32
 _FORMULA = ("=", "+", "-", "@")
 # Read at a time, unless a single file is larger.
 _BATCH_BYTES = 64 * 2**20
-# Four channels of 16 bits, uncompressed, and as much again.
-_MOST_BYTES_PER_PIXEL = 16
 
 
 def form_of(path: Path, *, kind: str) -> str:
@@ -68,7 +66,7 @@ def predicted(
     stops nothing. At most two batches are in memory.
     """
     megapixels = predictor.artifact.manifest.preprocessing.get("maximum_megapixels")
-    most = int((megapixels or MAXIMUM_MEGAPIXELS) * 1e6 * _MOST_BYTES_PER_PIXEL)
+    most = int((megapixels or MAXIMUM_MEGAPIXELS) * 1e6 * MAXIMUM_BYTES_PER_PIXEL)
     with ThreadPoolExecutor() as threads:
         batches = _batches(items)
         batch = next(batches, [])

@@ -14,6 +14,8 @@ from pipelines.errors import DataError
 # A header that claims more is a mistake or an attack: decoded, 50 million pixels are
 # 150 MB.
 MAXIMUM_MEGAPIXELS = 50.0
+# A larger file is not an image: four channels of 16 bits, and as much again.
+MAXIMUM_BYTES_PER_PIXEL = 16
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
 SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")

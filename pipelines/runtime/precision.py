@@ -29,6 +29,7 @@ def shorter_format() -> str | None:
     """The best mixed precision of the device; `None` where it would emulate it."""
     if tf.config.list_logical_devices("TPU"):
         return "mixed_bfloat16"
+    capability = None
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = map(tf.config.experimental.get_device_details, gpus)

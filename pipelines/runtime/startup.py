@@ -7,8 +7,6 @@ import sys
 
 from zoo import backend
 
-_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-
 
 def start_tensorflow(module: str = "keras") -> None:
     """Imports TensorFlow, and keeps it quiet for the rest of the process.
@@ -25,6 +23,6 @@ def start_tensorflow(module: str = "keras") -> None:
     if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
         os.environ["KERAS_BACKEND"] = "tensorflow"
     backend.start_quietly(module)
-    os.environ.setdefault(_LOG_LEVEL, "2")
+    os.environ.setdefault(backend.LOG_LEVEL, "2")
     if module == "keras":
         backend.set_plainly()

@@ -36,7 +36,7 @@ def _error(program: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_missing_tensorflow_is_one_sentence_with_the_command(call):
+def test_missing_tensorflow_is_one_sentence(call):
     last = _error(HIDE + CALLS[call])
     assert "BackboneError: TensorFlow is not installed: pip install" in last
     assert "zootune[cpu]" in last
@@ -52,7 +52,7 @@ def test_listing_needs_no_tensorflow():
     assert _error(HIDE + "import zoo; assert len(zoo.list_backbones()) >= 44") == ""
 
 
-def test_the_command_line_says_so_with_its_exit_code():
+def test_command_line_has_its_exit_code():
     program = HIDE + "from pipelines.cli import main; sys.exit(main(['predict'] + "
     ended = subprocess.run(
         [sys.executable, "-c", program + f"['artifact', {__file__!r}]))"],
@@ -70,7 +70,7 @@ def settings(folder: Path, **values: object) -> dict[str, str]:
     return {"KERAS_HOME": str(folder), "KERAS_BACKEND": ""}
 
 
-def test_another_backend_in_a_file_is_refused_by_its_path(tmp_path):
+def test_other_backend_in_a_file_is_refused(tmp_path):
     last = _error(CALLS["load"], **settings(tmp_path, backend="torch"))
     assert f"{tmp_path / 'keras.json'} gives Keras the backend 'torch'" in last
     assert "Set KERAS_BACKEND=tensorflow" in last
@@ -84,7 +84,7 @@ def test_another_backend_in_a_file_is_refused_by_its_path(tmp_path):
 @pytest.mark.parametrize(
     "values", [{"floatx": "float8"}, {"nnx_enabled": True}, {"epsilon": "small"}]
 )
-def test_a_file_that_keras_does_not_take_is_named(tmp_path, values):
+def test_unusable_keras_file_is_named(tmp_path, values):
     last = _error(CALLS["build"], **settings(tmp_path, **values))
     assert last.startswith("zoo.errors.BackboneError: Keras does not start (")
     assert f"reads its settings from {tmp_path / 'keras.json'}" in last

@@ -125,7 +125,7 @@ PROJECT = {
 
 
 @pytest.mark.parametrize("how", PROJECT)
-def test_the_command_minds_no_names_in_the_users_folder(tmp_path, how):
+def test_command_ignores_names_in_the_users_folder(tmp_path, how):
     leave_traps(tmp_path, "base64", "argparse", "dataclasses", "logging", "absl")
     for name in ("pipelines", "zoo"):
         (tmp_path / name).mkdir()
@@ -148,7 +148,7 @@ def test_the_command_minds_no_names_in_the_users_folder(tmp_path, how):
     assert left == []
 
 
-def test_a_module_that_is_run_imports_nothing_from_here(tmp_path):
+def test_run_module_imports_nothing_from_here(tmp_path):
     leave_traps(tmp_path, "base64", "argparse", "dataclasses", "logging", "absl")
     (tmp_path / "zoo").mkdir()
     leave_traps(tmp_path / "zoo", "__init__")

@@ -74,7 +74,7 @@ def test_what_fails_half_way_leaves_nothing():
     assert "mine" not in zoo.list_backbones()
 
 
-def test_a_broken_row_is_named_and_hides_no_other(capsys):
+def test_broken_row_hides_no_other(capsys):
     _add(_row("broken"))
     _add(_row("sound"))
     (published.folder() / "broken" / "backbone.json").write_text("{")

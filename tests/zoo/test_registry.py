@@ -41,7 +41,7 @@ def renamed():
         zoo.unregister(spec.name)
 
 
-def test_all_rows_of_the_catalog_are_listed_in_order():
+def test_catalog_is_listed_in_order():
     assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *TEXT, *HUB, *TINY]
     assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
@@ -75,7 +75,7 @@ def test_all_rows_of_the_catalog_are_listed_in_order():
         ),
     ],
 )
-def test_filters_keep_the_rows_that_match_all_of_them(filters, expected):
+def test_filters_keep_rows_that_match_all(filters, expected):
     assert zoo.list_backbones(**filters) == expected
 
 
@@ -107,13 +107,13 @@ def test_an_unknown_name_suggests_the_nearest(name, suggestion):
     assert zoo.get_spec(suggestion).name == suggestion
 
 
-def test_a_name_that_is_near_to_none_suggests_none():
+def test_distant_name_suggests_nothing():
     with pytest.raises(UnknownBackboneError, match=SHOWS_ALL) as raised:
         zoo.get_spec("qqqqqqqq")
     assert "Did you mean" not in str(raised.value)
 
 
-def test_a_row_can_be_added_built_and_taken_out(renamed):
+def test_row_is_added_built_and_removed(renamed):
     zoo.register(renamed)
     assert zoo.list_backbones()[-1] == "tiny_renamed"
     assert zoo.get_spec("tiny_renamed") == renamed
@@ -123,7 +123,7 @@ def test_a_row_can_be_added_built_and_taken_out(renamed):
         zoo.get_spec("tiny_renamed")
 
 
-def test_a_name_that_is_taken_is_refused_and_its_row_stays(renamed):
+def test_taken_name_is_refused(renamed):
     zoo.register(renamed)
     other = dataclasses.replace(renamed, license="MIT")
     with pytest.raises(BackboneError, match="'tiny_renamed' is registered already"):

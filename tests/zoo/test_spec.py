@@ -94,7 +94,7 @@ def test_a_boundary_with_a_bad_ordinal_is_refused(layer):
         Boundary("stem", layer)
 
 
-def test_a_boundary_is_given_by_name_or_by_class():
+def test_boundary_has_a_name_or_a_class():
     assert Boundary("stem", "MaxPooling2D#12").layer_by_class == ("MaxPooling2D", 12)
     assert Boundary("stem", "block1_pool").layer_by_class is None
     assert Boundary("stem", OUTPUT).layer_by_class is None
@@ -115,7 +115,7 @@ def test_block_names_are_in_order():
     assert GOOD.block_names == ("stem", "final")
 
 
-def test_an_image_below_the_minimum_is_refused_with_the_sizes():
+def test_image_below_the_minimum_is_refused():
     takes = GOOD.input
     assert takes.size_for("good", InputSize(32)) == InputSize(32)
     assert takes.size_for("good", InputSize()) == InputSize(64)
@@ -123,7 +123,7 @@ def test_an_image_below_the_minimum_is_refused_with_the_sizes():
         takes.size_for("good", InputSize(31))
 
 
-def test_a_text_has_as_many_tokens_as_the_network_takes():
+def test_text_has_the_tokens_of_the_network():
     takes = TextInput(WORDS, 8, 16)
     assert takes.size_for("good", InputSize()) == InputSize(length=8)
     assert takes.size_for("good", InputSize(length=16)) == InputSize(length=16)
@@ -133,7 +133,7 @@ def test_a_text_has_as_many_tokens_as_the_network_takes():
             takes.size_for("good", InputSize(length=length))
 
 
-def test_a_network_that_reads_whole_texts_has_no_length():
+def test_network_of_whole_texts_has_no_length():
     assert TextInput().size_for("good", InputSize()) == InputSize()
     with pytest.raises(BackboneError, match="input_length is 8, but good takes whole"):
         TextInput().size_for("good", InputSize(length=8))
@@ -174,7 +174,7 @@ def test_building_takes_the_default_size():
     assert zoo.build("tiny_image", weights=None).input_size_px == 32
 
 
-def test_no_block_is_called_as_the_new_layers_are():
+def test_blocks_do_not_use_names_of_new_layers():
     blocks = (Boundary("stem", "ReLU#1"), Boundary("head", OUTPUT))
     with pytest.raises(BackboneError, match="cannot call a block 'head'"):
         dataclasses.replace(GOOD, blocks=blocks)

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines.data.checks import inspection_cache
 from pipelines.data.checks.inspection import Inspection
 from pipelines.data.checks.inspection_cache import InspectionCache, Stamp
+from pipelines.data.reference import MAXIMUM_BYTES_PER_PIXEL
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.runtime.startup import start_tensorflow
 
@@ -22,8 +23,6 @@ OnProgress = Callable[[int, int], None]
 # Files handed to the threads at a time: enough to keep them busy, and few enough that a
 # folder of millions does not become millions of waiting jobs.
 _WINDOW = 1024
-# Four channels of 16 bits, uncompressed, and as much again.
-_MOST_BYTES_PER_PIXEL = 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _inspect_file(path: str, maximum_megapixels: float) -> _Fresh:
             before = os.fstat(stream.fileno())
             if not stat.S_ISREG(before.st_mode):
                 return _Fresh(Inspection(bad="a pipe, not a file", whole=False))
-            if before.st_size > _MOST_BYTES_PER_PIXEL * maximum_megapixels * 1e6:
+            if before.st_size > MAXIMUM_BYTES_PER_PIXEL * maximum_megapixels * 1e6:
                 reason = _too_large(before.st_size, maximum_megapixels)
                 return _Fresh(Inspection(bad=reason, whole=False))
             content = stream.read()

@@ -91,9 +91,7 @@ def test_a_stage_that_is_killed_leaves_complete_versions(base):
         complete_versions(base)
 
 
-def test_what_a_killed_export_left_goes_with_the_next_one_an_hour_later(
-    finished_run, base
-):
+def test_old_remains_of_exports_go(finished_run, base):
     list(killed_at_random(COMMANDS, finished_run, base, times=1, within_seconds=0))
     for name in (".unpublished-old", ".unpublished-young", "notes"):
         (base / name / "variables").mkdir(parents=True)
@@ -114,7 +112,7 @@ def test_what_a_killed_export_left_goes_with_the_next_one_an_hour_later(
     assert (base / ".unpublished-young").is_dir()
 
 
-def test_a_link_in_place_of_what_was_left_is_not_followed(finished_run, base, tmp_path):
+def test_link_among_remains_is_not_followed(finished_run, base, tmp_path):
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "file").write_text("mine")

@@ -72,7 +72,7 @@ def stand_in(site, answer, archives):
         yield register
 
 
-def test_rows_name_a_version_of_a_module_of_tf_hub():
+def test_rows_name_versions_of_hub_modules():
     assert len(SPECS) == 19
     assert len({spec.handle for spec in SPECS}) == len(SPECS)
     for spec in SPECS:
@@ -116,7 +116,7 @@ def test_a_text_row_builds_from_its_page(stand_in, site):
     assert len(site.requests) == 1
 
 
-def test_a_module_that_is_not_as_its_row_says_is_refused(stand_in):
+def test_module_that_differs_from_its_row_is_refused(stand_in):
     wide = stand_in(TEXT, feature_width=50, name="too_wide")
     with pytest.raises(BackboneError, match="width 50, but .* gives 6"):
         zoo.build(wide.name)
@@ -129,7 +129,7 @@ def test_a_module_that_is_not_as_its_row_says_is_refused(stand_in):
         zoo.build(no_text.name)
 
 
-def test_offline_a_module_that_is_not_here_is_an_error(stand_in, monkeypatch):
+def test_absent_module_offline_is_an_error(stand_in, monkeypatch):
     row = stand_in(TEXT)
     monkeypatch.setenv("ZOOTUNE_OFFLINE", "1")
     with pytest.raises(OfflineError, match="nothing is fetched offline"):
@@ -177,7 +177,7 @@ class TestCommands:
         assert main(["fetch", row.name, "--to", str(tmp_path)]) == 4
         assert "has no such folder yet" in capsys.readouterr().err
 
-    def test_info_says_where_it_is_from_and_where_it_is(self, stand_in, capsys):
+    def test_info_shows_source_and_place(self, stand_in, capsys):
         row = stand_in(TEXT)
         assert main(["info", row.name]) == 0
         said = capsys.readouterr().out

@@ -37,7 +37,7 @@ def test_parameters_are_as_many_as_the_spec_says(backbone):
     assert backbone.model.count_params() == backbone.spec.parameters
 
 
-def test_blocks_are_those_of_the_spec_and_none_is_empty(backbone):
+def test_blocks_match_the_spec_and_are_not_empty(backbone):
     names = tuple(block.name for block in backbone.blocks)
     assert names == backbone.spec.block_names
     # A module is one block, because nobody can see inside.
@@ -57,7 +57,7 @@ def test_boundaries_lie_between_connections(backbone):
     assert all(block.output in block.frontier for block in backbone.blocks)
 
 
-def test_every_layer_and_weight_is_in_exactly_one_block(backbone):
+def test_layers_and_weights_have_exactly_one_block(backbone):
     layers = [layer for block in backbone.blocks for layer in block.layers]
     weights = [weight for block in backbone.blocks for weight in block.variables]
     assert len(layers) == len(backbone.model.layers) > 0

@@ -43,7 +43,7 @@ def test_whole_and_floating_pixels_give_the_same(subject):
     np.testing.assert_array_equal(found, subject.features)
 
 
-def test_tokens_are_ids_of_the_spec_and_padding_is_zero(subject):
+def test_tokens_are_known_ids_and_padding_zero(subject):
     _require(subject, "text")
     if subject.spec.input.tokenizer is None:
         pytest.skip("the network itself reads the text")
@@ -82,7 +82,7 @@ def _ids(subject):
     return found.numpy()
 
 
-def test_series_may_have_as_many_channels_as_the_data(subject, request):
+def test_series_take_the_channels_of_the_data(subject, request):
     _require(subject, "series")
     backbone = subject.build(channels=2)
     length = backbone.input_length

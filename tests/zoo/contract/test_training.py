@@ -95,9 +95,7 @@ def test_a_frozen_backbone_stays_as_it_is(subject, step):
         ("last", "trained"),
     ],
 )
-def test_unfreezing_from_a_block_trains_it_and_those_after_it(
-    subject, step, first, batchnorm
-):
+def test_unfreezing_trains_a_block_and_later_ones(subject, step, first, batchnorm):
     """Every layer is trained in both modes, and the boundary is at three places."""
     blocks = subject.backbone.blocks
     index = {"first": 0, "middle": len(blocks) // 2, "last": len(blocks) - 1}[first]

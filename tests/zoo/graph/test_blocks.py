@@ -57,7 +57,7 @@ def test_a_block_holds_each_of_its_weights_once(chain):
     ]
 
 
-def test_weights_that_do_not_train_belong_to_a_block_too():
+def test_fixed_weights_belong_to_a_block_too():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.BatchNormalization(name="norm")(inputs))
     (block,) = find_blocks(model, _ends(OUTPUT))
@@ -69,7 +69,7 @@ def test_an_unknown_boundary_is_refused(chain):
         find_blocks(chain, _ends("z", OUTPUT))
 
 
-def test_a_boundary_beyond_the_last_of_its_class_is_refused(chain):
+def test_boundary_beyond_the_last_layer_is_refused(chain):
     with pytest.raises(BackboneError, match=r"'Dense#5'.*last layers are .*'d'"):
         find_blocks(chain, _ends("Dense#5", OUTPUT))
 
@@ -89,7 +89,7 @@ def test_layers_after_the_last_boundary_are_refused(chain):
         find_blocks(chain, _ends("a", "b"))
 
 
-def test_a_skip_over_a_boundary_gives_a_frontier_of_two(skipping):
+def test_skip_over_a_boundary_widens_the_frontier(skipping):
     first, second, third = find_blocks(skipping, _ends("a", "b", OUTPUT))
     a, b = (skipping.get_layer(name).output for name in "ab")
     assert first.frontier == (a,)
@@ -97,7 +97,7 @@ def test_a_skip_over_a_boundary_gives_a_frontier_of_two(skipping):
     assert third.frontier == (skipping.output,)
 
 
-def test_a_side_branch_belongs_to_the_block_that_reads_it():
+def test_side_branch_belongs_to_its_reader():
     """A branch from the input that only the last layer reads is not in block 0."""
     inputs = keras.Input((4,), name="input")
     a = layers.Dense(4, name="a")(inputs)
@@ -127,7 +127,7 @@ def test_layers_are_counted_within_their_class():
     assert found[0][0].layers[1].name != found[1][0].layers[1].name
 
 
-def test_a_nested_model_is_one_layer_with_all_its_weights():
+def test_nested_model_is_one_layer():
     inputs = keras.Input((4,))
     nested = keras.Sequential([layers.Dense(4), layers.Dense(4)], name="nested")
     model = keras.Model(inputs, layers.Dense(1, name="last")(nested(inputs)))

@@ -61,7 +61,7 @@ def test_maps_smaller_than_the_filter():
 
 
 @pytest.mark.parametrize(("multiplier", "dtype"), [(2, "float32"), (1, "bfloat16")])
-def test_of_several_filters_for_a_channel_and_in_bfloat16(multiplier, dtype):
+def test_several_filters_and_bfloat16(multiplier, dtype):
     given = _given(8, 8, 5, 5, multiplier, dtype)
     (ours, _), (keras_own, _) = _both(*given, strides=(2, 2))
     scale = {"float32": 1e-5, "bfloat16": 2e-2}[dtype]

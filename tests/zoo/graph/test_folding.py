@@ -88,7 +88,7 @@ class _Own(layers.Conv2D):
         ([layers.Dense(4), _norm()], MAPS),
     ],
 )
-def test_what_is_no_plain_pair_stays_as_it_is(stack, given):
+def test_other_pairs_stay_as_they_are(stack, given):
     model = _network(*stack, given=given)
     assert folded(model) is model
     assert folded_copy(model) is model
@@ -104,7 +104,7 @@ def test_what_others_read_too_stays_as_it_is():
     assert folded(model) is model
 
 
-def test_layers_that_are_called_twice_stay_as_they_are():
+def test_layers_called_twice_stay_unfolded():
     inputs = keras.Input(MAPS.shape[1:])
     convolution, norm = layers.Conv2D(6, 3, padding="same"), _norm()
     twice = keras.Model(inputs, norm(convolution(norm(convolution(inputs)))))
@@ -117,7 +117,7 @@ def test_batchnorm_that_trains_is_folded_in_inference_alone():
     assert NORM not in _kinds(folded(model, in_inference=True))
 
 
-def test_a_folded_model_follows_the_weights_and_a_copy_does_not():
+def test_folded_model_follows_weights_unlike_a_copy():
     convolution, norm = layers.Conv2D(4, 3), _norm()
     model = _network(convolution, norm)
     follows, copy = folded(model), folded_copy(model)

@@ -52,7 +52,7 @@ def test_every_number_type_gives_the_same(dtype):
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=_by_name)
-def test_the_array_of_the_caller_stays_as_it_was(convention):
+def test_array_of_the_caller_is_unchanged(convention):
     """`keras.applications.*.preprocess_input` fails this."""
     pixels = GREY_LEVELS.astype("float32")
     before = pixels.copy()
@@ -88,7 +88,7 @@ def test_bfloat16_arithmetic_would_merge_grey_levels():
     assert min(len(np.unique(channel)) for channel in levels.T) < 256
 
 
-def test_a_backbone_in_bfloat16_keeps_all_grey_levels_apart(bfloat16_policy):
+def test_backbone_in_bfloat16_keeps_grey_levels_apart(bfloat16_policy):
     model = zoo.build("tiny_image", weights=None, input_size_px=16).model
     normalized = keras.Model(model.input, model.get_layer("pixel_normalization").output)
     levels = keras.ops.cast(normalized(GREY_LEVELS), "float32")
@@ -128,7 +128,7 @@ def test_an_unknown_channel_order_is_refused():
 class TestSeries:
     SERIES = np.random.default_rng(0).normal(40, 3, (4, 30, 2)).astype("float32")
 
-    def test_every_channel_of_every_series_has_mean_0_and_deviation_1(self):
+    def test_channels_have_mean_0_and_deviation_1(self):
         found = np.asarray(preprocessing.series_layer()(self.SERIES))
         np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-5)
         np.testing.assert_allclose(found.std(axis=1), 1, atol=1e-5)

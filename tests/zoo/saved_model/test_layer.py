@@ -144,7 +144,7 @@ def test_it_has_no_size(folder, size):
         ([None], lambda x: tf.zeros([2, 3, 5, 6]), r"one feature vector"),
     ],
 )
-def test_what_a_module_of_strings_must_take_and_give(tmp_path, shape, gives, message):
+def test_other_modules_of_strings_are_refused(tmp_path, shape, gives, message):
     published = tf.train.Checkpoint()
     spec = tf.TensorSpec(shape, tf.string)
     published.__call__ = tf.function(gives, input_signature=[spec])

@@ -128,7 +128,7 @@ def _signature(backbone):
 
 
 @pytest.mark.slow
-def test_blocks_do_not_depend_on_what_was_built_before():
+def test_blocks_do_not_depend_on_earlier_builds():
     assert any("#" in b.layer for n in COUNTED for b in zoo.get_spec(n).blocks)
     keras.utils.clear_session()
     for name in COUNTED:

@@ -50,9 +50,7 @@ def _alone(folder):
 
 class TestImages:
     @pytest.mark.parametrize("kind", IMAGES)
-    def test_raw_pixels_give_what_the_preset_gives_for_converted_ones(
-        self, folders, kind
-    ):
+    def test_raw_pixels_match_converted_ones_of_the_preset(self, folders, kind):
         folder = folders(kind)
         backbone = zoo.build("kerashub", handle=folder)
         alone = _alone(folder)
@@ -240,7 +238,7 @@ class TestTexts:
         assert names[-1] == "last"
         assert names[0].startswith("embedding")
 
-    def test_bytes_that_are_no_text_do_not_fail_their_neighbours(self, folders):
+    def test_bad_bytes_do_not_fail_their_neighbours(self, folders):
         model = zoo.build("kerashub", handle=folders("bert")).model
         both = model(tf.constant([TEXT[0].encode(), b"\xff\xfe"]), training=False)
         one = model(tf.constant([TEXT[0]]), training=False)
@@ -363,7 +361,7 @@ class TestRefused:
         with pytest.raises(BackboneError, match="KerasHub cannot load the preset in"):
             zoo.build("kerashub", handle=folder)
 
-    def test_a_hub_that_cannot_be_reached_says_what_to_do(self):
+    def test_unreachable_hub_gives_advice(self):
         with pytest.raises(DownloadError, match="is not available.*path of a folder"):
             zoo.build("kerashub", handle="bert_tiny_en_uncased")
 
@@ -387,9 +385,7 @@ class TestRefused:
         with pytest.raises(BackboneError, match="not all that it needs"):
             zoo.build("kerashub", handle=folders("vgg"))
 
-    def test_without_text_ops_images_work_and_texts_say_what_is_missing(
-        self, monkeypatch, folders
-    ):
+    def test_without_text_ops_only_images_work(self, monkeypatch, folders):
         monkeypatch.setitem(sys.modules, "tensorflow_text", None)
         with pytest.raises(BackboneError, match="pip install --no-deps 'tensorflow-te"):
             zoo.build("kerashub", handle=folders("bert"))

@@ -104,7 +104,7 @@ def _moved(layer, train) -> dict[str, float]:
 
 class TestEveryKind:
     @pytest.mark.parametrize("kind", KINDS)
-    def test_its_variables_are_shared_and_trainable_as_it_says(self, folders, kind):
+    def test_variables_are_shared_and_keep_their_kind(self, folders, kind):
         layer = SavedModelLayer(folders[kind])
         _, trainable, fixed = KINDS[kind]
         assert len(layer.trainable_weights) == trainable
@@ -129,9 +129,7 @@ class TestEveryKind:
             assert np.ptp(one) > 0
 
     @pytest.mark.parametrize("kind", [k for k in KINDS if k != "signature"])
-    def test_fit_trains_its_weights_and_statistics_where_it_has_two_modes(
-        self, folders, kind
-    ):
+    def test_fit_trains_weights_and_statistics_of_two_modes(self, folders, kind):
         layer = SavedModelLayer(folders[kind])
         moved = _moved(layer, lambda: _fit(_classifier(layer)))
         statistics = {weight.name for weight in layer.statistics}
@@ -151,9 +149,7 @@ class TestEveryKind:
         )
 
     @pytest.mark.parametrize("kind", TWO_MODES)
-    def test_in_inference_its_weights_train_and_its_statistics_stay(
-        self, folders, kind
-    ):
+    def test_inference_mode_trains_weights_only(self, folders, kind):
         layer = SavedModelLayer(folders[kind], runs_in_inference=True)
         moved = _moved(layer, lambda: _fit(_classifier(layer)))
         statistics = {weight.name for weight in layer.statistics}
@@ -204,7 +200,7 @@ class TestLosses:
             L2 * np.square(kernel).sum() / 2, rel=1e-5
         )
 
-    def test_it_is_part_of_the_loss_that_is_trained(self, hub, folders):
+    def test_regularization_is_part_of_the_trained_loss(self, hub, folders):
         without = SavedModelLayer(folders["bare tf.Module"])
         sums = []
         for layer in (hub, without):
@@ -278,9 +274,7 @@ class TestRoundTrips:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-    def test_an_export_runs_in_a_fresh_process_without_the_module(
-        self, folders, tmp_path, policy
-    ):
+    def test_export_runs_without_the_module(self, folders, tmp_path, policy):
         folder = shutil.copytree(folders["TF Hub"], tmp_path / "module")
         with precision(policy):
             model = _classifier(SavedModelLayer(folder, name="module"))
@@ -392,7 +386,7 @@ class TestBackbone:
             zoo.build("tfhub", handle=folder, input_size_px=SIZE)
         assert len(tf.nest.flatten(SavedModelLayer(folder)(IMAGES))) >= 1
 
-    def test_a_module_of_one_size_takes_that_and_no_other(self, tmp_path):
+    def test_module_of_one_size_takes_only_that(self, tmp_path):
         folder = tiny_modules.save_bare(tmp_path / "module", size=24)
         backbone = zoo.build("tfhub", handle=folder)
         assert backbone.input_size_px == 24
@@ -521,9 +515,7 @@ class TestAudio:
         assert all(moved[name] > 0 for name in statistics)
         assert sum(moved[n] > 0 for n in moved if n not in statistics) >= 10
 
-    def test_frozen_it_gives_the_same_in_both_modes_and_does_not_move(
-        self, audio_module
-    ):
+    def test_frozen_module_is_the_same_in_both_modes(self, audio_module):
         layer = SavedModelLayer(audio_module, trainable=False)
         sound = np.random.default_rng(0).normal(size=(2, 43844, 1)).astype("float32")
         before = layer.get_weights()

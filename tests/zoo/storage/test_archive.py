@@ -128,7 +128,7 @@ class TestDamage:
         assert unpack(gzip.compress(first) + gzip.compress(second)) == FILES
         refused(unpack, gzip.compress(first), "cut, damaged")
 
-    def test_a_flipped_byte_in_a_zipped_tar_is_noticed(self, tmp_path):
+    def test_flipped_byte_in_zipped_tar_is_noticed(self, tmp_path):
         whole = tar_of(FILES)
         noticed = 0
         positions = range(10, len(whole), len(whole) // 50)
@@ -155,7 +155,7 @@ class TestDamage:
     def test_what_is_no_archive_is_refused(self, unpack, content):
         refused(unpack, content, "cut, damaged or no archive")
 
-    def test_a_flipped_byte_in_a_zip_file_is_noticed(self, unpack):
+    def test_flipped_byte_in_zip_file_is_noticed(self, unpack):
         whole = bytearray(zip_of(FILES, compression=zipfile.ZIP_STORED))
         whole[whole.index(DATA) + 100] ^= 1
         refused(unpack, bytes(whole), "Bad CRC-32")
@@ -210,7 +210,7 @@ class TestMalice:
         with pytest.raises(ArchiveError):
             unpack(bytes(header) + bytes(10_240))
 
-    def test_a_zip_file_inside_a_tar_file_is_a_file(self, unpack):
+    def test_zip_inside_a_tar_is_a_file(self, unpack):
         files = {"a.zip": zip_of({"b": b"x"})}
         assert unpack(tar_of(files, "w:")) == files
 

@@ -91,9 +91,7 @@ class TestWhole:
         monkeypatch.setattr(sys, "stderr", stream)
         assert fetch(site.at("file", answer(BODY)), label="weights") == BODY
 
-    def test_without_a_length_only_if_a_digest_or_the_format_tells_the_end(
-        self, site, answer, fetch
-    ):
+    def test_no_length_needs_a_digest_or_an_end(self, site, answer, fetch):
         url = site.at("file", answer(BODY, said_length=None))
         assert fetch(url) == BODY
         assert fetch(url, Expected(ends_itself=True)) == BODY
@@ -214,7 +212,7 @@ class TestTimeouts:
 class TestTruncation:
     @pytest.mark.parametrize("cut_at", CUTS)
     @pytest.mark.parametrize("way", ["length", "chunked", "no length"])
-    def test_it_is_noticed_and_mended(self, site, answer, fetch, cut_at, way):
+    def test_truncation_is_noticed_and_repaired(self, site, answer, fetch, cut_at, way):
         options = {
             "length": {},
             "chunked": {"chunked": True},
@@ -294,13 +292,11 @@ class TestSize:
         fits = Expected(sha256=SHA256, maximum_bytes=len(BODY))
         assert fetch(url, fits) == BODY
 
-    def test_a_length_that_is_too_large_is_refused_before_the_first_byte(
-        self, site, answer, fetch
-    ):
+    def test_large_length_is_refused_before_the_content(self, site, answer, fetch):
         url = site.at("file", answer(BODY, said_length=10**15))
         refuses(fetch, url, "is larger than", WrongContentError)
 
-    def test_a_length_that_is_too_small_gives_no_more(self, site, answer, fetch):
+    def test_small_length_ends_the_content(self, site, answer, fetch):
         url = site.at("file", answer(BODY, said_length=1000))
         refuses(fetch, url, "its sha256 is", WrongContentError)
         assert fetch(url, Expected()) == BODY[:1000]
@@ -373,9 +369,7 @@ class TestResume:
         assert site.ranges() == ["bytes=70000-", None]
 
     @pytest.mark.parametrize("extra", [b"", b"too much"])
-    def test_a_part_as_long_as_the_file_or_longer(
-        self, site, answer, fetch, part, extra
-    ):
+    def test_part_not_shorter_than_the_file(self, site, answer, fetch, part, extra):
         url = site.at("file", answer(BODY))
         self.leave(part, url, BODY + extra)
         assert fetch(url) == BODY

@@ -87,7 +87,7 @@ class TestFile:
         assert len(site.requests) == 1
         assert not list((store.folder() / "unfinished").iterdir())
 
-    def test_what_cannot_be_had_leaves_no_entry(self, site, answer, get):
+    def test_failed_download_leaves_no_entry(self, site, answer, get):
         url = site.at("file", answer(b"other"))
         with pytest.raises(WrongContentError):
             get(url)
@@ -117,7 +117,7 @@ class TestFile:
         monkeypatch.setenv("ZOOTUNE_OFFLINE", "0")
         assert not fetch.is_offline()
 
-    def test_what_has_no_hash_has_to_be_trusted(self, site, answer, get, monkeypatch):
+    def test_unpinned_file_has_to_be_trusted(self, site, answer, get, monkeypatch):
         url = site.at("file", answer(BODY))
         monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED")
         with pytest.raises(UnpinnedError, match=r"No hash of .*/file.*allow-unpinned"):
@@ -133,7 +133,7 @@ class TestFile:
         path.write_bytes(b"x" + BODY[1:])
         assert get(url, sha256=None).read_bytes() == BODY
 
-    def test_what_has_a_hash_needs_no_trust(self, site, answer, get, monkeypatch):
+    def test_pinned_file_needs_no_trust(self, site, answer, get, monkeypatch):
         url = site.at("file", answer(BODY))
         monkeypatch.delenv("ZOOTUNE_ALLOW_UNPINNED")
         assert get(url, allow_unpinned=False).read_bytes() == BODY
@@ -162,7 +162,7 @@ class TestModule:
             (module_tar(["../saved_model.pb"]), "outside the folder"),
         ],
     )
-    def test_what_is_none_is_refused_and_not_kept(
+    def test_other_archives_are_refused_and_not_kept(
         self, site, answer, get_module, content, message
     ):
         url = site.at("module.tar.gz", answer(content))
@@ -198,7 +198,7 @@ class TestProcesses:
         assert Path(said[0][0].strip()).read_bytes() == BODY
         assert len(site.requests) == 1
 
-    def test_after_a_kill_the_next_goes_on_at_once(self, site, answer, get):
+    def test_next_call_goes_on_after_a_kill(self, site, answer, get):
         slow = answer(BODY, stall_at=150_000)
         url = site.at("file", slow, answer(BODY))
         killed = in_process(FETCHES, url, SHA256)
@@ -302,7 +302,7 @@ class TestWheel:
             **options,
         )
 
-    def test_one_verified_file_of_a_wheel_that_pip_brings(self):
+    def test_wheel_gives_one_verified_file(self):
         with pytest.raises(OfflineError):
             self.get(offline=True)
         with pytest.raises(WrongContentError, match=f"its sha256 is {self.SHA256}"):

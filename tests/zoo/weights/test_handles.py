@@ -98,7 +98,7 @@ class TestArchives:
             assert resolve_handle(handle) == folder
         assert folder.stat().st_mtime_ns == made
 
-    def test_it_is_found_by_its_content_wherever_it_lies(self, archive, tmp_path):
+    def test_archive_is_found_by_its_content(self, archive, tmp_path):
         folder = resolve_handle(archive)
         moved = archive.rename(tmp_path / "moved.tgz")
         assert resolve_handle(moved) == folder
@@ -121,7 +121,7 @@ class TestArchives:
             resolve_handle(wrong)
         assert not store.folder().exists()
 
-    def test_one_that_was_changed_in_the_store_is_unpacked_again(self, archive, capsys):
+    def test_changed_archive_is_unpacked_again(self, archive, capsys):
         folder = resolve_handle(archive)
         graph = (folder / "saved_model.pb").read_bytes()
         (folder / "saved_model.pb").write_bytes(b"changed")
@@ -134,7 +134,7 @@ class TestArchives:
         with pytest.raises(ArchiveError, match="no archive .* to unpack again"):
             resolve_handle(pinned)
 
-    def test_what_is_no_module_is_refused_and_not_kept(self, archive, tmp_path):
+    def test_other_archives_are_refused_and_not_kept(self, archive, tmp_path):
         archive.write_bytes(archive.read_bytes()[:-20])
         with pytest.raises(ArchiveError, match=r"module\.tar\.gz is not a module.*cut"):
             resolve_handle(archive)
@@ -166,9 +166,7 @@ class TestAddresses:
             (f"google/nnlm/2{QUESTION}", f"google/nnlm/2{QUESTION}"),
         ],
     )
-    def test_a_page_of_tf_hub_is_asked_for_its_archive(
-        self, site, answer, packed, page, asked
-    ):
+    def test_page_of_hub_gives_its_archive(self, site, answer, packed, page, asked):
         """As on tfhub.dev, which sends one from there to Kaggle, and on from there."""
         archive = site.at("bucket/5.tar.gz?key=1", answer(packed.read_bytes()))
         site.at(asked, answer(status=302, location=archive))
@@ -181,7 +179,7 @@ class TestAddresses:
         assert resolve_handle(f"{site.address}/{page}") == folder
         assert len(site.requests) == 2
 
-    def test_a_page_that_is_only_a_page_is_refused(self, site, answer):
+    def test_page_without_archive_is_refused(self, site, answer):
         url = site.at("google/nnlm/2", answer(status=404))
         site.at(f"google/nnlm/2{QUESTION}", answer(b"<html>", content_type="text/html"))
         with pytest.raises(WrongContentError, match="is a web page, not the file"):
@@ -267,7 +265,7 @@ class TestLayers:
             keras.models.load_model(tmp_path / "model.keras")
         assert len(site.requests) == asked
 
-    def test_a_keras_file_finds_an_archive_that_is_gone(self, archive, tmp_path):
+    def test_keras_file_finds_a_moved_archive(self, archive, tmp_path):
         model = self._model(archive)
         model.save(tmp_path / "model.keras")
         archive.unlink()

@@ -88,7 +88,7 @@ MODELS = (keras_file, h5_file, zip_bomb, two_configs_outside, cut_short, wrong_m
 
 
 @pytest.mark.parametrize("make", MODELS)
-def test_a_model_file_is_refused_by_its_name_and_not_opened(tmp_path, make, capsys):
+def test_model_file_is_refused_by_name(tmp_path, make, capsys):
     path = make(tmp_path)
     before = path.stat().st_atime_ns, sorted(tmp_path.rglob("*"))
     with pytest.raises(WeightsError, match="is not a file of backbone weights"):
@@ -145,9 +145,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_preset_that_brings_more_than_a_network_is_refused(
-    tmp_path, kind, monkeypatch
-):
+def test_preset_with_more_than_network_is_refused(tmp_path, kind, monkeypatch):
     pytest.importorskip("keras_hub")
     preset = tmp_path / "preset"
     preset.mkdir()
@@ -205,7 +203,7 @@ def shape_bomb(file, name, shape, foreign):
 @pytest.mark.parametrize(
     "spoil", [external_storage, external_link, virtual, shape_bomb]
 )
-def test_weights_that_reach_out_of_their_file_are_refused(tmp_path, good, spoil):
+def test_weights_outside_their_file_are_refused(tmp_path, good, spoil):
     """S8."""
     path, foreign = tmp_path / "evil.weights.h5", tmp_path / "foreign.h5"
     shutil.copy(good, path)
