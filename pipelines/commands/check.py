@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="read every file again, also those that have not changed",
+        help="read every file again, also unchanged files",
     )
 
 

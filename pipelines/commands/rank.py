@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbones",
         default="*",
         metavar="GLOB",
-        help="compare those that match, such as 'efficientnet*'; default: all whose"
-        " weights are on this machine",
+        help="backbones to compare, such as 'efficientnet*'; default: all with weights"
+        " on this machine",
     )
     parser.add_argument("--seed", type=int, default=RunConfig().seed)
 

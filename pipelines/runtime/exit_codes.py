@@ -93,7 +93,7 @@ def _say(sentence: str) -> None:
 
 
 class _Terminated(BaseException):
-    """No `Exception`, as `KeyboardInterrupt` is none: nothing on the way catches it."""
+    """Like `KeyboardInterrupt` not an `Exception`: nothing on the way catches it."""
 
     def __init__(self, number: int) -> None:
         is_term = number == signal.SIGTERM

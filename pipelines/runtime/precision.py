@@ -1,4 +1,4 @@
-"""The number format that a model computes in, and which ones a machine is fast in."""
+"""The number format that a model computes in, and the fast ones of a machine."""
 
 from __future__ import annotations
 
