@@ -44,10 +44,7 @@ GOALS: dict[str, float] = {
 
 # Larger bounds of measures that have not reached their goal. A line goes when it is
 # reached, and no line is added.
-FOR_NOW: dict[str, float] = {
-    "old phrases": 6,
-    "test names of more than eight words": 142,
-}
+FOR_NOW: dict[str, float] = {"test names of more than eight words": 140}
 
 VAGUE_NAMES = {"found", "one", "given", "wanted", "said", "what", "how"}
 QUESTIONS = re.compile(r"(What|Where|Who|Whose|Whom|Whether|How|That|Those|Which)\b")

@@ -45,7 +45,7 @@ def refuse_strangers(package: str, path: str) -> None:
     if folder != _OURS:
         raise ImportError(
             f"The package '{package}' of {folder} does not belong to zootune, which is"
-            f" in {_OURS}: a folder '{package}' of your own comes first on Python's import"
-            " path. Rename it, or run Python in another folder or with -P; the command"
-            " `zoo` works all the same."
+            f" in {_OURS}: a folder '{package}' of your own comes first on Python's"
+            " import path. Rename it, or run Python in another folder or with -P; the"
+            " command `zoo` works all the same."
         )
