@@ -1,5 +1,5 @@
 # ruff: noqa: PTH109, PTH120 - pathlib would be imported from there
-"""The console command `zoo`, whatever the folders are called where the user stands.
+"""The console command `zoo`, in a folder of any name and content.
 
 A name that nobody else has, so that a folder `pipelines` or `zoo` of a project, which
 PYTHONPATH puts first, is not taken for ours.

@@ -1,6 +1,6 @@
 """Measurements over time, with a convolutional network from random weights.
 
-Purpose:  what to start from for sensors and machines; there are no pretrained weights.
+Purpose:  what to start from for sensors and machines; weights start random.
 Command:  zoo train --config=configs/series.py --config.data=npz:PATH
           with arrays x, float [examples, steps, channels], and y.
 Cost:     minutes for 1,000 series of 500 steps on two CPU cores.

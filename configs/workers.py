@@ -3,7 +3,7 @@
 Purpose:  a large data set, where one machine takes too long.
 Command:  zoo train --config=configs/workers.py --config.data=dir:/data/photos
           on each machine, with its TF_CONFIG; docs/launch starts all of them.
-Cost:     that of one machine, divided by a little less than their number.
+Cost:     the time of one machine, divided by a little less than their number.
 Expected: the result of one machine, within 1e-5 on weights after 20 steps.
 """
 

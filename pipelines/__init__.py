@@ -16,7 +16,7 @@ import zoo
 
 working_folder.refuse_strangers("zoo", zoo.__file__)
 
-from pipelines.runtime.caller_state import lent, started  # noqa: E402 - of ours, that is sure now
+from pipelines.runtime.caller_state import restored, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
@@ -53,18 +53,18 @@ def fine_tune(
         ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
             sentence that says what to do.
     """
-    with lent(tells_stages=True):
+    with restored(shows_stages=True):
         from pipelines import config as configs
         from pipelines.run import run
 
-        wanted = {
+        values = {
             "data": data,
             "backbone": backbone,
             "workdir": str(workdir),
             "seed": seed,
             **fields,
         }
-        return run(configs.from_fields(wanted))
+        return run(configs.from_fields(values))
 
 
 def tune(
@@ -77,20 +77,20 @@ def tune(
     seed: int = 0,
     **fields: object,
 ) -> "Search":
-    """Tries several ways to fine-tune, and writes the best one as a config file.
+    """Tries several ways to fine-tune, and writes the best as a config file.
 
-    Trials are compared on validation; what `fields` set is not searched. The same call
-    goes on with a search that was interrupted. Needs the extra `tune`.
+    Trials are compared on validation; fields that are set are not searched. The same
+    call resumes an interrupted search. Needs the extra `tune`.
 
     Raises:
         ConfigError, DataError, BackboneError, TrainingError: with a sentence that says
             what to do.
     """
-    with lent(tells_stages=True):
+    with restored(shows_stages=True):
         from pipelines import config as configs
         from pipelines.search import search
 
-        wanted = {
+        values = {
             "data": data,
             "backbone": backbone,
             "workdir": str(workdir),
@@ -98,21 +98,21 @@ def tune(
             **fields,
         }
         return search(
-            configs.from_fields(wanted),
+            configs.from_fields(values),
             trials=trials,
             time_budget_seconds=time_budget_seconds,
         )
 
 
 def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
-    """Backbones with weights on this machine, by what a probe on them is worth on data.
+    """Ranks the backbones with weights on this machine by a probe on data.
 
     `backbones` is a pattern such as `efficientnet*`. Nothing is downloaded or trained.
 
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
     """
-    with lent(tells_stages=True):
+    with restored(shows_stages=True):
         from pipelines import ranking
 
         return ranking.rank(data, backbones=backbones, seed=seed)
@@ -128,7 +128,7 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         ConfigError: if there is no finished run.
         BackboneError: if the name is taken or cannot be one.
     """
-    with lent():
+    with restored():
         from pipelines.stages import publish as keep
 
         return keep.publish(Path(workdir), name=name)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.commands.console import Parser, command_named, execute
-from pipelines.commands.exit_codes import exit_code_of
+from pipelines.runtime.exit_codes import exit_code_of
 
 COMMANDS = (
     "list",

@@ -1,6 +1,6 @@
 """The errors a caller of `pipelines` may want to catch, one class per exit code."""
 
-# What is read; the beginning says what is wrong, and the end what to do.
+# The beginning of a message has the fault, and the end the remedy.
 _LONGEST = 6000
 
 
@@ -18,7 +18,7 @@ class _BoundedError(Exception):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(
-            *(bounded(one) if isinstance(one, str) else one for one in arguments)
+            *(bounded(text) if isinstance(text, str) else text for text in arguments)
         )
 
 
@@ -31,7 +31,7 @@ class DataError(_BoundedError, ValueError):
 
 
 class ChangedFilesError(DataError):
-    """Files were good when they were checked, and are no longer."""
+    """Files changed or broke after they were checked."""
 
 
 class ArtifactError(_BoundedError, RuntimeError):

@@ -85,7 +85,7 @@ def search(
     """Tries the plan's default first, and then other choices, `trials` in all.
 
     A search that was interrupted goes on where it was: the same command in the same
-    workdir. `time_budget_seconds` is for this call, and 0 is no limit; a trial that it
+    workdir. `time_budget_seconds` is for this call, and 0 sets none; a trial that it
     cuts short counts for nothing, and is made again when the search goes on.
 
     Raises:

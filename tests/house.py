@@ -45,15 +45,8 @@ GOALS: dict[str, float] = {
 # Larger bounds of measures that have not reached their goal. A line goes when it is
 # reached, and no line is added.
 FOR_NOW: dict[str, float] = {
-    "modules in the largest folder": 20,
-    "old names": 73,
-    "old phrases": 342,
-    "vague names, %": 3.2,
-    "docstrings that open with a question word, %": 18.5,
-    "public objects without a docstring, %": 7.1,
-    "public functions without annotations": 32,
-    "public examples that are missing from ten": 1,
-    "test names of more than eight words": 481,
+    "old phrases": 1,
+    "test names of more than eight words": 140,
 }
 
 VAGUE_NAMES = {"found", "one", "given", "wanted", "said", "what", "how"}
@@ -86,7 +79,7 @@ OLD_NAMES = {
     "Movement": "WeightChange",
     "Team": "Workers",
     "chiefs": "broadcast",
-    "refuse_strangers": "require_same_everywhere",
+    "refuse_strangers in training/": "require_same_everywhere",
     "Together": "SyncCallback",
     "Reading": "HeadInput",
     "Tap": "LayerOutput",
@@ -271,7 +264,7 @@ def is_annotated(function: Function) -> bool:
 
 def needs_docstring(node: ast.ClassDef | Function) -> bool:
     """False for methods that Keras and the standard library document by their name."""
-    return not re.match(r"(on_[a-z]+_(begin|end)|call|build|get_config)$", node.name)
+    return not re.match(r"(on_[a-z_]+_(begin|end)|call|build|get_config)$", node.name)
 
 
 def single_modules_in_contracts() -> Rows:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.console import Answer
-from pipelines.commands.tables import survey_table
+from pipelines.display.tables import audit_table
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="read every file again, also those that have not changed",
+        help="read every file again, also unchanged files",
     )
 
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     if arguments.fix and reference.scheme != "dir":
         raise ConfigError(f"--fix copies folders, and {reference} is not a 'dir:'.")
     before = _audit(reference, arguments)
-    values, lines = before.to_dict(), [survey_table(before.to_dict())]
+    values, lines = before.to_dict(), [audit_table(before.to_dict())]
     if arguments.report:
         _write_page(before, arguments.report)
         lines.append(f"\nthe page is {arguments.report}")
@@ -135,6 +135,6 @@ def _repair_table(done: Sequence[Repair], after: Audit, folder: Path) -> str:
     from pipelines.audit.repair import LIST, counts
 
     actions = ", ".join(f"{count} {action}" for action, count in counts(done).items())
-    return f"\n{actions}; {folder / LIST} lists them. The copy:\n\n" + survey_table(
+    return f"\n{actions}; {folder / LIST} lists them. The copy:\n\n" + audit_table(
         after.to_dict()
     )

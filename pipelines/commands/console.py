@@ -16,8 +16,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, TextIO, cast
 
-from pipelines.commands.exit_codes import exit_code_of
 from pipelines.errors import ConfigError
+from pipelines.runtime.exit_codes import exit_code_of
 
 
 @dataclasses.dataclass(frozen=True)

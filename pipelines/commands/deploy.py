@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"any of {', '.join(_TARGETS)}; default: all",
     )
-    add("--name", help="of the model; else that of the run or of the folder")
+    add("--name", help="of the model; default: the name of the run or folder")
     add(
         "--serving-version",
         default=images.SERVING_VERSION,

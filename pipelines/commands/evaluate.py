@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from pipelines.commands.console import Answer
-from pipelines.commands.tables import evaluation_table
+from pipelines.display.tables import evaluation_table
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "how good an artifact is on labelled data"

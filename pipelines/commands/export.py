@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.commands.tables import aligned
+from pipelines.display.tables import aligned
 from pipelines.formats import targets
 from pipelines.runtime.startup import start_tensorflow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zoo
 from pipelines.commands.console import Answer
-from pipelines.commands.tables import aligned
+from pipelines.display.tables import aligned
 from zoo.errors import UnknownBackboneError, WeightsError
 from zoo.storage import store
 from zoo.weights import files, handles

@@ -7,7 +7,7 @@ import argparse
 import zoo
 from pipelines.commands.console import Answer
 from pipelines.commands.info import row_values
-from pipelines.commands.tables import aligned
+from pipelines.display.tables import aligned
 
 SUMMARY = "the backbones, as a table"
 

@@ -7,9 +7,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from pipelines.commands.console import Answer, add_config_flags
-from pipelines.commands.tables import plan_table
 from pipelines.config import RunConfig, checked, field_paths
 from pipelines.config.flags import parse
+from pipelines.display.tables import plan_table
 from pipelines.errors import ConfigError
 from pipelines.runtime.startup import start_tensorflow
 

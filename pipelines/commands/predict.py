@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.commands.tables import aligned
 from pipelines.data.sharding.beam import LOCAL
+from pipelines.display.tables import aligned
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow

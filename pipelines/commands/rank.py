@@ -7,8 +7,8 @@ import dataclasses
 import sys
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.commands.tables import ranking_table
 from pipelines.config import RunConfig
+from pipelines.display.tables import ranking_table
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "backbones, by what they are worth on the data"
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbones",
         default="*",
         metavar="GLOB",
-        help="compare those that match, such as 'efficientnet*'; default: all whose"
-        " weights are on this machine",
+        help="backbones to compare, such as 'efficientnet*'; default: all with weights"
+        " on this machine",
     )
     parser.add_argument("--seed", type=int, default=RunConfig().seed)
 

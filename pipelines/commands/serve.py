@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of the command."""
     add = parser.add_argument
     add("base", type=Path, nargs="?", metavar="BASE", help="a folder of versions")
-    add("--name", help="of the model; else that of the run or of the folder")
+    add("--name", help="of the model; default: the name of the run or folder")
     add(
         "--model-config", type=Path, metavar="FILE", help="a models.config, for several"
     )

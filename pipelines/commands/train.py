@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     checked(config)
     start_tensorflow()
     say_progress(sys.stdout)
-    from pipelines.commands.tables import result_table
+    from pipelines.display.tables import result_table
     from pipelines.run import run as run_pipeline
 
     report = run_pipeline(config).report

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.commands.console import Answer, add_config_flags, say_progress
-from pipelines.commands.tables import aligned
 from pipelines.config import checked
 from pipelines.config.flags import parse
+from pipelines.display.tables import aligned
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "try several ways to train, and write the best as a config file"

@@ -223,14 +223,14 @@ def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 
 def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
-    """Why `auto` trains no blocks at this effort; nothing where it does."""
+    """The reason why `auto` trains no blocks at this effort; empty if it does."""
     if not facts.trainable:
         return "Trains the head: nothing in the backbone can train, it is frozen."
     least = _EXAMPLES_PER_CLASS.get(config.effort, 0)
     if facts.per_class < least:
         return (
             f"Trains the head only: {rounded_down(facts.per_class)} training examples"
-            f" per class are too few to tell whether training blocks does harm (effort"
+            f" per class are too few to show harm by training blocks (effort"
             f" '{config.effort}' wants {least})."
         )
     read = _head_input(facts, config)

@@ -76,7 +76,7 @@ def warnings(facts: TrainingFacts) -> str:
         return (
             f" Warning: always saying the most frequent class is right on"
             f" {evidence.majority_accuracy:.1%}, and the best head on"
-            f" {best.accuracy:.1%}, so the features tell little of these labels; look"
+            f" {best.accuracy:.1%}, so the features say little about these labels; look"
             " at the labels (`zoo check`), or try another backbone (`zoo rank`)."
         )
     return ""

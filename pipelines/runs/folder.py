@@ -27,7 +27,7 @@ ENVIRONMENT = "environment.json"
 _LINE = 88
 # The versions that were published before this run.
 _VERSIONS = "versions_before.json"
-# The file that tells a search from a run, and a run from a search.
+# A search always has this file, and a run never.
 TRIALS = "trials.db"
 _MARKS = {"run": ENVIRONMENT, "search": TRIALS}
 # The files of a run besides config, report and artifact. Published versions stay.
@@ -94,7 +94,7 @@ class RunFolder:
     def begin(self, config: RunConfig, environment: dict[str, Any]) -> None:
         """Clears what an earlier run left, but its artifacts, and writes the config.
 
-        Wherever this is cut short, the folder is that of an unfinished run: the report
+        Wherever this is cut short, the folder holds an unfinished run: the report
         goes first, and a config is there from the first file to the last.
         """
         before = self._versions_before(config)

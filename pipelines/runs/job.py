@@ -35,7 +35,7 @@ from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
-# After so many restarts the disk is probably failing.
+# After this number of restarts the disk is probably failing.
 _MOST_RESTARTS = 3
 
 _logger = logging.getLogger("zootune")

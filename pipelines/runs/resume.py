@@ -162,5 +162,8 @@ def _upgraded(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, An
 def with_later_decisions(
     saved: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A saved plan, with those decisions of ours that its version did not write."""
-    return {**ours, **saved}
+    """A saved plan, with the decisions of ours that its version did not write.
+
+    The reason is ours too: its words may change from version to version.
+    """
+    return {**ours, **saved, "reason": ours["reason"]}

@@ -1,4 +1,4 @@
-"""The process of a caller in Python, which is afterwards as it was before.
+"""The process of a caller in Python, left as it was before a call.
 
 A run draws from the generators that Python, NumPy, TensorFlow and Keras have for the
 whole process, sets seeds and settings, and imports what sets up logging. The caller's
@@ -24,12 +24,12 @@ _STAGES = "zootune"
 
 
 @contextlib.contextmanager
-def lent(*, tells_stages: bool = False) -> Iterator[None]:
-    """Inside, TensorFlow is there, and what is changed is put back at the end.
+def restored(*, shows_stages: bool = False) -> Iterator[None]:
+    """Inside, TensorFlow is there; changes to the process are undone at the end.
 
-    That are random generators and seeds, the settings of Keras, filters of warnings,
-    loggers and signals. With `tells_stages`, a caller who has not set up logging reads
-    on stdout what goes on.
+    These are random generators and seeds, the settings of Keras, filters of warnings,
+    loggers and signals. With `shows_stages`, stages are printed to stdout for a caller
+    who has not set up logging.
 
     Raises:
         BackboneError: if TensorFlow is not installed, or Keras runs without it.
@@ -40,8 +40,8 @@ def lent(*, tells_stages: bool = False) -> Iterator[None]:
         stack.enter_context(_signals())
         stack.enter_context(_logging())
         stack.enter_context(warnings.catch_warnings())
-        if tells_stages:
-            _tell_stages()
+        if shows_stages:
+            _show_stages()
         backend.start_quietly()
         stack.enter_context(_seeds_of_keras())
         stack.enter_context(_seeds_of_tensorflow())
@@ -53,10 +53,10 @@ def lent(*, tells_stages: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def started() -> Iterator[None]:
-    """Inside, TensorFlow is there; for what changes nothing, and may run in threads.
+    """Inside, TensorFlow is there; for calls that change nothing, in any thread.
 
     Raises:
-        BackboneError: as `lent`.
+        BackboneError: as `restored`.
     """
     with _generators():
         backend.start_quietly("tensorflow")
@@ -65,7 +65,7 @@ def started() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _generators() -> Iterator[None]:
-    """Those of Python and NumPy; already what is imported draws from the first."""
+    """Keeps the generators of Python and NumPy; some imports draw from the first."""
     import numpy as np  # here, because commands that need none must answer at once
 
     python, numpy = random.getstate(), np.random.get_state()
@@ -78,7 +78,7 @@ def _generators() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _seeds_of_keras() -> Iterator[None]:
-    # There is a function that sets them, and none that says what they are.
+    # Keras has a function that sets them, and none that returns them.
     from keras.src.backend.common import global_state
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
     from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
@@ -96,7 +96,7 @@ def _seeds_of_keras() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _seeds_of_tensorflow() -> Iterator[None]:
-    """The seed of the process, and the generator of what ops without one draw.
+    """Restores the seed of the process, and the generator for ops without a seed.
 
     An op that has a seed of its own begins its row of numbers anew, as whenever a seed
     is set.
@@ -131,7 +131,7 @@ def _plain_policy() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Their handlers; only the main thread can have others."""
+    """Restores the handlers of signals; only the main thread can have others."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -148,11 +148,11 @@ def _signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logging() -> Iterator[None]:
-    """Levels and handlers of the loggers that there are."""
+    """Restores levels and handlers of all loggers."""
     others = logging.root.manager.loggerDict.values()
-    known = [one for one in others if isinstance(one, logging.Logger)]
+    known = [logger for logger in others if isinstance(logger, logging.Logger)]
     known += [logging.root, logging.getLogger(_STAGES)]
-    before = [(one, one.level, one.handlers[:], one.propagate) for one in known]
+    before = [(log, log.level, log.handlers[:], log.propagate) for log in known]
     try:
         yield
     finally:
@@ -162,7 +162,7 @@ def _logging() -> Iterator[None]:
             logger.propagate = propagates
 
 
-def _tell_stages() -> None:
+def _show_stages() -> None:
     logger = logging.getLogger(_STAGES)
     if logger.hasHandlers() or sys.stdout is None:
         return

@@ -1,4 +1,4 @@
-"""How long the stages of a run take, and what they say while they run."""
+"""The seconds of the stages of a run, and their log lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROGRESS_EVERY_SECONDS = 5.0
 
 
 class Ticker:
-    """Says how far something is, every few seconds, where no clock is at hand."""
+    """Logs the progress of a loop every few seconds, where there is no clock."""
 
     def __init__(self, doing: str, total: int) -> None:
         self._doing, self._total = doing, total
@@ -27,7 +27,7 @@ class Ticker:
 
 
 class Clock:
-    """Seconds per stage of one run; every stage is announced when it starts."""
+    """Seconds per stage of one run; every stage is logged when it starts."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -36,7 +36,7 @@ class Clock:
 
     @contextlib.contextmanager
     def stage(self, name: str, doing: str) -> Iterator[None]:
-        """Times what is done inside; before and after, a signal that came ends it."""
+        """Times the body; before and after it, a signal that came ends the run."""
         signals.obey()
         _logger.info("[%6.1f s] %s: %s", self.total_seconds, name, doing)
         started = time.monotonic()
@@ -45,12 +45,12 @@ class Clock:
         signals.obey()
 
     def part(self, doing: str) -> None:
-        """Says what the running stage does next."""
+        """Logs the next part of the running stage."""
         self._last_progress = time.monotonic()
         _logger.info("[%6.1f s]   %s", self.total_seconds, doing)
 
     def progress(self, done: int, total: int) -> None:
-        """Says how far the running stage is, every few seconds."""
+        """Logs the progress of the running stage every few seconds."""
         signals.obey()
         if time.monotonic() - self._last_progress > _PROGRESS_EVERY_SECONDS:
             self._last_progress = time.monotonic()
@@ -58,8 +58,9 @@ class Clock:
 
     @property
     def total_seconds(self) -> float:
+        """Seconds since the run began."""
         return time.monotonic() - self._started
 
     def deadline(self, budget_seconds: float) -> float:
-        """When a budget ends, on the clock of `time.monotonic`; 0 is no limit."""
+        """The end of a budget, on the clock of `time.monotonic`; 0 is unlimited."""
         return self._started + (budget_seconds or float("inf"))

@@ -1,4 +1,4 @@
-"""How much of a run is the same the next time."""
+"""Ops that give the same bits in every run, or an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-# TensorFlow has a public way into it, and none that asks or leads back.
+# TensorFlow can enable it publicly, but neither ask for it nor disable it.
 from tensorflow.python.framework.config import (
     disable_op_determinism,
     is_op_determinism_enabled,
@@ -18,10 +18,10 @@ from pipelines.errors import TrainingError
 
 @contextlib.contextmanager
 def determinism(level: str) -> Iterator[None]:
-    """`strict` has TensorFlow use ops that give the same bits, or none at all.
+    """With `strict`, TensorFlow uses only ops that give the same bits.
 
-    With `default` that holds for all that we know of on a CPU, and not for every op on
-    a GPU. What was chosen before for the process comes back.
+    With `default` this holds for every op that we know on a CPU, and not for every op
+    on a GPU. The setting of the process before comes back.
 
     Raises:
         TrainingError: naming an op that cannot be deterministic.

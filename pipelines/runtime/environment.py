@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, memory. Imports nothing heavy."""
+"""Versions, machine and memory of a run. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _PACKAGES = (
 
 def installed_versions() -> dict[str, str]:
     """Python and the installed packages that a result depends on."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def code_sha256() -> str:
-    """A digest of the source files of this package, which tells workers' apart."""
+    """A digest of the source files of this package, to compare workers by."""
     digest = hashlib.sha256()
     for folder in (Path(__file__).parents[1], Path(zoo.__file__).parent):
         for path in sorted(folder.rglob("*.py")):

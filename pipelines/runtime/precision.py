@@ -1,4 +1,4 @@
-"""The number format that a model computes in, and which ones a machine is fast in."""
+"""The number format that a model computes in, and the fast ones of a machine."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def shorter_format() -> str | None:
     """The best mixed precision of the device; `None` where it would emulate it."""
     if tf.config.list_logical_devices("TPU"):
         return "mixed_bfloat16"
+    capability = None
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = map(tf.config.experimental.get_device_details, gpus)
@@ -38,7 +39,7 @@ def shorter_format() -> str | None:
 
 
 def may_use_xla() -> bool:
-    """Whether XLA is worth a try: on a CPU it is 3 to 12 times slower, never there."""
+    """True where XLA is worth a try: not on a CPU, where it is 3 to 12 times slower."""
     return bool(
         tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU")
     )

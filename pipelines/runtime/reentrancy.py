@@ -1,4 +1,4 @@
-"""Whether two threads may compute a graph at once.
+"""A check that two threads may compute a graph at once.
 
 They may, but for one fault of TensorFlow (2.21, oneDNN on processors): a convolution
 that its optimizer joined with a bias and an addition of two maps keeps in a field of
@@ -19,35 +19,36 @@ _TRANSPARENT = {"Identity", "StopGradient", "Squeeze"}
 
 
 def is_reentrant(graph: Any) -> bool:
-    """Whether a `GraphDef`, with its functions, has nothing of that kind."""
-    scopes = [graph.node, *(one.node_def for one in graph.library.function)]
+    """True if a `GraphDef`, with its functions, has no such convolution."""
+    scopes = [graph.node, *(function.node_def for function in graph.library.function)]
     return not any(_adds_twice(nodes) for nodes in scopes)
 
 
 def _adds_twice(nodes: Iterable[Any]) -> bool:
-    """Whether a bias is added to a convolution, and then another map."""
+    """True if a bias is added to a convolution, and then another map."""
     by_name = {node.name: node for node in nodes}
     biased = {
         name
         for name, node in by_name.items()
-        if node.op in _ADDS and _CONVOLUTIONS & {one.op for one in _read(node, by_name)}
+        if node.op in _ADDS
+        and _CONVOLUTIONS & {read.op for read in _read(node, by_name)}
     }
     return any(
-        one.name in biased
+        read.name in biased
         for node in by_name.values()
         if node.op in _ADDS
-        for one in _read(node, by_name)
+        for read in _read(node, by_name)
     )
 
 
 def _read(node: Any, by_name: Mapping[str, Any]) -> Iterator[Any]:
-    """The nodes that give its inputs, seen through those that change nothing."""
+    """The nodes that compute its inputs, past nodes that change nothing."""
     for name in node.input:
-        given = by_name.get(_node_name(name))
-        while given is not None and given.op in _TRANSPARENT and given.input:
-            given = by_name.get(_node_name(given.input[0]))
-        if given is not None:
-            yield given
+        source = by_name.get(_node_name(name))
+        while source is not None and source.op in _TRANSPARENT and source.input:
+            source = by_name.get(_node_name(source.input[0]))
+        if source is not None:
+            yield source
 
 
 def _node_name(tensor: str) -> str:

@@ -10,7 +10,7 @@ _MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 
 def open_closed() -> None:
-    """Opens the null device in place of those that are closed.
+    """Opens the null device in place of closed streams.
 
     Otherwise the next file that is opened gets the number of one, and what a library
     writes to stderr, which C++ does by its number, goes into that file.

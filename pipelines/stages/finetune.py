@@ -35,8 +35,8 @@ _logger = logging.getLogger("zootune")
 class FitHistory:
     """The phases that ran, in order.
 
-    And the names of those that the time did not allow (`skipped`), and of those that
-    were left out because validation could not have shown their gain (`not_needed`).
+    `skipped` names the phases that the time did not allow, `not_needed` the phases that
+    were left out because validation could not have shown their gain.
     """
 
     phases: tuple[PhaseResult, ...]

@@ -1,7 +1,7 @@
 """Between base and head: measure what the features of the base are worth on the data.
 
 One pass over at most a few thousand examples reads every block at once, and linear
-probes in closed form tell what a head should read. Nothing is trained.
+probes in closed form show what a head should read. Nothing is trained.
 """
 
 from __future__ import annotations

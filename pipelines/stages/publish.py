@@ -67,7 +67,7 @@ def publish(workdir: Path, *, name: str) -> BackboneSpec:
     Raises:
         ConfigError: if there is no finished run.
         BackboneError: if the name is taken or cannot be one.
-        CorruptWeightsError: if the weights are not those that the run wrote.
+        CorruptWeightsError: if the weights are not what the run wrote.
     """
     report, checkpoints = _report(workdir), workdir / "checkpoints"
     kept = report["backbone"]

@@ -45,4 +45,5 @@ class TransferModel:
 
     @property
     def logits_layer(self) -> keras.layers.Dense:
+        """The last layer of the head."""
         return self.head_layers[-1]

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.trained import train
-from pipelines.commands.exit_codes import exit_code_of
 from pipelines.config import FinetuneConfig, HeadConfig, RunConfig
+from pipelines.runtime.exit_codes import exit_code_of
 
 EPOCHS = 8
 

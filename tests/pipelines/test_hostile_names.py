@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipelines.batch.rows import header, line_of
 from pipelines.cli import main
-from pipelines.commands.tables import aligned
+from pipelines.display.tables import aligned
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "=1", "\t=1", "\r=1")
 HARMLESS = ("-1", "+2.5", "a=b", "cat", "1-2", "")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipelines.run import Run
+from pipelines.runs.result import Run
 
 _PROGRAM = """
 import json, sys

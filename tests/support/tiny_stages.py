@@ -67,5 +67,6 @@ def train_stages(
         head_features=None if disk else measured.head_features(plan.head),
         activation_cache=disk,
         known_activations=known,
+        profile=profile,
     )
     return model, fine_tune(model, splits, plan, workspace)

@@ -24,6 +24,7 @@ from zoo.storage.home import expanded
 
 _INFO = "dataset_info.json"
 _PIXELS = (tf.uint8, tf.uint16)
+_WORDS = {"image": "an image", "text": "a text"}
 
 _log = logging.getLogger(__name__)
 
@@ -189,7 +190,8 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
 def _require_kind(name: str, feature: Any, modality: str, kind: Any) -> None:
     if type(feature) is not kind:
         raise DataError(
-            f"The feature {name!r} is a {type(feature).__name__}, not a {modality}."
+            f"The feature {name!r} is a {type(feature).__name__}, not"
+            f" {_WORDS[modality]}."
         )
     if modality == "image" and (dtype := tf.as_dtype(feature.dtype)) not in _PIXELS:
         raise DataError(

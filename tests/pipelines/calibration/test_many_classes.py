@@ -13,8 +13,8 @@ from pipelines.calibration.feature_space import fit_feature_space
 from pipelines.calibration.reliability import calibration_error, reliability
 from pipelines.calibration.temperature import choose_temperature
 from pipelines.calibration.thresholds import energies, set_threshold
-from pipelines.commands.tables import evaluation_table, survey_table
 from pipelines.config import CalibrationConfig
+from pipelines.display.tables import audit_table, evaluation_table
 from pipelines.probing import ridge
 from pipelines.probing.probe import linear_probe, score, score_of_all
 from pipelines.report import confusion_page
@@ -265,7 +265,7 @@ def test_terminals_show_some_of_many_classes():
     assert table[5].split() == ["bad", "1.000", "0.500", "0.100", "4"]
     assert not any("unseen" in line for line in table)
     counts = {f"c{i}": i for i in range(1, 302)}
-    survey = survey_table({"examples": 9, "counts": counts, "findings": []})
+    survey = audit_table({"examples": 9, "counts": counts, "findings": []})
     assert survey.splitlines()[0] == (
         "9 examples in 301 classes: the largest c301 301, c300 300, c299 299; half"
         " have 151 or more; the smallest c3 3, c2 2, c1 1"

@@ -180,27 +180,36 @@ def test_the_builtin_digits_are_split() -> None:
     assert len(splits.info.class_names) == 10
 
 
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """20 images in each of two classes."""
+    root = tmp_path / "pairs"
+    for i in range(40):
+        save_image(root / "ab"[i % 2] / f"{i:02}.png", seed=i)
+    return root
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
-def reference(photos: Path, options: str) -> DatasetRef:
-    return DatasetRef.parse(f"dir:{photos}{options}")
+def reference(pairs: Path, options: str) -> DatasetRef:
+    return DatasetRef.parse(f"dir:{pairs}{options}")
 
 
-def test_bad_files_fail_with_advice_to_skip(photos: Path) -> None:
-    assert len(load(reference(photos, "")).train) == 28
-    cut(photos / "a" / "02.png")
+def test_bad_files_fail_with_advice_to_skip(pairs: Path) -> None:
+    assert len(load(reference(pairs, "")).train) == 28
+    cut(pairs / "a" / "02.png")
     with pytest.raises(DataError, match=r"a/02\.png: cut-short(.|\n)*add on_bad=skip"):
-        load(reference(photos, ""))
+        load(reference(pairs, ""))
 
 
-def test_skipped_files_are_left_out_and_counted(photos: Path) -> None:
-    whole = load(reference(photos, "?on_bad=skip"))
+def test_skipped_files_are_left_out_and_counted(pairs: Path) -> None:
+    whole = load(reference(pairs, "?on_bad=skip"))
     assert whole.info.skipped == ()
-    cut(photos / "a" / "02.png")
-    (photos / "b" / "05.png").write_bytes(b"")
-    splits = load(reference(photos, "?on_bad=skip&bad_limit=0.05"))
+    cut(pairs / "a" / "02.png")
+    (pairs / "b" / "05.png").write_bytes(b"")
+    splits = load(reference(pairs, "?on_bad=skip&bad_limit=0.05"))
     assert [name for name, _ in splits.info.skipped] == ["a/02.png", "b/05.png"]
     assert [reason.split(" (")[0] for _, reason in splits.info.skipped] == [
         "cut-short PNG",
@@ -209,26 +218,26 @@ def test_skipped_files_are_left_out_and_counted(photos: Path) -> None:
     parts = (splits.train, splits.validation, splits.test)
     assert sum(map(len, parts)) == 38
     kept = {path for part in parts for path in part.inputs.paths}
-    assert not kept & {str(photos / "a" / "02.png"), str(photos / "b" / "05.png")}
+    assert not kept & {str(pairs / "a" / "02.png"), str(pairs / "b" / "05.png")}
     assert splits.info.fingerprint != whole.info.fingerprint
     for name in ("a/02.png", "b/05.png"):
-        (photos / name).unlink()
+        (pairs / name).unlink()
     # As if they had never been there.
-    assert load(reference(photos, "")).info.fingerprint == splits.info.fingerprint
+    assert load(reference(pairs, "")).info.fingerprint == splits.info.fingerprint
 
 
-def test_more_than_the_limit_fails_and_names_them(photos: Path) -> None:
-    cut(photos / "a" / "02.png")
+def test_more_than_the_limit_fails_and_names_them(pairs: Path) -> None:
+    cut(pairs / "a" / "02.png")
     with pytest.raises(
         DataError, match=r"1 of 40 (.|\n)*a/02\.png(.|\n)*bad_limit=0\.01 of all"
     ):
-        load(reference(photos, "?on_bad=skip"))
-    load(reference(photos, "?on_bad=skip&bad_limit=0.025"))
+        load(reference(pairs, "?on_bad=skip"))
+    load(reference(pairs, "?on_bad=skip&bad_limit=0.025"))
 
 
-def test_evaluation_counts_what_it_saw(photos: Path) -> None:
-    cut(photos / "a" / "02.png")
-    ref = reference(photos, "?on_bad=skip&bad_limit=0.1")
+def test_evaluation_counts_what_it_saw(pairs: Path) -> None:
+    cut(pairs / "a" / "02.png")
+    ref = reference(pairs, "?on_bad=skip&bad_limit=0.1")
     whole, _ = load_part(ref, "all", trained_on="")
     assert len(whole) == len(whole.labels) == 39
     trained_on = load(ref).info.fingerprint
@@ -236,8 +245,8 @@ def test_evaluation_counts_what_it_saw(photos: Path) -> None:
     assert test.inputs == load(ref).test.inputs
 
 
-def test_class_of_only_bad_files_is_refused(photos: Path) -> None:
-    for path in (photos / "a").iterdir():
+def test_class_of_only_bad_files_is_refused(pairs: Path) -> None:
+    for path in (pairs / "a").iterdir():
         cut(path)
     with pytest.raises(DataError, match="class 'a' has 0 independent images"):
-        load(reference(photos, "?on_bad=skip&bad_limit=1"))
+        load(reference(pairs, "?on_bad=skip&bad_limit=1"))

@@ -136,7 +136,7 @@ def test_without_evidence_last_block_is_read():
 def test_blocks_train_only_where_validation_can_tell(effort, examples, phases):
     plan = decide(measured_facts(examples=examples), RunConfig(effort=effort))
     assert len(plan.phases) == phases
-    assert ("too few to tell" in plan.reason) == (phases == 1)
+    assert ("too few to show harm" in plan.reason) == (phases == 1)
 
 
 def test_nearly_perfect_head_is_left_alone():

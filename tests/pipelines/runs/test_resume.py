@@ -65,12 +65,12 @@ def test_another_run_is_refused_by_what_differs(saved, prepared, change, named):
 
 @pytest.fixture
 def saved_by_older_version(saved):
-    """A checkpoint with the precision beside a plan of fewer decisions."""
+    """A checkpoint of fewer decisions, in old words, with the precision beside them."""
     (path,) = saved.training_dir.glob("0*.json")
     content = json.loads(path.read_bytes().partition(b"\n")[2])
     about = content["values"]["about"]
     about["precision"] = about["plan"]["precision"]
-    about["plan"] = without_later(about["plan"])
+    about["plan"] = without_later(about["plan"]) | {"reason": "in older words"}
     body = json.dumps(content).encode()
     digest = hashlib.sha256(body).hexdigest().encode()
     path.write_bytes(digest + b"\n" + body)

@@ -11,13 +11,13 @@ import tensorflow as tf
 
 import pipelines
 from pipelines.calibration.calibration import uncalibrated
-from pipelines.commands.tables import result_table
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
+from pipelines.display.tables import result_table
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock

@@ -40,7 +40,7 @@ def model_and_batches(most: int) -> tuple[keras.Model, tf.data.Dataset]:
 @pytest.mark.parametrize(
     ("most", "advice"),
     [
-        (3, r"a step of 8 examples\. A step of 2 examples fits: set .*batch_size=2"),
+        (3, r"into memory\. A step of 2 examples fits: set .*batch_size=2"),
         (0, r"Not even one example fits: take a smaller config\.input_size_px"),
     ],
 )

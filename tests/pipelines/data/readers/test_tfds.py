@@ -195,7 +195,7 @@ def test_missing_data_set_gives_advice(
     [
         ("&image=pictrue", "no feature 'pictrue' for image=.*mean 'picture'"),
         ("&label=knid", "no feature 'knid' for label=.*mean 'kind'"),
-        ("&image=patient", "'patient' is a Text, and no image"),
+        ("&image=patient", "'patient' is a Text, not an image"),
         ("&group=who", "no feature 'who' for group="),
     ],
 )

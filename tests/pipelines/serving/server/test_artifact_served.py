@@ -122,3 +122,9 @@ def test_the_page_of_readiness_is_json(served_artifact):
         answer = served_artifact.get(path)
         assert answer.status == 200
         assert json.loads(answer.body)["status"] in ("alive", "ready")
+
+
+def test_artifact_computes_without_turns(served_artifact):
+    """TensorFlow mixes up results of calls at once in other graphs only."""
+    assert "digits version 1 is served" in served_artifact.output
+    assert "one batch at a time" not in served_artifact.output

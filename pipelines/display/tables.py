@@ -31,7 +31,7 @@ def aligned(rows: Sequence[Sequence[object]]) -> str:
 
 
 def result_table(report: Mapping[str, Any]) -> str:
-    """What a run reached, what it cost, and where everything is."""
+    """The result of a run, its cost, and its artifact."""
     seconds = ", ".join(
         f"{stage} {value:.1f}" for stage, value in report["seconds"].items()
     )
@@ -59,16 +59,17 @@ def result_table(report: Mapping[str, Any]) -> str:
     return "\n" + "\n\n".join(parts)
 
 
-def _baselines_of(found: Mapping[str, float]) -> str:
-    """Accuracies on test of what is simpler, to see beside that of the model."""
+def _baselines_of(accuracies: Mapping[str, float]) -> str:
+    """Accuracies of simpler predictors on test, to compare the model with."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items()
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in accuracies.items()
     )
 
 
 def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Where the seconds of a step go, of phases that were to tell."""
-    rows = [(one["name"], one["profile"]) for one in phases if one.get("profile")]
+    """The parts of a step in milliseconds, for phases that were profiled."""
+    profiled = [phase for phase in phases if phase.get("profile")]
+    rows = [(phase["name"], phase["profile"]) for phase in profiled]
     columns = ("input", "forward", "backward", "update", "callbacks")
     if rows:
         cells = [
@@ -79,12 +80,14 @@ def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def plan_table(planned: Mapping[str, Any]) -> str:
-    """What was measured, what training would do, and why."""
+    """The evidence, the phases of the plan, and its reason."""
     plan, evidence = planned["plan"], planned["evidence"]
     parts = [f"{plan['action']}: {plan['reason']}"]
     if evidence:
         header = ("head reads", "cells", "width", "left-out accuracy", "standard error")
-        heads = [(_read(one), one["grid"], *_scored(one)) for one in evidence["heads"]]
+        heads = [
+            (_read(head), head["grid"], *_scored(head)) for head in evidence["heads"]
+        ]
         parts.append(aligned([header, *heads]))
         parts.append(_depth_table(evidence))
         parts += _baselines(evidence)
@@ -107,31 +110,31 @@ def plan_table(planned: Mapping[str, Any]) -> str:
 
 
 def _computed(compute: Mapping[str, Any]) -> str:
-    """In which number format it trains, and why."""
-    how = compute["precision"] + (" with XLA" if compute["xla"] else "")
-    return f"{how} ({compute['reason']})"
+    """The number format of training, and its reason."""
+    xla = " with XLA" if compute["xla"] else ""
+    return f"{compute['precision']}{xla} ({compute['reason']})"
 
 
 def _depth_table(evidence: Mapping[str, Any]) -> str:
-    """Every block alone: how well it tells classes apart, how far it is from home."""
+    """Each block alone: its accuracy, and its divergence from the source."""
     header = ["block alone", "width", "left-out accuracy", "standard error"]
     far = {
-        one["block"]: (f"{one['divergence']:.2f}", f"{one['median']:.2f}")
-        for one in evidence["divergences"]
+        block["block"]: (f"{block['divergence']:.2f}", f"{block['median']:.2f}")
+        for block in evidence["divergences"]
     }
     if far:
         header += ["divergence", "median"]
     unknown = ("-", "-") if far else ()
     rows = [
-        (name, *_scored(one), *far.get(name, unknown))
-        for one in evidence["depths"]
-        for name in one["reads"]
+        (name, *_scored(depth), *far.get(name, unknown))
+        for depth in evidence["depths"]
+        for name in depth["reads"]
     ]
     return aligned([header, *rows])
 
 
 def _baselines(evidence: Mapping[str, Any]) -> Iterator[str]:
-    """What needs no backbone, and what the source's classifier makes of the data."""
+    """Accuracies without a backbone, and the answers of the source's classifier."""
     pixels = evidence["pixel_accuracy"]
     words = f"always the most frequent class: {evidence['majority_accuracy']:.4f}"
     if pixels is not None:
@@ -140,30 +143,29 @@ def _baselines(evidence: Mapping[str, Any]) -> Iterator[str]:
     source = evidence["source_answers"]
     if source is not None:
         yield (
-            f"the source's classifier is {source['confidence']:.1%} sure on average; of"
-            f" its {source['classes']} classes it wavers between"
-            f" {source['entropy']:.1f} for an example, and uses"
-            f" {source['spread']:.1f} for all"
+            f"the source's classifier: mean confidence {source['confidence']:.1%};"
+            f" effective classes: {source['entropy']:.1f} per example,"
+            f" {source['spread']:.1f} over the data set (of {source['classes']})"
         )
 
 
 def ranking_table(ranking: Mapping[str, Any]) -> str:
-    """Backbones, best first, and what was not measured."""
+    """Backbones, best first, and the backbones that were not measured."""
     measured = [
-        (one["backbone"], *_appraised(one), "" if is_last else "first round")
-        for one in ranking["backbones"]
-        for is_last in [one["backbone"] in ranking["finalists"]]
+        (score["backbone"], *_score_cells(score), "" if is_last else "first round")
+        for score in ranking["backbones"]
+        for is_last in [score["backbone"] in ranking["finalists"]]
     ]
     baselines = [("most frequent class", f"{ranking['majority_accuracy']:.4f}")]
     if ranking["pixel_accuracy"] is not None:
         baselines.append(("tiny thumbnails", f"{ranking['pixel_accuracy']:.4f}"))
     width = len(_RANKED) + 2
     rows = [("backbone", *_RANKED, ""), *measured]
-    rows += [(*one, *[""] * (width - len(one))) for one in baselines]
+    rows += [(*row, *[""] * (width - len(row))) for row in baselines]
     parts = [ranking["reason"], aligned(rows)]
-    if any(one["leep"] is None for one in ranking["backbones"]):
+    if any(score["leep"] is None for score in ranking["backbones"]):
         parts.append("leep -: the weights do not carry the classifier of the source")
-    parts += [f"{one['backbone']}: {one['reason']}" for one in ranking["left_out"]]
+    parts += [f"{row['backbone']}: {row['reason']}" for row in ranking["left_out"]]
     if ranking["missing"]:
         parts.append(
             "weights not on this machine, see `zoo fetch`:"
@@ -189,20 +191,20 @@ _RANKED = (
 )
 
 
-def _appraised(one: Mapping[str, Any]) -> tuple[object, ...]:
-    probe, memory = one["probe"], one["peak_memory_bytes"]
+def _score_cells(score: Mapping[str, Any]) -> tuple[object, ...]:
+    probe, memory = score["probe"], score["peak_memory_bytes"]
     return (
         f"{probe['accuracy']:.4f}",
         f"{probe['standard_error']:.4f}",
-        f"{one['last']['accuracy']:.4f}",
-        _number(one["imagenet_top1"]),
-        _number(one["logme"]),
-        _number(one["h_score"]),
-        _number(one["leep"]),
-        one["examples"],
-        _number(one["input_size_px"], digits=0),
-        f"{one['seconds']:.1f}",
-        f"{one['examples_per_second']:.0f}",
+        f"{score['last']['accuracy']:.4f}",
+        _number(score["imagenet_top1"]),
+        _number(score["logme"]),
+        _number(score["h_score"]),
+        _number(score["leep"]),
+        score["examples"],
+        _number(score["input_size_px"], digits=0),
+        f"{score['seconds']:.1f}",
+        f"{score['examples_per_second']:.0f}",
         "-" if memory is None else f"{memory / 1e9:.2f} GB",
     )
 
@@ -226,24 +228,24 @@ def _scored(score: Mapping[str, Any]) -> tuple[object, ...]:
     return score["width"], f"{accuracy:.4f}", f"{error:.4f}"
 
 
-def survey_table(survey: Mapping[str, Any]) -> str:
-    """What was found in a data set, worst first, with the first names of each."""
-    head = f"{survey['examples']} examples in {len(survey['counts'])} classes"
-    classes = _counts(survey["counts"])
-    if not survey["findings"]:
+def audit_table(audit: Mapping[str, Any]) -> str:
+    """The findings in a data set, worst first, with the first names of each."""
+    head = f"{audit['examples']} examples in {len(audit['counts'])} classes"
+    classes = _counts(audit["counts"])
+    if not audit["findings"]:
         return f"{head}: {classes}\nnothing was found"
     rows = [
-        (found["severity"], len(found["about"]), found["what"], _first(found["about"]))
-        for found in survey["findings"]
+        (row["severity"], len(row["about"]), row["what"], _first(row["about"]))
+        for row in audit["findings"]
     ]
     return f"{head}: {classes}\n\n{aligned([_FINDINGS, *rows])}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    """How many examples each class has; of many classes the largest and smallest."""
+    """The size of each class; of many classes the largest and smallest."""
     if len(counts) <= _SHOWN_CLASSES:
         return ", ".join(f"{shown(name)} {count}" for name, count in counts.items())
-    by_size = sorted(counts.items(), key=lambda one: -one[1])
+    by_size = sorted(counts.items(), key=lambda item: -item[1])
     ends = [
         ", ".join(f"{shown(name)} {count}" for name, count in some)
         for some in (by_size[:_SHOWN], by_size[-_SHOWN:])
@@ -260,13 +262,13 @@ def _first(names: Sequence[str]) -> str:
 def evaluation_table(report: Mapping[str, Any]) -> str:
     """Accuracy over all, and precision, recall and F1 per class.
 
-    Of many classes those with the lowest F1, which have examples.
+    Of many classes only the ones with examples and the lowest F1.
     """
     header = ("class", "precision", "recall", "f1", "examples")
     classes, note = list(report["per_class"].items()), ""
     if len(classes) > _SHOWN_CLASSES:
-        seen = [one for one in classes if one[1]["examples"]]
-        worst = sorted(seen, key=lambda one: one[1]["f1"])[:_WORST_CLASSES]
+        seen = [item for item in classes if item[1]["examples"]]
+        worst = sorted(seen, key=lambda item: item[1]["f1"])[:_WORST_CLASSES]
         note = (
             f"\nthe {len(worst)} classes with the lowest f1, of {len(classes)};"
             " --json has all"
@@ -298,7 +300,7 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
 
 
 def _phase(phase: Mapping[str, Any]) -> str:
-    """What a phase did to validation accuracy, and whether it was kept."""
+    """Validation accuracy before and after a phase, and if the phase was kept."""
     name, before, after = (
         phase[key] for key in ("name", "accuracy_before", "accuracy_after")
     )

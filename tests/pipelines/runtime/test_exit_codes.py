@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.commands.exit_codes import exit_code_of
 from pipelines.errors import ArtifactError, ConfigError, DataError, TrainingError
 from pipelines.main import main
 from pipelines.runtime import signals
 from pipelines.runtime.clock import Clock
+from pipelines.runtime.exit_codes import exit_code_of
 from pipelines.stages import finetune
 from tests.faults.stages import AtStage
 from zoo.errors import BackboneError, CorruptWeightsError, UnknownBackboneError

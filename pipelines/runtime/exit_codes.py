@@ -35,7 +35,7 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
 
     SIGTERM, and SIGHUP of a terminal that is closed, end it as an interrupt does, so
     that temporary files are removed and a run is saved. Where one was swallowed on the
-    way, the code is that of a signal all the same. An error that nobody expected is 1:
+    way, the code is the signal's all the same. An error that nobody expected is 1:
     not the user's doing, or not known to be.
     """
     standard_streams.open_closed()
@@ -93,7 +93,7 @@ def _say(sentence: str) -> None:
 
 
 class _Terminated(BaseException):
-    """No `Exception`, as `KeyboardInterrupt` is none: nothing on the way catches it."""
+    """Like `KeyboardInterrupt` not an `Exception`: nothing on the way catches it."""
 
     def __init__(self, number: int) -> None:
         is_term = number == signal.SIGTERM

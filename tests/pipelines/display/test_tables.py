@@ -1,4 +1,4 @@
-from pipelines.commands.tables import aligned, evaluation_table, result_table
+from pipelines.display.tables import aligned, evaluation_table, result_table
 
 REPORT = {
     "test": {"accuracy": 0.98765, "balanced_accuracy": 0.97, "examples": 750},

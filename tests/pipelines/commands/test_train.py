@@ -1,0 +1,37 @@
+import json
+
+from pipelines.cli import main
+
+
+def test_train_is_the_main_job(tiny_flags, tmp_path, capsys):
+    assert main(["train", *tiny_flags, "--config.strategy=x"]) == 2
+    assert "config.strategy is 'x'; allowed: auto" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_as_json_is_the_report_and_nothing_else(
+    tiny_flags, tmp_path, fresh_process
+):
+    code = "import sys; from pipelines.cli import main; sys.exit(main())"
+    ended = fresh_process(code, "train", *tiny_flags, "--json")
+    assert ended.returncode == 0, ended.stderr
+    saved = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert json.loads(ended.stdout) == saved
+    assert "export" in ended.stderr
+
+
+def test_train_gives_a_run_again_from_its_config(finished_run, tmp_path, capsys):
+    flags = [
+        f"--config={finished_run / 'config.json'}",
+        f"--config.workdir={tmp_path / 'again'}",
+        "--json",
+    ]
+    assert main(["train", *flags]) == 0
+    capsys.readouterr()
+    reports = [
+        json.loads((folder / "report.json").read_text())
+        for folder in (finished_run, tmp_path / "again")
+    ]
+    assert reports[0]["test"] == reports[1]["test"]
+    assert main(["train", f"--config={finished_run / 'config.json'}"]) == 2
+    assert "overwrite" in capsys.readouterr().err
