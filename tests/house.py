@@ -45,10 +45,8 @@ GOALS: dict[str, float] = {
 # Larger bounds of measures that have not reached their goal. A line goes when it is
 # reached, and no line is added.
 FOR_NOW: dict[str, float] = {
-    "modules in the largest folder": 20,
-    "old names": 6,
-    "old phrases": 27,
-    "test names of more than eight words": 248,
+    "old phrases": 1,
+    "test names of more than eight words": 140,
 }
 
 VAGUE_NAMES = {"found", "one", "given", "wanted", "said", "what", "how"}
