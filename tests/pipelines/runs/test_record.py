@@ -1,0 +1,65 @@
+"""The records of a run are plain values: JSON has words for all of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.config import RunConfig
+from pipelines.data.splits import DataInfo, ImageArray, Split, Splits
+from pipelines.planning.plan import to_dict
+from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.runs import record
+from pipelines.stages.evaluate import Evaluation, summarize
+
+
+@pytest.fixture
+def plan():
+    facts = TrainingFacts(examples=400, classes=2, block_names=("a", "b"))
+    return decide(facts, RunConfig(strategy="full"))
+
+
+def test_a_plan_without_evidence_says_so(plan):
+    values = record.planned(plan, None)
+    assert values.pop("evidence") is None
+    assert values == to_dict(plan)
+
+
+def test_the_manifest_has_data_plan_and_metrics(plan):
+    pixels = ImageArray(np.zeros((2, 4, 4, 3), np.uint8))
+    parts = [Split(name, pixels, np.array([0, 1])) for name in ("a", "b", "c")]
+    info = DataInfo(
+        ("cat", "dog"),
+        {"a": {"cat": 1, "dog": 1}},
+        reference="dir:x",
+        fingerprint="f0",
+    )
+    validation, test = (
+        summarize(
+            split,
+            labels=np.array([0, 1]),
+            log_probabilities=np.log([[0.9, 0.1], [0.8, 0.2]]),
+            class_names=info.class_names,
+        )
+        for split in ("validation", "test")
+    )
+    evaluation = Evaluation(validation, test, {})
+    facts = record.artifact_facts(Splits(*parts, info), plan, evaluation)
+    values = json.loads(json.dumps(facts))
+    assert values["data"]["reference"] == "dir:x"
+    assert values["plan"]["action"] == plan.action
+    assert list(values["metrics"]) == ["validation", "test"]
+    assert values["metrics"]["test"]["accuracy"] == 0.5
+    assert values["metrics"]["test"]["examples"] == 2
+
+
+def test_a_report_has_no_number_that_json_does_not_know(finished_run):
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    text = (finished_run / "report.json").read_text()
+    values = json.loads(text, parse_constant=refuse)
+    assert {"test", "validation", "plan", "compute", "phases", "parity"} <= set(values)
+    (phase,) = values["phases"]
+    assert not {"receipt", "epochs"} & set(phase)
+    assert [row["block"] for row in values["receipt"][phase["name"]]][-1] == "head"
