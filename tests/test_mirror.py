@@ -38,7 +38,7 @@ def _test_file(path: Path) -> Path:
     return ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")
 
 
-def test_every_module_has_a_test_file_of_its_name():
+def test_every_module_has_its_own_test_file():
     without, listed = _without_test_file(), MISSING.read_text().splitlines()
     assert set(without) - set(listed) == set(), "write a test file"
     assert set(listed) - set(without) == set(), f"take it off {MISSING.name}"
