@@ -84,7 +84,7 @@ def test_all_configs_are_seen():
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_its_header_tells_purpose_command_cost_and_what_to_expect(path):
+def test_header_has_purpose_command_cost_and_expectation(path):
     header = header_of(path)
     for word in ("Purpose:", "Command:", "Cost:", "Expected:"):
         assert f"\n{word}" in header, f"{path} has no line that starts with {word}"

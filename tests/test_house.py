@@ -17,13 +17,13 @@ def written(folder: Path, text: str, name: str = "module.py") -> house.Source:
     return house.Source(path, folder)
 
 
-def test_old_names_are_found_as_class_variable_and_import(tmp_path):
+def test_old_names_find_class_variable_and_import(tmp_path):
     text = "from x import RareReads\nclass Watching:\n    lent = 1\n    fine = 2\n"
     rows = house.old_names([written(tmp_path, text)])
     assert [row.split()[1] for row in rows] == ["Watching:", "RareReads:", "lent:"]
 
 
-def test_old_names_with_a_place_are_found_only_there(tmp_path):
+def test_old_names_with_place_are_found_only_there(tmp_path):
     inside = written(tmp_path, "units = 1", "data/rows.py")
     outside = written(tmp_path, "units = 1", "training/rows.py")
     (row,) = house.old_names([inside, outside])

@@ -46,7 +46,7 @@ def recorded(tmp_path):
     return run
 
 
-def test_a_jobset_has_no_more_rights_than_training_needs():
+def test_jobset_has_no_more_rights_than_training_needs():
     values = yaml.safe_load((FOLDER / "jobset.yaml").read_text())
     (job,) = values["spec"]["replicatedJobs"]
     pod = job["template"]["spec"]["template"]["spec"]
@@ -96,7 +96,7 @@ def test_a_jobset_gives_each_pod_its_place(recorded):
     assert config.batch_size % workers == 0
 
 
-def test_machines_are_started_again_when_a_worker_was_lost(recorded):
+def test_machines_are_restarted_when_a_worker_is_lost(recorded):
     flags = ["--config.data=dir:my photos", "--config.workdir=run"]
     command = [str(FOLDER / "machines.sh"), *flags]
     code, configs, given = recorded(command, codes=(137, 5, 0), MACHINES="one two")
@@ -117,7 +117,7 @@ def test_machines_are_not_started_again_after_another_error(recorded):
     assert len(configs) == 2
 
 
-def test_all_launch_files_are_known_and_scripts_have_no_errors():
+def test_launch_files_are_known_and_scripts_are_valid():
     names = sorted(path.name for path in FOLDER.iterdir())
     assert names == ["jobset.yaml", "machines.sh", "tpu_vm.sh"]
     for path in FOLDER.glob("*.sh"):

@@ -58,7 +58,7 @@ def test_import_brings_no_tensorflow(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["zoo", "pipelines"])
-def test_a_stranger_of_the_same_name_is_refused_and_not_run(tmp_path, name):
+def test_stranger_of_same_name_is_refused_not_run(tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").write_text("open('ran', 'w').close()\n")
     process = ended("import zootune", tmp_path)

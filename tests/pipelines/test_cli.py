@@ -45,7 +45,7 @@ IMPORTS_NO_ENGINE = (
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_it_answers_within_half_a_second_and_imports_no_engine(fresh_process, name):
+def test_command_answers_within_half_a_second_without_engine(fresh_process, name):
     arguments, code = QUICK[name]
     seconds = []
     for _ in range(3):

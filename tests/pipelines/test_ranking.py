@@ -79,7 +79,7 @@ def test_real_weights_are_ranked_in_two_rounds(small_rounds, registered, capsys)
     assert found["reason"].startswith(f"'{names[0]}'")
 
 
-def test_a_few_backbones_need_one_round_and_say_what_is_unknown(registered, capsys):
+def test_few_backbones_take_one_round_and_show_unknowns(registered, capsys):
     registered("rank_a")
     registered("rank_b", imagenet_top1=0.5)
     assert main(["rank", "--data", DATA, "--backbones=rank_*"]) == 0
@@ -105,7 +105,7 @@ def test_in_python_it_is_the_same_value(registered):
     assert again.backbones[0].probe == found.backbones[0].probe
 
 
-def test_what_cannot_be_ranked_is_named_and_the_rest_is(registered):
+def test_rank_names_unrankable_backbones_and_ranks_the_rest(registered):
     registered("rank_a")
     registered("rank_broken", network=_fails, source="broken")
     missing = zoo.WeightsFile("gone.h5", license="x", path="gone.h5")

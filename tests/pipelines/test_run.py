@@ -20,7 +20,7 @@ def test_stages_follow_each_other(report):
     assert [*report["seconds"]] == [*STAGES, "export", "total"]
 
 
-def test_a_run_leaves_its_plan_its_data_and_its_artifact(finished_run, report):
+def test_run_leaves_plan_data_and_artifact(finished_run, report):
     left = {path.name for path in finished_run.iterdir()}
     assert left >= {"config.json", "plan.json", "data_card.json", "history.jsonl"}
     assert left >= {"report.json", "report.html", "environment.json", "tensorboard"}

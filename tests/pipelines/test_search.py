@@ -60,7 +60,7 @@ def copied(searched, tmp_path) -> Path:
     return Path(shutil.copytree(searched[0], tmp_path / "search"))
 
 
-def test_the_first_trial_is_the_default_of_the_plan(searched):
+def test_first_trial_is_the_default_of_the_plan(searched):
     _, found = searched
     first, second = found.trials
     assert first.choices["optimizer"] == "adam"
@@ -94,7 +94,7 @@ def test_the_result_says_that_validation_was_used(searched):
     assert found.warning == written["warning"]
 
 
-def test_a_killed_search_goes_on_and_repeats_what_was_lost(copied, searched):
+def test_killed_search_resumes_and_repeats_lost_trials(copied, searched):
     flags = [f"--config.{name}={value}" for name, value in FIELDS.items()]
     flags += [f"--config.data={DATA}", f"--config.workdir={copied}"]
     flags += ["--config.head.epochs=1", "--config.finetune.epochs=1", "--trials=99"]
@@ -129,7 +129,7 @@ def test_no_trial_begins_after_the_deadline(copied, searched):
     assert found.trials == searched[1].trials
 
 
-def test_a_trial_that_the_deadline_cuts_short_counts_for_nothing(searched, tmp_path):
+def test_trial_cut_short_by_deadline_counts_for_nothing(searched, tmp_path):
     seconds = searched[1].seconds
     budget = sum(seconds[name] for name in ("obtain", "data", "measure")) + 3
     fields = RunConfig().finetune
@@ -142,7 +142,7 @@ def test_a_trial_that_the_deadline_cuts_short_counts_for_nothing(searched, tmp_p
     assert states in (["PRUNED"], ["WAITING"])
 
 
-def test_epochs_that_are_worse_than_the_median_end_a_trial():
+def test_epochs_below_the_median_end_a_trial():
     study = optuna.create_study(
         direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=3)
     )
@@ -184,7 +184,7 @@ def test_the_folder_of_a_run_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_run_does_not_take_the_folder_of_a_search(copied, overwrite):
+def test_run_does_not_take_folder_of_a_search(copied, overwrite):
     config = json.loads((copied / "config.json").read_text())
     same = {name: config[name] for name in ("data", "backbone", "weights")}
     before = sorted(path.name for path in copied.iterdir())

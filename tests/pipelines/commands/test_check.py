@@ -16,7 +16,7 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def test_check_bad_file_is_printed_before_exit_code_3(photos, capsys):
+def test_check_prints_bad_file_before_exit_code_3(photos, capsys):
     (photos / "dark" / "x.png").write_bytes(b"not an image")
     assert main(["check", f"dir:{photos}"]) == 3
     printed = capsys.readouterr()

@@ -84,7 +84,7 @@ def test_execute_as_json_leaves_stdout_to_the_object(checking, capsys):
     assert printed.err == "progress\n"
 
 
-def test_every_command_is_a_module_with_the_same_parts():
+def test_every_command_module_has_the_same_parts():
     for name in COMMANDS:
         command = console.command_named(name)
         assert command.SUMMARY

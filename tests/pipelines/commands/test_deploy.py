@@ -7,7 +7,7 @@ from pipelines.commands import deploy
 from pipelines.errors import ConfigError
 
 
-def test_deploy_as_json_names_the_files_that_it_writes(finished_run, tmp_path, capsys):
+def test_deploy_as_json_names_written_files(finished_run, tmp_path, capsys):
     artifact = str(finished_run / "artifact")
     command = ["deploy", artifact, "--to", str(tmp_path / "out"), "--target=docker"]
     assert main([*command, "--json"]) == 0

@@ -32,7 +32,7 @@ def test_it_finds_what_this_machine_has(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_package_that_is_too_old_is_to_be_mended(monkeypatch):
+def test_doctor_package_too_old_needs_fix(monkeypatch):
     """S28: an older Keras runs code of model files."""
     known = importlib.metadata.version
     older = {"keras": "3.14.1", "pillow": "12.3.0", "starlette": "0.46"}
@@ -67,7 +67,7 @@ def test_every_device_says_which_precisions_it_supports():
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a /proc")
-def test_a_folder_that_cannot_be_written_is_to_be_mended(monkeypatch):
+def test_doctor_unwritable_folder_needs_fix(monkeypatch):
     monkeypatch.chdir("/proc")
     found = doctor.examine()
     assert found.writable["/proc"] is False
@@ -110,7 +110,7 @@ def test_doctor_prints_every_part(capsys):
         assert word in printed
 
 
-def test_as_text_fixes_come_last_and_none_is_ready():
+def test_as_text_puts_fixes_last_or_says_ready():
     found = Examination(
         versions={"python": "3.11"},
         devices=("CPU (float32)",),

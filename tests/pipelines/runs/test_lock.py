@@ -60,7 +60,7 @@ def test_nothing_stays_of_a_run_that_wrote_nothing(tmp_path):
     assert not (tmp_path / "runs" / "new").exists()
 
 
-def test_what_a_run_wrote_stays_and_the_lock_does_not(tmp_path):
+def test_lock_is_removed_and_written_files_stay(tmp_path):
     with alone_in(tmp_path / "run"):
         (tmp_path / "run" / "config.json").write_text("{}")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]

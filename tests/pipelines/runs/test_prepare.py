@@ -31,7 +31,7 @@ def test_the_same_config_prepares_the_same(prepared):
         np.testing.assert_array_equal(value, wanted)
 
 
-def test_the_base_is_frozen_and_the_probe_is_that_of_its_head(prepared):
+def test_prepare_freezes_base_and_gives_its_probe(prepared):
     assert prepared.base.model.trainable_variables == []
     kernel = prepared.probe().kernel
     assert kernel.shape[1] == len(prepared.splits.info.class_names) == 10

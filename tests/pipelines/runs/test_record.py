@@ -53,7 +53,7 @@ def test_the_manifest_has_data_plan_and_metrics(plan):
     assert values["metrics"]["test"]["examples"] == 2
 
 
-def test_a_report_has_no_number_that_json_does_not_know(finished_run):
+def test_report_has_only_finite_numbers(finished_run):
     def refuse(name):
         raise AssertionError(f"{name} is no JSON")
 

@@ -18,9 +18,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_file_that_broke_is_noticed_first_and_written_anew(
-    saved, prepared, caplog, name
-):
+def test_broken_file_is_noticed_first_and_rewritten(saved, prepared, caplog, name):
     describe(saved, prepared, seed=0)
     (saved.artifact_base / "3").mkdir(parents=True)
     path, content = saved.path / name, BROKEN[name]

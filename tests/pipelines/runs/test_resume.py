@@ -114,7 +114,7 @@ def test_checkpoints_that_are_all_broken_end_the_command(saved, prepared):
 
 
 @pytest.mark.faults
-def test_a_run_killed_after_its_export_does_not_export_twice(finished_run, tmp_path):
+def test_run_killed_after_export_exports_only_once(finished_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
     (run / "report.json").unlink()

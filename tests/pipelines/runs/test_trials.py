@@ -32,7 +32,7 @@ def test_what_is_chosen(accuracies, examples, chosen, said):
     assert said in reason
 
 
-def test_lost_trials_are_queued_once_and_ended_ones_never():
+def test_lost_trials_are_queued_once_ended_ones_never():
     study = study_with(0.9)
     study.enqueue_trial({"x": 1.0})
     lost = study.ask()

@@ -64,7 +64,7 @@ def surroundings() -> dict[str, object]:
     }
 
 
-def test_what_is_drawn_next_follows_from_the_callers_seed(keras_as_it_was):
+def test_draws_after_restored_follow_the_callers_seed(keras_as_it_was):
     def twice(between) -> dict[str, list[float]]:
         keras.utils.set_random_seed(5)
         first = {name: draw() for name, draw in DRAWS.items()}
@@ -108,7 +108,7 @@ def test_settings_are_plain_inside_and_come_back(keras_as_it_was):
         keras.config.set_max_epochs(None)
 
 
-def test_ops_need_not_be_deterministic_after_a_strict_run():
+def test_determinism_ends_after_a_strict_run():
     from tensorflow.python.framework.config import is_op_determinism_enabled
 
     assert not is_op_determinism_enabled()
@@ -149,7 +149,7 @@ print(json.dumps({{
 
 
 @pytest.mark.slow
-def test_a_run_is_the_same_and_says_its_stages_and_leaves_no_trace(
+def test_run_is_repeatable_logs_stages_leaves_no_trace(
     fresh_process, finished_run, tmp_path
 ):
     of_others = {"floatx": "float16", "epsilon": 0.1}

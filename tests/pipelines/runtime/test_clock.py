@@ -50,7 +50,7 @@ def test_a_ticker_says_what_it_is_at(caplog, monkeypatch):
     ]
 
 
-def test_a_budget_ends_after_its_seconds_and_none_never_does():
+def test_deadline_follows_the_budget_and_zero_never_ends():
     clock = Clock()
     assert 59 < clock.deadline(60) - time.monotonic() <= 60
     assert clock.deadline(0) == float("inf")

@@ -26,7 +26,7 @@ def test_the_description_fits_into_json():
     assert set(values) == {"versions", "platform", "processor_count", "command"}
 
 
-def test_peak_memory_is_in_bytes_and_grows_with_use():
+def test_peak_memory_is_in_bytes_and_grows():
     before = environment.peak_memory_bytes()
     held = bytearray(before + 64 * 2**20)
     held[::4096] = b"x" * len(held[::4096])

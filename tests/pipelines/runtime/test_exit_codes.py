@@ -77,7 +77,7 @@ def test_an_interrupt_is_130(capsys):
     assert capsys.readouterr().err == "zoo: interrupted\n"
 
 
-def test_a_termination_is_143_and_runs_what_cleans_up(capsys):
+def test_termination_exits_143_and_runs_cleanup(capsys):
     cleaned = []
 
     def action() -> None:
@@ -204,7 +204,7 @@ def test_debug_shows_where(fresh_process):
     assert ended.stderr.splitlines()[-1].startswith("zoo: No backbone is called")
 
 
-def test_training_that_fails_is_5_and_leaves_an_unfinished_run(
+def test_failed_training_exits_5_and_leaves_unfinished_run(
     tmp_path, capsys, monkeypatch
 ):
     # Else it would start over at a lower rate, and succeed.
@@ -278,7 +278,7 @@ def swallowing(number: int):
         (signal.SIGTERM, 143, "zoo: terminated\n"),
     ],
 )
-def test_a_signal_that_was_swallowed_is_obeyed_all_the_same(number, code, said, capsys):
+def test_swallowed_signal_is_still_obeyed(number, code, said, capsys):
     before = signal.getsignal(number)
     assert exit_code_of(swallowing(number), debug=False) == code
     assert capsys.readouterr().err == said
@@ -314,7 +314,7 @@ def test_signals_are_held_back_while_others_note_them():
     assert seen == [signal.SIGINT]
 
 
-def test_a_thread_is_not_ended_by_a_signal_of_the_process():
+def test_thread_is_not_ended_by_a_process_signal():
     found = []
 
     def action() -> None:

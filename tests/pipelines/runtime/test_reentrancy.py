@@ -19,7 +19,7 @@ def graph_of(function):
 
 
 @pytest.mark.parametrize("block", [residuals.with_bias, residuals.by_operator])
-def test_an_addition_after_a_convolution_with_a_bias_is_found(block):
+def test_addition_after_convolution_with_bias_is_detected(block):
     function = called(residuals.network(block))
     assert not is_reentrant(graph_of(function))
     assert engines.batches_at_once(function) == 1
@@ -31,7 +31,7 @@ def test_an_addition_after_a_convolution_with_a_bias_is_found(block):
 
 @pytest.mark.parametrize("block", residuals.BLOCKS)
 @pytest.mark.parametrize("rewired", [folded, folded_copy])
-def test_what_was_folded_may_be_computed_twice_at_once(block, rewired):
+def test_folded_network_may_be_computed_twice_at_once(block, rewired):
     function = called(rewired(residuals.network(block)))
     assert adds_within_convolutions(function, MAPS) == 0
     assert is_reentrant(graph_of(function))

@@ -22,7 +22,7 @@ def came():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_is_noted_and_does_its_work_when_it_is_let_go(came, number):
+def test_held_signal_is_noted_and_works_when_released(came, number):
     with held_back() as signals:
         signal.raise_signal(number)
         assert (signals.pending, came) == (number, [])
@@ -31,7 +31,7 @@ def test_a_signal_is_noted_and_does_its_work_when_it_is_let_go(came, number):
     assert came == [number]
 
 
-def test_a_signal_that_nobody_let_go_comes_at_the_end(came):
+def test_signal_never_released_comes_at_the_end(came):
     with held_back():
         signal.raise_signal(signal.SIGTERM)
     assert came == [signal.SIGTERM]
@@ -59,7 +59,7 @@ def test_what_is_ignored_stays_ignored():
         assert signals.pending is None
 
 
-def test_a_thread_that_is_given_no_signals_trains_all_the_same(came):
+def test_held_back_in_thread_works_without_signals(came):
     found = []
 
     def train():

@@ -36,7 +36,7 @@ def ran(redirected: str, *command: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_no_file_gets_the_number_of_a_closed_stream(tmp_path, closed):
+def test_closed_stream_number_is_given_to_no_file(tmp_path, closed):
     path = tmp_path / "file"
     ended = ran(closed, NUMBERS, str(path))
     assert ended.returncode == 0, ended.stderr

@@ -18,7 +18,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_leaves_the_import_path_of_this_process_and_of_others(here):
+def test_working_folder_leaves_import_path_of_all_processes(here):
     working_folder.import_nothing_from_here()
     assert sys.path == ["/elsewhere"]
     assert os.environ["PYTHONPATH"] == "/elsewhere"
