@@ -33,5 +33,5 @@ def _test_file(path: Path) -> Path:
     return ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")
 
 
-def test_every_module_has_a_test_file_of_its_name():
+def test_every_module_has_its_test_file():
     assert _without_test_file() == []

@@ -68,7 +68,7 @@ def test_the_run_learns_and_leaves_its_folder(run):
 
 
 @pytest.mark.weights
-def test_the_receipt_shows_that_frozen_blocks_did_not_move(run):
+def test_receipt_shows_that_frozen_blocks_stay(run):
     receipt = run.report["receipt"]
     assert list(receipt) == ["head", "fine_tune"]
     frozen = [one for rows in receipt.values() for one in rows if not one["trainable"]]
@@ -98,7 +98,7 @@ def test_what_is_served_is_what_was_trained(run, photos, count):
 
 @pytest.mark.slow
 @pytest.mark.weights
-def test_the_same_seed_gives_the_same_in_another_process(run, photos, tmp_path):
+def test_same_seed_in_another_process_gives_the_same(run, photos, tmp_path):
     fields = {**PRETRAINED, "data": f"dir:{photos}"}
     assert trained_in_a_process(tmp_path, fields) == [
         json.loads(json.dumps(fingerprint(run)))
@@ -123,7 +123,7 @@ def test_predict_in_a_fresh_process_gives_the_labels(run, photos):
 
 
 @pytest.mark.weights
-def test_evaluating_the_artifact_gives_the_numbers_of_the_report(run, photos):
+def test_evaluating_the_artifact_repeats_the_report(run, photos):
     from pipelines.stages.evaluate import evaluate_artifact
 
     predictor = pipelines.load(run.artifact_dir)
@@ -139,9 +139,7 @@ def test_evaluating_the_artifact_gives_the_numbers_of_the_report(run, photos):
 
 
 @pytest.mark.weights
-def test_other_data_are_evaluated_whole_and_strange_classes_refused(
-    run, photos, tmp_path
-):
+def test_other_data_whole_strange_classes_refused(run, photos, tmp_path):
     from pipelines.errors import DataError
     from pipelines.stages.evaluate import evaluate_artifact
 

@@ -82,7 +82,7 @@ class TestImages:
         assert image_run.report["parity"]["largest_difference"] < 1e-4
         self._refuse_difference(image_run)
 
-    def test_its_manifest_has_the_handle_and_needs_no_module(self, image_run):
+    def test_manifest_has_the_handle_and_no_requirement(self, image_run):
         path = image_run.artifact_dir / "zoo_artifact.json"
         manifest = json.loads(path.read_text())
         assert manifest["preprocessing"]["requires"] == []

@@ -110,7 +110,7 @@ def module(home, images):
 
 
 class TestSeries:
-    def test_the_row_describes_the_network_as_it_was_trained(self, published):
+    def test_row_describes_the_trained_network(self, published):
         assert published == zoo.get_spec("my_waves")
         assert published.pretrained
         assert published.block_names == ("block1", "block2", "block3")
@@ -126,9 +126,7 @@ class TestSeries:
         other = zoo.build("my_waves", weights=None).model.get_layer("block3_conv")
         assert not np.array_equal(other.kernel, trained)
 
-    def test_another_run_learns_from_little_and_is_published_too(
-        self, published, tmp_path
-    ):
+    def test_another_run_learns_and_is_published(self, published, tmp_path):
         data = _series(tmp_path / "few.npz", 60, rates=(0.3, 0.7), seed=1)
         # Of the last block: all of them together tell these waves apart untrained.
         head = HeadConfig(reads="last")
@@ -143,7 +141,7 @@ class TestSeries:
             run.model.get_layer("block3_conv").kernel,
         )
 
-    def test_its_features_tell_other_waves_apart_better_than_random_ones(
+    def test_trained_features_beat_random_ones_on_other_waves(
         self, published, tmp_path
     ):
         _series(tmp_path / "few.npz", 60, rates=(0.3, 0.7), seed=1)
@@ -165,7 +163,7 @@ class TestSeries:
 
 
 class TestImages:
-    def test_the_module_gives_the_pooled_features_of_unit_pixels(self, module):
+    def test_module_gives_pooled_features_of_unit_pixels(self, module):
         pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3))
         backbone = zoo.build("my_digits")
         wanted = np.mean(backbone.model(pixels.astype("float32")), axis=(1, 2))

@@ -35,7 +35,7 @@ SEEDS = (0, 1, 2) if os.environ.get("CONTRACT") == "all" else (0,)
     ("batchnorm", "precision", "tolerance"),
     [("frozen", "float32", 1e-5), ("trained", "mixed_bfloat16", 0.01)],
 )
-def test_a_module_is_fine_tuned_published_and_served_without_its_folder(
+def test_module_is_tuned_published_served_without_its_folder(
     tmp_path, batchnorm, precision, tolerance
 ):
     folder = save_hub(tmp_path / "module")
@@ -83,7 +83,7 @@ def _assert_published_as_a_module(run):
     )
 
 
-def test_a_module_of_texts_is_fine_tuned_and_served_without_its_folder(tmp_path):
+def test_text_module_is_tuned_served_without_its_folder(tmp_path):
     words = {"good": ["good", "the film was"], "bad": ["bad", "the book was"]}
     labels = ["good", "bad"] * 40
     texts = [
@@ -109,7 +109,7 @@ def test_a_module_of_texts_is_fine_tuned_and_served_without_its_folder(tmp_path)
     assert [one.label for one in predictions] == ["good", "bad"]
 
 
-def test_a_module_with_only_a_signature_gives_frozen_features(tmp_path):
+def test_module_with_a_signature_gives_frozen_features(tmp_path):
     fields = {**TINY, "handle": str(save_signature(tmp_path / "module"))}
     run = pipelines.fine_tune(**fields, workdir=tmp_path / "run")
     assert list(run.report["receipt"]) == ["head"]
@@ -135,7 +135,7 @@ def lite0(tmp_path_factory):
 
 
 @pytest.mark.weights
-def test_the_module_gives_the_features_of_the_native_network(lite0):
+def test_module_gives_features_of_the_native_network(lite0):
     native = zoo.build("efficientnet_lite0", input_size_px=SIZE)
     module = zoo.build("tfhub", handle=lite0)
     assert module.input_size_px == SIZE

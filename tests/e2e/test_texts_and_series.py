@@ -103,7 +103,7 @@ class TestTexts:
         assert main(["predict", str(text_run.artifact_dir), str(path)]) == 0
         assert "harbour" in capsys.readouterr().out
 
-    def test_a_table_of_texts_is_predicted_row_by_row(self, text_run, tmp_path, capsys):
+    def test_text_table_is_predicted_row_by_row(self, text_run, tmp_path, capsys):
         table, out = tmp_path / "notes.csv", tmp_path / "out.csv"
         notes = ["the gull above the cargo ship", "  ", "Salt in the Oven!"]
         with table.open("w", newline="") as stream:

@@ -40,9 +40,7 @@ def turn_into_a_folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "spoil"), [("measure", turn_into_a_folder), ("finetune", Path.unlink)]
 )
-def test_a_file_that_cannot_be_read_any_more_is_named(
-    photos, tmp_path, capsys, stage, spoil
-):
+def test_file_that_became_unreadable_is_named(photos, tmp_path, capsys, stage, spoil):
     data, workdir = f"dir:{photos}", tmp_path / "run"
     bad = of_train(data, 3)
     assert train(data, workdir, stage, lambda: spoil(bad)) == 3
@@ -56,9 +54,7 @@ def test_a_file_that_cannot_be_read_any_more_is_named(
 
 
 @pytest.mark.slow
-def test_with_on_bad_skip_the_run_goes_on_without_it_and_counts_what_it_saw(
-    photos, tmp_path, caplog
-):
+def test_on_bad_skip_restarts_without_it_and_counts(photos, tmp_path, caplog):
     data, workdir = f"dir:{photos}?on_bad=skip&bad_limit=0.1", tmp_path / "run"
     bad = of_train(data, 3)
 
@@ -83,7 +79,7 @@ def test_with_on_bad_skip_the_run_goes_on_without_it_and_counts_what_it_saw(
     assert [json.loads(line)["epoch"] for line in lines] == [1, 1, 2]
 
 
-def test_more_than_the_limit_is_too_much_on_the_way_too(photos, tmp_path, capsys):
+def test_bad_limit_holds_during_the_run_too(photos, tmp_path, capsys):
     data = f"dir:{photos}?on_bad=skip&bad_limit=0.01"
     bad = of_train(data, 3)
     spoil = lambda: bad.write_bytes(b"no image")  # noqa: E731 - one action

@@ -37,9 +37,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", path], check=True)
 
 
-def test_on_a_full_disk_what_was_saved_stays_and_it_can_go_on_later(
-    parts, small_disk, tmp_path
-):
+def test_full_disk_keeps_checkpoints_and_training_resumes(parts, small_disk, tmp_path):
     checkpoints = Checkpoints(small_disk / "checkpoints")
     filler = small_disk / "filler"
 
@@ -63,9 +61,7 @@ def test_on_a_full_disk_what_was_saved_stays_and_it_can_go_on_later(
     assert checkpoints.newest().arrays["some"][0].shape == (100,)
 
 
-def test_a_log_that_finds_the_disk_full_is_no_lack_of_memory(
-    parts, small_disk, tmp_path
-):
+def test_full_disk_of_a_log_names_no_memory(parts, small_disk, tmp_path):
     """F8: TensorFlow has one name for both."""
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     filler = small_disk / "filler"
@@ -88,7 +84,7 @@ def _free(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def test_a_read_only_disk_is_refused_before_anything_is_computed(small_disk):
+def test_read_only_disk_is_refused_before_computing(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     config = RunConfig(data="dir:photos", workdir=str(small_disk / "run"))
     with (
@@ -98,7 +94,7 @@ def test_a_read_only_disk_is_refused_before_anything_is_computed(small_disk):
         pytest.fail("claimed what cannot be written")
 
 
-def test_no_deadline_is_on_a_clock_that_can_be_set():
+def test_deadlines_use_no_clock_that_jumps():
     """Clocks that people and networks set jump back; the monotonic one does not."""
     sources = {
         path.relative_to(ROOT).as_posix(): path.read_text()

@@ -25,7 +25,7 @@ while True:
 """
 
 
-def test_a_checkpoint_that_is_being_written_may_be_killed(tmp_path):
+def test_killed_checkpoint_write_leaves_a_whole_one(tmp_path):
     folder, known = tmp_path / "checkpoints", 0
     for _ in killed_at_random(
         WRITES, folder, times=20 if IS_LONG else 6, within_seconds=0.05

@@ -96,7 +96,7 @@ def _after(known: str, text: str) -> str:
     return text[len(known) :]
 
 
-def test_what_was_ended_twice_goes_on_to_the_same_result(tmp_path, whole, caplog):
+def test_run_ended_twice_reaches_the_same_result(tmp_path, whole, caplog):
     folder = tmp_path / "run"
     process = start(folder)
     with pytest.raises(ConfigError, match=f"in use: process {process.pid} on "):

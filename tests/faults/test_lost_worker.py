@@ -73,7 +73,7 @@ class Pair:
 
 
 @pytest.mark.faults
-def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(tmp_path):
+def test_killed_worker_costs_steps_since_the_checkpoint(tmp_path):
     whole, torn = Pair(tmp_path / "whole"), Pair(tmp_path / "torn")
     limit = time.monotonic() + 200
     # One after the head, and one after each epoch of the phase that both share.

@@ -24,7 +24,7 @@ def out_of_the_way(path):
     path.rmdir()
 
 
-def test_a_report_or_a_page_that_cannot_be_written_is_written_later(tmp_path, capsys):
+def test_unwritable_report_and_page_are_written_later(tmp_path, capsys):
     run = tmp_path / "run"
     report, page = run / "report.json", run / "report.html"
     version = run / "artifact" / "1"

@@ -53,7 +53,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_what_is_cut_short_ends_as_if_it_had_not_been(
+def test_resumed_training_ends_as_uninterrupted_training(
     parts, plan, whole, tmp_path, where
 ):
     folder, places, outcome = whole
@@ -91,7 +91,7 @@ def test_an_interrupt_ends_the_step_and_saves(parts, plan, whole, tmp_path):
     assert_same(resumed, whole[2])
 
 
-def test_a_phase_that_started_over_goes_on_at_its_lower_rate(parts, tmp_path):
+def test_restarted_phase_resumes_at_its_lower_rate(parts, tmp_path):
     (last,) = parts.plan.phases[1:]
     wild = dataclasses.replace(
         last,
@@ -129,9 +129,7 @@ def test_training_that_is_done_is_not_done_again(parts, plan, whole, tmp_path):
     assert_same(resumed, outcome)
 
 
-def test_at_the_deadline_a_phase_that_was_cut_short_is_ended(
-    parts, plan, whole, tmp_path
-):
+def test_resumed_phase_ends_at_the_deadline(parts, plan, whole, tmp_path):
     folder, places, _ = whole
     inside = next(i for i, p in enumerate(places) if p and p["phase"] == 1)
     copy = folder / "copies" / f"{inside:03d}"

@@ -232,7 +232,7 @@ ODD_NAMES = (
 )
 
 
-def test_a_bad_file_of_an_odd_name_is_named(job, photos, capsys):
+def test_bad_file_of_an_odd_name_is_named(job, photos, capsys):
     for name in ODD_NAMES:
         (photos / "dark" / name).write_bytes(b"no image")
     said = job.refuses(f"--config.data=dir:{photos}", code=3, message="5 of 25 image")
@@ -286,7 +286,7 @@ def test_workdir_of_another_run(job, finished_run):
     assert len(weights) == 2, "another seed gives other weights"
 
 
-def test_a_refused_run_does_not_touch_the_one_that_is_there(job, finished_run):
+def test_refused_run_leaves_the_finished_one_untouched(job, finished_run):
     """With `overwrite` too: what is refused before training has replaced nothing."""
     shutil.copytree(finished_run, job.workdir)
     before = snapshot(job.workdir)
@@ -440,9 +440,7 @@ def test_no_disk_space_for_export(job_on_disk, disk, finished_run):
 
 @pytest.mark.faults
 @pytest.mark.slow
-def test_a_disk_that_fills_up_in_the_middle_of_an_export(
-    job_on_disk, disk, finished_run
-):
+def test_disk_full_in_the_middle_of_an_export(job_on_disk, disk, finished_run):
     """No file can be made after the first few of the export, though bytes are free.
 
     With room for files again, the same command ends well on a disk of this size.

@@ -49,7 +49,7 @@ def test_a_table_has_no_formula(text):
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_other_names_and_numbers_are_in_a_table_as_they_are(text):
+def test_harmless_names_and_numbers_stay_unchanged(text):
     found = cells(line_of(".csv", ["file"], row(text)))
     assert found[:2] == [text, text]
     assert found[4] == "-0.25"
@@ -110,7 +110,7 @@ def test_a_class_of_an_odd_name_is_refused(photos, tiny_flags, capfd):
         shutil.rmtree(there)
 
 
-def test_a_file_of_an_odd_name_is_predicted_and_printed_without_effect(
+def test_odd_file_name_is_predicted_without_effect(
     finished_run, photos, tmp_path, capfd
 ):
     artifact = str(finished_run / "artifact")

@@ -51,7 +51,7 @@ def test_labels_that_are_pickles_are_refused(tmp_path, name):
         load(DatasetRef.parse(f"npz:{path}"))
 
 
-def test_a_pickle_in_place_of_the_names_beside_records_is_refused(tmp_path):
+def test_pickle_in_place_of_class_names_is_refused(tmp_path):
     (tmp_path / "x.tfrecord").write_bytes(b"")
     (tmp_path / NAME).write_bytes(pickle.dumps(Evil()))
     with pytest.raises(DataError, match=NAME):

@@ -45,7 +45,7 @@ def test_a_place_that_takes_nothing_is_named(name, finished_run, tmp_path, capsy
     assert "Error" not in said
 
 
-def test_a_disk_that_is_too_small_is_noticed_before_training(
+def test_too_small_disk_is_noticed_before_training(
     tmp_path, tiny_flags, monkeypatch, capsys
 ):
     """A disk of that size would need rights that not everybody has."""
@@ -57,7 +57,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_training(
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_what_is_too_large_is_refused_with_the_option(tmp_path, capsys):
+def test_too_large_image_is_refused_with_the_option(tmp_path, capsys):
     for label in "ab":
         (tmp_path / label).mkdir()
         for i in range(4):

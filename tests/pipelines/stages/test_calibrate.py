@@ -112,7 +112,7 @@ def test_only_validation_sets_the_calibration(model, splits, calibrated):
     assert other.calibration != calibrated.calibration
 
 
-def test_test_gets_better_and_the_report_says_by_how_much(calibrated):
+def test_calibration_improves_test_and_reports_it(calibrated):
     report = calibration_report(calibrated)
     for split in ("validation", "test"):
         before, after = report[split]["before"], report[split]["after"]
@@ -154,7 +154,7 @@ def test_without_calibration_before_is_after(model, splits):
     assert report["method"] == "none"
 
 
-def test_if_nothing_is_accepted_no_accuracy_is_made_up(calibrated):
+def test_nothing_accepted_has_no_accuracy(calibrated):
     strict = dataclasses.replace(calibrated.calibration, confidence_threshold=1.1)
     report = calibration_report(
         Calibrated(strict, calibrated.validation, calibrated.test)
@@ -163,7 +163,7 @@ def test_if_nothing_is_accepted_no_accuracy_is_made_up(calibrated):
     assert report["test"]["accuracy_of_accepted"] is None
 
 
-def test_some_of_each_class_are_spread_over_the_split(splits):
+def test_rows_of_each_class_spread_over_the_split(splits):
     train = splits.train
     counts = np.bincount(train.labels)
     assert (counts < 50).all()  # 500 in all would be 50 of each

@@ -23,7 +23,7 @@ def _half_of_a_kernel_is_zeros(served):
     return wrong
 
 
-def test_what_is_refused_is_kept_and_proved_again_without_training(
+def test_refused_export_is_kept_and_proved_without_training(
     tmp_path, monkeypatch, caplog
 ):
     fields = {

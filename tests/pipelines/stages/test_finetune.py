@@ -58,7 +58,7 @@ def test_from_scratch_learns_more_than_chance(tmp_path, splits):
     assert report.examples == len(splits.test)
 
 
-def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
+def test_guarded_phase_without_gain_is_undone(tmp_path, splits):
     def ruin(plan):
         head, last = plan.phases
         # A rate that no network survives, without the clipping that would save it.
@@ -85,7 +85,7 @@ def test_a_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
     [("fine_tune", 3, True), ("fine_tune", 4, False), ("head", 1, True)]
     + [("head", 2, False), ("unguarded", 0, False)],
 )
-def test_what_can_be_expected_has_to_exceed_its_standard_error(phase, wrong, left_out):
+def test_expected_gain_has_to_exceed_its_error(phase, wrong, left_out):
     plan = decide(
         TrainingFacts(examples=400, classes=10, block_names=("a", "b")),
         RunConfig(strategy="partial"),
@@ -101,7 +101,7 @@ def test_what_can_be_expected_has_to_exceed_its_standard_error(phase, wrong, lef
     assert finetune._cannot_gain(asked, last, splits) is left_out
 
 
-def test_a_guarded_phase_that_could_not_show_a_gain_is_left_out(tmp_path, splits):
+def test_guarded_phase_without_possible_gain_is_skipped(tmp_path, splits):
     """The head is right on what it was fitted to, so nothing is left to get right."""
     known = splits.train.take(np.arange(20))
     splits = dataclasses.replace(splits, validation=known)
@@ -120,7 +120,7 @@ def test_a_guarded_phase_that_could_not_show_a_gain_is_left_out(tmp_path, splits
     assert unguarded.not_needed == ()
 
 
-def test_a_loss_that_is_not_a_number_is_an_error_that_names_the_rate(tmp_path, splits):
+def test_nan_loss_is_an_error_naming_the_rate(tmp_path, splits):
     def explode(plan):
         (phase,) = plan.phases
         phase = dataclasses.replace(
@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_a_number_is_an_error_that_names_the_rate(tmp_path, s
         train_stages(tmp_path, splits, tiny_config(strategy="scratch"), edit=explode)
 
 
-def test_a_plan_that_leaves_a_block_out_is_refused_before_training(tmp_path, splits):
+def test_plan_without_a_block_is_refused_before_training(tmp_path, splits):
     def forget(plan):
         (phase,) = plan.phases
         kept = phase.block_multipliers[1:]
@@ -155,9 +155,7 @@ def test_after_the_deadline_only_the_first_phase_runs(tmp_path, splits):
     assert len(history.phases[0].epochs) == 1
 
 
-def test_the_order_of_examples_changes_from_phase_to_phase_and_seed_to_seed(
-    tmp_path, splits
-):
+def test_order_changes_with_phase_and_seed(tmp_path, splits):
     results = {
         seed: train_stages(tmp_path, splits, tiny_config(strategy="full", seed=seed))[1]
         for seed in (0, 1)

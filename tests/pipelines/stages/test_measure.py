@@ -42,7 +42,7 @@ def measured(base, splits):
     return measure(base, splits, CONFIG, Clock())
 
 
-def test_every_block_is_scored_and_what_a_head_could_read(measured, base):
+def test_every_block_and_head_input_is_scored(measured, base):
     evidence = measured.evidence
     names = base.spec.block_names
     assert [one.reads for one in evidence.depths] == [(name,) for name in names]
@@ -90,7 +90,7 @@ def test_few_images_are_read_as_crops_too(splits, monkeypatch):
     assert viewing.count_views(plain, splits.train) == 1
 
 
-def test_where_a_probe_is_right_already_no_crops_are_read(measured, splits):
+def test_no_crops_where_a_probe_is_sure(measured, splits):
     """Those of 21 images per class, of which it is right on 19 of 20 as they are."""
     sure = {"left_out": 0.95, "per_class": 20}
     assert measured.evidence.best_head.accuracy >= 0.95
@@ -125,7 +125,7 @@ def test_views_are_the_same_whatever_the_batch_size(splits):
     assert not np.array_equal(seen(1, 20), seen(2, 20))
 
 
-def test_what_was_left_out_is_as_often_right_as_validation(measured, base, splits):
+def test_left_out_accuracy_agrees_with_validation(measured, base, splits):
     plan = decide(training_facts(base, splits, measured), CONFIG)
     probe = measured.probe(plan.head)
     _, validation = measured.head_features(plan.head)
@@ -145,7 +145,7 @@ def test_of_many_examples_some_are_read(base, splits, monkeypatch):
     assert some.probe(plan.head).kernel.shape[1] == 10
 
 
-def test_examples_of_one_group_do_not_vouch_for_each_other(base, splits):
+def test_examples_of_a_group_are_left_out_together(base, splits):
     """Every image twice under labels that mean nothing."""
     rng = np.random.default_rng(0)
     rows = np.arange(60).repeat(2)
@@ -163,7 +163,7 @@ def test_examples_of_one_group_do_not_vouch_for_each_other(base, splits):
     assert accuracy(rows) < 0.7
 
 
-def test_nothing_is_measured_of_random_weights_that_will_train(base, splits):
+def test_random_weights_that_train_are_not_measured(base, splits):
     config = dataclasses.replace(CONFIG, strategy="scratch")
     found = measure(base, splits, config, Clock())
     plan = decide(training_facts(base, splits, found), config)
@@ -171,7 +171,7 @@ def test_nothing_is_measured_of_random_weights_that_will_train(base, splits):
     assert found.probe(plan.head) is None
 
 
-def test_a_budget_too_small_for_one_pass_says_what_is_possible(base, splits):
+def test_budget_below_one_pass_names_the_possible(base, splits):
     config = dataclasses.replace(CONFIG, time_budget_seconds=1e-3)
     with pytest.raises(ConfigError, match=r"at most \d+ examples with \?limit="):
         measure(base, splits, config, Clock())
@@ -190,7 +190,7 @@ def test_some_rows_of_every_class_are_taken():
 
 
 @pytest.mark.parametrize("side", [2, 3, 5, 8])
-def test_cells_of_a_grid_are_averages_of_its_corners(side):
+def test_grid_cells_are_averages_of_corners(side):
     maps = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
     half = -(-side // 2)
     found = np.array(GridPooling(2)(maps))

@@ -9,7 +9,7 @@ from tests.support.tiny_stages import IMAGES, tiny_config
 from zoo.errors import MissingWeightsError
 
 
-def test_obtain_gives_random_weights_where_asked_or_where_there_are_none(caplog):
+def test_obtain_gives_random_weights_if_asked_or_unpublished(caplog):
     assert obtain(tiny_config(), IMAGES).weights == "random"
     assert not caplog.text
     asked = dataclasses.replace(tiny_config(), weights="default")
@@ -20,6 +20,6 @@ def test_obtain_gives_random_weights_where_asked_or_where_there_are_none(caplog)
         obtain(missing, IMAGES)
 
 
-def test_obtain_starts_from_scratch_at_random_whatever_weights_say():
+def test_obtain_for_scratch_gives_random_weights():
     config = dataclasses.replace(tiny_config(strategy="scratch"), weights="default")
     assert obtain(config, IMAGES).weights == "random"

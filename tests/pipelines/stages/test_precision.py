@@ -65,7 +65,7 @@ def weights_of(prepared):
     return [np.array(one) for one in prepared.base.model.get_weights()]
 
 
-def test_both_formats_are_timed_and_nothing_is_left_of_it(
+def test_both_formats_are_timed_without_a_trace(
     always_pays, monkeypatch, plain, caplog
 ):
     monkeypatch.setattr(precision, "may_use_xla", lambda: True)
@@ -139,7 +139,7 @@ def test_strict_determinism_is_not_left_to_a_clock(always_pays):
     assert "leaves nothing to a clock" in found.reason
 
 
-def test_the_processor_says_whether_it_has_units_for_bfloat16(monkeypatch):
+def test_processor_units_decide_on_bfloat16(monkeypatch):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides")
     monkeypatch.setattr(devices, "processor_features", lambda: ("avx512f", "amx_bf16"))
@@ -149,7 +149,7 @@ def test_the_processor_says_whether_it_has_units_for_bfloat16(monkeypatch):
     assert not formats.may_use_xla()
 
 
-def test_what_was_chosen_before_is_built_with_the_same_weights(plain):
+def test_earlier_choice_is_built_with_the_same_weights(plain):
     found = prepared_for(before=MIXED)
     assert found.compute == MIXED
     assert found.base.model.layers[-1].compute_dtype == "bfloat16"
@@ -161,7 +161,7 @@ def test_what_was_chosen_before_is_built_with_the_same_weights(plain):
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_a_run_that_was_cut_short_goes_on_as_it_computed(tmp_path, caplog):
+def test_resumed_run_keeps_its_precision(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="zootune")
     config = config_for(workdir=str(tmp_path / "run"))
     folder = run_folder.RunFolder(tmp_path / "run")

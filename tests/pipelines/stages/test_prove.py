@@ -37,7 +37,7 @@ def subject(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_a_healthy_export_is_three_times_better_than_it_must_be(name, tmp_path):
+def test_healthy_export_passes_with_a_margin_of_three(name, tmp_path):
     found = _subject(HEALTHY[name], tmp_path)
     assert margin(found, answers(found, signatures=ALL)) < 1 / 3
 

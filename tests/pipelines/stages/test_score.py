@@ -17,7 +17,7 @@ def bright_and_dark():
     return Split("train", ImageArray(pixels.astype(np.uint8)), labels)
 
 
-def test_a_backbone_is_measured_on_some_of_the_examples(bright_and_dark):
+def test_backbone_is_measured_on_some_examples(bright_and_dark):
     score = score_backbone(bright_and_dark, tiny_config(), Clock(), examples=20)
     assert (score.backbone, score.examples, score.classes) == ("tiny_image", 20, 2)
     assert score.input_size_px == 16

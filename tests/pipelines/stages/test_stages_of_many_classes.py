@@ -72,9 +72,7 @@ def model(base, splits, config, measured):
     return add_head(base, classes=CLASSES, plan=plan.head, probe=probe)
 
 
-def test_every_class_is_read_and_the_plan_says_how_many_were_judged(
-    base, splits, config, measured
-):
+def test_every_class_is_read_and_the_plan_counts(base, splits, config, measured):
     assert len(np.unique(measured.labels)) == CLASSES
     evidence = measured.evidence
     assert (evidence.examples, evidence.fitted_examples) == (JUDGED, len(splits.train))
@@ -85,7 +83,7 @@ def test_every_class_is_read_and_the_plan_says_how_many_were_judged(
     )
 
 
-def test_the_answers_are_right_and_as_sure_as_they_are_right(model, splits):
+def test_confidence_agrees_with_accuracy(model, splits):
     found = calibrate_model(model, splits, CalibrationConfig(), batch_size=256)
     report = calibration_report(found)
     assert report["test"]["after"]["accuracy"] > 0.9
@@ -102,7 +100,7 @@ def test_the_answers_are_right_and_as_sure_as_they_are_right(model, splits):
     assert len(page) < 50_000
 
 
-def test_fewer_rows_of_each_class_lie_in_a_space_that_is_wide(splits):
+def test_wide_feature_space_takes_fewer_rows(splits):
     labels = np.tile(splits.train.labels, 3)
     assert len(rows_of_each_class(labels, width=100)) == len(labels)
     wide = rows_of_each_class(labels, width=20_000)

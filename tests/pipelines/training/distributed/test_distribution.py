@@ -21,7 +21,7 @@ from pipelines.training.distributed.distribution import (
 from tests.support import tiny_modules
 
 
-def test_auto_is_one_device_where_there_is_nothing_else(monkeypatch):
+def test_auto_without_others_is_one_device(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert distribution_of(RunConfig()) is ONE_DEVICE
     alone = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}

@@ -76,7 +76,7 @@ def trained(tmp_path_factory) -> dict[str, Trained]:
 
 
 @pytest.mark.parametrize("name", ["mirrored", "0", "1"])
-def test_twenty_steps_in_two_replicas_are_those_of_one_device(trained, name):
+def test_steps_in_two_replicas_equal_one_device(trained, name):
     assert trained[name].values["replicas"] == 2
     assert trained[name].is_nearly(trained["none"])
     for metric in ("loss", "accuracy"):
@@ -133,5 +133,5 @@ def test_workers_get_what_the_chief_has(trained, name):
 
 
 @pytest.mark.parametrize("name", ["0", "1"])
-def test_all_workers_stop_when_the_chiefs_time_is_over(trained, name):
+def test_all_workers_stop_at_the_chiefs_deadline(trained, name):
     assert trained[name].values["epochs_after_deadline"] == 1

@@ -73,12 +73,12 @@ def test_everyone_has_what_the_chief_has():
     assert values == [{"epoch": 0}, {"epoch": 0}]
 
 
-def test_what_all_have_comes_in_the_order_of_workers():
+def test_gather_returns_the_order_of_workers():
     values = in_both(lambda workers: workers.gather("x" * (1 + 20 * workers.index)))
     assert values == [["x", "x" * 21]] * 2
 
 
-def test_the_chief_alone_calls_and_all_have_its_result():
+def test_on_chief_calls_once_and_returns_to_all():
     calls = []
 
     def work():
@@ -98,7 +98,7 @@ def test_what_fails_in_the_chief_fails_in_all():
     assert "no such folder" in str(errors[1])
 
 
-def test_variables_are_those_of_the_chief_bit_for_bit():
+def test_broadcast_variables_equal_the_chiefs_bits():
     def share(workers):
         variables = [
             keras.Variable(np.full((2, 3), workers.index + 0.1, np.float32)),
@@ -112,7 +112,7 @@ def test_variables_are_those_of_the_chief_bit_for_bit():
         assert number == 0
 
 
-def test_a_checkpoint_of_the_chief_is_that_of_all():
+def test_broadcast_checkpoint_reaches_all():
     saved = Checkpoint({"place": 3}, {"now": [np.arange(5), np.float32([[1, 2]])]})
 
     def share(workers):

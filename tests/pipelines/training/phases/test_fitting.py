@@ -56,7 +56,7 @@ def test_an_average_is_saved_before_what_validates_it(phase, tmp_path):
     assert len(others) == 3
 
 
-def test_a_profile_has_the_seconds_of_callbacks_where_they_were_timed(phase, tmp_path):
+def test_profile_has_callback_seconds_if_timed(phase, tmp_path):
     numbers = {field.name: 1 for field in dataclasses.fields(StepProfile)}
     profile = StepProfile(**numbers)
     assert _callbacks(phase, tmp_path).with_callbacks(profile) is profile

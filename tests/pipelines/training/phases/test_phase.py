@@ -73,7 +73,7 @@ def after_head(tuned):
     return model.model.get_weights()
 
 
-def test_reestimated_statistics_are_on_the_receipt_and_weights_stay(tuned):
+def test_reestimation_is_on_the_receipt_weights_stay(tuned):
     _, history = tuned(batchnorm="reestimated")
     receipt = {one.block: one for one in history.phases[-1].receipt}
     assert receipt.pop("head").reestimated_change == 0.0
@@ -130,7 +130,7 @@ def test_a_phase_keeps_the_average_that_was_validated(tuned, splits):
     assert phase.accuracy_after == pytest.approx(found[0])
 
 
-def test_a_phase_keeps_its_soup_and_names_its_epochs(tuned, splits):
+def test_phase_keeps_its_soup_and_names_epochs(tuned, splits):
     model, history = tuned(soup=2, ema_decay=0.5)
     phase = history.phases[-1]
     assert phase.best_epoch in phase.soup_epochs
@@ -140,7 +140,7 @@ def test_a_phase_keeps_its_soup_and_names_its_epochs(tuned, splits):
     assert (accuracy, -loss) >= (seen["val_accuracy"] - 1e-6, -seen["val_loss"] - 1e-5)
 
 
-def test_a_phase_at_the_rate_it_found_is_one_that_was_given_this_rate(tuned):
+def test_phase_at_a_suggested_rate_equals_a_set_rate(tuned):
     model, history = tuned(find_learning_rate=True)
     phase = history.phases[-1]
     assert phase.rate_found.suggested == phase.learning_rate != 3e-4

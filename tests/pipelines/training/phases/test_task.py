@@ -14,7 +14,7 @@ from pipelines.training.phases.workspace import Workspace
 from tests.support.tiny_stages import IMAGES, tiny_config
 
 
-def test_views_of_an_example_take_turns_over_the_epochs(tmp_path, splits):
+def test_views_take_turns_over_the_epochs(tmp_path, splits):
     config = tiny_config(strategy="head_only")
     base = freeze_base(obtain(config, IMAGES))
     measured = measure(base, splits, config, Clock())

@@ -3,7 +3,7 @@
 from pipelines.training.phases.workspace import Workspace
 
 
-def test_by_default_there_is_no_deadline_and_no_further_callback(tmp_path):
+def test_default_has_no_deadline_and_no_callback(tmp_path):
     workspace = Workspace(tmp_path / "history.jsonl", tmp_path / "tensorboard")
     assert workspace.deadline_seconds == float("inf")
     assert workspace.callbacks(None) == ()
