@@ -16,7 +16,7 @@ import zoo
 
 working_folder.refuse_strangers("zoo", zoo.__file__)
 
-from pipelines.runtime.caller_state import restored, started  # noqa: E402 - of ours, that is sure now
+from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
     from pipelines.planning.ranking import Ranking
@@ -53,7 +53,7 @@ def fine_tune(
         ConfigError, DataError, BackboneError, TrainingError, ArtifactError: with a
             sentence that says what to do.
     """
-    with restored(shows_stages=True):
+    with preserved(shows_stages=True):
         from pipelines import config as configs
         from pipelines.run import run
 
@@ -86,7 +86,7 @@ def tune(
         ConfigError, DataError, BackboneError, TrainingError: with a sentence that says
             what to do.
     """
-    with restored(shows_stages=True):
+    with preserved(shows_stages=True):
         from pipelines import config as configs
         from pipelines.search import search
 
@@ -112,7 +112,7 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
     """
-    with restored(shows_stages=True):
+    with preserved(shows_stages=True):
         from pipelines import ranking
 
         return ranking.rank(data, backbones=backbones, seed=seed)
@@ -128,7 +128,7 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         ConfigError: if there is no finished run.
         BackboneError: if the name is taken or cannot be one.
     """
-    with restored():
+    with preserved():
         from pipelines.stages import publish as keep
 
         return keep.publish(Path(workdir), name=name)

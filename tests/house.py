@@ -44,10 +44,7 @@ GOALS: dict[str, float] = {
 
 # Larger bounds of measures that have not reached their goal. A line goes when it is
 # reached, and no line is added.
-FOR_NOW: dict[str, float] = {
-    "old phrases": 1,
-    "test names of more than eight words": 140,
-}
+FOR_NOW: dict[str, float] = {"test names of more than eight words": 140}
 
 VAGUE_NAMES = {"found", "one", "given", "wanted", "said", "what", "how"}
 QUESTIONS = re.compile(r"(What|Where|Who|Whose|Whom|Whether|How|That|Those|Which)\b")
@@ -85,7 +82,7 @@ OLD_NAMES = {
     "Tap": "LayerOutput",
     "Scaling": "Temperature, Standardization",
     "Workdir": "RunFolder",
-    "lent": "temporary",
+    "lent": "temporary, preserved",
     "claimed in runs/": "locked",
     "units in data/": "grouping, groups",
     "Share in data/input/order.py": "WorkerShard",
@@ -202,8 +199,9 @@ def old_names(modules: Sequence[Source]) -> Rows:
 def prose_of(source: Source) -> Iterator[tuple[int, str]]:
     """The lines of comments and strings, docstrings among them, by number."""
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for i, line in enumerate(node.value.splitlines()):
+        # A word alone is a key or a value, such as those of JSON that has to stay.
+        if isinstance(node, ast.Constant) and " " in str(node.value).strip():
+            for i, line in enumerate(str(node.value).splitlines()):
                 yield node.lineno + i, line
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
         if token.type == tokenize.COMMENT:

@@ -373,7 +373,7 @@ class RunConfig:
         0.0,
         low=0,
         high=1e8,
-        help="Seconds after which training ends; 0 sets no limit.",
+        help="Seconds after which training ends; 0 for no limit.",
     )
     batch_size: int = option(
         32, low=1, high=65536, help="Examples in one training step, on all devices."

@@ -24,7 +24,7 @@ _STAGES = "zootune"
 
 
 @contextlib.contextmanager
-def restored(*, shows_stages: bool = False) -> Iterator[None]:
+def preserved(*, shows_stages: bool = False) -> Iterator[None]:
     """Inside, TensorFlow is there; changes to the process are undone at the end.
 
     These are random generators and seeds, the settings of Keras, filters of warnings,
@@ -56,7 +56,7 @@ def started() -> Iterator[None]:
     """Inside, TensorFlow is there; for calls that change nothing, in any thread.
 
     Raises:
-        BackboneError: as `restored`.
+        BackboneError: as `preserved`.
     """
     with _generators():
         backend.start_quietly("tensorflow")

@@ -44,8 +44,8 @@ def refuse_strangers(package: str, path: str) -> None:
     folder = os.path.dirname(os.path.dirname(os.path.realpath(path)))
     if folder != _OURS:
         raise ImportError(
-            f"The package '{package}' of {folder} is not zootune's own, which lies in"
-            f" {_OURS}: a folder '{package}' of your own comes first on Python's import"
-            " path. Rename it, or run Python in another folder or with -P; the command"
-            " `zoo` works all the same."
+            f"The package '{package}' of {folder} does not belong to zootune, which is"
+            f" in {_OURS}: a folder '{package}' of your own comes first on Python's"
+            " import path. Rename it, or run Python in another folder or with -P; the"
+            " command `zoo` works all the same."
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.runtime.caller_state import restored
+from pipelines.runtime.caller_state import preserved
 from pipelines.runtime.determinism import determinism
 from tests.pipelines.conftest import TINY_DATA
 
@@ -72,7 +72,7 @@ def test_what_is_drawn_next_follows_from_the_callers_seed(keras_as_it_was):
         return {name: [first[name], draw()] for name, draw in DRAWS.items()}
 
     def lend() -> None:
-        with restored():
+        with preserved():
             disturb()
 
     plainly = twice(lambda: None)
@@ -93,7 +93,7 @@ def test_settings_are_plain_inside_and_come_back(keras_as_it_was):
         raise ZeroDivisionError
 
     try:
-        with restored():
+        with preserved():
             assert keras.config.floatx() == "float32"
             assert keras.config.image_data_format() == "channels_last"
             assert keras.config.dtype_policy().name == "float32"
@@ -101,7 +101,7 @@ def test_settings_are_plain_inside_and_come_back(keras_as_it_was):
             disturb()
         assert surroundings() == before
         assert keras.config.max_epochs() == 1
-        with pytest.raises(ZeroDivisionError), restored():
+        with pytest.raises(ZeroDivisionError), preserved():
             fail()
         assert surroundings() == before
     finally:

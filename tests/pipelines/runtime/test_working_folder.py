@@ -41,5 +41,5 @@ def test_a_folder_that_was_removed_is_none(here):
 def test_a_package_of_the_same_name_is_refused(tmp_path):
     ours = Path(working_folder.__file__).parents[2]
     working_folder.refuse_strangers("zoo", str(ours / "zoo" / "__init__.py"))
-    with pytest.raises(ImportError, match="'zoo' of .* is not zootune's own"):
+    with pytest.raises(ImportError, match="'zoo' of .* does not belong to zootune"):
         working_folder.refuse_strangers("zoo", str(tmp_path / "zoo" / "__init__.py"))

@@ -393,7 +393,7 @@ class TestBackbone:
         takes = backbone.spec.input
         assert (takes.default_size_px, takes.minimum_size_px) == (24, 24)
         with pytest.raises(
-            BackboneError, match=r"takes float32 \[None, 24, 24, 3\] and"
+            BackboneError, match=r"takes only float32 \[None, 24, 24, 3\], not"
         ):
             zoo.build("tfhub", handle=folder, input_size_px=32)
 
