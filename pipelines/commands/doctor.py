@@ -45,7 +45,6 @@ def run(arguments: argparse.Namespace) -> Answer:
     """Answers with the state of the machine."""
     examination = examine()
     values = dataclasses.asdict(examination)
-    values["mend"] = values.pop("fixes")  # the name of the key for those who read it
     return Answer(values, as_text(examination))
 
 

@@ -84,7 +84,7 @@ def test_examine_missing_weights_and_engine_are_fixes(fresh_process):
     values = json.loads(ended.stdout)
     assert values["weights_at_hand"] == []
     assert values["devices"] == []
-    fixes = " ".join(values["mend"])
+    fixes = " ".join(values["fixes"])
     assert "pip install 'zootune[quickstart]'" in fixes
     assert "KERAS_BACKEND is 'jax'" in fixes
 
@@ -99,7 +99,7 @@ def test_doctor_as_json_is_one_object(fresh_process):
         "weights_at_hand",
         "writable",
         "free_bytes",
-        "mend",
+        "fixes",
     }
 
 
