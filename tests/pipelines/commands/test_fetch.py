@@ -208,8 +208,8 @@ def test_fetched_package_weights_train_without_the_package(tmp_path, fresh_proce
     """The package is hidden, so that the file comes from the store and from `--to`."""
     hide = (
         "import importlib.metadata as metadata, sys, zoo\n"
-        "from zoo import weights\n"
-        "weights._path_in_package = lambda file: None\n"
+        "from zoo.weights import files\n"
+        "files._path_in_package = lambda file: None\n"
         "from pipelines.cli import main\n"
     )
     fetching = f"{hide}sys.exit(main(['fetch', '{LITE0}', '--to', 'carried']))"

@@ -82,7 +82,7 @@ def test_reads_every_field_has_a_reader(path):
 
 def test_reads_finds_only_readers():
     assert reads("seed")
-    assert reads("head.epochs") == ["policy.py"]
+    assert reads("head.epochs") == ["phases.py"]
     assert reads("seeed") == []
     assert reads("finetune.pooling") == []  # `head.pooling` is read, this is not
 

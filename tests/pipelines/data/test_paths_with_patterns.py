@@ -58,7 +58,7 @@ def test_all_models_are_loaded_there() -> None:
     # The program of the proof gets a path without any of these characters.
     assert found == {
         "pipelines/serving/loading.py",
-        "pipelines/serving/parity.py",
+        "pipelines/serving/parity_process.py",
         "zoo/saved_model/reusable.py",
     }
 
