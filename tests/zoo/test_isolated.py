@@ -196,5 +196,5 @@ def test_a_folder_of_the_same_name_is_named(tmp_path):
         check=False,
     )
     last = ended.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"ImportError: The package 'zoo' of {tmp_path} is not that")
+    assert last.startswith(f"ImportError: The package 'zoo' of {tmp_path} does not")
     assert "Rename it" in last
