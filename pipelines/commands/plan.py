@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "%(prog)s --data REF --backbone NAME [--FIELD VALUE ...] [OPTION ...]"
     )
-    parser.epilog = f"--FIELD is short for --config.FIELD. {parser.epilog}"
+    parser.epilog = f"--FIELD is short for --config.FIELD.\n\n{parser.epilog}"
 
 
 def run(arguments: argparse.Namespace) -> Answer:

@@ -13,7 +13,7 @@ from pipelines.config import checked
 from pipelines.config.flags import parse
 from pipelines.runtime.startup import start_tensorflow
 
-SUMMARY = "fine-tune; `zoo train --help` lists the fields"
+SUMMARY = "fine-tune a backbone; `--help` lists the fields of a config"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -138,7 +138,7 @@ def _flag_line(path: str) -> str:
     if option.choices:
         allowed = f"  one of {', '.join(option.choices)}"
     elif option.bounds:
-        allowed = "  {:g} to {:g}".format(*option.bounds)
+        allowed = "  {:.10g} to {:.10g}".format(*option.bounds)
     return f"  --config.{path}={default}{allowed}"
 
 

@@ -28,7 +28,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     0
     >>> checked(RunConfig(data="dir:photos", workdir="runs/photos", seed=-1))
     Traceback (most recent call last):
-    pipelines.errors.ConfigError: config.seed is -1; allowed: 0 to 2.14748e+09.
+    pipelines.errors.ConfigError: config.seed is -1; allowed: 0 to 2147483647.
 
     Raises:
         ConfigError: naming the field, what came and what is allowed.
@@ -75,7 +75,9 @@ def _check_value(path: str, value: Any) -> None:
     low, high = bounds
     values = value if isinstance(value, tuple) else (value,)
     if not all(low <= number <= high for number in values):
-        raise ConfigError(f"config.{path} is {value}; allowed: {low:g} to {high:g}.")
+        raise ConfigError(
+            f"config.{path} is {value}; allowed: {low:.10g} to {high:.10g}."
+        )
 
 
 def _check_finetune(config: RunConfig) -> None:
