@@ -12,21 +12,10 @@ import pytest
 from PIL import Image
 
 from pipelines.audit.audit import audit
-from pipelines.audit.findings import Finding
 from pipelines.cli import main
 from pipelines.data.reference import DatasetRef
+from tests.support.audits import findings, only
 from tests.support.pictures import encode, photo
-
-
-def findings(folder: Path) -> dict[str, Finding]:
-    return {
-        one.problem: one for one in audit(DatasetRef.parse(f"dir:{folder}")).findings
-    }
-
-
-def only(folder: Path) -> Finding:
-    (one,) = findings(folder).values()
-    return one
 
 
 def test_sound_data_have_no_findings(folder: Path) -> None:

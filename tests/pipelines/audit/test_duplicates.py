@@ -6,21 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.audit.audit import audit
-from pipelines.audit.findings import Finding
-from pipelines.data.reference import DatasetRef
+from tests.support.audits import findings, only
 from tests.support.pictures import photo
-
-
-def findings(folder: Path) -> dict[str, Finding]:
-    return {
-        one.problem: one for one in audit(DatasetRef.parse(f"dir:{folder}")).findings
-    }
-
-
-def only(folder: Path) -> Finding:
-    (one,) = findings(folder).values()
-    return one
 
 
 def test_same_content_is_worse_in_two_classes(folder: Path) -> None:

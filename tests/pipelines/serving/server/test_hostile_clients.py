@@ -3,49 +3,22 @@
 `benchmarks/hostile_clients.py` measures their cost in seconds and in memory.
 """
 
-import base64
 import contextlib
 import socket
-import time
 
-import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks import random_requests
 from tests.faults.kills import IS_LONG
+from tests.support.well_behaved import PREDICT, assert_answers
 
 pytestmark = pytest.mark.serving
-PREDICT = "/v1/models/digits:predict"
 
 
 @contextlib.contextmanager
 def connected(served):
     with socket.create_connection(("127.0.0.1", served.rest_port), 20) as opened:
         yield opened
-
-
-def assert_answers(served, photos):
-    """Every kind of question is answered in a moment."""
-    body = {"instances": [{"b64": base64.b64encode(photos[0]).decode()}]}
-    started = time.monotonic()
-    assert served.post(PREDICT, body).status == 200
-    for path in (
-        "/healthz",
-        "/readyz",
-        "/v1/models/digits",
-        "/v1/models/digits/metadata",
-    ):
-        assert served.get(path).status == 200
-    with grpc.insecure_channel(
-        served.grpc_address, [("grpc.use_local_subchannel_pool", 1)]
-    ) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        health = stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
-        assert health.status == health_pb2.HealthCheckResponse.SERVING
-        status = channel.unary_unary("/tensorflow.serving.ModelService/GetModelStatus")
-        assert status(b"\n\x08\n\x06digits", timeout=10)
-    assert time.monotonic() - started < 10  # the machine may be busy
 
 
 @pytest.mark.usefixtures("_many_files")

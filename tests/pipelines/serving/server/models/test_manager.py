@@ -20,18 +20,6 @@ from tests.support import small_artifacts
 from tests.support.watched_models import NAME, Watched, follow, is_loading
 
 
-@pytest.fixture(scope="module")
-def version(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("version") / "1"
-    return small_artifacts.make(folder, ["cat", "dog"])
-
-
-@pytest.fixture
-def base(tmp_path, version) -> Path:
-    small_artifacts.publish(version, tmp_path / NAME, 1)
-    return tmp_path / NAME
-
-
 def broken_base(kind: str, base: Path, monkeypatch) -> None:
     """Makes a base path that cannot be looked at."""
     if kind == "gone":

@@ -14,18 +14,6 @@ from tests.support import small_artifacts
 from tests.support.watched_models import NAME, follow
 
 
-@pytest.fixture(scope="module")
-def version(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("version") / "1"
-    return small_artifacts.make(folder, ["cat", "dog"])
-
-
-@pytest.fixture
-def base(tmp_path, version) -> Path:
-    small_artifacts.publish(version, tmp_path / NAME, 1)
-    return tmp_path / NAME
-
-
 @pytest.mark.parametrize(
     "name", ["²", "٣", "1e3", "-1", "+2", " 2", "2 ", "2.", "0x2", "9" * 19, "v2"]
 )
