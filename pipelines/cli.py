@@ -1,4 +1,4 @@
-"""The console command `zoo`: a table of commands, each a module in `commands`.
+"""The console command `zoo`: picks one of the table in `commands`, and runs it.
 
 Only the command that is named is imported, and none imports TensorFlow before it needs
 it, so that listing and help answer at once.
@@ -9,28 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pipelines.commands import COMMANDS
 from pipelines.commands.console import Parser, command_named, execute
 from pipelines.runtime.exit_codes import exit_code_of
-
-COMMANDS = (
-    "list",
-    "info",
-    "fetch",
-    "plan",
-    "rank",
-    "train",
-    "tune",
-    "evaluate",
-    "predict",
-    "serve",
-    "deploy",
-    "publish",
-    "export",
-    "check",
-    "shard",
-    "report",
-    "doctor",
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """The part that all commands share: flags, printing, progress, and the exit code.
 
-A command is a module here: `SUMMARY`, `add_arguments(parser)`, and `run(arguments)`,
-which gives an `Answer`. Its values are printed with `--json`, its text without.
+A command is a module of the table `COMMANDS`: `SUMMARY`, `add_arguments(parser)`, and
+`run(arguments)`, which gives an `Answer`. Its values are printed with `--json`, its
+text without.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, TextIO, cast
 
+from pipelines.commands import COMMANDS
 from pipelines.errors import ConfigError
 from pipelines.runtime.exit_codes import exit_code_of
 
@@ -33,7 +35,7 @@ class Answer:
 
 
 class Command(Protocol):
-    """A module of this folder that is a command."""
+    """A module that is a command."""
 
     SUMMARY: str
 
@@ -58,7 +60,9 @@ class Parser(argparse.ArgumentParser):
 
 def command_named(name: str) -> Command:
     """The command of this name, imported."""
-    return cast(Command, importlib.import_module(f"pipelines.commands.{name}"))
+    return cast(
+        Command, importlib.import_module(f"pipelines.commands.{COMMANDS[name]}")
+    )
 
 
 def execute(name: str, arguments: Sequence[str]) -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
-from pipelines.cli import COMMANDS, main
+from pipelines.cli import main
+from pipelines.commands import COMMANDS
 
 QUICK = {
     "list": (["list"], 0),

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from pipelines.cli import COMMANDS, main
-from pipelines.commands import console, doctor
+from pipelines.cli import main
+from pipelines.commands import COMMANDS, console, doctor
 from pipelines.commands.console import Answer
 from pipelines.config import OPTIONS
 from pipelines.errors import DataError

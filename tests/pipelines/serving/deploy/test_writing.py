@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from pipelines.cli import main
-from pipelines.commands import deploy
+from pipelines.commands.models import deploy
 from pipelines.serving.deploy import nginx
 from pipelines.serving.deploy.targets import TARGETS
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pipelines.cli import main
-from pipelines.commands import deploy
+from pipelines.commands.models import deploy
 from pipelines.errors import ConfigError
 
 

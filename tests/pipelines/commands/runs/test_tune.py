@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.cli import main
-from pipelines.commands import tune
+from pipelines.commands.runs import tune
 
 SEARCH = {
     "trials": [

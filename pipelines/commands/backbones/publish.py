@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipelines.commands.backbones.info import row_values
 from pipelines.commands.console import Answer
-from pipelines.commands.info import row_values
 from pipelines.runtime.startup import start_tensorflow
 from zoo import published
 

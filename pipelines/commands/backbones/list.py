@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import zoo
+from pipelines.commands.backbones.info import row_values
 from pipelines.commands.console import Answer
-from pipelines.commands.info import row_values
 from pipelines.display.tables import aligned
 
 SUMMARY = "the backbones, as a table"

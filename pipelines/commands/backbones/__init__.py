@@ -1,0 +1,1 @@
+"""Commands on backbones: what the zoo has, their weights, and rows of your own."""
