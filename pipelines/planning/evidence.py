@@ -14,8 +14,10 @@ class ProbeScore:
     `reads` names the blocks and `grid` is the side of the grid of cells that their maps
     are averaged over; `width` is the length of the feature vector. `accuracy` and
     `squared_error` are of examples left out of the fit, each with its group. `penalty`
-    is the ridge penalty with the smallest error there, and `sharpness` the factor from
-    its scores to logits.
+    is the ridge penalty with the smallest error there, `sharpness` the factor from its
+    scores to logits, and `intercepts` what is added then, a number for each logit.
+
+    Where the problem is not single_label, `accuracy` is the metric that it compares.
     """
 
     reads: tuple[str, ...]
@@ -26,6 +28,7 @@ class ProbeScore:
     squared_error: float
     penalty: float
     sharpness: float
+    intercepts: tuple[float, ...] = ()
 
     @property
     def quality(self) -> tuple[float, float]:

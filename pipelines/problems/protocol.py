@@ -1,0 +1,185 @@
+"""The questions that the pipeline asks about the kind of a problem.
+
+A problem is bound to data: it knows the names of its classes, labels, grades or
+targets, and what the training labels say. Labels are as in `Split`, `outputs` are what
+the head gives, `[n, units]`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from pipelines.config import CalibrationConfig, RunConfig
+from pipelines.data.splits import Splits
+from pipelines.planning.evidence import ProbeScore
+from pipelines.probing.probe import Probe
+from pipelines.serving.graph_answers import GraphAnswers
+from pipelines.serving.parity import Expected
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The outputs of a model for examples that trained nothing, and their labels.
+
+    `outputs` are float32 `[n, units]`, `features` `[n, width]`.
+    """
+
+    split: str
+    labels: np.ndarray
+    outputs: np.ndarray
+    features: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judged:
+    """For each example `[n]`: how well it is answered, and minus its loss.
+
+    The mean of `quality` over examples is compared from phase to phase.
+    """
+
+    quality: np.ndarray
+    log_p: np.ndarray
+
+
+class Answering(Protocol):
+    """What stands between the outputs of a model and the answers of an artifact."""
+
+    def answer(self, logits: np.ndarray, features: np.ndarray) -> Any:
+        """The answers for outputs and features `[n, ...]`."""
+
+
+class Problem(Protocol):
+    """One kind of problem, for the data of a run.
+
+    `metric` names the metric that is compared, higher is better; `epoch_metric` is its
+    key in the logs of an epoch. `counts_mistakes` is true where the metric is a share
+    of examples that are right, and `reads_classes` where each example has one class.
+    """
+
+    name: str
+    metric: str
+    epoch_metric: str
+    counts_mistakes: bool
+    reads_classes: bool
+    names: tuple[str, ...]
+
+    @property
+    def units(self) -> int:
+        """The number of outputs of the head."""
+
+    @property
+    def size_in_words(self) -> str:
+        """The number of classes, labels, grades or targets, with the word."""
+
+    @property
+    def divisor(self) -> int:
+        """The number of parts that the training examples are shared among."""
+
+    def check_config(self, config: RunConfig) -> None:
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
+
+    def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
+
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """A code for each example, `[n]`, by which examples are drawn evenly."""
+
+    def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
+
+    def score(
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        *,
+        groups: np.ndarray | None,
+        reads: tuple[str, ...],
+        grid: int,
+    ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
+
+    def linear_probe(
+        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+    ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
+
+    def loss(self, *, soft: bool) -> keras.losses.Loss:
+        """The loss of training; `soft` where images and so labels were mixed."""
+
+    def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
+
+    def hard(self, labels: np.ndarray) -> np.ndarray:
+        """Labels of a batch as in `Split`, also where they were one-hot."""
+
+    def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
+
+    def reached(
+        self, outputs: np.ndarray | None, labels: np.ndarray, average: float
+    ) -> float:
+        """The metric on a split; `average` is the mean quality.
+
+        `outputs` are None where `needs_outputs` is false.
+        """
+
+    @property
+    def needs_outputs(self) -> bool:
+        """True if the metric is no mean over examples."""
+
+    def calibrate(
+        self,
+        held_out: HeldOut,
+        train_features: np.ndarray,
+        train_labels: np.ndarray,
+        *,
+        calibration: CalibrationConfig,
+    ) -> Any:
+        """The calibration, from examples that trained nothing."""
+
+    def calibration_report(
+        self, calibration: Any, validation: HeldOut, test: HeldOut
+    ) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
+
+    def evaluate(self, calibration: Any, of: HeldOut) -> Any:
+        """The report of a split, a dataclass with `split` and `examples`."""
+
+    def evaluate_answers(
+        self, split: str, labels: np.ndarray, answers: Mapping[str, np.ndarray]
+    ) -> Any:
+        """The report of a split from the answers of an artifact."""
+
+    def baselines(self, splits: Splits, report: Any) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
+
+    def manifest(self, calibration: Any) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
+
+    def graph_answers(self, calibration: Any) -> GraphAnswers:
+        """The answers of the artifact, in its graph."""
+
+    def numbers(
+        self, calibration: Any, outputs: np.ndarray, features: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The numbers among the answers, to measure how far a model is from itself."""
+
+    def expected(
+        self, calibration: Any, outputs: np.ndarray, features: np.ndarray, unit: float
+    ) -> dict[str, Expected]:
+        """The answers that the signatures must give for these outputs."""
+
+    def expected_of_examples(
+        self, answers: Mapping[str, Expected]
+    ) -> dict[str, Expected]:
+        """The answers of the signature that takes `tf.train.Example`."""
+
+
+def bytes_of(names: Sequence[str]) -> np.ndarray:
+    """Names as an array of bytes, as a graph gives them."""
+    return np.array([name.encode() for name in names])
