@@ -7,6 +7,7 @@ written one by one: a file of 50,000 rows never lies in memory as a whole.
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +47,36 @@ class PredictionRow:
     def is_right(self) -> bool:
         """True if the label was predicted."""
         return self.predicted == self.label
+
+
+class WorstMistakes:
+    """The mistakes with the highest confidence among rows that go by.
+
+    >>> worst = WorstMistakes(5)
+    >>> for row in worst.watched([]):
+    ...     pass
+    >>> worst.rows
+    []
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._heap: list[tuple[float, int, PredictionRow]] = []
+
+    def watched(self, rows: Iterable[PredictionRow]) -> Iterator[PredictionRow]:
+        """The same rows, one by one."""
+        for number, row in enumerate(rows):
+            if not row.is_right:
+                # No two have the same number, so rows are never compared.
+                heapq.heappush(self._heap, (row.confidence, -number, row))
+                if len(self._heap) > self._count:
+                    heapq.heappop(self._heap)
+            yield row
+
+    @property
+    def rows(self) -> list[PredictionRow]:
+        """The worst of the rows so far, worst first; of equal ones the earlier."""
+        return [row for *_, row in sorted(self._heap, reverse=True)]
 
 
 def lines(rows: Iterable[PredictionRow]) -> Iterator[bytes]:
@@ -101,6 +132,8 @@ def _checked(name: str, values: Mapping[str, Any]) -> Any:
     if name == "probabilities":
         if not isinstance(value, dict) or not value:
             raise ValueError(f"{name} is not an object with numbers")
+        if values["label"] not in value:
+            raise ValueError(f"{name} has none for the label")
         return {label: _number(name, number) for label, number in value.items()}
     kind = bool if name == "accepted" else str
     if not isinstance(value, kind):

@@ -28,12 +28,12 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
         (calibrated.test, splits.test),
     )
     return itertools.chain.from_iterable(
-        _rows_of(outputs, part, calibrated.calibration, ref, splits.info.class_names)
+        _of_split(outputs, part, calibrated.calibration, ref, splits.info.class_names)
         for outputs, part in pairs
     )
 
 
-def _rows_of(
+def _of_split(
     outputs: Outputs,
     part: Split,
     calibration: Calibration,
@@ -43,7 +43,7 @@ def _rows_of(
     names = example_names(part, ref)
     for some in portions(*outputs.logits.shape):
         answers = calibration.answer(outputs.logits[some], outputs.features[some])
-        yield from rows(
+        yield from rows_of(
             part.name,
             itertools.islice(names, answers.labels.size),
             labels=outputs.labels[some],
@@ -55,7 +55,7 @@ def _rows_of(
         )
 
 
-def rows(
+def rows_of(
     split: str,
     names: Iterable[str],
     *,

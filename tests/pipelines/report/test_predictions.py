@@ -6,10 +6,12 @@ import json
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.report.predictions import PredictionRow, lines, read
+from pipelines.report.predictions import PredictionRow, WorstMistakes, lines, read
 
 ROWS = [
-    PredictionRow("validation", "a/1.jpg", "a", "b", 0.75, True, 0.5, {"b": 0.75}),
+    PredictionRow(
+        "validation", "1.jpg", "a", "b", 0.75, True, 0.5, {"b": 0.75, "a": 0.1}
+    ),
     PredictionRow("test", "é\udce4/|<b>.jpg", "<i>", "", 0.0, False, 1.5, {"<i>": 0.0}),
 ]
 
@@ -54,6 +56,7 @@ def test_missing_file_names_itself_and_older_runs(tmp_path):
         ("probabilities", {}),
         ("probabilities", [0.5]),
         ("probabilities", {"a": None}),
+        ("probabilities", {"b": 1.0}),
     ],
 )
 def test_field_of_another_type_is_refused(tmp_path, field, value):
@@ -76,3 +79,15 @@ def test_numbers_that_json_lacks_are_not_written():
     row = dataclasses.replace(ROWS[0], ood_score=float("inf"))
     with pytest.raises(ValueError, match="not JSON compliant"):
         list(lines([row]))
+
+
+def test_worst_mistakes_are_the_most_confident():
+    right = dataclasses.replace(ROWS[0], predicted="a", confidence=0.99)
+    confidences = [0.5, 0.9, 0.7, 0.9]
+    wrong = [
+        dataclasses.replace(ROWS[0], example=str(i), confidence=confidence)
+        for i, confidence in enumerate(confidences)
+    ]
+    worst = WorstMistakes(3)
+    assert list(worst.watched([right, *wrong])) == [right, *wrong]
+    assert [row.example for row in worst.rows] == ["1", "3", "2"]

@@ -12,7 +12,7 @@ from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
 from pipelines.report.predictions import lines
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.outputs import Outputs
-from pipelines.stages.predictions import example_names, held_out_rows, rows
+from pipelines.stages.predictions import example_names, held_out_rows, rows_of
 from tests.support.pictures import photo
 
 
@@ -59,7 +59,7 @@ def test_rows_follow_the_order_of_the_examples():
 
 def _only_row(probabilities, label):
     count = len(probabilities)
-    (row,) = rows(
+    (row,) = rows_of(
         "test",
         ["a.png"],
         labels=np.array([label]),
