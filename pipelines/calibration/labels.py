@@ -1,4 +1,4 @@
-"""Calibration of several labels for each example: temperature and threshold by label."""
+"""Calibration of several labels for each example: temperatures and thresholds."""
 
 from __future__ import annotations
 
@@ -133,9 +133,7 @@ def calibrate_labels(
     n, count = logits.shape
     reason = _why_not(n, logits, calibration)
     if reason:
-        return LabelCalibration(
-            (1.0,) * count, (_EVEN,) * count, n, 0.0, None, reason
-        )
+        return LabelCalibration((1.0,) * count, (_EVEN,) * count, n, 0.0, None, reason)
     temperatures = tuple(
         label_temperature(logits[:, i], labels[:, i]) for i in range(count)
     )
@@ -188,9 +186,7 @@ def label_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(fitted.x))
 
 
-def f1_thresholds(
-    probabilities: np.ndarray, labels: np.ndarray
-) -> tuple[float, ...]:
+def f1_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
     """For each label the threshold with the best F1, `[labels]`.
 
     A label with fewer than 10 examples takes the best one of all labels together.

@@ -29,7 +29,7 @@ from pipelines.data.splitting import (
     without_shared,
 )
 from pipelines.data.targets.choice import SINGLE_LABEL, as_problem, kind_of
-from pipelines.display.text import PLURALS, shown
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 _SHOWN = 10

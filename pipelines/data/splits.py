@@ -132,8 +132,9 @@ class Examples:
 
     `names` name examples in messages; `labels` has a row for each, of the kind of
     `problem`: int64 `[n]`, indices into `class_names`, for single_label and ordinal;
-    float32 `[n, k]` with a column for each of `class_names` for the others. `groups` keep examples together; `splits` names the
-    split of each example, where the data come split. Sequences of strings are packed.
+    float32 `[n, k]` with a column for each of `class_names` for the others. `groups`
+    keep examples together; `splits` names the split of each example, where the data
+    come split. Sequences of strings are packed.
 
     `skipped` are the names of examples that were left out, with reasons; `notes` are
     sentences on how the data were read, for the log and the data card.

@@ -47,8 +47,8 @@ class Evidence:
     BatchNorm, and `source_answers` of the source's classifier, where the weights carry
     it; random weights have neither. A head is fitted to `views` of every example.
 
-    `examples` were left out in turn. Where many classes need a larger fit, it had
-    `fitted_examples`; else that is 0.
+    `metric` is what scores are of. `examples` were left out in turn. Where many classes
+    need a larger fit, it had `fitted_examples`; else that is 0.
     """
 
     examples: int
@@ -61,6 +61,7 @@ class Evidence:
     divergences: tuple[BlockDivergence, ...] = ()
     source_answers: SourceAnswers | None = None
     fitted_examples: int = 0
+    metric: str = "accuracy"
 
     @property
     def best_head(self) -> ProbeScore:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
@@ -23,15 +23,15 @@ from pipelines.serving.parity import Expected
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class HeldOut:
-    """The outputs of a model for examples that trained nothing, and their labels.
+class Outputs:
+    """Float32 logits `[n, units]` and features `[n, width]`, and the labels.
 
-    `outputs` are float32 `[n, units]`, `features` `[n, width]`.
+    If only features were requested, there are no logits: `[0, units]`.
     """
 
     split: str
     labels: np.ndarray
-    outputs: np.ndarray
+    logits: np.ndarray
     features: np.ndarray
 
 
@@ -46,11 +46,27 @@ class Judged:
     log_p: np.ndarray
 
 
-class Answering(Protocol):
-    """What stands between the outputs of a model and the answers of an artifact."""
+class Report(Protocol):
+    """The report of a split; a dataclass, whose fields go on record.
 
-    def answer(self, logits: np.ndarray, features: np.ndarray) -> Any:
-        """The answers for outputs and features `[n, ...]`."""
+    `headline` are the names of the numbers that are printed first, and `recorded` the
+    names of those in the manifest of an artifact.
+    """
+
+    split: str
+    examples: int
+    headline: ClassVar[tuple[str, ...]]
+    recorded: ClassVar[tuple[str, ...]]
+
+
+class Tally(Protocol):
+    """Counts the answers of an artifact, batch by batch."""
+
+    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
+
+    def report(self, split: str) -> Any:
+        """The report of all batches."""
 
 
 class Problem(Protocol):
@@ -77,8 +93,8 @@ class Problem(Protocol):
         """The number of classes, labels, grades or targets, with the word."""
 
     @property
-    def divisor(self) -> int:
-        """The number of parts that the training examples are shared among."""
+    def parts(self) -> int:
+        """The number of names that training examples are shared among."""
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
@@ -108,6 +124,9 @@ class Problem(Protocol):
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
 
+    def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
+
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
 
@@ -119,6 +138,9 @@ class Problem(Protocol):
 
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
         """How well each example is answered."""
+
+    def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
 
     def reached(
         self, outputs: np.ndarray | None, labels: np.ndarray, average: float
@@ -134,7 +156,7 @@ class Problem(Protocol):
 
     def calibrate(
         self,
-        held_out: HeldOut,
+        held_out: Outputs,
         train_features: np.ndarray,
         train_labels: np.ndarray,
         *,
@@ -143,17 +165,22 @@ class Problem(Protocol):
         """The calibration, from examples that trained nothing."""
 
     def calibration_report(
-        self, calibration: Any, validation: HeldOut, test: HeldOut
+        self, calibration: Any, validation: Outputs, test: Outputs
     ) -> dict[str, Any]:
         """The values of `calibration` in `report.json`."""
 
-    def evaluate(self, calibration: Any, of: HeldOut) -> Any:
+    def evaluate(self, calibration: Any, of: Outputs) -> Any:
         """The report of a split, a dataclass with `split` and `examples`."""
 
-    def evaluate_answers(
-        self, split: str, labels: np.ndarray, answers: Mapping[str, np.ndarray]
-    ) -> Any:
-        """The report of a split from the answers of an artifact."""
+    def tally(self) -> Tally:
+        """A new count of the answers of an artifact."""
+
+    def aligned(self, labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Labels of other data, in the order of the names that the problem has.
+
+        Raises:
+            DataError: if the data have names that the problem does not have.
+        """
 
     def baselines(self, splits: Splits, report: Any) -> dict[str, float]:
         """The metric on test without a network, by name; warns where that is better."""
@@ -178,8 +205,3 @@ class Problem(Protocol):
         self, answers: Mapping[str, Expected]
     ) -> dict[str, Expected]:
         """The answers of the signature that takes `tf.train.Example`."""
-
-
-def bytes_of(names: Sequence[str]) -> np.ndarray:
-    """Names as an array of bytes, as a graph gives them."""
-    return np.array([name.encode() for name in names])

@@ -42,7 +42,8 @@ def read(
 
     `x` is images, uint8 `[n, h, w]`, `[n, h, w, 1]` or `[n, h, w, 3]`; texts, strings
     `[n]`; or series, floats `[n, steps]` or `[n, steps, channels]`. `y` is `[n]`, whole
-    numbers or strings; or numbers for labels of the kind `problem`. Optional: `group` and `split` `[n]`, `class_names` `[classes]`.
+    numbers or strings; or numbers for labels of the kind `problem`. Optional: `group`
+    and `split` `[n]`, `class_names` `[classes]`.
     Blank texts are refused, or left out if `on_bad` is `skip`.
 
     Raises:

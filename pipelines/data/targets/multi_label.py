@@ -10,8 +10,8 @@ import numpy as np
 from pipelines.data.grouping import count_groups
 from pipelines.data.names import listing, natural_key
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Examples
 from pipelines.data.spelling import require_names
+from pipelines.data.splits import Examples
 from pipelines.data.targets.iterative import deal_labels
 from pipelines.display.text import is_blank, shortened
 from pipelines.errors import DataError
@@ -32,7 +32,9 @@ class MultiLabel:
         lists = [_parts(name, delimiter) for name in examples.class_names]
         _refuse_blanks(lists, examples, delimiter)
         _refuse_lone(lists, examples, ref, delimiter)
-        names = tuple(sorted({part for parts in lists for part in parts}, key=natural_key))
+        names = tuple(
+            sorted({part for parts in lists for part in parts}, key=natural_key)
+        )
         require_names(names)
         place = {name: i for i, name in enumerate(names)}
         rows = np.zeros((len(lists), len(names)), np.float32)
@@ -42,8 +44,8 @@ class MultiLabel:
         none = int((labels.sum(axis=1) == 0).sum())
         twice = sum(len(set(parts)) < len(parts) for parts in lists)
         notes = [
-            f"Each example has any of {len(names)} labels, {labels.sum() / len(labels):.2f}"
-            f" on average; {none} examples have none."
+            f"Each example has any of {len(names)} labels, on average"
+            f" {labels.sum() / len(labels):.2f}; {none} examples have none."
         ]
         if twice:
             notes.append(f"{twice} lists name a label twice, which counts once.")
@@ -158,6 +160,6 @@ def _refuse_lone(
         else ""
     )
     raise DataError(
-        f"No label of {ref} has the delimiter {delimiter!r}, so each example has exactly"
-        f" one label, and config.problem='single_label' fits.{hint}"
+        f"No label of {ref} has the delimiter {delimiter!r}, so each example has"
+        f" exactly one label, and config.problem='single_label' fits.{hint}"
     )

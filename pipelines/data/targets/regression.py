@@ -35,13 +35,11 @@ class Regression:
         if strange:
             rows = np.flatnonzero(np.isin(examples.labels, strange))
             text = examples.class_names[examples.labels[rows[0]]]
-            comma = (
-                " Numbers have a decimal point, not a comma." if "," in text else ""
-            )
+            comma = " Numbers have a decimal point, not a comma." if "," in text else ""
             raise DataError(
-                f"{examples.names[int(rows[0])]} has the label {shortened(text)!r}, which"
-                f" is not a finite number; {len(rows)} of {len(examples)} examples are"
-                f" like this.{comma} Correct them, or take them out; for names,"
+                f"{examples.names[int(rows[0])]} has the label {shortened(text)!r},"
+                f" which is not a finite number, as have {len(rows)} of {len(examples)}"
+                f" examples.{comma} Correct them, or take them out; for names,"
                 " config.problem='single_label' fits."
             )
         numbers = np.array(values, np.float32)
@@ -57,9 +55,10 @@ class Regression:
         bad = np.argwhere(~np.isfinite(labels))
         if len(bad):
             row, column = bad[0].tolist()
+            count = len(np.unique(bad[:, 0]))
             raise DataError(
-                f"{examples.names[row]} has the {names[column]!r} {labels[row, column]};"
-                f" {len(set(bad[:, 0].tolist()))} examples have a value that is missing"
+                f"{examples.names[row]} has the {names[column]!r}"
+                f" {labels[row, column]}; {count} examples have a value that is missing"
                 " or infinite. Fill it in, or take them out."
             )
         constant = np.flatnonzero(np.ptp(labels, axis=0) == 0)

@@ -72,14 +72,16 @@ def phase_callbacks(
     *,
     to_reach: float,
     loss_to_reach: float,
+    metric: str,
 ) -> PhaseCallbacks:
-    """The callbacks of a phase that has to reach an accuracy and a loss."""
+    """The callbacks of a phase that has to reach a loss, and the metric of an epoch."""
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
         to_reach=to_reach,
         loss_to_reach=loss_to_reach,
+        metric=metric,
     )
-    soup = Soup(at_most=phase.soup)
+    soup = Soup(at_most=phase.soup, metric=metric)
     lines = HistoryLines(workspace.history_path, phase=phase.name)
     return PhaseCallbacks(
         best,
@@ -161,7 +163,7 @@ class Fitting:
             ),
             loss=self.task.feed.loss(),
             # With weights where the batches have them, and else as it is.
-            weighted_metrics=["accuracy"],
+            weighted_metrics=self.task.feed.problem.epoch_metrics(),
             # Keras would choose it by itself, also where it was measured to be slower.
             jit_compile=self.inputs.plan.xla,
         )
