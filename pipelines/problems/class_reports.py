@@ -12,6 +12,7 @@ from sklearn import metrics
 from pipelines.calibration.calibration import (
     Calibration,
     prediction_sets,
+    to_manifest,
     uncalibrated,
 )
 from pipelines.calibration.portions import portions
@@ -129,8 +130,26 @@ def _confusion(
     return "matrix", tuple(map(tuple, matrix.reshape(classes, classes).tolist()))
 
 
-def measured(calibration: Calibration, of: Outputs) -> dict[str, Any]:
-    """The reliability before and after, and the shares that are accepted."""
+def calibration_report(calibrated: Any) -> dict[str, Any]:
+    """The values of `calibration` in `report.json`.
+
+    `calibrated` has the calibration, and the outputs for validation and test. For each
+    split `before` and `after` are the measures of `Reliability`, and `accuracy`, which
+    a bias per class can change.
+    """
+    fitted = calibrated.calibration
+    values = to_manifest(fitted)
+    return {
+        **values.pop("calibration"),
+        **values,
+        **{
+            outputs.split: _measured(fitted, outputs)
+            for outputs in (calibrated.validation, calibrated.test)
+        },
+    }
+
+
+def _measured(calibration: Calibration, of: Outputs) -> dict[str, Any]:
     before = uncalibrated(of.logits.shape[1], reason="")
     accepted, sets = _answers(calibration, of)
     return {

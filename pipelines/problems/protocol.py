@@ -74,13 +74,15 @@ class Problem(Protocol):
 
     `metric` names the metric that is compared, higher is better; `epoch_metric` is its
     key in the logs of an epoch. `counts_mistakes` is true where the metric is a share
-    of examples that are right, and `reads_classes` where each example has one class.
+    of examples that are right, `reads_classes` where each example has one class, and
+    `trains_in_replicas` where several devices can share a batch.
     """
 
     name: str
     metric: str
     epoch_metric: str
     counts_mistakes: bool
+    trains_in_replicas: bool
     reads_classes: bool
     names: tuple[str, ...]
 
@@ -164,10 +166,11 @@ class Problem(Protocol):
     ) -> Any:
         """The calibration, from examples that trained nothing."""
 
-    def calibration_report(
-        self, calibration: Any, validation: Outputs, test: Outputs
-    ) -> dict[str, Any]:
-        """The values of `calibration` in `report.json`."""
+    def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`.
+
+        `calibrated` has the calibration, and the outputs for validation and test.
+        """
 
     def evaluate(self, calibration: Any, of: Outputs) -> Any:
         """The report of a split, a dataclass with `split` and `examples`."""

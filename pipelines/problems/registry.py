@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from pipelines.data.splits import Splits
+from pipelines.problems.multi_label import MultiLabel
+from pipelines.problems.ordinal import Ordinal
 from pipelines.problems.protocol import Problem
+from pipelines.problems.regression import Regression
 from pipelines.problems.single_label import SingleLabel
 
 _MAKERS: Mapping[str, Callable[[Sequence[str], np.ndarray], Problem]] = {
-    maker.name: maker for maker in (SingleLabel,)
+    maker.name: maker for maker in (SingleLabel, MultiLabel, Regression, Ordinal)
 }
 NAMES = tuple(_MAKERS)
 

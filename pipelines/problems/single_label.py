@@ -43,11 +43,12 @@ class SingleLabel:
     metric = "accuracy"
     epoch_metric = "accuracy"
     counts_mistakes = True
+    trains_in_replicas = True
     reads_classes = True
     needs_outputs = False
     _noun = "classes"
 
-    def __init__(self, names: Sequence[str], labels: np.ndarray) -> None:
+    def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:
         self.names = tuple(names)
 
     @property
@@ -135,18 +136,8 @@ class SingleLabel:
             calibration=calibration,
         )
 
-    def calibration_report(
-        self, calibration: Calibration, validation: Outputs, test: Outputs
-    ) -> dict[str, Any]:
-        values = to_manifest(calibration)
-        return {
-            **values.pop("calibration"),
-            **values,
-            **{
-                outputs.split: class_reports.measured(calibration, outputs)
-                for outputs in (validation, test)
-            },
-        }
+    def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        return class_reports.calibration_report(calibrated)
 
     def evaluate(self, calibration: Calibration, of: Outputs) -> EvalReport:
         return class_reports.evaluate(of, calibration, class_names=self.names)

@@ -25,11 +25,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         **{row.split: dataclasses.asdict(row) for row in outcome.evaluation.reports},
         "problem": prepared.problem.name,
         "headline": list(outcome.evaluation.test.headline),
-        "calibration": prepared.problem.calibration_report(
-            outcome.calibrated.calibration,
-            outcome.calibrated.validation,
-            outcome.calibrated.test,
-        ),
+        "calibration": prepared.problem.calibration_report(outcome.calibrated),
         "class_names": list(splits.info.class_names),
         "data": _data(splits),
         "plan": {"action": plan.action, "reason": plan.reason},

@@ -12,7 +12,9 @@ import keras
 import tensorflow as tf
 
 from pipelines.data.input.batches import steps_per_epoch
+from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase
+from pipelines.problems.protocol import Problem
 from pipelines.runtime.signals import held_back
 from pipelines.training.averaging import averaged
 from pipelines.training.callbacks import (
@@ -251,6 +253,7 @@ class Fitting:
         place = workspace.progress.place
         if distribution.strategy is None:
             return self.task.train_from(place.epoch, place.step, None)
+        _require_replicas(self.task.feed.problem)
         train_in_replicas(
             self.task.model,
             self.task.feed.loss(),
@@ -268,6 +271,15 @@ class Fitting:
     def _build_metrics(self) -> None:
         """Builds the metrics, which the first step would build otherwise."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
+
+
+def _require_replicas(problem: Problem) -> None:
+    """Raises `ConfigError` where several devices cannot share a batch."""
+    if not problem.trains_in_replicas:
+        raise ConfigError(
+            f"config.problem is {problem.name!r}, and several devices share the batches"
+            " of 'single_label' only. Set config.distribution='none'."
+        )
 
 
 def _verbosity(stream: TextIO | None) -> int:
