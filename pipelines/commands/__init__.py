@@ -18,5 +18,6 @@ COMMANDS = {
     "check": "data.check",
     "shard": "data.shard",
     "report": "runs.report",
+    "compare": "runs.compare",
     "doctor": "doctor",
 }
