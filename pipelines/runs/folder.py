@@ -39,6 +39,8 @@ _REPLACED = (
     "compute.json",
     "depths.png",
     "history.jsonl",
+    "gallery.json",
+    "gallery",
     "report.html",
     "checkpoints",
     "tensorboard",

@@ -31,6 +31,7 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.gallery.write import write_gallery
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -162,6 +163,7 @@ class RunJob:
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",
+            "gallery": "a few examples for the page of the run",
         }[stage]
 
     def on_chief(
@@ -222,6 +224,15 @@ class RunJob:
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
 
+    def _write_gallery(self, model: TransferModel, calibrated: Calibrated) -> None:
+        write_gallery(
+            self.folder.path,
+            self._prepared.splits,
+            calibrated,
+            model,
+            explain=self.config.export.explain,
+        )
+
     def finish(
         self,
         model: TransferModel,
@@ -232,6 +243,8 @@ class RunJob:
         backbone: Mapping[str, Any],
     ) -> Run:
         """Writes the report, which marks the run as finished. Returns the run."""
+        with self.stage("gallery"):
+            self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
             self._prepared,
             history,
