@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.data.input.batches import batches
-from pipelines.data.splits import ImageFiles, Split, Splits
-from pipelines.display.text import shown
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import DataInfo, Split, Splits
 from pipelines.serving.signatures import explanation
 from pipelines.stages.calibrate import Calibrated, calibrated_scores
 from pipelines.stages.explain import explained_map
 from pipelines.stages.gallery.contents import write_content, write_heat
 from pipelines.stages.gallery.picks import Answered, pick, samples
 from pipelines.stages.outputs import answering
+from pipelines.stages.predictions import example_names
 from pipelines.training.transfer_model import TransferModel
 from zoo.storage import durable
 
@@ -74,7 +75,7 @@ def _entries(
     folder: Path, splits: Splits, calibrated: Calibrated
 ) -> list[dict[str, Any]]:
     """An entry for each chosen example; images have their picture in the folder."""
-    outputs, names = calibrated.test, splits.info.class_names
+    outputs, info = calibrated.test, splits.info
     scores = calibrated_scores(calibrated.calibration, outputs)
     roles: dict[int, list[str]] = {}
     answered = Answered(
@@ -87,29 +88,27 @@ def _entries(
     tests = [
         {
             "roles": roles[row],
-            **_example(folder, splits.test, row, names),
-            "predicted": names[scores.predicted[row]],
+            **_example(folder, splits.test, row, info),
+            "predicted": info.class_names[scores.predicted[row]],
             "confidence": round(float(scores.confidence[row]), 6),
         }
         for row in roles
     ]
     return tests + [
-        {"roles": ["sample"], **_example(folder, splits.train, row, names)}
+        {"roles": ["sample"], **_example(folder, splits.train, row, info)}
         for row in samples(splits.train.labels)
     ]
 
 
-def _example(
-    folder: Path, split: Split, row: int, names: tuple[str, ...]
-) -> dict[str, Any]:
-    inputs = split.inputs
-    path = inputs.paths[row] if isinstance(inputs, ImageFiles) else ""
+def _example(folder: Path, split: Split, row: int, info: DataInfo) -> dict[str, Any]:
+    """The entry of one example, named as in the kept predictions."""
+    ref = DatasetRef.parse(info.reference)
     return {
         "split": split.name,
         "row": row,
-        "name": shown(Path(path).name) if path else f"{split.name} {row}",
-        "label": names[split.labels[row]],
-        **write_content(folder, inputs, row, f"{split.name}_{row}"),
+        "name": next(example_names(split.take([row]), ref)),
+        "label": info.class_names[split.labels[row]],
+        **write_content(folder, split.inputs, row, f"{split.name}_{row}"),
     }
 
 
