@@ -15,6 +15,7 @@ COMMANDS = {
     "deploy": "models.deploy",
     "publish": "backbones.publish",
     "export": "models.export",
+    "demo": "data.demo",
     "check": "data.check",
     "shard": "data.shard",
     "report": "runs.report",

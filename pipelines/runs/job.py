@@ -31,6 +31,7 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.predictions import held_out_rows
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -231,7 +232,7 @@ class RunJob:
         exported: Mapping[str, Any],
         backbone: Mapping[str, Any],
     ) -> Run:
-        """Writes the report, which marks the run as finished. Returns the run."""
+        """Writes predictions and report, which ends the run. Returns the run."""
         outcome = Outcome(
             self._prepared,
             history,
@@ -263,5 +264,6 @@ def _require_space(folder: RunFolder, prepared: Prepared) -> None:
 
 def _reported(folder: RunFolder, outcome: Outcome) -> Mapping[str, Any]:
     values = record.report(outcome)
-    report.finish(folder, values)
+    rows = held_out_rows(outcome.calibrated, outcome.prepared.splits)
+    report.finish(folder, values, rows)
     return values

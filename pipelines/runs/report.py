@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipelines.data.data_card import as_markdown, card_of
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
 from pipelines.report import depth_plot, run_page
+from pipelines.report.predictions import PredictionRow
 from pipelines.runs import record, resume
 from pipelines.runs.folder import ENVIRONMENT, RunFolder
 from pipelines.runs.prepare import Prepared
@@ -72,13 +73,16 @@ def plot_depths(
     folder.write_bytes(depth_plot.FILE_NAME, page)
 
 
-def finish(folder: RunFolder, report: Mapping[str, Any]) -> None:
-    """Writes the report and its page.
+def finish(
+    folder: RunFolder, report: Mapping[str, Any], rows: Iterable[PredictionRow]
+) -> None:
+    """Writes the predictions, the report and its page.
 
     Raises:
         ArtifactError: if the disk does not take them. The artifact is complete then.
     """
     try:
+        folder.write_predictions(rows)
         folder.finish(dict(report))
     except OSError as error:
         raise ArtifactError(
