@@ -121,7 +121,8 @@ class MultiLabel:
 
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
         outputs = outputs.astype(np.float64)
-        loss = (np.logaddexp(0, outputs) - labels * outputs).mean(axis=1)
+        with np.errstate(invalid="ignore"):  # outputs may be infinite
+            loss = (np.logaddexp(0, outputs) - labels * outputs).mean(axis=1)
         return Judged(-loss, -loss)
 
     def least_quality(self, labels: np.ndarray) -> float:
