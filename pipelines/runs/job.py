@@ -31,6 +31,8 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.gallery.write import write_gallery
+from pipelines.stages.predictions import held_out_rows
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -162,6 +164,7 @@ class RunJob:
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",
+            "gallery": "a few examples for the page of the run",
         }[stage]
 
     def on_chief(
@@ -222,6 +225,15 @@ class RunJob:
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
 
+    def _write_gallery(self, model: TransferModel, calibrated: Calibrated) -> None:
+        write_gallery(
+            self.folder.path,
+            self._prepared.splits,
+            calibrated,
+            model,
+            explain=self.config.export.explain,
+        )
+
     def finish(
         self,
         model: TransferModel,
@@ -231,7 +243,9 @@ class RunJob:
         exported: Mapping[str, Any],
         backbone: Mapping[str, Any],
     ) -> Run:
-        """Writes the report, which marks the run as finished. Returns the run."""
+        """Writes predictions and report, which ends the run. Returns the run."""
+        with self.stage("gallery"):
+            self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
             self._prepared,
             history,
@@ -263,5 +277,6 @@ def _require_space(folder: RunFolder, prepared: Prepared) -> None:
 
 def _reported(folder: RunFolder, outcome: Outcome) -> Mapping[str, Any]:
     values = record.report(outcome)
-    report.finish(folder, values)
+    rows = held_out_rows(outcome.calibrated, outcome.prepared.splits)
+    report.finish(folder, values, rows)
     return values
