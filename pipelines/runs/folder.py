@@ -42,6 +42,7 @@ _REPLACED = (
     "depths.png",
     "history.jsonl",
     predictions.FILE_NAME,
+    artifact.MODEL_CARD,
     "report.html",
     "checkpoints",
     "tensorboard",
