@@ -28,6 +28,7 @@ def sparkline(name: str, series: Sequence[Sequence[float]]) -> Markup | None:
     )
 
     def draw(figure: Figure) -> None:
+        figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         for channel, (colour, line) in zip(series, _CHANNELS):
