@@ -119,9 +119,7 @@ def rank(
     with preserved(shows_stages=True):
         from pipelines import ranking
 
-        return ranking.rank(
-            data, backbones=backbones, seed=seed, problem=problem
-        )
+        return ranking.rank(data, backbones=backbones, seed=seed, problem=problem)
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":

@@ -58,12 +58,19 @@ class EvalReport:
 
 
 def evaluate(
-    outputs: Outputs, calibration: Calibration, *, class_names: Sequence[str]
+    outputs: Outputs,
+    calibration: Calibration,
+    *,
+    class_names: Sequence[str],
+    scores: PredictionScores | None = None,
 ) -> EvalReport:
-    """The report of what is served: the outputs of a model, calibrated."""
+    """The report of what is served: the outputs of a model, calibrated.
+
+    `scores` are the calibrated ones, if they are known.
+    """
     return summarized(
         outputs.split,
-        calibrated_scores(calibration, outputs),
+        scores or calibrated_scores(calibration, outputs),
         labels=outputs.labels,
         class_names=class_names,
     )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from pipelines.calibration.labels import LabelCalibration, calibrate_labels
+from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.spelling import normal
 from pipelines.data.splits import Splits
@@ -177,7 +178,13 @@ class MultiLabel:
             ),
         }
 
-    def evaluate(self, calibration: LabelCalibration, of: Outputs) -> LabelReport:
+    def evaluate(
+        self,
+        calibration: LabelCalibration,
+        of: Outputs,
+        *,
+        scores: PredictionScores | None = None,
+    ) -> LabelReport:
         answers = calibration.answer(of.logits, of.features)
         return label_reports.report(
             of.split, of.labels, answers.probabilities, answers.predicted, self.names

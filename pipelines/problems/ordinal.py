@@ -11,11 +11,13 @@ import numpy as np
 from keras import ops
 
 from pipelines.calibration.calibration import Calibration
+from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing import ridge
 from pipelines.probing.probe import Probe, require_finite, standardization_of
+from pipelines.problems.class_baselines import baselines
 from pipelines.problems.class_reports import calibrated_scores
 from pipelines.problems.cumulative_link import (
     CumulativeLink,
@@ -135,9 +137,16 @@ class Ordinal(SingleLabel):
         middle = np.median(labels)
         return float(1 - (np.square(labels - middle) / self._by_chance).mean())
 
-    def evaluate(self, calibration: Calibration, of: Outputs) -> GradeReport:
-        predicted = calibrated_scores(calibration, of).predicted
-        return with_kappa(super().evaluate(calibration, of), of.labels, predicted)
+    def evaluate(
+        self,
+        calibration: Calibration,
+        of: Outputs,
+        *,
+        scores: PredictionScores | None = None,
+    ) -> GradeReport:
+        scores = scores or calibrated_scores(calibration, of)
+        plain = super().evaluate(calibration, of, scores=scores)
+        return with_kappa(plain, of.labels, scores.predicted)
 
     def tally(self) -> GradeTally:
         return GradeTally(self.names)
@@ -153,7 +162,7 @@ class Ordinal(SingleLabel):
                 " longer (finetune.epochs), or try another backbone (`zoo rank`).",
                 report.quadratic_kappa,
             )
-        return {"same_grade_for_all": 0.0}
+        return baselines(splits)
 
     def manifest(self, calibration: Calibration) -> dict[str, Any]:
         values = super().manifest(calibration)

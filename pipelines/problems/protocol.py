@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 import keras
 import numpy as np
 
+from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.planning.evidence import ProbeScore
@@ -172,8 +173,13 @@ class Problem(Protocol):
         `calibrated` has the calibration, and the outputs for validation and test.
         """
 
-    def evaluate(self, calibration: Any, of: Outputs) -> Any:
-        """The report of a split, a dataclass with `split` and `examples`."""
+    def evaluate(
+        self, calibration: Any, of: Outputs, *, scores: PredictionScores | None = None
+    ) -> Any:
+        """The report of a split, a dataclass as `Report` says.
+
+        `scores` are the calibrated ones of classes, if they are known.
+        """
 
     def tally(self) -> Tally:
         """A new count of the answers of an artifact."""

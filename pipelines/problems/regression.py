@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from pipelines.calibration.intervals import NumberCalibration, calibrate_numbers
+from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
@@ -201,7 +202,13 @@ class Regression:
             ],
         }
 
-    def evaluate(self, calibration: NumberCalibration, of: Outputs) -> NumberReport:
+    def evaluate(
+        self,
+        calibration: NumberCalibration,
+        of: Outputs,
+        *,
+        scores: PredictionScores | None = None,
+    ) -> NumberReport:
         answers = vars(calibration.answer(of.logits, of.features))
         return number_reports.report(of.split, of.labels, answers, self.names)
 

@@ -139,8 +139,16 @@ class SingleLabel:
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
         return class_reports.calibration_report(calibrated)
 
-    def evaluate(self, calibration: Calibration, of: Outputs) -> EvalReport:
-        return class_reports.evaluate(of, calibration, class_names=self.names)
+    def evaluate(
+        self,
+        calibration: Calibration,
+        of: Outputs,
+        *,
+        scores: PredictionScores | None = None,
+    ) -> EvalReport:
+        return class_reports.evaluate(
+            of, calibration, class_names=self.names, scores=scores
+        )
 
     def tally(self) -> ClassTally:
         return ClassTally(self.names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ _EXAMPLES = 500
 # Of their features, 256 MiB in float32.
 _MOST_NUMBERS = 2**26
 _FEWEST_PER_CLASS = 2
+
+_logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,6 +57,7 @@ def calibrate_model(
         batch_size=batch_size,
         known=known,
     )
+    _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = problem.calibrate(
         validation, some.features, some.labels, calibration=calibration
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.calibration.reliability import PredictionScores
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load_part
@@ -17,6 +18,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
+from pipelines.problems.class_reports import calibrated_scores
 from pipelines.problems.protocol import Problem, Tally
 from pipelines.problems.registry import make, problem_of
 from pipelines.report.predictions import PredictionRow
@@ -30,11 +32,16 @@ _BATCH_SIZE = 32
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """The reports of both held-out splits, and the metric on test without a network."""
+    """The reports of both held-out splits, and the metric on test without a network.
+
+    The scores are of every example, in order, where each has one class.
+    """
 
     validation: Any
     test: Any
     baselines: Mapping[str, float]
+    validation_scores: PredictionScores | None = None
+    test_scores: PredictionScores | None = None
 
     @property
     def reports(self) -> tuple[Any, Any]:
@@ -45,11 +52,16 @@ class Evaluation:
 def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
     """Evaluates validation and test. Warns if the model does not beat a baseline."""
     problem = problem_of(splits)
+    held_out = (calibrated.validation, calibrated.test)
+    scores = [
+        calibrated_scores(calibrated.calibration, of) if problem.reads_classes else None
+        for of in held_out
+    ]
     validation, test = (
-        problem.evaluate(calibrated.calibration, outputs)
-        for outputs in (calibrated.validation, calibrated.test)
+        problem.evaluate(calibrated.calibration, outputs, scores=of_split)
+        for outputs, of_split in zip(held_out, scores)
     )
-    return Evaluation(validation, test, problem.baselines(splits, test))
+    return Evaluation(validation, test, problem.baselines(splits, test), *scores)
 
 
 def _drop(rows: Iterator[PredictionRow]) -> None:

@@ -17,6 +17,7 @@ from pipelines.data.splits import ImageFiles, Split, Splits
 from pipelines.problems.protocol import Outputs
 from pipelines.problems.registry import problem_of
 from pipelines.report.predictions import ALL_CLASSES, LARGEST, PredictionRow
+from pipelines.runtime.clock import Ticker
 from pipelines.stages.calibrate import Calibrated
 from zoo.storage.home import expanded
 
@@ -27,16 +28,20 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
     None where examples do not have one class each.
     """
     if not problem_of(splits).reads_classes:
-        return iter(())
+        return
     ref = DatasetRef.parse(splits.info.reference)
     pairs = (
         (calibrated.validation, splits.validation),
         (calibrated.test, splits.test),
     )
-    return itertools.chain.from_iterable(
+    every = itertools.chain.from_iterable(
         _of_split(outputs, part, calibrated.calibration, ref, splits.info.class_names)
         for outputs, part in pairs
     )
+    tick = Ticker("predictions", sum(len(part) for _, part in pairs))
+    for done, row in enumerate(every):
+        tick(done)
+        yield row
 
 
 def _of_split(
