@@ -56,7 +56,7 @@ until [ -S "$ZOOTUNE_WARM_PYTHON" ]; do kill -0 $warm && sleep 0.1; done
 P=tests/pipelines
 E=tests/e2e
 parts=(
-  "readme tests/test_readme.py tests/test_configs.py"
+  "docs tests/test_readme.py tests/docs tests/test_configs.py"
   "faults tests/faults"
   "e2e-1 $E/test_end_to_end.py $E/test_kerashub.py"
   "e2e-2 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"
