@@ -27,6 +27,7 @@ _Cold = subprocess.Popen
 # Read as TensorFlow is imported: a process that has others needs an import of its own.
 _READ_AT_IMPORT = ("TF_", "CUDA_", "KERAS_", "OMP_", "XLA_", "LD_")
 _ALIKE = {"TF_CPP_MIN_LOG_LEVEL", "TF_CONFIG"}
+_DEFAULTS = {("KERAS_BACKEND", "tensorflow"), ("KERAS_BACKEND", "")}
 
 
 class Popen(subprocess.Popen):
@@ -129,7 +130,9 @@ def _is_alike(env: dict[str, str] | None) -> bool:
         return {
             name: value
             for name, value in values.items()
-            if name.startswith(_READ_AT_IMPORT) and name not in _ALIKE
+            if name.startswith(_READ_AT_IMPORT)
+            and name not in _ALIKE
+            and (name, value) not in _DEFAULTS
         }
 
     return relevant(os.environ if env is None else env) == relevant(_environment)
