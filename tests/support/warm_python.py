@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ from typing import Any
 _SERVER = Path(__file__).with_name("warm_server.py")
 _STARTS_WITHIN_SECONDS = 120
 _Cold = subprocess.Popen
+_LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
 # Read as TensorFlow is imported: a process that has others needs an import of its own.
 _READ_AT_IMPORT = ("TF_", "CUDA_", "KERAS_", "OMP_", "XLA_", "LD_")
 _ALIKE = {"TF_CPP_MIN_LOG_LEVEL", "TF_CONFIG"}
@@ -51,6 +53,7 @@ class Popen(subprocess.Popen):
             "isolated": "-I" in args[:2],
             "cwd": str(Path(cwd or ".").absolute()),
             "env": dict(os.environ if env is None else env),
+            "limits": {limit: resource.getrlimit(limit) for limit in _LIMITS},
         }
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_address())
