@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.errors import ArtifactError
 from pipelines.runtime.reentrancy import is_reentrant
 from pipelines.serving import artifact, naming
@@ -43,8 +44,11 @@ class Servable:
         model: Any,
         *,
         class_names: tuple[str, ...] = (),
+        maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
     ) -> None:
         self.name = name
+        # Of one image, if it takes images.
+        self.maximum_megapixels = maximum_megapixels
         self.version = version
         # Of the outputs' probabilities, in order; empty without a manifest.
         self.class_names = class_names
@@ -137,7 +141,15 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{folder} does not load: {error}") from error
     names = manifest.class_names if manifest else ()
-    servable = Servable(name, int(folder.name), meta_graph, model, class_names=names)
+    facts = manifest.preprocessing if manifest else {}
+    servable = Servable(
+        name,
+        int(folder.name),
+        meta_graph,
+        model,
+        class_names=names,
+        maximum_megapixels=facts.get("maximum_megapixels", MAXIMUM_MEGAPIXELS),
+    )
     if not servable.signatures:
         raise ArtifactError(f"{folder} has no signature that could be asked.")
     _warm_up(servable, folder)
