@@ -61,7 +61,7 @@ def _of_examples(serialized: Iterable[bytes]) -> Iterable[bytes]:
 def pixels_of(encoded: bytes, *, otherwise: int) -> int:
     """Width times height by the header; 0 for what the graph does not decode.
 
-    `otherwise` is for a file of so many parts that its size was not found.
+    `otherwise` is for a file with too many parts before its size.
     """
     for beginning, read in _READERS.items():
         if isinstance(encoded, bytes) and encoded.startswith(beginning):

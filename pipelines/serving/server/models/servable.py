@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.errors import ArtifactError
 from pipelines.runtime.reentrancy import is_reentrant
 from pipelines.serving import artifact, naming
@@ -44,10 +43,10 @@ class Servable:
         model: Any,
         *,
         class_names: tuple[str, ...] = (),
-        maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
+        maximum_megapixels: float | None = None,
     ) -> None:
         self.name = name
-        # Of one image, if it takes images.
+        # Of one image; None where no manifest says so.
         self.maximum_megapixels = maximum_megapixels
         self.version = version
         # Of the outputs' probabilities, in order; empty without a manifest.
@@ -148,7 +147,7 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
         meta_graph,
         model,
         class_names=names,
-        maximum_megapixels=facts.get("maximum_megapixels", MAXIMUM_MEGAPIXELS),
+        maximum_megapixels=facts.get("maximum_megapixels"),
     )
     if not servable.signatures:
         raise ArtifactError(f"{folder} has no signature that could be asked.")

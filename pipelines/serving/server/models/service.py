@@ -20,7 +20,9 @@ async def predict(
             or the model fails.
     """
     check_inputs(signature, inputs)
-    pixels.refuse_too_many(inputs, version.servable.maximum_megapixels)
+    maximum_megapixels = version.servable.maximum_megapixels
+    if maximum_megapixels is not None:
+        pixels.refuse_too_many(inputs, maximum_megapixels)
     return await version.batcher.submit(signature, inputs, deadline=deadline)
 
 
