@@ -41,6 +41,8 @@ _REPLACED = (
     "compute.json",
     "depths.png",
     "history.jsonl",
+    "gallery.json",
+    "gallery",
     predictions.FILE_NAME,
     artifact.MODEL_CARD,
     "report.html",

@@ -33,6 +33,7 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
@@ -165,6 +166,7 @@ class RunJob:
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",
+            "gallery": "a few examples for the page of the run",
         }[stage]
 
     def on_chief(
@@ -226,6 +228,15 @@ class RunJob:
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
 
+    def _write_gallery(self, model: TransferModel, calibrated: Calibrated) -> None:
+        write_gallery(
+            self.folder.path,
+            self._prepared.splits,
+            calibrated,
+            model,
+            explain=self.config.export.explain,
+        )
+
     def finish(
         self,
         model: TransferModel,
@@ -236,6 +247,8 @@ class RunJob:
         backbone: Mapping[str, Any],
     ) -> Run:
         """Writes predictions and report, which ends the run. Returns the run."""
+        with self.stage("gallery"):
+            self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
             self._prepared,
             history,

@@ -9,7 +9,8 @@ from typing import Any
 from pipelines.data.data_card import as_markdown, card_of
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
-from pipelines.report import depth_plot, run_page
+from pipelines.report import depth_plot, run_files, run_page
+from pipelines.report.plots.svg import can_draw
 from pipelines.report.predictions import PredictionRow
 from pipelines.runs import record, resume
 from pipelines.runs.folder import ENVIRONMENT, RunFolder
@@ -63,7 +64,7 @@ def plot_depths(
     """
     if evidence is None or len(evidence["depths"]) < 2:
         return
-    if not depth_plot.can_draw():
+    if not can_draw():
         _logger.info(depth_plot.HOW_TO_GET)
         return
     try:
@@ -96,7 +97,7 @@ def finish(
             " from what was saved, and publishes nothing twice."
         ) from error
     try:
-        page = run_page.page(run_page.read(folder.path))
+        page = run_page.page(run_files.read(folder.path))
         folder.write_text(run_page.FILE_NAME, page)
     # A file of the run that something broke in the meantime is not the page's fault.
     except (OSError, ConfigError, KeyError, TypeError) as error:
