@@ -41,7 +41,7 @@ def _simpler(run: RunFiles) -> Iterator[Step]:
     for name, value in run.report.get("baselines", {}).items():
         if value >= low:
             yield {
-                "title": "Find out why the network is no better than a simple guess",
+                "title": "Find out why a simple guess is as good as the network",
                 "text": f"The {name.replace('_', ' ')} alone has an accuracy of"
                 f" {percent(value)}; the interval of this model begins at"
                 f" {percent(low)}. Look at the data first: zoo check.",
