@@ -4,8 +4,8 @@
         --config.export.explain --config.workdir=runs/digits
     python docs/make_pictures.py runs/digits
 
-Writes PNG files to `docs/images/`: the page in its light and its dark theme, and as on a
-phone. Needs Chromium, chromedriver and selenium (extra `dev`).
+Writes PNG files to `docs/images/`: the page in its light and its dark theme, and as on
+a phone. Needs Chromium, chromedriver and selenium (extra `dev`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from PIL import Image
 
 IMAGES = Path(__file__).parent / "images"
 # Pages of documentation should stay light; there are few colours in a picture of one.
-_COLOURS = 128
+_COLOURS = 200
 _MOST_BYTES = 150_000
 # Name, theme, section that stands on top, width and height in CSS pixels.
 PICTURES = (
-    ("report.png", "light", "", (1000, 1180)),
-    ("report_confusion.png", "light", "confusion", (1000, 560)),
+    ("report.png", "light", "", (1100, 1180)),
+    ("report_confusion.png", "light", "confusion", (1000, 640)),
     ("report_dark.png", "dark", "calibration", (1000, 620)),
     ("report_phone.png", "dark", "", (390, 800)),
 )
@@ -70,10 +70,12 @@ def _picture(browser: Any, theme: str, section: str, size: tuple[int, int]) -> b
     )
     browser.execute_script(
         """
-        document.documentElement.dataset.theme = arguments[0];
+        const theme = document.getElementById("theme");
+        if (theme.textContent.toLowerCase() === arguments[0]) theme.click();
         dispatchEvent(new Event("resize"));
         const matrix = document.getElementById("matrix");
-        const press = (key) => matrix.dispatchEvent(new KeyboardEvent("keydown", {key}));
+        const press = (key) =>
+          matrix.dispatchEvent(new KeyboardEvent("keydown", {key}));
         const {cells} = JSON.parse(document.getElementById("matrices").textContent)[0];
         const wrong = cells.filter(([i, j]) => i !== j).sort((a, b) => b[2] - a[2])[0];
         if (wrong) {
