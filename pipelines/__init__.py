@@ -19,6 +19,7 @@ working_folder.refuse_strangers("zoo", zoo.__file__)
 from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
+    from pipelines.comparison.compare import Comparison
     from pipelines.planning.ranking import Ranking
     from pipelines.runs.result import Run
     from pipelines.search import Search
@@ -132,6 +133,22 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         from pipelines.stages import publish as keep
 
         return keep.publish(Path(workdir), name=name)
+
+
+def compare(*runs: str | Path) -> "Comparison":
+    """Finished runs side by side on the test examples that they share.
+
+    `runs` are two run folders or more; all are compared with the first, by McNemar's
+    exact test for accuracy and the paired bootstrap for other measures, with Holm's
+    correction. Imports no TensorFlow.
+
+    Raises:
+        ConfigError: if a folder holds no finished run with predictions, or the runs
+            share no test example.
+    """
+    from pipelines.comparison import compare as comparing
+
+    return comparing.compare([Path(run) for run in runs])
 
 
 def load(artifact_dir: str | Path) -> "Predictor":

@@ -119,7 +119,8 @@ def load_part(
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"
     if part == "all":
-        whole = Split("all", examples.inputs, examples.labels)
+        names = Strings.of(examples.names)
+        whole = Split("all", examples.inputs, examples.labels, names=names)
         return whole, examples.class_names
     _check_classes(examples, ref)
     splits = split_examples(examples, hashes, ref)

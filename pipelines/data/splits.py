@@ -185,7 +185,8 @@ class Split:
 
     Examples with the same group id, in `groups` int64 `[n]`, share content or a group:
     one must never be used to evaluate another. `digest` is the sha256 of the examples
-    in their order. Both are None where they are not known.
+    in their order, and `names` name them, as the reader of the data did. Each is None
+    where it is not known.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Split:
     labels: np.ndarray
     groups: np.ndarray | None = None
     digest: str | None = None
+    names: Strings | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -206,6 +208,7 @@ class Split:
             labels=self.labels[rows],
             groups=None if self.groups is None else self.groups[rows],
             digest=None,
+            names=None if self.names is None else self.names.take(rows),
         )
 
 

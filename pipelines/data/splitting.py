@@ -78,6 +78,7 @@ def split_examples(
             examples.labels[members],
             groups[members],
             _digest(content.take(members)),
+            Strings.of(examples.names).take(members),
         )
     info = DataInfo(
         class_names=examples.class_names,

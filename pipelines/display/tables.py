@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.display.text import shown
+from pipelines.display.text import short_lines, shown
 
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
 # More classes would fill a terminal several times.
 _SHOWN_CLASSES = 100
 _WORST_CLASSES = 30
+# Of the name of an example or a class: its end, which differs most.
+_WIDEST = 60
 
 
 def aligned(rows: Sequence[Sequence[object]]) -> str:
@@ -82,7 +84,7 @@ def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def plan_table(planned: Mapping[str, Any]) -> str:
     """The evidence, the phases of the plan, and its reason."""
     plan, evidence = planned["plan"], planned["evidence"]
-    parts = [f"{plan['action']}: {plan['reason']}"]
+    parts = ["\n".join([f"{plan['action']}:", *short_lines(plan["reason"])])]
     if evidence:
         header = ("head reads", "cells", "width", "left-out accuracy", "standard error")
         heads = [
@@ -280,6 +282,28 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
     ]
     error = f"expected calibration error {report['calibration_error']:.4f}"
     return f"accuracy {_accuracy(report)}\n{error}\n{note}\n{aligned([header, *rows])}"
+
+
+def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
+    """The worst mistakes of an evaluation, one a line."""
+    header = ("worst mistakes", "label", "predicted", "confidence", "accepted")
+    rows = [
+        (
+            _cut(row["example"]),
+            _cut(row["label"]),
+            _cut(row["predicted"]) or "(not valid)",
+            f"{row['confidence']:.4f}",
+            "yes" if row["accepted"] else "no",
+        )
+        for row in mistakes
+    ]
+    return aligned([header, *rows])
+
+
+def _cut(name: str) -> str:
+    """A name of a length that leaves room on the line for others."""
+    text = shown(name)
+    return text if len(text) <= _WIDEST else f"...{text[3 - _WIDEST :]}"
 
 
 def _accuracy(report: Mapping[str, Any]) -> str:

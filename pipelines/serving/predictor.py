@@ -111,11 +111,18 @@ class Predictor:
             DataError: if it is of another type or shape: nothing is cast.
             ArtifactError: if a series has another shape than the artifact takes.
         """
+        return self.outputs(inputs)["probabilities"]
+
+    def outputs(self, inputs: Any) -> dict[str, np.ndarray]:
+        """All outputs of `graph` by name, for inputs as `probabilities` takes them.
+
+        Raises as `probabilities` does.
+        """
         if self.modality == "image":
             batch: Any = pixels(inputs, tuple(self.trained_on.shape))
         else:
             batch = as_inputs(inputs, self._takes) or self._nothing()
-        return self._run(self._raw, batch)["probabilities"]
+        return self._run(self._raw, batch)
 
     @property
     def graph(self) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipelines.calibration.calibration import (
     to_manifest,
     uncalibrated,
 )
+from pipelines.calibration.curves import coverage_curve, reliability_curve
 from pipelines.calibration.portions import portions
 from pipelines.calibration.reliability import (
     PredictionScores,
@@ -34,6 +36,8 @@ _EXAMPLES = 500
 # Of their features, 256 MiB in float32.
 _MOST_NUMBERS = 2**26
 _FEWEST_PER_CLASS = 2
+
+_logger = logging.getLogger("zootune")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +70,7 @@ def calibrate_model(
         batch_size=batch_size,
         known=known,
     )
+    _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = calibrate(
         validation.logits,
         validation.labels,
@@ -99,7 +104,8 @@ def calibration_report(calibrated: Calibrated) -> dict[str, Any]:
     """The values of `calibration` in `report.json`.
 
     For each split `before` and `after` are the measures of `Reliability`, and
-    `accuracy`, which a bias per class can change.
+    `accuracy`, which a bias per class can change. `curves` has the reliability of both,
+    and the accuracy by coverage of what is served; see `calibration.curves`.
     """
     fitted = calibrated.calibration
     values = to_manifest(fitted)
@@ -116,20 +122,33 @@ def calibration_report(calibrated: Calibrated) -> dict[str, Any]:
 def _measured(calibration: Calibration, of: Outputs) -> dict[str, Any]:
     before = uncalibrated(of.logits.shape[1], reason="")
     accepted, sets = _answers(calibration, of)
+    scores_before, scores = (calibrated_scores(c, of) for c in (before, calibration))
     return {
         "examples": len(of.labels),
-        "before": _reliability(before, of),
-        "after": _reliability(calibration, of),
+        "before": _reliability(scores_before, of.labels),
+        "after": _reliability(scores, of.labels),
         **accepted,
         "prediction_sets": sets,
+        "curves": {
+            "before": _curve(reliability_curve, scores_before, of.labels),
+            "after": _curve(reliability_curve, scores, of.labels),
+            "coverage": _curve(coverage_curve, scores, of.labels),
+        },
     }
 
 
-def _reliability(calibration: Calibration, of: Outputs) -> Mapping[str, float]:
-    scores = calibrated_scores(calibration, of)
-    right = scores.predicted == of.labels
-    measures = dataclasses.asdict(reliability_of(scores, of.labels))
+def _reliability(scores: PredictionScores, labels: np.ndarray) -> Mapping[str, float]:
+    right = scores.predicted == labels
+    measures = dataclasses.asdict(reliability_of(scores, labels))
     return {"accuracy": float(right.mean()), **measures}
+
+
+def _curve(
+    curve: Callable[[np.ndarray, np.ndarray], list[dict[str, float]]],
+    scores: PredictionScores,
+    labels: np.ndarray,
+) -> list[dict[str, float]]:
+    return curve(scores.confidence, scores.predicted == labels)
 
 
 def calibrated_scores(calibration: Calibration, of: Outputs) -> PredictionScores:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from sklearn import metrics
@@ -24,10 +26,13 @@ from pipelines.data.spelling import normal
 from pipelines.data.splits import Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
+from pipelines.report.predictions import PredictionRow
+from pipelines.runtime.clock import Ticker
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.baselines import baselines, warn_where_no_better
 from pipelines.stages.calibrate import Calibrated, calibrated_scores
 from pipelines.stages.outputs import Outputs
+from pipelines.stages.predictions import example_names, rows_of
 
 _BATCH_SIZE = 32
 # Up to this number of classes the report counts every pair; of 10,000 classes that
@@ -62,11 +67,16 @@ class EvalReport:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """The reports of both held-out splits, and accuracies on test without a network."""
+    """The reports of both held-out splits, and accuracies on test without a network.
+
+    The scores are of every example, in order; the reports are made of them.
+    """
 
     validation: EvalReport
     test: EvalReport
     baselines: Mapping[str, float]
+    validation_scores: PredictionScores
+    test_scores: PredictionScores
 
     @property
     def reports(self) -> tuple[EvalReport, EvalReport]:
@@ -76,22 +86,36 @@ class Evaluation:
 
 def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
     """Evaluates validation and test. Warns if the model does not beat a baseline."""
+    held_out = (calibrated.validation, calibrated.test)
+    scores = [calibrated_scores(calibrated.calibration, of) for of in held_out]
     validation, test = (
-        evaluate(outputs, calibrated.calibration, class_names=splits.info.class_names)
-        for outputs in (calibrated.validation, calibrated.test)
+        evaluate(
+            outputs,
+            calibrated.calibration,
+            class_names=splits.info.class_names,
+            scores=of_split,
+        )
+        for outputs, of_split in zip(held_out, scores)
     )
     simple = baselines(splits)
     warn_where_no_better(test.accuracy, simple)
-    return Evaluation(validation, test, simple)
+    return Evaluation(validation, test, simple, *scores)
 
 
 def evaluate(
-    outputs: Outputs, calibration: Calibration, *, class_names: Sequence[str]
+    outputs: Outputs,
+    calibration: Calibration,
+    *,
+    class_names: Sequence[str],
+    scores: PredictionScores | None = None,
 ) -> EvalReport:
-    """The report of what is served: the outputs of a model, calibrated."""
+    """The report of what is served: the outputs of a model, calibrated.
+
+    `scores` are the calibrated ones, if they are known.
+    """
     return _summarized(
         outputs.split,
-        calibrated_scores(calibration, outputs),
+        scores or calibrated_scores(calibration, outputs),
         labels=outputs.labels,
         class_names=class_names,
     )
@@ -158,39 +182,76 @@ def _confusion(
     return "matrix", tuple(map(tuple, matrix.reshape(classes, classes).tolist()))
 
 
+def _drop(rows: Iterator[PredictionRow]) -> None:
+    """Takes no row."""
+
+
 def evaluate_artifact(
-    predictor: Predictor, reference: str, *, split: str
+    predictor: Predictor,
+    reference: str,
+    *,
+    split: str,
+    consume: Callable[[Iterator[PredictionRow]], object] = _drop,
 ) -> EvalReport:
     """The report of an artifact on data, every example counted once.
 
     `split` is `train`, `validation`, `test`, `all`, or `auto`: the test split of the
-    data that it was trained on, and all of any other data.
+    data that it was trained on, and all of any other data. `consume` takes the rows of
+    all examples, in order, while they are predicted.
 
     Raises:
         DataError: if the data have a class that the artifact does not know.
     """
-    manifest = predictor.artifact.manifest
+    manifest, ref = predictor.artifact.manifest, DatasetRef.parse(reference)
     part, class_names = load_part(
-        DatasetRef.parse(reference), split, trained_on=manifest.data["fingerprint"]
+        ref, split, trained_on=manifest.data.get("fingerprint", "")
     )
     _require_modality(predictor, part.inputs.modality, reference)
     labels = _labels_of(manifest.class_names, part, class_names)
+    scores: list[PredictionScores] = []
+    rows = _answered(predictor, part, labels, example_names(part, ref), scores)
+    consume(rows)
+    collections.deque(rows, maxlen=0)  # what was not consumed is counted too
+    return _summarized(
+        part.name, concatenated(scores), labels=labels, class_names=manifest.class_names
+    )
+
+
+def _answered(
+    predictor: Predictor,
+    part: Split,
+    labels: np.ndarray,
+    names: Iterator[str],
+    scores: list[PredictionScores],
+) -> Iterator[PredictionRow]:
+    """The rows of a split, predicted batch by batch; adds to the scores of all."""
+    manifest = predictor.artifact.manifest
     inputs = batches(
         part,
         input_size_px=manifest.preprocessing.get("input_size_px"),
         batch_size=_BATCH_SIZE,
     )
-    done, scores = 0, []
+    done, tick = 0, Ticker("evaluate", len(part))
     with broken_files_named(part):
         for batch, _ in inputs:
-            probabilities = predictor.probabilities(batch.numpy())
+            outputs = predictor.outputs(batch.numpy())
+            some = labels[done : done + len(outputs["probabilities"])]
             # One that rounds to 0 in float32 costs what the smallest number does.
-            logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-            scores.append(score_predictions(logs, labels[done : done + len(logs)]))
-            done += len(logs)
-    return _summarized(
-        part.name, concatenated(scores), labels=labels, class_names=manifest.class_names
-    )
+            tiny = np.finfo(np.float32).tiny
+            logs = np.log(np.maximum(outputs["probabilities"], tiny))
+            scores.append(score_predictions(logs, some))
+            yield from rows_of(
+                part.name,
+                itertools.islice(names, len(some)),
+                labels=some,
+                predicted=[label.decode() for label in outputs["label"].tolist()],
+                probabilities=outputs["probabilities"],
+                ood_score=outputs["ood_score"],
+                accepted=outputs["accepted"],
+                class_names=manifest.class_names,
+            )
+            done += len(some)
+            tick(done)
 
 
 def _require_modality(predictor: Predictor, modality: str, reference: str) -> None:
