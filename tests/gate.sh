@@ -9,7 +9,8 @@ export TF_CPP_MIN_LOG_LEVEL=2
 "$bin/python" tests/house.py
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+trap 'kill $warm 2>/dev/null; rm -rf "$scratch"' EXIT
+warm=
 
 # Types and imports on one core, while the other one trains.
 { "$bin/lint-imports" --config setup.cfg && "$bin/mypy"; } >"$scratch/lint" 2>&1 &
@@ -43,13 +44,19 @@ tail -n 1 "$scratch/lint"
 timed=half_a_second
 "$bin/python" -m pytest -k "$timed" tests/pipelines/test_cli.py tests/zoo/test_plugins.py
 
+# The processes of tests are forked from this one: see tests/support/warm_python.py.
+export ZOOTUNE_WARM_PYTHON="$scratch/warm"
+"$bin/python" -I tests/support/warm_server.py "$ZOOTUNE_WARM_PYTHON" 2>"$scratch/log" &
+warm=$!
+until [ -S "$ZOOTUNE_WARM_PYTHON" ]; do kill -0 $warm && sleep 0.1; done
+
 # Everything else in parts, three at a time, which keeps two cores busy. Each has a
 # process of its own, which gives its memory back; those that take longest come first.
 # Of a folder, a part takes what no other part names.
 P=tests/pipelines
 E=tests/e2e
 parts=(
-  "readme tests/test_readme.py tests/test_configs.py"
+  "docs tests/test_readme.py tests/docs tests/test_configs.py"
   "faults tests/faults"
   "e2e-1 $E/test_end_to_end.py $E/test_kerashub.py"
   "e2e-2 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"

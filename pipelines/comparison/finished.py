@@ -33,7 +33,7 @@ class Answers:
     loss: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.examples)
+        return len(self.right)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Answers:
         """Some of the answers."""

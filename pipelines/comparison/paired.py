@@ -12,6 +12,8 @@ from pipelines.calibration.reliability import BINS, calibration_error_of
 from pipelines.comparison.finished import Answers
 
 RESAMPLES = 2000
+# Of a run alone, which waits for them: few enough for a second or two.
+_FEWEST_RESAMPLES, _MOST_DRAWN = 200, 10**7
 _LEVEL = 0.95
 
 # Each is lower or higher for a better run.
@@ -64,6 +66,29 @@ def interval_of_accuracy(answers: Answers) -> tuple[float, float]:
     counted = binomtest(int(answers.right.sum()), len(answers))
     ends = counted.proportion_ci(_LEVEL, method="wilson")
     return float(ends.low), float(ends.high)
+
+
+def intervals(
+    right: np.ndarray,
+    confidence: np.ndarray,
+    loss: np.ndarray,
+    codes: np.ndarray,
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of a run alone: accuracy by Wilson's method, others by bootstrap.
+
+    The calibration error has none: drawing examples twice makes it larger.
+    """
+    run = Answers((), (), right, confidence, loss)
+    count = max(_FEWEST_RESAMPLES, min(RESAMPLES, _MOST_DRAWN // len(codes)))
+    (drawn,) = _resampled([run], codes, count, None)
+    ends = {
+        name: np.quantile(drawn[name], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+        for name in ("balanced_accuracy", "log_loss")
+    }
+    return {
+        "accuracy": interval_of_accuracy(run),
+        **{name: (float(low), float(high)) for name, (low, high) in ends.items()},
+    }
 
 
 def discordant(first: Answers, other: Answers) -> Discordant:

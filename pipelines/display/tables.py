@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.display.text import shown
+from pipelines.display.text import short_lines, shown
 
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
@@ -84,7 +84,7 @@ def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def plan_table(planned: Mapping[str, Any]) -> str:
     """The evidence, the phases of the plan, and its reason."""
     plan, evidence = planned["plan"], planned["evidence"]
-    parts = [f"{plan['action']}: {plan['reason']}"]
+    parts = ["\n".join([f"{plan['action']}:", *short_lines(plan["reason"])])]
     if evidence:
         header = ("head reads", "cells", "width", "left-out accuracy", "standard error")
         heads = [

@@ -25,6 +25,8 @@ import filelock
 from pipelines.errors import ArtifactError
 
 MANIFEST = "zoo_artifact.json"
+# For people; older versions have none. The same seed gives the same one.
+MODEL_CARD = "model_card.md"
 # Not what Python calls a digit: int() cannot read a superscript two, and no server
 # reads a number that 64 bits do not hold.
 VERSION_NAME = re.compile(r"[0-9]{1,18}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,6 +37,8 @@ _EXAMPLES = 500
 _MOST_NUMBERS = 2**26
 _FEWEST_PER_CLASS = 2
 
+_logger = logging.getLogger("zootune")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibrated:
@@ -67,6 +70,7 @@ def calibrate_model(
         batch_size=batch_size,
         known=known,
     )
+    _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = calibrate(
         validation.logits,
         validation.labels,

@@ -67,11 +67,16 @@ class EvalReport:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """The reports of both held-out splits, and accuracies on test without a network."""
+    """The reports of both held-out splits, and accuracies on test without a network.
+
+    The scores are of every example, in order; the reports are made of them.
+    """
 
     validation: EvalReport
     test: EvalReport
     baselines: Mapping[str, float]
+    validation_scores: PredictionScores
+    test_scores: PredictionScores
 
     @property
     def reports(self) -> tuple[EvalReport, EvalReport]:
@@ -81,22 +86,36 @@ class Evaluation:
 
 def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
     """Evaluates validation and test. Warns if the model does not beat a baseline."""
+    held_out = (calibrated.validation, calibrated.test)
+    scores = [calibrated_scores(calibrated.calibration, of) for of in held_out]
     validation, test = (
-        evaluate(outputs, calibrated.calibration, class_names=splits.info.class_names)
-        for outputs in (calibrated.validation, calibrated.test)
+        evaluate(
+            outputs,
+            calibrated.calibration,
+            class_names=splits.info.class_names,
+            scores=of_split,
+        )
+        for outputs, of_split in zip(held_out, scores)
     )
     simple = baselines(splits)
     warn_where_no_better(test.accuracy, simple)
-    return Evaluation(validation, test, simple)
+    return Evaluation(validation, test, simple, *scores)
 
 
 def evaluate(
-    outputs: Outputs, calibration: Calibration, *, class_names: Sequence[str]
+    outputs: Outputs,
+    calibration: Calibration,
+    *,
+    class_names: Sequence[str],
+    scores: PredictionScores | None = None,
 ) -> EvalReport:
-    """The report of what is served: the outputs of a model, calibrated."""
+    """The report of what is served: the outputs of a model, calibrated.
+
+    `scores` are the calibrated ones, if they are known.
+    """
     return _summarized(
         outputs.split,
-        calibrated_scores(calibration, outputs),
+        scores or calibrated_scores(calibration, outputs),
         labels=outputs.labels,
         class_names=class_names,
     )

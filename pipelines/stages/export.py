@@ -17,6 +17,7 @@ from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
 from pipelines.runtime import environment, signals
+from pipelines.runtime.clock import Ticker
 from pipelines.serving import artifact, canonical, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
@@ -43,14 +44,16 @@ def export(
     *,
     class_names: Sequence[str],
     facts: Mapping[str, Any],
+    model_card: str = "",
     explain: bool = False,
     process: FreshProcess | None = None,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
-    `plan` and `metrics`. With `explain` it can say where on an image the network
-    looked. `process` is one of `parity_process.fresh_process` that was started early.
+    `plan` and `metrics`, and `model_card` is Markdown for people, a file beside the
+    graph. With `explain` it can say where on an image the network looked. `process` is
+    one of `parity_process.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
@@ -83,6 +86,9 @@ def export(
                     explain=explain,
                     process=process,
                 )
+            if model_card:
+                card = unpublished / artifact.MODEL_CARD
+                card.write_text(model_card, encoding="utf-8", newline="\n")
             manifest = _manifest(
                 model,
                 calibration,
@@ -171,9 +177,11 @@ def _save(
         maximum_megapixels=maximum_megapixels,
         feature_map=served.outputs[2] if explain else None,
     )
-    traced = {
-        name: function.get_concrete_function() for name, function in functions.items()
-    }
+    tick, traced = Ticker("signatures", len(functions)), {}
+    for done, (name, function) in enumerate(functions.items()):
+        tick(done)
+        traced[name] = function.get_concrete_function()
+    _logger.info("  writing the SavedModel")
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(
         _read_by_all(served, traced.values()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -34,7 +35,7 @@ from pipelines.planning.similarity import (
     source_probabilities,
 )
 from pipelines.probing.probe import Probe, linear_probe, score, score_of_all
-from pipelines.runtime.clock import Clock
+from pipelines.runtime.clock import Clock, Ticker
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.lora import adaptable_layers
@@ -413,9 +414,13 @@ def _compare(
     rows = spread(labels, count=_COMPARED, seed=seed)
     are_some = len(np.unique(labels[rows])) < len(np.unique(labels))
     judged = _judged(labels, groups, seed) if are_some else rows
+    compared = [HeadInput((name,), grid=1) for name, grid in train if grid == 1]
+    tick = Ticker("inputs of a head", len({*compared, *head_inputs_of(base)}))
+    begun = itertools.count()
 
     @functools.cache
     def scored(head_input: HeadInput) -> ProbeScore:
+        tick(next(begun))
         own_score = score_head_input(
             train,
             labels[rows],

@@ -243,6 +243,7 @@ class _Bench:
         xla: bool = False,
     ) -> _Tried:
         """Trains some steps from the weights of another trial, and undoes them."""
+        _logger.info("  steps in %s%s", name, " with XLA" if xla else "")
         inputs, labels = self.batch
         # A head of zeros would agree in any format.
         start = self.plan.head.init if self.probe else "epsilon"

@@ -15,6 +15,7 @@ from pipelines.calibration.portions import portions
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split, Splits
 from pipelines.report.predictions import ALL_CLASSES, LARGEST, PredictionRow
+from pipelines.runtime.clock import Ticker
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.outputs import Outputs
 from zoo.storage.home import expanded
@@ -27,10 +28,14 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
         (calibrated.validation, splits.validation),
         (calibrated.test, splits.test),
     )
-    return itertools.chain.from_iterable(
+    every = itertools.chain.from_iterable(
         _of_split(outputs, part, calibrated.calibration, ref, splits.info.class_names)
         for outputs, part in pairs
     )
+    tick = Ticker("predictions", sum(len(part) for _, part in pairs))
+    for done, row in enumerate(every):
+        tick(done)
+        yield row
 
 
 def _of_split(

@@ -106,6 +106,7 @@ def prove(
         raise temporary_folder_is_full(error) from error
     requires = model.backbone.spec.requires
     with scratch as path, process or parity_process.fresh_process() as running:
+        _logger.info("  asking the trained model, to compare with")
         parity_process.prepare(running, folder, Path(path), requires=requires)
         asked = questions(
             model,

@@ -105,7 +105,7 @@ def test_no_command_hides_from_being_run(page):
     assert hidden_commands(page) == []
 
 
-def test_every_page_of_a_part_is_in_its_toctree():
+def test_every_page_is_in_a_toctree():
     files = {path for part in PARTS for path in (DOCS / part).glob("*.md")}
     assert files == set(PAGES)
 

@@ -102,7 +102,7 @@ def run(*args: Any, **options: Any) -> subprocess.CompletedProcess:
 
 
 class ProofPopen(Popen):
-    """Forked if it is the process of a proof of a SavedModel, and as usual otherwise."""
+    """Forked if it is the process of a proof of a SavedModel; as usual otherwise."""
 
     def _execute_child(self, args, *rest):
         is_proof = not isinstance(args, str) and _is_proof(list(map(str, args)))
@@ -121,7 +121,7 @@ def _program(args: list[str]) -> list[str] | None:
     if args[0] != sys.executable:
         return None
     rest = args[2:] if args[1] == "-I" else args[1:]
-    return rest if rest[0] in ("-c", "-m") else None
+    return rest if rest[0] in ("-c", "-m") or rest[0].endswith(".py") else None
 
 
 def _is_alike(env: dict[str, str] | None) -> bool:

@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import types
+from pathlib import Path
 
 import keras  # noqa: F401 - so that no child imports them
 import numpy  # noqa: F401
@@ -87,10 +88,15 @@ def become(request: dict) -> None:
     program, *rest = request["program"]
     if not request["isolated"]:
         extra = [p for p in request["env"].get("PYTHONPATH", "").split(":") if p]
-        sys.path[:0] = [request["cwd"] if program == "-m" else "", *extra]
+        places = {"-m": request["cwd"], "-c": ""}
+        sys.path[:0] = [places.get(program, str(Path(program).parent)), *extra]
     sys.argv = [program, *rest[1:]]
     if program == "-m":
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+        return
+    if program != "-c":
+        sys.argv = [program, *rest]
+        runpy.run_path(program, run_name="__main__")
         return
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module

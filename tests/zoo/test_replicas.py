@@ -5,14 +5,13 @@ TensorFlow starts, and Keras takes one strategy per process.
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support import tiny_modules
+from tests.support import tiny_modules, warm_python
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -72,7 +71,7 @@ print(json.dumps(found))
 
 def _run(folder, kind, mode):
     program = [sys.executable, "-c", PROGRAM, str(folder), kind, mode]
-    ended = subprocess.run(
+    ended = warm_python.run(
         program, cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stderr[-3000:]

@@ -55,7 +55,7 @@
   // Sizes in CSS pixels: the side of a cell, and the margins of the names.
   const layout = () => {
     const size = state.places.length;
-    const room = Math.max(240, canvas.parentElement.clientWidth);
+    const room = Math.max(240, element("picture").clientWidth);
     const longest = Math.max(...state.matrix.names.map((name) => name.length));
     const isNamed = size <= 40;
     const margin = isNamed ? Math.min(110, Math.max(24, longest * 7 + 8)) : 4;

@@ -65,9 +65,9 @@ def coverage_plot(points: Points, threshold: float) -> Markup | None:
             axes.annotate(
                 f"confidence ≥ {threshold:.3f}",
                 place,
-                xytext=(-8, -16),
+                xytext=(-8 if place[0] > 0.5 else 8, -16),
                 textcoords="offset points",
-                horizontalalignment="right",
+                horizontalalignment="right" if place[0] > 0.5 else "left",
             )
         axes.set_title("accuracy of the answers that are kept", loc="left")
         axes.set_xlim(0, 1.02)

@@ -18,7 +18,7 @@ _CHANNELS = (("blue", "-"), ("orange", "--"), ("green", ":"))
 def sparkline(name: str, series: Sequence[Sequence[float]]) -> Markup | None:
     """A line for each channel `[channels][steps]`, three at most.
 
-    `name` tells its ids from those of other plots. None without matplotlib.
+    `name` keeps its ids apart from other plots'. None without matplotlib.
     """
     values = [value for channel in series for value in channel]
     label = (
@@ -28,6 +28,7 @@ def sparkline(name: str, series: Sequence[Sequence[float]]) -> Markup | None:
     )
 
     def draw(figure: Figure) -> None:
+        figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         for channel, (colour, line) in zip(series, _CHANNELS):

@@ -76,7 +76,7 @@ def svg(
 ) -> Markup | None:
     """The plot that `draw` makes on a figure, as an element of a page.
 
-    `name` tells its ids from those of other plots; `label` has in words the numbers
+    `name` keeps its ids apart from other plots'; `label` has in words the numbers
     that matter. Width and height are inches. The same values give the same text, in
     spite of a matplotlibrc and of the settings of the caller.
 

@@ -41,7 +41,7 @@ def _simpler(run: RunFiles) -> Iterator[Step]:
     for name, value in run.report.get("baselines", {}).items():
         if value >= low:
             yield {
-                "title": "Find out why the network is no better than a simple guess",
+                "title": "Find out why the network does not beat a simple guess",
                 "text": f"The {name.replace('_', ' ')} alone has an accuracy of"
                 f" {percent(value)}; the interval of this model begins at"
                 f" {percent(low)}. Look at the data first: zoo check.",
@@ -51,49 +51,52 @@ def _simpler(run: RunFiles) -> Iterator[Step]:
 def _weak_classes(run: RunFiles) -> Iterator[Step]:
     """Classes whose recall is below the accuracy of all by more than chance."""
     report = run.report
-    accuracy, train = report["test"]["accuracy"], report["data"]["counts"]["train"]
-    median = statistics.median(train.values())
+    accuracy = report["test"]["accuracy"]
+    per_class = report["test"]["per_class"]
     weak = []
-    for name, scores in report["test"]["per_class"].items():
+    for name, scores in per_class.items():
         if examples := scores["examples"]:
-            bounds = interval(round(scores["recall"] * examples), examples)
-            if bounds[1] < accuracy:
-                weak.append((scores["recall"], name, examples, bounds))
+            right = round(scores["recall"] * examples)
+            high = interval(right, examples, comparisons=len(per_class))[1]
+            if high < accuracy:
+                weak.append((scores["recall"], name))
     weak.sort()
-    for recall, name, examples, (_, high) in weak[:_CLASSES]:
-        size = train.get(name, 0)
-        is_small = size < median
-        yield {
-            "title": f"More training examples of {shown(name)}"
-            if is_small
-            else f"A closer look at {shown(name)}",
-            "text": f"Its recall is {percent(recall)} on"
-            f" {counted(examples, 'test example')}, with an interval up to"
-            f" {percent(high)}; all classes have {percent(accuracy)}. It has"
-            f" {counted(size, 'training example')}, and the median class {median:g}."
-            + ("" if is_small else f" {_most_taken_for(run, name)}"),
-        }
+    yield from (_weak_class(run, name) for _, name in weak[:_CLASSES])
     if weak[_CLASSES:]:
         yield {
-            "title": f"{counted(len(weak[_CLASSES:]), 'more class')} below all others",
-            "text": "The table of classes has them, worst first.",
+            "title": f"{counted(len(weak[_CLASSES:]), 'more class')} like these",
+            "text": "Their recall too is below the accuracy of all by more than chance;"
+            " the table of classes has them, worst first.",
         }
+
+
+def _weak_class(run: RunFiles, name: str) -> Step:
+    report = run.report
+    train, scores = report["data"]["counts"]["train"], report["test"]["per_class"][name]
+    size, median = train.get(name, 0), statistics.median(train.values())
+    action = "More training examples of" if size < median else "A closer look at"
+    return {
+        "title": f"{action} {shown(name)}",
+        "text": f"Its recall is {percent(scores['recall'])} on"
+        f" {counted(scores['examples'], 'test example')}, and the accuracy of all"
+        f" classes {percent(report['test']['accuracy'])}: more apart than by chance. It"
+        f" has {counted(size, 'training example')}, the median class {median:g}."
+        f"{_most_taken_for(run, name)}",
+    }
 
 
 def _most_taken_for(run: RunFiles, name: str) -> str:
-    """A sentence on the class that one is taken for most often."""
+    """A sentence on the class that another is taken for most often, if it is known."""
     rows = [
         row
         for row in run.predictions_of.get("test", ())
         if row.label == name and not row.is_right
     ]
     if not rows:
-        return "So size is not its trouble."
+        return ""
     (answer, times), *_ = Counter(row.predicted for row in rows).most_common(1)
-    return (
-        f"So size is not its trouble: {times} of its {counted(len(rows), 'mistake')}"
-        f" were taken for {shown(answer)}."
-    )
+    mistakes = counted(len(rows), "mistake")
+    return f" {times} of its {mistakes} were taken for {shown(answer)}."
 
 
 def _labels(run: RunFiles) -> Iterator[Step]:

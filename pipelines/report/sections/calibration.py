@@ -38,7 +38,7 @@ def calibration(run: RunFiles) -> dict[str, Any]:
             if curves and curves[when]
         ],
         "coverage": coverage_plot(curves["coverage"], threshold) if curves else None,
-        "bins": _bins(curves) if curves and curves["after"] else None,
+        "bins": _bins(curves) if curves else None,
         "points": _points(curves, threshold) if curves else None,
         "tables": [_probabilities(report), _accepted(report), *_limits(report)],
     }

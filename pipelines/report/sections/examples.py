@@ -11,7 +11,9 @@ from pipelines.report.plots.sparkline import sparkline
 from pipelines.report.predictions import PredictionRow
 from pipelines.report.run_files import RunFiles
 
-_NAME_CHARACTERS = 60
+_NAME_CHARACTERS = 40
+# Mistakes that show at once; the others unfold.
+_SHOWN = 16
 
 
 def examples(run: RunFiles) -> dict[str, Any] | None:
@@ -26,7 +28,8 @@ def examples(run: RunFiles) -> dict[str, Any] | None:
     mistakes = gallery.having("mistake")
     others = [x for x in gallery.having("pair") if "mistake" not in x.roles]
     return {
-        "mistakes": figures(run, mistakes),
+        "mistakes": figures(run, mistakes[:_SHOWN]),
+        "more_mistakes": figures(run, mistakes[_SHOWN:]),
         "pairs": figures(run, others),
         "typical": by_class(run, "typical"),
         "has_heat": any(example.heat for example in gallery.examples),
@@ -64,9 +67,7 @@ def _figure(example: Example, row: PredictionRow | None) -> dict[str, Any]:
     is_wrong = example.predicted not in (None, example.label)
     return {
         "key": example.key,
-        "name": shortened(
-            shown(row.example if row else example.name), _NAME_CHARACTERS
-        ),
+        **_named(row.example if row else example.name),
         "label": example.label,
         "predicted": example.predicted,
         "is_wrong": is_wrong,
@@ -79,6 +80,13 @@ def _figure(example: Example, row: PredictionRow | None) -> dict[str, Any]:
         "is_series": example.series is not None,
         "lost": example.lost,
     }
+
+
+def _named(path: str) -> dict[str, str]:
+    """The whole name, and its last part: the folder of a class says the label again."""
+    name = shown(path)
+    last = name.rsplit("/", 1)[-1]
+    return {"path": name, "name": shortened(last, _NAME_CHARACTERS)}
 
 
 def _base64(content: bytes | None) -> str:

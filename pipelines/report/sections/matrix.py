@@ -35,7 +35,7 @@ def matrices(run: RunFiles) -> dict[str, Any]:
         "splits": [
             _matrix(split, pairs[split].tolist(), names, kept, run) for split in SPLITS
         ],
-        "tables": [_table(split, report) for split in SPLITS],
+        "tables": [(split, _table(split, report)) for split in SPLITS],
         "classes": len(kept),
         "left_out": len(names) - len(kept),
         "has_predictions": run.predictions is not None,

@@ -22,8 +22,8 @@ def result(run: RunFiles) -> dict[str, Any]:
     skipped = sum(report["data"]["skipped"].values())
     return {
         "accuracy": percent(test["accuracy"]),
-        "sentence": f"of {_examples(run)} are right: {right} of them, with a 95 %"
-        f" interval from {percent(low)} to {percent(high)}.",
+        "sentence": f"{right} of {_examples(run)} answered right"
+        f" (95% interval {percent(low)} to {percent(high)}).",
         "figures": _figures(run),
         "table": _table(run),
         "sizes": f"{counted(len(report['class_names']), 'class')}; {sizes}"

@@ -123,7 +123,7 @@ class Arrivals:
 
     @property
     def read(self) -> list[Arrival]:
-        """Those that are read by now; what others send stays with their clients."""
+        """The arrivals that are read now; what others send stays with their clients."""
         return [
             arrival
             for connections in self._coming.values()

@@ -150,6 +150,7 @@ class _Holes:
         # seen where nothing else goes on.
         self._staying: dict[bool, int] = {}
         self._filling: asyncio.Future[None] | None = None
+        self._began_busy = False
 
     def begin(self, allocated: int) -> None:
         """To be called before the first message: what is held then is not theirs."""
@@ -167,10 +168,11 @@ class _Holes:
                 return True
             self._filling = None
             self._staying[True] = holes
-            if not is_busy:
+            if not is_busy and not self._began_busy:
                 self._staying[False] = holes
         if holes - self._staying[is_busy] <= self._growth:
             return False
         loop = asyncio.get_running_loop()
         self._filling = loop.run_in_executor(None, self._give_back)
+        self._began_busy = is_busy
         return True

@@ -2,7 +2,7 @@
 
 What a call sends before its turn stays with the client, but for a small window. A turn
 is short: whoever is slow goes on without one, and leaves it to the next. So messages
-that come whole are read one after the other, and none waits for those that never come.
+that come whole are read one after the other, and none waits for one that never comes.
 """
 
 from __future__ import annotations

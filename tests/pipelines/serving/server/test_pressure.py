@@ -10,7 +10,6 @@ from pipelines.serving.server.pressure import Pressure, allocated_bytes
 from pipelines.serving.server.turns import Turns
 from tests.support.bodies import client, run
 
-
 GROWTH = 100  # a quarter of what messages may take
 EACH = 100
 
@@ -78,7 +77,7 @@ def test_messages_that_fit_are_left_alone():
     run(work())
 
 
-def test_memory_that_messages_cannot_have_taken_is_not_theirs():
+def test_memory_beyond_messages_is_not_theirs():
     async def work():
         memory = [1000]
         with _watched(memory) as (arrivals, _, tasks):
