@@ -45,14 +45,16 @@ def exit_codes() -> str:
 
 def page() -> str:
     """All errors that end a command, in families."""
-    parts = []
     bases = error_classes()
+    kinds = {name: family_of(name, bases) for name in bases}
+    everything = messages({name: family for name, family in kinds.items() if family})
+    parts = []
     for family, heading in FAMILIES.items():
-        kinds = {name: family for name in bases if family_of(name, bases) == family}
         number = next(n for kind, n in codes.CODES.items() if kind.__name__ == family)
-        names = ", ".join(map(code, sorted(kinds)))
-        parts.append(f"## {heading}: exit code {number}\n\nIn Python: {names}.")
-        parts += [_entry(message) for message in messages(kinds)]
+        names = sorted(name for name in kinds if kinds[name] == family)
+        parts.append(f"## {heading}: exit code {number}")
+        parts.append(f"In Python: {', '.join(map(code, names))}.")
+        parts += [_entry(m) for m in everything if kinds[m.error] == family]
     return "\n\n".join(parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,14 +34,24 @@ class Message:
 
     @property
     def first_words(self) -> str:
-        """The first sentence."""
-        return self.sentences[0]
+        """The first sentence, up to the advice in it if it has some."""
+        return self._parts[0]
 
     @property
     def advice(self) -> str:
         """The sentences after the first one, or what the first says after a mark."""
-        rest = " ".join(self.sentences[1:])
-        return rest or "".join(re.split(r"; |: (?=[a-z`])", self.text, maxsplit=1)[1:])
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        first, *others = self.sentences
+        rest = " ".join(others)
+        if not _is_gap(rest):
+            return first, rest
+        halves = re.split(r"; |: (?=[a-z`])", self.text, maxsplit=1)
+        if len(halves) > 1 and len(halves[1].split()) > 1:
+            return halves[0], halves[1]
+        return first, ""
 
     @property
     def sentences(self) -> list[str]:
@@ -55,9 +66,7 @@ def messages(kinds: Mapping[str, str]) -> list[Message]:
     looked up there; one that only passes on what another error says is left out.
     """
     rows = []
-    for path in _sources():
-        tree = ast.parse(path.read_text())
-        place = path.relative_to(ROOT).as_posix()
+    for place, tree in _trees():
         for call, function in _calls(tree):
             name = _name(call.func)
             if name not in kinds:
@@ -70,8 +79,8 @@ def messages(kinds: Mapping[str, str]) -> list[Message]:
 def error_classes() -> dict[str, str]:
     """Classes of errors in the packages, and the base that each names first."""
     bases = {}
-    for path in _sources():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for _, tree in _trees():
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and node.bases:
                 base = _name(node.bases[0])
                 if node.name.endswith("Error"):
@@ -79,19 +88,26 @@ def error_classes() -> dict[str, str]:
     return bases
 
 
-def _sources() -> list[Path]:
-    return sorted(p for name in PACKAGES for p in (ROOT / name).rglob("*.py"))
+@functools.cache
+def _trees() -> tuple[tuple[str, ast.Module], ...]:
+    """Every module of the packages, by its path."""
+    trees = []
+    for path in sorted(p for name in PACKAGES for p in (ROOT / name).rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        trees.append((path.relative_to(ROOT).as_posix(), _Inlined(tree).visit(tree)))
+    return tuple(trees)
 
 
-def _calls(
-    tree: ast.AST, function: ast.AST | None = None
-) -> Iterator[tuple[ast.Call, ast.AST | None]]:
+def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, ast.AST | None]]:
     """Every call, with the function that it is in."""
-    for node in ast.iter_child_nodes(tree):
+    stack: list[tuple[ast.AST, ast.AST | None]] = [(tree, None)]
+    while stack:
+        node, function = stack.pop()
         if isinstance(node, ast.Call):
             yield node, function
-        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        yield from _calls(node, node if is_function else function)
+        inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        here = node if inside else function
+        stack += [(child, here) for child in ast.iter_child_nodes(node)]
 
 
 def _name(node: ast.expr) -> str:
@@ -133,11 +149,8 @@ def _made_elsewhere(
             if isinstance(node, ast.FunctionDef) and node.name == _name(argument.func)
         ]
         return [text for maker in makers for text in _sentences_in(maker)]
-    if isinstance(argument, ast.Name):
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and _name(node.targets[0]) == argument.id:
-                return [text for text in [shown(node.value)] if text]
-        return list(_sentences_in(function)) if function else []
+    if isinstance(argument, ast.Name) and function is not None:
+        return list(_sentences_in(function))
     return []
 
 
@@ -164,9 +177,11 @@ def shown(node: ast.AST) -> str:
     """A text with a gap for every value in it; empty for what is no text."""
     if isinstance(node, ast.Constant):
         return " ".join(node.value.split()) if isinstance(node.value, str) else ""
+    if isinstance(node, ast.FormattedValue):
+        return shown(node.value) or GAP
     if isinstance(node, ast.JoinedStr):
         parts = [
-            str(part.value) if isinstance(part, ast.Constant) else GAP
+            str(part.value) if isinstance(part, ast.Constant) else shown(part)
             for part in node.values
         ]
         return " ".join("".join(parts).split())
@@ -174,3 +189,19 @@ def shown(node: ast.AST) -> str:
         left, right = shown(node.left), shown(node.right)
         return f"{left or GAP}{right or GAP}" if left or right else ""
     return ""
+
+
+class _Inlined(ast.NodeTransformer):
+    """Puts the texts that a module names in the place of their names."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._texts = {
+            _name(node.targets[0]): node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and shown(node.value)
+        }
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802 - the name of ast
+        """The text, or the name as it is."""
+        is_read = isinstance(node.ctx, ast.Load)
+        return self._texts.get(node.id, node) if is_read else node

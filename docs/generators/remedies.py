@@ -29,7 +29,7 @@ BY_TEXT = {
     r"needs a path after the colon|needs a value, as in|is not a pattern": (
         "Write it as the message shows; [the references](data.md) has every option."
     ),
-    r"Unknown (option|scheme)|capture groups|layout=": (
+    r"Unknown (option|scheme)|capture groups|layout=|^(…|\w+)=… is (unknown|not)": (
         "[The references](data.md) has every scheme and option."
     ),
     r"has no (train split|row without|UTF-8)|two columns of the same name": (
@@ -59,9 +59,6 @@ BY_TEXT = {
     ),
     r"is not in …, and nothing is fetched": (
         "Run `zoo fetch` where there is a network, and copy the store."
-    ),
-    r"is not installed|needs more packages": (
-        "Install the extra that the message names, with `pip install 'zootune[EXTRA]'`."
     ),
     r"is not JSON|is not a readable manifest|cannot be understood": (
         "The file is damaged or another one: take it from where it was made."
@@ -97,6 +94,13 @@ BY_PLACE = {
     "zoo/weights/kerashub_presets": (
         "Save the preset again with `save_to_preset`, or take another one."
     ),
+    "zoo/storage": "Nothing was kept. Fetch it again, or from another address.",
+    "zoo/weights": (
+        "The file is of another network or version: take the one of `zoo info NAME`, or"
+        " the backbone that it belongs to."
+    ),
+    "zoo/backend": "Unset `KERAS_BACKEND`, or set it to `tensorflow`.",
+    "zoo": "`zoo info NAME` and `zoo list` show what there is.",
     "pipelines/audit": "Look at the findings above the message: they name each file.",
     "pipelines/data": (
         "Correct the data that the message names; `zoo check REF` lists all of it."
@@ -113,6 +117,15 @@ BY_PLACE = {
     "pipelines/serving/parity": (
         "Run the same command again; if it stays, report it with `parity.json`."
     ),
+    "pipelines/comparison": (
+        "Give folders of at least two finished runs, each with its `report.json`."
+    ),
+    "pipelines/planning": "Leave the field out, or take another backbone or strategy.",
+    "pipelines/formats": "`zoo export --help` lists the formats.",
+    "pipelines/commands": "`zoo COMMAND --help` lists the flags with their values.",
+    "pipelines/runs": "Choose another `workdir`, or add `--config.overwrite`.",
+    "pipelines/training": "Leave the field out, or choose another value for it.",
+    "pipelines/serving": "Export the run again, and give its artifact.",
     "pipelines/config": "`zoo train --help` lists the fields with their values.",
 }
 

@@ -245,7 +245,7 @@ def _lineage(base: Backbone) -> list[tuple[str, str]]:
 def _made(prepared: Prepared, outcome: Outcome | None) -> list[str]:
     proof = (
         "The SavedModel was loaded in a fresh process and answered real examples"
-        " exactly as the trained model does, within the tolerance of its number format;"
+        " as the trained model does, within the tolerance of its number format;"
         " otherwise it would not have been published."
     )
     if outcome is None:

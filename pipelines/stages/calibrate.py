@@ -51,9 +51,11 @@ def calibrate_model(
     strata = problem.strata(splits.train.labels)
     rows = rows_of_each_class(strata, width=width)
     of_train = OutputRequest(splits.train, rows, only_features=True)
+    held_out = [splits.validation, splits.test]
+    _logger.info("  outputs of %d examples", len(rows) + sum(map(len, held_out)))
     some, validation, test = outputs(
         model,
-        [of_train, splits.validation, splits.test],
+        [of_train, *held_out],
         batch_size=batch_size,
         known=known,
     )

@@ -51,7 +51,10 @@ def ports(tmp_path_factory):
         for port in PORTS:
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    pytest.fail(f"Port {port} is in use, and the pages serve on it.")
         yield
 
 

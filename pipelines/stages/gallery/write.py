@@ -30,7 +30,8 @@ from zoo.storage import durable
 
 FILE_NAME, FOLDER = "gallery.json", "gallery"
 FORMAT = 1
-_MOST_HEATS = 64
+# Each is a pass forward and back, and the page shows the first of them at once.
+_MOST_HEATS = 32
 _BATCH_SIZE = 16
 
 _logger = logging.getLogger("zootune")
@@ -137,6 +138,8 @@ def _add_heat(
         input_size_px=model.backbone.input_size_px,
         batch_size=_BATCH_SIZE,
     )
-    heats = (heat for pixels, _ in inputs for heat in look(pixels)[0].numpy())
+    # Traced once, and not again for a last batch of another size.
+    traced = look.get_concrete_function(inputs.element_spec[0])
+    heats = (heat for pixels, _ in inputs for heat in traced(pixels)[0].numpy())
     for entry, heat in zip(asked, heats):
         entry["heat"] = write_heat(folder, entry["picture"], heat)
