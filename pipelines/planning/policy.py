@@ -217,7 +217,7 @@ def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
     )
     reason = (
         f"Effort '{config.effort}' with {rounded_down(facts.per_class)} training"
-        f" examples per class: trains the head{then}{kept}."
+        f" examples per {facts.part}: trains the head{then}{kept}."
     )
     return "auto", reason, (head_phase(facts, config), *added)
 
@@ -230,7 +230,7 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig) -> str:
     if facts.per_class < least:
         return (
             f"Trains the head only: {rounded_down(facts.per_class)} training examples"
-            f" per class are too few to show harm by training blocks (effort"
+            f" per {facts.part} are too few to show harm by training blocks (effort"
             f" '{config.effort}' wants {least})."
         )
     read = _head_input(facts, config)

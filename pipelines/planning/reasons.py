@@ -19,8 +19,8 @@ def measurements(facts: TrainingFacts, read: ProbeScore | None) -> str:
     if facts.per_class < _LEFT_OUT_PER_CLASS:
         return (
             " How well a head does was not measured: with"
-            f" {rounded_down(facts.per_class)} training examples per class, most have"
-            " no other of their class to be recognized by."
+            f" {rounded_down(facts.per_class)} training examples per {facts.part},"
+            f" most have no other of their {facts.part} to be recognized by."
         )
     last, best = evidence.heads[0], evidence.best_depth
     probe = (

@@ -19,7 +19,8 @@ class TrainingFacts:
     weights are random. There is `evidence` unless it trains from scratch; `validation`
     is the number of examples, if known, that measure the gain of a phase.
     `batchnorm_blocks` have BatchNorm layers whose statistics can be set, `lora_blocks`
-    have dense, attention or embedding layers.
+    have dense, attention or embedding layers. `part` is the word for one of the
+    `classes`, which may be labels or parts of a range.
     """
 
     examples: int
@@ -31,6 +32,7 @@ class TrainingFacts:
     validation: int | None = None
     batchnorm_blocks: tuple[str, ...] = ()
     lora_blocks: tuple[str, ...] = ()
+    part: str = "class"
 
     @property
     def per_class(self) -> float:

@@ -39,6 +39,7 @@ class MultiLabel:
     epoch_metric = "average_precision"
     counts_mistakes = False
     trains_in_replicas = False
+    part_name = "label"
     reads_classes = False
     needs_outputs = True
 

@@ -44,6 +44,7 @@ class Ordinal(SingleLabel):
     metric = "quadratic kappa"
     epoch_metric = "agreement"
     counts_mistakes = False
+    part_name = "grade"
     trains_in_replicas = False
     _noun = "grades"
 

@@ -45,6 +45,7 @@ class Regression:
     epoch_metric = "r2"
     counts_mistakes = False
     trains_in_replicas = False
+    part_name = "tenth of the range"
     reads_classes = False
     needs_outputs = False
 

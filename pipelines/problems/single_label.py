@@ -44,6 +44,7 @@ class SingleLabel:
     epoch_metric = "accuracy"
     counts_mistakes = True
     trains_in_replicas = True
+    part_name = "class"
     reads_classes = True
     needs_outputs = False
     _noun = "classes"

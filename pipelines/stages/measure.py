@@ -142,6 +142,7 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
     return TrainingFacts(
         examples=len(splits.train),
         classes=problem.parts,
+        part=problem.part_name,
         block_names=base.spec.block_names,
         trainable=base.spec.trainable,
         pretrained=base.weights != "random",

@@ -14,6 +14,7 @@ from pipelines.data.splits import ImageFiles, Splits
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
+from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.finetune import FitHistory, fine_tune
@@ -59,7 +60,14 @@ def train_stages(
     plain = AugmentConfig(strength="none")
     plan = edit(dataclasses.replace(plan, augment=plain))
     probe = measured.probe(plan.head)
-    model = add_head(base, classes=10, plan=plan.head, probe=probe)
+    problem = problem_of(splits)
+    model = add_head(
+        base,
+        classes=problem.units,
+        plan=plan.head,
+        probe=probe,
+        output_layers=problem.output_layers(probe),
+    )
     workspace = Workspace(
         history_path=folder / "history.jsonl",
         tensorboard_dir=folder / "tensorboard",
