@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Hashable
 from pipelines.serving.server.arrivals import Client
 
 _SECONDS = 0.25
-# A connection whose last messages were smaller than this needs no turn, for so many
-# messages; for so many connections that is known.
+# A connection whose last messages were smaller than this needs no turn for a few more.
+# That is known of the newest connections.
 _SMALL_BYTES = 2**20
 _MOST_CREDIT = 4
 _MOST_KNOWN = 4096

@@ -47,15 +47,18 @@ def _watched(memory: list[int], *, most_bytes: int = 400, **options):
 
 def test_oldest_messages_give_way_when_memory_grows():
     async def work():
-        memory = [1000]
-        with _watched(memory) as (arrivals, _, tasks):
+        large: list[Arrivals] = []
+
+        def allocated() -> int:
+            """Four of them have as much as they may."""
+            return 1000 + sum(GROWTH + EACH * (len(a.read) - 4) for a in large)
+
+        with _watched([], allocated=allocated) as (arrivals, _, tasks):
             tasks += _read(arrivals, 6)
             await asyncio.sleep(0.1)
             assert len(arrivals.read) == 6
-            memory[0] += GROWTH + 2 * EACH  # two too much
-            await asyncio.sleep(0.03)
-            memory[0] -= 2 * EACH
-            await asyncio.sleep(0.1)
+            large.append(arrivals)
+            await asyncio.sleep(0.2)
             assert [one.done() for one in tasks] == [True] * 2 + [False] * 4
             assert all("all the memory" in str(one.exception()) for one in tasks[:2])
 

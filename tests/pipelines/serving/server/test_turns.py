@@ -132,7 +132,7 @@ def test_call_cancelled_with_its_turn_gives_it_on():
     run(work())
 
 
-def test_small_messages_need_no_turn_until_one_is_large():
+def test_small_messages_need_no_turn():
     async def work():
         reader = Reader(Turns(few=1, most=4))
         small, large = client(connection=1), client(connection=2)
