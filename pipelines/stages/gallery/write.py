@@ -126,6 +126,8 @@ def _add_heat(
         for entry in entries
         if "picture" in entry and not {"mistake", "typical"}.isdisjoint(entry["roles"])
     ][:_MOST_HEATS]
+    if not asked:
+        return
     answers = answering(model)
     look = explanation(answers, explained_map(model.backbone), calibrated.calibration)
     inputs = batches(
