@@ -44,6 +44,7 @@ from benchmarks.hostile_patterns import (
     allow_many_files,
     body_of,
     photo,
+    prediction,
 )
 
 _WITHIN_SECONDS = 2.0
@@ -136,15 +137,7 @@ class WellBehaved:
 
 @functools.cache
 def _prediction() -> bytes:
-    from tensorflow.core.framework import tensor_pb2
-    from tensorflow_serving.apis import predict_pb2
-
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = MODEL
-    proto = tensor_pb2.TensorProto(dtype=7, string_val=[photo()])
-    proto.tensor_shape.dim.add(size=1)
-    request.inputs["image_bytes"].CopyFrom(proto)
-    return request.SerializeToString()
+    return prediction(photo())
 
 
 def _timed(ask: Callable[[], str]) -> tuple[str, float]:

@@ -37,6 +37,7 @@ MODEL = "m"
 PATH = f"/v1/models/{MODEL}:predict"
 CALL = "/tensorflow.serving.PredictionService/Predict"
 _MEBIBYTE = 2**20
+_LARGE_BYTES = 31 * _MEBIBYTE
 Ports = tuple[int, int]
 
 
@@ -258,7 +259,7 @@ class HalfMessages:
     By hand, because no library leaves a message unfinished.
     """
 
-    _SIZE = 31 * _MEBIBYTE
+    _SIZE = _LARGE_BYTES
     _FRAME = 16_384
 
     def __init__(self, port: int, calls: int) -> None:
@@ -356,15 +357,41 @@ def _grpc_headers() -> bytes:
 
 def large_messages(ports: Ports, end: float) -> None:
     """Eight clients with whole messages of 31 MiB, six at once on each connection."""
+    _send_large(ports, end, b"\xff" * _LARGE_BYTES)
 
+
+def large_requests(ports: Ports, end: float) -> None:
+    """The same with requests that can be read, each for one image that is none."""
+    _send_large(ports, end, prediction(bytes(_LARGE_BYTES)))
+
+
+def _send_large(ports: Ports, end: float, content: bytes) -> None:
     def flood() -> None:
         with _channel(ports[1]) as channel:
             call = channel.unary_unary(CALL)
-            content = b"\xff" * (31 * _MEBIBYTE)
             for future in [call.future(content, timeout=10) for _ in range(6)]:
                 future.exception()
 
     _in_threads(8, lambda: _until(end, flood))
+
+
+def prediction(image: bytes) -> bytes:
+    """A request for one encoded image, as it goes over gRPC.
+
+    By hand, because the classes of messages come with TensorFlow's seconds.
+    """
+    tensor = b"\x08\x07" + _part(2, _part(2, b"\x08\x01")) + _part(8, image)
+    named = _part(1, b"image_bytes") + _part(2, tensor)
+    return _part(1, _part(1, MODEL.encode())) + _part(2, named)
+
+
+def _part(field: int, content: bytes) -> bytes:
+    """A field of a message that has a length."""
+    length, rest = b"", len(content)
+    while rest > 0x7F:
+        length += bytes([rest & 0x7F | 0x80])
+        rest >>= 7
+    return bytes([field << 3 | 2]) + length + bytes([rest]) + content
 
 
 def broken_images(ports: Ports, end: float) -> None:
@@ -423,6 +450,7 @@ PATTERNS: dict[str, Callable[[Ports, float], None]] = {
         health_watches,
         half_messages,
         large_messages,
+        large_requests,
         broken_images,
         slow_images,
     )

@@ -19,5 +19,6 @@ COMMANDS = {
     "check": "data.check",
     "shard": "data.shard",
     "report": "runs.report",
+    "compare": "runs.compare",
     "doctor": "doctor",
 }

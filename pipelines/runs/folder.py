@@ -44,6 +44,7 @@ _REPLACED = (
     "gallery.json",
     "gallery",
     predictions.FILE_NAME,
+    artifact.MODEL_CARD,
     "report.html",
     "checkpoints",
     "tensorboard",

@@ -16,6 +16,7 @@ from pipelines.runs import record, resume
 from pipelines.runs.folder import ENVIRONMENT, RunFolder
 from pipelines.runs.prepare import Prepared
 from pipelines.runtime import environment
+from pipelines.serving import artifact
 
 _PLAN, _CARD = "plan.json", "data_card.json"
 
@@ -75,15 +76,19 @@ def plot_depths(
 
 
 def finish(
-    folder: RunFolder, report: Mapping[str, Any], rows: Iterable[PredictionRow]
+    folder: RunFolder,
+    report: Mapping[str, Any],
+    rows: Iterable[PredictionRow],
+    model_card: str,
 ) -> None:
-    """Writes the predictions, the report and its page.
+    """Writes the predictions, the model card, the report and its page.
 
     Raises:
         ArtifactError: if the disk does not take them. The artifact is complete then.
     """
     try:
         folder.write_predictions(rows)
+        folder.write_text(artifact.MODEL_CARD, model_card)
         folder.finish(dict(report))
     except OSError as error:
         raise ArtifactError(

@@ -1,6 +1,8 @@
 """A run from its config to its folder, by what a finished one has left."""
 
+import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -8,9 +10,10 @@ import pipelines
 from pipelines.config import from_fields
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.errors import ConfigError
+from pipelines.errors import ArtifactError, ConfigError
 from pipelines.report.predictions import FILE_NAME, read
 from pipelines.run import run
+from pipelines.serving.artifact import open_verified, read_manifest, write_manifest
 
 STAGES = ["obtain", "data", "measure", "head", "finetune", "calibrate", "evaluate"]
 
@@ -58,6 +61,27 @@ def test_predictions_are_the_answers_of_the_artifact(finished_run):
         assert row.ood_score == pytest.approx(answer.ood_score, rel=1e-3, abs=1e-3)
         of_answer = {name: answer.probabilities[name] for name in row.probabilities}
         assert row.probabilities == pytest.approx(of_answer, rel=1e-4, abs=1e-6)
+
+
+def test_model_cards_are_in_run_and_artifact(finished_run):
+    of_run = (finished_run / "model_card.md").read_text(encoding="utf-8")
+    version = finished_run / "artifact" / "1"
+    of_artifact = (version / "model_card.md").read_text(encoding="utf-8")
+    assert "outputs were compared" in of_run
+    assert "outputs were compared" not in of_artifact
+    assert of_run.split("## How it was made")[0] == of_artifact.split("## How it")[0]
+    assert "model_card.md" in open_verified(version).manifest.files
+
+
+def test_artifact_of_an_older_version_loads(finished_run, tmp_path):
+    version = shutil.copytree(finished_run / "artifact" / "1", tmp_path / "1")
+    (version / "model_card.md").unlink()
+    with pytest.raises(ArtifactError, match="model_card.md differ"):
+        open_verified(version)
+    manifest = read_manifest(version)
+    files = {k: v for k, v in manifest.files.items() if k != "model_card.md"}
+    write_manifest(version, dataclasses.replace(manifest, files=files))
+    assert pipelines.load(version).modality == "image"
 
 
 def test_it_is_not_run_again_in_its_folder(finished_run):

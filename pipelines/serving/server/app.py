@@ -39,6 +39,8 @@ _logger = logging.getLogger("zootune.serve")
 _FORCED = 143
 # gRPC connections at their limit that may wait for a refusal.
 _PENDING_CONNECTIONS = 16
+# What a call may send before its message is read, at least: the usual window of HTTP/2.
+_LEAST_WINDOW_BYTES = 65_535
 # Open files other than connections: libraries, and versions while they load.
 _OTHER_FILES = 256
 
@@ -206,6 +208,8 @@ class Server:
         settings, limits = self._settings, self._settings.limits
         token = settings.access.token
         most_pending = _PENDING_CONNECTIONS * limits.max_in_flight
+        most_unread = limits.max_in_flight_bytes // limits.max_in_flight // 2
+        most_unread = max(most_unread, _LEAST_WINDOW_BYTES)
         server = grpc.aio.server(
             interceptors=[
                 *([TokenInterceptor(token)] if token else ()),
@@ -216,6 +220,10 @@ class Server:
             options=[
                 ("grpc.max_receive_message_length", limits.max_body_bytes),
                 ("grpc.max_send_message_length", -1),
+                # Or buffers grow to what a fast network brings, for calls that
+                # nobody reads yet.
+                ("grpc.http2.bdp_probe", 0),
+                ("grpc.http2.lookahead_bytes", most_unread),
                 # Or a second server would take the port and half of the requests.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", limits.max_in_flight),

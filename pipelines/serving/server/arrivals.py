@@ -121,15 +121,20 @@ class Arrivals:
         fullest = max(by_address, key=lambda group: sum(a.bytes for a in group))
         return max(fullest, key=lambda arrival: arrival.bytes)
 
-    def give_up_oldest(self, kept: int, reason: ServingError) -> None:
-        """Gives up all but the newest `kept`."""
-        arrivals = [
+    @property
+    def read(self) -> list[Arrival]:
+        """All that are read by now; the bytes of others stay with their clients."""
+        return [
             arrival
             for connections in self._coming.values()
             for group in connections.values()
             for arrival in group
+            if arrival.is_reading
         ]
-        arrivals.sort(key=lambda arrival: arrival.since)
+
+    def give_up_oldest(self, kept: int, reason: ServingError) -> None:
+        """Gives up all that are read but the newest `kept`."""
+        arrivals = sorted(self.read, key=lambda arrival: arrival.since)
         for arrival in arrivals[: len(arrivals) - kept]:
             arrival.give_up(reason)
 
@@ -169,6 +174,7 @@ class Arrival:
     ) -> None:
         self.client = client
         self.bytes = 0
+        self.is_reading = False
         self.since = time.monotonic()
         self.reason: ServingError | None = None
         self._all = all_of_them

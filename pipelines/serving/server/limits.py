@@ -90,6 +90,15 @@ class Admission:
         )
         self._bytes: Counter[Hashable] = Counter()
 
+    @property
+    def share_bytes(self) -> int:
+        """The bytes that one address may hold: at least those of one body."""
+        limits = self.limits
+        return max(
+            int(limits.max_in_flight_bytes * limits.client_share),
+            min(limits.max_body_bytes, limits.max_in_flight_bytes),
+        )
+
     @contextlib.contextmanager
     def holding(self, client: Client) -> Iterator[Held]:
         """Counts the bytes of one request, from the first one to its answer."""
@@ -106,11 +115,7 @@ class Admission:
         client can sit on the memory.
         """
         limits = self.limits
-        share = max(
-            int(limits.max_in_flight_bytes * limits.client_share),
-            min(limits.max_body_bytes, limits.max_in_flight_bytes),
-        )
-        while self._bytes[client.address] + count > share:
+        while self._bytes[client.address] + count > self.share_bytes:
             self._give_up_largest(arrival, client.address)
         while self.bytes + count > limits.max_in_flight_bytes:
             self._give_up_largest(arrival, None)
@@ -149,9 +154,16 @@ class Held:
                 http_status=413,
             )
 
-    def add(self, count: int, arrival: Arrival | None = None) -> None:
-        """Raises `ServingError` if the request or all of them hold too much."""
+    def add(
+        self, count: int, arrival: Arrival | None = None, *, copies: int = 1
+    ) -> None:
+        """Raises `ServingError` if the request or all of them hold too much.
+
+        `copies` says how often its bytes are in memory while it is answered.
+        """
         self.require(self.count + count)
+        # One request alone is always taken, however often it is in memory.
+        count = max(count, min(copies * count, self._admission.share_bytes))
         self._admission.take_bytes(self.client, count, arrival)
         self.count += count
 

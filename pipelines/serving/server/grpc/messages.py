@@ -7,6 +7,7 @@ handed over with their metadata, and the message is read within its time.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable
@@ -20,11 +21,15 @@ from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import ServingError, invalid
 from pipelines.serving.server.limits import Admission
 from pipelines.serving.server.pressure import Pressure, allocated_bytes, held_bytes
+from pipelines.serving.server.turns import Turns
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
+# A message is parsed, made arrays of, and these are tensors then; two are there at
+# once, and TensorFlow works on a third.
+_COPIES = 3
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class _Message:
     """A message that came: a request, or the problem with it; and its bytes."""
 
@@ -32,17 +37,30 @@ class _Message:
     bytes: int
     problem: str = ""
 
+    def take(self) -> Any:
+        """The request, which is not kept here: whoever takes it can free it."""
+        content, self.content = self.content, None
+        return content
+
 
 class AwaitMessages(grpc.aio.ServerInterceptor):
     """Gives up what does not come, and counts what does."""
 
     def __init__(self, admission: Admission) -> None:
+        limits, allocated = admission.limits, allocated_bytes()
         self._admission = admission
+        fitting = limits.max_in_flight_bytes // limits.max_body_bytes
+        self._turns = Turns(
+            # Without a look at memory, nothing says when more may begin.
+            few=max(1, fitting // 4) if allocated else limits.max_in_flight,
+            most=limits.max_in_flight,
+        )
         self._pressure = Pressure(
             admission.messages,
-            most_bytes=admission.limits.max_in_flight_bytes,
-            bytes_of_each=admission.limits.max_body_bytes,
-            allocated=allocated_bytes(),
+            self._turns,
+            most_bytes=limits.max_in_flight_bytes,
+            bytes_of_each=limits.max_body_bytes,
+            allocated=allocated,
             held=held_bytes,
             give_back=memory.give_back,
         )
@@ -75,20 +93,20 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
 
             async def answer(_: Any, context: grpc.aio.ServicerContext) -> Any:
                 async with self._message(context) as message:
-                    return await handler.unary_unary(message, context)
+                    return await handler.unary_unary(message.take(), context)
 
             return grpc.stream_unary_rpc_method_handler(answer, **options)
 
         async def watch(_: Any, context: grpc.aio.ServicerContext) -> None:
             async with self._message(context, stays=True) as message:
-                await handler.unary_stream(message, context)
+                await handler.unary_stream(message.take(), context)
 
         return grpc.stream_stream_rpc_method_handler(watch, **options)
 
     @contextlib.asynccontextmanager
     async def _message(
         self, context: grpc.aio.ServicerContext, *, stays: bool = False
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncIterator[_Message]:
         """The message of a call; its bytes count until the call is answered.
 
         A call that `stays` open takes a place among these.
@@ -98,7 +116,9 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
             message, refusal = None, invalid("")
             try:
                 message = await self._arrived(client, context)
-                held.enter_context(self._admission.holding(client)).add(message.bytes)
+                held.enter_context(self._admission.holding(client)).add(
+                    message.bytes, copies=_COPIES
+                )
                 if stays:
                     held.enter_context(self._admission.watches.hold(client))
             except ServingError as error:
@@ -106,14 +126,16 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
             if message is None:
                 await context.abort(_STATUS[refusal.code], refusal.message)
             else:
-                yield message.content
+                yield message
 
     async def _arrived(
         self, client: Client, context: grpc.aio.ServicerContext
     ) -> _Message:
-        with self._admission.messages.expect(client, subject="The message"):
+        with self._admission.messages.expect(client, subject="The message") as arrival:
             self._pressure.watch()
-            message = await context.read()
+            async with self._turns.take(client):
+                arrival.is_reading = True
+                message = await _read(context)
         if message is grpc.aio.EOF:
             raise invalid("The call ended without its message.")
         if message.problem:
@@ -121,3 +143,20 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
                 f"The bytes are not a message of this kind: {message.problem}"
             )
         return message
+
+
+async def _read(context: grpc.aio.ServicerContext) -> Any:
+    """The message of a call; the reading goes on if this is cancelled.
+
+    Cancelled itself, grpcio would never free the message that the C library has. It
+    ends by itself when the call does.
+    """
+    reading = asyncio.ensure_future(context.read())
+    reading.add_done_callback(_retrieve)
+    return await asyncio.shield(reading)
+
+
+def _retrieve(reading: asyncio.Future[Any]) -> None:
+    """Looks at the error of a call that ended, which nobody waits for any more."""
+    if not reading.cancelled():
+        reading.exception()

@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     inference_pb2,
     model_management_pb2,
+    model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -103,31 +104,33 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     async def Predict(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         """The outputs of a signature."""
+        spec, output_filter = model_pb2.ModelSpec(), list(request.output_filter)
+        spec.CopyFrom(request.model_spec)
 
         async def work(deadline: float) -> Any:
+            nonlocal request
             with self._manager.resolve(_target(request)).held() as version:
-                signature = _signature(version, request.model_spec)
-                check_filter(signature, request.output_filter)
+                signature = _signature(version, spec)
+                check_filter(signature, output_filter)
                 limit = self._guarded.admission.limits.max_body_bytes
                 inputs = {
                     name: tensors.read(name, proto, max_bytes=limit)
                     for name, proto in request.inputs.items()
                 }
+                del request  # as large as its inputs, which are arrays now
                 outputs = await service.predict(
                     version, signature, inputs, deadline=deadline
                 )
                 response = predict_pb2.PredictResponse()
-                _say_which(response.model_spec, request.model_spec, version)
-                for name, value in filtered(
-                    signature, outputs, request.output_filter
-                ).items():
+                _say_which(response.model_spec, spec, version)
+                for name, value in filtered(signature, outputs, output_filter).items():
                     response.outputs[name].CopyFrom(tensors.write(value))
                 context.set_trailing_metadata(
                     tuple(service.version_headers(version).items())
                 )
                 return response
 
-        return await self._answer("Predict", request, context, work)
+        return await self._answer("Predict", spec.name, context, work)
 
     async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         """Classes with their scores for each example."""
@@ -154,7 +157,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 _say_which(response.model_spec, request.model_spec, version)
                 return response
 
-        return await self._answer(api, request, context, work)
+        return await self._answer(api, request.model_spec.name, context, work)
 
     async def MultiInference(
         self, request: Any, context: grpc.aio.ServicerContext
@@ -176,7 +179,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             return response
 
         first = request.tasks[0] if request.tasks else inference_pb2.InferenceTask()
-        return await self._answer("MultiInference", first, context, work)
+        return await self._answer(
+            "MultiInference", first.model_spec.name, context, work
+        )
 
     async def GetModelMetadata(
         self, request: Any, context: grpc.aio.ServicerContext
@@ -201,11 +206,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def _answer(
         self,
         api: str,
-        request: Any,
+        name: str,
         context: grpc.aio.ServicerContext,
         work: Callable[[float], Awaitable[Any]],
     ) -> Any:
-        name = request.model_spec.name
         return await self._guarded.answer(api, name, context, work, takes_place=True)
 
     async def _classify(

@@ -57,8 +57,9 @@ def _string_bytes(proto: Any, count: int) -> int:
     """The bytes of all strings; the last may stand for many."""
     if not proto.string_val:
         return 0
-    repeated = max(0, count - len(proto.string_val))
-    return sum(map(len, proto.string_val)) + repeated * len(proto.string_val[-1])
+    # Each time that a string is looked at, it is copied.
+    lengths = [len(string) for string in proto.string_val]
+    return sum(lengths) + max(0, count - len(lengths)) * lengths[-1]
 
 
 def _refuse_out_of_range(proto: Any, dtype: tf.DType) -> None:

@@ -1,61 +1,117 @@
 """Messages give way when memory grows, in this process."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from pipelines.serving.server.arrivals import Arrivals
 from pipelines.serving.server.pressure import Pressure, allocated_bytes
+from pipelines.serving.server.turns import Turns
 from tests.support.bodies import client, run
 
+GROWTH = 100  # a quarter of what messages may take
+EACH = 100
 
-def _waiting(arrivals: Arrivals, count: int) -> list[asyncio.Task]:
+
+def _turns() -> Turns:
+    return Turns(few=1, most=100)
+
+
+def _read(arrivals: Arrivals, count: int) -> list[asyncio.Task]:
     async def wait(i: int) -> None:
-        with arrivals.expect(client(connection=i), subject="The message"):
+        with arrivals.expect(client(connection=i), subject="The message") as arrival:
+            arrival.is_reading = True
             await asyncio.sleep(60)
 
     return [asyncio.create_task(wait(i)) for i in range(count)]
 
 
-def test_messages_give_way_when_memory_grows():
+@contextlib.contextmanager
+def _watched(memory: list[int], *, most_bytes: int = 400, **options):
+    arrivals = Arrivals(most=100, seconds=60)
+    pressure = Pressure(
+        arrivals,
+        options.pop("turns", _turns()),
+        most_bytes=most_bytes,
+        bytes_of_each=EACH,
+        allocated=lambda: memory[0],
+        **options,
+    )
+    pressure.watch()
+    tasks: list[asyncio.Task] = []
+    yield arrivals, pressure, tasks
+    for one in tasks:
+        one.cancel()
+
+
+def test_oldest_messages_give_way_when_memory_grows():
     async def work():
-        arrivals = Arrivals(most=100, seconds=60)
         memory = [1000]
-        pressure = Pressure(
-            arrivals, most_bytes=400, bytes_of_each=100, allocated=lambda: memory[0]
-        )
-        pressure.watch()
-        tasks = _waiting(arrivals, 6)
-        await asyncio.sleep(0.1)
-        assert len(arrivals) == 6
-        memory[0] = 1101
-        await asyncio.sleep(0.1)
-        assert [one.done() for one in tasks] == [True] * 4 + [False] * 2
-        assert all("all the memory" in str(one.exception()) for one in tasks[:4])
-        for one in tasks[4:]:
-            one.cancel()
+        with _watched(memory) as (arrivals, _, tasks):
+            tasks += _read(arrivals, 6)
+            await asyncio.sleep(0.1)
+            assert len(arrivals.read) == 6
+            memory[0] += GROWTH + 2 * EACH  # two too much
+            await asyncio.sleep(0.03)
+            memory[0] -= 2 * EACH
+            await asyncio.sleep(0.1)
+            assert [one.done() for one in tasks] == [True] * 2 + [False] * 4
+            assert all("all the memory" in str(one.exception()) for one in tasks[:2])
 
     run(work())
 
 
-def test_few_messages_are_left_alone_whatever_memory_does():
+def test_messages_that_fit_are_left_alone():
+    """A quarter of the memory is for one of them, and it is the newest."""
+
     async def work():
-        arrivals = Arrivals(most=100, seconds=60)
         memory = [1000]
-        pressure = Pressure(
-            arrivals, most_bytes=400, bytes_of_each=100, allocated=lambda: memory[0]
-        )
-        pressure.watch()
-        tasks = _waiting(arrivals, 2)
-        memory[0] = 10_000  # a model that was loaded
-        await asyncio.sleep(0.1)
-        tasks += _waiting(arrivals, 5)
-        await asyncio.sleep(0.1)
-        assert not any(one.done() for one in tasks)
-        for one in tasks:
-            one.cancel()
+        with _watched(memory) as (arrivals, _, tasks):
+            tasks += _read(arrivals, 3)
+            await asyncio.sleep(0.05)
+            memory[0] += GROWTH + 4 * EACH
+            await asyncio.sleep(0.1)
+            assert [one.done() for one in tasks] == [True, True, False]
 
     run(work())
+
+
+def test_memory_of_a_loaded_model_is_left_alone():
+    async def work():
+        memory = [1000]
+        with _watched(memory) as (arrivals, _, tasks):
+            tasks += _read(arrivals, 1)
+            await asyncio.sleep(0.05)
+            memory[0] = 10_000  # a model that was loaded
+            await asyncio.sleep(0.1)
+            memory[0] -= GROWTH + 3 * EACH
+            tasks += _read(arrivals, 5)
+            await asyncio.sleep(0.1)
+            assert not any(one.done() for one in tasks)
+
+    run(work())
+
+
+def test_turns_follow_what_memory_does():
+    async def work():
+        memory, turns = [1000], _turns()
+        with _watched(memory, most_bytes=12_800, turns=turns) as (arrivals, _, tasks):
+            tasks += _read(arrivals, 1)
+            tasks += [asyncio.create_task(_turn(turns, i)) for i in range(30)]
+            for _ in range(10):
+                memory[0] += 500
+                await asyncio.sleep(0.02)
+            assert turns.held <= 4  # a quiet moment between two of a busy machine
+            await asyncio.sleep(0.5)
+            assert turns.held == 30
+
+    run(work())
+
+
+async def _turn(turns: Turns, i: int) -> None:
+    async with turns.take(client(connection=i)):
+        await asyncio.sleep(60)
 
 
 def test_allocated_memory_is_seen():
@@ -71,22 +127,53 @@ def test_allocated_memory_is_seen():
 
 def test_freed_memory_is_given_back_with_holes():
     async def work():
-        arrivals = Arrivals(most=100, seconds=60)
         held, times = [1000], []
-        pressure = Pressure(
+
+        def give_back() -> None:
+            times.append(held[0])
+            held[0] = 1020
+
+        memory = [1000]
+        with _watched(memory, held=lambda: held[0], give_back=give_back) as (
             arrivals,
-            most_bytes=400,
-            bytes_of_each=100,
-            allocated=lambda: 1000,
-            held=lambda: held[0],
-            give_back=lambda: (times.append(held[0]), held.__setitem__(0, 1050)),
-        )
-        pressure.watch()
-        await asyncio.sleep(0.1)
-        assert times == []
-        pressure.watch()
-        held[0] = 1101
-        await asyncio.sleep(0.2)
-        assert times == [1101]
+            pressure,
+            tasks,
+        ):
+            tasks += _read(arrivals, 1)
+            await asyncio.sleep(0.1)
+            assert times == []
+            held[0] = 1051
+            await asyncio.sleep(0.1)
+            assert times == [1051]
+
+    run(work())
+
+
+def test_freed_memory_is_given_back_again_at_rest():
+    """What stays under load says nothing of what can go afterwards."""
+
+    async def work():
+        held, times = [1000], []
+
+        def give_back() -> None:
+            times.append(held[0])
+            held[0] = 1200 if len(times) == 1 else 1000
+
+        with _watched([1000], held=lambda: held[0], give_back=give_back) as (
+            arrivals,
+            pressure,
+            tasks,
+        ):
+            tasks += _read(arrivals, 1)
+            await asyncio.sleep(0.05)
+            held[0] = 1300
+            await asyncio.sleep(0.2)
+            assert times == [1300]
+            tasks[0].cancel()
+            await asyncio.sleep(1.2)
+            assert times == [1300, 1200]
+            pressure.watch()
+            await asyncio.sleep(0.1)
+            assert times == [1300, 1200]
 
     run(work())
