@@ -105,10 +105,13 @@ def tune(
         )
 
 
-def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
+def rank(
+    data: str, *, backbones: str = "*", seed: int = 0, problem: str = "auto"
+) -> "Ranking":
     """Ranks the backbones with weights on this machine by a probe on data.
 
-    `backbones` is a pattern such as `efficientnet*`. Nothing is downloaded or trained.
+    `backbones` is a pattern such as `efficientnet*`, and `problem` the kind of labels,
+    as `config.problem`. Nothing is downloaded or trained.
 
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
@@ -116,7 +119,7 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
     with preserved(shows_stages=True):
         from pipelines import ranking
 
-        return ranking.rank(data, backbones=backbones, seed=seed)
+        return ranking.rank(data, backbones=backbones, seed=seed, problem=problem)
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":

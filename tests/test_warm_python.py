@@ -1,6 +1,7 @@
 """A process from `warm_python` is as one that was started, and has TensorFlow."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -40,6 +41,26 @@ def test_module_runs_from_its_folder(tmp_path):
     command = [sys.executable, "-m", "here", "x"]
     ended = warm_python.run(command, cwd=tmp_path, capture_output=True, check=True)
     assert ended.stdout == b"__main__ ['x']\n"
+
+
+def test_limits_and_temporary_folder_are_inherited(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    code = (
+        "import resource, tempfile\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], tempfile.gettempdir())"
+    )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    try:
+        ended = warm_python.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ended.stdout == f"{soft - 1} {tmp_path}\n"
 
 
 def test_error_is_printed_and_ends_with_one():

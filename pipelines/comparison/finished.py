@@ -101,6 +101,9 @@ def _answers(path: Path) -> Answers:
             confidence.append(row.confidence)
             of_label.append(row.probabilities[row.label])
     if not examples:
-        raise ConfigError(f"{path} has no row of the test split. Train again.")
+        raise ConfigError(
+            f"{path} has no row of the test split. Only runs whose examples have one"
+            " class each can be compared."
+        )
     loss = -np.log(np.maximum(np.array(of_label), _TINY))
     return Answers(examples, labels, np.array(right), np.array(confidence), loss)

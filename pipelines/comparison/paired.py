@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from pipelines.calibration.reliability import BINS, calibration_error_of
 from pipelines.comparison.finished import Answers
+from pipelines.runtime.clock import Ticker
 
 RESAMPLES = 2000
 # Of a run alone, which waits for them: few enough for a second or two.
@@ -80,7 +81,7 @@ def intervals(
     """
     run = Answers((), (), right, confidence, loss)
     count = max(_FEWEST_RESAMPLES, min(RESAMPLES, _MOST_DRAWN // len(codes)))
-    (drawn,) = _resampled([run], codes, count, None)
+    (drawn,) = _resampled([run], codes, count, Ticker("resamples", count))
     ends = {
         name: np.quantile(drawn[name], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
         for name in ("balanced_accuracy", "log_loss")

@@ -56,7 +56,8 @@ def _keys(run: FinishedRun) -> dict[tuple[str, str, int], int]:
     times: Counter[tuple[str, str]] = Counter()
     rows = {}
     for row, pair in enumerate(zip(run.answers.examples, run.answers.labels)):
-        rows[(*pair, times[pair])] = row
+        key = (*pair, times[pair])
+        rows[key] = row
         times[pair] += 1
     return rows
 

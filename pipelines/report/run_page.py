@@ -8,6 +8,7 @@ the names of classes, are escaped.
 from __future__ import annotations
 
 from pipelines.display.html import document
+from pipelines.report import measures_page
 from pipelines.report.plots.svg import NO_MATPLOTLIB
 from pipelines.report.run_files import RunFiles
 from pipelines.report.sections.advice import advice
@@ -32,6 +33,8 @@ def page(run: RunFiles) -> str:
         KeyError: if a file lacks an entry, because another version wrote it.
     """
     report = run.report
+    if "per_class" not in report["test"]:  # no example has one class of its own
+        return measures_page.page(run)
     return document(
         "run.html",
         script="run.js",

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 
 def percent(share: float) -> str:
-    """A share in percent, with enough digits that it is neither all nor nothing.
+    """A share in percent, with enough digits to differ from all and from none.
 
     >>> percent(0.9433), percent(0.99996), percent(1.0)
     ('94.3%', '99.996%', '100%')

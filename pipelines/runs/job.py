@@ -157,11 +157,11 @@ class RunJob:
         return self._clock.stage(name, self._doing(name))
 
     def _doing(self, stage: str) -> str:
-        plan, info = self._prepared.plan, self._prepared.splits.info
+        plan, problem = self._prepared.plan, self._prepared.problem
         phases = ", ".join(phase.name for phase in plan.phases)
         is_chief, base = self._workers.is_chief, self.folder.artifact_base
         return {
-            "head": f"{len(info.class_names)} classes",
+            "head": problem.size_in_words,
             "finetune": f"{phases}, as planned",
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
@@ -217,7 +217,7 @@ class RunJob:
                 calibrated.calibration,
                 splits.test,
                 folder.artifact_base,
-                class_names=splits.info.class_names,
+                problem=prepared.problem,
                 facts=facts,
                 model_card=model_card(prepared, calibrated, evaluation),
                 explain=self.config.export.explain,

@@ -22,12 +22,14 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo
 from pipelines.display import markdown
 from pipelines.display.text import sentences
+from pipelines.problems.class_reports import EvalReport
+from pipelines.runs.measures_card import measures_card
 from pipelines.runs.prepare import Prepared
 from pipelines.runs.result import Outcome
 from pipelines.runtime import environment
 from pipelines.serving import artifact
 from pipelines.stages.calibrate import Calibrated
-from pipelines.stages.evaluate import EvalReport, Evaluation
+from pipelines.stages.evaluate import Evaluation
 from zoo.builder import Backbone
 
 FILE_NAME = artifact.MODEL_CARD
@@ -53,8 +55,10 @@ def model_card(
     """
     info, spec = prepared.splits.info, prepared.base.spec
     modality = prepared.splits.test.inputs.modality
-    classes, class_note = _classes(evaluation.test, info)
     title = f"{spec.name} on {_data_name(info)}"
+    if not prepared.problem.reads_classes:
+        return measures_card(title, prepared, calibrated.calibration, evaluation)
+    classes, class_note = _classes(evaluation.test, info)
     return markdown.document(
         "model_card.md",
         front=Markup(_front(title, prepared, evaluation.test)),
@@ -130,6 +134,8 @@ def _metrics(
         (evaluation.test, evaluation.validation),
         (evaluation.test_scores, evaluation.validation_scores),
     ):
+        if scores is None:
+            continue
         ends = intervals(
             scores.predicted == of.labels, scores.confidence, scores.loss, of.labels
         )
@@ -239,7 +245,7 @@ def _lineage(base: Backbone) -> list[tuple[str, str]]:
 def _made(prepared: Prepared, outcome: Outcome | None) -> list[str]:
     proof = (
         "The SavedModel was loaded in a fresh process and answered real examples"
-        " exactly as the trained model does, within the tolerance of its number format;"
+        " as the trained model does, within the tolerance of its number format;"
         " otherwise it would not have been published."
     )
     if outcome is None:

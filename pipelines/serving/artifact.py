@@ -73,6 +73,11 @@ class Manifest:
     files: Mapping[str, str]
     digest: str = ""
 
+    @property
+    def problem(self) -> str:
+        """The kind of problem that it answers."""
+        return self.calibration.get("problem", "single_label")
+
 
 @dataclasses.dataclass(frozen=True)
 class Artifact:

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from pipelines.calibration.calibration import Calibration
 from pipelines.calibration.portions import portions
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split, Splits
+from pipelines.problems.protocol import Outputs
+from pipelines.problems.registry import problem_of
 from pipelines.report.predictions import ALL_CLASSES, LARGEST, PredictionRow
 from pipelines.runtime.clock import Ticker
 from pipelines.stages.calibrate import Calibrated
-from pipelines.stages.outputs import Outputs
 from zoo.storage.home import expanded
 
 
 def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[PredictionRow]:
-    """The rows of validation and test, in the order of their examples."""
+    """The rows of validation and test, in the order of their examples.
+
+    None where examples do not have one class each.
+    """
+    if not problem_of(splits).reads_classes:
+        return
     ref = DatasetRef.parse(splits.info.reference)
     pairs = (
         (calibrated.validation, splits.validation),
@@ -41,7 +47,7 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
 def _of_split(
     outputs: Outputs,
     part: Split,
-    calibration: Calibration,
+    calibration: Any,
     ref: DatasetRef,
     class_names: Sequence[str],
 ) -> Iterator[PredictionRow]:

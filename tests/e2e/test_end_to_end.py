@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 import pipelines
+from pipelines.config import FinetuneConfig
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.readers.builtin import read
 from tests.support.same_seed import fingerprint, trained_in_a_process
@@ -36,13 +37,15 @@ PRETRAINED = {
     "backbone": "efficientnet_lite0",
     "input_size_px": SIZE,
     "strategy": "partial",
+    "finetune": {"epochs": 2},
 }
 
 
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "photos"
-    return pipelines.fine_tune(f"dir:{photos}", workdir=folder, **PRETRAINED)
+    fields = {**PRETRAINED, "finetune": FinetuneConfig(**PRETRAINED["finetune"])}
+    return pipelines.fine_tune(f"dir:{photos}", workdir=folder, **fields)
 
 
 @pytest.mark.weights

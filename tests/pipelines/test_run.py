@@ -24,7 +24,7 @@ def report(finished_run):
 
 
 def test_stages_follow_each_other(report):
-    assert [*report["seconds"]] == [*STAGES, "export", "total"]
+    assert [*report["seconds"]] == [*STAGES, "export", "gallery", "total"]
 
 
 def test_run_leaves_plan_data_and_artifact(finished_run, report):

@@ -12,11 +12,13 @@ from typing import Any
 from pipelines.runs.result import Run
 
 _PROGRAM = """
-import json, sys
+import json, subprocess, sys
 import pipelines
 from pipelines.config import FinetuneConfig
+from tests.support import warm_python
 from tests.support.same_seed import fingerprint
 
+subprocess.Popen = warm_python.ProofPopen
 workdir, *runs = sys.argv[1:]
 for number, fields in enumerate(map(json.loads, runs)):
     finetune = FinetuneConfig(**fields.pop("finetune", {}))

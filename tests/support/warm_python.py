@@ -2,8 +2,8 @@
 
 A new Python needs four seconds of a core before TensorFlow is imported. Tests that want
 a process of its own, and not what its start does, take it from here: `Popen` and `run`
-are those of `subprocess`. The processes of the proof of an export come from here in all
-tests but those marked `cold`.
+are those of `subprocess`. The proof of every export that a test process makes takes its
+process from here too; the commands that tests start, as users do, know nothing of it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -18,12 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 _SERVER = Path(__file__).with_name("warm_server.py")
 _STARTS_WITHIN_SECONDS = 120
 _Cold = subprocess.Popen
+_LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
 # Read as TensorFlow is imported: a process that has others needs an import of its own.
 _READ_AT_IMPORT = ("TF_", "CUDA_", "KERAS_", "OMP_", "XLA_", "LD_")
 _ALIKE = {"TF_CPP_MIN_LOG_LEVEL", "TF_CONFIG"}
@@ -50,6 +53,7 @@ class Popen(subprocess.Popen):
             "isolated": "-I" in args[:2],
             "cwd": str(Path(cwd or ".").absolute()),
             "env": dict(os.environ if env is None else env),
+            "limits": {limit: resource.getrlimit(limit) for limit in _LIMITS},
         }
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_address())
@@ -125,14 +129,23 @@ def _program(args: list[str]) -> list[str] | None:
 
 
 def _is_alike(env: dict[str, str] | None) -> bool:
-    def relevant(values):
-        return {
-            name: value
-            for name, value in values.items()
-            if name.startswith(_READ_AT_IMPORT) and name not in _ALIKE
-        }
+    return _read_at_import(os.environ if env is None else env) == _read_at_import(
+        _environment
+    )
 
-    return relevant(os.environ if env is None else env) == relevant(_environment)
+
+def _read_at_import(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that make a difference: not those that say the default."""
+    values = {
+        name: value
+        for name, value in env.items()
+        if name.startswith(_READ_AT_IMPORT) and name not in _ALIKE
+    }
+    if values.get("KERAS_BACKEND") in ("tensorflow", ""):
+        del values["KERAS_BACKEND"]
+    if not Path(values.get("KERAS_HOME", ""), "keras.json").is_file():
+        values.pop("KERAS_HOME", None)
+    return values
 
 
 _environment = dict(os.environ)

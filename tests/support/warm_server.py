@@ -11,17 +11,19 @@ import atexit
 import gc
 import json
 import os
+import resource
 import runpy
 import selectors
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import types
 from pathlib import Path
 
 import keras  # noqa: F401 - so that no child imports them
-import numpy  # noqa: F401
+import numpy
 import tensorflow  # noqa: F401
 
 _LARGEST_REQUEST_BYTES = 1 << 20
@@ -85,6 +87,10 @@ def become(request: dict) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None  # as these variables say
+    for limit, values in request["limits"].items():
+        resource.setrlimit(int(limit), tuple(values))
+    numpy.random.seed()  # or all children would draw the same
     program, *rest = request["program"]
     if not request["isolated"]:
         extra = [p for p in request["env"].get("PYTHONPATH", "").split(":") if p]

@@ -165,7 +165,7 @@
         const about = accepted ? "" : ", not accepted";
         add(list, "li", `${name}, ${confidence.toFixed(3)}${about}`);
       }
-      const more = count(...atCursor()) - listed[cell].length;
+      const more = count(...atCursor()) - listed[cell].length - tiles.length;
       if (more > 0) add(shown, "p", `and ${more} more, in predictions.jsonl`);
     }
     if (!shown.childElementCount) {

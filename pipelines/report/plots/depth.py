@@ -41,7 +41,7 @@ def accuracy_by_depth(evidence: Mapping[str, Any]) -> Markup | None:
 
 
 def divergence_by_depth(evidence: Mapping[str, Any]) -> Markup | None:
-    """How far the input of each block's BatchNorm is from the source.
+    """The distance of the input of each block's BatchNorm from the source.
 
     None if no block has BatchNorm.
     """
@@ -98,11 +98,16 @@ def draw_accuracies(
 
 def draw_divergences(axes: Axes, evidence: Mapping[str, Any], colour: str) -> None:
     """Draws a bar for each block with BatchNorm."""
+    from matplotlib.ticker import LogLocator
+
     far = {block["block"]: block["median"] for block in evidence["divergences"]}
     names = block_names(evidence)
     at = [place for place, name in enumerate(names) if name in far]
     axes.bar(at, [far[names[place]] for place in at], color=colour)
-    axes.set_yscale("log")
+    axes.set_yscale("log", subs=())
+    # Plain numbers, of one decade too: powers of ten would need mathematical text.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
 
 
 def block_names(evidence: Mapping[str, Any]) -> list[str]:

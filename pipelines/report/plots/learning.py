@@ -40,13 +40,15 @@ def learning_curve(history: Sequence[Mapping[str, Any]], measure: str) -> Markup
     )
 
     def draw(figure: Figure) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.subplots()
         for name, colour, marker in _LINES.values():
             _line(axes, columns[name], name, colour, marker)
         _phases(axes, [row.get("phase", "") for row in history])
         axes.set_title(measure, loc="left")
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(0.5, len(history) + 0.5)
         axes.legend()
 

@@ -18,7 +18,7 @@ _CHANNELS = (("blue", "-"), ("orange", "--"), ("green", ":"))
 def sparkline(name: str, series: Sequence[Sequence[float]]) -> Markup | None:
     """A line for each channel `[channels][steps]`, three at most.
 
-    `name` keeps its ids apart from other plots'. None without matplotlib.
+    The ids in it begin with `name`. None without matplotlib.
     """
     values = [value for channel in series for value in channel]
     label = (

@@ -76,9 +76,9 @@ def svg(
 ) -> Markup | None:
     """The plot that `draw` makes on a figure, as an element of a page.
 
-    `name` keeps its ids apart from other plots'; `label` has in words the numbers
-    that matter. Width and height are inches. The same values give the same text, in
-    spite of a matplotlibrc and of the settings of the caller.
+    The ids in it begin with `name`; `label` has in words the numbers that matter.
+    Width and height are inches. The same values give the same text, in spite of a
+    matplotlibrc and of the settings of the caller.
 
     None without matplotlib, or where such a file cannot be read.
     """
@@ -89,7 +89,8 @@ def svg(
 
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
-            matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
+            style: Any = {**_STYLE, "svg.hashsalt": name}
+            matplotlib.rcParams.update(style)
             return _element(name, _saved(draw, width, height), label)
     except (ImportError, ValueError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.display.text import shown
@@ -41,7 +41,7 @@ def _simpler(run: RunFiles) -> Iterator[Step]:
     for name, value in run.report.get("baselines", {}).items():
         if value >= low:
             yield {
-                "title": "Find out why the network does not beat a simple guess",
+                "title": "Find out why a simple guess is as good as the network",
                 "text": f"The {name.replace('_', ' ')} alone has an accuracy of"
                 f" {percent(value)}; the interval of this model begins at"
                 f" {percent(low)}. Look at the data first: zoo check.",
@@ -125,7 +125,7 @@ def _labels(run: RunFiles) -> Iterator[Step]:
 def _larger_backbone(run: RunFiles) -> Iterator[Step]:
     """Accuracy that still rises at the last block, by more than its standard error."""
     evidence: Mapping[str, Any] | None = run.plan["evidence"]
-    depths = evidence["depths"] if evidence else ()
+    depths: Sequence[Mapping[str, Any]] = evidence["depths"] if evidence else ()
     if len(depths) < 2:
         return
     last, before = depths[-1], max(depths[:-1], key=lambda depth: depth["accuracy"])

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from pipelines.display.text import shortened, shown
 from pipelines.report.confusion_page import as_pairs, confusion
-from pipelines.report.predictions import PredictionRow
 from pipelines.report.run_files import RunFiles
 
 SPLITS = ("test", "validation")
@@ -85,18 +84,25 @@ def _matrix(
         "names": [shown(names[label]) for label in kept],
         "totals": [totals[position] for position in range(len(kept))],
         "cells": cells,
-        "listed": _listed(run.predictions_of.get(split, ()), at),
+        "listed": _listed(run, split, at),
         "figures": _figures(run, split, at),
     }
 
 
 def _listed(
-    rows: Sequence[PredictionRow], at: Mapping[str, int]
+    run: RunFiles, split: str, at: Mapping[str, int]
 ) -> dict[str, list[tuple[str, float, bool]]]:
-    """The most confident examples of each cell, mistakes before right answers."""
+    """The most confident examples without a figure, mistakes before right answers."""
+    shown_examples = run.gallery.examples if run.gallery else ()
+    with_figure = {x.row for x in shown_examples if x.split == split}
     listed: dict[str, list[tuple[str, float, bool]]] = {}
     left = _MOST_LISTED
-    for row in sorted(rows, key=lambda row: (row.is_right, -row.confidence)):
+    for place, row in sorted(
+        enumerate(run.predictions_of.get(split, ())),
+        key=lambda item: (item[1].is_right, -item[1].confidence),
+    ):
+        if place in with_figure:
+            continue
         if row.label not in at or row.predicted not in at or not left:
             continue
         cell = listed.setdefault(f"{at[row.label]},{at[row.predicted]}", [])

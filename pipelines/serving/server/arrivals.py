@@ -123,7 +123,7 @@ class Arrivals:
 
     @property
     def read(self) -> list[Arrival]:
-        """The arrivals that are read now; what others send stays with their clients."""
+        """All that are read by now; the bytes of others stay with their clients."""
         return [
             arrival
             for connections in self._coming.values()

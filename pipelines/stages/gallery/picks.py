@@ -29,7 +29,7 @@ class Answered:
 
 
 def pick(answered: Answered) -> dict[str, list[int]]:
-    """Rows of a split by role: `mistake`, `pair` and `typical`, most instructive first.
+    """Rows of a split by role: `mistake`, `pair` and `typical`, best first.
 
     Mistakes are the most confident ones. Pairs are mistakes of the pairs of classes
     that are confused most often. Typical are right answers whose features lie nearest

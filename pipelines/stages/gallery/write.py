@@ -16,8 +16,10 @@ from typing import Any
 from pipelines.data.input.batches import batches
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Split, Splits
+from pipelines.problems.class_reports import calibrated_scores
+from pipelines.problems.registry import problem_of
 from pipelines.serving.signatures import explanation
-from pipelines.stages.calibrate import Calibrated, calibrated_scores
+from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.explain import explained_map
 from pipelines.stages.gallery.contents import write_content, write_heat
 from pipelines.stages.gallery.picks import Answered, pick, samples
@@ -28,7 +30,8 @@ from zoo.storage import durable
 
 FILE_NAME, FOLDER = "gallery.json", "gallery"
 FORMAT = 1
-_MOST_HEATS = 64
+# Each is a pass forward and back, and the page shows the first of them at once.
+_MOST_HEATS = 32
 _BATCH_SIZE = 16
 
 _logger = logging.getLogger("zootune")
@@ -45,8 +48,11 @@ def write_gallery(
     """Writes `gallery.json` and the pictures in `gallery/` to the folder of a run.
 
     With `explain` the mistakes and typical examples have a second picture, of where the
-    network looked. A gallery that cannot be made is a warning, and costs no run.
+    network looked. A gallery that cannot be made is a warning, and costs no run. There
+    is one where each example has one class.
     """
+    if not problem_of(splits).reads_classes:
+        return
     try:
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
         (folder / FILE_NAME).unlink(missing_ok=True)
@@ -132,6 +138,8 @@ def _add_heat(
         input_size_px=model.backbone.input_size_px,
         batch_size=_BATCH_SIZE,
     )
-    heats = (heat for pixels, _ in inputs for heat in look(pixels)[0].numpy())
+    # Traced once, and not again for a last batch of another size.
+    traced = look.get_concrete_function(inputs.element_spec[0])
+    heats = (heat for pixels, _ in inputs for heat in traced(pixels)[0].numpy())
     for entry, heat in zip(asked, heats):
         entry["heat"] = write_heat(folder, entry["picture"], heat)

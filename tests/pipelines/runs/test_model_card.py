@@ -82,6 +82,7 @@ def test_card_has_intervals_limits_and_places_to_fill(known):
     assert "3 classes have fewer than 20 training examples" in card
     assert "random: nothing was learned before" in card
     assert "Too few." in card
+    assert "\n\nBy class, on test:\n\n| class |" in card
 
 
 def test_only_the_run_card_has_its_machine(known):

@@ -10,8 +10,9 @@ from pipelines.config import RunConfig
 from pipelines.data.splits import DataInfo, ImageArray, Split, Splits
 from pipelines.planning.plan import to_dict
 from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.problems.class_reports import summarize
 from pipelines.runs import record
-from pipelines.stages.evaluate import Evaluation, summarize
+from pipelines.stages.evaluate import Evaluation
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stages.evaluate import summarize
+from pipelines.problems.class_reports import summarize
 
 
 def test_summaries_count_every_example_once():

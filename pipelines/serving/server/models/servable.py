@@ -43,8 +43,11 @@ class Servable:
         model: Any,
         *,
         class_names: tuple[str, ...] = (),
+        maximum_megapixels: float | None = None,
     ) -> None:
         self.name = name
+        # Of one image; None where no manifest says so.
+        self.maximum_megapixels = maximum_megapixels
         self.version = version
         # Of the outputs' probabilities, in order; empty without a manifest.
         self.class_names = class_names
@@ -137,7 +140,15 @@ def load(name: str, folder: Path, loading: Loading) -> Servable:
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{folder} does not load: {error}") from error
     names = manifest.class_names if manifest else ()
-    servable = Servable(name, int(folder.name), meta_graph, model, class_names=names)
+    facts = manifest.preprocessing if manifest else {}
+    servable = Servable(
+        name,
+        int(folder.name),
+        meta_graph,
+        model,
+        class_names=names,
+        maximum_megapixels=facts.get("maximum_megapixels"),
+    )
     if not servable.signatures:
         raise ArtifactError(f"{folder} has no signature that could be asked.")
     _warm_up(servable, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.serving import naming
-from pipelines.serving.server.models import examples
+from pipelines.serving.server.models import examples, pixels
 from pipelines.serving.server.models.manager import Loaded
 from pipelines.serving.server.models.signature import Arrays, Signature, check_inputs
 
@@ -16,9 +16,13 @@ async def predict(
     """The outputs for these inputs.
 
     Raises:
-        ServingError: if the inputs are not the signature's, or the model fails.
+        ServingError: if the inputs are not the signature's or have too many pixels,
+            or the model fails.
     """
     check_inputs(signature, inputs)
+    maximum_megapixels = version.servable.maximum_megapixels
+    if maximum_megapixels is not None:
+        pixels.refuse_too_many(inputs, maximum_megapixels)
     return await version.batcher.submit(signature, inputs, deadline=deadline)
 
 

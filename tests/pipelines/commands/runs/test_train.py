@@ -6,6 +6,7 @@ from pipelines.runtime import clock
 # What stages say while they last.
 PROGRESS = (
     "inputs of a head: 0 of ",
+    "outputs of 120 examples",
     "outputs of test: 20 of 20",
     "fitting on 20 examples of validation",
     "signatures: 1 of 4",

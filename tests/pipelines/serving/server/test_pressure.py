@@ -77,7 +77,7 @@ def test_messages_that_fit_are_left_alone():
     run(work())
 
 
-def test_memory_beyond_messages_is_not_theirs():
+def test_memory_of_a_loaded_model_is_left_alone():
     async def work():
         memory = [1000]
         with _watched(memory) as (arrivals, _, tasks):

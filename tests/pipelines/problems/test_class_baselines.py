@@ -8,8 +8,8 @@ import pytest
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Series, Split
-from pipelines.stages import baselines as simple
-from pipelines.stages.baselines import baselines, warn_where_no_better
+from pipelines.problems import class_baselines as simple
+from pipelines.problems.class_baselines import baselines, warn_where_no_better
 
 
 @pytest.fixture(scope="module")
