@@ -43,7 +43,7 @@ from sklearn.preprocessing import StandardScaler
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.load import load
+from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
 from pipelines.problems.grade_reports import quadratic_kappa
 from pipelines.runs.prepare import Prepared, prepare
@@ -77,10 +77,9 @@ class Solved:
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """5,000 digits, uint8 `[n, 28, 28]`, and which they are."""
-    splits = load(DatasetRef.parse("builtin:mnist_5k"))
-    parts = (splits.train, splits.validation, splits.test)
-    pixels = np.concatenate([part.inputs.pixels[..., 0] for part in parts])
-    return pixels, np.concatenate([part.labels for part in parts])
+    examples = read(DatasetRef.parse("builtin:mnist_5k"))
+    pixels = getattr(examples.inputs, "pixels")  # noqa: B009 - only arrays have them
+    return pixels[..., 0], examples.labels
 
 
 def canvases(
@@ -161,6 +160,8 @@ def _features(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The average of the last block, and what the head reads, of every split."""
     known, head = prepared.measured.known, prepared.plan.head
+    if known is None:
+        raise ValueError("Nothing was measured.")
     last = (prepared.base.blocks[-1].name, 1)
     last_of, same_of = {}, {}
     for name in ("train", "validation", "test"):

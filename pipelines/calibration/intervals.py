@@ -37,7 +37,7 @@ class NumberAnswers:
 class Interval:
     """The half width of an interval for each target, and the share that it holds.
 
-    `level` is what was asked for and `promised` what so many held-out examples allow.
+    `level` was asked for; `promised` is what the number of held-out examples allows.
     """
 
     level: float

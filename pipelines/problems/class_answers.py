@@ -7,8 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.calibration.calibration import Calibration
-from pipelines.problems.names import bytes_of
 from pipelines.serving.parity import Expected
+
+
+def bytes_of(names: Sequence[str]) -> np.ndarray:
+    """Names as an array of bytes `[n]`."""
+    return np.array([name.encode() for name in names])
 
 
 def numbers(

@@ -49,7 +49,7 @@ class CumulativeLink(keras.layers.Layer):
         cut_points = ops.concatenate([self.first, self.first + ops.cumsum(gaps)])
         below = ops.log_sigmoid(cut_points - scores)
         above = ops.log_sigmoid(scores - cut_points)
-        # The sigmoid of b minus that of a is sigmoid(b) sigmoid(-a) (1 - exp(a - b)).
+        # For a < b, sigmoid(b) - sigmoid(a) is sigmoid(b) sigmoid(-a) (1 - exp(a - b)).
         between = below[:, 1:] + above[:, :-1] + ops.log1p(-ops.exp(-gaps))
         return ops.concatenate([below[:, :1], between, above[:, -1:]], axis=1)
 

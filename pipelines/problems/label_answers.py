@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from pipelines.calibration.labels import LabelCalibration
 from pipelines.data.targets.multi_label import DELIMITER
+from pipelines.problems.class_answers import bytes_of
 from pipelines.problems.distance import ood_scores
-from pipelines.problems.names import bytes_of
 from pipelines.serving.graph_answers import GraphAnswers, Outputs
 from pipelines.serving.naming import CLASSIFY
 from pipelines.serving.parity import Expected

@@ -47,17 +47,21 @@ class MultiLabel:
 
     @property
     def units(self) -> int:
+        """The number of outputs of the head."""
         return len(self.names)
 
     @property
     def parts(self) -> int:
+        """The number of names that training examples are shared among."""
         return len(self.names)
 
     @property
     def size_in_words(self) -> str:
+        """The number of classes, labels, grades or targets, with the word."""
         return f"{len(self.names)} labels, any number for each example"
 
     def check_config(self, config: RunConfig) -> None:
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(
             config,
             self.name,
@@ -69,12 +73,15 @@ class MultiLabel:
         )
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
         return "none"
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
+        """A code for each example, `[n]`, by which examples are drawn evenly."""
         return kind_of(self.name).strata(labels)
 
     def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
         return float(labels.mean())
 
     def score(
@@ -86,6 +93,7 @@ class MultiLabel:
         reads: tuple[str, ...],
         grid: int,
     ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
         return score_targets(
             parts,
             labels,
@@ -98,15 +106,19 @@ class MultiLabel:
     def linear_probe(
         self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
     ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
         return probe_of_targets(parts, labels, scored)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
         return []
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
+        """The loss of training; `soft` where images and so labels were mixed."""
         return keras.losses.BinaryCrossentropy(from_logits=True)
 
     def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
         return [
             keras.metrics.AUC(
                 curve="PR",
@@ -118,15 +130,18 @@ class MultiLabel:
         ]
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
+        """Labels of a batch as in `Split`, also where they were one-hot."""
         return labels
 
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
         outputs = outputs.astype(np.float64)
         with np.errstate(invalid="ignore"):  # outputs may be infinite
             loss = (np.logaddexp(0, outputs) - labels * outputs).mean(axis=1)
         return Judged(-loss, -loss)
 
     def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
         share = np.clip(labels.mean(axis=0, dtype=np.float64), 1e-6, 1 - 1e-6)
         entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))
         return -float(entropy.mean())
@@ -134,6 +149,7 @@ class MultiLabel:
     def reached(
         self, outputs: np.ndarray | None, labels: np.ndarray, average: float
     ) -> float:
+        """The metric on a split; `average` is the mean quality."""
         if outputs is None:
             raise ValueError("The mean average precision needs the outputs.")
         return mean_average_precision(outputs, labels)[0]
@@ -146,6 +162,7 @@ class MultiLabel:
         *,
         calibration: CalibrationConfig,
     ) -> LabelCalibration:
+        """The calibration, from examples that trained nothing."""
         return calibrate_labels(
             held_out.logits,
             held_out.labels,
@@ -156,6 +173,7 @@ class MultiLabel:
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
         values = self.manifest(calibrated.calibration)
         return {
             **values.pop("calibration"),
@@ -185,15 +203,18 @@ class MultiLabel:
         *,
         scores: PredictionScores | None = None,
     ) -> LabelReport:
+        """The report of a split, a dataclass as `Report` says."""
         answers = calibration.answer(of.logits, of.features)
         return label_reports.report(
             of.split, of.labels, answers.probabilities, answers.predicted, self.names
         )
 
     def tally(self) -> LabelTally:
+        """A new count of the answers of an artifact."""
         return LabelTally(self.names)
 
     def aligned(self, labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Labels of other data, in the order of the names that the problem has."""
         place = {normal(name): i for i, name in enumerate(self.names)}
         strangers = [name for name in names if name not in place]
         if strangers:
@@ -206,6 +227,7 @@ class MultiLabel:
         return ordered
 
     def baselines(self, splits: Splits, report: LabelReport) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
         shares = float(splits.test.labels.mean())
         if report.mean_average_precision <= shares:
             _logger.warning(
@@ -219,6 +241,7 @@ class MultiLabel:
         return {"shares_of_labels": shares}
 
     def manifest(self, calibration: LabelCalibration) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
         values = calibration.to_manifest()
         return {
             **values,
@@ -226,11 +249,13 @@ class MultiLabel:
         }
 
     def graph_answers(self, calibration: LabelCalibration) -> GraphAnswers:
+        """The answers of the artifact, in its graph."""
         return label_answers.graph_answers(calibration, self.names)
 
     def numbers(
         self, calibration: LabelCalibration, outputs: np.ndarray, features: np.ndarray
     ) -> dict[str, np.ndarray]:
+        """The numbers among the answers, to measure how far a model is from itself."""
         return label_answers.numbers(calibration, outputs, features)
 
     def expected(
@@ -240,6 +265,7 @@ class MultiLabel:
         features: np.ndarray,
         unit: float,
     ) -> dict[str, Expected]:
+        """The answers that the signatures must give for these outputs."""
         return label_answers.expected(
             calibration, outputs, features, self.names, unit=unit
         )
@@ -247,6 +273,7 @@ class MultiLabel:
     def expected_of_examples(
         self, answers: Mapping[str, Expected]
     ) -> dict[str, Expected]:
+        """The answers of the signature that takes `tf.train.Example`."""
         return of_examples(answers["probabilities"], self.names)
 
 
@@ -258,8 +285,14 @@ class LabelTally:
         self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
         self._rows.append((labels, answers["probabilities"], answers["predicted"]))
 
     def report(self, split: str) -> LabelReport:
-        columns = (np.concatenate(column) for column in zip(*self._rows))
-        return label_reports.report(split, *columns, self._names)
+        """The report of all batches."""
+        labels, probabilities, predicted = (
+            np.concatenate(column) for column in zip(*self._rows)
+        )
+        return label_reports.report(
+            split, labels, probabilities, predicted, self._names
+        )

@@ -56,15 +56,19 @@ class Ordinal(SingleLabel):
 
     @property
     def units(self) -> int:
+        """The number of outputs of the head."""
         return 1
 
     def check_config(self, config: RunConfig) -> None:
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(config, self.name, ONE_CLASS_ONLY)
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
         return "none"
 
     def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
         return 0.0
 
     def score(
@@ -76,6 +80,7 @@ class Ordinal(SingleLabel):
         reads: tuple[str, ...],
         grid: int,
     ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
         require_finite(parts)
         targets = labels[:, None].astype(np.float64)
         features = standardization_of(parts)(parts)
@@ -99,6 +104,7 @@ class Ordinal(SingleLabel):
     def linear_probe(
         self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
     ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
         standardize = standardization_of(parts)
         kernel, bias = ridge.solve_targets(
             standardize(parts),
@@ -109,11 +115,13 @@ class Ordinal(SingleLabel):
         return Probe(standardize, kernel * factor, bias * factor, scored.intercepts)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
         starts = probe is not None and probe.cut_points
         cut_points = probe.cut_points if probe and starts else self._cut_points
         return [CumulativeLink(list(cut_points), name="cumulative_link")]
 
     def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
         by_chance = self._by_chance
 
         def agreement(labels: Any, outputs: Any) -> Any:
@@ -127,6 +135,7 @@ class Ordinal(SingleLabel):
         return [keras.metrics.MeanMetricWrapper(agreement, name=self.epoch_metric)]
 
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
         judged = super().judge(outputs, labels)
         far = np.square(outputs.argmax(axis=1) - labels) / self._by_chance
         finite = np.isfinite(outputs).all(axis=1)
@@ -134,6 +143,7 @@ class Ordinal(SingleLabel):
         return Judged(1 - np.where(finite, far, worst), judged.log_p)
 
     def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
         middle = np.median(labels)
         return float(1 - (np.square(labels - middle) / self._by_chance).mean())
 
@@ -144,17 +154,21 @@ class Ordinal(SingleLabel):
         *,
         scores: PredictionScores | None = None,
     ) -> GradeReport:
+        """The report of a split, a dataclass as `Report` says."""
         scores = scores or calibrated_scores(calibration, of)
         plain = super().evaluate(calibration, of, scores=scores)
         return with_kappa(plain, of.labels, scores.predicted)
 
     def tally(self) -> GradeTally:
+        """A new count of the answers of an artifact."""
         return GradeTally(self.names)
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
         return {"problem": self.name, **super().calibration_report(calibrated)}
 
-    def baselines(self, splits: Splits, report: GradeReport) -> dict[str, float]:
+    def baselines(self, splits: Splits, report: Any) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
         if report.quadratic_kappa <= 0:
             _logger.warning(
                 "The quadratic kappa on test is %.3f, no better than chance: the model"
@@ -165,6 +179,7 @@ class Ordinal(SingleLabel):
         return baselines(splits)
 
     def manifest(self, calibration: Calibration) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
         values = super().manifest(calibration)
         return {
             **values,
@@ -180,10 +195,12 @@ class GradeTally(ClassTally):
         self._predicted: list[np.ndarray] = []
 
     def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
         super().add(labels, answers)
         self._predicted.append(answers["probabilities"].argmax(axis=1))
 
     def report(self, split: str) -> GradeReport:
+        """The report of all batches."""
         labels, predicted = (
             np.concatenate(rows) for rows in (self._labels, self._predicted)
         )

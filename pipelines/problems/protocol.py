@@ -155,7 +155,7 @@ class Problem(Protocol):
 
     @property
     def needs_outputs(self) -> bool:
-        """True if the metric is no mean over examples."""
+        """True if the metric needs all outputs at once, and not a mean."""
 
     def calibrate(
         self,

@@ -56,17 +56,21 @@ class Regression:
 
     @property
     def units(self) -> int:
+        """The number of outputs of the head."""
         return len(self.names)
 
     @property
     def parts(self) -> int:
+        """The number of names that training examples are shared among."""
         return _PARTS
 
     @property
     def size_in_words(self) -> str:
+        """The number of classes, labels, grades or targets, with the word."""
         return f"{len(self.names)} targets" if len(self.names) > 1 else "one target"
 
     def check_config(self, config: RunConfig) -> None:
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(
             config,
             self.name,
@@ -78,12 +82,15 @@ class Regression:
         )
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
         return "none"
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
+        """A code for each example, `[n]`, by which examples are drawn evenly."""
         return kind_of(self.name).strata(labels)
 
     def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
         return 0.0
 
     def standardized(self, labels: np.ndarray) -> np.ndarray:
@@ -99,6 +106,7 @@ class Regression:
         reads: tuple[str, ...],
         grid: int,
     ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
         require_finite(parts)
         targets = self.standardized(labels)
         features = standardization_of(parts)(parts)
@@ -118,6 +126,7 @@ class Regression:
     def linear_probe(
         self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
     ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
         standardize = standardization_of(parts)
         targets = self.standardized(labels)
         return Probe(
@@ -126,12 +135,15 @@ class Regression:
         )
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
         return []
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
+        """The loss of training; `soft` where images and so labels were mixed."""
         return StandardizedHuber(self.mean, self.scale)
 
     def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
         mean, scale = self.mean.astype(np.float32), self.scale.astype(np.float32)
 
         def explained(labels: Any, outputs: Any) -> Any:
@@ -141,19 +153,23 @@ class Regression:
         return [keras.metrics.MeanMetricWrapper(explained, name=self.epoch_metric)]
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
+        """Labels of a batch as in `Split`, also where they were one-hot."""
         return labels
 
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
         error = np.abs(outputs - self.standardized(labels))
         huber = np.where(error <= _HUBER, error**2 / 2, _HUBER * error - _HUBER**2 / 2)
         return Judged(1 - np.square(error).mean(axis=1), -huber.mean(axis=1))
 
     def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
         return float(1 - self.standardized(labels).var(axis=0).mean())
 
     def reached(
         self, outputs: np.ndarray | None, labels: np.ndarray, average: float
     ) -> float:
+        """The metric on a split; `average` is the mean quality."""
         return average
 
     def calibrate(
@@ -164,6 +180,7 @@ class Regression:
         *,
         calibration: CalibrationConfig,
     ) -> NumberCalibration:
+        """The calibration, from examples that trained nothing."""
         return calibrate_numbers(
             held_out.logits,
             held_out.labels,
@@ -176,6 +193,7 @@ class Regression:
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
         values = self.manifest(calibrated.calibration)
         return {
             **values.pop("calibration"),
@@ -209,13 +227,16 @@ class Regression:
         *,
         scores: PredictionScores | None = None,
     ) -> NumberReport:
+        """The report of a split, a dataclass as `Report` says."""
         answers = vars(calibration.answer(of.logits, of.features))
         return number_reports.report(of.split, of.labels, answers, self.names)
 
     def tally(self) -> NumberTally:
+        """A new count of the answers of an artifact."""
         return NumberTally(self.names)
 
     def aligned(self, labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Labels of other data, in the order of the names that the problem has."""
         if len(names) != len(self.names):
             raise DataError(
                 f"The data have {len(names)} targets ({', '.join(names)}), and the"
@@ -224,6 +245,7 @@ class Regression:
         return labels
 
     def baselines(self, splits: Splits, report: NumberReport) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
         middle = np.median(splits.train.labels, axis=0)
         error = float(np.abs(splits.test.labels - middle).mean())
         if report.mean_absolute_error >= error:
@@ -238,6 +260,7 @@ class Regression:
         return {"median_of_training": error}
 
     def manifest(self, calibration: NumberCalibration) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
         values = calibration.to_manifest()
         return {
             **values,
@@ -245,11 +268,13 @@ class Regression:
         }
 
     def graph_answers(self, calibration: NumberCalibration) -> GraphAnswers:
+        """The answers of the artifact, in its graph."""
         return number_answers.graph_answers(calibration)
 
     def numbers(
         self, calibration: NumberCalibration, outputs: np.ndarray, features: np.ndarray
     ) -> dict[str, np.ndarray]:
+        """The numbers among the answers, to measure how far a model is from itself."""
         return number_answers.numbers(calibration, outputs, features)
 
     def expected(
@@ -259,11 +284,13 @@ class Regression:
         features: np.ndarray,
         unit: float,
     ) -> dict[str, Expected]:
+        """The answers that the signatures must give for these outputs."""
         return number_answers.expected(calibration, outputs, features, unit=unit)
 
     def expected_of_examples(
         self, answers: Mapping[str, Expected]
     ) -> dict[str, Expected]:
+        """The answers of the signature that takes `tf.train.Example`."""
         return number_answers.of_examples(answers)
 
 
@@ -293,11 +320,13 @@ class NumberTally:
         self._answers: list[dict[str, np.ndarray]] = []
 
     def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
         self._labels.append(labels)
         kept = ("values", "lower", "upper", "accepted")
         self._answers.append({name: answers[name] for name in kept})
 
     def report(self, split: str) -> NumberReport:
+        """The report of all batches."""
         joined = {
             name: np.concatenate([row[name] for row in self._answers])
             for name in self._answers[0]

@@ -53,26 +53,32 @@ class SingleLabel:
 
     @property
     def units(self) -> int:
+        """The number of outputs of the head."""
         return len(self.names)
 
     @property
     def parts(self) -> int:
+        """The number of names that training examples are shared among."""
         return len(self.names)
 
     @property
     def size_in_words(self) -> str:
+        """The number of classes, labels, grades or targets, with the word."""
         return f"{len(self.names)} {self._noun}"
 
     def check_config(self, config: RunConfig) -> None:
         """A classifier has every field."""
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
         return resolve(choice, labels, len(self.names))
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
+        """A code for each example, `[n]`, by which examples are drawn evenly."""
         return labels
 
     def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
         return float(np.bincount(labels).max() / len(labels))
 
     def score(
@@ -84,39 +90,48 @@ class SingleLabel:
         reads: tuple[str, ...],
         grid: int,
     ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
         return probe.score(parts, labels, groups=groups, reads=reads, grid=grid)
 
     def linear_probe(
         self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
     ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
         return probe.linear_probe(parts, labels, scored)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
         return []
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
+        """The loss of training; `soft` where images and so labels were mixed."""
         if soft:
             return keras.losses.CategoricalCrossentropy(from_logits=True)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
         return ["accuracy"]
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
+        """Labels of a batch as in `Split`, also where they were one-hot."""
         return labels.argmax(axis=1) if labels.ndim == 2 else labels
 
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
         finite = np.isfinite(outputs).all(axis=1)
         # NaN if any logit is not finite.
         log_p = log_softmax(outputs, axis=1)[np.arange(len(labels)), labels]
         return Judged((outputs.argmax(axis=1) == labels) & finite, log_p)
 
     def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
         return self.floor(labels)
 
     def reached(
         self, outputs: np.ndarray | None, labels: np.ndarray, average: float
     ) -> float:
+        """The metric on a split; `average` is the mean quality."""
         return average
 
     def calibrate(
@@ -127,6 +142,7 @@ class SingleLabel:
         *,
         calibration: CalibrationConfig,
     ) -> Calibration:
+        """The calibration, from examples that trained nothing."""
         return calibrate(
             held_out.logits,
             held_out.labels,
@@ -137,6 +153,7 @@ class SingleLabel:
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
         return class_reports.calibration_report(calibrated)
 
     def evaluate(
@@ -146,14 +163,17 @@ class SingleLabel:
         *,
         scores: PredictionScores | None = None,
     ) -> EvalReport:
+        """The report of a split, a dataclass as `Report` says."""
         return class_reports.evaluate(
             of, calibration, class_names=self.names, scores=scores
         )
 
     def tally(self) -> ClassTally:
+        """A new count of the answers of an artifact."""
         return ClassTally(self.names)
 
     def aligned(self, labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Labels of other data, in the order of the names that the problem has."""
         # In one spelling: an artifact may be older than that.
         place = {normal(name): i for i, name in enumerate(self.names)}
         strangers = [name for name in names if name not in place]
@@ -165,19 +185,23 @@ class SingleLabel:
         return np.array([place[name] for name in names])[labels]
 
     def baselines(self, splits: Splits, report: EvalReport) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
         simple = baselines(splits)
         warn_where_no_better(report.accuracy, simple)
         return simple
 
     def manifest(self, calibration: Calibration) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
         return to_manifest(calibration)
 
     def graph_answers(self, calibration: Calibration) -> GraphAnswers:
+        """The answers of the artifact, in its graph."""
         return classifier(calibration, self.names)
 
     def numbers(
         self, calibration: Calibration, outputs: np.ndarray, features: np.ndarray
     ) -> dict[str, np.ndarray]:
+        """The numbers among the answers, to measure how far a model is from itself."""
         return class_answers.numbers(calibration, outputs, features)
 
     def expected(
@@ -187,6 +211,7 @@ class SingleLabel:
         features: np.ndarray,
         unit: float,
     ) -> dict[str, Expected]:
+        """The answers that the signatures must give for these outputs."""
         return class_answers.expected(
             calibration, outputs, features, self.names, unit=unit
         )
@@ -194,6 +219,7 @@ class SingleLabel:
     def expected_of_examples(
         self, answers: Mapping[str, Expected]
     ) -> dict[str, Expected]:
+        """The answers of the signature that takes `tf.train.Example`."""
         return class_answers.of_examples(answers["probabilities"], self.names)
 
 
@@ -206,6 +232,7 @@ class ClassTally:
         self._scores: list[PredictionScores] = []
 
     def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
         # One that rounds to 0 in float32 costs what the smallest number does.
         tiny = np.finfo(np.float32).tiny
         logs = np.log(np.maximum(answers["probabilities"], tiny))
@@ -213,6 +240,7 @@ class ClassTally:
         self._scores.append(score_predictions(logs, labels))
 
     def report(self, split: str) -> EvalReport:
+        """The report of all batches."""
         return class_reports.summarized(
             split,
             concatenated(self._scores),

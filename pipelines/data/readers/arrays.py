@@ -73,7 +73,7 @@ def read(
             class_names=classes.names,
             groups=_groups(arrays["group"], path) if "group" in arrays else None,
             splits=_splits(arrays["split"], path) if "split" in arrays else None,
-            notes=() if numbers else classes.notes,
+            notes=classes.notes,
             problem=numbers.problem if numbers else SINGLE_LABEL,
         )
     )

@@ -23,6 +23,7 @@ class NumberLabels:
     labels: np.ndarray
     names: tuple[str, ...]
     problem: str
+    notes: tuple[str, ...] = ()
 
 
 def number_labels(

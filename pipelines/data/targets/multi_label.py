@@ -1,4 +1,4 @@
-"""Labels of which each example has any number: float32 `[n, labels]`, 0 or 1."""
+"""Any number of labels for each example: float32 `[n, labels]`, 0 or 1."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class MultiLabel:
     noun = "label"
 
     def from_classes(self, examples: Examples, ref: DatasetRef) -> Examples:
+        """Examples whose labels were read as class names, with labels of this kind."""
         delimiter = ref.label_delimiter or DELIMITER
         lists = [_parts(name, delimiter) for name in examples.class_names]
         _refuse_blanks(lists, examples, delimiter)
@@ -58,6 +59,7 @@ class MultiLabel:
         )
 
     def check(self, examples: Examples, ref: DatasetRef) -> None:
+        """Raises `DataError` for labels that nothing can be learned from."""
         names, labels = examples.class_names, examples.labels
         if len(names) < 2:
             raise DataError(
@@ -84,6 +86,7 @@ class MultiLabel:
     def count_independent(
         self, labels: np.ndarray, groups: np.ndarray, names: Sequence[str]
     ) -> Sequence[tuple[str, int]]:
+        """The number of groups of each name that every split needs."""
         counted = []
         for i, name in enumerate(names):
             absent, present = count_groups(labels[:, i].astype(np.int64), groups, 2)
@@ -98,21 +101,25 @@ class MultiLabel:
         held_out: Sequence[float],
         seed: int,
     ) -> np.ndarray:
+        """The split of every example, `[n]`: 0 is train, then one a fraction."""
         return deal_labels(labels, groups, held_out=held_out, seed=seed)
 
     def absent(self, labels: np.ndarray, names: Sequence[str]) -> Sequence[str]:
+        """The names that a split with these labels lacks and has to have."""
         counts = labels.sum(axis=0)
         lacks = (counts == 0) | (counts == len(labels))
-        return [names[i] for i in np.flatnonzero(lacks)]
+        return [names[i] for i in np.flatnonzero(lacks).tolist()]
 
     def counts(self, labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+        """The number of examples of each name."""
         return {name: int(n) for name, n in zip(names, labels.sum(axis=0))}
 
     def in_words(
         self, labels: np.ndarray, names: Sequence[str]
     ) -> tuple[np.ndarray, Sequence[str]]:
+        """A code for each example, in the order of words, `[n]`; and the words."""
         words = [
-            DELIMITER.join(sorted(names[i] for i in np.flatnonzero(row)))
+            DELIMITER.join(sorted(names[i] for i in np.flatnonzero(row).tolist()))
             for row in labels
         ]
         return np.unique(words, return_inverse=True)[1], words

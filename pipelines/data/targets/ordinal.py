@@ -27,6 +27,7 @@ class Ordinal(SingleLabel):
     noun = "grade"
 
     def from_classes(self, examples: Examples, ref: DatasetRef) -> Examples:
+        """Examples whose labels were read as class names, with labels of this kind."""
         names = examples.class_names
         values = [_value(name) for name in names]
         if any(value is None for value in values) and ref.scheme not in _DECLARE:
@@ -54,6 +55,7 @@ class Ordinal(SingleLabel):
         )
 
     def check(self, examples: Examples, ref: DatasetRef) -> None:
+        """Raises `DataError` for labels that nothing can be learned from."""
         super().check(examples, ref)
         if len(examples.class_names) < _FEWEST_GRADES:
             raise DataError(

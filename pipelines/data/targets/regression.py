@@ -30,6 +30,7 @@ class Regression:
     noun = "target"
 
     def from_classes(self, examples: Examples, ref: DatasetRef) -> Examples:
+        """Examples whose labels were read as class names, with labels of this kind."""
         values = [_number(name) for name in examples.class_names]
         strange = [i for i, value in enumerate(values) if value is None]
         if strange:
@@ -51,6 +52,7 @@ class Regression:
         )
 
     def check(self, examples: Examples, ref: DatasetRef) -> None:
+        """Raises `DataError` for labels that nothing can be learned from."""
         labels, names = examples.labels, examples.class_names
         bad = np.argwhere(~np.isfinite(labels))
         if len(bad):
@@ -80,6 +82,7 @@ class Regression:
     def count_independent(
         self, labels: np.ndarray, groups: np.ndarray, names: Sequence[str]
     ) -> Sequence[tuple[str, int]]:
+        """The number of groups of each name that every split needs."""
         return [(", ".join(names), len(np.unique(groups)))]
 
     def deal(
@@ -90,17 +93,21 @@ class Regression:
         held_out: Sequence[float],
         seed: int,
     ) -> np.ndarray:
+        """The split of every example, `[n]`: 0 is train, then one a fraction."""
         return deal(self.strata(labels), groups, held_out=held_out, seed=seed)
 
     def absent(self, labels: np.ndarray, names: Sequence[str]) -> Sequence[str]:
+        """The names that a split with these labels lacks and has to have."""
         return [] if len(labels) else names
 
     def counts(self, labels: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+        """The number of examples of each name."""
         return {name: len(labels) for name in names}
 
     def in_words(
         self, labels: np.ndarray, names: Sequence[str]
     ) -> tuple[np.ndarray, Sequence[str]]:
+        """A code for each example, in the order of words, `[n]`; and the words."""
         words = [" ".join(map(repr, row)) for row in labels.tolist()]
         return np.unique(words, return_inverse=True)[1], words
 

@@ -18,7 +18,7 @@ TARGETS = (FEATURES[:, :3] + RNG.normal(size=(120, 3)) * 0.5 > 0.5).astype(np.fl
 
 
 @pytest.mark.parametrize("width", [20, 200])
-def test_left_out_scores_are_those_of_a_fit_without_the_group(width):
+def test_left_out_scores_are_of_other_groups(width):
     features = RNG.normal(size=(60, width)).astype(np.float32)
     groups = np.arange(60) // 2
     fitted = ridge.fit_targets(features, TARGETS[:60], groups=groups)

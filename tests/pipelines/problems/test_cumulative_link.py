@@ -44,7 +44,7 @@ def test_cut_points_stay_in_order_and_are_saved(tmp_path):
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_a_fit_finds_the_factor_and_the_cut_points():
+def test_a_fit_finds_factor_and_cut_points():
     scores = RNG.normal(size=3000) * 0.5 + 2
     grades = drawn((scores - 2) * 2, 3.0)
     factor, cut_points = fit_link(scores, grades, 4)

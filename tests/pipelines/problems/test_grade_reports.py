@@ -18,7 +18,7 @@ def test_quadratic_kappa_is_that_of_scikit_learn():
     assert quadratic_kappa(np.ones(3, int), np.ones(3, int)) == 0.0
 
 
-def test_a_grade_report_has_what_a_class_report_has():
+def test_a_grade_report_extends_a_class_report():
     logs = np.log(np.eye(5)[ANSWERS] * 0.8 + 0.04)
     names = tuple("12345")
     plain = summarize("test", labels=GRADES, log_probabilities=logs, class_names=names)

@@ -49,7 +49,7 @@ def test_arrays_show_their_kind(tmp_path, y, problem):
     assert len(examples.labels) == 6
 
 
-def test_a_kind_that_does_not_fit_names_the_right_kind(tmp_path):
+def test_a_kind_that_does_not_fit_is_refused(tmp_path):
     ref = DatasetRef.parse(in_arrays(tmp_path, np.eye(6, 3, dtype=np.int64)))
     with pytest.raises(DataError, match="labels for 'multi_label'.*multi_label"):
         read(ref, "single_label")

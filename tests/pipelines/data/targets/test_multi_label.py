@@ -34,7 +34,7 @@ def test_another_delimiter_is_an_option(tmp_path):
         DatasetRef.parse("csv:a.csv?label_delimiter=a")
 
 
-def test_blanks_in_a_list_are_refused_and_doubles_count_once(tmp_path):
+def test_blanks_are_refused_and_doubles_count_once(tmp_path):
     with pytest.raises(DataError, match="line 2 has the labels 'cat\\|\\|dog'.*blank"):
         read_lists(tmp_path, ["cat||dog", "dog", "cat"])
     examples, _ = read_lists(tmp_path, ["cat|cat", "dog|cat", "dog"])
