@@ -76,7 +76,7 @@ class Manifest:
     @property
     def problem(self) -> str:
         """The kind of problem that it answers."""
-        return self.calibration.get("problem", "single_label")
+        return str(self.calibration.get("problem", "single_label"))
 
 
 @dataclasses.dataclass(frozen=True)
