@@ -20,8 +20,10 @@ test: $(VENV)/.dev-$(ENGINE)
 test-all: $(VENV)/.dev-$(ENGINE)
 	CONTRACT=all bash tests/gate.sh $(BIN)
 
+# The site in docs/_build/html, every warning an error; and the links inside of it.
 docs: $(VENV)/.dev-$(ENGINE)
 	$(BIN)/python docs/backbone_table.py
+	bash docs/build.sh $(BIN) docs/_build/html
 
 # An hour on a quiet machine: what RESULTS.md says beside plain Keras.
 benchmark: $(VENV)/.dev-$(ENGINE)

@@ -3,7 +3,8 @@
 Each row that can have random weights is built at its default size in float32. Speed is
 measured on one compiled forward pass over a batch of 16: the median of three after a
 warm-up, with the slowest and the fastest beside it. The figures go to
-docs/backbone_figures.json, row by row; `make docs` puts them into docs/backbones.md.
+docs/backbone_figures.json, row by row; `make docs` puts them into
+docs/reference/backbones.md.
 
 Command: zoo fetch minilm_l6 use_multilingual (their words are needed)
          python -m benchmarks.backbones count

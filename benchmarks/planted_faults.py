@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.data.images import decode, jpeg_header
+from pipelines.problems.single_label import SingleLabel
 from pipelines.serving import parity
 from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export
@@ -59,7 +60,7 @@ def subject_of(
         calibration,
         examples,
         scratch,
-        class_names=class_names,
+        problem=SingleLabel(class_names),
         maximum_megapixels=10.0,
         explain=False,
     )

@@ -45,8 +45,8 @@ from pipelines.data.input.batches import batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits, first
+from pipelines.problems.class_reports import evaluate
 from pipelines.runtime.devices import processor_features
-from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from zoo.builder import Backbone
 

@@ -1,6 +1,8 @@
-"""Writes docs/backbones.md, and the short table in README.md, from the catalog.
+"""Writes the tables of backbones in docs/reference from the catalog.
 
 Measurements come from docs/backbone_figures.json, which benchmarks/backbones.py writes.
+
+backbones.md has all of them, networks.md a few.
 
 Command: make docs
 """
@@ -17,8 +19,8 @@ from zoo.catalog import CATALOG
 from zoo.spec import ImageInput
 
 DOCS = Path(__file__).parent
-PAGE = DOCS / "backbones.md"
-README = DOCS.parent / "README.md"
+PAGE = DOCS / "reference" / "backbones.md"
+NETWORKS = DOCS / "reference" / "networks.md"
 BEGIN = "<!-- backbones: written by docs/backbone_table.py -->"
 END = "<!-- end of backbones -->"
 NONE = "-"
@@ -48,7 +50,7 @@ _HEADINGS = {"image": "Images", "text": "Texts", "series": "Series"}
 
 
 def page() -> str:
-    """The whole of docs/backbones.md."""
+    """The whole of backbones.md."""
     figures = _figures()
     parts = [_preface(figures)]
     for modality, heading in _HEADINGS.items():
@@ -60,7 +62,7 @@ def page() -> str:
 
 
 def short_table() -> str:
-    """A few rows for README.md."""
+    """A few rows for networks.md."""
     figures = _figures()
     header = ("backbone", "parameters", "multiply-adds", "top-1", "images/s", "licence")
     rows = []
@@ -186,4 +188,4 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    README.write_text(with_table(README.read_text()))
+    NETWORKS.write_text(with_table(NETWORKS.read_text()))

@@ -19,6 +19,7 @@ working_folder.refuse_strangers("zoo", zoo.__file__)
 from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
+    from pipelines.comparison.compare import Comparison
     from pipelines.planning.ranking import Ranking
     from pipelines.runs.result import Run
     from pipelines.search import Search
@@ -104,10 +105,13 @@ def tune(
         )
 
 
-def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
+def rank(
+    data: str, *, backbones: str = "*", seed: int = 0, problem: str = "auto"
+) -> "Ranking":
     """Ranks the backbones with weights on this machine by a probe on data.
 
-    `backbones` is a pattern such as `efficientnet*`. Nothing is downloaded or trained.
+    `backbones` is a pattern such as `efficientnet*`, and `problem` the kind of labels,
+    as `config.problem`. Nothing is downloaded or trained.
 
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
@@ -115,7 +119,7 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> "Ranking":
     with preserved(shows_stages=True):
         from pipelines import ranking
 
-        return ranking.rank(data, backbones=backbones, seed=seed)
+        return ranking.rank(data, backbones=backbones, seed=seed, problem=problem)
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
@@ -132,6 +136,22 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         from pipelines.stages import publish as keep
 
         return keep.publish(Path(workdir), name=name)
+
+
+def compare(*runs: str | Path) -> "Comparison":
+    """Finished runs side by side on the test examples that they share.
+
+    `runs` are two run folders or more; all are compared with the first, by McNemar's
+    exact test for accuracy and the paired bootstrap for other measures, with Holm's
+    correction. Imports no TensorFlow.
+
+    Raises:
+        ConfigError: if a folder holds no finished run with predictions, or the runs
+            share no test example.
+    """
+    from pipelines.comparison import compare as comparing
+
+    return comparing.compare([Path(run) for run in runs])
 
 
 def load(artifact_dir: str | Path) -> "Predictor":

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import keras
-import numpy as np
 
 import zoo
 from pipelines.config import RunConfig, checked
@@ -26,6 +25,8 @@ from pipelines.planning.ranking import (
     ordered,
     reason,
 )
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.score import score_backbone, thumbnail_accuracy
 from zoo.errors import BackboneError
@@ -45,7 +46,9 @@ _MOST_IN_FULL_AT_ONCE = 2
 Measured = tuple[list[BackboneScore], list[LeftOut]]
 
 
-def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
+def rank(
+    data: str, *, backbones: str = "*", seed: int = 0, problem: str = "auto"
+) -> Ranking:
     """The pretrained backbones that match a pattern, by what they are worth on data.
 
     All of them are measured on some training examples at a low resolution, the best of
@@ -56,41 +59,44 @@ def rank(data: str, *, backbones: str = "*", seed: int = 0) -> Ranking:
         BackboneError: if no backbone can be measured; says what to do.
     """
     clock = Clock()
-    config = checked(RunConfig(data=data, seed=seed), writes=False)
+    config = checked(RunConfig(data=data, seed=seed, problem=problem), writes=False)
     require_match(backbones)
     reference = DatasetRef.parse(data)
-    examples = read(reference)
+    examples = read(reference, config.problem)
     known = candidates(backbones, modality=examples.inputs.modality)
     keras.utils.set_random_seed(seed)
     with clock.stage("data", data):
-        train = check_and_split(examples, reference, on_progress=clock.progress).train
+        splits = check_and_split(examples, reference, on_progress=clock.progress)
+    train, kind = splits.train, problem_of(splits)
     first: Measured = ([], [])
     chosen = list(known.at_hand)
     if len(chosen) > _MOST_IN_FULL_AT_ONCE:
         with clock.stage("first_round", f"{len(known.at_hand)} backbones"):
             sizes = {name: _small(name) for name in known.at_hand}
-            first = _measure(sizes, train, config, clock, examples=_FIRST_EXAMPLES)
+            first = _measure(
+                sizes, train, config, clock, kind, examples=_FIRST_EXAMPLES
+            )
         chosen = finalists(first[0])
     with clock.stage("in_full", ", ".join(chosen)):
         done = [
             score for score in first[0] if score.backbone in chosen and _is_full(score)
         ]
         sizes = {name: 0 for name in chosen if name not in {d.backbone for d in done}}
-        last = _measure(sizes, train, config, clock, examples=_FULL_EXAMPLES)
+        last = _measure(sizes, train, config, clock, kind, examples=_FULL_EXAMPLES)
     best = ordered([*done, *last[0]])
     others = ordered([score for score in first[0] if score.backbone not in chosen])
     left_out = (*_unpublished(known), *first[1], *last[1])
     if not best and not others:
         raise BackboneError(_nothing_measured(left_out))
     with clock.stage("baselines", "thumbnails, and the most frequent class"):
-        pixels = thumbnail_accuracy(train, examples=_FIRST_EXAMPLES, seed=seed)
+        pixels = thumbnail_accuracy(train, kind, examples=_FIRST_EXAMPLES, seed=seed)
     return Ranking(
         backbones=(*best, *others),
         finalists=tuple(score.backbone for score in best),
         left_out=left_out,
         missing=known.missing,
-        reason=reason(best or others, pixels, classes=len(np.unique(train.labels))),
-        majority_accuracy=float(np.bincount(train.labels).max() / len(train)),
+        reason=reason(best or others, pixels, classes=kind.parts),
+        majority_accuracy=kind.floor(train.labels),
         pixel_accuracy=pixels,
         seconds={**clock.seconds, "total": clock.total_seconds},
     )
@@ -119,6 +125,7 @@ def _measure(
     train: Split,
     config: RunConfig,
     clock: Clock,
+    problem: Problem,
     *,
     examples: int,
 ) -> Measured:
@@ -131,7 +138,9 @@ def _measure(
         try:
             with broken_files_named(train):
                 scores.append(
-                    score_backbone(train, own_config, clock, examples=examples)
+                    score_backbone(
+                        train, own_config, clock, examples=examples, problem=problem
+                    )
                 )
         except DataError:
             raise

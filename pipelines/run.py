@@ -29,8 +29,7 @@ def _run(job: RunJob) -> Run:
     base, splits, plan = prepared.base, prepared.splits, prepared.plan
     job.begin(prepared)  # a new run, or the one that was saved in this folder
     with job.stage("head"):
-        classes, probe = len(splits.info.class_names), prepared.probe()
-        model = head.add_head(base, classes=classes, plan=plan.head, probe=probe)
+        model = head.add_head(base, **prepared.head())
     with job.stage("finetune"):
         history = finetune.fine_tune(model, splits, plan, job.workspace())
     job.start_proof()

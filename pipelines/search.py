@@ -29,6 +29,7 @@ from pipelines.planning import compute
 from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
+from pipelines.problems.protocol import Problem
 from pipelines.runs import folder as run_folder
 from pipelines.runs import resume
 from pipelines.runs.prepare import Prepared, prepare
@@ -124,6 +125,7 @@ def _search(
         dataset = DatasetRef.parse(config.data)
         before = resume.compute_before(config, folder)
         prepared = prepare(config, dataset, clock, before=before)
+        _require_accuracy(prepared.problem)
         stack.enter_context(precision(prepared.plan.precision))
         space = search_space(
             config,
@@ -155,6 +157,15 @@ def _search(
                 break
             study.optimize(objective, n_trials=1, catch=(TrainingError,))
     return _result(study, space, folder, prepared, clock, time_budget_seconds)
+
+
+def _require_accuracy(problem: Problem) -> None:
+    """Raises `ConfigError` where the compared metric is not an accuracy."""
+    if not problem.counts_mistakes:
+        raise ConfigError(
+            f"config.problem is {problem.name!r}, and a search compares accuracies, as"
+            " of 'single_label'. Try choices one by one with `zoo train`."
+        )
 
 
 class _Objective:
@@ -202,7 +213,7 @@ class _Objective:
         )
         model = add_head(
             base,
-            classes=len(splits.info.class_names),
+            classes=self._prepared.problem.units,
             plan=plan.head,
             probe=self._probe(plan),
         )

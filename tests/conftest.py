@@ -5,9 +5,12 @@ import os
 import random
 import signal
 import socket
+import subprocess
 
 import numpy as np
 import pytest
+
+from tests.support import warm_python
 
 # A shell that starts a job in the background has it ignore SIGINT, and children would
 # inherit that: those that tests interrupt could not be.
@@ -15,6 +18,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# The proof of every export that a test makes would import TensorFlow again. Processes
+# of users do: runs of `zoo train` that a test starts know nothing of this.
+subprocess.Popen = warm_python.ProofPopen
 
 _numbers = itertools.count()
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pipelines.config import checked
 from pipelines.config.flags import parse
 from pipelines.data.readers.builtin import read as read_builtin
 from pipelines.main import main
+from tests.support import warm_python
 
 FOLDER = Path(__file__).parents[1] / "configs"
 FILES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
@@ -140,7 +140,7 @@ def _run_as_only_worker(flags: list[str]) -> None:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     task = {"type": "worker", "index": 0}
     cluster = {"cluster": {"worker": [address]}, "task": task}
-    ended = subprocess.run(
+    ended = warm_python.run(
         [sys.executable, "-m", "pipelines.main", *flags],
         env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
         cwd=FOLDER.parent,

@@ -1,92 +1,62 @@
-"""What the README says is true: its code runs, its commands and tables are current."""
+"""The README is short and true: its code runs, its commands are those of Start."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from pipelines.data.readers.builtin import read
+from tests.docs.blocks import ROOT, blocks, hidden_commands
+from tests.docs.runner import Runner
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+README = ROOT / "README.md"
+TEXT = README.read_text()
+MOST_LINES = 150
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A working folder with the photos that the README speaks of."""
-    path = tmp_path_factory.mktemp("readme")
-    digits = read("mnist_5k")
-    for label, name in enumerate(("daisy", "rose")):
-        (path / "photos" / name).mkdir(parents=True)
-        for i, row in enumerate(np.flatnonzero(digits.labels == label)[:24], start=1):
-            image = Image.fromarray(digits.inputs.pixels[row])
-            image.save(path / "photos" / name / f"{i}.jpg")
-    return path
+def test_the_readme_is_short():
+    assert len(TEXT.splitlines()) <= MOST_LINES
 
 
-def _run(command: list[str], folder: Path) -> str:
-    # The console command `zoo` lies beside the interpreter that runs the tests.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    ended = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+def test_commands_are_run_on_the_first_page():
+    page = blocks(ROOT / "docs/start/first_model.md")
+    run = "".join(block.text for block in page if block.is_code and not block.not_run)
+    commands = [b for b in blocks(README) if b.language == "sh" and not b.not_run]
+    assert len(commands) == 3
+    for block in commands:
+        for line in re.split(r"(?<!\\)\n", block.text.strip()):
+            assert line in run
+    assert hidden_commands(README) == []
 
 
 @pytest.mark.slow
 @pytest.mark.weights
-def test_commands_run_as_they_stand(folder):
-    blocks = _blocks("sh")
-    outputs = [_run(["bash", "-euc", block], folder) for block in blocks]
-    trained, evaluated, planned, ranked, checked, published = outputs
-    assert "test accuracy" in trained
-    assert re.search(r"photos/daisy/1.jpg +(daisy|rose) +[01]\.", trained)
-    assert "precision" in evaluated
-    assert "The classic rule for few data" in planned
-    assert len(re.findall(r"^efficientnet_lite\d", ranked, re.MULTILINE)) == 3
-    assert "48 copied; runs/repaired/fixed.json lists them" in checked
-    assert (folder / "runs/photos.html").read_text().count("<img") > 0
-    assert "my_photos.weights.h5" in published
-    assert published.count("test accuracy") == 1
-
-
-@pytest.mark.slow
-@pytest.mark.weights
-def test_python_blocks_run_as_they_stand(folder):
-    blocks = _blocks("python")
-    assert len(blocks) == 3
-    outputs = [_run([sys.executable, "-c", block], folder) for block in blocks]
-    assert outputs[0].splitlines()[-1] in ("daisy", "rose")
-    assert "(None, 5, 5, 1280) ['stem'" in outputs[1]
-    assert outputs[2] == "(None, 30, 30, 32)\n"
+def test_python_runs_as_it_stands(tmp_path):
+    photos = [b for b in blocks(README) if b.text.startswith("zoo demo photos")]
+    runner = Runner(tmp_path)
+    make = photos[0].text.splitlines(keepends=True)[0]
+    runner.run(type(photos[0])(README, 1, "sh", make))
+    (python,) = [b for b in blocks(README) if b.language == "python"]
+    assert runner.run(python).splitlines()[-1] in set("0123456789")
 
 
 def test_make_targets_exist():
-    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
+    targets = set(re.findall(r"^make (\w+)", TEXT, re.MULTILINE))
     assert targets == {"quickstart", "test"}
     defined = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
-    assert targets <= defined
+    assert targets | {"docs"} <= defined
 
 
-def test_files_and_folders_that_the_readme_names_exist():
-    layout = re.search(r"^    zoo/ .*?\n\n", README, re.MULTILINE | re.DOTALL)
-    names = re.findall(r"([a-z_]+(?:/[a-z]+)*)/ ", layout.group())
+def test_links_lead_to_files():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", TEXT)
+    assert len(links) > 20
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_files_and_folders_on_the_map_exist():
+    page = (ROOT / "docs/contributing.md").read_text()
+    layout = re.search(r"^zoo/ .*?\n```", page, re.MULTILINE | re.DOTALL).group()
+    names = re.findall(r"([a-z_]+(?:/[a-z]+)*)/ ", layout)
     assert len(names) >= 12
     for name in names:
-        found = [ROOT / parent / name for parent in ("", "zoo", "pipelines")]
-        assert any(path.is_dir() for path in found), name
+        places = [ROOT / parent / name for parent in ("", "zoo", "pipelines")]
+        assert any(Path(place).is_dir() for place in places), name

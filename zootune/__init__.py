@@ -33,7 +33,7 @@ def _refuse_strangers() -> None:
 # Before an import runs a line of a stranger.
 _refuse_strangers()
 
-from pipelines import fine_tune, load, publish, rank, tune  # noqa: E402
+from pipelines import compare, fine_tune, load, publish, rank, tune  # noqa: E402
 from pipelines.errors import (  # noqa: E402
     ArtifactError,
     ChangedFilesError,
@@ -65,6 +65,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "build",
+    "compare",
     "fine_tune",
     "get_spec",
     "list_backbones",

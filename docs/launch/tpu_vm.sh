@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A run on a TPU VM of Google Cloud. Not tried on one: see docs/distributed.md.
+# A run on a TPU VM of Google Cloud. Not tried on one: see docs/reference/distributed.md.
 #
 #   NAME=zootune ZONE=us-central1-a TYPE=v5litepod-8 docs/launch/tpu_vm.sh \
 #     --config.data=dir:photos --config.workdir=runs/photos --config.strategy=full

@@ -24,6 +24,7 @@ from pipelines.data.load import read
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS, DatasetRef
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
+from pipelines.data.targets.choice import AUTO, one_class_each
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
 
@@ -126,7 +127,8 @@ def _listed(
 ) -> tuple[Examples, FolderWalk | None, list[Finding]]:
     """The examples; of a folder also its other files, and why a run would refuse it."""
     if ref.scheme != "dir":
-        return read(ref), None, []
+        examples = read(ref, AUTO)
+        return one_class_each(examples, ref, what_for="zoo check"), None, []
     root = expanded(ref.location).absolute()
     folder = folder_layout.walk(root, layout=ref.layout) if root.is_dir() else None
     try:

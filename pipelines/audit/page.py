@@ -7,20 +7,16 @@ files, are escaped.
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from pipelines.audit.audit import Audit
 from pipelines.audit.findings import Finding
-from pipelines.data.images import exif
-from pipelines.data.images.encoded import encoded_bytes
-from pipelines.data.splits import ImageArray, ImageFiles, ImageRecords
+from pipelines.data.images.thumbnails import as_jpeg, thumbnail
+from pipelines.data.splits import ImageFiles, ImageRecords
 from pipelines.display.html import document
-from pipelines.errors import DataError
 
 # Bounds of the page, which keep it below some megabytes.
 _SHOWN_PER_FINDING = 24
@@ -75,37 +71,14 @@ class _Thumbnails:
             picture = self._picture(example) if self._left > 0 else None
             if picture is not None:
                 self._left -= 1
-                buffer = io.BytesIO()
-                picture.save(buffer, "JPEG", quality=_QUALITY)
-                jpegs.append(base64.b64encode(buffer.getvalue()).decode("ascii"))
+                jpeg = as_jpeg(picture, quality=_QUALITY)
+                jpegs.append(base64.b64encode(jpeg).decode("ascii"))
         return jpegs
 
     def _picture(self, example: int) -> Image.Image | None:
         inputs = self._audit.examples.inputs
-        if isinstance(inputs, ImageArray):
-            return _small(Image.fromarray(np.asarray(inputs.pixels[example])))
-        if not isinstance(inputs, ImageFiles | ImageRecords):
-            return None
-        inspection = self._audit.inspections[example]
-        if inspection.bad and not inspection.kind:
-            return None  # not an image, or one that cannot be opened
-        try:
-            content = encoded_bytes(inputs, example)
-            with Image.open(io.BytesIO(content)) as image:
-                if image.width * image.height > self._audit.maximum_megapixels * 1e6:
-                    return None
-                image.draft("RGB", (2 * _THUMBNAIL_PX, 2 * _THUMBNAIL_PX))
-                return _small(exif.upright(image, content))
-        # The page is about broken files, and each kind fails in its own way.
-        except (
-            *(DataError, OSError, ValueError, SyntaxError),
-            Image.DecompressionBombError,
-        ):
-            return None
-
-
-def _small(image: Image.Image) -> Image.Image:
-    above = image.convert("RGBA")
-    above.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-    white = Image.new("RGBA", above.size, "white")
-    return Image.alpha_composite(white, above).convert("RGB")
+        if isinstance(inputs, ImageFiles | ImageRecords):
+            inspection = self._audit.inspections[example]
+            if inspection.bad and not inspection.kind:
+                return None  # not an image, or one that cannot be opened
+        return thumbnail(inputs, example, size_px=_THUMBNAIL_PX)

@@ -8,7 +8,14 @@ from itertools import islice
 from pathlib import Path
 
 from pipelines.batch.output import Identity, Output, identity, open_output
-from pipelines.batch.rows import PREDICTIONS, form_of, header, line_of, predicted
+from pipelines.batch.rows import (
+    PREDICTIONS,
+    form_of,
+    header,
+    line_of,
+    predicted,
+    require_form,
+)
 from pipelines.batch.source import Source, parse
 from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.artifact import Artifact, open_verified
@@ -51,6 +58,8 @@ def predict_to_file(
     """
     form = form_of(to, kind=kind)
     opened = open_verified(artifact)
+    if kind == PREDICTIONS:
+        require_form(form, opened.manifest.problem)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
     whose = identity(opened.manifest, inputs.fingerprint(), kind=kind)
     with open_output(to, whose) as output:

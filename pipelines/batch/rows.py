@@ -40,6 +40,15 @@ def form_of(path: Path, *, kind: str) -> str:
     return path.suffix
 
 
+def require_form(form: str, problem: str) -> None:
+    """Raises `ConfigError` for a table of answers that are not on one class each."""
+    if form == ".csv" and problem not in ("single_label", "ordinal"):
+        raise ConfigError(
+            f"The artifact answers 'config.problem={problem}', and a table has columns"
+            " for one class each. Write predictions with --to FILE.jsonl."
+        )
+
+
 def header(form: str, columns: Sequence[str], class_names: Sequence[str]) -> str:
     """The line before the first row; JSON has none."""
     if form == ".jsonl":

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.calibration.portions import portions
 
-_BINS = 15
+BINS = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,5 +107,5 @@ def calibration_error_of(confidence: np.ndarray, is_right: np.ndarray) -> float:
     values, which = np.unique(confidence, return_inverse=True)
     mean_right = np.bincount(which, is_right.astype(np.float64)) / np.bincount(which)
     gap = np.sort(confidence) - mean_right[np.sort(which)]
-    bins = np.array_split(gap, min(_BINS, len(gap)))
+    bins = np.array_split(gap, min(BINS, len(gap)))
     return float(sum(abs(part.sum()) for part in bins) / len(gap))

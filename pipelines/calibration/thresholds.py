@@ -133,6 +133,21 @@ def strangeness_thresholds(
     return thresholds.get("energy"), thresholds.get("distance"), notes
 
 
+def distance_threshold(
+    features: np.ndarray, space: FeatureSpace | None, *, share: float
+) -> tuple[StrangenessThreshold | None, Sequence[str]]:
+    """The threshold for the distance alone that keeps `share`; and notes."""
+    if share >= 1:
+        return None, ["Nothing is refused as unlike the training data."]
+    if space is None or not np.isfinite(features).all():
+        return None, ["The features have no usable distance: the score is 0 for all."]
+    values = space.distances(features)
+    if not _differs(values):
+        return None, ["Distances are nearly the same for all: the score is 0 for all."]
+    rank = min(keep_rank(len(values), share), len(values)) - 1
+    return _threshold(values, rank), []
+
+
 def _differs(values: np.ndarray) -> bool:
     return _is_beyond(float(values.max()), float(np.median(values)))
 

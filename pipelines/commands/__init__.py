@@ -15,8 +15,10 @@ COMMANDS = {
     "deploy": "models.deploy",
     "publish": "backbones.publish",
     "export": "models.export",
+    "demo": "data.demo",
     "check": "data.check",
     "shard": "data.shard",
     "report": "runs.report",
+    "compare": "runs.compare",
     "doctor": "doctor",
 }

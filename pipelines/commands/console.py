@@ -73,13 +73,13 @@ def execute(name: str, arguments: Sequence[str]) -> int:
 def _execute(name: str, arguments: Sequence[str]) -> None:
     command = command_named(name)
     try:
-        parsed = _parsed(name, command, arguments)
+        values = parsed(name, arguments)
     except SystemExit:  # argparse printed the help
         return
-    prints_json = getattr(parsed, "json", False)
+    prints_json = getattr(values, "json", False)
     # Keras prints epochs, and only the object belongs on stdout.
     with contextlib.redirect_stdout(sys.stderr if prints_json else sys.stdout):
-        answer = command.run(parsed)
+        answer = command.run(values)
     if answer is None:
         return
     print(json.dumps(answer.values, indent=2) if prints_json else answer.text)
@@ -87,9 +87,9 @@ def _execute(name: str, arguments: Sequence[str]) -> None:
         raise answer.error
 
 
-def _parsed(
-    name: str, command: Command, arguments: Sequence[str]
-) -> argparse.Namespace:
+def parser_of(name: str) -> Parser:
+    """The parser of a command, with the flags that all have."""
+    command = command_named(name)
     summary = f"{command.SUMMARY[0].upper()}{command.SUMMARY[1:]}."
     parser = Parser(prog=f"zoo {name}", description=summary)
     command.add_arguments(parser)
@@ -97,12 +97,22 @@ def _parsed(
     if name != "serve":
         parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    parsed, rest = parser.parse_known_args(arguments)
-    if hasattr(parsed, "config_flags"):
-        parsed.config_flags = rest
+    return parser
+
+
+def parsed(name: str, arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command, with the flags of a config as `config_flags`.
+
+    Raises:
+        ConfigError: for wrong usage.
+    """
+    parser = parser_of(name)
+    values, rest = parser.parse_known_args(arguments)
+    if hasattr(values, "config_flags"):
+        values.config_flags = rest
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    return parsed
+    return values
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:

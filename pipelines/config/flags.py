@@ -114,14 +114,14 @@ def refuse_unknown_fields(arguments: Sequence[str]) -> None:
 def described() -> list[str]:
     """The fields in groups, each with its default, what is allowed, and a sentence."""
     lines = []
-    for title, paths in _groups():
+    for title, paths in field_groups():
         lines += ["", title]
         for path in paths:
             lines += [_flag_line(path), *_wrapped(OPTIONS[path].help)]
     return lines
 
 
-def _groups() -> Iterator[tuple[str, list[str]]]:
+def field_groups() -> Iterator[tuple[str, list[str]]]:
     """Titles of groups, and their fields; first the fields of no group."""
     config, paths = RunConfig(), field_paths()
     yield "The run:", [path for path in paths if "." not in path]

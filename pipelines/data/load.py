@@ -10,7 +10,6 @@ import numpy as np
 
 from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, check_content, refusal
 from pipelines.data.checks.inspect_files import OnProgress
-from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.readers import arrays, builtin, folder, records, table, tfds
 from pipelines.data.reference import DatasetRef
@@ -29,7 +28,8 @@ from pipelines.data.splitting import (
     split_examples,
     without_shared,
 )
-from pipelines.display.text import PLURALS, shown
+from pipelines.data.targets.choice import SINGLE_LABEL, as_problem, kind_of
+from pipelines.display.text import shown
 from pipelines.errors import DataError
 
 _SHOWN = 10
@@ -53,7 +53,7 @@ def check_and_split(
     examples: Examples, ref: DatasetRef, *, on_progress: OnProgress | None = None
 ) -> Splits:
     """The three splits of what `read` gave; see `load`."""
-    _check_classes(examples, ref)
+    kind_of(examples.problem).check(examples, ref)
     examples = keep_some(examples, limit=ref.limit, seed=ref.seed)
     # Counted again without duplicates when hashes are known; a class with one image is
     # refused before a large folder is read.
@@ -103,7 +103,7 @@ def _refusal(skipped: Sequence[tuple[str, str]], total: int) -> str:
 
 
 def load_part(
-    ref: DatasetRef, part: str, *, trained_on: str
+    ref: DatasetRef, part: str, *, trained_on: str, problem: str = SINGLE_LABEL
 ) -> tuple[Split, tuple[str, ...]]:
     """One split to evaluate on, and the names of its classes.
 
@@ -113,26 +113,30 @@ def load_part(
     Raises:
         DataError: as `load`, but that `all` may have any number of classes.
     """
-    examples = keep_some(read(ref), limit=ref.limit, seed=ref.seed)
+    examples = keep_some(read(ref, problem), limit=ref.limit, seed=ref.seed)
     examples, hashes = _usable(examples, ref, None)
     _notes(examples)
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"
     if part == "all":
-        whole = Split("all", examples.inputs, examples.labels)
+        names = Strings.of(examples.names)
+        whole = Split("all", examples.inputs, examples.labels, names=names)
         return whole, examples.class_names
-    _check_classes(examples, ref)
+    kind_of(examples.problem).check(examples, ref)
     splits = split_examples(examples, hashes, ref)
     return getattr(splits, part), examples.class_names
 
 
-def read(ref: DatasetRef) -> Examples:
+def read(ref: DatasetRef, problem: str = SINGLE_LABEL) -> Examples:
     """All that a reference holds; images in files of their own are only listed.
+
+    `problem` is the kind of labels that is asked for, or `auto`: the kind that is plain
+    to see.
 
     Raises:
         DataError: if there is nothing of this name, or it is of another kind.
     """
-    examples = _read(ref)
+    examples = as_problem(_read(ref, problem), problem, ref)
     if not isinstance(examples.inputs, ImageFiles | ImageRecords):
         return examples
     limited = dataclasses.replace(
@@ -141,31 +145,15 @@ def read(ref: DatasetRef) -> Examples:
     return dataclasses.replace(examples, inputs=limited)
 
 
-def _read(ref: DatasetRef) -> Examples:
+def _read(ref: DatasetRef, problem: str) -> Examples:
     if ref.scheme == "dir":
         return folder.read(ref.location, group=ref.group, layout=ref.layout)
     if ref.scheme == "npz":
-        return arrays.read(ref.location, on_bad=ref.on_bad)
+        return arrays.read(ref.location, on_bad=ref.on_bad, problem=problem)
     if ref.scheme == "csv":
-        return table.read(ref)
+        return table.read(ref, problem=problem)
     if ref.scheme == "tfrecord":
         return records.read(ref)
     if ref.scheme == "tfds":
         return tfds.read(ref)
     return builtin.read(ref.location)
-
-
-def _check_classes(examples: Examples, ref: DatasetRef) -> None:
-    names, plural = examples.class_names, PLURALS[examples.inputs.modality]
-    if len(names) < 2:
-        raise DataError(
-            f"{ref} has {len(names)} class ({listing(names, shown=1)}); a classifier"
-            f" of {plural} needs at least two. Add a folder or label for another class."
-        )
-    counts = np.bincount(examples.labels, minlength=len(names))
-    empty = [repr(name) for name, count in zip(names, counts) if count == 0]
-    if empty:
-        raise DataError(
-            f"Class {listing(empty, shown=10)} has no {examples.inputs.modality}. Add "
-            f"{plural}, or take the name out of class_names."
-        )

@@ -25,6 +25,7 @@ _SPECIAL = {
     "image": ("csv", "tfds", "tfrecord"),
     "text": ("csv", "tfds", "tfrecord"),
     "label": ("csv", "tfds", "tfrecord"),
+    "label_delimiter": ("csv",),
     "split": ("csv", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
@@ -34,6 +35,7 @@ _MEANINGS = {
     "group": "says what stays together",
     "data_dir": "is the folder of TensorFlow Datasets",
     "delimiter": "separates the cells of a table",
+    "label_delimiter": "separates the labels in a cell of a table",
     "encoding": "is the encoding of a table",
 }
 _HINTS = {
@@ -53,6 +55,7 @@ _OPTIONS: dict[str, Any] = {
     "image": str,
     "text": str,
     "label": str,
+    "label_delimiter": str,
     "split": str,
     "data_dir": str,
     "delimiter": str,
@@ -76,7 +79,8 @@ class DatasetRef:
     for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
     as `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
 
-    `delimiter` and `encoding` describe a table whose file does not show them.
+    `delimiter` and `encoding` describe a table whose file does not show them;
+    `label_delimiter` is between the labels of an example that has several.
     `duplicates` is `fail`, or `drop` to leave out training examples whose content
     another split has too. With the `layout` `classes`, every folder is
     a class, also one with the name of a split.
@@ -98,6 +102,7 @@ class DatasetRef:
     image: str | None = None
     text: str | None = None
     label: str | None = None
+    label_delimiter: str | None = None
     split: str | None = None
     data_dir: str | None = None
     delimiter: str | None = None
@@ -207,6 +212,12 @@ class DatasetRef:
                 )
         if self.image is not None and self.text is not None:
             raise DataError("image= and text= are both given; keep one.")
+        between = self.label_delimiter
+        if between is not None and (not between.strip() or between.isalnum()):
+            raise DataError(
+                f"label_delimiter={between!r} cannot part labels: use a sign that no"
+                " label has, as in label_delimiter=| or label_delimiter=;"
+            )
         if self.delimiter is not None and self.delimiter not in DELIMITERS:
             raise DataError(
                 f"delimiter={self.delimiter!r} is unknown."

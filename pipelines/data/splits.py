@@ -130,9 +130,11 @@ Inputs = EncodedImages | ImageArray | Texts | Series
 class Examples:
     """The examples of a reference, before they are split.
 
-    `names` name examples in messages; `labels` is int64 `[n]`, indices
-    into `class_names`. `groups` keep examples together; `splits` names the
-    split of each example, where the data come split. Sequences of strings are packed.
+    `names` name examples in messages; `labels` has a row for each, of the kind of
+    `problem`: int64 `[n]`, indices into `class_names`, for single_label and ordinal;
+    float32 `[n, k]` with a column for each of `class_names` for the others. `groups`
+    keep examples together; `splits` names the split of each example, where the data
+    come split. Sequences of strings are packed.
 
     `skipped` are the names of examples that were left out, with reasons; `notes` are
     sentences on how the data were read, for the log and the data card.
@@ -146,6 +148,7 @@ class Examples:
     splits: Sequence[str] | None = None
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    problem: str = "single_label"
 
     def __post_init__(self) -> None:
         for column in ("names", "groups", "splits"):
@@ -181,11 +184,12 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """One part of the data; `labels` is int64 `[n]`, indices into the class names.
+    """One part of the data; `labels` is as in `Examples`, of the kind in `DataInfo`.
 
     Examples with the same group id, in `groups` int64 `[n]`, share content or a group:
     one must never be used to evaluate another. `digest` is the sha256 of the examples
-    in their order. Both are None where they are not known.
+    in their order, and `names` name them, as the reader of the data did. Each is None
+    where it is not known.
     """
 
     name: str
@@ -193,6 +197,7 @@ class Split:
     labels: np.ndarray
     groups: np.ndarray | None = None
     digest: str | None = None
+    names: Strings | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -206,6 +211,7 @@ class Split:
             labels=self.labels[rows],
             groups=None if self.groups is None else self.groups[rows],
             digest=None,
+            names=None if self.names is None else self.names.take(rows),
         )
 
 
@@ -213,7 +219,8 @@ class Split:
 class DataInfo:
     """Facts about the data: classes, counts, fingerprints and notes.
 
-    `counts` is examples per split and class name. `fingerprint` is the sha256 of the
+    `problem` is the kind of the labels. `counts` is examples per split and class name.
+    `fingerprint` is the sha256 of the
     sorted pairs of content hash and class name, so it does not depend on the place;
     each split has one in `fingerprints`.
 
@@ -230,6 +237,7 @@ class DataInfo:
     copies: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    problem: str = "single_label"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ import numpy as np
 
 from pipelines.data.grouping import (
     connected_groups,
-    count_groups,
-    deal,
     group_ids,
     members_of,
 )
@@ -26,17 +24,25 @@ from pipelines.data.splits import (
     Split,
     Splits,
 )
+from pipelines.data.targets.choice import kind_of
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 
 _SHOWN = 3
+_PLURAL_NOUNS = {
+    "class": "classes",
+    "grade": "grades",
+    "label": "labels",
+    "target": "targets",
+}
 
 
 def keep_some(examples: Examples, *, limit: int | None, seed: int) -> Examples:
     """At most `limit` of the examples, drawn by seed, every class in proportion."""
     if limit is None or limit >= len(examples):
         return examples
-    strata = examples.labels * len(SPLIT_NAMES)
+    kind = kind_of(examples.problem)
+    strata = kind.strata(examples.labels) * len(SPLIT_NAMES)
     splits = examples.split_codes()
     if splits is not None:
         strata = strata + splits
@@ -78,6 +84,7 @@ def split_examples(
             examples.labels[members],
             groups[members],
             _digest(content.take(members)),
+            Strings.of(examples.names).take(members),
         )
     info = DataInfo(
         class_names=examples.class_names,
@@ -86,6 +93,7 @@ def split_examples(
         reference=str(ref),
         fingerprints=fingerprints,
         copies=len(examples) - int(codes.max() + 1),
+        problem=examples.problem,
     )
     return Splits(**parts, info=info)
 
@@ -139,25 +147,27 @@ def require_independent(
     """
     members, carved = _carving(examples)
     need = 1 + len(carved)
-    have = count_groups(
-        examples.labels[members], groups[members], len(examples.class_names)
+    kind = kind_of(examples.problem)
+    have = kind.count_independent(
+        examples.labels[members], groups[members], examples.class_names
     )
-    short = [(name, int(n)) for name, n in zip(examples.class_names, have) if n < need]
+    short = [(name, n) for name, n in have if n < need]
     if not short:
         return
     classes = listing(
-        (f"class {name!r} has {_independent(n, examples)}" for name, n in short),
+        (f"{kind.noun} {name!r} has {_independent(n, examples)}" for name, n in short),
         shown=10,
     )
     plural = PLURALS[examples.inputs.modality]
     where = "train" if examples.splits is not None else "the data"
     others = "".join(f", {name}" for name in carved)
     raise DataError(
-        f"Too few {plural} in {where}: {classes}. Each class needs at least {need}, one"
+        f"Too few {plural} in {where}: {classes}. Each {kind.noun} needs at least"
+        f" {need}, one"
         f" for each of train{others}; {plural} with the same content or the same group"
-        f" count as one. Add {plural} to these classes"
+        f" count as one. Add {plural} to these {_PLURAL_NOUNS[kind.noun]}"
         + (f", raise limit={limit}" if limit is not None else "")
-        + " or leave these classes out."
+        + f" or leave these {_PLURAL_NOUNS[kind.noun]} out."
         + f" {alike_note(examples.class_names)}".rstrip()
     )
 
@@ -172,13 +182,12 @@ def _fingerprint(
     examples: Examples, content: Strings, codes: np.ndarray, members: np.ndarray
 ) -> str:
     """The fingerprint of some examples; `codes` are ranks of all contents, `[n]`."""
-    names = examples.class_names
-    rank = np.argsort(sorted(range(len(names)), key=names.__getitem__))
-    labels = examples.labels[members]
-    order = np.lexsort((rank[labels], codes[members]))
+    kind = kind_of(examples.problem)
+    rank, words = kind.in_words(examples.labels[members], examples.class_names)
+    order = np.lexsort((rank, codes[members]))
     digest = hashlib.sha256()
-    for content_hash, label in zip(content.take(members[order]), labels[order]):
-        digest.update(f"{content_hash} {names[label]}\n".encode())
+    for content_hash, i in zip(content.take(members[order]), order.tolist()):
+        digest.update(f"{content_hash} {words[i]}\n".encode())
     return digest.hexdigest()
 
 
@@ -193,7 +202,8 @@ def _assign(examples: Examples, groups: np.ndarray, ref: DatasetRef) -> np.ndarr
     """The index into `SPLIT_NAMES` of every example, `[n]`."""
     require_independent(examples, groups, limit=ref.limit)
     members, carved = _carving(examples)
-    dealt = deal(
+    kind = kind_of(examples.problem)
+    dealt = kind.deal(
         examples.labels[members],
         np.unique(groups[members], return_inverse=True)[1],
         held_out=[getattr(ref, name) for name in carved],
@@ -222,12 +232,13 @@ def _require_every_class(
 ) -> None:
     """Refuses splits that groups of several classes make impossible."""
     plural = PLURALS[examples.inputs.modality]
+    kind = kind_of(examples.problem)
     for name in ("train", *carved):
         labels = examples.labels[split_of == SPLIT_NAMES.index(name)]
-        missing = np.setdiff1d(np.arange(len(examples.class_names)), labels)
-        if len(missing):
+        missing = kind.absent(labels, examples.class_names)
+        if missing:
             raise DataError(
-                f"Class {examples.class_names[missing[0]]!r} does not reach {name}: "
+                f"{kind.noun.capitalize()} {missing[0]!r} does not reach {name}: "
                 f"groups or equal content tie its {plural} to those of other classes. "
                 "Use a finer group, another seed, or give the splits yourself."
             )
@@ -264,8 +275,7 @@ def _refuse_shared_content(examples: Examples, content: np.ndarray) -> None:
 
 
 def _count(part: Split, examples: Examples) -> dict[str, int]:
-    counts = np.bincount(part.labels, minlength=len(examples.class_names))
-    return {name: int(n) for name, n in zip(examples.class_names, counts)}
+    return kind_of(examples.problem).counts(part.labels, examples.class_names)
 
 
 def _independent(count: int, examples: Examples) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Sequence
+from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,10 +31,31 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
 
-def document(template: str, **values: Any) -> str:
-    """A page in ASCII, so that it is the same in every encoding."""
-    page = _environment().get_template(template).render(values)
-    return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+def document(template: str, *, script: str = "", **values: Any) -> str:
+    """A page in ASCII, so that it is the same in every encoding.
+
+    A page runs no script but the one of this package that `script` names, as a file
+    beside the templates: its policy has the hash of it.
+    """
+    source = _source(script) if script else ""
+    page = _environment().get_template(template)
+    text = page.render(
+        values,
+        script=Markup(source),
+        script_hash=_sha256(source) if source else "",
+    )
+    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _source(script: str) -> str:
+    """A script as browsers hash it, with lines that end in one character."""
+    path = resources.files("pipelines.display") / "templates" / script
+    return path.read_text(encoding="ascii").replace("\r\n", "\n")
+
+
+def _sha256(source: str) -> str:
+    digest = hashlib.sha256(source.encode("ascii")).digest()
+    return base64.b64encode(digest).decode("ascii")
 
 
 def part(template: str, **values: Any) -> Markup:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.display.text import shown
+from pipelines.display.text import short_lines, shown
 
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
 # More classes would fill a terminal several times.
 _SHOWN_CLASSES = 100
 _WORST_CLASSES = 30
+# Of the name of an example or a class: its end, which differs most.
+_WIDEST = 60
 
 
 def aligned(rows: Sequence[Sequence[object]]) -> str:
@@ -42,9 +44,9 @@ def result_table(report: Mapping[str, Any]) -> str:
     ]
     phases = "; ".join([*map(_phase, report["phases"]), *not_needed, *skipped])
     rows = [
-        ("test accuracy", _accuracy(report["test"])),
+        *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
-        ("validation accuracy", _accuracy(report["validation"])),
+        *_quality(report, "validation"),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
@@ -59,8 +61,19 @@ def result_table(report: Mapping[str, Any]) -> str:
     return "\n" + "\n\n".join(parts)
 
 
+def _quality(report: Mapping[str, Any], split: str) -> list[tuple[str, str]]:
+    """The numbers of a split that are printed first, the compared one in front."""
+    values = report[split]
+    names = report.get("headline", ["accuracy"])
+    if names[0] == "accuracy":
+        return [(f"{split} accuracy", _accuracy(values))]
+    first, *others = (f"{name.replace('_', ' ')} {values[name]:.4g}" for name in names)
+    words = f"{first} on {values['examples']} examples ({', '.join(others)})"
+    return [(split, words)]
+
+
 def _baselines_of(accuracies: Mapping[str, float]) -> str:
-    """Accuracies of simpler predictors on test, to compare the model with."""
+    """The measures of simpler predictors on test, to compare the model with."""
     return ", ".join(
         f"{name.replace('_', ' ')} {value:.4f}" for name, value in accuracies.items()
     )
@@ -82,9 +95,10 @@ def _profiles(phases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def plan_table(planned: Mapping[str, Any]) -> str:
     """The evidence, the phases of the plan, and its reason."""
     plan, evidence = planned["plan"], planned["evidence"]
-    parts = [f"{plan['action']}: {plan['reason']}"]
+    parts = ["\n".join([f"{plan['action']}:", *short_lines(plan["reason"])])]
     if evidence:
-        header = ("head reads", "cells", "width", "left-out accuracy", "standard error")
+        metric = f"left-out {evidence.get('metric', 'accuracy')}"
+        header = ("head reads", "cells", "width", metric, "standard error")
         heads = [
             (_read(head), head["grid"], *_scored(head)) for head in evidence["heads"]
         ]
@@ -117,7 +131,8 @@ def _computed(compute: Mapping[str, Any]) -> str:
 
 def _depth_table(evidence: Mapping[str, Any]) -> str:
     """Each block alone: its accuracy, and its divergence from the source."""
-    header = ["block alone", "width", "left-out accuracy", "standard error"]
+    metric = f"left-out {evidence.get('metric', 'accuracy')}"
+    header = ["block alone", "width", metric, "standard error"]
     far = {
         block["block"]: (f"{block['divergence']:.2f}", f"{block['median']:.2f}")
         for block in evidence["divergences"]
@@ -136,7 +151,9 @@ def _depth_table(evidence: Mapping[str, Any]) -> str:
 def _baselines(evidence: Mapping[str, Any]) -> Iterator[str]:
     """Accuracies without a backbone, and the answers of the source's classifier."""
     pixels = evidence["pixel_accuracy"]
-    words = f"always the most frequent class: {evidence['majority_accuracy']:.4f}"
+    is_accuracy = evidence.get("metric", "accuracy") == "accuracy"
+    same = "always the most frequent class" if is_accuracy else "the same for all"
+    words = f"{same}: {evidence['majority_accuracy']:.4f}"
     if pixels is not None:
         words += f"; tiny thumbnails alone: {pixels:.4f}"
     yield words
@@ -262,8 +279,11 @@ def _first(names: Sequence[str]) -> str:
 def evaluation_table(report: Mapping[str, Any]) -> str:
     """Accuracy over all, and precision, recall and F1 per class.
 
-    Of many classes only the ones with examples and the lowest F1.
+    Of many classes only the ones with examples and the lowest F1. Without classes all
+    numbers, and those of each label or target.
     """
+    if "per_class" not in report:
+        return _measures(report)
     header = ("class", "precision", "recall", "f1", "examples")
     classes, note = list(report["per_class"].items()), ""
     if len(classes) > _SHOWN_CLASSES:
@@ -282,6 +302,47 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
     return f"accuracy {_accuracy(report)}\n{error}\n{note}\n{aligned([header, *rows])}"
 
 
+def _measures(report: Mapping[str, Any]) -> str:
+    """The numbers of a report, and a row for each label or target."""
+    numbers = [
+        (name.replace("_", " "), f"{value:.4g}")
+        for name, value in report.items()
+        if isinstance(value, (int, float)) and name != "examples"
+    ]
+    (per,) = (value for name, value in report.items() if name.startswith("per_"))
+    columns = list(next(iter(per.values())))
+    rows = [
+        (name, *("-" if row[key] is None else f"{row[key]:.4g}" for key in columns))
+        for name, row in per.items()
+    ]
+    header = ("", *(key.replace("_", " ") for key in columns))
+    return "\n\n".join(
+        [f"{report['examples']} examples", aligned(numbers), aligned([header, *rows])]
+    )
+
+
+def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
+    """The worst mistakes of an evaluation, one a line."""
+    header = ("worst mistakes", "label", "predicted", "confidence", "accepted")
+    rows = [
+        (
+            _cut(row["example"]),
+            _cut(row["label"]),
+            _cut(row["predicted"]) or "(not valid)",
+            f"{row['confidence']:.4f}",
+            "yes" if row["accepted"] else "no",
+        )
+        for row in mistakes
+    ]
+    return aligned([header, *rows])
+
+
+def _cut(name: str) -> str:
+    """A name of a length that leaves room on the line for others."""
+    text = shown(name)
+    return text if len(text) <= _WIDEST else f"...{text[3 - _WIDEST :]}"
+
+
 def _accuracy(report: Mapping[str, Any]) -> str:
     return (
         f"{report['accuracy']:.4f} on {report['examples']} examples"
@@ -291,6 +352,8 @@ def _accuracy(report: Mapping[str, Any]) -> str:
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     test = calibration["test"]
+    if "before" not in test:
+        return f"{calibration['reason']} {test['accepted']:.1%} of test accepted"
     before, after = (test[when]["calibration_error"] for when in ("before", "after"))
     if calibration.get("method") == "none":
         error = f"error on test {after:.4f}, not calibrated: {calibration['reason']}"

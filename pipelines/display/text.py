@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 # The examples of each modality.
 PLURALS = {"image": "images", "text": "texts", "series": "series"}
@@ -16,6 +17,8 @@ _JOINERS = {0x200C: None, 0x200D: None}
 _UNSEEN = "\0- \x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
 BLANK = f"[{_UNSEEN}\u3000\ufeff]*"
 _is_blank = re.compile(BLANK).fullmatch
+# The end of a sentence; a point inside of a number has no blank behind it.
+_NEXT_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z'\"(])")
 # Longer than the name of any file.
 _LONGEST_ITEM = 300
 
@@ -51,6 +54,34 @@ def shortened(text: str, most: int = _LONGEST_ITEM) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}... ({len(text)} characters)"
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, each alone; line breaks end one too.
+
+    >>> sentences("It is right on 98.1%. The head is enough.")
+    ['It is right on 98.1%.', 'The head is enough.']
+    """
+    parts = (part for line in text.splitlines() for part in _NEXT_SENTENCE.split(line))
+    return [stripped for part in parts if (stripped := part.strip())]
+
+
+def short_lines(text: str, *, width: int = 74) -> list[str]:
+    """The text as lines of at most `width` characters: a new one for each sentence.
+
+    The further lines of a long sentence are indented; a longer word stays whole.
+    """
+    return [
+        line
+        for sentence in sentences(text)
+        for line in textwrap.wrap(
+            sentence,
+            width,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def lines_shown(text: str) -> str:

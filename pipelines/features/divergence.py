@@ -22,6 +22,7 @@ from pipelines.planning.similarity import (
     block_divergence,
     channel_divergences,
 )
+from pipelines.runtime.clock import Ticker
 from zoo.builder import Backbone
 from zoo.graph.blocks import batchnorm_inputs, nodes_in_graph_order
 
@@ -54,7 +55,11 @@ def block_divergences(base: Backbone, some: Split) -> tuple[BlockDivergence, ...
     pairs = [pair for several in layers.values() for pair in several]
     read = batches(some, input_size_px=base.input_size_px, batch_size=_rows(base))
     # A graph takes longer to build than to run once or twice.
-    parts = [_moments(base.model, inputs, pairs) for inputs, _ in read]
+    tick, parts, done = Ticker("divergence from the source", len(some)), [], 0
+    for inputs, _ in read:
+        parts.append(_moments(base.model, inputs, pairs))
+        done += len(inputs)
+        tick(done)
     averages = iter([np.concatenate(pair).mean(axis=0) for pair in zip(*parts)])
     return tuple(
         block_divergence(

@@ -84,6 +84,7 @@ def export_run(
     _refuse_other_model(base, source.manifest)
     if targets:
         _refuse_texts(source, targets)
+        _refuse_others(source, targets)
     with contextlib.ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
@@ -174,6 +175,17 @@ def _refuse_texts(source: Artifact, targets: Sequence[Target]) -> None:
             f"{source.path} takes texts, and they become tokens inside its graph by"
             " tables and string operations that only TensorFlow has. It cannot be"
             f" exported to {names}; --format savedmodel can."
+        )
+
+
+def _refuse_others(source: Artifact, targets: Sequence[Target]) -> None:
+    """Raises `ConfigError` for an artifact that does not answer with one class."""
+    if source.manifest.problem != "single_label":
+        names = ", ".join(target.name for target in targets)
+        raise ConfigError(
+            f"The format {names} is compared by accuracy, which {source.path} does not"
+            f" have: it answers config.problem={source.manifest.problem!r}. Leave"
+            " --format out: the SavedModel is published as it is."
         )
 
 

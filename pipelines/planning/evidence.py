@@ -14,8 +14,10 @@ class ProbeScore:
     `reads` names the blocks and `grid` is the side of the grid of cells that their maps
     are averaged over; `width` is the length of the feature vector. `accuracy` and
     `squared_error` are of examples left out of the fit, each with its group. `penalty`
-    is the ridge penalty with the smallest error there, and `sharpness` the factor from
-    its scores to logits.
+    is the ridge penalty with the smallest error there, `sharpness` the factor from its
+    scores to logits, and `intercepts` what is added then, a number for each logit.
+
+    Where the problem is not single_label, `accuracy` is the metric that it compares.
     """
 
     reads: tuple[str, ...]
@@ -26,6 +28,7 @@ class ProbeScore:
     squared_error: float
     penalty: float
     sharpness: float
+    intercepts: tuple[float, ...] = ()
 
     @property
     def quality(self) -> tuple[float, float]:
@@ -44,8 +47,8 @@ class Evidence:
     BatchNorm, and `source_answers` of the source's classifier, where the weights carry
     it; random weights have neither. A head is fitted to `views` of every example.
 
-    `examples` were left out in turn. Where many classes need a larger fit, it had
-    `fitted_examples`; else that is 0.
+    `metric` is what scores are of. `examples` were left out in turn. Where many classes
+    need a larger fit, it had `fitted_examples`; else that is 0.
     """
 
     examples: int
@@ -58,6 +61,7 @@ class Evidence:
     divergences: tuple[BlockDivergence, ...] = ()
     source_answers: SourceAnswers | None = None
     fitted_examples: int = 0
+    metric: str = "accuracy"
 
     @property
     def best_head(self) -> ProbeScore:

@@ -23,7 +23,8 @@ class BackboneScore:
     `probe` is the score of the best head, on examples left out of its fit, and `last`
     the score of the last block alone; both on `classes`, a part of very many classes.
     `logme`, `h_score` and `leep` are scores of the last block's features, for
-    information; `leep` is None if the weights lack the classifier of the source.
+    information, and None where examples do not have one class each; `leep` also if the
+    weights lack the classifier of the source.
     `seconds` include building, reading and fitting. `peak_memory_bytes` is the largest
     resident memory of the process meanwhile, where the system reports it.
     """
@@ -35,8 +36,8 @@ class BackboneScore:
     input_size_px: int | None
     probe: ProbeScore
     last: ProbeScore
-    logme: float
-    h_score: float
+    logme: float | None
+    h_score: float | None
     leep: float | None
     examples_per_second: float
     seconds: float

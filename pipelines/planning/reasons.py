@@ -31,7 +31,7 @@ def measurements(facts: TrainingFacts, read: ProbeScore | None) -> str:
         " in turn,"
     )
     words = (
-        f" {probe} is right on {read.accuracy:.1%} (standard error"
+        f" {probe} {_reaches(facts, read.accuracy)} (standard error"
         f" {read.standard_error:.1%}) reading {_in_words(read)}"
     )
     if read.reads != last.reads:
@@ -72,14 +72,28 @@ def warnings(facts: TrainingFacts) -> str:
         )
     if facts.per_class < COMPARABLE_PER_CLASS:
         return ""
-    if best.accuracy - best.standard_error <= evidence.majority_accuracy:
+    floor = evidence.majority_accuracy
+    if best.accuracy - best.standard_error <= floor:
+        same = (
+            "always saying the most frequent class"
+            if evidence.metric == "accuracy"
+            else "the same answer for all"
+        )
         return (
-            f" Warning: always saying the most frequent class is right on"
-            f" {evidence.majority_accuracy:.1%}, and the best head on"
-            f" {best.accuracy:.1%}, so the features say little about these labels; look"
-            " at the labels (`zoo check`), or try another backbone (`zoo rank`)."
+            f" Warning: {same} {_reaches(facts, floor)}, and the best head"
+            f" {_reaches(facts, best.accuracy)}, so the features say little about these"
+            " labels; look at the labels (`zoo check`), or try another backbone"
+            " (`zoo rank`)."
         )
     return ""
+
+
+def _reaches(facts: TrainingFacts, value: float) -> str:
+    """The score of a probe in words: a share that is right, or another metric."""
+    evidence = facts.evidence
+    if evidence is None or evidence.metric == "accuracy":
+        return f"is right on {value:.1%}"
+    return f"has a {evidence.metric} of {value:.1%}"
 
 
 def _in_words(read: ProbeScore) -> str:

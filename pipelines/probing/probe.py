@@ -63,12 +63,14 @@ class Probe:
     """A linear classifier for raw features.
 
     Logits are `standardization(features) @ kernel + bias`, scaled so that their
-    probabilities fit examples left out best.
+    probabilities fit examples left out best. `cut_points` are those between grades, of
+    a probe that gives a score.
     """
 
     standardization: Standardization
     kernel: np.ndarray
     bias: np.ndarray
+    cut_points: tuple[float, ...] = ()
 
 
 def standardization_of(parts: list[np.ndarray]) -> Standardization:
@@ -125,7 +127,7 @@ def score(
     Raises:
         TrainingError: if a feature is not a finite number.
     """
-    _require_finite(parts)
+    require_finite(parts)
     standardize = standardization_of(parts)
     labels = np.unique(labels, return_inverse=True)[1]
     fitted = ridge.fit(standardize(parts), labels, groups=groups)
@@ -162,7 +164,7 @@ def score_of_all(
     Raises:
         TrainingError: if a feature is not a finite number.
     """
-    _require_finite(parts)
+    require_finite(parts)
     scores = ridge.left_out(
         standardization_of(parts)(parts),
         labels,
@@ -184,7 +186,8 @@ def score_of_all(
     )
 
 
-def _require_finite(parts: Sequence[np.ndarray]) -> None:
+def require_finite(parts: Sequence[np.ndarray]) -> None:
+    """Raises `TrainingError`, naming the first example with another feature."""
     for part in parts:
         if not np.isfinite(part).all():
             row = int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0])

@@ -1,4 +1,4 @@
-"""Ridge regression on one-hot labels, with predictions for rows left out.
+"""Ridge regression, for classes on one-hot labels, with predictions for rows left out.
 
 One eigendecomposition gives the whole path of penalties, and leave-one-group-out in
 closed form: with the hat matrix `H`, the residuals of rows `g` left out together are
@@ -58,6 +58,22 @@ def solve(
         part = factored.kernel(labels, some, offset[some])
         kernel[:, some], bias[some] = part, offset[some] - mean @ part
     return kernel, bias
+
+
+def solve_targets(
+    features: np.ndarray, targets: np.ndarray, *, penalty: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias for one penalty, for targets `[rows, targets]` of any numbers."""
+    x, mean = _around_mean(features)
+    del features
+    offset = targets.mean(axis=0, dtype=np.float64)
+    centred = targets - offset
+    factored = _factored(x, penalty)
+    if factored.of_rows:
+        kernel = _weighted_rows(x, linalg.cho_solve(factored.cholesky, centred))
+    else:
+        kernel = linalg.cho_solve(factored.cholesky, _weighted_columns(x, centred))
+    return kernel.astype(np.float32), (offset - mean @ kernel).astype(np.float32)
 
 
 def left_out(
@@ -178,9 +194,22 @@ def fit(
     Raises:
         ValueError: if a feature is not a finite number.
     """
+    return fit_targets(features, np.eye(labels.max() + 1)[labels], groups=groups)
+
+
+def fit_targets(
+    features: np.ndarray, targets: np.ndarray, *, groups: np.ndarray | None = None
+) -> Ridge:
+    """As `fit`, for targets `[rows, targets]` of any numbers, which share one penalty.
+
+    The eigenvectors of the features serve all targets.
+
+    Raises:
+        ValueError: if a feature is not a finite number.
+    """
     if not np.isfinite(features).all():
         raise ValueError("Some features are NaN or infinite.")
-    x, centred, mean, offset = _centred(features, labels)
+    x, centred, mean, offset = _centred(features, targets)
     u, values = eigen(x)
     projected = u.T @ centred
     rows_of_size = _rows_by_group_size(groups, len(x))
@@ -203,10 +232,9 @@ def fit(
 
 
 def _centred(
-    features: np.ndarray, labels: np.ndarray
+    features: np.ndarray, targets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Features and one-hot labels around their means, and the two means."""
-    targets = np.eye(labels.max() + 1)[labels]
+    """Features and targets around their means, and the two means."""
     offset = targets.mean(axis=0)
     x, mean = _around_mean(features)
     return x, targets - offset, mean, offset

@@ -25,7 +25,7 @@ def confusion(
 
     In the form `pairs`, counts are rows of `(truth, answer, count)`.
     """
-    pairs = _as_pairs(counts, form)
+    pairs = as_pairs(counts, form)
     truth, answer, times = pairs.T
     is_matrix = form == "matrix" and len(names) <= _MATRIX_CLASSES
     wrong = int(times[truth != answer].sum())
@@ -42,7 +42,7 @@ def confusion(
     )
 
 
-def _as_pairs(counts: Sequence[Sequence[int]], form: str) -> np.ndarray:
+def as_pairs(counts: Sequence[Sequence[int]], form: str) -> np.ndarray:
     """`[pairs, 3]`: true class, answer and count of each pair that occurs."""
     values = np.asarray(counts, np.int64)
     if form == "pairs":

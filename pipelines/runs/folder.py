@@ -17,6 +17,8 @@ from pipelines import config as configs
 from pipelines.config import RunConfig
 from pipelines.display.records import differences
 from pipelines.errors import ConfigError
+from pipelines.report import predictions
+from pipelines.report.predictions import PredictionRow
 from pipelines.runs import lock
 from pipelines.serving import artifact
 from zoo.storage import durable
@@ -39,6 +41,10 @@ _REPLACED = (
     "compute.json",
     "depths.png",
     "history.jsonl",
+    "gallery.json",
+    "gallery",
+    predictions.FILE_NAME,
+    artifact.MODEL_CARD,
     "report.html",
     "checkpoints",
     "tensorboard",
@@ -170,6 +176,11 @@ class RunFolder:
     def write_bytes(self, name: str, content: bytes) -> None:
         """Writes a file that is either whole or not there."""
         durable.write_whole(self.path / name, [content])
+
+    def write_predictions(self, rows: Iterable[PredictionRow]) -> None:
+        """Writes the predictions, whole or not at all; a row is in memory at a time."""
+        lines = predictions.lines(rows)
+        durable.write_whole(self.path / predictions.FILE_NAME, lines)
 
     def finish(self, report: dict[str, Any]) -> None:
         """Writes the report, which is what marks a run as finished."""

@@ -14,12 +14,14 @@ import keras
 from pipelines.config import RunConfig, checked
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
+from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.runs import folder as run_folder
 from pipelines.runs import record, report, resume
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.model_card import model_card
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.result import Outcome, Run
 from pipelines.runtime import environment
@@ -31,6 +33,8 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.gallery.write import write_gallery
+from pipelines.stages.predictions import held_out_rows
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -130,7 +134,7 @@ class RunJob:
             self.config, prepared, self.folder, self._workers
         )
         self.on_chief(self._begin_folder)
-        for line in prepared.plan.reason.splitlines():
+        for line in short_lines(prepared.plan.reason):
             self._clock.part(line)
         keras.utils.set_random_seed(self.config.seed)
 
@@ -153,15 +157,16 @@ class RunJob:
         return self._clock.stage(name, self._doing(name))
 
     def _doing(self, stage: str) -> str:
-        plan, info = self._prepared.plan, self._prepared.splits.info
+        plan, problem = self._prepared.plan, self._prepared.problem
         phases = ", ".join(phase.name for phase in plan.phases)
         is_chief, base = self._workers.is_chief, self.folder.artifact_base
         return {
-            "head": f"{len(info.class_names)} classes",
+            "head": problem.size_in_words,
             "finetune": f"{phases}, as planned",
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",
+            "gallery": "a few examples for the page of the run",
         }[stage]
 
     def on_chief(
@@ -212,8 +217,9 @@ class RunJob:
                 calibrated.calibration,
                 splits.test,
                 folder.artifact_base,
-                class_names=splits.info.class_names,
+                problem=prepared.problem,
                 facts=facts,
+                model_card=model_card(prepared, calibrated, evaluation),
                 explain=self.config.export.explain,
                 process=self._proof,
             )
@@ -221,6 +227,15 @@ class RunJob:
             self._progress.save_trained(model.model)
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
+
+    def _write_gallery(self, model: TransferModel, calibrated: Calibrated) -> None:
+        write_gallery(
+            self.folder.path,
+            self._prepared.splits,
+            calibrated,
+            model,
+            explain=self.config.export.explain,
+        )
 
     def finish(
         self,
@@ -231,7 +246,9 @@ class RunJob:
         exported: Mapping[str, Any],
         backbone: Mapping[str, Any],
     ) -> Run:
-        """Writes the report, which marks the run as finished. Returns the run."""
+        """Writes predictions and report, which ends the run. Returns the run."""
+        with self.stage("gallery"):
+            self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
             self._prepared,
             history,
@@ -263,5 +280,7 @@ def _require_space(folder: RunFolder, prepared: Prepared) -> None:
 
 def _reported(folder: RunFolder, outcome: Outcome) -> Mapping[str, Any]:
     values = record.report(outcome)
-    report.finish(folder, values)
+    rows = held_out_rows(outcome.calibrated, outcome.prepared.splits)
+    card = model_card(outcome.prepared, outcome.calibrated, outcome.evaluation, outcome)
+    report.finish(folder, values, rows, card)
     return values

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from typing import Any
 
 import keras
 
@@ -14,6 +16,8 @@ from pipelines.data.splits import Splits
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.probe import Probe
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
 from pipelines.stages.base import freeze_base
@@ -39,9 +43,24 @@ class Prepared:
     plan: TransferPlan
     compute: Compute
 
+    @functools.cached_property
+    def problem(self) -> Problem:
+        """The problem that the labels are of."""
+        return problem_of(self.splits)
+
     def probe(self) -> Probe | None:
         """The probe that the head of the plan starts from, if there is one."""
         return self.measured.probe(self.plan.head, balanced=self.plan.balances_classes)
+
+    def head(self) -> dict[str, Any]:
+        """The arguments of `add_head`, besides the base."""
+        probe = self.probe()
+        return {
+            "classes": self.problem.units,
+            "plan": self.plan.head,
+            "probe": probe,
+            "output_layers": self.problem.output_layers(probe),
+        }
 
 
 def prepare(
@@ -68,7 +87,7 @@ def _prepare(
     config: RunConfig, dataset: DatasetRef, clock: Clock, before: Compute | None
 ) -> Prepared:
     keras.utils.set_random_seed(config.seed)
-    examples = read(dataset)
+    examples = read(dataset, config.problem)
     refuse_augmentation(config.augment, examples.inputs)
     with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
         base = freeze_base(obtain(config, examples.inputs))
@@ -76,6 +95,7 @@ def _prepare(
         explained_map(base)  # refused now, and not after the training
     with clock.stage("data", config.data):
         splits = check_and_split(examples, dataset, on_progress=clock.progress)
+        problem_of(splits).check_config(config)
     with (
         clock.stage("measure", "what the features are worth on these data"),
         broken_files_named(splits.train, splits.validation),

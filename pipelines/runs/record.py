@@ -13,7 +13,6 @@ from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.runs.result import Outcome
 from pipelines.runtime import environment
-from pipelines.stages.calibrate import calibration_report
 from pipelines.stages.evaluate import Evaluation
 from pipelines.training.phases.result import PhaseResult
 
@@ -24,7 +23,9 @@ def report(outcome: Outcome) -> dict[str, Any]:
     plan, splits = prepared.plan, prepared.splits
     values = {
         **{row.split: dataclasses.asdict(row) for row in outcome.evaluation.reports},
-        "calibration": calibration_report(outcome.calibrated),
+        "problem": prepared.problem.name,
+        "headline": list(outcome.evaluation.test.headline),
+        "calibration": prepared.problem.calibration_report(outcome.calibrated),
         "class_names": list(splits.info.class_names),
         "data": _data(splits),
         "plan": {"action": plan.action, "reason": plan.reason},
@@ -62,10 +63,7 @@ def artifact_facts(
         "plan": to_dict(plan),
         "metrics": {
             report.split: {
-                "accuracy": report.accuracy,
-                "balanced_accuracy": report.balanced_accuracy,
-                "loss": report.loss,
-                "calibration_error": report.calibration_error,
+                **{name: getattr(report, name) for name in report.recorded},
                 "examples": report.examples,
             }
             for report in evaluation.reports

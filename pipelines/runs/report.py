@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipelines.data.data_card import as_markdown, card_of
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
-from pipelines.report import depth_plot, run_page
+from pipelines.report import depth_plot, run_files, run_page
+from pipelines.report.plots.svg import can_draw
+from pipelines.report.predictions import PredictionRow
 from pipelines.runs import record, resume
 from pipelines.runs.folder import ENVIRONMENT, RunFolder
 from pipelines.runs.prepare import Prepared
 from pipelines.runtime import environment
+from pipelines.serving import artifact
 
 _PLAN, _CARD = "plan.json", "data_card.json"
 
@@ -61,7 +64,7 @@ def plot_depths(
     """
     if evidence is None or len(evidence["depths"]) < 2:
         return
-    if not depth_plot.can_draw():
+    if not can_draw():
         _logger.info(depth_plot.HOW_TO_GET)
         return
     try:
@@ -72,13 +75,20 @@ def plot_depths(
     folder.write_bytes(depth_plot.FILE_NAME, page)
 
 
-def finish(folder: RunFolder, report: Mapping[str, Any]) -> None:
-    """Writes the report and its page.
+def finish(
+    folder: RunFolder,
+    report: Mapping[str, Any],
+    rows: Iterable[PredictionRow],
+    model_card: str,
+) -> None:
+    """Writes the predictions, the model card, the report and its page.
 
     Raises:
         ArtifactError: if the disk does not take them. The artifact is complete then.
     """
     try:
+        folder.write_predictions(rows)
+        folder.write_text(artifact.MODEL_CARD, model_card)
         folder.finish(dict(report))
     except OSError as error:
         raise ArtifactError(
@@ -87,7 +97,7 @@ def finish(folder: RunFolder, report: Mapping[str, Any]) -> None:
             " from what was saved, and publishes nothing twice."
         ) from error
     try:
-        page = run_page.page(run_page.read(folder.path))
+        page = run_page.page(run_files.read(folder.path))
         folder.write_text(run_page.FILE_NAME, page)
     # A file of the run that something broke in the meantime is not the page's fault.
     except (OSError, ConfigError, KeyError, TypeError) as error:

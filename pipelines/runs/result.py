@@ -34,10 +34,10 @@ class Run:
     artifact_dir: Path
 
     def __repr__(self) -> str:
-        test = self.report["test"]
+        test, name = self.report["test"], self.report["headline"][0]
         return (
-            f"<Run: accuracy {test['accuracy']:.4f} on {test['examples']} test"
-            f" examples, {self.plan.action}, {self.artifact_dir}>"
+            f"<Run: {name.replace('_', ' ')} {test[name]:.4f} on {test['examples']}"
+            f" test examples, {self.plan.action}, {self.artifact_dir}>"
         )
 
 

@@ -21,7 +21,7 @@ UNEXPECTED = 1
 HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
-_CODES = {
+CODES = {
     ConfigError: 2,
     DataError: 3,
     BackboneError: 4,
@@ -48,11 +48,11 @@ def exit_code_of(action: Callable[[], None], *, debug: bool) -> int:
         finally:
             # What a pipe refuses is known here, not when Python flushes at its exit.
             sys.stdout.flush()
-    except tuple(_CODES) as error:
+    except tuple(CODES) as error:
         if debug:
             traceback.print_exc()
         _say(str(error))
-        return next(code for kind, code in _CODES.items() if isinstance(error, kind))
+        return next(code for kind, code in CODES.items() if isinstance(error, kind))
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -25,6 +25,8 @@ import filelock
 from pipelines.errors import ArtifactError
 
 MANIFEST = "zoo_artifact.json"
+# For people; older versions have none. The same seed gives the same one.
+MODEL_CARD = "model_card.md"
 # Not what Python calls a digit: int() cannot read a superscript two, and no server
 # reads a number that 64 bits do not hold.
 VERSION_NAME = re.compile(r"[0-9]{1,18}")
@@ -70,6 +72,11 @@ class Manifest:
     parity: Mapping[str, Any]
     files: Mapping[str, str]
     digest: str = ""
+
+    @property
+    def problem(self) -> str:
+        """The kind of problem that it answers."""
+        return str(self.calibration.get("problem", "single_label"))
 
 
 @dataclasses.dataclass(frozen=True)

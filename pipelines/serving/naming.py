@@ -17,6 +17,7 @@ DEFAULT = "serving_default"
 FEATURES = "features"
 CLASSIFY = "classify"
 EXPLAIN = "explain"
+REGRESS = "regress"
 # Headers over HTTP, trailing metadata over gRPC.
 VERSION_HEADER = "zootune-model-version"
 CLASSES_HEADER = "zootune-classes-digest"

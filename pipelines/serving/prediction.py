@@ -32,11 +32,117 @@ class Prediction:
     valid: bool
     reason: str = ""
 
+    def in_words(self) -> tuple[str, str]:
+        """The answer, and how certain it is."""
+        return self.label, f"{self.confidence:.4f}"
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelPrediction:
+    """The labels of one example, any number of them.
+
+    `labels` are those whose probability reaches the threshold of the label.
+    `confidence` is the probability that the least certain of these decisions is right.
+    The other fields are as in `Prediction`.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: Mapping[str, float]
+    confidence: float
+    accepted: bool
+    ood_score: float
+    valid: bool
+    reason: str = ""
+
+    def in_words(self) -> tuple[str, str]:
+        """The labels with bars between them, and how certain they are."""
+        return " | ".join(self.labels) or "(no label)", f"{self.confidence:.4f}"
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberPrediction:
+    """The numbers of one example by target, each with its interval.
+
+    An `interval` holds the true number at least as often as the first level of
+    `manifest.calibration["intervals"]` promises. The other fields are as in
+    `Prediction`.
+    """
+
+    values: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    accepted: bool
+    ood_score: float
+    valid: bool
+    reason: str = ""
+
+    def in_words(self) -> tuple[str, str]:
+        """The numbers, and their intervals."""
+        numbers = (f"{value:.4g}" for value in self.values.values())
+        pairs = (f"{low:.4g} to {high:.4g}" for low, high in self.intervals.values())
+        return ", ".join(numbers), ", ".join(pairs)
+
+
+AnyPrediction = Prediction | LabelPrediction | NumberPrediction
+
 
 def from_outputs(
-    row: Mapping[str, Any], class_names: Sequence[str], *, reason: str = ""
+    row: Mapping[str, Any], names: Sequence[str], *, reason: str = ""
+) -> AnyPrediction:
+    """The prediction in one row of the outputs of the default signature.
+
+    The outputs show its kind: only numbers have `values`, and only several labels have
+    `predicted`.
+    """
+    if "values" in row:
+        return _numbers(row, names, reason)
+    if "predicted" in row:
+        return _labels(row, names, reason)
+    return _label(row, names, reason)
+
+
+def fits(row: Mapping[str, Any], names: Sequence[str]) -> bool:
+    """True if a row can be of these names, by the number of its columns."""
+    return len(row.get("values", row.get("probabilities", ()))) == len(names)
+
+
+def has_label(row: Mapping[str, Any]) -> bool:
+    """True if a row answers with a single class."""
+    return "values" not in row and "predicted" not in row
+
+
+def _numbers(
+    row: Mapping[str, Any], names: Sequence[str], reason: str
+) -> NumberPrediction:
+    columns = (np.asarray(row[key]).tolist() for key in ("values", "lower", "upper"))
+    values, lower, upper = columns
+    return NumberPrediction(
+        values=dict(zip(names, values)),
+        intervals=dict(zip(names, zip(lower, upper))),
+        accepted=bool(row["accepted"]),
+        ood_score=float(row["ood_score"]),
+        valid=bool(row["valid"]),
+        reason=reason,
+    )
+
+
+def _labels(
+    row: Mapping[str, Any], names: Sequence[str], reason: str
+) -> LabelPrediction:
+    probabilities = np.asarray(row["probabilities"]).tolist()
+    return LabelPrediction(
+        labels=tuple(name for name, has in zip(names, row["predicted"]) if has),
+        probabilities=dict(zip(names, probabilities)),
+        confidence=float(row["confidence"]),
+        accepted=bool(row["accepted"]),
+        ood_score=float(row["ood_score"]),
+        valid=bool(row["valid"]),
+        reason=reason,
+    )
+
+
+def _label(
+    row: Mapping[str, Any], class_names: Sequence[str], reason: str
 ) -> Prediction:
-    """The prediction in one row of the outputs of the default signature."""
     probabilities = np.asarray(row["probabilities"])
     likeliest_first = np.argsort(-probabilities, kind="stable")
     label = row["label"]

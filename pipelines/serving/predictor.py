@@ -25,7 +25,7 @@ from pipelines.serving.examples.inputs import (
 from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
 from pipelines.serving.naming import DEFAULT, FEATURES
-from pipelines.serving.prediction import Prediction, from_outputs
+from pipelines.serving.prediction import AnyPrediction, from_outputs
 from pipelines.serving.server.scan import ops
 
 _BATCH_SIZE = 32
@@ -60,7 +60,7 @@ class Predictor:
         """`image`, `text` or `series`."""
         return self.artifact.manifest.preprocessing["modality"]
 
-    def predict(self, examples: Any) -> list[Prediction]:
+    def predict(self, examples: Any) -> list[AnyPrediction]:
         """A prediction for each of several examples, in order.
 
         An example is an image (encoded as JPEG, PNG, GIF, BMP or WebP, its path, an
@@ -111,11 +111,24 @@ class Predictor:
             DataError: if it is of another type or shape: nothing is cast.
             ArtifactError: if a series has another shape than the artifact takes.
         """
+        outputs = self.outputs(inputs)
+        if "probabilities" not in outputs:
+            raise ArtifactError(
+                f"{self.artifact.path} predicts numbers and has no probabilities. Use"
+                " predict, or outputs(...)['values']."
+            )
+        return outputs["probabilities"]
+
+    def outputs(self, inputs: Any) -> dict[str, np.ndarray]:
+        """All outputs of `graph` by name, for inputs as `probabilities` takes them.
+
+        Raises as `probabilities` does.
+        """
         if self.modality == "image":
             batch: Any = pixels(inputs, tuple(self.trained_on.shape))
         else:
             batch = as_inputs(inputs, self._takes) or self._nothing()
-        return self._run(self._raw, batch)["probabilities"]
+        return self._run(self._raw, batch)
 
     @property
     def graph(self) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,10 +21,10 @@ from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK
 from pipelines.serving.grad_cam import grad_cam
+from pipelines.serving.graph_answers import GraphAnswers, Outputs
 from pipelines.serving.naming import CLASSIFY, DEFAULT, EXPLAIN, FEATURES
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
 
-Outputs = dict[str, tf.Tensor]
 EXAMPLES = "inputs"
 
 
@@ -75,15 +76,18 @@ def signatures(
     model: keras.Model,
     *,
     class_names: Sequence[str],
-    calibration: Calibration,
+    calibration: Any,
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS,
     feature_map: keras.KerasTensor | None = None,
+    answers: GraphAnswers | None = None,
 ) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-    """The signatures of a classifier by name, as concrete TensorFlow functions.
+    """The signatures of an artifact by name, as concrete TensorFlow functions.
 
-    `model` gives logits and feature vectors. With a `feature_map` that the logits
-    follow from, there is one that explains them.
+    `model` gives logits and feature vectors, and `answers` makes the answers of them,
+    without which it is a classifier. With a `feature_map` that the logits follow from,
+    there is a signature that explains them.
     """
+    making = answers or classifier(calibration, class_names)
 
     # A function, as `Request.read` is, so that every signature calls the same graph.
     ways = requests(model, maximum_megapixels=maximum_megapixels)
@@ -97,20 +101,12 @@ def signatures(
 
     def classify(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
         logits, features = run(inputs)
-        return {
-            **_answers(calibration, logits, features, valid, class_names),
-            "valid": valid,
-        }
+        return {**making.answer(logits, features, valid), "valid": valid}
 
-    def classes_and_scores(serialized: tf.Tensor) -> Outputs:
+    def of_examples(serialized: tf.Tensor) -> Outputs:
         request = ways[DEFAULT]
         answer = classify(*request.read(parse_examples(serialized, request.input)))
-        scores = answer["probabilities"]
-        names = tf.constant(class_names)[None, :]
-        return {
-            "classes": tf.tile(names, [tf.shape(scores)[0], 1]),
-            "scores": scores,
-        }
+        return making.of_examples(answer)
 
     def feature_vectors(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
         _, vectors = run(inputs)
@@ -119,12 +115,33 @@ def signatures(
     functions = {
         **{name: _function(request, classify) for name, request in ways.items()},
         FEATURES: _function(ways[DEFAULT], feature_vectors),
-        CLASSIFY: _function_of_examples(classes_and_scores),
     }
+    if making.examples:
+        functions[making.examples] = _function_of_examples(of_examples)
     if feature_map is not None:
         look = explanation(model, feature_map, calibration)
         functions[EXPLAIN] = _function(ways[DEFAULT], _explain(look, class_names))
     return functions
+
+
+def classifier(calibration: Calibration, class_names: Sequence[str]) -> GraphAnswers:
+    """The answers of a classifier: probabilities, label, and what is accepted."""
+
+    def classes_and_scores(answer: Outputs) -> Outputs:
+        scores = answer["probabilities"]
+        names = tf.constant(class_names)[None, :]
+        return {
+            "classes": tf.tile(names, [tf.shape(scores)[0], 1]),
+            "scores": scores,
+        }
+
+    return GraphAnswers(
+        answer=lambda logits, features, valid: _answers(
+            calibration, logits, features, valid, class_names
+        ),
+        examples=CLASSIFY,
+        of_examples=classes_and_scores,
+    )
 
 
 def _explain(

@@ -25,11 +25,14 @@ _ROWS = (1, 4)
 Asked = tuple[str, Mapping[str, np.ndarray]]
 
 
-def requests(ways: Mapping[str, tf.TensorSpec], *, explain: bool) -> list[Asked]:
+def requests(
+    ways: Mapping[str, tf.TensorSpec], *, explain: bool, examples: str = CLASSIFY
+) -> list[Asked]:
     """Requests for every signature, of nobody's data: grey, zeros, and a word.
 
     `ways` are the inputs of the signatures that give predictions; with `explain` there
-    is one more that takes what the default one takes.
+    is one more that takes what the default one takes. The signature `examples` takes
+    `tf.train.Example`; it may have no name.
     """
     asked = {name: {spec.name: _made_up(spec)} for name, spec in ways.items()}
     spec = ways[DEFAULT]
@@ -37,7 +40,8 @@ def requests(ways: Mapping[str, tf.TensorSpec], *, explain: bool) -> list[Asked]
     asked[FEATURES] = asked[DEFAULT]
     if explain:
         asked[EXPLAIN] = asked[DEFAULT]
-    asked[CLASSIFY] = {EXAMPLES: np.array(as_examples, object)}
+    if examples:
+        asked[examples] = {EXAMPLES: np.array(as_examples, object)}
     return [
         (name, {key: value[:rows] for key, value in inputs.items()})
         for name, inputs in asked.items()

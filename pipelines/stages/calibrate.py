@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import logging
 from typing import Any
 
 import numpy as np
 
-from pipelines.calibration.calibration import (
-    Calibration,
-    calibrate,
-    prediction_sets,
-    to_manifest,
-    uncalibrated,
-)
-from pipelines.calibration.portions import portions
-from pipelines.calibration.reliability import (
-    PredictionScores,
-    concatenated,
-    reliability_of,
-    score_predictions,
-)
 from pipelines.config import CalibrationConfig
 from pipelines.data.splits import Splits
+from pipelines.problems.registry import problem_of
 from pipelines.stages.outputs import Known, OutputRequest, Outputs, outputs
 from pipelines.training.transfer_model import TransferModel
 
@@ -35,12 +22,14 @@ _EXAMPLES = 500
 _MOST_NUMBERS = 2**26
 _FEWEST_PER_CLASS = 2
 
+_logger = logging.getLogger("zootune")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibrated:
     """The calibration, and what the model gives for the splits that trained nothing."""
 
-    calibration: Calibration
+    calibration: Any
     validation: Outputs
     test: Outputs
 
@@ -58,21 +47,21 @@ def calibrate_model(
     Features that are `known` are not computed again.
     """
     width = int(model.pooled.shape[-1])
-    rows = rows_of_each_class(splits.train.labels, width=width)
+    problem = problem_of(splits)
+    strata = problem.strata(splits.train.labels)
+    rows = rows_of_each_class(strata, width=width)
     of_train = OutputRequest(splits.train, rows, only_features=True)
+    held_out = [splits.validation, splits.test]
+    _logger.info("  outputs of %d examples", len(rows) + sum(map(len, held_out)))
     some, validation, test = outputs(
         model,
-        [of_train, splits.validation, splits.test],
+        [of_train, *held_out],
         batch_size=batch_size,
         known=known,
     )
-    fitted = calibrate(
-        validation.logits,
-        validation.labels,
-        validation.features,
-        some.features,
-        some.labels,
-        calibration=calibration,
+    _logger.info("  fitting on %d examples of validation", len(validation.labels))
+    fitted = problem.calibrate(
+        validation, some.features, some.labels, calibration=calibration
     )
     return Calibrated(fitted, validation, test)
 
@@ -93,93 +82,3 @@ def rows_of_each_class(labels: np.ndarray, *, width: int = 0) -> np.ndarray:
         for members in by_class
     ]
     return np.sort(np.concatenate(some))
-
-
-def calibration_report(calibrated: Calibrated) -> dict[str, Any]:
-    """The values of `calibration` in `report.json`.
-
-    For each split `before` and `after` are the measures of `Reliability`, and
-    `accuracy`, which a bias per class can change.
-    """
-    fitted = calibrated.calibration
-    values = to_manifest(fitted)
-    return {
-        **values.pop("calibration"),
-        **values,
-        **{
-            outputs.split: _measured(fitted, outputs)
-            for outputs in (calibrated.validation, calibrated.test)
-        },
-    }
-
-
-def _measured(calibration: Calibration, of: Outputs) -> dict[str, Any]:
-    before = uncalibrated(of.logits.shape[1], reason="")
-    accepted, sets = _answers(calibration, of)
-    return {
-        "examples": len(of.labels),
-        "before": _reliability(before, of),
-        "after": _reliability(calibration, of),
-        **accepted,
-        "prediction_sets": sets,
-    }
-
-
-def _reliability(calibration: Calibration, of: Outputs) -> Mapping[str, float]:
-    scores = calibrated_scores(calibration, of)
-    right = scores.predicted == of.labels
-    measures = dataclasses.asdict(reliability_of(scores, of.labels))
-    return {"accuracy": float(right.mean()), **measures}
-
-
-def calibrated_scores(calibration: Calibration, of: Outputs) -> PredictionScores:
-    """The scores of the calibrated probabilities, for every example."""
-    return concatenated(
-        score_predictions(
-            calibration.scaling.log_probabilities(of.logits[rows]), of.labels[rows]
-        )
-        for rows in portions(*of.logits.shape)
-    )
-
-
-def _answers(
-    calibration: Calibration, of: Outputs
-) -> tuple[dict[str, float | None], list[dict[str, float]]]:
-    """Shares of what is accepted, and how good the sets of every level are.
-
-    A portion of the examples at a time: of thousands of classes their probabilities
-    would fill the memory.
-    """
-    told = []
-    kept: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {
-        level: [] for level, _ in calibration.set_thresholds
-    }
-    for rows in portions(*of.logits.shape):
-        labels = of.labels[rows]
-        answers = calibration.answer(of.logits[rows], of.features[rows])
-        told.append(
-            (
-                answers.labels == labels,
-                answers.accepted,
-                answers.is_confident,
-                answers.in_distribution,
-            )
-        )
-        for level, threshold in calibration.set_thresholds:
-            sets = prediction_sets(answers.probabilities, threshold)
-            holds = sets[np.arange(len(labels)), labels]
-            kept[level].append((holds, sets.sum(axis=1)))
-    right, accepted, confident, in_distribution = map(np.concatenate, zip(*told))
-    shares = {
-        "accepted": float(accepted.mean()),
-        "confident": float(confident.mean()),
-        "in_distribution": float(in_distribution.mean()),
-        "accuracy_of_accepted": (
-            float(right[accepted].mean()) if accepted.any() else None
-        ),
-    }
-    return shares, [
-        {"level": level, "coverage": float(holds.mean()), "mean_size": float(n.mean())}
-        for level, parts in kept.items()
-        for holds, n in [map(np.concatenate, zip(*parts))]
-    ]

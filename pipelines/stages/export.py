@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from pipelines.calibration.calibration import Calibration, to_manifest
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
+from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment, signals
+from pipelines.runtime.clock import Ticker
 from pipelines.serving import artifact, canonical, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
@@ -37,20 +38,22 @@ _logger = logging.getLogger("zootune")
 
 def export(
     model: TransferModel,
-    calibration: Calibration,
+    calibration: Any,
     examples: Split,
     base: Path,
     *,
-    class_names: Sequence[str],
+    problem: Problem,
     facts: Mapping[str, Any],
+    model_card: str = "",
     explain: bool = False,
     process: FreshProcess | None = None,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
-    `plan` and `metrics`. With `explain` it can say where on an image the network
-    looked. `process` is one of `parity_process.fresh_process` that was started early.
+    `plan` and `metrics`, and `model_card` is Markdown for people, a file beside the
+    graph. With `explain` it can say where on an image the network looked. `process` is
+    one of `parity_process.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
@@ -65,12 +68,17 @@ def export(
                 model,
                 calibration,
                 unpublished,
-                class_names,
+                problem,
                 maximum_megapixels=limit,
                 explain=explain,
             )
             signals.obey()
-            _write_warm_up(model, unpublished, explain=explain)
+            _write_warm_up(
+                model,
+                unpublished,
+                explain=explain,
+                examples=problem.graph_answers(calibration).examples,
+            )
             with _kept_if_refused(unpublished, base):
                 record = prove(
                     model,
@@ -78,15 +86,18 @@ def export(
                     calibration,
                     examples,
                     unpublished,
-                    class_names=class_names,
+                    problem=problem,
                     maximum_megapixels=limit,
                     explain=explain,
                     process=process,
                 )
+            if model_card:
+                card = unpublished / artifact.MODEL_CARD
+                card.write_text(model_card, encoding="utf-8", newline="\n")
             manifest = _manifest(
                 model,
                 calibration,
-                class_names=class_names,
+                problem=problem,
                 signatures=described,
                 record=record,
                 folder=unpublished,
@@ -105,11 +116,14 @@ def export(
         ) from error
 
 
-def _write_warm_up(model: TransferModel, folder: Path, *, explain: bool) -> None:
+def _write_warm_up(
+    model: TransferModel, folder: Path, *, explain: bool, examples: str
+) -> None:
     """Writes the requests that a server warms up with."""
     asked = requests(model.model).items()
     inputs = {name: request.input for name, request in asked}
-    warm_up.write(folder, warm_up.requests(inputs, explain=explain))
+    asked_of = warm_up.requests(inputs, explain=explain, examples=examples)
+    warm_up.write(folder, asked_of)
 
 
 @contextlib.contextmanager
@@ -155,9 +169,9 @@ def _maximum_megapixels(split: Split) -> float:
 
 def _save(
     model: TransferModel,
-    calibration: Calibration,
+    calibration: Any,
     folder: Path,
-    class_names: Sequence[str],
+    problem: Problem,
     *,
     maximum_megapixels: float,
     explain: bool,
@@ -166,14 +180,17 @@ def _save(
     served = _served(model, explain=explain)
     functions = signatures(
         keras.Model(served.input, served.outputs[:2], name="answering"),
-        class_names=class_names,
+        class_names=problem.names,
         calibration=calibration,
+        answers=problem.graph_answers(calibration),
         maximum_megapixels=maximum_megapixels,
         feature_map=served.outputs[2] if explain else None,
     )
-    traced = {
-        name: function.get_concrete_function() for name, function in functions.items()
-    }
+    tick, traced = Ticker("signatures", len(functions)), {}
+    for done, (name, function) in enumerate(functions.items()):
+        tick(done)
+        traced[name] = function.get_concrete_function()
+    _logger.info("  writing the SavedModel")
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(
         _read_by_all(served, traced.values()),
@@ -300,9 +317,9 @@ def _described(concrete: tf.types.experimental.ConcreteFunction) -> dict[str, An
 
 def _manifest(
     model: TransferModel,
-    calibration: Calibration,
+    calibration: Any,
     *,
-    class_names: Sequence[str],
+    problem: Problem,
     signatures: Mapping[str, Any],
     record: Mapping[str, Any],
     folder: Path,
@@ -320,7 +337,7 @@ def _manifest(
             "license": spec.license,
             "paper": spec.paper,
         },
-        class_names=tuple(class_names),
+        class_names=problem.names,
         signatures=signatures,
         preprocessing=_preprocessing(
             model.backbone, maximum_megapixels=maximum_megapixels
@@ -331,7 +348,7 @@ def _manifest(
         metrics=facts["metrics"],
         parity=record,
         files=artifact.hash_files(folder),
-        **to_manifest(calibration),
+        **problem.manifest(calibration),
     )
 
 

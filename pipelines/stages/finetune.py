@@ -16,6 +16,7 @@ import keras
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
+from pipelines.problems.registry import problem_of
 from pipelines.training import lora
 from pipelines.training.distributed.workers import Workers
 from pipelines.training.phases.phase import TrainingExplodedError, run_phase
@@ -79,7 +80,11 @@ def fine_tune(
             if results and is_late and not progress.is_inside(index):
                 skipped.append(phase.name)
                 continue
-            if results and _cannot_gain(phase, results[-1], splits):
+            if (
+                results
+                and problem_of(splits).counts_mistakes
+                and _cannot_gain(phase, results[-1], splits)
+            ):
                 _logger.info(
                     "%s: left out, too few validation examples are wrong", phase.name
                 )

@@ -18,11 +18,18 @@ _EPSILON = 1e-3
 
 
 def add_head(
-    base: Backbone, *, classes: int, plan: HeadPlan, probe: Probe | None = None
+    base: Backbone,
+    *,
+    classes: int,
+    plan: HeadPlan,
+    probe: Probe | None = None,
+    output_layers: Sequence[keras.layers.Layer] = (),
 ) -> TransferModel:
     """The base with pooling, dropout and new dense layers.
 
-    `probe` says how to standardize what the plan reads, and how the logits start.
+    `classes` is the number of units of the dense layer that gives the logits, and
+    `output_layers` come behind it. `probe` says how to standardize what the plan reads,
+    and how the logits start.
 
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.
@@ -48,6 +55,7 @@ def add_head(
         ),
         layers.Dropout(plan.dropout, name="head_dropout"),
         logits,
+        *output_layers,
     ]
     model = keras.Model(
         base.model.input,

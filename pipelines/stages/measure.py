@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -33,8 +34,10 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
-from pipelines.probing.probe import Probe, linear_probe, score, score_of_all
-from pipelines.runtime.clock import Clock
+from pipelines.probing.probe import Probe, score_of_all
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import problem_of
+from pipelines.runtime.clock import Clock, Ticker
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.lora import adaptable_layers
@@ -83,6 +86,7 @@ class Measured:
     is_whole: bool
     views: int = 1
     known: Known | None = None
+    problem: Problem | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -90,15 +94,16 @@ class Measured:
         Where all classes are to count the same (`balanced`), without what it learned of
         their shares.
         """
-        if self.evidence is None or not head.standardized:
+        problem = self.problem
+        if self.evidence is None or problem is None or not head.standardized:
             return None
         scored = next(
             head_score
             for head_score in self.evidence.heads
             if (head_score.reads, head_score.grid) == (head.reads, head.grid)
         )
-        labels = np.tile(self.labels, self.views)
-        solved = linear_probe(_parts(self.train, head), labels, scored)
+        labels = np.concatenate([self.labels] * self.views)
+        solved = problem.linear_probe(_parts(self.train, head), labels, scored)
         if not balanced:
             return solved
         shares = log_prior(self.labels, len(solved.bias))
@@ -133,14 +138,15 @@ _NOTHING = Measured(None, np.zeros(0, np.int64), {}, {}, is_whole=False)
 
 def training_facts(base: Backbone, splits: Splits, measured: Measured) -> TrainingFacts:
     """The facts that the policy decides by."""
+    problem = problem_of(splits)
     return TrainingFacts(
         examples=len(splits.train),
-        classes=len(splits.info.class_names),
+        classes=problem.parts,
         block_names=base.spec.block_names,
         trainable=base.spec.trainable,
         pretrained=base.weights != "random",
         evidence=measured.evidence,
-        validation=len(splits.validation),
+        validation=len(splits.validation) if problem.counts_mistakes else None,
         batchnorm_blocks=tuple(
             block.name for block in base.blocks if batchnorm_layers(block)
         ),
@@ -165,8 +171,10 @@ def measure(
         return _NOTHING
     views = count_views(config, splits.train)
     outputs = vectors_of(base)
-    most = _examples_at_most(outputs, splits.train.labels, views=views)
-    rows = of_every_class(splits.train.labels, count=most, seed=config.seed)
+    problem = problem_of(splits)
+    strata = problem.strata(splits.train.labels)
+    most = _examples_at_most(outputs, strata, views=views)
+    rows = of_every_class(strata, count=most, seed=config.seed)
     is_whole = len(rows) == len(splits.train) and len(splits.validation) <= most
     some = splits.train.take(rows)
     also = splits.validation if is_whole else None
@@ -178,11 +186,11 @@ def measure(
     rest = {key: values[len(some) :] for key, values in vectors.items()}
     validation = rest if is_whole else {}
     clock.part("comparing what a head could read")
-    few = of_every_class(splits.train.labels, count=NORMALIZED, seed=config.seed)
+    few = of_every_class(strata, count=NORMALIZED, seed=config.seed)
     compared = _compare(
-        base, first, some.labels, some.groups, seed=config.seed, rate=rate
+        base, first, some.labels, some.groups, problem, seed=config.seed, rate=rate
     )
-    per_class = len(splits.train) / len(splits.info.class_names)
+    per_class = len(splits.train) / problem.parts
     left_out = compared.best_head.accuracy
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
         views = 1
@@ -211,6 +219,7 @@ def measure(
             whole if is_whole else {},
             fingerprint(base),
         ),
+        problem=problem,
     )
 
 
@@ -406,21 +415,29 @@ def _compare(
     train: Mapping[tuple[str, int], np.ndarray],
     labels: np.ndarray,
     groups: np.ndarray | None,
+    problem: Problem,
     *,
     seed: int,
     rate: float,
 ) -> Evidence:
-    rows = spread(labels, count=_COMPARED, seed=seed)
-    are_some = len(np.unique(labels[rows])) < len(np.unique(labels))
+    rows = rows_to_compare(problem, labels, count=_COMPARED, seed=seed)
+    are_some = problem.reads_classes and (
+        len(np.unique(labels[rows])) < len(np.unique(labels))
+    )
     judged = _judged(labels, groups, seed) if are_some else rows
+    compared = [HeadInput((name,), grid=1) for name, grid in train if grid == 1]
+    tick = Ticker("inputs of a head", len({*compared, *head_inputs_of(base)}))
+    begun = itertools.count()
 
     @functools.cache
     def scored(head_input: HeadInput) -> ProbeScore:
+        tick(next(begun))
         own_score = score_head_input(
             train,
             labels[rows],
             None if groups is None else groups[rows],
             head_input,
+            problem,
             rows=rows,
         )
         if not are_some:
@@ -439,10 +456,19 @@ def _compare(
             alone(block.name) for block in base.blocks if (block.name, 1) in train
         ),
         heads=tuple(scored(head_input) for head_input in head_inputs_of(base)),
-        majority_accuracy=float(np.bincount(labels).max() / len(labels)),
+        majority_accuracy=problem.floor(labels),
         pixel_accuracy=None if pixels is None else pixels.accuracy,
         examples_per_second=rate,
+        metric=problem.metric,
     )
+
+
+def rows_to_compare(
+    problem: Problem, labels: np.ndarray, *, count: int, seed: int
+) -> np.ndarray:
+    """At most `count` rows, in order, by which heads and backbones are compared."""
+    draw = spread if problem.reads_classes else of_every_class
+    return draw(problem.strata(labels), count=count, seed=seed)
 
 
 def _judged(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
@@ -464,6 +490,7 @@ def score_head_input(
     labels: np.ndarray,
     groups: np.ndarray | None,
     head_input: HeadInput,
+    problem: Problem,
     *,
     rows: np.ndarray | slice = slice(None),
 ) -> ProbeScore:
@@ -474,7 +501,7 @@ def score_head_input(
     Raises:
         TrainingError: if a feature is not a finite number.
     """
-    return score(
+    return problem.score(
         [part[rows] for part in _parts(features, head_input)],
         labels,
         groups=groups,

@@ -16,6 +16,7 @@ from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches, batches_of_all
 from pipelines.data.splits import Split
 from pipelines.features.extract import Reader
+from pipelines.problems.protocol import Outputs
 from pipelines.runtime.clock import Ticker
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
@@ -23,19 +24,6 @@ from zoo.builder import Backbone
 # The name of a block whose output is averaged, and the cells a side of the grid.
 Key = tuple[str, int]
 _ROWS_OF_HEAD = 256
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Outputs:
-    """Float32 logits `[n, classes]` and features `[n, width]`, and the labels `[n]`.
-
-    If only features were requested, there are no logits: `[0, classes]`.
-    """
-
-    split: str
-    labels: np.ndarray
-    logits: np.ndarray
-    features: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

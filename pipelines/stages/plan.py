@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from pipelines.config import RunConfig
-from pipelines.data.input.imbalance import resolve
 from pipelines.data.splits import Splits
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
+from pipelines.problems.registry import problem_of
 from pipelines.stages.measure import Measured, training_facts
 from zoo.builder import Backbone
 
@@ -22,7 +22,5 @@ def choose_plan(
         ConfigError: if the backbone cannot do what the config asks for.
     """
     plan = decide(training_facts(base, splits, measured), config)
-    imbalance = resolve(
-        config.imbalance, splits.train.labels, len(splits.info.class_names)
-    )
+    imbalance = problem_of(splits).imbalance(config.imbalance, splits.train.labels)
     return dataclasses.replace(plan, imbalance=imbalance)

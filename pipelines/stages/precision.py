@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import logsumexp
 
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches, steps_per_epoch
@@ -29,6 +28,8 @@ from pipelines.planning.compute import (
 )
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.probing.probe import Probe
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import may_use_xla, precision, shorter_format
 from pipelines.stages.base import freeze_base
@@ -180,7 +181,7 @@ def _compared(
     bench = _Bench(
         plan=plan,
         phase=phase,
-        classes=len(splits.info.class_names),
+        problem=problem_of(splits),
         probe=measured.probe(plan.head),
         batch=_one_batch(base, splits, plan),
         steps=phase.epochs * steps_per_epoch(splits.train, plan.batch_size),
@@ -228,7 +229,7 @@ class _Bench:
 
     plan: TransferPlan
     phase: Phase
-    classes: int
+    problem: Problem
     probe: Probe | None
     batch: tuple[tf.Tensor, tf.Tensor]
     steps: int
@@ -243,15 +244,17 @@ class _Bench:
         xla: bool = False,
     ) -> _Tried:
         """Trains some steps from the weights of another trial, and undoes them."""
+        _logger.info("  steps in %s%s", name, " with XLA" if xla else "")
         inputs, labels = self.batch
         # A head of zeros would agree in any format.
         start = self.plan.head.init if self.probe else "epsilon"
         with precision(name):
             model = add_head(
                 base,
-                classes=self.classes,
+                classes=self.problem.units,
                 plan=dataclasses.replace(self.plan.head, init=start),
                 probe=self.probe,
+                output_layers=self.problem.output_layers(self.probe),
             )
             if like is not None:
                 _assign(model.model, like.start)
@@ -267,7 +270,7 @@ class _Bench:
             xla=xla,
             seconds=seconds,
             logit_difference=_spread(logits - plain) / (float(plain.std()) or 1.0),
-            loss_difference=_loss_difference(logits, plain, labels.numpy()),
+            loss_difference=self._loss_difference(logits, plain, labels.numpy()),
         )
         return _Tried(trial, logits, values)
 
@@ -295,8 +298,8 @@ class _Bench:
                 rate_multipliers=[1.0] * len(trained.trainable_variables),
                 steps=self.steps,
             ),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            weighted_metrics=["accuracy"],
+            loss=self.problem.loss(soft=False),
+            weighted_metrics=self.problem.epoch_metrics(),
             jit_compile=xla,
         )
         trained.train_on_batch(inputs, labels)  # builds the graph
@@ -309,6 +312,17 @@ class _Bench:
             times.append(time.perf_counter() - started)
         return min(times)
 
+    def _loss_difference(
+        self, logits: np.ndarray, plain: np.ndarray, labels: np.ndarray
+    ) -> float:
+        """As a share of the loss in float32, or of 1 where that is smaller."""
+
+        def loss(of: np.ndarray) -> float:
+            return -float(self.problem.judge(of, labels).log_p.mean())
+
+        plain_loss = loss(plain)
+        return abs(loss(logits) - plain_loss) / max(1.0, plain_loss)
+
 
 def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(model.variables, values, strict=True):
@@ -317,15 +331,3 @@ def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
 
 def _spread(values: np.ndarray) -> float:
     return float(np.sqrt(np.square(values).mean()))
-
-
-def _loss_difference(
-    logits: np.ndarray, plain: np.ndarray, labels: np.ndarray
-) -> float:
-    """As a share of the loss in float32, or of 1 where that is smaller."""
-
-    def loss(of: np.ndarray) -> float:
-        return float((logsumexp(of, axis=1) - of[np.arange(len(of)), labels]).mean())
-
-    plain_loss = loss(plain)
-    return abs(loss(logits) - plain_loss) / max(1.0, plain_loss)

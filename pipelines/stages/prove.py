@@ -20,7 +20,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.calibration.calibration import Calibration
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import (
@@ -32,11 +31,11 @@ from pipelines.data.splits import (
     Texts,
     first,
 )
+from pipelines.problems.protocol import Problem
 from pipelines.serving import parity, parity_process, warm_up
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
 from pipelines.serving.parity import Expected, Yardstick
 from pipelines.serving.signatures import (
-    CLASSIFY,
     DEFAULT,
     EXAMPLES,
     EXPLAIN,
@@ -83,11 +82,11 @@ class _Outputs:
 def prove(
     model: TransferModel,
     reference: keras.Model,
-    calibration: Calibration,
+    calibration: Any,
     examples: Split,
     folder: Path,
     *,
-    class_names: Sequence[str],
+    problem: Problem,
     maximum_megapixels: float,
     explain: bool,
     process: FreshProcess | None = None,
@@ -106,6 +105,7 @@ def prove(
         raise temporary_folder_is_full(error) from error
     requires = model.backbone.spec.requires
     with scratch as path, process or parity_process.fresh_process() as running:
+        _logger.info("  asking the trained model, to compare with")
         parity_process.prepare(running, folder, Path(path), requires=requires)
         asked = questions(
             model,
@@ -113,7 +113,7 @@ def prove(
             calibration,
             examples,
             Path(path),
-            class_names=class_names,
+            problem=problem,
             maximum_megapixels=maximum_megapixels,
             explain=explain,
         )
@@ -132,11 +132,11 @@ def prove(
 def questions(
     model: TransferModel,
     reference: keras.Model,
-    calibration: Calibration,
+    calibration: Any,
     examples: Split,
     scratch: Path,
     *,
-    class_names: Sequence[str],
+    problem: Problem,
     maximum_megapixels: float,
     explain: bool,
 ) -> Questions:
@@ -168,9 +168,12 @@ def questions(
     asked = {
         name: request.input.name for name, request in requests(model.model).items()
     }
-    answers = _answers(calibration, outputs, class_names, unit)
-    inputs = _inputs(asked, read, raw, explains=outputs.heat is not None)
-    expected = _expected(asked, answers, outputs, class_names)
+    answers = problem.expected(calibration, outputs.logits, outputs.features, unit)
+    of_examples = problem.graph_answers(calibration).examples
+    inputs = _inputs(
+        asked, read, raw, explains=outputs.heat is not None, examples=of_examples
+    )
+    expected = _expected(asked, answers, outputs, problem, examples=of_examples)
     return Questions(
         inputs={key: rows[:count] for key, count, rows in _by_batch_size(inputs, len)},
         expected={
@@ -179,7 +182,9 @@ def questions(
         },
         yardstick=dataclasses.replace(
             yardstick,
-            noise=_noise(reference, calibration, ask, read, outputs, yardstick),
+            noise=_noise(
+                reference, calibration, ask, read, outputs, yardstick, problem
+            ),
             examples={
                 signature: names if asked.get(signature) == "pixels" else behind_bad
                 for signature in expected
@@ -191,7 +196,12 @@ def questions(
 
 
 def _inputs(
-    asked: Mapping[str, str], read: np.ndarray, raw: np.ndarray, *, explains: bool
+    asked: Mapping[str, str],
+    read: np.ndarray,
+    raw: np.ndarray,
+    *,
+    explains: bool,
+    examples: str,
 ) -> dict[str, dict[str, np.ndarray]]:
     """The inputs of every signature; `asked` has the name of its input."""
     inputs = {
@@ -199,7 +209,8 @@ def _inputs(
         for signature, name in asked.items()
     }
     inputs[FEATURES] = inputs[DEFAULT]
-    inputs[CLASSIFY] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
+    if examples:
+        inputs[examples] = {EXAMPLES: _as_examples(asked[DEFAULT], raw)}
     return {**inputs, EXPLAIN: inputs[DEFAULT]} if explains else inputs
 
 
@@ -207,7 +218,9 @@ def _expected(
     asked: Mapping[str, str],
     answers: Mapping[str, Expected],
     outputs: _Outputs,
-    class_names: Sequence[str],
+    problem: Problem,
+    *,
+    examples: str,
 ) -> dict[str, Mapping[str, Expected]]:
     """The outputs that every signature must give."""
     behind_bad = _behind_bad(answers)
@@ -215,10 +228,9 @@ def _expected(
         signature: answers if name == "pixels" else behind_bad
         for signature, name in asked.items()
     }
-    scores = behind_bad["probabilities"]
-    classes = np.tile(_bytes(class_names), (len(scores.values), 1))
     expected[FEATURES] = _behind_bad({"features": Expected(outputs.features)})
-    expected[CLASSIFY] = {"classes": Expected(classes), "scores": scores}
+    if examples:
+        expected[examples] = problem.expected_of_examples(behind_bad)
     if outputs.heat is not None:
         heat = Expected(outputs.heat, answers["label"].margins)
         expected[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
@@ -232,7 +244,7 @@ def is_coarse(network: keras.Model) -> bool:
 
 def _asking(
     reference: keras.Model,
-    calibration: Calibration,
+    calibration: Any,
     read: np.ndarray,
     *,
     explain: bool,
@@ -268,11 +280,12 @@ def _dtype(inputs: np.ndarray) -> tf.DType:
 
 def _noise(
     reference: keras.Model,
-    calibration: Calibration,
+    calibration: Any,
     ask: Callable[[np.ndarray], _Outputs],
     read: np.ndarray,
     outputs: _Outputs,
     yardstick: Yardstick,
+    problem: Problem,
 ) -> dict[str, float]:
     """The differences of the model in memory from itself, by kind of output."""
     eager = _asking(reference, calibration, read, explain=False, in_graph=False)
@@ -283,9 +296,9 @@ def _noise(
     with weights_one_step_off(reference):
         variants.append((slice(None), ask(read)))
     noise: dict[str, float] = {}
-    whole = _numbers(calibration, outputs)
+    whole = _numbers(calibration, outputs, problem)
     for rows, variant in variants:
-        for kind, values in _numbers(calibration, variant).items():
+        for kind, values in _numbers(calibration, variant, problem).items():
             far = yardstick.differences(kind, whole[kind][rows], values)
             noise[kind] = max(noise.get(kind, 0.0), float(far.max()))
     return noise
@@ -312,56 +325,24 @@ def weights_one_step_off(network: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def _numbers(calibration: Calibration, outputs: _Outputs) -> dict[str, np.ndarray]:
-    answers = calibration.answer(outputs.logits, outputs.features)
+def _numbers(
+    calibration: Any, outputs: _Outputs, problem: Problem
+) -> dict[str, np.ndarray]:
     numbers = {
-        "probabilities": answers.probabilities,
+        **problem.numbers(calibration, outputs.logits, outputs.features),
         "features": outputs.features,
-        "ood_score": answers.ood_score,
     }
     return numbers if outputs.heat is None else {**numbers, "heat_map": outputs.heat}
 
 
-def _answers(
-    calibration: Calibration, outputs: _Outputs, class_names: Sequence[str], unit: float
-) -> dict[str, Expected]:
-    """The answers that the signatures must give for these outputs in memory."""
-    answers = calibration.answer(outputs.logits, outputs.features)
-    probabilities = answers.probabilities
-    ordered = np.sort(probabilities, axis=1)
-    # Half of it, because both may move.
-    tie = (ordered[:, -1] - ordered[:, -2]) / 2 if ordered.shape[1] > 1 else None
-    of_label = {} if tie is None else {"probabilities": tie}
-    of_set = np.full(probabilities.shape, np.inf)
-    if calibration.set_threshold > 0:
-        of_set = np.abs(probabilities - calibration.set_threshold)
-    if tie is not None:
-        is_first = probabilities >= ordered[:, -2:-1]
-        of_set = np.where(is_first, np.minimum(of_set, tie[:, None]), of_set)
-    accepted = {"ood_score": np.abs(answers.ood_score - 1) / unit}
-    if calibration.confidence_threshold > 0:
-        accepted["probabilities"] = np.abs(
-            answers.confidence - calibration.confidence_threshold
-        )
-    return {
-        "probabilities": Expected(probabilities.astype(np.float32)),
-        "label": Expected(_bytes(class_names)[answers.labels], of_label),
-        "confidence": Expected(answers.confidence.astype(np.float32)),
-        "accepted": Expected(answers.accepted, accepted),
-        "ood_score": Expected(answers.ood_score.astype(np.float32)),
-        "prediction_set": Expected(answers.prediction_set, {"probabilities": of_set}),
-        "valid": Expected(np.ones(len(answers.labels), bool)),
-    }
-
-
-def _ood_unit(calibration: Calibration, outputs: _Outputs) -> float:
+def _ood_unit(calibration: Any, outputs: _Outputs) -> float:
     """The change of the score for a relative change of 1 of logits and features.
 
     Energy changes by no more than the logits do; a distance by no more than a unit
     vector does, times what whitening stretches it by.
     """
     units = [0.0]
-    if calibration.energy:
+    if getattr(calibration, "energy", None):
         spread = calibration.energy.largest - calibration.energy.median
         units.append(float(np.abs(outputs.logits).max()) / spread)
     if calibration.distance and calibration.space:
@@ -416,10 +397,6 @@ def _behind_bad(expected: Mapping[str, Expected]) -> dict[str, Expected]:
         )
         for name, answer in expected.items()
     }
-
-
-def _bytes(names: Sequence[str]) -> np.ndarray:
-    return np.array([name.encode() for name in names])
 
 
 def _names(split: Split) -> list[str]:

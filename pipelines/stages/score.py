@@ -13,16 +13,16 @@ from pipelines.data.splits import Split
 from pipelines.features.extract import extract
 from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
-from pipelines.probing.probe import score
 from pipelines.probing.transferability import h_score, leep, logme
+from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.stages.measure import (
     PIXELS,
     THUMBNAIL_PX,
     head_inputs_of,
+    rows_to_compare,
     score_head_input,
-    spread,
     vectors_of,
 )
 from pipelines.stages.obtain import obtain
@@ -30,7 +30,12 @@ from zoo.builder import Backbone, source_classifier
 
 
 def score_backbone(
-    train: Split, config: RunConfig, clock: Clock, *, examples: int
+    train: Split,
+    config: RunConfig,
+    clock: Clock,
+    *,
+    examples: int,
+    problem: Problem,
 ) -> BackboneScore:
     """Builds the backbone of a config, and measures it on some training examples.
 
@@ -41,16 +46,17 @@ def score_backbone(
     remembers = environment.forget_peak_memory()
     started = time.monotonic()
     base = obtain(config, train.inputs)
-    rows = spread(train.labels, count=examples, seed=config.seed)
+    rows = rows_to_compare(problem, train.labels, count=examples, seed=config.seed)
     some = train.take(rows)
     features, rate = _read(base, some, config, clock)
     labels = some.labels
     heads = [
-        score_head_input(features, labels, some.groups, head_input)
+        score_head_input(features, labels, some.groups, head_input, problem)
         for head_input in head_inputs_of(base)
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
     classifier = source_classifier(base)
+    classes = labels if problem.reads_classes else None
     return BackboneScore(
         backbone=config.backbone,
         imagenet_top1=base.spec.imagenet_top1,
@@ -59,26 +65,29 @@ def score_backbone(
         input_size_px=base.input_size_px,
         probe=max(heads, key=lambda score: score.quality),
         last=heads[0],
-        logme=logme(last, labels),
-        h_score=h_score(last, labels),
-        leep=leep(source_probabilities(last, *classifier), labels)
-        if classifier
+        logme=None if classes is None else logme(last, classes),
+        h_score=None if classes is None else h_score(last, classes),
+        leep=leep(source_probabilities(last, *classifier), classes)
+        if classifier and classes is not None
         else None,
         examples_per_second=rate,
         seconds=time.monotonic() - started,
         peak_memory_bytes=environment.peak_memory_bytes() if remembers else None,
-        classes=len(np.unique(labels)),
+        classes=len(np.unique(labels)) if problem.reads_classes else problem.parts,
     )
 
 
-def thumbnail_accuracy(train: Split, *, examples: int, seed: int) -> float | None:
+def thumbnail_accuracy(
+    train: Split, problem: Problem, *, examples: int, seed: int
+) -> float | None:
     """The accuracy of a probe on tiny thumbnails; `None` for texts and series."""
     if train.inputs.modality != "image":
         return None
-    some = train.take(spread(train.labels, count=examples, seed=seed))
+    rows = rows_to_compare(problem, train.labels, count=examples, seed=seed)
+    some = train.take(rows)
     read = batches(some, input_size_px=THUMBNAIL_PX, batch_size=256)
     flat = [pixels.numpy().reshape(len(pixels), -1) for pixels, _ in read]
-    return score(
+    return problem.score(
         [np.concatenate(flat)],
         some.labels,
         groups=some.groups,

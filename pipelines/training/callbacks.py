@@ -43,6 +43,7 @@ class BestWeights(keras.callbacks.Callback):
         patience_epochs: int,
         to_reach: float = -math.inf,
         loss_to_reach: float = math.inf,
+        metric: str = "accuracy",
     ) -> None:
         super().__init__()
         self.best = (-math.inf, -math.inf)
@@ -50,6 +51,7 @@ class BestWeights(keras.callbacks.Callback):
         self._patience_epochs = patience_epochs
         self._to_reach = to_reach
         self._loss_to_reach = loss_to_reach
+        self._metric = metric
         self._hopeful_epoch = 0
         self._values: list[np.ndarray] | None = None
 
@@ -57,7 +59,7 @@ class BestWeights(keras.callbacks.Callback):
         self._values = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        reached = score(logs["val_accuracy"], logs["val_loss"])
+        reached = score(logs[f"val_{self._metric}"], logs["val_loss"])
         if reached > self.best:
             self.best, self.best_epoch = reached, epoch + 1
             self._values = self.model.get_weights()

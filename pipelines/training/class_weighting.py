@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from pipelines.data.splits import Inputs, Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from pipelines.features.extract import extract
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import problem_of
 
 _log = logging.getLogger("zootune")
 
@@ -33,6 +36,11 @@ class Feed:
     splits: Splits
     imbalance: str
     augmentation: Augmentation | None = None
+
+    @functools.cached_property
+    def problem(self) -> Problem:
+        """The problem that the labels are of."""
+        return problem_of(self.splits)
 
     @property
     def examples(self) -> int:
@@ -67,7 +75,7 @@ class Feed:
 
     def validation(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Validation batches with labels as in training, weighted if `balances`."""
-        if self._has_soft_labels:
+        if self._has_soft_labels and self.splits.validation.labels.ndim == 1:
             batches = one_hot(batches, self.classes)
         if not self.balances:
             return batches
@@ -81,10 +89,8 @@ class Feed:
         return with_prior(model, self.log_prior)
 
     def loss(self) -> keras.losses.Loss:
-        """The cross-entropy for hard or soft labels."""
-        if self._has_soft_labels:
-            return keras.losses.CategoricalCrossentropy(from_logits=True)
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        """The loss for labels as they are, or for mixed ones."""
+        return self.problem.loss(soft=self._has_soft_labels)
 
     @property
     def _has_soft_labels(self) -> bool:
@@ -138,23 +144,26 @@ def chosen_augmentation(
 
 
 def keeps_labels_mirrored(
-    model: keras.Model, batches: tf.data.Dataset, labels: np.ndarray
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    labels: np.ndarray,
+    problem: Problem,
 ) -> bool:
     """True if a model is as good on mirrored images, within one standard error.
 
-    False for a model that is not better than always giving the most frequent class.
+    False for a model that is not better than an answer that is always the same.
     """
 
-    def right(stream: tf.data.Dataset) -> float:
+    def judged(stream: tf.data.Dataset) -> np.ndarray:
         (logits,) = extract(model, stream)
-        return float((logits.argmax(axis=1) == labels).mean())
+        return problem.judge(logits, labels).quality.astype(np.float64)
 
-    as_they_are = right(batches)
-    error = np.sqrt(as_they_are * (1 - as_they_are) / len(labels))
-    if as_they_are <= np.bincount(labels).max() / len(labels) + error:
+    as_they_are = judged(batches)
+    error = as_they_are.std() / np.sqrt(len(labels))
+    if as_they_are.mean() <= problem.least_quality(labels) + error:
         return False
     mirrored = batches.map(lambda images, y: (tf.reverse(images, [2]), y))
-    return bool(right(mirrored) >= as_they_are - error)
+    return bool(judged(mirrored).mean() >= as_they_are.mean() - error)
 
 
 @keras.saving.register_keras_serializable("zootune")

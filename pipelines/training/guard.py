@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import log_softmax
 
 from pipelines.calibration.portions import portions
+from pipelines.problems.protocol import Problem
 from pipelines.training.callbacks import Score, score
 
 _BLENDS = (0.25, 0.5, 0.75, 1.0)
@@ -28,49 +28,57 @@ class GuardResult:
     """The outcome of a phase on validation.
 
     `blend` is the share of the trained weights in the model now: 0 if the phase was
-    undone. `gain` is the gain in accuracy of the best blend over the weights before the
+    undone. `gain` is the gain in quality of the best blend over the weights before the
     phase, and `standard_error` its uncertainty: both answer the same examples, so only
-    the examples on which they differ count.
+    the examples on which they differ count. The quality of a classifier is 1 where it
+    is right, so that the gain is one of accuracy. `accuracy` is the compared metric of
+    the problem, and `before` what it was, if epochs have another one.
     """
 
     blend: float
     gain: float
     standard_error: float
     accuracy: float
+    before: float | None = None
 
 
 def interpolate(
-    model: keras.Model, before: Weights, trained: Weights, validation: tf.data.Dataset
+    model: keras.Model,
+    before: Weights,
+    trained: Weights,
+    validation: tf.data.Dataset,
+    problem: Problem,
 ) -> GuardResult:
     """Puts the best blend into the model, or the weights `before`.
 
     `validation` has labels, or rows with the share of each class, and weights if not
     all examples count the same.
     """
-    labels, weights = _labels_and_weights(validation)
+    labels, weights = _labels_and_weights(validation, problem)
     # In a tuple of length 1: Keras reads a longer one as inputs, labels and weights.
     validation = validation.map(lambda x, *_: (x,))
     model.set_weights(before)
-    base = _judged(model, validation, labels)
+    base = _judged(model, validation, labels, weights, problem)
     judged = {}
     for blend in _BLENDS:
         model.set_weights(_blended(before, trained, blend))
-        judged[blend] = _judged(model, validation, labels)
+        judged[blend] = _judged(model, validation, labels, weights, problem)
     best = max(_BLENDS, key=lambda blend: _score(judged[blend], weights))
-    gain, standard_error = paired_gain(base.right, judged[best].right, weights)
+    gain, standard_error = paired_gain(base.quality, judged[best].quality, weights)
     kept = best if gain > standard_error else 0.0
     model.set_weights(_blended(before, trained, kept) if kept else before)
-    right = (judged[kept] if kept else base).right
-    accuracy = np.average(right, weights=weights)
-    return GuardResult(kept, gain, standard_error, float(accuracy))
+    reached = (judged[kept] if kept else base).metric
+    before_it = base.metric if problem.needs_outputs else None
+    return GuardResult(kept, gain, standard_error, reached, before_it)
 
 
 def accuracy_and_loss(
-    model: keras.Model, validation: tf.data.Dataset
+    model: keras.Model, validation: tf.data.Dataset, problem: Problem
 ) -> tuple[float, float]:
-    """Accuracy and loss of a model as it is; `validation` as in `interpolate`."""
-    labels, weights = _labels_and_weights(validation)
-    judged = _judged(model, validation.map(lambda x, *_: (x,)), labels)
+    """The compared metric and the loss of a model; `validation` as in `interpolate`."""
+    labels, weights = _labels_and_weights(validation, problem)
+    inputs = validation.map(lambda x, *_: (x,))
+    judged = _judged(model, inputs, labels, weights, problem)
     accuracy, negative_loss = _score(judged, weights)
     return accuracy, -negative_loss
 
@@ -78,10 +86,10 @@ def accuracy_and_loss(
 def paired_gain(
     before: np.ndarray, after: np.ndarray, weights: np.ndarray
 ) -> tuple[float, float]:
-    """The gain in accuracy from `before` to `after`, and its standard error.
+    """The gain in quality from `before` to `after`, and its standard error.
 
-    Both are bool `[examples]` for the same examples, which count by their weights. The
-    error counts one change more than was seen, so that a single example proves nothing.
+    Both are `[examples]` for the same examples, which count by their weights. The error
+    counts one change of 1 more than was seen, so that a single example proves nothing.
     """
     share = weights / weights.sum()
     difference = after.astype(np.float64) - before.astype(np.float64)
@@ -89,11 +97,12 @@ def paired_gain(
     return float(share @ difference), float(np.sqrt(seen + np.square(share).max()))
 
 
-def _labels_and_weights(validation: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+def _labels_and_weights(
+    validation: tf.data.Dataset, problem: Problem
+) -> tuple[np.ndarray, np.ndarray]:
     parts = [[part.numpy() for part in rest] for _, *rest in validation]
     labels, *weights = (np.concatenate(column) for column in zip(*parts))
-    if labels.ndim == 2:
-        labels = labels.argmax(axis=1)
+    labels = problem.hard(labels)
     return labels, weights[0] if weights else np.ones(len(labels))
 
 
@@ -106,32 +115,37 @@ def _blended(before: Weights, trained: Weights, share: float) -> list[np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Judged:
-    """For each example `[n]`: `right`, and the log of the probability of its class.
+class _Scored:
+    """For each example `[n]` its quality, and minus its loss; and the metric.
 
     Not the logits: those of five models for thousands of classes take the memory.
     """
 
-    right: np.ndarray
+    quality: np.ndarray
     log_p: np.ndarray
+    metric: float
 
 
 def _judged(
-    model: keras.Model, validation: tf.data.Dataset, labels: np.ndarray
-) -> _Judged:
+    model: keras.Model,
+    validation: tf.data.Dataset,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    problem: Problem,
+) -> _Scored:
     logits = model.predict(validation, verbose=0)
-    right, log_p = np.empty(len(labels), bool), np.empty(len(labels), logits.dtype)
-    for rows in portions(*logits.shape):
-        some, at = logits[rows], np.arange(rows.stop - rows.start)
-        finite = np.isfinite(some).all(axis=1)
-        right[rows] = (some.argmax(axis=1) == labels[rows]) & finite
-        # NaN if any logit is not finite.
-        log_p[rows] = log_softmax(some, axis=1)[at, labels[rows]]
-    return _Judged(right, log_p)
-
-
-def _score(judged: _Judged, weights: np.ndarray) -> Score:
-    return score(
-        float(np.average(judged.right, weights=weights)),
-        -float(np.average(judged.log_p, weights=weights)),
+    parts = [
+        problem.judge(logits[rows], labels[rows]) for rows in portions(*logits.shape)
+    ]
+    quality = np.concatenate([part.quality for part in parts])
+    average = float(np.average(quality, weights=weights))
+    kept = logits if problem.needs_outputs else None
+    return _Scored(
+        quality,
+        np.concatenate([part.log_p for part in parts]),
+        problem.reached(kept, labels, average),
     )
+
+
+def _score(judged: _Scored, weights: np.ndarray) -> Score:
+    return score(judged.metric, -float(np.average(judged.log_p, weights=weights)))

@@ -29,13 +29,14 @@ class Soup(keras.callbacks.Callback):
     Frozen weights are the same in every epoch, so they are not copied.
     """
 
-    def __init__(self, *, at_most: int) -> None:
+    def __init__(self, *, at_most: int, metric: str = "accuracy") -> None:
         super().__init__()
+        self._metric = metric
         self._at_most = at_most
         self._best: list[_Ingredient] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        reached = score(logs["val_accuracy"], logs["val_loss"])
+        reached = score(logs[f"val_{self._metric}"], logs["val_loss"])
         if not self._at_most or not np.isfinite(reached[1]):
             return
         if len(self._best) == self._at_most:

@@ -45,5 +45,5 @@ class TransferModel:
 
     @property
     def logits_layer(self) -> keras.layers.Dense:
-        """The last layer of the head."""
-        return self.head_layers[-1]
+        """The dense layer of the head that gives the logits."""
+        return next(layer for layer in self.head_layers if layer.name == "logits")

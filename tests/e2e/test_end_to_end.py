@@ -58,6 +58,7 @@ def test_the_run_learns_and_leaves_its_folder(run):
         "history.jsonl",
         "report.html",
         "report.json",
+        "predictions.jsonl",
         "tensorboard",
         "artifact",
     }

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support import warm_python
+
 # The long form is for a person who waits; the gate has the short one.
 IS_LONG = bool(os.environ.get("ZOOTUNE_LONG_FAULTS"))
 _ROOT = Path(__file__).parents[2]
@@ -24,7 +26,7 @@ def killed_at_random(
     """
     moments = random.Random(0)
     for number in range(times):
-        process = subprocess.Popen(
+        process = warm_python.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

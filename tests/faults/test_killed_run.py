@@ -15,6 +15,7 @@ from pipelines import config as configs
 from pipelines.errors import ConfigError
 from pipelines.run import run
 from pipelines.runs.result import Run
+from tests.support import warm_python
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -78,7 +79,7 @@ def start(folder: Path) -> subprocess.Popen:
     """The command, once it has trained an epoch of the last phase or more."""
     history = folder / "history.jsonl"
     known = history.read_text() if history.is_file() else ""
-    process = subprocess.Popen(
+    process = warm_python.Popen(
         [sys.executable, "-c", COMMAND_LINE, "train", *flags(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

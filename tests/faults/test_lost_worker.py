@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import warm_python
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,7 +29,7 @@ class Pair:
             ports = [one.getsockname()[1] for one in (first, second)]
         cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
         self.processes = [
-            subprocess.Popen(
+            warm_python.Popen(
                 [
                     sys.executable,
                     "-m",

@@ -1,12 +1,19 @@
 """A run from its config to its folder, by what a finished one has left."""
 
+import dataclasses
 import json
+import shutil
 
 import pytest
 
+import pipelines
 from pipelines.config import from_fields
-from pipelines.errors import ConfigError
+from pipelines.data.load import load
+from pipelines.data.reference import DatasetRef
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.report.predictions import FILE_NAME, read
 from pipelines.run import run
+from pipelines.serving.artifact import open_verified, read_manifest, write_manifest
 
 STAGES = ["obtain", "data", "measure", "head", "finetune", "calibrate", "evaluate"]
 
@@ -17,7 +24,7 @@ def report(finished_run):
 
 
 def test_stages_follow_each_other(report):
-    assert [*report["seconds"]] == [*STAGES, "export", "total"]
+    assert [*report["seconds"]] == [*STAGES, "export", "gallery", "total"]
 
 
 def test_run_leaves_plan_data_and_artifact(finished_run, report):
@@ -27,6 +34,54 @@ def test_run_leaves_plan_data_and_artifact(finished_run, report):
     assert [path.name for path in (finished_run / "artifact").iterdir()] == ["1"]
     kept = finished_run / "checkpoints" / report["backbone"]["file"]
     assert kept.is_file()
+
+
+def test_predictions_agree_with_the_report(finished_run, report):
+    rows = list(read(finished_run / FILE_NAME))
+    for split in ("validation", "test"):
+        right = [row.is_right for row in rows if row.split == split]
+        assert len(right) == report[split]["examples"] > 0
+        assert sum(right) / len(right) == pytest.approx(report[split]["accuracy"])
+        accepted = [row.accepted for row in rows if row.split == split]
+        share = report["calibration"][split]["accepted"]
+        assert sum(accepted) / len(accepted) == pytest.approx(share)
+    assert {row.label for row in rows} <= set(report["class_names"])
+
+
+def test_predictions_are_the_answers_of_the_artifact(finished_run):
+    splits = load(DatasetRef.parse("builtin:digits?limit=120"))
+    rows = [row for row in read(finished_run / FILE_NAME) if row.split == "test"]
+    answers = pipelines.load(finished_run / "artifact").predict(
+        list(splits.test.inputs.pixels)
+    )
+    assert [row.example for row in rows] == list(splits.test.names)
+    for row, answer in zip(rows, answers, strict=True):
+        assert (row.predicted, row.accepted) == (answer.label, answer.accepted)
+        assert row.confidence == pytest.approx(answer.confidence, rel=1e-4)
+        assert row.ood_score == pytest.approx(answer.ood_score, rel=1e-3, abs=1e-3)
+        of_answer = {name: answer.probabilities[name] for name in row.probabilities}
+        assert row.probabilities == pytest.approx(of_answer, rel=1e-4, abs=1e-6)
+
+
+def test_model_cards_are_in_run_and_artifact(finished_run):
+    of_run = (finished_run / "model_card.md").read_text(encoding="utf-8")
+    version = finished_run / "artifact" / "1"
+    of_artifact = (version / "model_card.md").read_text(encoding="utf-8")
+    assert "outputs were compared" in of_run
+    assert "outputs were compared" not in of_artifact
+    assert of_run.split("## How it was made")[0] == of_artifact.split("## How it")[0]
+    assert "model_card.md" in open_verified(version).manifest.files
+
+
+def test_artifact_of_an_older_version_loads(finished_run, tmp_path):
+    version = shutil.copytree(finished_run / "artifact" / "1", tmp_path / "1")
+    (version / "model_card.md").unlink()
+    with pytest.raises(ArtifactError, match="model_card.md differ"):
+        open_verified(version)
+    manifest = read_manifest(version)
+    files = {k: v for k, v in manifest.files.items() if k != "model_card.md"}
+    write_manifest(version, dataclasses.replace(manifest, files=files))
+    assert pipelines.load(version).modality == "image"
 
 
 def test_it_is_not_run_again_in_its_folder(finished_run):

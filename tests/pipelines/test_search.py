@@ -23,6 +23,7 @@ from pipelines.config.flags import parse
 from pipelines.errors import ConfigError
 from pipelines.runs import lock
 from pipelines.search import PruneByMedian
+from tests.support import warm_python
 
 optuna = pytest.importorskip("optuna")
 
@@ -98,7 +99,7 @@ def test_killed_search_resumes_and_repeats_lost_trials(copied, searched):
     flags = [f"--config.{name}={value}" for name, value in FIELDS.items()]
     flags += [f"--config.data={DATA}", f"--config.workdir={copied}"]
     flags += ["--config.head.epochs=1", "--config.finetune.epochs=1", "--trials=99"]
-    running = subprocess.Popen(
+    running = warm_python.Popen(
         [sys.executable, "-m", "pipelines.cli", "tune", *flags],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(pipelines.__file__).parents[1])},

@@ -12,11 +12,13 @@ from typing import Any
 from pipelines.runs.result import Run
 
 _PROGRAM = """
-import json, sys
+import json, subprocess, sys
 import pipelines
 from pipelines.config import FinetuneConfig
+from tests.support import warm_python
 from tests.support.same_seed import fingerprint
 
+subprocess.Popen = warm_python.ProofPopen
 workdir, *runs = sys.argv[1:]
 for number, fields in enumerate(map(json.loads, runs)):
     finetune = FinetuneConfig(**fields.pop("finetune", {}))
@@ -28,16 +30,18 @@ for number, fields in enumerate(map(json.loads, runs)):
 
 
 def fingerprint(run: Run) -> dict[str, Any]:
-    """Digests of the weights and of the artifact, and the loss on the test split."""
+    """Digests of weights, artifact and predictions, and the loss on the test split."""
     weights = hashlib.sha256()
     for value in run.model.get_weights():
         weights.update(value.tobytes())
     manifest = json.loads((run.artifact_dir / "zoo_artifact.json").read_text())
+    predictions = run.workdir / "predictions.jsonl"
     return {
         "digest": manifest["digest"],
         "files": manifest["files"],
         "weights": weights.hexdigest(),
         "test_loss": run.report["test"]["loss"],
+        "predictions": hashlib.sha256(predictions.read_bytes()).hexdigest(),
     }
 
 

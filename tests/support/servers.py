@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support import warm_python
+
 if TYPE_CHECKING:
     from pipelines.serving.server.models.model_config import ModelConfig
     from pipelines.serving.server.settings import Settings
@@ -196,7 +198,7 @@ def serving(*arguments: str | Path, wait: bool = True) -> Iterator[ServerProcess
     It ends when the block ends.
     """
     command = [sys.executable, "-m", "pipelines.cli", "serve", *map(str, arguments)]
-    process = subprocess.Popen(
+    process = warm_python.Popen(
         [*command, "--rest-port", "0", "--grpc-port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,15 +4,15 @@ Each case has a process of its own: a process can have logical devices only befo
 TensorFlow starts, and Keras takes one strategy per process.
 """
 
+import functools
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support import tiny_modules
+from tests.support import tiny_modules, warm_python
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -70,9 +70,20 @@ print(json.dumps(found))
 """
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Runs the program for a kind of module and a mode, once each."""
+
+    @functools.cache
+    def run(kind, mode):
+        return _run(tmp_path_factory.mktemp("replicas"), kind, mode)
+
+    return run
+
+
 def _run(folder, kind, mode):
     program = [sys.executable, "-c", PROGRAM, str(folder), kind, mode]
-    ended = subprocess.run(
+    ended = warm_python.run(
         program, cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
@@ -83,8 +94,8 @@ def _run(folder, kind, mode):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["TF Hub", "ExportArchive"])
-def test_two_replicas_train_as_one_device(tmp_path, kind):
-    found = _run(tmp_path, kind, "inference")
+def test_two_replicas_train_as_one_device(run, kind):
+    found = run(kind, "inference")
     np.testing.assert_allclose(found["two"]["loss"], found["one"]["loss"], rtol=1e-5)
     assert found["one"]["loss"][0] != found["one"]["loss"][1]
     one, two = found["one"]["moved"], found["two"]["moved"]
@@ -95,17 +106,16 @@ def test_two_replicas_train_as_one_device(tmp_path, kind):
 
 
 @pytest.mark.slow
-def test_in_training_mode_the_statistics_of_both_count(tmp_path):
+def test_in_training_mode_the_statistics_of_both_count(run):
     """Each replica sees half of a batch, so the numbers are not those of one device."""
-    moved = _run(tmp_path, "ExportArchive", "training")["two"]["moved"]
+    moved = run("ExportArchive", "training")["two"]["moved"]
     assert all(np.abs(values).max() > 0 for values in moved.values())
 
 
 @pytest.mark.slow
-def test_regularization_is_added_once_over_two_replicas(tmp_path):
+def test_regularization_is_added_once_over_two_replicas(run):
     with_loss, without = (
-        _run(tmp_path / kind.split()[0], kind, "inference")
-        for kind in ("TF Hub", "bare tf.Module")
+        run(kind, "inference") for kind in ("TF Hub", "bare tf.Module")
     )
     # Both have the same weights, and with a rate of 0 they keep them.
     added = np.subtract(with_loss["still"]["loss"], without["still"]["loss"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.data.sharding.beam import LOCAL
@@ -76,12 +78,18 @@ def _predict_files(arguments: argparse.Namespace) -> Answer:
     values, lines = [], []
     for path, prediction in zip(arguments.files, predictions):
         values.append({"file": str(path), **dataclasses.asdict(prediction)})
-        label = prediction.label if prediction.valid else unreadable
+        answer, certainty = prediction.in_words()
+        answer = answer if prediction.valid else unreadable
         accepted = "yes" if prediction.accepted else "no"
-        confidence = f"{prediction.confidence:.4f}"
-        lines.append((shown(str(path)), label, confidence, accepted))
-    header = ("file", "label", "confidence", "accepted")
+        lines.append((shown(str(path)), answer, certainty, accepted))
+    header = ("file", *_columns(predictions[:1]), "accepted")
     return Answer({"predictions": values}, aligned([header, *lines]))
+
+
+def _columns(predictions: Sequence[Any]) -> tuple[str, str]:
+    """The names of the answer and of its certainty."""
+    has_numbers = any(hasattr(prediction, "intervals") for prediction in predictions)
+    return ("value", "interval") if has_numbers else ("label", "confidence")
 
 
 def _predict_all(arguments: argparse.Namespace) -> Answer:

@@ -8,6 +8,7 @@ import sys
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.config import RunConfig
+from pipelines.config.schema import CHOICES
 from pipelines.display.tables import ranking_table
 from pipelines.runtime.startup import start_tensorflow
 
@@ -24,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="backbones to compare, such as 'efficientnet*'; default: all with weights"
         " on this machine",
     )
+    parser.add_argument(
+        "--problem",
+        choices=CHOICES["problem"],
+        default=RunConfig().problem,
+        help="kind of labels, as config.problem",
+    )
     parser.add_argument("--seed", type=int, default=RunConfig().seed)
 
 
@@ -38,6 +45,11 @@ def run(arguments: argparse.Namespace) -> Answer:
     say_progress(sys.stderr)
     from pipelines.ranking import rank
 
-    ranking = rank(arguments.data, backbones=arguments.backbones, seed=arguments.seed)
+    ranking = rank(
+        arguments.data,
+        backbones=arguments.backbones,
+        seed=arguments.seed,
+        problem=arguments.problem,
+    )
     values = dataclasses.asdict(ranking)
     return Answer(values, ranking_table(values))

@@ -22,10 +22,10 @@ def run(arguments: argparse.Namespace) -> Answer:
     Raises:
         ConfigError: if another version left the files, or the page cannot be written.
     """
-    from pipelines.report import run_page
+    from pipelines.report import run_files, run_page
     from pipelines.runs.folder import RunFolder
 
-    files = run_page.read(arguments.run)
+    files = run_files.read(arguments.run)
     path = arguments.run / run_page.FILE_NAME
     try:
         page = run_page.page(files)

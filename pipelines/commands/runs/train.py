@@ -29,6 +29,10 @@ def run(arguments: argparse.Namespace) -> Answer:
     say_progress(sys.stdout)
     from pipelines.display.tables import result_table
     from pipelines.run import run as run_pipeline
+    from pipelines.runs.next_commands import next_commands
 
-    report = run_pipeline(config).report
-    return Answer(report, result_table(report))
+    finished = run_pipeline(config)
+    report = finished.report
+    commands = next_commands(finished.workdir, report)
+    after = "\n".join(["next:", *(f"  {command}" for command in commands)])
+    return Answer(report, f"{result_table(report)}\n\n{after}")

@@ -39,9 +39,10 @@ def batches(
 ) -> tf.data.Dataset:
     """Every example once, in the order of the split.
 
-    Yields inputs and labels, int64 `[batch]`. Inputs are pixels, uint8 `[batch,
-    input_size_px, input_size_px, 3]`; strings `[batch]`; or series, float32 `[batch,
-    steps, channels]`, and these two have no size. The last batch may be smaller.
+    Yields inputs and labels, a row of the split's labels for each example. Inputs are
+    pixels, uint8 `[batch, input_size_px, input_size_px, 3]`; strings `[batch]`; or
+    series, float32 `[batch, steps, channels]`, and these two have no size. The last
+    batch may be smaller.
     """
     to_batches = _loader(split, input_size_px, batch_size, cache)
     rows = untuned(tf.data.Dataset.range(len(split)))
@@ -200,9 +201,13 @@ def _augmented(
     def mix_pair(
         pixels: tf.Tensor, pair: tf.Tensor, samples: Sample
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        soft, first = tf.one_hot(pair, classes), Sample(*(part[0] for part in samples))
+        # Labels that are rows of numbers mix as they are.
+        soft = tf.one_hot(pair, classes) if pair.shape.rank == 1 else pair
+        first = Sample(*(part[0] for part in samples))
         return tf.cond(
-            tf.size(pair) == 2, lambda: mix(pixels, soft, first), lambda: (pixels, soft)
+            tf.shape(pair)[0] == 2,
+            lambda: mix(pixels, soft, first),
+            lambda: (pixels, soft),
         )
 
     def load_mixed(samples: tf.data.Dataset) -> tf.data.Dataset:

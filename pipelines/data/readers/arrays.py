@@ -20,6 +20,8 @@ from pipelines.data.spelling import (
 )
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageArray, Series, Texts
+from pipelines.data.targets.arrays import NumberLabels, number_labels
+from pipelines.data.targets.choice import SINGLE_LABEL
 from pipelines.display.text import PLURALS, is_blank
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -33,12 +35,15 @@ _HEADERS = {
 _ARRAYS = ("x", "y", "group", "split", "class_names")
 
 
-def read(location: str, *, on_bad: str = "fail") -> Examples:
+def read(
+    location: str, *, on_bad: str = "fail", problem: str = SINGLE_LABEL
+) -> Examples:
     """The examples of an npz file, in the order of its arrays.
 
     `x` is images, uint8 `[n, h, w]`, `[n, h, w, 1]` or `[n, h, w, 3]`; texts, strings
     `[n]`; or series, floats `[n, steps]` or `[n, steps, channels]`. `y` is `[n]`, whole
-    numbers or strings. Optional: `group` and `split` `[n]`, `class_names` `[classes]`.
+    numbers or strings; or numbers for labels of the kind `problem`. Optional: `group`
+    and `split` `[n]`, `class_names` `[classes]`.
     Blank texts are refused, or left out if `on_bad` is `skip`.
 
     Raises:
@@ -49,14 +54,17 @@ def read(location: str, *, on_bad: str = "fail") -> Examples:
     x, y = arrays["x"], arrays["y"]
     blanks = Blanks(on_bad, str(path))
     inputs = _inputs(x, path, blanks)
+    numbers = _numbers(arrays, path, problem)
     for name in ("y", "group", "split"):
-        if name in arrays and arrays[name].shape != (len(x),):
+        is_wide = name == "y" and numbers is not None
+        expected = (len(x), *y.shape[1:]) if is_wide else (len(x),)
+        if name in arrays and arrays[name].shape != expected:
             raise DataError(
                 f"{name} in {path} has shape {arrays[name].shape}; it needs one value "
                 f"for each of the {len(x)} {PLURALS[inputs.modality]} in x, shape "
                 f"({len(x)},)."
             )
-    classes = _classes(y, arrays.get("class_names"), path)
+    classes = numbers or _classes(y, arrays.get("class_names"), path)
     return blanks.taken_out(
         Examples(
             inputs=inputs,
@@ -66,8 +74,20 @@ def read(location: str, *, on_bad: str = "fail") -> Examples:
             groups=_groups(arrays["group"], path) if "group" in arrays else None,
             splits=_splits(arrays["split"], path) if "split" in arrays else None,
             notes=classes.notes,
+            problem=numbers.problem if numbers else SINGLE_LABEL,
         )
     )
+
+
+def _numbers(
+    arrays: dict[str, np.ndarray], path: Path, problem: str
+) -> NumberLabels | None:
+    """The labels if they are numbers and not classes."""
+    if problem == SINGLE_LABEL and arrays["y"].ndim == 1:
+        return None
+    declared = arrays.get("class_names")
+    names = None if declared is None else _texts(declared.ravel(), "class_names", path)
+    return number_labels(arrays["y"], names, where=str(path), problem=problem)
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:

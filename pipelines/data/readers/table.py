@@ -20,6 +20,8 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import index_classes, normal, normal_all
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageFiles, Texts
+from pipelines.data.targets.choice import SINGLE_LABEL
+from pipelines.data.targets.multi_label import MultiLabel
 from pipelines.display.text import is_blank, shortened, shown
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -29,7 +31,7 @@ _SHOWN = 10
 _MAXIMUM_CELL = 2**24
 
 
-def read(ref: DatasetRef) -> Examples:
+def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
     """The examples of a table, in the order of its rows.
 
     The first line names the columns. The examples are in the column that `image=`
@@ -37,7 +39,8 @@ def read(ref: DatasetRef) -> Examples:
     in `label`. Paths are relative to the folder of the table. The separator follows
     from the rows and the encoding from the first bytes, unless `delimiter=` and
     `encoding=` are set. Rows with an empty cell are refused, or left
-    out if `on_bad` is `skip`.
+    out if `on_bad` is `skip`; but an empty label is right where an example may have
+    none (`problem` is multi_label, or `label_delimiter=` is set).
 
     Raises:
         DataError: naming the lines, if columns, cells or files are missing, or if an
@@ -55,7 +58,10 @@ def read(ref: DatasetRef) -> Examples:
         for option in ("group", "split"):
             if (named := getattr(ref, option)) is not None:
                 columns[option] = _column(option, named, header, path)
-        lines, cells, empty = _cells(rows, header, columns, path)
+        may_lack = (
+            () if problem != MultiLabel.name and not ref.label_delimiter else ("label",)
+        )
+        lines, cells, empty = _cells(rows, header, columns, path, may_lack=may_lack)
     if empty and not skips:
         raise DataError(
             f"{path} has empty cells:"
@@ -64,7 +70,7 @@ def read(ref: DatasetRef) -> Examples:
         )
     if not lines:
         raise DataError(f"{path} has no row without an empty cell.")
-    classes = index_classes(cells["label"])
+    classes = index_classes(cells["label"], is_checked=not may_lack)
     return Examples(
         inputs=(
             _texts(cells["text"])
@@ -187,6 +193,8 @@ def _cells(
     header: Sequence[str],
     columns: Mapping[str, str],
     path: Path,
+    *,
+    may_lack: Sequence[str],
 ) -> tuple[Sequence[int], dict[str, Strings], list[tuple[int, str]]]:
     """The rows without an empty cell, and the others.
 
@@ -199,7 +207,11 @@ def _cells(
     empty: list[tuple[int, str]] = []
     for line, row in rows:
         _refuse_other_width(row, header, line, path)
-        blank = [option for option, place in places.items() if is_blank(row[place])]
+        blank = [
+            option
+            for option, place in places.items()
+            if is_blank(row[place]) and option not in may_lack
+        ]
         if blank:
             empty.append((line, columns[blank[0]]))
             continue

@@ -24,7 +24,12 @@ from pipelines.serving.examples.inputs import (
     as_list,
     refuse_one_array,
 )
-from pipelines.serving.prediction import Prediction, from_outputs
+from pipelines.serving.prediction import (
+    AnyPrediction,
+    fits,
+    from_outputs,
+    has_label,
+)
 
 _logger = logging.getLogger("zootune")
 _FIRST_PAUSE_SECONDS = 0.1
@@ -85,11 +90,11 @@ class ModelVersion:
         return all(self._fits(row) for row in rows)
 
     def _fits(self, row: Mapping[str, Any]) -> bool:
-        probabilities = np.asarray(row["probabilities"])
-        if len(probabilities) != len(self.class_names):
+        if not fits(row, self.class_names):
             return False
-        if not row["valid"]:
+        if not row["valid"] or not has_label(row):
             return True
+        probabilities = np.asarray(row["probabilities"])
         label = row["label"]
         label = label.decode() if isinstance(label, bytes) else label
         position = self._position.get(label)
@@ -141,7 +146,7 @@ class ModelClient(abc.ABC):
 
     def predict(
         self, examples: Any, *, timeout_seconds: float | None = None
-    ) -> list[Prediction]:
+    ) -> list[AnyPrediction]:
         """A prediction for each of several examples, in order.
 
         An example is an image (encoded, its path, an open file, a Pillow image, or an
@@ -173,7 +178,7 @@ class ModelClient(abc.ABC):
 
     def _predicted(
         self, examples: Any, items: list[Any], deadline: float
-    ) -> list[Prediction] | None:
+    ) -> list[AnyPrediction] | None:
         """Predictions, or None if another version took over in between."""
         model = self._newest
         if model is None:

@@ -94,8 +94,8 @@ def distribution_of(config: RunConfig) -> Distribution:
     if kind == "workers" and not text:
         raise ConfigError(
             f"config.distribution is 'workers', and the variable {VARIABLE}, which says"
-            " where they are, is not set. Set it on every worker (docs/distributed.md"
-            " shows how), or use 'auto'."
+            " where they are, is not set. Set it on every worker"
+            " (docs/reference/distributed.md shows how), or use 'auto'."
         )
     if kind in ("auto", "workers") and text:
         cluster = cluster_of(text)

@@ -12,7 +12,9 @@ import keras
 import tensorflow as tf
 
 from pipelines.data.input.batches import steps_per_epoch
+from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase
+from pipelines.problems.protocol import Problem
 from pipelines.runtime.signals import held_back
 from pipelines.training.averaging import averaged
 from pipelines.training.callbacks import (
@@ -72,14 +74,16 @@ def phase_callbacks(
     *,
     to_reach: float,
     loss_to_reach: float,
+    metric: str,
 ) -> PhaseCallbacks:
-    """The callbacks of a phase that has to reach an accuracy and a loss."""
+    """The callbacks of a phase that has to reach a loss, and the metric of an epoch."""
     best = BestWeights(
         patience_epochs=phase.patience_epochs,
         to_reach=to_reach,
         loss_to_reach=loss_to_reach,
+        metric=metric,
     )
-    soup = Soup(at_most=phase.soup)
+    soup = Soup(at_most=phase.soup, metric=metric)
     lines = HistoryLines(workspace.history_path, phase=phase.name)
     return PhaseCallbacks(
         best,
@@ -161,7 +165,7 @@ class Fitting:
             ),
             loss=self.task.feed.loss(),
             # With weights where the batches have them, and else as it is.
-            weighted_metrics=["accuracy"],
+            weighted_metrics=self.task.feed.problem.epoch_metrics(),
             # Keras would choose it by itself, also where it was measured to be slower.
             jit_compile=self.inputs.plan.xla,
         )
@@ -249,6 +253,7 @@ class Fitting:
         place = workspace.progress.place
         if distribution.strategy is None:
             return self.task.train_from(place.epoch, place.step, None)
+        _require_replicas(self.task.feed.problem)
         train_in_replicas(
             self.task.model,
             self.task.feed.loss(),
@@ -266,6 +271,15 @@ class Fitting:
     def _build_metrics(self) -> None:
         """Builds the metrics, which the first step would build otherwise."""
         self.task.model.evaluate(self.task.validation.take(1), verbose=0)
+
+
+def _require_replicas(problem: Problem) -> None:
+    """Raises `ConfigError` where several devices cannot share a batch."""
+    if not problem.trains_in_replicas:
+        raise ConfigError(
+            f"config.problem is {problem.name!r}, and several devices share the batches"
+            " of 'single_label' only. Set config.distribution='none'."
+        )
 
 
 def _verbosity(stream: TextIO | None) -> int:

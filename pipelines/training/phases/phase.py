@@ -16,6 +16,8 @@ import numpy as np
 from pipelines.data.input.batches import steps_per_epoch
 from pipelines.errors import TrainingError
 from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import problem_of
 from pipelines.training import freezing, lora
 from pipelines.training.batchnorm import quicken, reestimate
 from pipelines.training.callbacks import Score
@@ -75,6 +77,7 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
         inputs.workspace,
         to_reach=before.to_reach if phase.only_if_better else -math.inf,
         loss_to_reach=before.loss_to_reach if _is_on_trial(phase) else math.inf,
+        metric=task.feed.problem.epoch_metric,
     )
     _announce(phase, plan, before)
     progress.fit_begins()
@@ -87,7 +90,9 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
     served = watched.soup.serve(lambda: workers.broadcast(_validate(task)))
     parameters = task.trained_parameters
     lora.merge(model.backbone.blocks)
-    result = _guarded(state, task, phase, before, served.reached or watched.best.best)
+    problem = task.feed.problem
+    best = served.reached or watched.best.best
+    result = _guarded(state, task, phase, before, best, problem)
     seen = len(splits.train) * len(watched.lines.epochs)
     return PhaseResult(
         name=phase.name,
@@ -100,7 +105,7 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
         soup_epochs=served.epochs,
         trained_parameters=parameters,
         rate_found=rate_found,
-        accuracy_before=before.accuracy,
+        accuracy_before=before.accuracy if result.before is None else result.before,
         accuracy_after=result.accuracy,
         # A head trains on features in no time; what costs is the pass before.
         images_per_second=(
@@ -161,11 +166,15 @@ class _PhaseState:
         refuse_moved(phase.name, changes, statistics_frozen=statistics_frozen)
         return changes
 
-    def interpolated(self, validator: Validator | PhaseTask) -> GuardResult:
+    def interpolated(
+        self, validator: Validator | PhaseTask, problem: Problem
+    ) -> GuardResult:
         """Puts the best blend of start and now into a model that is validator."""
         trained = validator.model.get_weights()
         start = self.start.of(validator.model)
-        return interpolate(validator.model, start, trained, validator.validation)
+        return interpolate(
+            validator.model, start, trained, validator.validation, problem
+        )
 
 
 def _begin(inputs: PhaseInputs) -> _PhaseState:
@@ -176,7 +185,7 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
     state = _PhaseState(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
         whole = whole_model(inputs)
-        reached = accuracy_and_loss(whole.model, whole.validation)
+        reached = accuracy_and_loss(whole.model, whole.validation, problem_of(splits))
         reestimate(
             model.model,
             blocks,
@@ -236,10 +245,11 @@ def _guarded(
     phase: Phase,
     before: _BestSoFar,
     reached: Score,
+    problem: Problem,
 ) -> GuardResult:
     """The part of a phase that is kept: all, or of a guarded one what is better."""
     if phase.only_if_better:
-        return state.interpolated(state.whole or task)
+        return state.interpolated(state.whole or task, problem)
     accuracy, _ = reached
     return GuardResult(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
 
@@ -247,7 +257,7 @@ def _guarded(
 def _validate(task: PhaseTask) -> tuple[float, float]:
     """Accuracy and loss on the validation split."""
     values = task.model.evaluate(task.validation, verbose=0, return_dict=True)
-    return values["accuracy"], values["loss"]
+    return values[task.feed.problem.epoch_metric], values["loss"]
 
 
 class TrainingExplodedError(TrainingError):

@@ -20,6 +20,7 @@ from pipelines.data.splits import Splits
 from pipelines.features.extract import Activations
 from pipelines.features.stored import keep, taker
 from pipelines.planning.plan import Phase, TransferPlan
+from pipelines.problems.registry import problem_of
 from pipelines.training import freezing
 from pipelines.training.class_weighting import (
     Feed,
@@ -155,7 +156,10 @@ def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
         from_random=inputs.phase == plan.phases[0],
         mirrors=lambda: inputs.workspace.distribution.workers.broadcast(
             keeps_labels_mirrored(
-                model.model, inputs.read(splits.validation), splits.validation.labels
+                model.model,
+                inputs.read(splits.validation),
+                splits.validation.labels,
+                problem_of(splits),
             )
         ),
     )
@@ -250,7 +254,7 @@ def _task_on(
     batch_size = inputs.plan.batch_size
     splits = feed.splits
     examples, views = len(splits.train), len(activations[0][0]) // len(splits.train)
-    train = taker(activations[0], np.tile(splits.train.labels, views))
+    train = taker(activations[0], np.concatenate([splits.train.labels] * views))
     validation = taker(activations[1], splits.validation.labels)
 
     def row(draw: Sample) -> tf.Tensor:

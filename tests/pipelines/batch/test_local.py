@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 import pipelines
 from pipelines.cli import main
+from tests.support import warm_python
 from tests.support.batch_runs import lines, predict, rows_done
 
 BAD_NAMES = ("broken.jpg", "empty.png", "nowhere.png", "pipe.png", "folder.png/x.gif")
@@ -89,7 +89,7 @@ def test_killed_prediction_goes_on_where_it_was(artifact, many, tmp_path, capsys
     assert predict(artifact, many, whole) == 0
     code = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
     command = ["predict", str(artifact), str(many), "--to", str(out)]
-    process = subprocess.Popen([sys.executable, "-c", code, *command])
+    process = warm_python.Popen([sys.executable, "-c", code, *command])
     try:
         deadline = time.monotonic() + 120
         while not 0 < rows_done(out) < MANY:

@@ -17,9 +17,9 @@ from pipelines.config import CalibrationConfig
 from pipelines.display.tables import audit_table, evaluation_table
 from pipelines.probing import ridge
 from pipelines.probing.probe import linear_probe, score, score_of_all
+from pipelines.problems.class_reports import MATRIX_CLASSES, summarize
 from pipelines.report import confusion_page
 from pipelines.runs.folder import as_json
-from pipelines.stages.evaluate import MATRIX_CLASSES, summarize
 from pipelines.stages.measure import of_every_class, spread
 
 

@@ -269,15 +269,17 @@ def test_two_names_that_look_the_same_are_refused() -> None:
 
 
 def test_evaluation_matches_spellings(tmp_path: Path) -> None:
-    from pipelines.stages.evaluate import _labels_of
+    from pipelines.problems.single_label import SingleLabel
 
     labels = [("cat ", "dog")[i % 2] for i in range(18)]
     path = in_table(tmp_path, labels, [f"g{i}" for i in range(18)])
     part, names = load_part(DatasetRef.parse(path), "all", trained_on="")
-    found = _labels_of([f"{APART}", "dog ", " cat"], part, names)
+    problem = SingleLabel([f"{APART}", "dog ", " cat"])
+    found = problem.aligned(part.labels, names)
     assert found.tolist() == [2, 1] * 9
+    many = SingleLabel([f"class {i}" for i in range(9999)] + ["dog"])
     with pytest.raises(DataError, match=r"have the classes \['cat'\], which") as error:
-        _labels_of([f"class {i}" for i in range(9999)] + ["dog"], part, names)
+        many.aligned(part.labels, names)
     assert len(str(error.value)) < 500
 
 

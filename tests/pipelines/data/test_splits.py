@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import (
     Examples,
     ImageArray,
@@ -55,4 +58,7 @@ def test_first_of_a_split_loses_its_digest() -> None:
     some = first(split, 2)
     assert (some.name, len(some), some.digest) == ("train", 2, None)
     assert some.groups.tolist() == [4, 5]
+    assert some.names is None
+    named = dataclasses.replace(split, names=Strings.of(["a", "b", "c"]))
+    assert named.take([2, 0]).names == ["c", "a"]
     assert len(first(split, 9)) == 3

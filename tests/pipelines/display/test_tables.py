@@ -1,4 +1,9 @@
-from pipelines.display.tables import aligned, evaluation_table, result_table
+from pipelines.display.tables import (
+    aligned,
+    evaluation_table,
+    mistakes_table,
+    result_table,
+)
 
 REPORT = {
     "test": {"accuracy": 0.98765, "balanced_accuracy": 0.97, "examples": 750},
@@ -105,3 +110,16 @@ def test_a_result_says_why_nothing_was_calibrated():
     calibration = REPORT["calibration"] | {"method": "none", "reason": reason}
     table = result_table(REPORT | {"calibration": calibration})
     assert f"error on test 0.0149, not calibrated: {reason} 93.6% of test" in table
+
+
+def test_mistakes_are_cut_to_a_line():
+    mistake = {
+        "example": f"photos/{'x' * 90}/1.jpg",
+        "label": "two\nlines",
+        "predicted": "",
+        "confidence": 0.5,
+        "accepted": False,
+    }
+    _, row = mistakes_table([mistake]).splitlines()
+    assert row.startswith(f"...{'x' * 51}/1.jpg  two\\nlines  (not valid)")
+    assert row.endswith("0.5000  no")

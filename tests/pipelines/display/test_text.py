@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.display.text import is_blank, is_printable, lines_shown, shortened, shown
+from pipelines.display.text import (
+    is_blank,
+    is_printable,
+    lines_shown,
+    sentences,
+    short_lines,
+    shortened,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +44,20 @@ def test_is_blank(text: str) -> None:
 def test_shortened_says_the_length() -> None:
     assert shortened("abc", 3) == "abc"
     assert shortened("abcd", 3) == "abc... (4 characters)"
+
+
+def test_a_reason_becomes_short_lines():
+    reason = (
+        "A linear probe is right on 98.1% (standard error 0.5%) reading 3 blocks in 2"
+        " by 2 cells, and on 97.0% reading the last block alone. The last block is"
+        " the best.\nWarning: few photos."
+    )
+    lines = short_lines(reason)
+    assert lines == [
+        "A linear probe is right on 98.1% (standard error 0.5%) reading 3 blocks in",
+        "  2 by 2 cells, and on 97.0% reading the last block alone.",
+        "The last block is the best.",
+        "Warning: few photos.",
+    ]
+    assert short_lines("") == []
+    assert sentences("x" * 200) == ["x" * 200] == short_lines("x" * 200)

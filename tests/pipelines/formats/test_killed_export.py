@@ -22,6 +22,7 @@ while True:
 STAGES = """
 import sys
 from pathlib import Path
+from pipelines.problems.registry import problem_of
 from pipelines.stages.calibrate import calibrate_model
 from pipelines.stages.export import export
 from tests.faults.runs import make_parts
@@ -35,7 +36,7 @@ while True:
         calibrated.calibration,
         splits.test,
         Path(sys.argv[1]),
-        class_names=splits.info.class_names,
+        problem=problem_of(splits),
         facts={"data": {}, "plan": {}, "metrics": {}},
     )
 """

@@ -15,8 +15,8 @@ def test_no_confusion_is_a_sentence() -> None:
 def test_matrix_marks_right_and_wrong() -> None:
     html = confusion("test", [[3, 1], [0, 4]], ["a", "b"])
     assert html.count("<td") == 4
-    assert "rgba(66, 133, 244, 0.36)" in html  # 3 of 4 right
-    assert "rgba(234, 67, 53, 0.19)" in html  # 1 of 4 wrong
+    assert '<td class="right" style="--share: 36%">3</td>' in html  # of 4
+    assert '<td class="wrong" style="--share: 19%">1</td>' in html  # of 4
     assert "rows are the true class" in html
 
 

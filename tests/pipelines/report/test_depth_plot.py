@@ -11,21 +11,7 @@ from PIL import Image
 from pipelines.report import depth_plot
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.report import plot_depths
-
-
-def _evidence(*, far: bool):
-    def scored(name, accuracy):
-        return {"reads": [name], "accuracy": accuracy, "standard_error": 0.02}
-
-    depths = [scored("stem", 0.4), scored("middle", 0.6), scored("final", 0.7)]
-    divergences = [{"block": "stem", "divergence": 2.0, "median": 0.5}]
-    return {
-        "depths": depths,
-        "heads": [scored("final", 0.7), scored("all", 0.8)],
-        "majority_accuracy": 0.1,
-        "pixel_accuracy": None,
-        "divergences": divergences if far else [],
-    }
+from tests.support.evidence import evidence
 
 
 def _pixels(page: bytes) -> np.ndarray:
@@ -33,16 +19,14 @@ def _pixels(page: bytes) -> np.ndarray:
 
 
 def test_draw_shows_accuracy_and_divergence():
-    without = _pixels(depth_plot.draw(_evidence(far=False), title="net"))
-    with_bars = _pixels(depth_plot.draw(_evidence(far=True), title="net"))
+    without = _pixels(depth_plot.draw(evidence(far=False), title="net"))
+    with_bars = _pixels(depth_plot.draw(evidence(far=True), title="net"))
     assert with_bars.shape[0] > without.shape[0] > 300
-    other = _evidence(far=False)
+    other = evidence(far=False)
     other["depths"][1]["accuracy"] = 0.2
     moved = _pixels(depth_plot.draw(other, title="net"))
     assert (moved != without).any()
-    assert (
-        _pixels(depth_plot.draw(_evidence(far=False), title="net")) == without
-    ).all()
+    assert (_pixels(depth_plot.draw(evidence(far=False), title="net")) == without).all()
 
 
 def test_a_run_leaves_the_page_of_its_plan(finished_run):
@@ -55,14 +39,14 @@ def test_a_run_leaves_the_page_of_its_plan(finished_run):
 def test_without_matplotlib_it_says_what_brings_the_plot(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     caplog.set_level("INFO", logger="zootune")
-    plot_depths(RunFolder(tmp_path), _evidence(far=True), title="net")
+    plot_depths(RunFolder(tmp_path), evidence(far=True), title="net")
     assert "pip install 'zootune[plot]'" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("evidence", [None, _evidence(far=False) | {"depths": [1]}])
-def test_single_block_has_no_plot(evidence, tmp_path):
-    plot_depths(RunFolder(tmp_path), evidence, title="net")
+@pytest.mark.parametrize("measured", [None, evidence(far=False) | {"depths": [1]}])
+def test_single_block_has_no_plot(measured, tmp_path):
+    plot_depths(RunFolder(tmp_path), measured, title="net")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,9 +54,9 @@ def test_settings_of_others_change_nothing():
     """Such as those of a matplotlibrc beside the data."""
     import matplotlib
 
-    plain = depth_plot.draw(_evidence(far=True), title="net")
+    plain = depth_plot.draw(evidence(far=True), title="net")
     theirs = {"lines.linewidth": 20, "axes.facecolor": "black", "font.size": 3}
     with matplotlib.rc_context(theirs):
-        found = depth_plot.draw(_evidence(far=True), title="net")
+        found = depth_plot.draw(evidence(far=True), title="net")
         assert matplotlib.rcParams["font.size"] == 3
     assert (_pixels(found) == _pixels(plain)).all()

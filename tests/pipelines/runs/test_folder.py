@@ -28,6 +28,7 @@ def interrupted(folder: Path, **fields) -> Path:
     (folder / "history.jsonl").write_text("{}\n")
     (folder / "tensorboard").mkdir()
     (folder / "tensorboard" / "events").write_text("old")
+    (folder / "predictions.jsonl").write_text("old")
     return folder
 
 

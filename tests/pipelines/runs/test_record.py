@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import RunConfig
 from pipelines.data.splits import DataInfo, ImageArray, Split, Splits
 from pipelines.planning.plan import to_dict
 from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.problems.class_reports import summarize
 from pipelines.runs import record
-from pipelines.stages.evaluate import Evaluation, summarize
+from pipelines.stages.evaluate import Evaluation
 
 
 @pytest.fixture
@@ -43,7 +45,8 @@ def test_the_manifest_has_data_plan_and_metrics(plan):
         )
         for split in ("validation", "test")
     )
-    evaluation = Evaluation(validation, test, {})
+    nothing = PredictionScores(*[np.zeros(0)] * 4)
+    evaluation = Evaluation(validation, test, {}, nothing, nothing)
     facts = record.artifact_facts(Splits(*parts, info), plan, evaluation)
     values = json.loads(json.dumps(facts))
     assert values["data"]["reference"] == "dir:x"

@@ -12,16 +12,15 @@ from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.policy import decide
+from pipelines.problems.class_reports import calibration_report, evaluate
 from pipelines.runtime.clock import Clock
 from pipelines.stages import outputs as outputs_stage
 from pipelines.stages.base import freeze_base
 from pipelines.stages.calibrate import (
     Calibrated,
     calibrate_model,
-    calibration_report,
     rows_of_each_class,
 )
-from pipelines.stages.evaluate import evaluate
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain

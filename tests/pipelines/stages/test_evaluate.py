@@ -1,31 +1,31 @@
-"""A report on predictions: every example is counted once."""
+"""Validation and test are evaluated as the problem of the data says."""
+
+import dataclasses
 
 import numpy as np
-import pytest
 
-from pipelines.stages.evaluate import summarize
+from pipelines.calibration.calibration import uncalibrated
+from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.evaluate import evaluate_held_out
+from pipelines.stages.outputs import Outputs
 
 
-def test_summaries_count_every_example_once():
-    labels = np.array([0, 0, 1, 2])
-    predicted = np.array([0, 1, 1, 1])
-    log_probabilities = np.log(np.eye(3)[predicted] * 0.9 + 0.1 / 3)
-    report = summarize(
-        "test",
-        labels=labels,
-        log_probabilities=log_probabilities,
-        class_names=("a", "b", "c"),
-    )
-    assert report.confusion == ((1, 1, 0), (0, 1, 0), (0, 1, 0))
-    assert report.examples == sum(map(sum, report.confusion)) == 4
-    assert report.accuracy == 0.5
-    # Four of equal confidence, 0.9 + 0.1 / 3, of which half are right.
-    assert report.calibration_error == pytest.approx(0.9 + 0.1 / 3 - 0.5)
-    assert report.balanced_accuracy == 0.5  # (1/2 + 1 + 0) / 3
-    assert report.per_class["b"] == {
-        "precision": pytest.approx(1 / 3),
-        "recall": 1.0,
-        "f1": 0.5,
-        "examples": 1,
-    }
-    assert report.per_class["c"]["precision"] == 0.0
+def test_both_splits_are_evaluated_with_their_scores(splits):
+    outputs = [
+        Outputs(
+            part.name,
+            part.labels,
+            8.0 * np.eye(10, dtype=np.float32)[part.labels],
+            np.zeros((len(part), 1), np.float32),
+        )
+        for part in (splits.validation, splits.test)
+    ]
+    calibrated = Calibrated(uncalibrated(10, reason="as it is"), *outputs)
+    evaluation = evaluate_held_out(calibrated, splits)
+    assert [report.accuracy for report in evaluation.reports] == [1.0, 1.0]
+    assert evaluation.test.examples == len(splits.test)
+    assert (evaluation.test_scores.predicted == splits.test.labels).all()
+    assert 0 < evaluation.baselines["commonest_class"] < 0.2
+    info = dataclasses.replace(splits.info, problem="ordinal")
+    graded = evaluate_held_out(calibrated, dataclasses.replace(splits, info=info))
+    assert graded.test.quadratic_kappa == 1.0

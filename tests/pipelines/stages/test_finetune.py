@@ -11,8 +11,8 @@ from pipelines.calibration.calibration import uncalibrated
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError, TrainingError
 from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.problems.class_reports import evaluate
 from pipelines.stages import finetune
-from pipelines.stages.evaluate import evaluate
 from pipelines.stages.outputs import outputs
 from tests.support.tiny_stages import tiny_config, train_stages
 

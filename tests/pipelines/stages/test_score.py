@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from pipelines.data.splits import ImageArray, Series, Split
+from pipelines.problems.single_label import SingleLabel
 from pipelines.runtime.clock import Clock
 from pipelines.stages.score import score_backbone, thumbnail_accuracy
 from tests.support.tiny_stages import tiny_config
+
+TWO = SingleLabel(("dark", "bright"))
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +21,9 @@ def bright_and_dark():
 
 
 def test_score_backbone_measures_some_of_the_examples(bright_and_dark):
-    score = score_backbone(bright_and_dark, tiny_config(), Clock(), examples=20)
+    score = score_backbone(
+        bright_and_dark, tiny_config(), Clock(), examples=20, problem=TWO
+    )
     assert (score.backbone, score.examples, score.classes) == ("tiny_image", 20, 2)
     assert score.input_size_px == 16
     assert score.parameters > 1000
@@ -29,9 +34,9 @@ def test_score_backbone_measures_some_of_the_examples(bright_and_dark):
 
 
 def test_thumbnails_tell_bright_from_dark(bright_and_dark):
-    assert thumbnail_accuracy(bright_and_dark, examples=20, seed=0) == 1.0
+    assert thumbnail_accuracy(bright_and_dark, TWO, examples=20, seed=0) == 1.0
 
 
 def test_there_are_no_thumbnails_of_series():
     series = Split("train", Series(np.zeros((4, 5, 1), np.float32)), np.arange(4) % 2)
-    assert thumbnail_accuracy(series, examples=4, seed=0) is None
+    assert thumbnail_accuracy(series, TWO, examples=4, seed=0) is None

@@ -20,9 +20,10 @@ from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
 from pipelines.display.tables import result_table
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
+from pipelines.problems.class_reports import evaluate
+from pipelines.problems.single_label import SingleLabel
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
-from pipelines.stages.evaluate import evaluate
 from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
@@ -195,6 +196,9 @@ def left_or_right() -> keras.Model:
     return keras.Model(pixels, sides)
 
 
+SIDES = SingleLabel(("left", "right"))
+
+
 def test_mirrored_images_keep_their_labels_or_not() -> None:
     labels = np.arange(40) % 2
     sides = np.zeros((40, 2, 2, 3), np.float32)
@@ -202,14 +206,14 @@ def test_mirrored_images_keep_their_labels_or_not() -> None:
     rows = np.zeros((40, 2, 2, 3), np.float32)
     rows[:, :, 1] = 10  # the same on each side, but for a little
     stream = tf.data.Dataset.from_tensors((sides, labels))
-    assert not keeps_labels_mirrored(left_or_right(), stream, labels)
+    assert not keeps_labels_mirrored(left_or_right(), stream, labels, SIDES)
     both = keras.Model((m := left_or_right()).input, m.output)
     means = tf.data.Dataset.from_tensors((rows, labels))
-    assert not keeps_labels_mirrored(both, means, labels)  # it knows nothing
+    assert not keeps_labels_mirrored(both, means, labels, SIDES)  # it knows nothing
     pixels = keras.Input([2, 2, 3])
     height = keras.Model(pixels, keras.ops.mean(pixels, axis=(2, 3)))
     turned = tf.data.Dataset.from_tensors((sides.transpose(0, 2, 1, 3), labels))
-    assert keeps_labels_mirrored(height, turned, labels)
+    assert keeps_labels_mirrored(height, turned, labels, SIDES)
 
 
 def test_texts_and_series_are_not_augmented() -> None:

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.problems.single_label import SingleLabel
 from pipelines.training.guard import interpolate, paired_gain
 
+CLASSES = SingleLabel("abcd")
 X = np.eye(4, dtype=np.float32).repeat(10, axis=0)
 LABELS = np.arange(4).repeat(10)
 RIGHT = [4.0 * np.eye(4, dtype=np.float32)]
@@ -25,7 +27,7 @@ def validation():
 
 
 def test_a_better_phase_is_kept(model, validation):
-    result = interpolate(model, WRONG, RIGHT, validation)
+    result = interpolate(model, WRONG, RIGHT, validation, CLASSES)
     assert result.blend > 0.5
     assert result.gain == pytest.approx(1.0)
     assert result.accuracy == 1.0
@@ -33,7 +35,7 @@ def test_a_better_phase_is_kept(model, validation):
 
 @pytest.mark.parametrize("trained", [WRONG, NAN], ids=["worse", "not a number"])
 def test_a_harmful_phase_is_undone_exactly(model, validation, trained):
-    result = interpolate(model, RIGHT, trained, validation)
+    result = interpolate(model, RIGHT, trained, validation, CLASSES)
     assert result.blend == 0.0
     assert result.accuracy == 1.0
     np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
@@ -43,7 +45,7 @@ def test_a_blend_may_beat_both_ends(model, validation):
     # Each end is wrong about other classes, the middle about none.
     one, other = 4.0 * np.eye(4), 4.0 * np.eye(4)
     one[0, 1], other[2, 3] = 6.0, 6.0
-    result = interpolate(model, [one], [other], validation)
+    result = interpolate(model, [one], [other], validation, CLASSES)
     assert result.blend == 0.5
     assert result.accuracy == 1.0
     assert result.gain == pytest.approx(0.25)
@@ -58,7 +60,7 @@ def test_a_gain_within_its_error_is_undone(model):
     validation = tf.data.Dataset.from_tensor_slices((x, labels)).batch(40)
     trained = [RIGHT[0].copy()]
     trained[0][1, 1] = 4.8
-    result = interpolate(model, RIGHT, trained, validation)
+    result = interpolate(model, RIGHT, trained, validation, CLASSES)
     assert result.gain == pytest.approx(1 / 40)
     assert result.blend == 0.0
     np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
@@ -84,5 +86,5 @@ def test_examples_count_by_their_weights(model):
     assert paired_gain(before, after, np.ones(20))[0] == pytest.approx(-0.4)
     rows = np.eye(4, dtype=np.float32)[labels]
     soft = tf.data.Dataset.from_tensor_slices((rows, rows, weights)).batch(8)
-    result = interpolate(model, WRONG, RIGHT, soft)
+    result = interpolate(model, WRONG, RIGHT, soft, CLASSES)
     assert result.accuracy == 1.0

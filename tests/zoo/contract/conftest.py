@@ -5,6 +5,7 @@ that stands in the tables below.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import gc
@@ -18,8 +19,10 @@ import numpy as np
 import pytest
 
 import zoo
+from pipelines.runtime.precision import precision
 from tests.support.tiny_modules import save_slim, save_text
 from tests.zoo.contract.subjects import (
+    BUILT_OF_OTHERS,
     Subject,
     build,
     checksums,
@@ -125,17 +128,24 @@ def _keeps_all(param):
     return _RUNS_ALL or param in HANDLES or param in _smallest_of_each_family()
 
 
+def _has_kinds_of_its_own(param):
+    """Tests marked `kinds` are for these."""
+    return _RUNS_ALL or param not in BUILT_OF_OTHERS
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leaves tests marked `family` to the smallest row of each family."""
-    assert _smallest_of_each_family()
+    """Leaves tests marked `family` and `kinds` to the rows that they are for."""
+    assert _smallest_of_each_family() >= BUILT_OF_OTHERS
+    rules = {"family": _keeps_all, "kinds": _has_kinds_of_its_own}
     siblings = [
         item
         for item in items
-        if item.get_closest_marker("family")
-        and not _keeps_all(item.callspec.params["subject"])
+        for marker, is_kept in rules.items()
+        if item.get_closest_marker(marker)
+        and not is_kept(item.callspec.params["subject"])
     ]
-    config.hook.pytest_deselected(items=siblings)
     left_out = set(siblings)
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 
 
@@ -163,12 +173,20 @@ def subject(request, tmp_path_factory):
             store = request.getfixturevalue("text_store")
             patched.setenv("ZOOTUNE_HOME", str(store))
         patched.setenv("ZOOTUNE_OFFLINE", "1")
+        # Of siblings no test needs the values of weights, which take most of the time.
+        values = _no_values if not _keeps_all(name) else contextlib.nullcontext
         try:
-            backbone = make()
+            with values():
+                backbone = make()
         except (MissingWeightsError, DownloadError) as error:
             _not_here[source] += 1
             pytest.skip(str(error))
         yield from _tested(backbone, make, keeps_all=_keeps_all(name))
+
+
+def _no_values():
+    """In its block weights have shapes and names, and no values."""
+    return keras.StatelessScope(initialize_variables=False)
 
 
 def _source(param):
@@ -184,10 +202,12 @@ def _reads_files(param):
 
 
 def _tested(backbone, make, *, keeps_all):
-    # Of the largest backbones they take seconds.
-    initial, inputs = checksums(backbone) if keeps_all else [], examples(backbone)
-    settle(backbone, inputs)
-    yield Subject(backbone, make, inputs, run(backbone.model, inputs), initial)
+    if keeps_all:
+        initial, inputs = checksums(backbone), examples(backbone)
+        settle(backbone, inputs)
+        yield Subject(backbone, make, inputs, run(backbone.model, inputs), initial)
+    else:
+        yield Subject(backbone, make)
     del backbone
     keras.utils.clear_session()
     gc.collect()
@@ -196,6 +216,13 @@ def _tested(backbone, make, *, keeps_all):
 @pytest.fixture
 def backbone(subject):
     return subject.backbone
+
+
+@pytest.fixture(scope="session")
+def twin(subject):
+    """The same backbone built again, under mixed precision."""
+    with precision("mixed_bfloat16"):
+        return subject.build()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,6 +67,28 @@ def test_layers_and_weights_have_exactly_one_block(backbone):
 
 
 @pytest.mark.family
+def test_blocks_do_not_depend_on_earlier_builds(backbone, twin):
+    """Keras numbers names per process; boundaries count within a network."""
+    if any("#" in block.layer for block in backbone.spec.blocks or ()):
+        names, others = ([x.name for x in b.model.layers] for b in (backbone, twin))
+        assert names != others, "it has no numbered layers"
+    assert _signature(backbone) == _signature(twin)
+
+
+def _signature(backbone):
+    """The content of the blocks, without names."""
+    return [
+        (
+            block.name,
+            [type(layer).__name__ for layer in block.layers],
+            [tuple(variable.shape) for variable in block.variables],
+            [tuple(tensor.shape) for tensor in block.frontier],
+        )
+        for block in backbone.blocks
+    ]
+
+
+@pytest.mark.family
 def test_the_network_comes_apart_at_a_frontier(subject, backbone):
     """Two models around a middle block share the layers and give the same."""
     if len(backbone.blocks) == 1:

@@ -5,20 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.runtime.precision import precision
 from tests.zoo.contract.subjects import checksums, differ, run
 
 # bfloat16 has 8 bits, so one rounding errs by up to 0.4 %; those of several hundred
 # layers add up. Relative to the range of the features, and to their deviation.
 LARGEST_ERROR_OF_BFLOAT16 = 0.1
 TYPICAL_ERROR_OF_BFLOAT16 = 0.1
-
-
-@pytest.fixture(scope="session")
-def twin(subject):
-    """The same backbone built again, under mixed precision."""
-    with precision("mixed_bfloat16"):
-        return subject.build()
 
 
 def _require(subject, modality):
@@ -92,6 +84,7 @@ def test_series_take_the_channels_of_the_data(subject, request):
     assert features.shape == (2, *subject.features.shape[1:])
 
 
+@pytest.mark.family
 def test_examples_are_told_apart(subject):
     """Features that hardly depend on what goes in would pass every other test."""
     apart = np.abs(np.diff(subject.features, axis=0)).reshape(

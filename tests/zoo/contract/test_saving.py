@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 import zoo
-from tests.zoo.contract.subjects import differ, run
+from tests.zoo.contract.subjects import BUILT_OF_OTHERS, differ, run
 from zoo.registry import TAKES_HANDLE
 
 v1 = tf.compat.v1
@@ -28,9 +29,50 @@ def _smallest_of_each_source():
 # Their tokenizer is read from the preset again, which Keras calls unsafe.
 READ_FILES_BESIDE = {("kerashub", "text")}
 EXPORTED_BY_KERAS = {*_smallest_of_each_source(), *TAKES_HANDLE}
+# The kinds of layers of rows that are saved here, for those that are not.
+KINDS = {
+    "efficientnet_b0": {
+        *("DepthwiseConv2D", "Dropout", "GlobalAveragePooling2D", "Multiply"),
+        *("Normalization", "Rescaling", "Reshape"),
+    },
+    "inception_v3": {"AveragePooling2D", "Concatenate"},
+    "resnet50": {
+        *("InputLayer", "PixelNormalization", "ZeroPadding2D", "Conv2D", "Add"),
+        *("BatchNormalization", "Activation", "MaxPooling2D"),
+    },
+    "xception": {"SeparableConv2D"},
+}
+KINDS_OF_A_SMALL_NETWORK = {"Cropping2D", "CustomScaleLayer"}
 
 
 @pytest.mark.family
+def test_kinds_of_layers_are_those_of_rows_saved(subject):
+    kinds = {type(layer).__name__ for layer in subject.model.layers}
+    assert KINDS.get(subject.spec.name, set()) <= kinds
+    if subject.spec.name in BUILT_OF_OTHERS:
+        assert kinds <= set.union(*KINDS.values()) | KINDS_OF_A_SMALL_NETWORK
+
+
+def test_kinds_of_no_row_saved_are_saved(tmp_path):
+    """What Inception-ResNet and NASNet have beside the layers of others."""
+    pixels = keras.Input((8, 8, 3), name="inputs")
+    mapped = keras.layers.Conv2D(4, 3, padding="same")(pixels)
+    cropped = keras.layers.Cropping2D(((1, 0), (0, 1)))(mapped)
+    other = keras.layers.Conv2D(4, 2)(mapped)
+    sums = CustomScaleLayer(0.25)([cropped, other])
+    model = keras.Model(pixels, sums)
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert kinds >= KINDS_OF_A_SMALL_NETWORK
+    inputs = tf.random.normal((2, 8, 8, 3), seed=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert differ(run(loaded, inputs), run(model, inputs)) < 1e-6
+    _save_without_gradients(model, tmp_path / "1")
+    assert differ(_served(tmp_path / "1", inputs), run(model, inputs)) < 1e-5
+
+
+@pytest.mark.family
+@pytest.mark.kinds
 def test_a_keras_file_gives_the_same(subject, tmp_path):
     """Loaded safely, that is without code from the file, and without other files."""
     spec = subject.spec
@@ -45,6 +87,7 @@ def test_a_keras_file_gives_the_same(subject, tmp_path):
 
 
 @pytest.mark.family
+@pytest.mark.kinds
 def test_an_export_gives_the_same(subject, tmp_path):
     """The graph is read as servers do, and needs no compiler there.
 

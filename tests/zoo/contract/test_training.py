@@ -89,10 +89,10 @@ def test_a_frozen_backbone_stays_as_it_is(subject, step):
 @pytest.mark.parametrize(
     ("first", "batchnorm"),
     [
-        ("first", "trained"),
-        ("first", "frozen"),
+        pytest.param("first", "trained", marks=pytest.mark.kinds),
+        pytest.param("first", "frozen", marks=pytest.mark.kinds),
         ("middle", "frozen"),
-        ("last", "trained"),
+        pytest.param("last", "trained", marks=pytest.mark.kinds),
     ],
 )
 def test_unfreezing_trains_a_block_and_later_ones(subject, step, first, batchnorm):

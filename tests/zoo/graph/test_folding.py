@@ -1,5 +1,7 @@
 """BatchNorm folded into convolutions is the same function, and trains the same."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -203,7 +205,12 @@ def test_an_addition_leaves_the_format_as_it_is():
     assert folded(model).output.dtype == model.output.dtype == "bfloat16"
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "nasnet_mobile", "xception"])
+# NASNet takes as long as all others. Its convolutions are those of Xception, and what
+# others read too stays above.
+IN_ALL = ["nasnet_mobile"] if os.environ.get("CONTRACT") == "all" else []
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "xception", *IN_ALL])
 def test_a_whole_network_gives_the_same(name):
     size = 224 if name == "nasnet_mobile" else 96
     model = zoo.build(name, weights=None, input_size_px=size).model

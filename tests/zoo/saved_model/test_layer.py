@@ -1,7 +1,6 @@
 """A module that takes strings is a layer like any other, with its vocabulary inside."""
 
 import shutil
-import subprocess
 import sys
 
 import keras
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 import zoo
 from pipelines.runtime.precision import precision
-from tests.support import tiny_modules
+from tests.support import tiny_modules, warm_python
 from tests.support.tiny_modules import VOCABULARY, WIDTH
 from zoo.errors import BackboneError
 from zoo.saved_model.layer import SavedModelLayer
@@ -103,7 +102,7 @@ def test_its_vocabulary_goes_with_an_export(folder, tmp_path):
     model.export(tmp_path / "export", verbose=False)
     shutil.rmtree(folder)
     (tmp_path / "texts").write_bytes(b"\n".join(TEXTS.numpy()))
-    subprocess.run([sys.executable, "-c", FRESH, str(tmp_path)], check=True)
+    warm_python.run([sys.executable, "-c", FRESH, str(tmp_path)], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), wanted, atol=1e-6)
     assert np.ptp(wanted) > 0
 

@@ -18,7 +18,7 @@ from pipelines.errors import TrainingError
 from pipelines.runtime.precision import precision
 from pipelines.training import freezing
 from pipelines.training.receipt import measure, refuse_moved, snapshot
-from tests.support import tiny_modules
+from tests.support import tiny_modules, warm_python
 from tests.support.tiny_modules import L2, WIDTH
 from zoo.errors import BackboneError, UnknownBackboneError, WeightsError
 from zoo.saved_model.layer import SavedModelLayer
@@ -290,7 +290,7 @@ class TestRoundTrips:
             "images = np.load(folder + '/images.npy')\n"
             "np.save(folder + '/found.npy', model.serve(images).numpy())\n"
         )
-        subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+        warm_python.run([sys.executable, "-c", program, str(tmp_path)], check=True)
         np.testing.assert_allclose(np.load(tmp_path / "found.npy"), wanted, atol=1e-6)
 
 
@@ -531,7 +531,7 @@ class TestAudio:
             "L(sys.argv[1]); print('tf_keras' in sys.modules)"
         )
         command = [sys.executable, "-c", program, str(audio_module)]
-        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        ended = warm_python.run(command, capture_output=True, text=True, check=True)
         assert ended.stdout.strip() == "False"
 
     def test_it_is_no_backbone_for_images(self, audio_module):

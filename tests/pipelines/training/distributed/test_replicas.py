@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import warm_python
+
 SCRIPT = Path(__file__).with_name("distributed_steps.py")
 TOLERANCE = 1e-5
 
@@ -44,7 +46,7 @@ def start(kind: str, path: Path, tf_config: object = None) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
     if tf_config is not None:
         environment["TF_CONFIG"] = json.dumps(tf_config)
-    return subprocess.Popen(
+    return warm_python.Popen(
         [sys.executable, str(SCRIPT), kind, str(path)],
         env=environment,
         stdout=subprocess.PIPE,

@@ -88,6 +88,9 @@ async function describe(name, version) {
   const signatures = metadata.signature_def.signature_def;
   const takes = Object.keys(signatures.serving_default?.inputs ?? {})[0];
   const gives = signatures.serving_default?.outputs ?? {};
+  if ("values" in gives) {
+    throw new Refused(0, `${name} answers with numbers; this page shows classes.`);
+  }
   if (!("probabilities" in gives) || !("classify" in signatures)) {
     throw new Refused(0, `${name} is not an artifact of zoo; this page cannot ask it.`);
   }

@@ -1,13 +1,13 @@
 """The page of `zoo serve --playground`, in a real browser that a person could use."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 import pipelines
 from tests.pipelines.serving.server.conftest import TOKEN
+from tests.support.browser import chromium
 
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -21,26 +21,8 @@ _SECONDS = 60
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no browser: apt-get install chromium chromium-driver")
-    options = selenium.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-background-networking",
-        "disable-dev-shm-usage",
-        "window-size=1000,900",
-        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.set_capability("acceptInsecureCerts", True)
-    opened = selenium.Chrome(options, selenium.ChromeService(driver))
-    yield opened
-    opened.quit()
+    with chromium(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

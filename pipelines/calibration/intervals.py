@@ -1,0 +1,143 @@
+"""Calibration of numbers: from outputs to values, and intervals around them.
+
+Split-conformal intervals (https://arxiv.org/abs/2107.07511) with the absolute error as
+score: for new examples like the held-out ones an interval holds the truth with the
+probability of its level or more, whatever the model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from pipelines.calibration.feature_space import FeatureSpace, fit_feature_space
+from pipelines.calibration.labels import distance_scores, medians_of, thresholds_of
+from pipelines.calibration.thresholds import (
+    StrangenessThreshold,
+    distance_threshold,
+    keep_rank,
+)
+from pipelines.config import CalibrationConfig
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NumberAnswers:
+    """The answers of an artifact for numbers: float64 `[n, targets]`, and `[n]`."""
+
+    values: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    ood_score: np.ndarray
+    accepted: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """The half width of an interval for each target, and the share that it holds.
+
+    `level` was asked for; `promised` is what the number of held-out examples allows.
+    """
+
+    level: float
+    promised: float
+    half_widths: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberCalibration:
+    """All steps between the outputs `[n, targets]` and the answers of an artifact.
+
+    Values are `output * scale + mean`, and the first interval is served.
+    """
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    intervals: tuple[Interval, ...]
+    held_out_examples: int
+    distance: StrangenessThreshold | None
+    reason: str
+    space: FeatureSpace | None = dataclasses.field(default=None, compare=False)
+
+    def values(self, outputs: np.ndarray) -> np.ndarray:
+        """The numbers in the units of the data, float64 `[n, targets]`."""
+        return outputs.astype(np.float64) * np.array(self.scale) + np.array(self.mean)
+
+    def answer(self, outputs: np.ndarray, features: np.ndarray) -> NumberAnswers:
+        """The answers of the artifact's graph for outputs and features `[n, ...]`."""
+        values, half = self.values(outputs), np.array(self.intervals[0].half_widths)
+        ood_score = distance_scores(self.distance, self.space, features)
+        return NumberAnswers(
+            values, values - half, values + half, ood_score, ood_score <= 1
+        )
+
+    def to_manifest(self) -> dict[str, Any]:
+        """The fields of a manifest: plain values, ready for JSON."""
+        return {
+            "temperature": 1.0,
+            "thresholds": thresholds_of(None, self.distance),
+            "calibration": {
+                "mean": list(self.mean),
+                "scale": list(self.scale),
+                "intervals": [dataclasses.asdict(row) for row in self.intervals],
+                "reason": self.reason,
+                "held_out_examples": self.held_out_examples,
+                "medians": medians_of(self.distance),
+                "feature_space_bytes": self.space.size_bytes if self.space else 0,
+            },
+        }
+
+
+def calibrate_numbers(
+    outputs: np.ndarray,
+    truth: np.ndarray,
+    features: np.ndarray,
+    train_features: np.ndarray,
+    train_strata: np.ndarray,
+    *,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    calibration: CalibrationConfig,
+) -> NumberCalibration:
+    """The calibration for held-out outputs, and their true numbers `[n, targets]`.
+
+    `mean` and `scale` `[targets]` undo the standardisation of the targets.
+    """
+    values = outputs.astype(np.float64) * scale + mean
+    errors = np.sort(np.abs(values - truth), axis=0)
+    intervals = tuple(
+        interval(errors, level=level) for level in calibration.conformal_levels
+    )
+    short = [row for row in intervals if row.promised < row.level]
+    notes = [
+        f"{len(errors)} held-out examples are too few for the level {row.level:g}: its"
+        f" interval, up to the largest error, holds {row.promised:.3f}."
+        for row in short
+    ]
+    space = fit_feature_space(train_features, train_strata)
+    distance, why_not = distance_threshold(
+        features, space, share=calibration.in_distribution
+    )
+    served = intervals[0]
+    reason = (
+        f"Intervals from the errors on {len(errors)} held-out examples; the one of"
+        f" level {served.level:g} is served."
+    )
+    return NumberCalibration(
+        tuple(map(float, mean)),
+        tuple(map(float, scale)),
+        intervals,
+        len(errors),
+        distance,
+        " ".join([reason, *notes, *why_not]),
+        space if distance else None,
+    )
+
+
+def interval(errors: np.ndarray, *, level: float) -> Interval:
+    """The interval of a level, from absolute errors `[n, targets]` in order."""
+    n = len(errors)
+    rank = min(keep_rank(n, level), n)
+    promised = min(level, n / (n + 1))
+    return Interval(level, promised, tuple(map(float, errors[rank - 1])))

@@ -1,0 +1,109 @@
+"""The files of a finished run that a comparison reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import ConfigError
+from pipelines.report import predictions
+
+# A probability that rounds to 0 in float32 costs what the smallest number does.
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answers:
+    """The answers of a run for its test examples, in their order.
+
+    `examples` and `labels` are names; `right` is bool `[n]`, `confidence` float64 `[n]`
+    the probability of the answer, and `loss` float64 `[n]` minus the log of the
+    probability of the label.
+    """
+
+    examples: Sequence[str]
+    labels: Sequence[str]
+    right: np.ndarray
+    confidence: np.ndarray
+    loss: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Answers:
+        """Some of the answers."""
+        index = np.asarray(rows, np.int64)
+        return Answers(
+            [self.examples[i] for i in index],
+            [self.labels[i] for i in index],
+            self.right[index],
+            self.confidence[index],
+            self.loss[index],
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A finished run: its folder, the values of its files, and its answers on test."""
+
+    path: Path
+    config: Mapping[str, Any]
+    report: Mapping[str, Any]
+    answers: Answers
+
+
+def read(folder: Path) -> FinishedRun:
+    """The files of a finished run.
+
+    Raises:
+        ConfigError: if the folder holds no finished run, a file cannot be read, or an
+            older version wrote it, which kept no predictions.
+    """
+    if not (folder / "report.json").is_file():
+        raise ConfigError(
+            f"{folder} holds no finished run: it has no report.json. Name the"
+            " config.workdir of a finished one."
+        )
+    report = _object(folder / "report.json")
+    if not (folder / predictions.FILE_NAME).is_file():
+        raise ConfigError(
+            f"{folder} has no {predictions.FILE_NAME}: a version of zootune that kept"
+            " no predictions left it. Train it again, from its own config: zoo train"
+            f" --config={folder / 'config.json'} --config.workdir=NEW"
+        )
+    answers = _answers(folder / predictions.FILE_NAME)
+    return FinishedRun(folder, _object(folder / "config.json"), report, answers)
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no JSON object.")
+    return values
+
+
+def _answers(path: Path) -> Answers:
+    examples, labels, right, confidence, of_label = [], [], [], [], []
+    names: dict[str, str] = {}  # one object for each class, however many its examples
+    for row in predictions.read(path):
+        if row.split == "test":
+            examples.append(row.example)
+            labels.append(names.setdefault(row.label, row.label))
+            right.append(row.is_right)
+            confidence.append(row.confidence)
+            of_label.append(row.probabilities[row.label])
+    if not examples:
+        raise ConfigError(
+            f"{path} has no row of the test split. Only runs whose examples have one"
+            " class each can be compared."
+        )
+    loss = -np.log(np.maximum(np.array(of_label), _TINY))
+    return Answers(examples, labels, np.array(right), np.array(confidence), loss)

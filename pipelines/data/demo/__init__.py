@@ -1,0 +1,1 @@
+"""Small sets of real labelled data, for a first run without data of one's own."""

@@ -1,0 +1,1 @@
+"""The kinds of labels: how each is read, checked, counted and divided into splits."""

@@ -1,0 +1,1 @@
+"""The kinds of problems: one file for each, behind one protocol."""

@@ -1,0 +1,207 @@
+"""Grades in an order: a classifier whose head has one score and cut points."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from pipelines.calibration.calibration import Calibration
+from pipelines.calibration.reliability import PredictionScores
+from pipelines.config import RunConfig
+from pipelines.data.splits import Splits
+from pipelines.planning.evidence import ProbeScore
+from pipelines.probing import ridge
+from pipelines.probing.probe import Probe, require_finite, standardization_of
+from pipelines.problems.class_baselines import baselines
+from pipelines.problems.class_reports import calibrated_scores
+from pipelines.problems.cumulative_link import (
+    CumulativeLink,
+    even_cut_points,
+    fit_link,
+    log_probabilities,
+)
+from pipelines.problems.grade_reports import GradeReport, quadratic_kappa, with_kappa
+from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.problems.single_label import ClassTally, SingleLabel
+
+_logger = logging.getLogger("zootune")
+
+
+class Ordinal(SingleLabel):
+    """One of several grades in an order.
+
+    The model gives log probabilities of the grades, which are logits as of a
+    classifier; so calibration, artifact and server are those of a classifier.
+    """
+
+    name = "ordinal"
+    metric = "quadratic kappa"
+    epoch_metric = "agreement"
+    counts_mistakes = False
+    trains_in_replicas = False
+    _noun = "grades"
+
+    def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:
+        super().__init__(names)
+        grades = np.arange(len(names)) if labels is None else labels
+        self._cut_points = even_cut_points(grades, len(names))
+        # The squared distance of two examples that are drawn by chance.
+        self._by_chance = float(2 * grades.var()) or 1.0
+
+    @property
+    def units(self) -> int:
+        """The number of outputs of the head."""
+        return 1
+
+    def check_config(self, config: RunConfig) -> None:
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
+        require_only(config, self.name, ONE_CLASS_ONLY)
+
+    def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
+        return "none"
+
+    def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
+        return 0.0
+
+    def score(
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        *,
+        groups: np.ndarray | None,
+        reads: tuple[str, ...],
+        grid: int,
+    ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
+        require_finite(parts)
+        targets = labels[:, None].astype(np.float64)
+        features = standardization_of(parts)(parts)
+        fitted = ridge.fit_targets(features, targets, groups=groups)
+        scores = fitted.left_out[:, 0]
+        sharpness, cut_points = fit_link(scores, labels, len(self.names))
+        logs = log_probabilities(sharpness * scores, cut_points)
+        quality = self.judge(logs, labels).quality
+        return ProbeScore(
+            reads=reads,
+            grid=grid,
+            width=len(fitted.kernel),
+            accuracy=quadratic_kappa(labels, logs.argmax(axis=1)),
+            standard_error=float(quality.std() / np.sqrt(len(quality))),
+            squared_error=float(np.square(scores - labels).mean()),
+            penalty=fitted.penalty,
+            sharpness=sharpness,
+            intercepts=tuple(map(float, cut_points)),
+        )
+
+    def linear_probe(
+        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+    ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
+        standardize = standardization_of(parts)
+        kernel, bias = ridge.solve_targets(
+            standardize(parts),
+            labels[:, None].astype(np.float64),
+            penalty=scored.penalty,
+        )
+        factor = np.float32(scored.sharpness)
+        return Probe(standardize, kernel * factor, bias * factor, scored.intercepts)
+
+    def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
+        starts = probe is not None and probe.cut_points
+        cut_points = probe.cut_points if probe and starts else self._cut_points
+        return [CumulativeLink(list(cut_points), name="cumulative_link")]
+
+    def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
+        by_chance = self._by_chance
+
+        def agreement(labels: Any, outputs: Any) -> Any:
+            grades = ops.cast(labels, "float32")
+            if len(labels.shape) == 2 and labels.shape[-1] == outputs.shape[-1]:
+                grades = ops.cast(ops.argmax(labels, axis=-1), "float32")
+            grades = ops.reshape(grades, (-1,))
+            far = ops.cast(ops.argmax(outputs, axis=-1), "float32") - grades
+            return 1.0 - ops.square(far) / by_chance
+
+        return [keras.metrics.MeanMetricWrapper(agreement, name=self.epoch_metric)]
+
+    def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
+        judged = super().judge(outputs, labels)
+        far = np.square(outputs.argmax(axis=1) - labels) / self._by_chance
+        finite = np.isfinite(outputs).all(axis=1)
+        worst = np.square(len(self.names) - 1) / self._by_chance
+        return Judged(1 - np.where(finite, far, worst), judged.log_p)
+
+    def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
+        middle = np.median(labels)
+        return float(1 - (np.square(labels - middle) / self._by_chance).mean())
+
+    def evaluate(
+        self,
+        calibration: Calibration,
+        of: Outputs,
+        *,
+        scores: PredictionScores | None = None,
+    ) -> GradeReport:
+        """The report of a split, a dataclass as `Report` says."""
+        scores = scores or calibrated_scores(calibration, of)
+        plain = super().evaluate(calibration, of, scores=scores)
+        return with_kappa(plain, of.labels, scores.predicted)
+
+    def tally(self) -> GradeTally:
+        """A new count of the answers of an artifact."""
+        return GradeTally(self.names)
+
+    def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
+        return {"problem": self.name, **super().calibration_report(calibrated)}
+
+    def baselines(self, splits: Splits, report: Any) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
+        if report.quadratic_kappa <= 0:
+            _logger.warning(
+                "The quadratic kappa on test is %.3f, no better than chance: the model"
+                " has learned nothing that helps there. Look at the grades, train"
+                " longer (finetune.epochs), or try another backbone (`zoo rank`).",
+                report.quadratic_kappa,
+            )
+        return baselines(splits)
+
+    def manifest(self, calibration: Calibration) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
+        values = super().manifest(calibration)
+        return {
+            **values,
+            "calibration": {"problem": self.name, **values["calibration"]},
+        }
+
+
+class GradeTally(ClassTally):
+    """Counts answers on grades."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
+        self._predicted: list[np.ndarray] = []
+
+    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
+        super().add(labels, answers)
+        self._predicted.append(answers["probabilities"].argmax(axis=1))
+
+    def report(self, split: str) -> GradeReport:
+        """The report of all batches."""
+        labels, predicted = (
+            np.concatenate(rows) for rows in (self._labels, self._predicted)
+        )
+        return with_kappa(super().report(split), labels, predicted)

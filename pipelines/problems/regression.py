@@ -1,0 +1,335 @@
+"""Numbers for each example: targets are standardised, and the graph undoes that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from pipelines.calibration.intervals import NumberCalibration, calibrate_numbers
+from pipelines.calibration.reliability import PredictionScores
+from pipelines.config import CalibrationConfig, RunConfig
+from pipelines.data.splits import Splits
+from pipelines.data.targets.choice import kind_of
+from pipelines.errors import DataError
+from pipelines.planning.evidence import ProbeScore
+from pipelines.probing import ridge
+from pipelines.probing.probe import Probe, require_finite, standardization_of
+from pipelines.problems import number_answers, number_reports
+from pipelines.problems.number_reports import NumberReport
+from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.serving.graph_answers import GraphAnswers
+from pipelines.serving.parity import Expected
+
+# As many training examples for each of these are many or few as for each class.
+_PARTS = 10
+# Errors beyond it, in standard deviations of a target, count as absolute ones.
+_HUBER = 1.345
+
+_logger = logging.getLogger("zootune")
+
+
+class Regression:
+    """One or several numbers for each example, float32 `[n, targets]`.
+
+    The head gives standardised targets: minus their mean, over their deviation.
+    """
+
+    name = "regression"
+    metric = "r2"
+    epoch_metric = "r2"
+    counts_mistakes = False
+    trains_in_replicas = False
+    reads_classes = False
+    needs_outputs = False
+
+    def __init__(self, names: Sequence[str], labels: np.ndarray) -> None:
+        self.names = tuple(names)
+        self.mean = labels.mean(axis=0, dtype=np.float64)
+        deviation = labels.std(axis=0, dtype=np.float64)
+        self.scale = np.where(deviation > 0, deviation, 1.0)
+
+    @property
+    def units(self) -> int:
+        """The number of outputs of the head."""
+        return len(self.names)
+
+    @property
+    def parts(self) -> int:
+        """The number of names that training examples are shared among."""
+        return _PARTS
+
+    @property
+    def size_in_words(self) -> str:
+        """The number of classes, labels, grades or targets, with the word."""
+        return f"{len(self.names)} targets" if len(self.names) > 1 else "one target"
+
+    def check_config(self, config: RunConfig) -> None:
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
+        require_only(
+            config,
+            self.name,
+            {
+                **ONE_CLASS_ONLY,
+                "export.explain": (False,),
+                "calibration.method": ("auto", "none"),
+            },
+        )
+
+    def imbalance(self, choice: str, labels: np.ndarray) -> str:
+        """The treatment of classes of different size; never `auto`."""
+        return "none"
+
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """A code for each example, `[n]`, by which examples are drawn evenly."""
+        return kind_of(self.name).strata(labels)
+
+    def floor(self, labels: np.ndarray) -> float:
+        """The metric without a network, from the shares of the labels alone."""
+        return 0.0
+
+    def standardized(self, labels: np.ndarray) -> np.ndarray:
+        """Targets as the head gives them, float64 `[n, targets]`."""
+        return (labels.astype(np.float64) - self.mean) / self.scale
+
+    def score(
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        *,
+        groups: np.ndarray | None,
+        reads: tuple[str, ...],
+        grid: int,
+    ) -> ProbeScore:
+        """The score of a linear probe on examples left out of its fit."""
+        require_finite(parts)
+        targets = self.standardized(labels)
+        features = standardization_of(parts)(parts)
+        fitted = ridge.fit_targets(features, targets, groups=groups)
+        errors = np.square(fitted.left_out - targets).mean(axis=1)
+        return ProbeScore(
+            reads=reads,
+            grid=grid,
+            width=len(fitted.kernel),
+            accuracy=float(1 - errors.mean()),
+            standard_error=float(errors.std() / np.sqrt(len(errors))),
+            squared_error=float(errors.mean()),
+            penalty=fitted.penalty,
+            sharpness=1.0,
+        )
+
+    def linear_probe(
+        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+    ) -> Probe:
+        """The linear probe in closed form, fitted to all rows."""
+        standardize = standardization_of(parts)
+        targets = self.standardized(labels)
+        return Probe(
+            standardize,
+            *ridge.solve_targets(standardize(parts), targets, penalty=scored.penalty),
+        )
+
+    def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
+        """The layers behind the dense one of the head; they start as the probe says."""
+        return []
+
+    def loss(self, *, soft: bool) -> keras.losses.Loss:
+        """The loss of training; `soft` where images and so labels were mixed."""
+        return StandardizedHuber(self.mean, self.scale)
+
+    def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
+        mean, scale = self.mean.astype(np.float32), self.scale.astype(np.float32)
+
+        def explained(labels: Any, outputs: Any) -> Any:
+            error = outputs - (ops.cast(labels, "float32") - mean) / scale
+            return 1.0 - ops.mean(ops.square(error), axis=-1)
+
+        return [keras.metrics.MeanMetricWrapper(explained, name=self.epoch_metric)]
+
+    def hard(self, labels: np.ndarray) -> np.ndarray:
+        """Labels of a batch as in `Split`, also where they were one-hot."""
+        return labels
+
+    def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
+        """How well each example is answered."""
+        error = np.abs(outputs - self.standardized(labels))
+        huber = np.where(error <= _HUBER, error**2 / 2, _HUBER * error - _HUBER**2 / 2)
+        return Judged(1 - np.square(error).mean(axis=1), -huber.mean(axis=1))
+
+    def least_quality(self, labels: np.ndarray) -> float:
+        """The mean quality of an answer that is always the same."""
+        return float(1 - self.standardized(labels).var(axis=0).mean())
+
+    def reached(
+        self, outputs: np.ndarray | None, labels: np.ndarray, average: float
+    ) -> float:
+        """The metric on a split; `average` is the mean quality."""
+        return average
+
+    def calibrate(
+        self,
+        held_out: Outputs,
+        train_features: np.ndarray,
+        train_labels: np.ndarray,
+        *,
+        calibration: CalibrationConfig,
+    ) -> NumberCalibration:
+        """The calibration, from examples that trained nothing."""
+        return calibrate_numbers(
+            held_out.logits,
+            held_out.labels,
+            held_out.features,
+            train_features,
+            self.strata(train_labels),
+            mean=self.mean,
+            scale=self.scale,
+            calibration=calibration,
+        )
+
+    def calibration_report(self, calibrated: Any) -> dict[str, Any]:
+        """The values of `calibration` in `report.json`."""
+        values = self.manifest(calibrated.calibration)
+        return {
+            **values.pop("calibration"),
+            **values,
+            **{
+                outputs.split: self._coverage(calibrated.calibration, outputs)
+                for outputs in (calibrated.validation, calibrated.test)
+            },
+        }
+
+    def _coverage(self, calibration: NumberCalibration, of: Outputs) -> dict[str, Any]:
+        answers = calibration.answer(of.logits, of.features)
+        error = np.abs(answers.values - of.labels)
+        return {
+            "examples": len(of.labels),
+            "accepted": float(answers.accepted.mean()),
+            "intervals": [
+                {
+                    "level": row.level,
+                    "promised": row.promised,
+                    "coverage": float((error <= np.array(row.half_widths)).mean()),
+                }
+                for row in calibration.intervals
+            ],
+        }
+
+    def evaluate(
+        self,
+        calibration: NumberCalibration,
+        of: Outputs,
+        *,
+        scores: PredictionScores | None = None,
+    ) -> NumberReport:
+        """The report of a split, a dataclass as `Report` says."""
+        answers = vars(calibration.answer(of.logits, of.features))
+        return number_reports.report(of.split, of.labels, answers, self.names)
+
+    def tally(self) -> NumberTally:
+        """A new count of the answers of an artifact."""
+        return NumberTally(self.names)
+
+    def aligned(self, labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Labels of other data, in the order of the names that the problem has."""
+        if len(names) != len(self.names):
+            raise DataError(
+                f"The data have {len(names)} targets ({', '.join(names)}), and the"
+                f" artifact predicts {len(self.names)} ({', '.join(self.names)})."
+            )
+        return labels
+
+    def baselines(self, splits: Splits, report: NumberReport) -> dict[str, float]:
+        """The metric on test without a network, by name; warns where that is better."""
+        middle = np.median(splits.train.labels, axis=0)
+        error = float(np.abs(splits.test.labels - middle).mean())
+        if report.mean_absolute_error >= error:
+            _logger.warning(
+                "The mean absolute error on test is %.4g, and %.4g for always giving"
+                " the median of training: the model has learned nothing that helps"
+                " there. Look at the targets, train longer (finetune.epochs), or try"
+                " another backbone (`zoo rank`).",
+                report.mean_absolute_error,
+                error,
+            )
+        return {"median_of_training": error}
+
+    def manifest(self, calibration: NumberCalibration) -> dict[str, Any]:
+        """The fields of a calibration in the manifest of an artifact."""
+        values = calibration.to_manifest()
+        return {
+            **values,
+            "calibration": {"problem": self.name, **values["calibration"]},
+        }
+
+    def graph_answers(self, calibration: NumberCalibration) -> GraphAnswers:
+        """The answers of the artifact, in its graph."""
+        return number_answers.graph_answers(calibration)
+
+    def numbers(
+        self, calibration: NumberCalibration, outputs: np.ndarray, features: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The numbers among the answers, to measure how far a model is from itself."""
+        return number_answers.numbers(calibration, outputs, features)
+
+    def expected(
+        self,
+        calibration: NumberCalibration,
+        outputs: np.ndarray,
+        features: np.ndarray,
+        unit: float,
+    ) -> dict[str, Expected]:
+        """The answers that the signatures must give for these outputs."""
+        return number_answers.expected(calibration, outputs, features, unit=unit)
+
+    def expected_of_examples(
+        self, answers: Mapping[str, Expected]
+    ) -> dict[str, Expected]:
+        """The answers of the signature that takes `tf.train.Example`."""
+        return number_answers.of_examples(answers)
+
+
+class StandardizedHuber(keras.losses.Loss):
+    """The Huber loss of standardised targets, for targets in their own units."""
+
+    def __init__(self, mean: np.ndarray, scale: np.ndarray) -> None:
+        super().__init__(name="standardized_huber")
+        self._mean = mean.astype(np.float32)
+        self._scale = scale.astype(np.float32)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        targets = (ops.cast(y_true, y_pred.dtype) - self._mean) / self._scale
+        error = ops.abs(y_pred - targets)
+        beyond = _HUBER * error - _HUBER**2 / 2
+        return ops.mean(
+            ops.where(error <= _HUBER, ops.square(error) / 2, beyond), axis=-1
+        )
+
+
+class NumberTally:
+    """Counts answers on numbers."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._labels: list[np.ndarray] = []
+        self._answers: list[dict[str, np.ndarray]] = []
+
+    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
+        """Counts a batch: labels, and the outputs of the artifact by name."""
+        self._labels.append(labels)
+        kept = ("values", "lower", "upper", "accepted")
+        self._answers.append({name: answers[name] for name in kept})
+
+    def report(self, split: str) -> NumberReport:
+        """The report of all batches."""
+        joined = {
+            name: np.concatenate([row[name] for row in self._answers])
+            for name in self._answers[0]
+        }
+        labels = np.concatenate(self._labels)
+        return number_reports.report(split, labels, joined, self._names)

@@ -1,0 +1,88 @@
+"""The page of a run whose examples do not have one class each: measures by name.
+
+It has the sections of the page of a classifier that do not need classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.display.html import Cell, Table, document
+from pipelines.report.plots.svg import NO_MATPLOTLIB
+from pipelines.report.run_files import RunFiles
+from pipelines.report.sections.cost import artifact, cost
+from pipelines.report.sections.plan import plan
+from pipelines.report.sections.settings import settings
+from pipelines.report.sections.training import training
+
+_SPLITS = ("test", "validation")
+_MOST = 1000
+
+
+def page(run: RunFiles) -> str:
+    """The page as HTML, in ASCII.
+
+    Raises:
+        KeyError: if a file lacks an entry, because another version wrote it.
+    """
+    report = run.report
+    return document(
+        "measures.html",
+        title=f"{report['backbone']['name']} on {report['data']['reference']}",
+        backbone=report["backbone"]["name"],
+        reference=report["data"]["reference"],
+        no_plot=NO_MATPLOTLIB,
+        measures=_measures(report),
+        training=training(run),
+        plan=plan(run),
+        cost=cost(run),
+        artifact=artifact(run),
+        settings=settings(run),
+    )
+
+
+def _measures(report: Mapping[str, Any]) -> dict[str, Any]:
+    test = report["test"]
+    name = report["headline"][0]
+    simple = [
+        (f"{key.replace('_', ' ')}, without a network", value)
+        for key, value in report["baselines"].items()
+    ]
+    numbers = [key for key, value in test.items() if isinstance(value, (int, float))]
+    rows: list[tuple[Cell, ...]] = [
+        (key.replace("_", " "), *(report[split][key] for split in _SPLITS))
+        for key in numbers
+    ]
+    return {
+        "name": name.replace("_", " "),
+        "value": f"{test[name]:.4g}",
+        "sentence": f"on {test['examples']} test examples; {report['problem']}.",
+        "table": Table("Every example counted once", ("measure", *_SPLITS), rows),
+        "simple": Table("To compare with", ("baseline", name), simple),
+        "parts": _parts(report),
+        "reason": report["calibration"]["reason"],
+        "levels": _levels(report["calibration"]["test"]),
+    }
+
+
+def _parts(report: Mapping[str, Any]) -> Table:
+    """The measures of each label or target, on test."""
+    (per,) = (value for key, value in report["test"].items() if key.startswith("per_"))
+    header = list(next(iter(per.values())))
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(values[key] for key in header)) for name, values in per.items()
+    ]
+    words = [key.replace("_", " ") for key in header]
+    return Table("One by one, on test", ("name", *words), rows[:_MOST])
+
+
+def _levels(test: Mapping[str, Any]) -> Table | None:
+    """The shares that intervals promised and held, on test."""
+    if "intervals" not in test:
+        return None
+    rows = [
+        (f"{row['level']:g}", row["promised"], row["coverage"])
+        for row in test["intervals"]
+    ]
+    return Table("Intervals, on test", ("level", "promised", "coverage"), rows)

@@ -1,0 +1,1 @@
+"""The examples that the page of a run shows, as small files in its folder."""

@@ -1,0 +1,32 @@
+"""Numbers behind the protocol."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.errors import DataError
+from pipelines.problems.regression import Regression, StandardizedHuber
+
+LABELS = np.float32([[1, 100], [2, 200], [3, 300], [4, 400]])
+PROBLEM = Regression(("small", "large"), LABELS)
+
+
+def test_the_loss_standardizes_raw_targets():
+    standardized = PROBLEM.standardized(LABELS)
+    np.testing.assert_allclose(standardized.std(axis=0), 1, rtol=1e-6)
+    right = tf.constant(standardized, tf.float32)
+    loss = StandardizedHuber(PROBLEM.mean, PROBLEM.scale)
+    assert float(loss(tf.constant(LABELS), right)) == pytest.approx(0, abs=1e-9)
+    near, far = (float(loss(LABELS, right + off)) for off in (0.1, 10.0))
+    assert near == pytest.approx(0.005, rel=1e-3)
+    assert far == pytest.approx(1.345 * 10 - 1.345**2 / 2, rel=1e-3)
+
+
+def test_an_artifact_of_other_targets_is_refused():
+    assert PROBLEM.aligned(LABELS, ("a", "b")) is LABELS
+    with pytest.raises(DataError, match="have 1 targets .*predicts 2 .small, large"):
+        PROBLEM.aligned(LABELS[:, :1], ("a",))
+
+
+def test_a_constant_target_has_a_scale():
+    assert Regression(("x",), np.ones((3, 1), np.float32)).scale.tolist() == [1.0]

@@ -1,0 +1,31 @@
+"""The section of training has curves where epochs were trained, and the receipt."""
+
+import dataclasses
+
+from pipelines.report.sections.training import training
+
+
+def test_training_has_curves_of_both_measures(files):
+    values = training(files)
+    assert len(values["curves"]) == 2
+    assert "Loss over" in values["curves"][0]
+    assert "Accuracy over" in values["curves"][1]
+    assert len(values["epochs"].rows) == len(files.history)
+
+
+def test_training_without_epochs_has_no_curve(files):
+    values = training(dataclasses.replace(files, history=[]))
+    assert (values["curves"], values["epochs"]) == ([], None)
+
+
+def test_receipt_names_blocks_that_moved_though_frozen(files):
+    change = dict.fromkeys(
+        ("largest_change", "relative_change", "statistics_change"), 0.0
+    )
+    frozen = {"block": "stem", "trainable": False, **change}
+    report = {**files.report, "receipt": {"head": [frozen]}}
+    ((kept, _),) = training(dataclasses.replace(files, report=report))["receipts"]
+    assert kept.endswith("1 of 1 parts were frozen and moved by exactly 0")
+    frozen["largest_change"] = 0.5
+    ((broken, _),) = training(dataclasses.replace(files, report=report))["receipts"]
+    assert broken.endswith("stem moved though frozen")
