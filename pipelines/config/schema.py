@@ -311,13 +311,6 @@ class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves."""
 
     data: str = option("", help="Reference of the data, such as dir:photos.")
-    problem: str = option(
-        "auto",
-        choices=("auto", "single_label", "multi_label", "regression", "ordinal"),
-        help="Kind of labels: one class for each example, any number of labels,"
-        " numbers, or grades in an order. auto is what is plain from the data, and"
-        " printed.",
-    )
     backbone: str = option(
         "efficientnet_lite0", help="Name of the backbone; `zoo list` prints all."
     )
@@ -409,6 +402,13 @@ class RunConfig:
         " sampling each as often, or the class shares added to the logits. The best"
         " epoch is then by balanced accuracy. auto is prior_correction where one class"
         " has 10 times the examples of another.",
+    )
+    problem: str = option(
+        "auto",
+        choices=("auto", "single_label", "multi_label", "regression", "ordinal"),
+        help="Kind of labels: one class for each example, any number of labels,"
+        " numbers, or grades in an order. auto is what is plain from the data, and"
+        " printed.",
     )
     profile: bool = option(
         False,
