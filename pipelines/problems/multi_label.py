@@ -40,6 +40,7 @@ class MultiLabel:
     counts_mistakes = False
     trains_in_replicas = False
     reads_classes = False
+    classes_can_change = False
     needs_outputs = True
 
     def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:

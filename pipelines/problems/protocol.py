@@ -75,8 +75,9 @@ class Problem(Protocol):
 
     `metric` names the metric that is compared, higher is better; `epoch_metric` is its
     key in the logs of an epoch. `counts_mistakes` is true where the metric is a share
-    of examples that are right, `reads_classes` where each example has one class, and
-    `trains_in_replicas` where several devices can share a batch.
+    of examples that are right, `reads_classes` where each example has one class,
+    `classes_can_change` where a head for other classes is solved from kept features,
+    and `trains_in_replicas` where several devices can share a batch.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Problem(Protocol):
     counts_mistakes: bool
     trains_in_replicas: bool
     reads_classes: bool
+    classes_can_change: bool
     names: tuple[str, ...]
 
     @property

@@ -46,6 +46,7 @@ class Regression:
     counts_mistakes = False
     trains_in_replicas = False
     reads_classes = False
+    classes_can_change = False
     needs_outputs = False
 
     def __init__(self, names: Sequence[str], labels: np.ndarray) -> None:

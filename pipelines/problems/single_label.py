@@ -45,6 +45,7 @@ class SingleLabel:
     counts_mistakes = True
     trains_in_replicas = True
     reads_classes = True
+    classes_can_change = True
     needs_outputs = False
     _noun = "classes"
 
