@@ -19,6 +19,7 @@ working_folder.refuse_strangers("zoo", zoo.__file__)
 from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
+    from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
     from pipelines.planning.ranking import Ranking
     from pipelines.runs.result import Run
@@ -136,6 +137,24 @@ def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
         from pipelines.stages import publish as keep
 
         return keep.publish(Path(workdir), name=name)
+
+
+def add_class(workdir: str | Path, *, name: str, data: str) -> "ClassChange":
+    """Adds a class to a finished run, and publishes the next version of its artifact.
+
+    `data` holds the examples of the new class, such as `dir:wolf`. The head is fitted
+    in closed form to the features of all examples, old and new, as if the class had
+    been there from the beginning; no old image is read where the run kept its features,
+    and the blocks stay as they are.
+
+    Raises:
+        ConfigError, DataError, BackboneError, ArtifactError: with a sentence that says
+            what to do; the run is as it was then.
+    """
+    with preserved(shows_stages=True):
+        from pipelines.classes import update
+
+        return update.add_class(Path(workdir), name=name, data=data)
 
 
 def compare(*runs: str | Path) -> "Comparison":

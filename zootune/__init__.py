@@ -33,7 +33,7 @@ def _refuse_strangers() -> None:
 # Before an import runs a line of a stranger.
 _refuse_strangers()
 
-from pipelines import compare, fine_tune, load, publish, rank, tune  # noqa: E402
+from pipelines import add_class, compare, fine_tune, load, publish, rank, tune  # noqa: E402
 from pipelines.errors import (  # noqa: E402
     ArtifactError,
     ChangedFilesError,
@@ -64,6 +64,7 @@ __all__ = [
     "UnknownBackboneError",
     "WeightsError",
     "__version__",
+    "add_class",
     "build",
     "compare",
     "fine_tune",

@@ -120,6 +120,9 @@ BY_PLACE = {
     "pipelines/comparison": (
         "Give folders of at least two finished runs, each with its `report.json`."
     ),
+    "pipelines/problems": (
+        "Give data with the labels that training had: their kind, number and names."
+    ),
     "pipelines/planning": "Leave the field out, or take another backbone or strategy.",
     "pipelines/formats": "`zoo export --help` lists the formats.",
     "pipelines/commands": "`zoo COMMAND --help` lists the flags with their values.",

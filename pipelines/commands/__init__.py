@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "data.demo",
     "check": "data.check",
     "shard": "data.shard",
+    "add-class": "runs.add_class",
     "report": "runs.report",
     "compare": "runs.compare",
     "doctor": "doctor",

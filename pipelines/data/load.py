@@ -58,7 +58,7 @@ def check_and_split(
     # Counted again without duplicates when hashes are known; a class with one image is
     # refused before a large folder is read.
     require_independent(examples, np.arange(len(examples)), limit=ref.limit)
-    examples, hashes = _usable(examples, ref, on_progress)
+    examples, hashes = usable(examples, ref, on_progress)
     notes = _notes(examples)
     splits = split_examples(examples, hashes, ref)
     info = dataclasses.replace(splits.info, skipped=examples.skipped, notes=notes)
@@ -74,10 +74,14 @@ def _notes(examples: Examples) -> tuple[str, ...]:
     return notes
 
 
-def _usable(
+def usable(
     examples: Examples, ref: DatasetRef, on_progress: OnProgress | None
 ) -> tuple[Examples, Strings]:
-    """The usable examples, with reasons for the skipped ones, and their hashes."""
+    """The usable examples, with reasons for the skipped ones, and their hashes.
+
+    Raises:
+        DataError: if some cannot be used, unless the reference leaves them out.
+    """
     checked = check_content(examples.inputs, on_progress=on_progress)
     hashes, bad = checked.hashes, checked.bad
     if bad and ref.on_bad == "fail":
@@ -114,7 +118,7 @@ def load_part(
         DataError: as `load`, but that `all` may have any number of classes.
     """
     examples = keep_some(read(ref, problem), limit=ref.limit, seed=ref.seed)
-    examples, hashes = _usable(examples, ref, None)
+    examples, hashes = usable(examples, ref, None)
     _notes(examples)
     if part == "auto":
         part = "test" if fingerprint(examples, hashes) == trained_on else "all"

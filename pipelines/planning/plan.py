@@ -36,6 +36,11 @@ class HeadPlan:
     dropout: float
     init: str
 
+    @property
+    def is_linear(self) -> bool:
+        """True if it is a linear classifier on standardized averages of blocks."""
+        return self.standardized and not self.hidden_units
+
 
 @dataclasses.dataclass(frozen=True)
 class Phase:

@@ -41,6 +41,7 @@ class MultiLabel:
     trains_in_replicas = False
     part_name = "label"
     reads_classes = False
+    classes_can_change = False
     needs_outputs = True
 
     def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:

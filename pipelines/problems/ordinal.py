@@ -41,6 +41,7 @@ class Ordinal(SingleLabel):
     """
 
     name = "ordinal"
+    classes_can_change = False
     metric = "quadratic kappa"
     epoch_metric = "agreement"
     counts_mistakes = False

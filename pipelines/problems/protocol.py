@@ -76,7 +76,8 @@ class Problem(Protocol):
     `metric` names the metric that is compared, higher is better; `epoch_metric` is its
     key in the logs of an epoch. `counts_mistakes` is true where the metric is a share
     of examples that are right, `part_name` the word for one of the `parts`,
-    `reads_classes` where each example has one class, and `trains_in_replicas` where
+    `reads_classes` where each example has one class, `classes_can_change` where a head
+    for other classes is solved from kept features, and `trains_in_replicas` where
     several devices can share a batch.
     """
 
@@ -87,6 +88,7 @@ class Problem(Protocol):
     trains_in_replicas: bool
     reads_classes: bool
     part_name: str
+    classes_can_change: bool
     names: tuple[str, ...]
 
     @property

@@ -27,3 +27,8 @@ def problem_of(splits: Splits) -> Problem:
 def make(name: str, names: Sequence[str], labels: np.ndarray) -> Problem:
     """The problem of a kind, for names and training labels as in `Split`."""
     return _MAKERS[name](names, labels)
+
+
+def classes_can_change(name: str) -> bool:
+    """True if classes can be added to a run of this kind, which is `single_label`."""
+    return bool(_MAKERS[name].classes_can_change)  # type: ignore[attr-defined]

@@ -47,6 +47,7 @@ class Regression:
     trains_in_replicas = False
     part_name = "tenth of the range"
     reads_classes = False
+    classes_can_change = False
     needs_outputs = False
 
     def __init__(self, names: Sequence[str], labels: np.ndarray) -> None:

@@ -46,6 +46,7 @@ class SingleLabel:
     trains_in_replicas = True
     part_name = "class"
     reads_classes = True
+    classes_can_change = True
     needs_outputs = False
     _noun = "classes"
 

@@ -16,9 +16,10 @@ from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
+from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.runs import folder as run_folder
-from pipelines.runs import record, report, resume
+from pipelines.runs import keep_features, record, report, resume
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
@@ -210,7 +211,7 @@ class RunJob:
         """
         prepared, folder = self._prepared, self.folder
         splits = prepared.splits
-        facts = record.artifact_facts(splits, prepared.plan, evaluation)
+        facts = record.artifact_facts(splits.info, prepared.plan, evaluation)
         try:
             exported = resume.exported_before(folder, facts) or export(
                 model,
@@ -258,6 +259,7 @@ class RunJob:
             backbone,
             seconds={**self.seconds, "total": self._clock.total_seconds},
         )
+        self.on_chief(self._keep_features, calibrated, backbone)
         return Run(
             self._prepared.plan,
             history,
@@ -267,6 +269,22 @@ class RunJob:
             Path(self.config.workdir),
             Path(exported["path"]),
         )
+
+    def _keep_features(
+        self, calibrated: Calibrated, backbone: Mapping[str, Any]
+    ) -> None:
+        """Keeps what the head was fitted to, if it is at hand, to change classes."""
+        prepared = self._prepared
+        kept = keep_features.of_run(
+            prepared.measured,
+            calibrated,
+            prepared.splits,
+            prepared.plan,
+            backbone=backbone["sha256"],
+        )
+        if kept is not None:
+            path = self.folder.checkpoints_dir / kept_features.FILE_NAME
+            kept_features.save(kept, path)
 
 
 def _require_space(folder: RunFolder, prepared: Prepared) -> None:

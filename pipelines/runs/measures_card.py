@@ -8,17 +8,17 @@ import yaml
 from markupsafe import Markup
 
 from pipelines.display import markdown
-from pipelines.runs.prepare import Prepared
+from pipelines.runs.described import Described
 from pipelines.stages.evaluate import Evaluation
 
 _MOST = 50
 
 
 def measures_card(
-    title: str, prepared: Prepared, calibration: Any, evaluation: Evaluation
+    title: str, prepared: Described, calibration: Any, evaluation: Evaluation
 ) -> str:
     """The card as Markdown, with a head of YAML; nothing depends on the machine."""
-    info, spec = prepared.splits.info, prepared.base.spec
+    info, spec = prepared.info, prepared.base.spec
     test, validation = evaluation.test, evaluation.validation
     per = next(getattr(test, name) for name in vars(test) if name.startswith("per_"))
     fields = {
@@ -38,7 +38,7 @@ def measures_card(
             ("strategy", prepared.plan.action),
             ("format", "TensorFlow SavedModel; preprocessing is inside"),
         ],
-        modality=prepared.splits.test.inputs.modality,
+        modality=prepared.base.spec.modality,
         reference=info.reference,
         fingerprint=info.fingerprint,
         metrics=[

@@ -23,8 +23,8 @@ from pipelines.data.splits import DataInfo
 from pipelines.display import markdown
 from pipelines.display.text import sentences
 from pipelines.problems.class_reports import EvalReport
+from pipelines.runs.described import Described
 from pipelines.runs.measures_card import measures_card
-from pipelines.runs.prepare import Prepared
 from pipelines.runs.result import Outcome
 from pipelines.runtime import environment
 from pipelines.serving import artifact
@@ -43,7 +43,7 @@ _FEW_TESTED, _FEW_TRAINED = 100, 20
 
 
 def model_card(
-    prepared: Prepared,
+    prepared: Described,
     calibrated: Calibrated,
     evaluation: Evaluation,
     outcome: Outcome | None = None,
@@ -53,8 +53,8 @@ def model_card(
     With the `outcome` of a run it has what depends on the machine: the reasons of the
     plan, the numbers of the proof, seconds and versions.
     """
-    info, spec = prepared.splits.info, prepared.base.spec
-    modality = prepared.splits.test.inputs.modality
+    info, spec = prepared.info, prepared.base.spec
+    modality = prepared.base.spec.modality
     title = f"{spec.name} on {_data_name(info)}"
     if not prepared.problem.reads_classes:
         return measures_card(title, prepared, calibrated.calibration, evaluation)
@@ -95,10 +95,10 @@ def model_card(
     )
 
 
-def _front(title: str, prepared: Prepared, test: EvalReport) -> str:
+def _front(title: str, prepared: Described, test: EvalReport) -> str:
     """The fields that a hub of models reads, as YAML."""
-    info, spec = prepared.splits.info, prepared.base.spec
-    modality = prepared.splits.test.inputs.modality
+    info, spec = prepared.info, prepared.base.spec
+    modality = prepared.base.spec.modality
     task = _TASKS.get(modality, "other")
     measured = {"accuracy": test.accuracy, "balanced_accuracy": test.balanced_accuracy}
     result = {
@@ -242,7 +242,7 @@ def _lineage(base: Backbone) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _made(prepared: Prepared, outcome: Outcome | None) -> list[str]:
+def _made(prepared: Described, outcome: Outcome | None) -> list[str]:
     proof = (
         "The SavedModel was loaded in a fresh process and answered real examples"
         " as the trained model does, within the tolerance of its number format;"

@@ -12,7 +12,7 @@ from pipelines.config import RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Splits
+from pipelines.data.splits import DataInfo, Splits
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.probe import Probe
@@ -42,6 +42,11 @@ class Prepared:
     measured: Measured
     plan: TransferPlan
     compute: Compute
+
+    @property
+    def info(self) -> DataInfo:
+        """Facts about the data."""
+        return self.splits.info
 
     @functools.cached_property
     def problem(self) -> Problem:

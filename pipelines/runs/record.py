@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from pipelines.data.data_card import reasons
-from pipelines.data.splits import Splits
+from pipelines.data.splits import DataInfo
 from pipelines.planning import compute
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
@@ -27,7 +27,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "headline": list(outcome.evaluation.test.headline),
         "calibration": prepared.problem.calibration_report(outcome.calibrated),
         "class_names": list(splits.info.class_names),
-        "data": _data(splits),
+        "data": data_facts(splits.info),
         "plan": {"action": plan.action, "reason": plan.reason},
         "compute": compute.to_dict(prepared.compute),
         "phases": [_phase(phase) for phase in history.phases],
@@ -45,7 +45,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "parity": outcome.exported["parity"],
         "baselines": dict(outcome.evaluation.baselines),
     }
-    return _without_nan(values)
+    return without_nan(values)
 
 
 def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:
 
 
 def artifact_facts(
-    splits: Splits, plan: TransferPlan, evaluation: Evaluation
+    info: DataInfo, plan: TransferPlan, evaluation: Evaluation
 ) -> dict[str, Any]:
     """The values of `data`, `plan` and `metrics` in the manifest."""
     return {
-        "data": _data(splits),
+        "data": data_facts(info),
         "plan": to_dict(plan),
         "metrics": {
             report.split: {
@@ -71,12 +71,13 @@ def artifact_facts(
     }
 
 
-def _data(splits: Splits) -> dict[str, Any]:
+def data_facts(info: DataInfo) -> dict[str, Any]:
+    """The values of `data` in `report.json` and in the manifest."""
     return {
-        "reference": splits.info.reference,
-        "fingerprint": splits.info.fingerprint,
-        "counts": splits.info.counts,
-        "skipped": reasons(splits.info.skipped),
+        "reference": info.reference,
+        "fingerprint": info.fingerprint,
+        "counts": info.counts,
+        "skipped": reasons(info.skipped),
     }
 
 
@@ -86,12 +87,12 @@ def _phase(phase: PhaseResult) -> dict[str, Any]:
     return values
 
 
-def _without_nan(values: Any) -> Any:
+def without_nan(values: Any) -> Any:
     """The same values with `None` for numbers that JSON has no word for."""
     if isinstance(values, dict):
-        return {name: _without_nan(value) for name, value in values.items()}
+        return {name: without_nan(value) for name, value in values.items()}
     if isinstance(values, (list, tuple)):
-        return [_without_nan(value) for value in values]
+        return [without_nan(value) for value in values]
     if isinstance(values, float) and not math.isfinite(values):
         return None
     return values

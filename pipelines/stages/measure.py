@@ -47,7 +47,7 @@ from zoo.graph.blocks import Block
 # Examples that are read at most, fewer where their features would take more memory; and
 # how many of those compare blocks and heads: the cost grows with the cube, and all are
 # judged by the same ones, so that a standard error of 1.6 percent separates them.
-_READ = 4000
+MOST_READ = 4000
 _READ_BYTES = 2**29
 _COMPARED = 1000
 # Of many classes more are read, one of each at least, whatever the memory: what is not
@@ -360,8 +360,8 @@ def _examples_at_most(
     classes = len(np.unique(labels))
     fit_in = _READ_BYTES // (width * np.dtype(np.float16).itemsize)
     if classes <= _FEW_CLASSES:
-        return min(_READ, fit_in)
-    return max(classes, min(fit_in, max(_READ, _READ_PER_CLASS * classes)))
+        return min(MOST_READ, fit_in)
+    return max(classes, min(fit_in, max(MOST_READ, _READ_PER_CLASS * classes)))
 
 
 def head_inputs_of(base: Backbone) -> tuple[HeadInput, ...]:
@@ -421,11 +421,7 @@ def _compare(
     seed: int,
     rate: float,
 ) -> Evidence:
-    rows = rows_to_compare(problem, labels, count=_COMPARED, seed=seed)
-    are_some = problem.reads_classes and (
-        len(np.unique(labels[rows])) < len(np.unique(labels))
-    )
-    judged = _judged(labels, groups, seed) if are_some else rows
+    rows = _rows_to_compare(problem, labels, groups, seed=seed)
     compared = [HeadInput((name,), grid=1) for name, grid in train if grid == 1]
     tick = Ticker("inputs of a head", len({*compared, *head_inputs_of(base)}))
     begun = itertools.count()
@@ -433,26 +429,15 @@ def _compare(
     @functools.cache
     def scored(head_input: HeadInput) -> ProbeScore:
         tick(next(begun))
-        own_score = score_head_input(
-            train,
-            labels[rows],
-            None if groups is None else groups[rows],
-            head_input,
-            problem,
-            rows=rows,
-        )
-        if not are_some:
-            return own_score
-        parts = _parts(train, head_input)
-        return score_of_all(parts, labels, judged, groups=groups, scored=own_score)
+        return _score_among(train, labels, groups, rows, head_input, problem)
 
     def alone(name: str) -> ProbeScore:
         return scored(HeadInput((name,), grid=1))
 
     pixels = alone(PIXELS) if (PIXELS, 1) in train else None
     return Evidence(
-        examples=len(judged),
-        fitted_examples=len(labels) if are_some else 0,
+        examples=len(rows.judged),
+        fitted_examples=len(labels) if rows.are_some_classes else 0,
         depths=tuple(
             alone(block.name) for block in base.blocks if (block.name, 1) in train
         ),
@@ -462,6 +447,71 @@ def _compare(
         examples_per_second=rate,
         metric=problem.metric,
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _ComparedRows:
+    """The rows on which head inputs are compared, and on which a probe is judged.
+
+    They are the same unless only some classes are compared.
+    """
+
+    compared: np.ndarray
+    judged: np.ndarray
+    are_some_classes: bool
+
+
+def score_among(
+    features: Mapping[tuple[str, int], np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    head_input: HeadInput,
+    problem: Problem,
+    *,
+    seed: int,
+) -> ProbeScore:
+    """The score of a head that reads these blocks, as a run measures it.
+
+    `labels` and `groups` are those of all rows of the features.
+
+    Raises:
+        TrainingError: if a feature is not a finite number.
+    """
+    rows = _rows_to_compare(problem, labels, groups, seed=seed)
+    return _score_among(features, labels, groups, rows, head_input, problem)
+
+
+def _rows_to_compare(
+    problem: Problem, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
+) -> _ComparedRows:
+    rows = rows_to_compare(problem, labels, count=_COMPARED, seed=seed)
+    are_some = problem.reads_classes and (
+        len(np.unique(labels[rows])) < len(np.unique(labels))
+    )
+    judged = _judged(labels, groups, seed) if are_some else rows
+    return _ComparedRows(rows, judged, are_some)
+
+
+def _score_among(
+    features: Mapping[tuple[str, int], np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    rows: _ComparedRows,
+    head_input: HeadInput,
+    problem: Problem,
+) -> ProbeScore:
+    scored = score_head_input(
+        features,
+        labels[rows.compared],
+        None if groups is None else groups[rows.compared],
+        head_input,
+        problem,
+        rows=rows.compared,
+    )
+    if not rows.are_some_classes:
+        return scored
+    parts = _parts(features, head_input)
+    return score_of_all(parts, labels, rows.judged, groups=groups, scored=scored)
 
 
 def rows_to_compare(

@@ -178,12 +178,14 @@ def _from_known(
             with broken_files_named(examples):
                 parts = list(known.reader.extract(read, only=only, on_progress=tick))
         features = np.concatenate(parts, axis=1)
-        logits = _of_head(head, features[:0] if request.only_features else features)
+        logits = logits_of_head(
+            head, features[:0] if request.only_features else features
+        )
         answers.append(Outputs(examples.name, examples.labels, logits, features))
     return answers
 
 
-def _of_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
+def logits_of_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
     """Logits `[n, classes]`, float32, computed some rows at a time."""
     logits = np.empty((len(features), head.output.shape[-1]), np.float32)
     for start in range(0, len(features), _ROWS_OF_HEAD):

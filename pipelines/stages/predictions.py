@@ -35,7 +35,12 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
         (calibrated.test, splits.test),
     )
     every = itertools.chain.from_iterable(
-        _of_split(outputs, part, calibrated.calibration, ref, splits.info.class_names)
+        answered_rows(
+            outputs,
+            example_names(part, ref),
+            calibrated.calibration,
+            class_names=splits.info.class_names,
+        )
         for outputs, part in pairs
     )
     tick = Ticker("predictions", sum(len(part) for _, part in pairs))
@@ -44,18 +49,18 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
         yield row
 
 
-def _of_split(
+def answered_rows(
     outputs: Outputs,
-    part: Split,
+    names: Iterator[str],
     calibration: Any,
-    ref: DatasetRef,
+    *,
     class_names: Sequence[str],
 ) -> Iterator[PredictionRow]:
-    names = example_names(part, ref)
+    """The rows of a split from its outputs, in the order of the `names` of examples."""
     for some in portions(*outputs.logits.shape):
         answers = calibration.answer(outputs.logits[some], outputs.features[some])
         yield from rows_of(
-            part.name,
+            outputs.split,
             itertools.islice(names, answers.labels.size),
             labels=outputs.labels[some],
             predicted=[class_names[k] for k in answers.labels],

@@ -69,17 +69,11 @@ def publish(workdir: Path, *, name: str) -> BackboneSpec:
         BackboneError: if the name is taken or cannot be one.
         CorruptWeightsError: if the weights are not what the run wrote.
     """
-    report, checkpoints = _report(workdir), workdir / "checkpoints"
+    report = read_report(workdir)
     kept = report["backbone"]
-    path = checkpoints / kept["file"]
-    if not path.is_file() or hash_file(path, "sha256") != kept["sha256"]:
-        raise CorruptWeightsError(
-            f"{path} is not the file that the run wrote, so it was not published. Train"
-            " again."
-        )
+    path = _weights_of(workdir, kept)
     _refuse_taken(name)
-    backbone = _rebuilt(kept)
-    backbone.model.load_weights(path)
+    backbone = trained_backbone(workdir, kept)
     row = _row(backbone, name, kept)
 
     def fill(folder: Path) -> None:
@@ -91,7 +85,36 @@ def publish(workdir: Path, *, name: str) -> BackboneSpec:
     return zoo.get_spec(name)
 
 
-def _report(workdir: Path) -> dict[str, Any]:
+def trained_backbone(workdir: Path, kept: Mapping[str, Any]) -> Backbone:
+    """The backbone of a finished run, with the weights that it trained.
+
+    `kept` has the values of `save_backbone`, which are `backbone` in the report.
+
+    Raises:
+        CorruptWeightsError: if the weights are not what the run wrote.
+    """
+    path = _weights_of(workdir, kept)
+    backbone = _rebuilt(kept)
+    backbone.model.load_weights(path)
+    return backbone
+
+
+def _weights_of(workdir: Path, kept: Mapping[str, Any]) -> Path:
+    path = workdir / "checkpoints" / kept["file"]
+    if not path.is_file() or hash_file(path, "sha256") != kept["sha256"]:
+        raise CorruptWeightsError(
+            f"{path} is not the file that the run wrote, so it was not used. Train"
+            " again."
+        )
+    return path
+
+
+def read_report(workdir: Path) -> dict[str, Any]:
+    """The report of a finished run.
+
+    Raises:
+        ConfigError: if there is no finished run.
+    """
     try:
         report = json.loads((workdir / "report.json").read_text())
         report["backbone"]["sha256"]

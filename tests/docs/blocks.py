@@ -81,7 +81,7 @@ def blocks(page: Path) -> list[Block]:
             text = "\n".join(lines[i + 1 : end]) + "\n"
             made.append(_block(page, i + 1, fence["language"].strip(), text, marks))
             marks, i = [], end
-        elif marks:
+        elif marks and lines[i].strip():
             raise ValueError(f"{page}:{i + 1}: a mark must stand above a block")
         i += 1
     if marks:

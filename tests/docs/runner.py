@@ -25,7 +25,8 @@ _SHELL_SIGNS = re.compile(r"[|<>&;`]|\$\(")
 _WHOLE_SCRIPT = re.compile(
     r"^(?:for|while|if|case|function) |<<|^\w+\(\)", re.MULTILINE
 )
-_SECONDS = 300
+# Far more than any block takes on a quiet machine.
+_SECONDS = 900
 _REST_PORT = 8501
 
 

@@ -12,7 +12,6 @@ import tensorflow as tf
 from PIL import Image
 
 import pipelines
-from pipelines.config import FinetuneConfig
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.readers.builtin import read
 from tests.support.same_seed import fingerprint, trained_in_a_process
@@ -37,15 +36,13 @@ PRETRAINED = {
     "backbone": "efficientnet_lite0",
     "input_size_px": SIZE,
     "strategy": "partial",
-    "finetune": {"epochs": 2},
 }
 
 
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "photos"
-    fields = {**PRETRAINED, "finetune": FinetuneConfig(**PRETRAINED["finetune"])}
-    return pipelines.fine_tune(f"dir:{photos}", workdir=folder, **fields)
+    return pipelines.fine_tune(f"dir:{photos}", workdir=folder, **PRETRAINED)
 
 
 @pytest.mark.weights

@@ -19,6 +19,8 @@ from pipelines.data.readers.folder_files import (
     extension,
     files_below,
     identity,
+    is_folder_entry,
+    visible,
 )
 from pipelines.data.readers.split_folders import LAYOUTS, parts_of
 from pipelines.data.spelling import index_classes, normal
@@ -84,6 +86,37 @@ def read(
         groups=None if pattern is None else groups,
         splits=Strings.of(splits) if parts[0].split else None,
         notes=classes.notes,
+    )
+
+
+def holds_images(location: str) -> bool:
+    """True if images lie in the folder itself, and not in folders of classes.
+
+    Raises:
+        DataError: if the folder is missing or cannot be read.
+    """
+    root = expanded(location).absolute()
+    _require_folder(root)
+    return any(
+        extension(entry.name) in EXTENSIONS and not is_folder_entry(entry)
+        for entry in visible(root)
+    )
+
+
+def read_flat(location: str, *, class_name: str) -> Examples:
+    """Every image below `location`, at any depth, as one class.
+
+    Raises:
+        DataError: if the folder is missing or holds no image.
+    """
+    root = expanded(location).absolute()
+    _require_folder(root)
+    paths = Strings.of(f"{root}/{path}" for path in _images(root))
+    return Examples(
+        inputs=ImageFiles(paths),
+        names=_names_below(root, paths),
+        labels=np.zeros(len(paths), np.int64),
+        class_names=(class_name,),
     )
 
 

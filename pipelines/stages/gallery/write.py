@@ -13,6 +13,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from pipelines.data.input.batches import batches
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Split, Splits
@@ -131,6 +133,8 @@ def _add_heat(
         for entry in entries
         if "picture" in entry and not {"mistake", "typical"}.isdisjoint(entry["roles"])
     ][:_MOST_HEATS]
+    if not asked:
+        return
     answers = answering(model)
     look = explanation(answers, explained_map(model.backbone), calibrated.calibration)
     inputs = batches(
@@ -139,7 +143,9 @@ def _add_heat(
         batch_size=_BATCH_SIZE,
     )
     # Traced once, and not again for a last batch of another size.
-    traced = look.get_concrete_function(inputs.element_spec[0])
+    traced = tf.function(
+        look, input_signature=[inputs.element_spec[0]], autograph=False
+    )
     heats = (heat for pixels, _ in inputs for heat in traced(pixels)[0].numpy())
     for entry, heat in zip(asked, heats):
         entry["heat"] = write_heat(folder, entry["picture"], heat)

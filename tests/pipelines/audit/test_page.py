@@ -20,7 +20,7 @@ from pipelines.data.reference import DatasetRef
 
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "strong"),
-    *("span", "ul", "li", "img", "br", "code", "table", "tr", "th", "td"),
+    *("div", "span", "ul", "li", "img", "br", "code", "table", "tr", "th", "td"),
 }
 NAMES = [
     b"<script>alert(1)</script>.jpg",

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import RunConfig
-from pipelines.data.splits import DataInfo, ImageArray, Split, Splits
+from pipelines.data.splits import DataInfo
 from pipelines.planning.plan import to_dict
 from pipelines.planning.policy import TrainingFacts, decide
 from pipelines.problems.class_reports import summarize
@@ -28,8 +28,6 @@ def test_a_plan_without_evidence_says_so(plan):
 
 
 def test_the_manifest_has_data_plan_and_metrics(plan):
-    pixels = ImageArray(np.zeros((2, 4, 4, 3), np.uint8))
-    parts = [Split(name, pixels, np.array([0, 1])) for name in ("a", "b", "c")]
     info = DataInfo(
         ("cat", "dog"),
         {"a": {"cat": 1, "dog": 1}},
@@ -47,7 +45,7 @@ def test_the_manifest_has_data_plan_and_metrics(plan):
     )
     nothing = PredictionScores(*[np.zeros(0)] * 4)
     evaluation = Evaluation(validation, test, {}, nothing, nothing)
-    facts = record.artifact_facts(Splits(*parts, info), plan, evaluation)
+    facts = record.artifact_facts(info, plan, evaluation)
     values = json.loads(json.dumps(facts))
     assert values["data"]["reference"] == "dir:x"
     assert values["plan"]["action"] == plan.action

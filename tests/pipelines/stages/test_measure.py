@@ -135,7 +135,7 @@ def test_accuracy_of_left_out_examples_agrees_with_validation(measured, base, sp
 
 
 def test_of_many_examples_some_are_read(base, splits, monkeypatch):
-    monkeypatch.setattr(measuring, "_READ", 50)
+    monkeypatch.setattr(measuring, "MOST_READ", 50)
     monkeypatch.setattr(measuring, "_COMPARED", 30)
     some = measure(base, splits, CONFIG, Clock())
     assert len(some.labels) == 50

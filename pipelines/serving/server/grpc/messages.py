@@ -136,6 +136,8 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
             async with self._turns.take(client):
                 arrival.is_reading = True
                 message = await _read(context)
+        if message is not grpc.aio.EOF:
+            self._turns.note(client, message.bytes)
         if message is grpc.aio.EOF:
             raise invalid("The call ended without its message.")
         if message.problem:

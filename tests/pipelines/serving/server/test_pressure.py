@@ -35,7 +35,7 @@ def _watched(memory: list[int], *, most_bytes: int = 400, **options):
         options.pop("turns", _turns()),
         most_bytes=most_bytes,
         bytes_of_each=EACH,
-        allocated=lambda: memory[0],
+        allocated=options.pop("allocated", lambda: memory[0]),
         **options,
     )
     pressure.watch()
@@ -47,15 +47,18 @@ def _watched(memory: list[int], *, most_bytes: int = 400, **options):
 
 def test_oldest_messages_give_way_when_memory_grows():
     async def work():
-        memory = [1000]
-        with _watched(memory) as (arrivals, _, tasks):
+        large: list[Arrivals] = []
+
+        def allocated() -> int:
+            """Four of them have as much as they may."""
+            return 1000 + sum(GROWTH + EACH * (len(a.read) - 4) for a in large)
+
+        with _watched([], allocated=allocated) as (arrivals, _, tasks):
             tasks += _read(arrivals, 6)
             await asyncio.sleep(0.1)
             assert len(arrivals.read) == 6
-            memory[0] += GROWTH + 2 * EACH  # two too much
-            await asyncio.sleep(0.03)
-            memory[0] -= 2 * EACH
-            await asyncio.sleep(0.1)
+            large.append(arrivals)
+            await asyncio.sleep(0.2)
             assert [one.done() for one in tasks] == [True] * 2 + [False] * 4
             assert all("all the memory" in str(one.exception()) for one in tasks[:2])
 
@@ -95,22 +98,29 @@ def test_memory_of_a_loaded_model_is_left_alone():
 
 def test_turns_follow_what_memory_does():
     async def work():
-        memory, turns = [1000], _turns()
-        with _watched(memory, most_bytes=12_800, turns=turns) as (arrivals, _, tasks):
+        memory, coming, turns = [1000], [500], _turns()
+
+        def allocated() -> int:
+            memory[0] += coming[0]
+            return memory[0]
+
+        options = {"most_bytes": 12_800, "turns": turns, "allocated": allocated}
+        with _watched(memory, **options) as (arrivals, _, tasks):
             tasks += _read(arrivals, 1)
-            tasks += [asyncio.create_task(_turn(turns, i)) for i in range(30)]
-            for _ in range(10):
-                memory[0] += 500
+            begun: list[int] = []
+            tasks += [asyncio.create_task(_turn(turns, i, begun)) for i in range(30)]
+            await asyncio.sleep(0.15)
+            assert len(begun) == 1
+            coming[0] = 0
+            while len(begun) < 30:
                 await asyncio.sleep(0.02)
-            assert turns.held <= 4  # a quiet moment between two of a busy machine
-            await asyncio.sleep(0.5)
-            assert turns.held == 30
 
     run(work())
 
 
-async def _turn(turns: Turns, i: int) -> None:
+async def _turn(turns: Turns, i: int, begun: list[int]) -> None:
     async with turns.take(client(connection=i)):
+        begun.append(i)
         await asyncio.sleep(60)
 
 

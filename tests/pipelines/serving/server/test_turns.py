@@ -130,3 +130,37 @@ def test_call_cancelled_with_its_turn_gives_it_on():
         assert reader.order[-1] == 2
 
     run(work())
+
+
+def test_small_messages_need_no_turn():
+    async def work():
+        reader = Reader(Turns(few=1, most=4))
+        small, large = client(connection=1), client(connection=2)
+        reader.ask("large", large)
+        await _settled()
+        for i in range(5):
+            reader.turns.note(small, 1000)
+            reader.ask(i, small)
+            await _settled()
+        assert reader.order == ["large", 0, 1, 2, 3, 4]
+        reader.turns.note(small, 2**20)
+        reader.ask("next", small)
+        await _settled()
+        assert "next" not in reader.order
+        assert reader.turns.held == 1
+
+    run(work())
+
+
+def test_credit_is_used_up_by_silence():
+    async def work():
+        reader = Reader(Turns(few=1, most=4))
+        reader.ask("large", client(connection=2))
+        for _ in range(10):
+            reader.turns.note(client(connection=1), 1000)
+        for i in range(6):
+            reader.ask(i, client(connection=1))
+        await _settled()
+        assert reader.order == ["large", 0, 1, 2, 3]
+
+    run(work())

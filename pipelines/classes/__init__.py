@@ -1,0 +1,1 @@
+"""Classes that come, go or become one after a run, without training anew."""

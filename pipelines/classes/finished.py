@@ -1,0 +1,75 @@
+"""A finished run as what its classes are changed from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import RunConfig
+from pipelines.config.saved import read_config
+from pipelines.errors import ConfigError
+from pipelines.features.kept_features import FILE_NAME
+from pipelines.planning.plan import TransferPlan, from_dict
+from pipelines.problems.registry import classes_can_change
+from pipelines.stages.publish import read_report
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """The folder of a finished run, and what its files say."""
+
+    path: Path
+    config: RunConfig
+    plan: TransferPlan
+    report: Mapping[str, Any]
+    views: int
+
+    @property
+    def features_path(self) -> Path:
+        """The file of the features that the head was fitted to."""
+        return self.path / "checkpoints" / FILE_NAME
+
+    @property
+    def backbone_sha256(self) -> str:
+        """The sha256 of the weights of the trained backbone."""
+        return str(self.report["backbone"]["sha256"])
+
+
+def open_finished(workdir: Path) -> FinishedRun:
+    """The run in a folder.
+
+    Raises:
+        ConfigError: if it is not finished, a file cannot be read, or its head cannot be
+            fitted in closed form.
+    """
+    report = read_report(workdir)
+    path = workdir / "plan.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        plan = from_dict(values)
+        evidence = values["evidence"] or {}
+        views = int(evidence.get("views", 1))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error!r}. It says what the head of the run reads;"
+            " train again, with the classes that you want."
+        ) from error
+    kind = report.get("problem", "single_label")
+    if not classes_can_change(kind):
+        raise ConfigError(
+            f"{workdir} has a problem of the kind {kind}, and classes are changed where"
+            " each example has one class (single_label). Train again with the labels"
+            " that you want."
+        )
+    if not plan.head.is_linear:
+        raise ConfigError(
+            f"The head of {workdir} has trained layers of its own (hidden units, or"
+            " pooling with weights), and only a linear head is fitted in closed form."
+            " Train again with the classes that you want, or once without"
+            " config.head.hidden_units and config.head.pooling."
+        )
+    config = read_config(workdir / "config.json")
+    return FinishedRun(workdir, config, plan, report, views)

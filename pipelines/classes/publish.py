@@ -1,0 +1,212 @@
+"""A new version of the artifact of a run, for changed classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipelines.classes.finished import FinishedRun
+from pipelines.classes.refit import refit
+from pipelines.config import CalibrationConfig
+from pipelines.data.splits import DataInfo, Split
+from pipelines.data.splitting import fingerprint_of
+from pipelines.features import kept_features
+from pipelines.features.kept_features import KeptFeatures, KeptSplit
+from pipelines.planning.plan import TransferPlan
+from pipelines.problems.class_reports import calibrated_scores
+from pipelines.problems.protocol import Problem
+from pipelines.problems.registry import make
+from pipelines.report.predictions import PredictionRow
+from pipelines.runs import record, report
+from pipelines.runs.folder import RunFolder
+from pipelines.runs.model_card import model_card
+from pipelines.runtime.clock import Clock
+from pipelines.stages.calibrate import (
+    Calibrated,
+    rows_of_each_class,
+)
+from pipelines.stages.evaluate import Evaluation
+from pipelines.stages.export import export
+from pipelines.stages.head import add_head
+from pipelines.stages.outputs import Outputs, logits_of_head
+from pipelines.stages.predictions import answered_rows
+from pipelines.training.transfer_model import TransferModel
+from zoo.builder import Backbone
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassChange:
+    """A change of classes that was published.
+
+    `report` is the report of the run as it is now, and `seconds` the time of each
+    step. `before` and `after` are accuracies on test.
+    """
+
+    class_names: tuple[str, ...]
+    artifact_dir: Path
+    before: float
+    after: float
+    seconds: Mapping[str, float]
+    report: Mapping[str, Any] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Changed:
+    """The run with changed classes, as its card describes it."""
+
+    base: Backbone
+    info: DataInfo
+    plan: TransferPlan
+    problem: Problem
+
+
+def publish_changed(
+    run: FinishedRun,
+    base: Backbone,
+    kept: KeptFeatures,
+    examples: Split,
+    clock: Clock,
+    *,
+    change: Mapping[str, Any],
+) -> ClassChange:
+    """Fits the head, calibrates, exports with proof, and brings the report up to date.
+
+    `examples` are some to prove parity with, and `change` goes on record.
+
+    Raises:
+        ArtifactError: if the export failed; the run is as it was then.
+    """
+    names, info = kept.class_names, _info(run, kept)
+    problem = make(info.problem, names, kept.train.labels)
+    with clock.stage("head", f"{len(names)} classes, in closed form"):
+        model = _model(run, base, kept)
+    with clock.stage("calibrate", "on validation"):
+        calibrated = _calibrated(model, kept, problem, run.config.calibration)
+    evaluation = _evaluation(calibrated, problem, kept.train.labels)
+    changed = _Changed(base, info, run.plan, problem)
+    card = model_card(changed, calibrated, evaluation)
+    folder = RunFolder(run.path)
+    with clock.stage("export", f"to {folder.artifact_base}"):
+        exported = export(
+            model,
+            calibrated.calibration,
+            examples,
+            folder.artifact_base,
+            problem=problem,
+            facts=record.artifact_facts(info, run.plan, evaluation),
+            model_card=card,
+            explain=run.config.export.explain,
+        )
+    kept_features.save(kept, run.features_path)
+    values = {
+        **run.report,
+        **{row.split: dataclasses.asdict(row) for row in evaluation.reports},
+        "calibration": problem.calibration_report(calibrated),
+        "class_names": list(names),
+        "data": record.data_facts(info),
+        "baselines": dict(evaluation.baselines),
+        "artifact": str(exported.path),
+        "parity": dict(exported.manifest.parity),
+        "changes": [*run.report.get("changes", []), dict(change)],
+    }
+    rows = _rows(calibrated, kept)
+    report.finish(folder, record.without_nan(values), rows, card)
+    return ClassChange(
+        class_names=names,
+        artifact_dir=exported.path,
+        before=run.report["test"]["accuracy"],
+        after=evaluation.test.accuracy,
+        seconds=dict(clock.seconds),
+        report=values,
+    )
+
+
+def _model(run: FinishedRun, base: Backbone, kept: KeptFeatures) -> TransferModel:
+    probe = refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
+    head = dataclasses.replace(run.plan.head, init="probe")
+    return add_head(base, classes=len(kept.class_names), plan=head, probe=probe)
+
+
+def _calibrated(
+    model: TransferModel,
+    kept: KeptFeatures,
+    problem: Problem,
+    calibration: CalibrationConfig,
+) -> Calibrated:
+    head = keras.Model(model.head_input, model.model.output)
+    validation, test = (
+        Outputs(name, split.labels, logits_of_head(head, features), features)
+        for name, split in (("validation", kept.validation), ("test", kept.test))
+        for features in [split.features.astype(np.float32)]
+    )
+    labels, features = _train_features(kept.train)
+    fitted = problem.calibrate(validation, features, labels, calibration=calibration)
+    return Calibrated(fitted, validation, test)
+
+
+def _evaluation(
+    calibrated: Calibrated, problem: Problem, train_labels: np.ndarray
+) -> Evaluation:
+    commonest = np.bincount(train_labels).argmax()
+    share = float((calibrated.test.labels == commonest).mean())
+    held_out = (calibrated.validation, calibrated.test)
+    fitted = calibrated.calibration
+    scores = [calibrated_scores(fitted, outputs) for outputs in held_out]
+    validation, test = (
+        problem.evaluate(fitted, outputs, scores=of_split)
+        for outputs, of_split in zip(held_out, scores)
+    )
+    return Evaluation(validation, test, {"commonest_class": share}, *scores)
+
+
+def _rows(calibrated: Calibrated, kept: KeptFeatures) -> Iterator[PredictionRow]:
+    """The predictions for validation and test, as a run writes them."""
+    pairs = (
+        (calibrated.validation, kept.validation),
+        (calibrated.test, kept.test),
+    )
+    return itertools.chain.from_iterable(
+        answered_rows(
+            outputs,
+            iter(split.names.tolist()),
+            calibrated.calibration,
+            class_names=kept.class_names,
+        )
+        for outputs, split in pairs
+    )
+
+
+def _train_features(train: KeptSplit) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and features of some training examples, as many of each class."""
+    labels, features = train.labels[train.rows], train.first_view()
+    rows = rows_of_each_class(labels, width=features.shape[1])
+    return labels[rows], features[rows].astype(np.float32)
+
+
+def _info(run: FinishedRun, kept: KeptFeatures) -> DataInfo:
+    splits = kept.splits
+    contents = np.concatenate([split.contents for split in splits.values()])
+    labels = np.concatenate([split.labels for split in splits.values()])
+    classes = len(kept.class_names)
+    counts = {
+        name: dict(
+            zip(kept.class_names, np.bincount(split.labels, minlength=classes).tolist())
+        )
+        for name, split in splits.items()
+    }
+    return DataInfo(
+        class_names=kept.class_names,
+        counts=counts,
+        fingerprint=fingerprint_of(
+            [content.decode() for content in contents],
+            [kept.class_names[label] for label in labels],
+        ),
+        reference=run.report["data"]["reference"],
+        skipped=(),
+    )

@@ -1,0 +1,118 @@
+"""Features as the head of a run reads them, of images that were not kept."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+import numpy as np
+
+from pipelines.classes.finished import FinishedRun
+from pipelines.data.checks.changed_files import broken_files_named
+from pipelines.data.input.batches import batches
+from pipelines.data.load import load
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Split
+from pipelines.errors import ConfigError, DataError
+from pipelines.features import kept_features
+from pipelines.features.extract import Reader
+from pipelines.features.kept_features import KeptFeatures, KeptSplit, split_with
+from pipelines.features.views import other_views
+from pipelines.runtime.clock import Ticker
+from pipelines.stages.measure import MOST_READ, of_every_class, vectors_of
+from pipelines.stages.predictions import example_names
+from zoo.builder import Backbone
+
+_logger = logging.getLogger("zootune")
+
+
+class FeatureReader:
+    """Reads what the head of a run reads, with the backbone that the run trained."""
+
+    def __init__(self, run: FinishedRun, base: Backbone) -> None:
+        self._run, self._base = run, base
+        outputs = vectors_of(base)
+        head = run.plan.head
+        self._outputs = [outputs[name, head.grid] for name in head.reads]
+        self._reader = Reader(keras.Model(base.model.input, self._outputs))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of each block that the head reads."""
+        return tuple(int(output.shape[-1]) for output in self._outputs)
+
+    def read(
+        self, split: Split, *, views: int = 1, rows: np.ndarray | None = None
+    ) -> KeptSplit:
+        """The features of a split, or of some rows of it, in this number of views.
+
+        Of training and validation in float16, as a run measures them.
+
+        Raises:
+            DataError: naming files that have changed since they were checked.
+        """
+        some = split if rows is None else split.take(rows)
+        dtype = np.float32 if split.name == "test" else np.float16
+        features = np.zeros((0, sum(self.widths)), dtype)
+        if len(some):
+            with broken_files_named(some):
+                features = self._features(some, views, dtype)
+        names = example_names(split, DatasetRef.parse(self._run.config.data))
+        return split_with(split, features, names, rows=rows)
+
+    def _features(
+        self, split: Split, views: int, dtype: type[np.floating]
+    ) -> np.ndarray:
+        size, config = self._base.input_size_px, self._run.config
+        read = batches(split, input_size_px=size, batch_size=self._run.plan.batch_size)
+        if views > 1:
+            others = other_views(split, config, views=views, input_size_px=size)
+            read = read.concatenate(others)
+        tick = Ticker(f"features of {split.name}", views * len(split))
+        parts = self._reader.extract(read, dtype=dtype, on_progress=tick)
+        return np.concatenate(parts, axis=1)
+
+
+def kept_or_read(run: FinishedRun, reader: FeatureReader) -> KeptFeatures:
+    """The features that the run kept; read from its images if it kept none.
+
+    Raises:
+        ConfigError: if the kept ones are damaged, or of another backbone.
+        DataError: if the images are needed, and are not those of the run.
+    """
+    if not run.features_path.is_file():
+        return _read_again(run, reader)
+    kept = kept_features.load(run.features_path)
+    if kept.backbone != run.backbone_sha256 or kept.widths != reader.widths:
+        raise ConfigError(
+            f"{run.features_path} has features of another backbone than the one that"
+            f" the report of {run.path} names. Delete this file, and the images of the"
+            " run are read again."
+        )
+    return kept
+
+
+def _read_again(run: FinishedRun, reader: FeatureReader) -> KeptFeatures:
+    _logger.info(
+        "%s kept no features, because blocks were trained or there were too many: its"
+        " images are read again, once.",
+        run.path,
+    )
+    ref = DatasetRef.parse(run.config.data)
+    splits = load(ref)
+    if splits.info.fingerprint != run.report["data"]["fingerprint"]:
+        raise DataError(
+            f"{ref} are not the data that {run.path} was trained on: their content or"
+            " classes changed since. Put them back, or train again."
+        )
+    rows = of_every_class(splits.train.labels, count=MOST_READ, seed=run.plan.seed)
+    return KeptFeatures(
+        class_names=splits.info.class_names,
+        reads=run.plan.head.reads,
+        grid=run.plan.head.grid,
+        widths=reader.widths,
+        backbone=run.backbone_sha256,
+        train=reader.read(splits.train, views=run.views, rows=rows),
+        validation=reader.read(splits.validation),
+        test=reader.read(splits.test),
+    )

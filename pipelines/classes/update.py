@@ -1,0 +1,154 @@
+"""Adds, removes and merges classes of a finished run, without training anew."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.classes.change import added, merged, removed
+from pipelines.classes.finished import FinishedRun, open_finished
+from pipelines.classes.new_class import splits_of_class
+from pipelines.classes.publish import ClassChange, publish_changed
+from pipelines.classes.read import FeatureReader, kept_or_read
+from pipelines.data.load import load_part
+from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import normal
+from pipelines.data.splits import Split, first
+from pipelines.errors import ConfigError, DataError
+from pipelines.features.kept_features import KeptFeatures
+from pipelines.runs import lock
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.determinism import determinism
+from pipelines.runtime.precision import precision
+from pipelines.stages.base import freeze_base
+from pipelines.stages.publish import trained_backbone
+from zoo.builder import Backbone
+
+# As many as an export is proved with.
+_PROOF_EXAMPLES = 64
+
+
+def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
+    """Adds a class to a finished run, and publishes the next version.
+
+    The head is the one in closed form on the features of all examples, old and new;
+    the blocks stay as they are. No old image is read where the run kept its features.
+
+    Raises:
+        ConfigError: if the run is not finished, its head is not linear, or it has the
+            class already.
+        DataError: if the new images cannot be used, or some are in another class.
+        ArtifactError: if the export failed; the run is as it was then.
+    """
+    name = normal(name)
+    with _opened(workdir) as (run, base, clock):
+        if name in run.report["class_names"]:
+            raise ConfigError(
+                f"{workdir} has a class '{name}' already. Choose another name, or train"
+                " again with the new images in its folder."
+            )
+        with clock.stage("data", data):
+            splits = splits_of_class(
+                data,
+                name,
+                run_data=DatasetRef.parse(run.config.data),
+                modality=base.spec.modality,
+            )
+        reader = FeatureReader(run, base)
+        with clock.stage("measure", "features of the new class"):
+            old = kept_or_read(run, reader)
+            new = {
+                part: reader.read(split, views=old.train.views)
+                if part == "train"
+                else reader.read(split)
+                for part, split in splits.items()
+            }
+            kept = added(old, name, new)
+        proof = splits["test"] if len(splits["test"]) else splits["train"]
+        change = {"action": "add", "name": name, "data": data}
+        return publish_changed(run, base, kept, proof, clock, change=change)
+
+
+def remove_class(workdir: Path, *, name: str, data: str | None = None) -> ClassChange:
+    """Removes a class of a finished run, and publishes the next version.
+
+    `data` are some examples to prove the export with, by default those of the run.
+
+    Raises:
+        ConfigError: if the run is not finished, its head is not linear, or it has no
+            such class.
+        DataError: if there are no examples to prove the export with.
+        ArtifactError: if the export failed; the run is as it was then.
+    """
+    change = {"action": "remove", "name": name}
+    return _without_new_data(
+        workdir, lambda kept: removed(kept, name), data=data, change=change
+    )
+
+
+def merge_classes(
+    workdir: Path, *, names: Sequence[str], name: str = "", data: str | None = None
+) -> ClassChange:
+    """Makes one of several classes of a finished run, and publishes the next version.
+
+    It is called `name`, by default as the first one of `names`. `data` are some
+    examples to prove the export with, by default those of the run.
+
+    Raises:
+        ConfigError: if the run is not finished, its head is not linear, or a class is
+            unknown.
+        DataError: if there are no examples to prove the export with.
+        ArtifactError: if the export failed; the run is as it was then.
+    """
+    into = normal(name) or names[0]
+    change = {"action": "merge", "names": list(names), "name": into}
+    return _without_new_data(
+        workdir, lambda kept: merged(kept, names, into=into), data=data, change=change
+    )
+
+
+def _without_new_data(
+    workdir: Path,
+    apply: Callable[[KeptFeatures], KeptFeatures],
+    *,
+    data: str | None,
+    change: Mapping[str, Any],
+) -> ClassChange:
+    with _opened(workdir) as (run, base, clock):
+        with clock.stage("measure", "kept features"):
+            kept = apply(kept_or_read(run, FeatureReader(run, base)))
+        with clock.stage("data", "examples to prove the export with"):
+            proof = _proof_examples(run, data)
+        return publish_changed(run, base, kept, proof, clock, change=change)
+
+
+def _proof_examples(run: FinishedRun, data: str | None) -> Split:
+    reference = data or run.config.data
+    try:
+        split, _ = load_part(DatasetRef.parse(reference), "all", trained_on="")
+    except DataError as error:
+        raise DataError(
+            f"The export is proved on a few real examples, and {reference} cannot be"
+            f" read: {error} Name others with --data; their labels do not count."
+        ) from error
+    rows = np.linspace(0, len(split) - 1, min(_PROOF_EXAMPLES, len(split)))
+    return first(split.take(rows.astype(np.int64)), _PROOF_EXAMPLES)
+
+
+@contextlib.contextmanager
+def _opened(workdir: Path) -> Iterator[tuple[FinishedRun, Backbone, Clock]]:
+    """The finished run with its trained backbone, while nobody else changes it."""
+    clock = Clock()
+    run = open_finished(workdir)
+    with (
+        lock.alone_in(workdir),
+        determinism(run.config.deterministic),
+        precision(run.plan.precision),
+    ):
+        with clock.stage("obtain", f"the backbone that {workdir} trained"):
+            base = freeze_base(trained_backbone(workdir, run.report["backbone"]))
+        yield run, base, clock
