@@ -63,14 +63,12 @@ class Probe:
     """A linear classifier for raw features.
 
     Logits are `standardization(features) @ kernel + bias`, scaled so that their
-    probabilities fit examples left out best. `cut_points` are those between grades, of
-    a probe that gives a score.
+    probabilities fit examples left out best.
     """
 
     standardization: Standardization
     kernel: np.ndarray
     bias: np.ndarray
-    cut_points: tuple[float, ...] = ()
 
 
 def standardization_of(parts: list[np.ndarray]) -> Standardization:

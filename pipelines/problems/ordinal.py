@@ -1,7 +1,8 @@
-"""Grades in an order: a classifier whose head has one score and cut points."""
+"""Grades in an order: a classifier whose head has a logit for each step."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,15 +16,15 @@ from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.planning.evidence import ProbeScore
-from pipelines.probing import ridge
-from pipelines.probing.probe import Probe, require_finite, standardization_of
+from pipelines.probing.probe import Probe
+from pipelines.problems.binary_probe import probe_of_targets, score_targets, sharpened
 from pipelines.problems.class_baselines import baselines
 from pipelines.problems.class_reports import calibrated_scores
 from pipelines.problems.cumulative_link import (
     CumulativeLink,
-    even_cut_points,
-    fit_link,
     log_probabilities,
+    offsets_of,
+    steps_of,
 )
 from pipelines.problems.grade_reports import GradeReport, quadratic_kappa, with_kappa
 from pipelines.problems.protocol import Judged, Outputs
@@ -52,14 +53,14 @@ class Ordinal(SingleLabel):
     def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:
         super().__init__(names)
         grades = np.arange(len(names)) if labels is None else labels
-        self._cut_points = even_cut_points(grades, len(names))
+        self._offsets = offsets_of(grades, len(names))
         # The squared distance of two examples that are drawn by chance.
         self._by_chance = float(2 * grades.var()) or 1.0
 
     @property
     def units(self) -> int:
         """The number of outputs of the head."""
-        return 1
+        return len(self.names) - 1
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
@@ -83,44 +84,30 @@ class Ordinal(SingleLabel):
         grid: int,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
-        require_finite(parts)
-        targets = labels[:, None].astype(np.float64)
-        features = standardization_of(parts)(parts)
-        fitted = ridge.fit_targets(features, targets, groups=groups)
-        scores = fitted.left_out[:, 0]
-        sharpness, cut_points = fit_link(scores, labels, len(self.names))
-        logs = log_probabilities(sharpness * scores, cut_points)
-        quality = self.judge(logs, labels).quality
-        return ProbeScore(
-            reads=reads,
-            grid=grid,
-            width=len(fitted.kernel),
-            accuracy=quadratic_kappa(labels, logs.argmax(axis=1)),
-            standard_error=float(quality.std() / np.sqrt(len(quality))),
-            squared_error=float(np.square(scores - labels).mean()),
-            penalty=fitted.penalty,
-            sharpness=sharpness,
-            intercepts=tuple(map(float, cut_points)),
+        targets = steps_of(labels, len(self.names))
+
+        def kappa(scores: np.ndarray) -> tuple[float, float]:
+            factor, intercepts = sharpened(scores, targets)
+            logs = log_probabilities(factor * scores + intercepts)
+            quality = self.judge(logs, labels).quality
+            error = float(quality.std() / np.sqrt(len(quality)))
+            return quadratic_kappa(labels, logs.argmax(axis=1)), error
+
+        return score_targets(
+            parts, targets, kappa, groups=groups, reads=reads, grid=grid
         )
 
     def linear_probe(
         self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
-        standardize = standardization_of(parts)
-        kernel, bias = ridge.solve_targets(
-            standardize(parts),
-            labels[:, None].astype(np.float64),
-            penalty=scored.penalty,
-        )
-        factor = np.float32(scored.sharpness)
-        return Probe(standardize, kernel * factor, bias * factor, scored.intercepts)
+        solved = probe_of_targets(parts, steps_of(labels, len(self.names)), scored)
+        bias = solved.bias - self._offsets.astype(np.float32)
+        return dataclasses.replace(solved, bias=bias)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
-        starts = probe is not None and probe.cut_points
-        cut_points = probe.cut_points if probe and starts else self._cut_points
-        return [CumulativeLink(list(cut_points), name="cumulative_link")]
+        return [CumulativeLink(self._offsets.tolist(), name="cumulative_link")]
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""

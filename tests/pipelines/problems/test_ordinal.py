@@ -12,7 +12,7 @@ PROBLEM = Ordinal("1234", GRADES)
 
 def test_a_head_of_zeros_gives_the_shares():
     (layer,) = PROBLEM.output_layers(None)
-    logs = keras.ops.convert_to_numpy(layer(np.zeros((1, 1), np.float32)))
+    logs = keras.ops.convert_to_numpy(layer(np.zeros((1, 3), np.float32)))
     np.testing.assert_allclose(np.exp(logs[0]), [0.4, 0.3, 0.2, 0.1], atol=0.01)
 
 

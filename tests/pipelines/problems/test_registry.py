@@ -51,7 +51,7 @@ def test_problems_are_bound_to_their_labels():
     units = {name: make(name, "abc", labels[name]).units for name in NAMES}
     assert units == {
         "single_label": 3,
-        "ordinal": 1,
+        "ordinal": 2,
         "multi_label": 3,
         "regression": 3,
     }
