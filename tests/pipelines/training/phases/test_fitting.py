@@ -44,7 +44,13 @@ def phase():
 
 def _callbacks(phase, folder, **options):
     workspace = Workspace(folder / "history.jsonl", folder / "tensorboard", **options)
-    return phase_callbacks(phase, workspace, to_reach=-math.inf, loss_to_reach=math.inf)
+    return phase_callbacks(
+        phase,
+        workspace,
+        to_reach=-math.inf,
+        loss_to_reach=math.inf,
+        metric="accuracy",
+    )
 
 
 def test_an_average_is_saved_before_what_validates_it(phase, tmp_path):
