@@ -34,7 +34,8 @@ class CumulativeLink(keras.layers.Layer):
 
     def call(self, logits: Any) -> Any:
         """The log probabilities; see the class."""
-        steps, count = [], len(self.offsets)
+        steps: list[Any] = []
+        count = len(self.offsets)
         for k, offset in enumerate(self.offsets):
             step = logits[:, k : k + 1] + offset
             steps.append(ops.minimum(steps[-1], step) if steps else step)
