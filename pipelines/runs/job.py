@@ -298,7 +298,11 @@ def _require_space(folder: RunFolder, prepared: Prepared) -> None:
 
 def _reported(folder: RunFolder, outcome: Outcome) -> Mapping[str, Any]:
     values = record.report(outcome)
-    rows = held_out_rows(outcome.calibrated, outcome.prepared.splits)
+    prepared = outcome.prepared
+    # After the artifact: nobody waits for a plot.
+    evidence = record.planned(prepared.plan, prepared.measured.evidence)["evidence"]
+    report.plot_depths(folder, evidence, title=prepared.base.spec.name)
+    rows = held_out_rows(outcome.calibrated, prepared.splits)
     card = model_card(outcome.prepared, outcome.calibrated, outcome.evaluation, outcome)
     report.finish(folder, values, rows, card)
     return values

@@ -28,7 +28,6 @@ def describe(folder: RunFolder, prepared: Prepared, *, seed: int) -> None:
     planned = record.planned(prepared.plan, prepared.measured.evidence)
     folder.write(_PLAN, planned)
     folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
-    plot_depths(folder, planned["evidence"], title=prepared.base.spec.name)
     versions = environment.installed_versions()
     card = card_of(prepared.splits, seed=seed, versions=versions)
     folder.write(_CARD, card)

@@ -7,13 +7,14 @@ import dataclasses
 from pathlib import Path
 
 from pipelines.commands.console import Answer
-from pipelines.data.demo.make import KINDS, make
 
 SUMMARY = "make a folder of real labelled photos, texts or series, to try things on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of the command."""
+    from pipelines.data.demo.make import KINDS
+
     parser.add_argument(
         "kind",
         choices=KINDS,
@@ -37,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Writes the files, and answers with their origin and the next command."""
+    from pipelines.data.demo.make import KINDS, make
+
     demo = make(arguments.kind, arguments.to, limit=arguments.limit)
     classes = ", ".join(f"{name} {count}" for name, count in demo.counts.items())
     lines = [
