@@ -27,5 +27,6 @@ def test_the_quickstart_reaches_its_accuracy_within_its_memory(tmp_path):
         "calibrate",
         "evaluate",
         "export",
+        "gallery",
         "total",
     }
