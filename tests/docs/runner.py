@@ -31,7 +31,7 @@ _SECONDS = 900
 _REST_PORT = 8501
 
 
-_DEAR = ("train", "export")
+_DEAR = ("demo", "train", "export")
 # Of commands that have ended well, by their arguments.
 Outputs = dict[tuple[str, ...], str]
 
@@ -44,8 +44,8 @@ class Runner:
     """Runs the blocks of one page in a folder; ends what they have started.
 
     With `fresh`, every command runs in a process of its own, by bash, as a reader
-    would run it. `outputs` has those of trainings and exports on other pages in this
-    folder: a page that gives the same command takes the output from there.
+    would run it. `outputs` has those of data made, trainings and exports in this
+    folder before: a page that gives the same command takes the output from there.
     """
 
     def __init__(

@@ -32,10 +32,10 @@ def _id(page: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, outputs) -> Path:
     """The working folder of all pages: data, and one finished run."""
     path = tmp_path_factory.mktemp("pages")
-    runner = Runner(path)
+    runner = Runner(path, outputs=outputs)
     for line in (
         *(f"zoo demo {kind} --to {kind}" for kind in ("photos", "texts", "series")),
         "zoo train --config.data='dir:photos?limit=200' --config.workdir=runs/photos"
@@ -47,7 +47,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def outputs() -> Outputs:
-    """The outputs of trainings and exports of all pages."""
+    """The outputs of what is made once for all pages."""
     return {}
 
 
