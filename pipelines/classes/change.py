@@ -80,8 +80,8 @@ def merged(kept: KeptFeatures, names: Sequence[str], *, into: str) -> KeptFeatur
         )
     if len(kept.class_names) - len(names) < 1:
         raise ConfigError(
-            "Only one class would be left, and a classifier needs at least two. Merge"
-            " fewer of them."
+            "Only one class would be left, and a classifier needs at least two. Name"
+            " fewer classes in --merge."
         )
     first = min(places)
     stays = [i for i in range(len(kept.class_names)) if i == first or i not in places]
@@ -108,8 +108,7 @@ def _changed(
 def _place(kept: KeptFeatures, name: str) -> int:
     if name not in kept.class_names:
         raise ConfigError(
-            f"The run has no class '{name}'. Name one that it has."
-            f" {choices(name, kept.class_names)}"
+            f"The run has no class '{name}'. {choices(name, kept.class_names)}"
         )
     return kept.class_names.index(name)
 

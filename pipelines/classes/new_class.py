@@ -33,7 +33,7 @@ def splits_of_class(
     if examples.inputs.modality != modality:
         raise DataError(
             f"{ref} holds {PLURALS[examples.inputs.modality]}, but the run was trained"
-            f" on {PLURALS[modality]}. Name data of those with --data."
+            f" on {PLURALS[modality]}. Name data of the same kind with --data."
         )
     groups = group_ids(examples, hashes.codes())
     held_out = [run_data.validation, run_data.test]
