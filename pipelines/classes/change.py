@@ -121,7 +121,7 @@ def _refuse_shared(kept: KeptFeatures, splits: Mapping[str, KeptSplit]) -> None:
             classes = listing((repr(kept.class_names[i]) for i in labels), shown=_SHOWN)
             raise DataError(
                 f"{len(shared)} examples of the new class have the content of examples"
-                f" of {classes} in {part}. One image cannot be of two classes: remove"
+                f" of {classes} in {part}. One example cannot be of two classes: remove"
                 " them from the new data."
             )
 

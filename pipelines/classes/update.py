@@ -16,7 +16,7 @@ from pipelines.classes.publish import ClassChange, publish_changed
 from pipelines.classes.read import FeatureReader, kept_or_read
 from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
-from pipelines.data.spelling import normal
+from pipelines.data.spelling import normal, require_names
 from pipelines.data.splits import Split, first
 from pipelines.errors import ConfigError, DataError
 from pipelines.features.kept_features import KeptFeatures
@@ -84,6 +84,7 @@ def remove_class(workdir: Path, *, name: str, data: str | None = None) -> ClassC
         DataError: if there are no examples to prove the export with.
         ArtifactError: if the export failed; the run is as it was then.
     """
+    name = normal(name)
     change = {"action": "remove", "name": name}
     return _without_new_data(
         workdir, lambda kept: removed(kept, name), data=data, change=change
@@ -104,7 +105,9 @@ def merge_classes(
         DataError: if there are no examples to prove the export with.
         ArtifactError: if the export failed; the run is as it was then.
     """
+    names = [normal(each) for each in names]
     into = normal(name) or names[0]
+    require_names([into])
     change = {"action": "merge", "names": list(names), "name": into}
     return _without_new_data(
         workdir, lambda kept: merged(kept, names, into=into), data=data, change=change
@@ -129,7 +132,7 @@ def _without_new_data(
 def _proof_examples(run: FinishedRun, data: str | None) -> Split:
     reference = data or run.config.data
     try:
-        split, _ = load_part(DatasetRef.parse(reference), "all", trained_on="")
+        split, _ = load_part(DatasetRef.parse(reference), "all", trained_on=())
     except DataError as error:
         raise DataError(
             f"The export is proved on a few real examples, and {reference} cannot be"
@@ -143,12 +146,19 @@ def _proof_examples(run: FinishedRun, data: str | None) -> Split:
 def _opened(workdir: Path) -> Iterator[tuple[FinishedRun, Backbone, Clock]]:
     """The finished run with its trained backbone, while nobody else changes it."""
     clock = Clock()
-    run = open_finished(workdir)
+    open_finished(workdir)  # before a lock is put into any folder
+    with lock.alone_in(workdir):
+        run = open_finished(workdir)  # another change may have come in between
+        with _as_trained(run, clock) as base:
+            yield run, base, clock
+
+
+@contextlib.contextmanager
+def _as_trained(run: FinishedRun, clock: Clock) -> Iterator[Backbone]:
     with (
-        lock.alone_in(workdir),
         determinism(run.config.deterministic),
         precision(run.plan.precision),
     ):
-        with clock.stage("obtain", f"the backbone that {workdir} trained"):
-            base = freeze_base(trained_backbone(workdir, run.report["backbone"]))
-        yield run, base, clock
+        with clock.stage("obtain", f"the backbone that {run.path} trained"):
+            base = freeze_base(trained_backbone(run.path, run.report["backbone"]))
+        yield base
