@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.classes.change import added, merged, removed
 from pipelines.classes.finished import FinishedRun, open_finished
-from pipelines.classes.new_class import splits_of_class
+from pipelines.classes.new_class import require_taken, splits_of_class
 from pipelines.classes.publish import ClassChange, publish_changed
 from pipelines.classes.read import FeatureReader, kept_or_read
 from pipelines.data.load import load_part
@@ -57,6 +57,7 @@ def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
                 name,
                 run_data=DatasetRef.parse(run.config.data),
                 modality=base.spec.modality,
+                shape=base.model.input_shape[1:],
             )
         reader = FeatureReader(run, base)
         with clock.stage("measure", "features of the new class"):
@@ -125,11 +126,11 @@ def _without_new_data(
         with clock.stage("measure", "kept features"):
             kept = apply(kept_or_read(run, FeatureReader(run, base)))
         with clock.stage("data", "examples to prove the export with"):
-            proof = _proof_examples(run, data)
+            proof = _proof_examples(run, data, base)
         return publish_changed(run, base, kept, proof, clock, change=change)
 
 
-def _proof_examples(run: FinishedRun, data: str | None) -> Split:
+def _proof_examples(run: FinishedRun, data: str | None, base: Backbone) -> Split:
     reference = data or run.config.data
     try:
         split, _ = load_part(DatasetRef.parse(reference), "all", trained_on=())
@@ -138,6 +139,12 @@ def _proof_examples(run: FinishedRun, data: str | None) -> Split:
             f"The export is proved on a few real examples, and {reference} cannot be"
             f" read: {error} Name others with --data; their labels do not count."
         ) from error
+    require_taken(
+        split.inputs,
+        reference,
+        modality=base.spec.modality,
+        shape=base.model.input_shape[1:],
+    )
     rows = np.linspace(0, len(split) - 1, min(_PROOF_EXAMPLES, len(split)))
     return first(split.take(rows.astype(np.int64)), _PROOF_EXAMPLES)
 

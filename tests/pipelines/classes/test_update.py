@@ -151,6 +151,12 @@ def test_old_data_are_evaluated_on_test(extended, digits, capsys):
     assert (report["split"], report["examples"]) == ("test", 18)
 
 
+def test_proof_examples_are_of_the_modality(run_folder, tmp_path):
+    (tmp_path / "texts.csv").write_text("text,label\na b,x\nc d,y\n")
+    with pytest.raises(DataError, match="holds texts, but the run was trained on"):
+        update.remove_class(run_folder, name="two", data=f"csv:{tmp_path}/texts.csv")
+
+
 def test_names_are_spelt_as_in_data(run_folder):
     with pytest.raises(ConfigError, match="has a class 'two' already"):
         update.add_class(run_folder, name="two\u2003", data="dir:nowhere")
