@@ -76,7 +76,7 @@ def _by_name(
 ) -> dict[tuple[str, str], tuple[int, PredictionRow]]:
     """Each prediction with its row in its split."""
     counts: dict[str, int] = {}
-    answered = {}
+    answered: dict[tuple[str, str], tuple[int, PredictionRow]] = {}
     for row in rows:
         place = counts.get(row.split, 0)
         counts[row.split] = place + 1
