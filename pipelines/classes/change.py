@@ -80,7 +80,8 @@ def merged(kept: KeptFeatures, names: Sequence[str], *, into: str) -> KeptFeatur
         )
     if len(kept.class_names) - len(names) < 1:
         raise ConfigError(
-            "Only one class would be left, and a classifier needs at least two."
+            "Only one class would be left, and a classifier needs at least two. Name"
+            " fewer in --merge."
         )
     first = min(places)
     stays = [i for i in range(len(kept.class_names)) if i == first or i not in places]

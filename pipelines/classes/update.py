@@ -154,7 +154,8 @@ def _opened(workdir: Path) -> Iterator[tuple[FinishedRun, Backbone, Clock]]:
     """The finished run with its trained backbone, while nobody else changes it."""
     clock = Clock()
     open_finished(workdir)  # before a lock is put into any folder
-    with lock.alone_in(workdir):
+    instead = "Name a copy of the run that you may write to."
+    with lock.alone_in(workdir, subject="The run", instead=instead):
         run = open_finished(workdir)  # another change may have come in between
         with _as_trained(run, clock) as base:
             yield run, base, clock
