@@ -26,7 +26,7 @@ def require_taken(
 ) -> None:
     """Checks that a network of this modality takes the examples of a reference.
 
-    `shape` is that of its input, `(steps, channels)` of series; the sizes of images and
+    `shape` is the one of its input, `(steps, channels)` of series; the sizes of images and
     texts are brought about.
 
     Raises:
