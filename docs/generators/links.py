@@ -35,7 +35,9 @@ class Page(HTMLParser):
 
 def broken_links(folder: Path) -> list[str]:
     """A line for each link of the pages in a folder that leads nowhere."""
-    pages = {path: Page(path) for path in sorted(folder.rglob("*.html"))}
+    # Resolved once: asking the disk for every link would take half a minute.
+    folder = folder.resolve()
+    pages = {path.resolve(): Page(path) for path in sorted(folder.rglob("*.html"))}
     return [
         f"{path.relative_to(folder)}: {link}: {fault}"
         for path, page in pages.items()
@@ -54,13 +56,13 @@ def _fault(link: str, path: Path, folder: Path, pages: dict[Path, Page]) -> str:
     target = path
     if parts.path:
         target = (path.parent / unquote(parts.path)).resolve()
-        if folder.resolve() not in (target, *target.parents):
+        if folder not in (target, *target.parents):
             return "it leads out of the site"
         if target.is_dir():
             target /= "index.html"
         if not target.is_file():
             return "the file is missing"
-    page = {p.resolve(): made for p, made in pages.items()}.get(target.resolve())
+    page = pages.get(target)
     anchor = unquote(parts.fragment)
     if anchor and page is not None and anchor not in page.anchors:
         return "the anchor is missing"

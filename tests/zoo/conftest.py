@@ -6,10 +6,10 @@ import http.server
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.support import kept
 from zoo.catalog import text
 from zoo.storage.terms import Patience
 from zoo.weights import files as weight_files
@@ -193,14 +193,13 @@ def text_store():
 
     It stays for later runs: they are 115 MB.
     """
-    home = Path.home() / ".cache" / "zootune-tests" / "home"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("ZOOTUNE_HOME", str(home))
+        patched.setenv("ZOOTUNE_HOME", str(kept.HOME))
         patched.delenv("ZOOTUNE_OFFLINE", raising=False)
         for spec in text.SPECS:
             for file in weight_files.files(spec):
                 weight_files.obtain(spec, file)
-    return home
+    return kept.HOME
 
 
 @pytest.fixture
