@@ -40,6 +40,8 @@ BY_TEXT = {
     ),
     r"The run has no class": "Name a class of the list that follows.",
     r"class_names lacks": "Write the file again with a name for each class in `y`.",
+    r"but the run was trained on": "Give examples like those of the run.",
+    r"The run has no class": "Take a name of the list, which has the classes of now.",
     r"is being written by another process": "Wait until that one has ended.",
     r"but the artifact takes|is expected: |takes series of shape|Pixels|from … to …": (
         "Give examples like those of training; `zoo_artifact.json` has the shapes."

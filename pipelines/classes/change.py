@@ -81,7 +81,7 @@ def merged(kept: KeptFeatures, names: Sequence[str], *, into: str) -> KeptFeatur
     if len(kept.class_names) - len(names) < 1:
         raise ConfigError(
             "Only one class would be left, and a classifier needs at least two. Name"
-            " fewer classes in --merge."
+            " fewer in --merge."
         )
     first = min(places)
     stays = [i for i in range(len(kept.class_names)) if i == first or i not in places]
@@ -122,7 +122,7 @@ def _refuse_shared(kept: KeptFeatures, splits: Mapping[str, KeptSplit]) -> None:
             classes = listing((repr(kept.class_names[i]) for i in labels), shown=_SHOWN)
             raise DataError(
                 f"{len(shared)} examples of the new class have the content of examples"
-                f" of {classes} in {part}. One image cannot be of two classes: remove"
+                f" of {classes} in {part}. One example cannot be of two classes: remove"
                 " them from the new data."
             )
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import RunConfig
 from pipelines.config.saved import read_config
 from pipelines.errors import ConfigError
+from pipelines.features import kept_features
 from pipelines.features.kept_features import FILE_NAME
 from pipelines.planning.plan import TransferPlan, from_dict
 from pipelines.problems.registry import classes_can_change
 from pipelines.stages.publish import read_report
+from zoo.storage import durable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +33,26 @@ class FinishedRun:
     def features_path(self) -> Path:
         """The file of the features that the head was fitted to."""
         return self.path / "checkpoints" / FILE_NAME
+
+    @property
+    def next_features_path(self) -> Path:
+        """The features of a change of classes until the report has it."""
+        return self.features_path.with_name(f"next.{FILE_NAME}")
+
+    def settle_features(self, class_names: Sequence[str]) -> None:
+        """Ends a change of the kept features, which may have been cut short.
+
+        The report decides: features of the classes that it names take the place of
+        those before, and others are of a change that did not come about.
+        """
+        path = self.next_features_path
+        if not path.is_file():
+            return
+        if list(kept_features.load(path).class_names) == list(class_names):
+            path.replace(self.features_path)
+            durable.sync(self.features_path)
+        else:
+            path.unlink()
 
     @property
     def backbone_sha256(self) -> str:

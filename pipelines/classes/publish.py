@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from pipelines.classes.finished import FinishedRun
+from pipelines.classes.gallery import update_gallery
 from pipelines.classes.refit import refit
 from pipelines.config import CalibrationConfig
 from pipelines.data.splits import DataInfo, Split
@@ -27,10 +28,8 @@ from pipelines.runs import record, report
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
 from pipelines.runtime.clock import Clock
-from pipelines.stages.calibrate import (
-    Calibrated,
-    rows_of_each_class,
-)
+from pipelines.serving.artifact import FINGERPRINTS_BEFORE
+from pipelines.stages.calibrate import Calibrated, rows_of_each_class
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.head import add_head
@@ -92,6 +91,8 @@ def publish_changed(
     changed = _Changed(base, info, run.plan, problem)
     card = model_card(changed, calibrated, evaluation)
     folder = RunFolder(run.path)
+    facts = record.artifact_facts(info, run.plan, evaluation)
+    facts["data"][FINGERPRINTS_BEFORE] = _fingerprints(run)
     with clock.stage("export", f"to {folder.artifact_base}"):
         exported = export(
             model,
@@ -99,24 +100,27 @@ def publish_changed(
             examples,
             folder.artifact_base,
             problem=problem,
-            facts=record.artifact_facts(info, run.plan, evaluation),
+            facts=facts,
             model_card=card,
             explain=run.config.export.explain,
         )
-    kept_features.save(kept, run.features_path)
+    kept_features.save(kept, run.next_features_path)
     values = {
         **run.report,
         **{row.split: dataclasses.asdict(row) for row in evaluation.reports},
         "calibration": problem.calibration_report(calibrated),
         "class_names": list(names),
-        "data": record.data_facts(info),
+        "data": facts["data"],
         "baselines": dict(evaluation.baselines),
         "artifact": str(exported.path),
         "parity": dict(exported.manifest.parity),
         "changes": [*run.report.get("changes", []), dict(change)],
     }
+    update_gallery(run.path, kept, _rows(calibrated, kept))
     rows = _rows(calibrated, kept)
-    report.finish(folder, record.without_nan(values), rows, card)
+    again = "it publishes one more version"
+    report.finish(folder, record.without_nan(values), rows, card, again=again)
+    run.settle_features(names)
     return ClassChange(
         class_names=names,
         artifact_dir=exported.path,
@@ -125,6 +129,12 @@ def publish_changed(
         seconds=dict(clock.seconds),
         report=values,
     )
+
+
+def _fingerprints(run: FinishedRun) -> list[str]:
+    """The fingerprints of the data of the run before each change, oldest first."""
+    data = run.report["data"]
+    return [*data.get(FINGERPRINTS_BEFORE, []), data["fingerprint"]]
 
 
 def _model(run: FinishedRun, base: Backbone, kept: KeptFeatures) -> TransferModel:

@@ -80,9 +80,16 @@ def kept_or_read(run: FinishedRun, reader: FeatureReader) -> KeptFeatures:
         ConfigError: if the kept ones are damaged, or of another backbone.
         DataError: if the images are needed, and are not those of the run.
     """
+    run.settle_features(run.report["class_names"])
     if not run.features_path.is_file():
         return _read_again(run, reader)
     kept = kept_features.load(run.features_path)
+    if list(kept.class_names) != list(run.report["class_names"]):
+        raise ConfigError(
+            f"{run.features_path} has features of other classes than those in the"
+            f" report of {run.path}, so one of the two files is of another time. Put"
+            " the other back; or train again, with the classes that you want."
+        )
     if kept.backbone != run.backbone_sha256 or kept.widths != reader.widths:
         raise ConfigError(
             f"{run.features_path} has features of another backbone than the one that"
@@ -93,6 +100,12 @@ def kept_or_read(run: FinishedRun, reader: FeatureReader) -> KeptFeatures:
 
 
 def _read_again(run: FinishedRun, reader: FeatureReader) -> KeptFeatures:
+    if run.report.get("changes"):
+        raise ConfigError(
+            f"{run.features_path} is missing, and the classes of {run.path} were"
+            " changed since it was trained, so its data alone no longer make it. Put"
+            " the file back, or train again with the classes that you want."
+        )
     _logger.info(
         "%s kept no features, because blocks were trained or there were too many: its"
         " images are read again, once.",

@@ -11,12 +11,12 @@ import numpy as np
 
 from pipelines.classes.change import added, merged, removed
 from pipelines.classes.finished import FinishedRun, open_finished
-from pipelines.classes.new_class import splits_of_class
+from pipelines.classes.new_class import require_taken, splits_of_class
 from pipelines.classes.publish import ClassChange, publish_changed
 from pipelines.classes.read import FeatureReader, kept_or_read
 from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
-from pipelines.data.spelling import normal
+from pipelines.data.spelling import normal, require_names
 from pipelines.data.splits import Split, first
 from pipelines.errors import ConfigError, DataError
 from pipelines.features.kept_features import KeptFeatures
@@ -57,6 +57,7 @@ def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
                 name,
                 run_data=DatasetRef.parse(run.config.data),
                 modality=base.spec.modality,
+                shape=base.model.input_shape[1:],
             )
         reader = FeatureReader(run, base)
         with clock.stage("measure", "features of the new class"):
@@ -84,6 +85,7 @@ def remove_class(workdir: Path, *, name: str, data: str | None = None) -> ClassC
         DataError: if there are no examples to prove the export with.
         ArtifactError: if the export failed; the run is as it was then.
     """
+    name = normal(name)
     change = {"action": "remove", "name": name}
     return _without_new_data(
         workdir, lambda kept: removed(kept, name), data=data, change=change
@@ -104,7 +106,9 @@ def merge_classes(
         DataError: if there are no examples to prove the export with.
         ArtifactError: if the export failed; the run is as it was then.
     """
+    names = [normal(each) for each in names]
     into = normal(name) or names[0]
+    require_names([into])
     change = {"action": "merge", "names": list(names), "name": into}
     return _without_new_data(
         workdir, lambda kept: merged(kept, names, into=into), data=data, change=change
@@ -122,19 +126,25 @@ def _without_new_data(
         with clock.stage("measure", "kept features"):
             kept = apply(kept_or_read(run, FeatureReader(run, base)))
         with clock.stage("data", "examples to prove the export with"):
-            proof = _proof_examples(run, data)
+            proof = _proof_examples(run, data, base)
         return publish_changed(run, base, kept, proof, clock, change=change)
 
 
-def _proof_examples(run: FinishedRun, data: str | None) -> Split:
+def _proof_examples(run: FinishedRun, data: str | None, base: Backbone) -> Split:
     reference = data or run.config.data
     try:
-        split, _ = load_part(DatasetRef.parse(reference), "all", trained_on="")
+        split, _ = load_part(DatasetRef.parse(reference), "all", trained_on=())
     except DataError as error:
         raise DataError(
             f"The export is proved on a few real examples, and {reference} cannot be"
             f" read: {error} Name others with --data; their labels do not count."
         ) from error
+    require_taken(
+        split.inputs,
+        reference,
+        modality=base.spec.modality,
+        shape=base.model.input_shape[1:],
+    )
     rows = np.linspace(0, len(split) - 1, min(_PROOF_EXAMPLES, len(split)))
     return first(split.take(rows.astype(np.int64)), _PROOF_EXAMPLES)
 
@@ -143,12 +153,20 @@ def _proof_examples(run: FinishedRun, data: str | None) -> Split:
 def _opened(workdir: Path) -> Iterator[tuple[FinishedRun, Backbone, Clock]]:
     """The finished run with its trained backbone, while nobody else changes it."""
     clock = Clock()
-    run = open_finished(workdir)
+    open_finished(workdir)  # before a lock is put into any folder
+    instead = "Name a copy of the run that you may write to."
+    with lock.alone_in(workdir, subject="The run", instead=instead):
+        run = open_finished(workdir)  # another change may have come in between
+        with _as_trained(run, clock) as base:
+            yield run, base, clock
+
+
+@contextlib.contextmanager
+def _as_trained(run: FinishedRun, clock: Clock) -> Iterator[Backbone]:
     with (
-        lock.alone_in(workdir),
         determinism(run.config.deterministic),
         precision(run.plan.precision),
     ):
-        with clock.stage("obtain", f"the backbone that {workdir} trained"):
-            base = freeze_base(trained_backbone(workdir, run.report["backbone"]))
-        yield run, base, clock
+        with clock.stage("obtain", f"the backbone that {run.path} trained"):
+            base = freeze_base(trained_backbone(run.path, run.report["backbone"]))
+        yield base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -107,12 +107,16 @@ def _refusal(skipped: Sequence[tuple[str, str]], total: int) -> str:
 
 
 def load_part(
-    ref: DatasetRef, part: str, *, trained_on: str, problem: str = SINGLE_LABEL
+    ref: DatasetRef,
+    part: str,
+    *,
+    trained_on: Collection[str],
+    problem: str = SINGLE_LABEL,
 ) -> tuple[Split, tuple[str, ...]]:
     """One split to evaluate on, and the names of its classes.
 
-    `part` is the name of a split, `all`, or `auto`: the test split if these are the
-    data with the fingerprint `trained_on`, and all examples if they are any other.
+    `part` is the name of a split, `all`, or `auto`: the test split if these are data
+    with a fingerprint in `trained_on`, and all examples if they are any other.
 
     Raises:
         DataError: as `load`, but that `all` may have any number of classes.
@@ -121,7 +125,7 @@ def load_part(
     examples, hashes = usable(examples, ref, None)
     _notes(examples)
     if part == "auto":
-        part = "test" if fingerprint(examples, hashes) == trained_on else "all"
+        part = "test" if fingerprint(examples, hashes) in trained_on else "all"
     if part == "all":
         names = Strings.of(examples.names)
         whole = Split("all", examples.inputs, examples.labels, names=names)

@@ -167,7 +167,8 @@ def load(path: Path) -> KeptFeatures:
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ConfigError(
             f"{path} cannot be read: {error}. It has the features that the head of the"
-            " run was fitted to. Delete it, and the images of the run are read again."
+            " run was fitted to. Delete it, and the images of the run are read again;"
+            " after a change of its classes train again instead."
         ) from error
 
 

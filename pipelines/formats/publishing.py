@@ -253,9 +253,18 @@ def _splits(ref: DatasetRef, manifest: Manifest) -> Splits:
             f"{ref} is not what the run was trained on: its fingerprint is"
             f" {splits.info.fingerprint[:12]}, and {manifest.data['fingerprint'][:12]}"
             " is in the manifest. A format is compared on the test examples of the run:"
-            " say where the data are with --data."
+            f" {_where(manifest)} with --data."
         )
     return splits
+
+
+def _where(manifest: Manifest) -> str:
+    if len(manifest.fingerprints) > 1:
+        return (
+            "classes were changed since it was trained, so name data with all classes"
+            " as they are now,"
+        )
+    return "say where the data are"
 
 
 def _inputs_of(split: Split, most: int, predictor: Predictor) -> Iterator[np.ndarray]:

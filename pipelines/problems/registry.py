@@ -32,3 +32,8 @@ def make(name: str, names: Sequence[str], labels: np.ndarray) -> Problem:
 def classes_can_change(name: str) -> bool:
     """True if classes can be added to a run of this kind, which is `single_label`."""
     return bool(_MAKERS[name].classes_can_change)  # type: ignore[attr-defined]
+
+
+def has_one_class(name: str) -> bool:
+    """True if examples of this kind have one class each, or one grade."""
+    return bool(_MAKERS[name].reads_classes)  # type: ignore[attr-defined]

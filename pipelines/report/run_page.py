@@ -24,13 +24,16 @@ from pipelines.report.sections.settings import settings
 from pipelines.report.sections.training import training
 
 FILE_NAME = "report.html"
+# The errors of a page from files that lack an entry, or hold one of another type.
+DO_NOT_FIT = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 def page(run: RunFiles) -> str:
     """The page as HTML, in ASCII.
 
     Raises:
-        KeyError: if a file lacks an entry, because another version wrote it.
+        One of `DO_NOT_FIT`: if a file lacks an entry, or has one of another type,
+            because another version wrote it.
     """
     report = run.report
     if "per_class" not in report["test"]:  # no example has one class of its own

@@ -19,12 +19,18 @@ _logger = logging.getLogger("zootune")
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(
+    folder: Path,
+    *,
+    subject: str = "config.workdir",
+    instead: str = "Choose another config.workdir.",
+) -> Iterator[None]:
     """Keeps other runs of this machine out of a folder while the block runs.
 
     The kernel lets go of the lock when its owner dies, however that happens, so a lock
     is never stale. The folder is made for it, and removed again if nothing else came
-    into it.
+    into it. In the error of a folder that cannot be written, `subject` is what named
+    it, and `instead` what to do.
 
     Raises:
         ConfigError: naming the process that has it, or why the folder cannot be made.
@@ -35,8 +41,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         stream = _acquired(folder / NAME)
     except OSError as error:  # as in /proc, which claims to take files from root
         raise ConfigError(
-            f"config.workdir {folder} cannot be written: {error.strerror}. Choose"
-            " another config.workdir."
+            f"{subject} {folder} cannot be written: {error.strerror}. {instead}"
         ) from error
     try:
         yield

@@ -22,16 +22,22 @@ def next_commands(workdir: Path, report: Mapping[str, Any]) -> list[str]:
     reference = report["data"]["reference"]
     file = _test_file(workdir, DatasetRef.parse(reference))
     first = (
-        ["zoo", "predict", str(base), str(file)]
+        ["zoo", "predict", _argument(base), _argument(file)]
         if file
-        else ["zoo", "evaluate", str(base), f"--data={reference}"]
+        else ["zoo", "evaluate", _argument(base), f"--data={reference}"]
     )
     commands = [
         first,
-        ["zoo", "report", str(workdir)],
-        ["zoo", "serve", str(base)],
+        ["zoo", "report", _argument(workdir)],
+        ["zoo", "serve", _argument(base)],
     ]
     return [shlex.join(command) for command in commands]
+
+
+def _argument(path: Path) -> str:
+    """The path as no command takes it for a flag."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
 
 
 def _test_file(workdir: Path, ref: DatasetRef) -> Path | None:

@@ -79,8 +79,12 @@ def finish(
     report: Mapping[str, Any],
     rows: Iterable[PredictionRow],
     model_card: str,
+    *,
+    again: str = "it goes on from what was saved, and publishes nothing twice",
 ) -> None:
     """Writes the predictions, the model card, the report and its page.
+
+    `again` says in an error what the same command does if it is repeated.
 
     Raises:
         ArtifactError: if the disk does not take them. The artifact is complete then.
@@ -92,14 +96,14 @@ def finish(
     except OSError as error:
         raise ArtifactError(
             f"{report['artifact']} is complete, but the report of the run could not be"
-            f" written: {error}. Fix this and run the same command again: it goes on"
-            " from what was saved, and publishes nothing twice."
+            f" written: {error}. Fix this and run the same command again:"
+            f" {again}."
         ) from error
     try:
         page = run_page.page(run_files.read(folder.path))
         folder.write_text(run_page.FILE_NAME, page)
     # A file of the run that something broke in the meantime is not the page's fault.
-    except (OSError, ConfigError, KeyError, TypeError) as error:
+    except (OSError, ConfigError, *run_page.DO_NOT_FIT) as error:
         raise ArtifactError(
             f"The run is finished and {report['artifact']} is complete, but its page"
             f" could not be written: {error}. Fix this, and write it with: zoo report"

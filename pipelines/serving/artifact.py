@@ -31,6 +31,8 @@ MODEL_CARD = "model_card.md"
 # reads a number that 64 bits do not hold.
 VERSION_NAME = re.compile(r"[0-9]{1,18}")
 FORMAT = 2
+# In the data of a manifest whose classes were changed: of the data before each change.
+FINGERPRINTS_BEFORE = "fingerprints_before"
 # A graph, its assets and file system overhead, on top of the weights.
 _OVERHEAD_BYTES = 32 * 2**20
 # No version number, so that a server does not take it for one.
@@ -77,6 +79,12 @@ class Manifest:
     def problem(self) -> str:
         """The kind of problem that it answers."""
         return str(self.calibration.get("problem", "single_label"))
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints of all data whose training split it has seen."""
+        before = self.data.get(FINGERPRINTS_BEFORE, ())
+        return (*before, self.data.get("fingerprint", ""))
 
 
 @dataclasses.dataclass(frozen=True)

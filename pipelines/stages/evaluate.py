@@ -88,7 +88,7 @@ def evaluate_artifact(
     part, names = load_part(
         ref,
         split,
-        trained_on=manifest.data.get("fingerprint", ""),
+        trained_on=manifest.fingerprints,
         problem=manifest.problem,
     )
     _require_modality(predictor, part.inputs.modality, reference)

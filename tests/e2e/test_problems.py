@@ -1,14 +1,22 @@
 """Each kind of problem from data to an artifact that answers, with the command line."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pipelines
 from pipelines import cli
+from pipelines.serving.client import GrpcClient, RestClient
 from pipelines.serving.prediction import LabelPrediction, NumberPrediction, Prediction
+from pipelines.serving.server.models.model_config import ModelConfig
+from pipelines.serving.server.settings import Settings
 from tests.support.labelled import in_arrays
+from tests.support.servers import serving_here
+from zoo import published
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +35,11 @@ PREDICTIONS = {
     "multi_label": LabelPrediction,
     "regression": NumberPrediction,
     "ordinal": Prediction,
+}
+NUMBERS = {
+    "multi_label": "probabilities",
+    "regression": "values",
+    "ordinal": "probabilities",
 }
 
 
@@ -62,6 +75,11 @@ def test_runs_of_every_kind_are_proved_and_reported(trained, capsys):
     again = json.loads(capsys.readouterr().out)
     assert again[metric] == pytest.approx(value, abs=1e-4)
     assert again["examples"] == report["test"]["examples"]
+    to = run.workdir / "kept.jsonl"
+    code = cli.main(["evaluate", str(run.artifact_dir), "--data", data, f"--to={to}"])
+    message = f"--to writes a class for each example, and {run.artifact_dir} answers"
+    assert (code, to.exists()) == ((0, True) if problem == "ordinal" else (2, False))
+    assert (message in capsys.readouterr().err) == (code == 2)
 
 
 def test_artifacts_of_every_kind_answer_with_their_kind(trained, tmp_path, capsys):
@@ -91,3 +109,44 @@ def test_tables_and_formats_of_other_kinds_are_refused(trained, tmp_path, capsys
     assert cli.main([*command, str(tmp_path / "out.jsonl")]) == 0
     code = cli.main([*command, str(tmp_path / "out.csv")])
     assert code == (0 if problem == "ordinal" else 2)
+
+
+def test_servers_and_clients_answer_every_kind(trained):
+    problem, _, run, _ = trained
+    dark = io.BytesIO()
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(dark, "png")
+    content = dark.getvalue()
+    settings = Settings(rest_port=0, grpc_port=0)
+    (expected,) = pipelines.load(run.artifact_dir).predict([content])
+    with serving_here([ModelConfig("m", run.artifact_dir.parent)], settings) as served:
+        url, address = f"http://127.0.0.1:{served.rest_port}", served.grpc_address
+        grpc_client = GrpcClient(address, model="m")
+        for client in (RestClient(url, model="m"), grpc_client):
+            answer, broken = client.predict([content, b"not an image"])
+            assert type(answer) is PREDICTIONS[problem]
+            assert answer.in_words()[0] == expected.in_words()[0]
+            numbers = getattr(answer, NUMBERS[problem])
+            assert numbers == pytest.approx(
+                getattr(expected, NUMBERS[problem]), abs=1e-4
+            )
+            assert not broken.valid
+        grpc_client.close()
+        example = {"image_bytes": {"b64": base64.b64encode(content).decode()}}
+        method = "regress" if problem == "regression" else "classify"
+        request = {"signature_name": method, "examples": [example]}
+        asked = served.post(f"/v1/models/m:{method}", request)
+        (result,) = asked.json["results"]
+        answered = {"target": result} if method == "regress" else dict(result)
+        assert answered == pytest.approx(getattr(expected, NUMBERS[problem]), abs=1e-4)
+        other = "classify" if method == "regress" else "regress"
+        refused = served.post(f"/v1/models/m:{other}", request)
+        assert (refused.status, "signature" in refused.error) == (400, True)
+
+
+def test_backbones_of_every_kind_are_published(trained, capsys):
+    problem, metric, run, _ = trained
+    name = f"after_{problem}"
+    assert cli.main(["publish", str(run.workdir), "--name", name]) == 0
+    assert name in capsys.readouterr().out
+    (origin,) = published.module_folder(name).parent.glob("*.json")
+    assert metric in origin.read_text()

@@ -45,13 +45,15 @@ def run(arguments: argparse.Namespace) -> Answer:
     """Predicts every example once, and answers with accuracies and worst mistakes.
 
     Raises:
-        ConfigError: if the file of predictions cannot be written, or is there already.
+        ConfigError: if the file of predictions cannot be written, is there already, or
+            has no form for what the artifact answers.
     """
     if arguments.to is not None:
         _require_new(arguments.to)
     start_tensorflow()
     say_progress(sys.stderr)
     import pipelines
+    from pipelines.problems.registry import has_one_class
     from pipelines.stages.evaluate import evaluate_artifact
 
     worst = WorstMistakes(_SHOWN)
@@ -67,6 +69,12 @@ def run(arguments: argparse.Namespace) -> Answer:
             raise _unwritable(arguments.to, error) from error
 
     predictor = pipelines.load(arguments.artifact)
+    problem = predictor.artifact.manifest.problem
+    if arguments.to is not None and not has_one_class(problem):
+        raise ConfigError(
+            f"--to writes a class for each example, and {arguments.artifact} answers"
+            f" {problem}. Leave --to out; zoo predict --to writes all answers."
+        )
     report = evaluate_artifact(
         predictor, arguments.data, split=arguments.split, consume=write
     )

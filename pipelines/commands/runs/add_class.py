@@ -6,6 +6,7 @@ The head is fitted in closed form to the features that the run kept.
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 
@@ -28,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--remove", metavar="NAME", help="remove this class")
     parser.add_argument(
-        "--merge", metavar="NAME,NAME", help="make one class of these, called --name"
+        "--merge",
+        metavar="NAME,NAME",
+        help="make one class of these, called --name; a name with a comma is quoted, as"
+        " in CSV",
     )
 
 
@@ -46,7 +50,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     elif arguments.merge:
         changed = update.merge_classes(
             arguments.run,
-            names=arguments.merge.split(","),
+            names=_names(arguments.merge),
             name=arguments.name or "",
             data=arguments.data,
         )
@@ -69,6 +73,12 @@ def run(arguments: argparse.Namespace) -> Answer:
         f"published: {changed.artifact_dir}"
     )
     return Answer(values, text)
+
+
+def _names(merged: str) -> list[str]:
+    """The names in the flag, which may have quotes around them."""
+    (names,) = csv.reader([merged.replace("\n", " ")], skipinitialspace=True)
+    return names
 
 
 def _require_one_change(arguments: argparse.Namespace) -> None:

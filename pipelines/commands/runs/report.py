@@ -29,10 +29,16 @@ def run(arguments: argparse.Namespace) -> Answer:
     path = arguments.run / run_page.FILE_NAME
     try:
         page = run_page.page(files)
-    except KeyError as error:
+    except run_page.DO_NOT_FIT as error:
+        reason = (
+            f"have no {error}"
+            if isinstance(error, KeyError)
+            else f"do not fit ({error!r})"
+        )
         raise ConfigError(
-            f"The files of {arguments.run} have no {error}, so another version of"
-            " zootune left them. Make the page with that one, or train again."
+            f"The files of {arguments.run} {reason}, so another version of"
+            " zootune left them, or they were edited. Make the page with that one, or"
+            " train again."
         ) from error
     try:
         RunFolder(arguments.run).write_text(run_page.FILE_NAME, page)

@@ -44,6 +44,8 @@ def number_labels(
             " or targets."
         )
     is_binary = y.ndim == 2 and y.shape[1] > 1 and bool(np.isin(y, (0, 1)).all())
+    if is_binary and problem not in (MultiLabel.name, Regression.name):
+        _refuse_one_hot(y, where)
     if is_binary and problem != Regression.name:
         return NumberLabels(
             y.astype(np.float32), _names(names, y, "label", where), MultiLabel.name
@@ -60,6 +62,16 @@ def number_labels(
     with np.errstate(over="ignore"):
         values = (y if y.ndim == 2 else y[:, None]).astype(np.float32)
     return NumberLabels(values, _names(names, values, "target", where), Regression.name)
+
+
+def _refuse_one_hot(y: np.ndarray, where: str) -> None:
+    """Raises `DataError` where each row has exactly one label: it may be a class."""
+    if (y.sum(axis=1) == 1).all():
+        raise DataError(
+            f"y in {where} has shape {y.shape}, with exactly one 1 in each row: are"
+            " these classes, or may an example have several labels? For classes save"
+            " y.argmax(axis=1); for labels set config.problem='multi_label'."
+        )
 
 
 def _refuse_classes(y: np.ndarray, where: str) -> None:

@@ -20,6 +20,7 @@ from pipelines.serving.client.versions import (
     VersionGone,
     VersionId,
     input_spec_of,
+    numbered,
     retried,
     warn_of_plain_token,
 )
@@ -51,7 +52,7 @@ class GrpcClient(ModelClient):
         self._channel.close()
 
     def _describe(self, version: int | None, deadline: float) -> ModelVersion:
-        from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2
+        from tensorflow_serving.apis import get_model_metadata_pb2
 
         asked = get_model_metadata_pb2.GetModelMetadataRequest()
         asked.metadata_field.append("signature_def")
@@ -60,14 +61,46 @@ class GrpcClient(ModelClient):
         number = response.model_spec.version.value
         described = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(described)
+        signatures = described.signature_def
+        outputs = signatures[naming.DEFAULT].outputs
+        if "values" in outputs:
+            columns = outputs["values"].tensor_shape.dim[-1].size
+            names = self._names_of_targets(columns, number, deadline)
+        else:
+            names = self._names_of_classes(number, deadline)
+        return ModelVersion(number, _takes_of_protos(signatures), names)
+
+    def _names_of_classes(self, version: int, deadline: float) -> tuple[str, ...]:
+        """The classes as `classify` names them: all, also for an empty example."""
+        from tensorflow_serving.apis import classification_pb2
+
         request = classification_pb2.ClassificationRequest()
-        request.model_spec.signature_name = "classify"
-        # `classify` names all classes, also for an empty example.
+        request.model_spec.signature_name = naming.CLASSIFY
         request.input.example_list.examples.add()
-        answer, _ = self._ask(self._stub.Classify, request, deadline, version=number)
+        answer, _ = self._ask(self._stub.Classify, request, deadline, version=version)
         (classification,) = answer.result.classifications
-        names = tuple(scored.label for scored in classification.classes)
-        return ModelVersion(number, _takes_of_protos(described.signature_def), names)
+        return tuple(scored.label for scored in classification.classes)
+
+    def _names_of_targets(
+        self, columns: int, version: int, deadline: float
+    ) -> tuple[str, ...]:
+        """The targets as the metadata name them; numbered by TensorFlow Serving."""
+        from google.protobuf import struct_pb2
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        asked = get_model_metadata_pb2.GetModelMetadataRequest()
+        asked.metadata_field.append(naming.CLASS_NAMES)
+        try:
+            response, _ = self._ask(
+                self._stub.GetModelMetadata, asked, deadline, version=version
+            )
+        except ServerError as refusal:
+            if refusal.code != "INVALID_ARGUMENT":
+                raise
+            return numbered(columns)
+        names = struct_pb2.ListValue()
+        response.metadata[naming.CLASS_NAMES].Unpack(names)
+        return tuple(str(name) for name in names)
 
     def _answers(
         self, model: ModelVersion, examples: list[Any], deadline: float

@@ -25,6 +25,7 @@ from pipelines.serving.client.versions import (
     VersionGone,
     VersionId,
     input_spec_of,
+    numbered,
     retried,
     warn_of_plain_token,
 )
@@ -66,14 +67,16 @@ class RestClient(ModelClient):
         answer, _ = self._ask("GET", f"{which}/metadata", None, deadline)
         number = int(answer["model_spec"]["version"])
         metadata = answer["metadata"]
+        signatures = metadata["signature_def"]["signature_def"]
         names = metadata.get(naming.CLASS_NAMES)
-        if names is None:
+        if names is None and "values" in signatures[naming.DEFAULT]["outputs"]:
+            names = numbered(_columns(signatures[naming.DEFAULT]["outputs"]["values"]))
+        elif names is None:
             # `classify` names all classes, also for an empty example.
             path = f"/versions/{number}:classify"
             answer, _ = self._ask("POST", path, _EMPTY_EXAMPLE, deadline)
             (pairs,) = answer["results"]
             names = [name for name, _ in pairs]
-        signatures = metadata["signature_def"]["signature_def"]
         return ModelVersion(number, _takes_of(signatures), tuple(names))
 
     def _answers(
@@ -154,6 +157,10 @@ def _takes_of(signatures: Mapping[str, Any]) -> InputSpec:
     ((name, tensor),) = signatures["serving_default"]["inputs"].items()
     sizes = [int(dim["size"]) for dim in tensor["tensor_shape"].get("dim", ())]
     return input_spec_of(name, tensor["dtype"], sizes)
+
+
+def _columns(tensor: Mapping[str, Any]) -> int:
+    return int(tensor["tensor_shape"]["dim"][-1]["size"])
 
 
 def _parsed(body: bytes) -> Any:

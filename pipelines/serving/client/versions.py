@@ -266,6 +266,13 @@ def _may_be_of_another(refusal: Exception) -> bool:
     return isinstance(refusal, (ArtifactError, DataError))
 
 
+def numbered(columns: int) -> tuple[str, ...]:
+    """Names of targets where a server knows none: those of data without names."""
+    if columns == 1:
+        return ("target",)
+    return tuple(f"target_{k}" for k in range(columns))
+
+
 def input_spec_of(name: str, dtype: str, sizes: Sequence[int]) -> InputSpec:
     """The input of a signature, from the names and numbers of TensorFlow."""
     word = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}

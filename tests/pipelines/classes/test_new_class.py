@@ -1,5 +1,6 @@
 import shutil
 
+import numpy as np
 import pytest
 
 from pipelines.classes.new_class import splits_of_class
@@ -37,3 +38,11 @@ def test_splits_of_two_images_all_train(digits, tmp_path):
 def test_splits_of_class_refuse_another_modality(digits):
     with pytest.raises(DataError, match="holds images, but the run was .* texts"):
         _split(f"dir:{digits / 'new'}", modality="text")
+
+
+def test_series_of_another_shape_are_refused(tmp_path):
+    np.savez(tmp_path / "hop.npz", x=np.zeros((4, 5, 2)), y=["hop"] * 4)
+    message = "5 steps and 2 channels, but the run was trained on 9 steps and 2"
+    data = f"npz:{tmp_path / 'hop.npz'}"
+    with pytest.raises(DataError, match=message):
+        _split(data, "hop", modality="series", shape=(9, 2))

@@ -11,12 +11,14 @@ from pipelines.classes.change import added
 from pipelines.classes.finished import open_finished
 from pipelines.classes.read import FeatureReader
 from pipelines.classes.refit import refit
+from pipelines.cli import main
 from pipelines.config import HeadConfig, from_fields
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DataError
 from pipelines.features import kept_features
 from pipelines.report import predictions
+from pipelines.runs import report as reports
 from pipelines.runs.prepare import prepare
 from pipelines.runtime.clock import Clock
 from pipelines.stages.publish import trained_backbone
@@ -101,12 +103,82 @@ def test_known_class_is_refused_before_reading(run_folder):
     assert not (run_folder / "artifact" / "2").exists()
 
 
+def test_interrupted_change_is_repeated(run_folder, digits, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    data = f"dir:{digits / 'new'}"
+    with monkeypatch.context() as patched:
+        patched.setattr(reports, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            update.add_class(run_folder, name="three", data=data)
+    assert (run_folder / "artifact" / "2").is_dir()
+    changed = update.add_class(run_folder, name="three", data=data)
+    assert changed.class_names == ("one", "two", "zero", "three")
+    assert changed.artifact_dir.name == "3"
+    files = {path.name for path in (run_folder / "checkpoints").iterdir()}
+    assert files == {"backbone.weights.h5", kept_features.FILE_NAME}
+
+
+def test_change_that_report_has_is_completed(extended, trained, tmp_path):
+    """As if killed between the report and the features."""
+    folder = shutil.copytree(extended[0], tmp_path / "run")
+    run = open_finished(folder)
+    run.features_path.rename(run.next_features_path)
+    shutil.copy(open_finished(trained).features_path, run.features_path)
+    run.settle_features(run.report["class_names"])
+    names = kept_features.load(run.features_path).class_names
+    assert list(names) == run.report["class_names"]
+    assert not run.next_features_path.exists()
+
+
+def test_features_of_other_classes_are_refused(extended, trained, tmp_path):
+    folder = shutil.copytree(extended[0], tmp_path / "run")
+    run = open_finished(folder)
+    shutil.copy(open_finished(trained).features_path, run.features_path)
+    with pytest.raises(ConfigError, match="features of other classes than those"):
+        update.remove_class(folder, name="two")
+    run.features_path.unlink()
+    with pytest.raises(ConfigError, match="were changed since it was trained"):
+        update.remove_class(folder, name="two")
+
+
+def test_old_data_are_evaluated_on_test(extended, digits, capsys):
+    folder, _ = extended
+    data = f"dir:{digits / 'old'}"
+    assert main(["evaluate", str(folder / "artifact"), "--data", data, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["split"], report["examples"]) == ("test", 18)
+
+
+def test_proof_examples_are_of_the_modality(run_folder, tmp_path):
+    (tmp_path / "texts.csv").write_text("text,label\na b,x\nc d,y\n")
+    with pytest.raises(DataError, match="holds texts, but the run was trained on"):
+        update.remove_class(run_folder, name="two", data=f"csv:{tmp_path}/texts.csv")
+
+
+def test_names_are_spelt_as_in_data(run_folder):
+    with pytest.raises(ConfigError, match="has a class 'two' already"):
+        update.add_class(run_folder, name="two\u2003", data="dir:nowhere")
+    with pytest.raises(ConfigError, match="has no class 'café'"):
+        update.remove_class(run_folder, name=" cafe\u0301")
+    with pytest.raises(DataError, match="cannot be shown"):
+        update.merge_classes(run_folder, names=["one", "two "], name="a\nb")
+
+
 def test_merged_then_removed_publishes_both(extended, tmp_path):
     folder = shutil.copytree(extended[0], tmp_path / "run")
     changed = update.merge_classes(folder, names=["one", "two"], name="some")
     assert changed.class_names == ("some", "zero", "three")
     changed = update.remove_class(folder, name="zero")
     assert changed.class_names == ("some", "three")
+    values = json.loads((folder / "gallery.json").read_text())["examples"]
+    assert {entry["label"] for entry in values} == {"some"}
+    rows = list(predictions.read(folder / predictions.FILE_NAME))
+    tests = [row for row in rows if row.split == "test"]
+    for entry in (entry for entry in values if entry["split"] == "test"):
+        row = tests[entry["row"]]
+        assert (row.example, row.predicted) == (entry["name"], entry["predicted"])
     assert changed.artifact_dir.name == "4"
     report = json.loads((folder / "report.json").read_text())
     assert [change["action"] for change in report["changes"]] == [

@@ -72,3 +72,14 @@ def test_a_folder_that_cannot_be_made_is_named(folder):
     sentence = f"config.workdir {folder} cannot be written: .*Choose another"
     with pytest.raises(ConfigError, match=sentence), alone_in(Path(folder)):
         pytest.fail("claimed what cannot be made")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a /proc")
+def test_command_says_what_to_do_instead():
+    words = {"subject": "The run", "instead": "Name a copy."}
+    sentence = "The run /proc/run cannot be written: .*Name a copy.$"
+    with (
+        pytest.raises(ConfigError, match=sentence),
+        alone_in(Path("/proc/run"), **words),
+    ):
+        pytest.fail("claimed what cannot be made")

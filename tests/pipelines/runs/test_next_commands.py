@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,17 @@ def test_data_without_files_are_evaluated(tmp_path):
     assert first == ["zoo", "evaluate", base, f"--data={reference}"]
     gone, *_ = _commands(tmp_path / "gone", f"dir:{tmp_path / 'moved'}", "a/1.jpg")
     assert gone[1] == "evaluate"
+
+
+def test_paths_are_no_flags(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("-photos").mkdir()
+    Path("-photos/1.jpg").write_bytes(b"")
+    predict, report, serve = _commands(Path("-run"), "dir:-photos", "1.jpg")
+    assert predict[2] == serve[2] == "./-run/artifact"
+    assert report[2] == "./-run"
+    assert predict[3].endswith("-photos/1.jpg")
+    assert not predict[3].startswith("-")
 
 
 def test_broken_predictions_cost_only_the_file(tmp_path):

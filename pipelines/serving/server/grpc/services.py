@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf import struct_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -24,7 +25,7 @@ from tensorflow_serving.apis import (
 )
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving.naming import DEFAULT
+from pipelines.serving.naming import CLASS_NAMES, DEFAULT
 from pipelines.serving.server import text_files
 from pipelines.serving.server.arrivals import Client
 from pipelines.serving.server.errors import Code, ServingError, invalid
@@ -186,18 +187,27 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def GetModelMetadata(
         self, request: Any, context: grpc.aio.ServicerContext
     ) -> Any:
-        """The signatures of a version."""
+        """The signatures of a version, and the names of its classes or targets."""
 
         async def work(_: float) -> Any:
-            _check_metadata_fields(request.metadata_field)
+            fields = request.metadata_field
+            _check_metadata_fields(fields)
             version = self._manager.resolve(_target(request))
-            described = get_model_metadata_pb2.SignatureDefMap()
-            for name, signature in version.servable.signature_defs.items():
-                described.signature_def[name].CopyFrom(signature)
             response = get_model_metadata_pb2.GetModelMetadataResponse()
             response.model_spec.name = request.model_spec.name
             response.model_spec.version.value = version.number
-            response.metadata[_SIGNATURE_DEF].Pack(described)
+            if _SIGNATURE_DEF in fields:
+                described = get_model_metadata_pb2.SignatureDefMap()
+                for name, signature in version.servable.signature_defs.items():
+                    described.signature_def[name].CopyFrom(signature)
+                response.metadata[_SIGNATURE_DEF].Pack(described)
+            if CLASS_NAMES in fields:
+                names = version.servable.class_names
+                if not names:  # a model of others, as TensorFlow Serving refuses all
+                    raise _unknown_field(CLASS_NAMES)
+                listed = struct_pb2.ListValue()
+                listed.extend(names)
+                response.metadata[CLASS_NAMES].Pack(listed)
             return response
 
         name = request.model_spec.name
@@ -385,5 +395,9 @@ def _check_metadata_fields(fields: Any) -> None:
             "GetModelMetadataRequest must specify at least one metadata_field"
         )
     for field in fields:
-        if field != _SIGNATURE_DEF:
-            raise invalid(f"Metadata field {field} is not supported")
+        if field not in (_SIGNATURE_DEF, CLASS_NAMES):
+            raise _unknown_field(field)
+
+
+def _unknown_field(field: str) -> ServingError:
+    return invalid(f"Metadata field {field} is not supported")

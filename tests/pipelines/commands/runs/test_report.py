@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from pipelines.cli import main
 
 
@@ -20,4 +22,17 @@ def test_report_of_another_version_is_refused(finished_run, tmp_path, capsys):
     del report["test"]
     (tmp_path / "report.json").write_text(json.dumps(report))
     assert main(["report", str(tmp_path)]) == 2
-    assert "another version of zootune left them" in capsys.readouterr().err
+    assert "have no 'test', so another version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["report", "plan", "gallery", "environment"])
+@pytest.mark.parametrize("content", ["[]", "3", '{"test": 7}', '{"examples": [1]}'])
+def test_report_of_edited_files_is_refused(
+    finished_run, tmp_path, capsys, name, content
+):
+    for path in finished_run.glob("*.json*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / f"{name}.json").write_text(content)
+    code, said = main(["report", str(tmp_path)]), capsys.readouterr().err
+    assert code == 2, said
+    assert "another version" in said or "cannot be read" in said

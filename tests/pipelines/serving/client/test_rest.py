@@ -41,3 +41,23 @@ def test_client_gives_up_in_time():
         with pytest.raises(ServerError):
             client.predict([b"x"], timeout_seconds=1)
         assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"), [(1, ("target",)), (2, ("target_0", "target_1"))]
+)
+def test_targets_of_other_servers_are_numbered(monkeypatch, columns, names):
+    """TensorFlow Serving does not know the names, and numbers have no `classify`."""
+    sizes = [{"size": "-1"}, {"size": str(columns)}]
+    default = {
+        "inputs": {"image_bytes": {"dtype": "DT_STRING", "tensor_shape": {"dim": []}}},
+        "outputs": {"values": {"tensor_shape": {"dim": sizes}}},
+    }
+    signatures = {"signature_def": {"serving_default": default}}
+    answer = {
+        "model_spec": {"version": "3"},
+        "metadata": {"signature_def": signatures},
+    }
+    client = RestClient("http://127.0.0.1:9", model="m")
+    monkeypatch.setattr(client, "_ask", lambda *_: (answer, {}))
+    assert client._describe(None, 0.0).class_names == names

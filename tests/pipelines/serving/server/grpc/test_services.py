@@ -62,6 +62,9 @@ def test_unknown_metadata_field_is_refused(predictions):
     request.metadata_field.append("weights")
     with pytest.raises(grpc.RpcError, match="weights is not supported"):
         predictions.GetModelMetadata(request, timeout=20)
+    request.metadata_field[0] = "class_names"  # which only our artifacts have
+    with pytest.raises(grpc.RpcError, match="class_names is not supported"):
+        predictions.GetModelMetadata(request, timeout=20)
 
 
 def test_unknown_signature_is_a_failed_precondition(predictions):
