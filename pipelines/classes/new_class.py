@@ -26,8 +26,8 @@ def require_taken(
 ) -> None:
     """Checks that a network of this modality takes the examples of a reference.
 
-    `shape` is the one of its input, `(steps, channels)` of series; the sizes of images and
-    texts are brought about.
+    `shape` is the one of its input, `(steps, channels)` of series; the sizes of images
+    and texts are brought about.
 
     Raises:
         DataError: saying what it takes.
