@@ -38,6 +38,8 @@ BY_TEXT = {
     r"names columns and has no rows|has no … to predict": (
         "Check that the path is the one you mean, and that the file is complete."
     ),
+    r"but the run was trained on": "Give examples like those of the run.",
+    r"The run has no class": "Name a class of the list that follows.",
     r"class_names lacks": "Write the file again with a name for each class in `y`.",
     r"is being written by another process": "Wait until that one has ended.",
     r"but the artifact takes|is expected: |takes series of shape|Pixels|from … to …": (
