@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -114,7 +113,11 @@ def split_with(
 
 
 def save(kept: KeptFeatures, path: Path) -> None:
-    """Writes the features; the file is whole or not there."""
+    """Writes the features; the file is whole or not there.
+
+    Raises:
+        OSError: if the disk does not take them.
+    """
     about = {
         "format": _FORMAT,
         "class_names": kept.class_names,
@@ -129,12 +132,13 @@ def save(kept: KeptFeatures, path: Path) -> None:
         for field in dataclasses.fields(KeptSplit)
     }
     unfinished = path.with_name(f".new.{path.name}")
-    with unfinished.open("wb") as stream:
-        np.savez(stream, about=np.array(json.dumps(about)), **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
-    durable.sync(path)
+    try:
+        with unfinished.open("wb") as stream:
+            np.savez(stream, about=np.array(json.dumps(about)), **arrays)
+        durable.sync(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path) -> KeptFeatures:

@@ -284,7 +284,10 @@ class RunJob:
         )
         if kept is not None:
             path = self.folder.checkpoints_dir / kept_features.FILE_NAME
-            kept_features.save(kept, path)
+            try:
+                kept_features.save(kept, path)
+            except OSError as error:  # they only save a pass over the images later
+                _logger.warning("%s could not be written: %s", path, error)
 
 
 def _require_space(folder: RunFolder, prepared: Prepared) -> None:

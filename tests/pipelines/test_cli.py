@@ -71,7 +71,7 @@ def test_help_names_every_command(capsys):
     printed = capsys.readouterr().out
     assert {"list", "plan", "train", "serve", "doctor"} < set(COMMANDS)
     for command in COMMANDS:
-        assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
+        assert re.search(rf"^ +{command}( |$)", printed, re.MULTILINE)
 
 
 def test_the_table_of_commands_stays_short():

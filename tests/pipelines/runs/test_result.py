@@ -6,7 +6,8 @@ from pipelines.runs.result import Run
 
 
 def test_repr_shows_accuracy_action_and_artifact(tmp_path):
-    report = {"test": {"accuracy": 0.98765, "examples": 18}}
+    test = {"accuracy": 0.98765, "examples": 18}
+    report = {"headline": ["accuracy"], "test": test}
     plan, nothing = types.SimpleNamespace(action="head_only"), object()
     run = Run(plan, nothing, nothing, report, nothing, tmp_path, tmp_path / "1")
     assert repr(run) == (
