@@ -68,10 +68,9 @@ def plot_depths(
         return
     try:
         page = depth_plot.draw(evidence, title=title)
-    except ValueError as error:
+        folder.write_bytes(depth_plot.FILE_NAME, page)
+    except (OSError, ValueError) as error:
         _logger.warning("No plot of the accuracy by depth: %s", error)
-        return
-    folder.write_bytes(depth_plot.FILE_NAME, page)
 
 
 def finish(
