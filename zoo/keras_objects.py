@@ -30,6 +30,7 @@ CLASSES = {
     "GridPooling": "pipelines.features.pooling",
     "Standardize": "pipelines.features.pooling",
     "TokenPooling": "pipelines.features.pooling",
+    "CumulativeLink": "pipelines.problems.cumulative_link",
     "InferenceOnly": "pipelines.training.freezing",
     "PriorInTraining": "pipelines.training.class_weighting",
     "RisingRate": "pipelines.training.rate_finder",
