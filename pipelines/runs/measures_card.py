@@ -8,7 +8,7 @@ import yaml
 from markupsafe import Markup
 
 from pipelines.display import markdown
-from pipelines.runs.described import Described
+from pipelines.runs.prepare import Described
 from pipelines.stages.evaluate import Evaluation
 
 _MOST = 50

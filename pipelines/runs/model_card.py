@@ -23,8 +23,8 @@ from pipelines.data.splits import DataInfo
 from pipelines.display import markdown
 from pipelines.display.text import sentences
 from pipelines.problems.class_reports import EvalReport
-from pipelines.runs.described import Described
 from pipelines.runs.measures_card import measures_card
+from pipelines.runs.prepare import Described
 from pipelines.runs.result import Outcome
 from pipelines.runtime import environment
 from pipelines.serving import artifact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
@@ -28,6 +28,26 @@ from pipelines.stages.plan import choose_plan
 from pipelines.stages.precision import choose_precision
 from pipelines.training.class_weighting import refuse_augmentation
 from zoo.builder import Backbone
+
+
+class Described(Protocol):
+    """What a model card is made of: `Prepared`, or a run with changed classes."""
+
+    @property
+    def base(self) -> Backbone:
+        """The backbone."""
+
+    @property
+    def info(self) -> DataInfo:
+        """Facts about the data."""
+
+    @property
+    def plan(self) -> TransferPlan:
+        """The plan of the run."""
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that the labels are of."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
