@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from pipelines.data.splitting import fingerprint_of
 from pipelines.features import kept_features
 from pipelines.features.kept_features import KeptFeatures, KeptSplit
 from pipelines.planning.plan import TransferPlan
-from pipelines.problems.class_reports import calibrated_scores
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import make
 from pipelines.report.predictions import PredictionRow
@@ -30,11 +28,11 @@ from pipelines.runs.model_card import model_card
 from pipelines.runtime.clock import Clock
 from pipelines.serving.artifact import FINGERPRINTS_BEFORE
 from pipelines.stages.calibrate import Calibrated, rows_of_each_class
-from pipelines.stages.evaluate import Evaluation
+from pipelines.stages.evaluate import Evaluation, evaluate_calibrated
 from pipelines.stages.export import export
 from pipelines.stages.head import add_head
 from pipelines.stages.outputs import Outputs, logits_of_head
-from pipelines.stages.predictions import answered_rows
+from pipelines.stages.predictions import rows_of_held_out
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
@@ -165,30 +163,16 @@ def _evaluation(
 ) -> Evaluation:
     commonest = np.bincount(train_labels).argmax()
     share = float((calibrated.test.labels == commonest).mean())
-    held_out = (calibrated.validation, calibrated.test)
-    fitted = calibrated.calibration
-    scores = [calibrated_scores(fitted, outputs) for outputs in held_out]
-    validation, test = (
-        problem.evaluate(fitted, outputs, scores=of_split)
-        for outputs, of_split in zip(held_out, scores)
-    )
-    return Evaluation(validation, test, {"commonest_class": share}, *scores)
+    evaluation = evaluate_calibrated(calibrated, problem)
+    return dataclasses.replace(evaluation, baselines={"commonest_class": share})
 
 
 def _rows(calibrated: Calibrated, kept: KeptFeatures) -> Iterator[PredictionRow]:
     """The predictions for validation and test, as a run writes them."""
-    pairs = (
-        (calibrated.validation, kept.validation),
-        (calibrated.test, kept.test),
-    )
-    return itertools.chain.from_iterable(
-        answered_rows(
-            outputs,
-            iter(split.names.tolist()),
-            calibrated.calibration,
-            class_names=kept.class_names,
-        )
-        for outputs, split in pairs
+    return rows_of_held_out(
+        calibrated,
+        [iter(split.names.tolist()) for split in (kept.validation, kept.test)],
+        class_names=kept.class_names,
     )
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
-from pipelines.data.input.imbalance import log_prior
 from pipelines.features.kept_features import KeptFeatures
 from pipelines.planning.head_inputs import HeadInput
 from pipelines.probing.probe import Probe, linear_probe
 from pipelines.problems.registry import make
-from pipelines.stages.measure import score_among
+from pipelines.stages.measure import score_among, without_shares
 
 
 def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:
@@ -36,10 +33,7 @@ def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:
     probe = linear_probe(
         kept.parts(train.features), np.tile(labels, train.views), scored
     )
-    if not balanced:
-        return probe
-    shares = log_prior(labels, len(probe.bias))
-    return dataclasses.replace(probe, bias=probe.bias - shares)
+    return without_shares(probe, labels) if balanced else probe
 
 
 def _keys(kept: KeptFeatures) -> list[tuple[str, int]]:

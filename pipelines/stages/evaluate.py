@@ -52,6 +52,13 @@ class Evaluation:
 def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
     """Evaluates validation and test. Warns if the model does not beat a baseline."""
     problem = problem_of(splits)
+    evaluation = evaluate_calibrated(calibrated, problem)
+    baselines = problem.baselines(splits, evaluation.test)
+    return dataclasses.replace(evaluation, baselines=baselines)
+
+
+def evaluate_calibrated(calibrated: Calibrated, problem: Problem) -> Evaluation:
+    """The reports of validation and test, without baselines."""
     held_out = (calibrated.validation, calibrated.test)
     scores = [
         calibrated_scores(calibrated.calibration, of) if problem.reads_classes else None
@@ -61,7 +68,7 @@ def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
         problem.evaluate(calibrated.calibration, outputs, scores=of_split)
         for outputs, of_split in zip(held_out, scores)
     )
-    return Evaluation(validation, test, problem.baselines(splits, test), *scores)
+    return Evaluation(validation, test, {}, *scores)
 
 
 def _drop(rows: Iterator[PredictionRow]) -> None:

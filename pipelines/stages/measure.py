@@ -104,10 +104,7 @@ class Measured:
         )
         labels = np.concatenate([self.labels] * self.views)
         solved = problem.linear_probe(_parts(self.train, head), labels, scored)
-        if not balanced:
-            return solved
-        shares = log_prior(self.labels, len(solved.bias))
-        return dataclasses.replace(solved, bias=solved.bias - shares)
+        return without_shares(solved, self.labels) if balanced else solved
 
     def for_base(self, base: Backbone) -> Measured:
         """The same for a base that may compute in another number format.
@@ -134,6 +131,12 @@ class Measured:
 
 
 _NOTHING = Measured(None, np.zeros(0, np.int64), {}, {}, is_whole=False)
+
+
+def without_shares(probe: Probe, labels: np.ndarray) -> Probe:
+    """The probe without what it learned of the shares of classes in `labels`."""
+    shares = log_prior(labels, len(probe.bias))
+    return dataclasses.replace(probe, bias=probe.bias - shares)
 
 
 def training_facts(base: Backbone, splits: Splits, measured: Measured) -> TrainingFacts:

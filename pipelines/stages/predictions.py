@@ -30,26 +30,32 @@ def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Prediction
     if not problem_of(splits).reads_classes:
         return
     ref = DatasetRef.parse(splits.info.reference)
-    pairs = (
-        (calibrated.validation, splits.validation),
-        (calibrated.test, splits.test),
+    yield from rows_of_held_out(
+        calibrated,
+        [example_names(part, ref) for part in (splits.validation, splits.test)],
+        class_names=splits.info.class_names,
     )
+
+
+def rows_of_held_out(
+    calibrated: Calibrated,
+    names: Sequence[Iterator[str]],
+    *,
+    class_names: Sequence[str],
+) -> Iterator[PredictionRow]:
+    """The rows of validation and test, with the names of the examples of each."""
+    held_out = (calibrated.validation, calibrated.test)
     every = itertools.chain.from_iterable(
-        answered_rows(
-            outputs,
-            example_names(part, ref),
-            calibrated.calibration,
-            class_names=splits.info.class_names,
-        )
-        for outputs, part in pairs
+        _answered(outputs, own, calibrated.calibration, class_names=class_names)
+        for outputs, own in zip(held_out, names)
     )
-    tick = Ticker("predictions", sum(len(part) for _, part in pairs))
+    tick = Ticker("predictions", sum(len(outputs.labels) for outputs in held_out))
     for done, row in enumerate(every):
         tick(done)
         yield row
 
 
-def answered_rows(
+def _answered(
     outputs: Outputs,
     names: Iterator[str],
     calibration: Any,
