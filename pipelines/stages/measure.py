@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -25,8 +25,14 @@ from pipelines.features.divergence import block_divergences
 from pipelines.features.extract import Activations, Reader
 from pipelines.features.pooling import pool_block, token_average
 from pipelines.features.views import are_worth_it, count_views, other_views
+from pipelines.planning.boundary import DepthEvidence, blocks_from
 from pipelines.planning.evidence import Evidence, ProbeScore
-from pipelines.planning.head_inputs import HeadInput, LayerOutput, possible_head_inputs
+from pipelines.planning.head_inputs import (
+    HeadInput,
+    LayerOutput,
+    inputs_after_cut,
+    possible_head_inputs,
+)
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
 from pipelines.planning.similarity import (
@@ -34,6 +40,7 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
+from pipelines.probing.depths import Compare, paired_comparison, unpaired
 from pipelines.probing.probe import Probe, score_of_all
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
@@ -99,7 +106,7 @@ class Measured:
             return None
         scored = next(
             head_score
-            for head_score in self.evidence.heads
+            for head_score in (*self.evidence.heads, *self.evidence.cuts)
             if (head_score.reads, head_score.grid) == (head.reads, head.grid)
         )
         labels = np.concatenate([self.labels] * self.views)
@@ -122,7 +129,7 @@ class Measured:
         As it was read, float16 where that suffices. Of train that is every view, as in
         `train`.
         """
-        if not (self.is_whole and head.standardized):
+        if not (self.is_whole and head.reads_averages):
             return None
         return (
             np.concatenate(_parts(self.train, head), axis=1),
@@ -192,7 +199,7 @@ def measure(
     clock.part("comparing what a head could read")
     few = of_every_class(strata, count=NORMALIZED, seed=config.seed)
     compared = _compare(
-        base, first, some.labels, some.groups, problem, seed=config.seed, rate=rate
+        base, first, some.labels, some.groups, problem, config, rate=rate
     )
     per_class = len(splits.train) / problem.parts
     left_out = compared.best_head.accuracy
@@ -420,11 +427,11 @@ def _compare(
     labels: np.ndarray,
     groups: np.ndarray | None,
     problem: Problem,
+    config: RunConfig,
     *,
-    seed: int,
     rate: float,
 ) -> Evidence:
-    rows = _rows_to_compare(problem, labels, groups, seed=seed)
+    rows = _rows_to_compare(problem, labels, groups, seed=config.seed)
     compared = [HeadInput((name,), grid=1) for name, grid in train if grid == 1]
     tick = Ticker("inputs of a head", len({*compared, *head_inputs_of(base)}))
     begun = itertools.count()
@@ -438,7 +445,7 @@ def _compare(
         return scored(HeadInput((name,), grid=1))
 
     pixels = alone(PIXELS) if (PIXELS, 1) in train else None
-    return Evidence(
+    compared_evidence = Evidence(
         examples=len(rows.judged),
         fitted_examples=len(labels) if rows.are_some_classes else 0,
         depths=tuple(
@@ -450,6 +457,49 @@ def _compare(
         examples_per_second=rate,
         metric=problem.metric,
     )
+    if len(compared_evidence.depths) < 2 or config.head.pooling != "average":
+        return compared_evidence
+    is_paired = problem.reads_classes and problem.counts_mistakes
+    return _with_depths(
+        compared_evidence,
+        head_inputs_of(base),
+        config,
+        scored=scored,
+        compare=paired_comparison(train, labels, groups, rows.compared)
+        if is_paired
+        else unpaired,
+    )
+
+
+def _with_depths(
+    evidence: Evidence,
+    head_inputs: Sequence[HeadInput],
+    config: RunConfig,
+    *,
+    scored: Callable[[HeadInput], ProbeScore],
+    compare: Compare,
+) -> Evidence:
+    """The evidence with the best single block beside the last one.
+
+    Heads on a network that is cut are scored where the config asks for a cut, or where
+    `auto` could make it.
+    """
+    names = [depth.reads[0] for depth in evidence.depths]
+    after = config.head.cut_after or evidence.best_depth.reads[0]
+    blocks_from(
+        names, after, field="head.cut_after", backbone=config.backbone
+    )  # refuses a name that is not among them
+    best = evidence.best_depth
+    depth = DepthEvidence(best.reads[0], compare(evidence.depths[-1], best))
+    may_cut = config.strategy == "auto" and depth.over_last.is_clear
+    if config.strategy != "cut" and not may_cut:
+        return dataclasses.replace(evidence, depth=depth)
+    inputs = inputs_after_cut(head_inputs, names, after=after)
+    cuts = tuple(scored(head_input) for head_input in inputs)
+    best_cut = max(cuts, key=lambda score: score.quality)
+    of_cut = compare(evidence.best_head, best_cut)
+    depth = dataclasses.replace(depth, cut_after=after, of_cut=of_cut)
+    return dataclasses.replace(evidence, depth=depth, cuts=cuts)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
