@@ -181,7 +181,8 @@ class FinetuneConfig:
         "",
         help="Name of the first block that trains; all before it stay frozen. auto is"
         " the best single block where that is clearly better than the last one, else as"
-        " many blocks as the examples per class allow. Empty leaves it to the strategy.",
+        " many blocks as the examples per class allow. Empty is what the strategy"
+        " trains.",
     )
     guard: bool = option(
         True,

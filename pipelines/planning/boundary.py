@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pipelines.errors import ConfigError
 
 AUTO = "auto"
-# Below the first number of examples per class no block trains, at the second times the
-# first all of them do. Head2Toe and LP-FT agree on the ends
-# (https://arxiv.org/abs/2201.03529, https://arxiv.org/abs/2202.10054); between them the
-# share grows with the logarithm, because each step of gain takes as many times the data.
+# Up to the first number of examples per class no block trains, and from the second times
+# the first on all of them do: https://arxiv.org/abs/2201.03529 and
+# https://arxiv.org/abs/2202.10054 agree on the ends. Between them the share grows with
+# the logarithm, because each step of gain takes as many times the data.
 _FIRST_PER_CLASS = 5
 _ALL_AT_TIMES = 20
 # A difference of two standard errors is chance in one of twenty cases.
@@ -44,8 +44,8 @@ class DepthEvidence:
 
     `over_last` is the gain of that block alone over the last block alone. `of_cut` is
     the gain of the best head on the network cut after the block `cut_after` over the
-    best head on all of it, if that was measured. Both are of examples left out of the fits, in the compared
-    metric.
+    best head on all of it, if that was measured. Both are of examples left out of the
+    fits, in the compared metric.
     """
 
     block: str

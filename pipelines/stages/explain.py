@@ -12,8 +12,9 @@ from zoo.graph.blocks import Block
 def explained_map(base: Backbone, last: Block | None = None) -> keras.KerasTensor:
     """The output of the last block, `[batch, height, width, channels]`.
 
-    `last` is the last block of a network that is cut. The head may read averages over earlier blocks too. Those have finer maps of edges
-    and colours; the last one is where a network knows what a thing is.
+    `last` is the last block of a network that is cut. The head may read averages over
+    earlier blocks too. Those have finer maps of edges and colours; the last one is
+    where a network knows what a thing is.
 
     Raises:
         ConfigError: if the last block gives no map.
