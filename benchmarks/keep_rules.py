@@ -2,9 +2,9 @@
 
 For each draw of a data set (`benchmarks.transfer`) the probe is solved, and then blocks
 train once for each kind: the last `half`, `all`, and `cut` (the network is cut after
-the best depth, and a new residual block trains under the head). The logits of the blends of weights, from the
-probe (0) to what was trained (1), are kept for validation and test. So every rule is
-computed from one training, and new rules need none.
+the best depth, and a new residual block trains under the head). The logits of the
+blends of weights, from the probe (0) to what was trained (1), are kept for validation
+and test. So every rule is computed from one training, and new rules need none.
 
 Rules, each with what it keeps on validation:
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pipelines.errors import ConfigError
 
 AUTO = "auto"
-# Up to the first number of examples per class no block trains, and from the second times
-# the first on all of them do: https://arxiv.org/abs/2201.03529 and
-# https://arxiv.org/abs/2202.10054 agree on the ends. Between them the share grows with
-# the logarithm, because each step of gain takes as many times the data.
+# Up to the first number of examples per class no block trains, and from the second
+# times the first on all do: arxiv.org/abs/2201.03529 and arxiv.org/abs/2202.10054
+# agree on the ends. Between them the share grows with the logarithm, because each step
+# of gain takes as many times the data.
 _FIRST_PER_CLASS = 5
 _ALL_AT_TIMES = 20
 # A difference of two standard errors is chance in one of twenty cases.
