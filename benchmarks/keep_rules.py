@@ -162,13 +162,28 @@ def _train_kinds(
                 **{f"{name}_logits": part.logits for name, part in answers.items()},
                 **{f"{name}_labels": part.labels for name, part in answers.items()},
                 processor_seconds=seconds,
+                auto=_kind_of_auto(prepared, config),
             )
             print(f"{path.stem}: {_in_words(answers)}, {seconds:.0f} s", flush=True)
 
 
+def _kind_of_auto(prepared: Prepared, config: RunConfig) -> str:
+    """The kind whose training is what `auto` would do; empty for the head alone."""
+    plan = _decided(prepared, dataclasses.replace(config, strategy="auto"))
+    if plan.head.conv_blocks:
+        return "cut"
+    trained = max(len(phase.trainable_blocks) for phase in plan.phases)
+    whole = len(prepared.base.blocks)
+    return {0: "", whole: "all"}.get(trained, "half")
+
+
+def _decided(prepared: Prepared, config: RunConfig) -> TransferPlan:
+    return choose_plan(prepared.base, prepared.splits, prepared.measured, config)
+
+
 def _plan(prepared: Prepared, config: RunConfig) -> TransferPlan:
     """The plan of a kind with its last phase alone, unguarded."""
-    plan = choose_plan(prepared.base, prepared.splits, prepared.measured, config)
+    plan = _decided(prepared, config)
     last = dataclasses.replace(plan.phases[-1], only_if_better=False)
     return dataclasses.replace(plan, phases=(last,), precision="float32")
 
