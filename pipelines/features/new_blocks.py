@@ -69,7 +69,7 @@ class TokenBlock(layers.Layer):
     """A small transformer block that starts as identity.
 
     Takes the tokens of texts `[batch, tokens, width]`, zero at padding, and gives the
-    same shape, zero at padding: the inputs, plus attention among the tokens that are no
+    same shape, zero at padding: the inputs, plus attention among the tokens outside the
     padding and a dense layer of `filters`, each behind one that starts at zero.
     """
 

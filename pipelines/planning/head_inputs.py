@@ -48,8 +48,8 @@ def inputs_after_cut(
 ) -> tuple[HeadInput, ...]:
     """The inputs of a head on a network without the blocks after `after`.
 
-    That block alone, and the richer `inputs` as far as they are left; only those that
-    end with that block, so that the cut is there.
+    That block alone, and the richer `inputs` as far as they are left, where that block
+    is the last one that they read.
     """
     left = block_names[: list(block_names).index(after) + 1]
     cut = [HeadInput((after,), grid=1)]

@@ -84,6 +84,7 @@ def test_named_phase_is_kept_whole_or_undone(tmp_path, splits):
     """Where it is kept, its weights are those without a guard, to the bit."""
     config = tiny_config(strategy="partial")
     config.head.init = "zeros"
+    config.finetune.learning_rate, config.finetune.epochs = 3e-3, 4
     guarded, history = train_stages(tmp_path / "a", splits, config)
     assert (history.phases[-1].kept, history.phases[-1].blend) == (True, 1.0)
     config.finetune.guard = False
