@@ -18,6 +18,10 @@ Rules, each with what it keeps on validation:
 * `average`: the mean of the logits of the probe and of what was trained, always;
   `average if`: if its paired gain in log loss is more than its standard error.
 
+A second table compares strategies on the same draws: `head_only` is the probe;
+`partial`, `full` and `cut` keep what was trained, whole, if the rule `accuracy` says
+so; `auto` is the kind that its plan chooses, blended by that rule.
+
 A rule is admitted if no kind and number of images is worse than the probe on test with
 p < .05 (paired t-test over draws); of those the one with the least mean error is best.
 
@@ -104,6 +108,7 @@ def main() -> None:
                     _train_kinds(arguments, drawn, reference, shots, seed, missing)
     if arguments.table:
         print_table(arguments.results)
+        print_strategies(arguments.results)
 
 
 def _arguments() -> argparse.Namespace:
@@ -278,6 +283,12 @@ def by_accuracy(validation: Answers, test: Answers) -> np.ndarray:
     return test.logits[best if _passes(right[best] - right[0], one_more=1) else 0]
 
 
+def whole_or_nothing(validation: Answers, test: Answers) -> np.ndarray:
+    """What was trained, if it is right more often by more than a standard error."""
+    first, last = (validation.right(validation.logits[i]) for i in (0, -1))
+    return test.logits[-1 if _passes(last - first, one_more=1) else 0]
+
+
 def by_log_loss(errors: float) -> Rule:
     """The blend of least log loss, if it gains more than some standard errors."""
 
@@ -379,6 +390,54 @@ def print_table(folder: Path) -> None:
     admitted = [i for i, name in enumerate(RULES) if not worse[name]]
     best = min(admitted, key=lambda i: whole[:, i].mean())
     print(f"Best of the admitted rules: {list(RULES)[best]}")
+
+
+def print_strategies(folder: Path) -> None:
+    """Mean accuracy of each strategy by data and images per class."""
+    draws: dict[tuple[str, int, str], dict[str, float]] = {}
+    for path in sorted(folder.glob("*.npz")):
+        data, shots, seed, kind = path.stem.split(".")
+        kept = np.load(path)
+        validation, test = (
+            Answers(kept[f"{name}_logits"], kept[f"{name}_labels"])
+            for name in ("validation", "test")
+        )
+        row = draws.setdefault((data, int(shots), seed), {})
+
+        def accuracy(logits: np.ndarray, test: Answers = test) -> float:
+            return float(test.right(logits).mean())
+
+        row[_STRATEGIES[kind]] = accuracy(whole_or_nothing(validation, test))
+        if kind != "cut":
+            row["head_only"] = accuracy(test.logits[0])
+        if kind == str(kept["auto"]):
+            row["auto"] = accuracy(by_accuracy(validation, test))
+        elif not str(kept["auto"]) and kind != "cut":
+            row["auto"] = accuracy(test.logits[0])
+    names = ("head_only", *_STRATEGIES.values(), "auto")
+    print(f"\n| data | images per class | draws | {' | '.join(names)} |")
+    print(f"| --- | --- | --- {'| --- ' * len(names)}|")
+    cells: dict[tuple[str, int], list[dict[str, float]]] = {}
+    for (data, shots, _), row in draws.items():
+        cells.setdefault((data, shots), []).append(row)
+    for (data, shots), rows in sorted(cells.items()):
+        means = [_mean([row[name] for row in rows if name in row]) for name in names]
+        print(f"| {data} | {shots} | {len(rows)} | {' | '.join(means)} |")
+    whole = [row for row in draws.values() if "auto" in row]
+    near = [row["auto"] >= max(row.values()) - 0.01 for row in whole]
+    print(f"auto within a point of the best: {sum(near)} of {len(near)} draws")
+    for name in names[:-1]:
+        pairs = [(row["auto"], row[name]) for row in whole if name in row]
+        gain = np.subtract(*np.transpose(pairs)) if pairs else np.zeros(0)
+        if len(gain):
+            print(f"auto above {name}: {gain.mean():+.4f} on {len(gain)} draws")
+
+
+_STRATEGIES = {"half": "partial", "all": "full", "cut": "cut"}
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.4f}" if values else "-"
 
 
 def _is_worse(difference: np.ndarray) -> bool:
