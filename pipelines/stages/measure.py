@@ -40,6 +40,7 @@ from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock, Ticker
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.training.batchnorm import batchnorm_layers
+from pipelines.training.freezing import biases, norm_weights
 from pipelines.training.lora import adaptable_layers
 from zoo.builder import Backbone, source_classifier
 from zoo.graph.blocks import Block
@@ -157,6 +158,8 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         lora_blocks=tuple(
             block.name for block in base.blocks if adaptable_layers(block)
         ),
+        bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
+        norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )
 
 
