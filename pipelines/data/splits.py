@@ -210,9 +210,7 @@ class Split:
     @property
     def relative_weights(self) -> np.ndarray | None:
         """The weights float32 `[n]` with a mean of 1, so that steps keep their size."""
-        if self.weights is None:
-            return None
-        return (self.weights / self.weights.mean(dtype=np.float64)).astype(np.float32)
+        return relative(self.weights)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Split:
         """Some of the examples, without a `digest`."""
@@ -261,6 +259,13 @@ class Splits:
     validation: Split
     test: Split
     info: DataInfo
+
+
+def relative(weights: np.ndarray | None) -> np.ndarray | None:
+    """Weights float32 `[n]` with a mean of 1; None where all count the same."""
+    if weights is None or not len(weights):
+        return weights
+    return (weights / weights.mean(dtype=np.float64)).astype(np.float32)
 
 
 def first(split: Split, count: int) -> Split:

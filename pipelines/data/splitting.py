@@ -181,15 +181,26 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     return _fingerprint(examples, content, content.codes(), np.arange(len(content)))
 
 
-def fingerprint_of(contents: Sequence[str], class_names: Sequence[str]) -> str:
+def fingerprint_of(
+    contents: Sequence[str],
+    class_names: Sequence[str],
+    weights: np.ndarray | None = None,
+) -> str:
     """The sha256 of examples with these content hashes and classes, one of each.
 
     Equal to `fingerprint` of the same examples.
     """
+    counted = np.zeros(len(contents)) if weights is None else weights
     digest = hashlib.sha256()
-    for content, name in sorted(zip(contents, class_names)):
-        digest.update(f"{content} {name}\n".encode())
+    for content, name, weight in sorted(zip(contents, class_names, counted)):
+        word = _weighted(name, None if weights is None else weight)
+        digest.update(f"{content} {word}\n".encode())
     return digest.hexdigest()
+
+
+def _weighted(word: str, weight: float | None) -> str:
+    """The word of an example in a fingerprint, with its weight if it has any."""
+    return word if weight is None else f"{word} x {weight:g}"
 
 
 def _fingerprint(
@@ -201,7 +212,7 @@ def _fingerprint(
     weights = np.zeros(len(members))
     if examples.weights is not None:
         weights = examples.weights[members]
-        words = [f"{word} x {weight:g}" for word, weight in zip(words, weights)]
+        words = [_weighted(word, weight) for word, weight in zip(words, weights)]
     order = np.lexsort((weights, rank, codes[members]))
     digest = hashlib.sha256()
     for content_hash, i in zip(content.take(members[order]), order.tolist()):

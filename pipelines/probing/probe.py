@@ -125,11 +125,16 @@ def linear_probe(
     `labels` are `0..classes-1`, each present. Penalty and sharpness come from `scored`,
     the score of the same features. Rows count by their `weights`.
     """
+    classes = int(labels.max()) + 1
     if weights is not None:
         parts, weights, (labels,) = counting(parts, weights, labels)
     standardize = standardization_of(parts, weights)
     kernel, bias = ridge.solve(
-        standardize(parts), labels, penalty=scored.penalty, weights=weights
+        standardize(parts),
+        labels,
+        penalty=scored.penalty,
+        weights=weights,
+        classes=classes,
     )
     factor = np.float32(scored.sharpness)
     return Probe(

@@ -45,16 +45,18 @@ def solve(
     *,
     penalty: float,
     weights: np.ndarray | None = None,
+    classes: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias for one penalty, several times faster than the path of `fit`.
 
     Solves for some classes at a time, so that thousands of classes need no array
-    `[rows, classes]`. `weights` are as in `fit`.
+    `[rows, classes]`. `weights` are as in `fit`. There are as many `classes` as labels
+    say, unless they are known.
     """
     roots = _roots(weights)
     x, mean = _around_mean(features, roots)
     del features  # as large as `x`, and perhaps held by nobody else
-    classes = int(labels.max()) + 1
+    classes = classes or int(labels.max()) + 1
     offset = _shares(labels, classes, roots)
     factored = _factored(x, penalty, roots)
     kernel = np.empty((x.shape[1], classes), np.float32)

@@ -258,7 +258,7 @@ class MultiLabel:
 
     def baselines(self, splits: Splits, report: LabelReport) -> dict[str, float]:
         """The metric on test without a network, by name; warns where that is better."""
-        shares = float(splits.test.labels.mean())
+        shares = self.floor(splits.test.labels, splits.test.weights)
         if report.mean_average_precision <= shares:
             _logger.warning(
                 "The mean average precision on test is %.3f, and %.3f without looking"

@@ -280,7 +280,8 @@ class Regression:
     def baselines(self, splits: Splits, report: NumberReport) -> dict[str, float]:
         """The metric on test without a network, by name; warns where that is better."""
         middle = np.median(splits.train.labels, axis=0)
-        error = float(np.abs(splits.test.labels - middle).mean())
+        errors = np.abs(splits.test.labels - middle).mean(axis=1)
+        error = float(np.average(errors, weights=splits.test.weights))
         if report.mean_absolute_error >= error:
             _logger.warning(
                 "The mean absolute error on test is %.4g, and %.4g for always giving"
