@@ -42,8 +42,8 @@ def checked_weights(
         )
     if not weights.any():
         raise DataError(
-            f"{where} has weights that are all 0, so that no example counts. Give those"
-            " that count a weight above 0, or leave the weights out."
+            f"{where} has weights that are all 0, so that no example counts. Give some"
+            " a weight above 0, or leave the weights out."
         )
     return weights
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
 _FINDINGS = ("severity", "times", "what", "where")
@@ -119,7 +120,9 @@ def plan_table(planned: Mapping[str, Any]) -> str:
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
     parts.append(aligned([columns, *phases]))
     options = [
-        (phase["name"], words) for phase in plan["phases"] for words in _options(phase)
+        (phase["name"], words)
+        for phase in plan["phases"]
+        for words in phase_options(phase)
     ]
     if options:
         parts.append(aligned([("phase", "option"), *options]))
@@ -346,23 +349,6 @@ def _cut(name: str) -> str:
     """A name of a length that leaves room on the line for others."""
     text = shown(name)
     return text if len(text) <= _WIDEST else f"...{text[3 - _WIDEST :]}"
-
-
-def _options(phase: Mapping[str, Any]) -> Iterator[str]:
-    """The options of a phase that trains blocks, where they are not the usual ones."""
-    if not any(factor > 0 for _, factor in phase["block_multipliers"]):
-        return
-    if phase["optimizer"] == "sgd":
-        yield f"momentum {phase['momentum']:g}"
-    if phase["tune"] != "all":
-        kinds = {"bias": "biases", "norm": "scales and offsets of norms"}
-        yield f"trains nothing but the {kinds[phase['tune']]} of its blocks"
-    if phase["lora_rank"]:
-        yield f"trains factors of rank {phase['lora_rank']}"
-    if phase["label_smoothing"]:
-        yield f"label smoothing {phase['label_smoothing']:g}"
-    if phase["accumulate_steps"] > 1:
-        yield f"one update for {phase['accumulate_steps']} batches"
 
 
 def _accuracy(report: Mapping[str, Any]) -> str:

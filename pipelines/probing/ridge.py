@@ -16,6 +16,13 @@ import numpy as np
 from scipy import linalg
 
 from pipelines.calibration.portions import portions
+from pipelines.probing.row_weights import (
+    around_mean,
+    around_offset,
+    roots_of,
+    shares_of,
+    times,
+)
 
 # Penalties relative to the mean of the squared norms of rows.
 _PENALTIES = np.logspace(-4, 3, 15)
@@ -53,11 +60,11 @@ def solve(
     `[rows, classes]`. `weights` are as in `fit`. There are as many `classes` as labels
     say, unless they are known.
     """
-    roots = _roots(weights)
-    x, mean = _around_mean(features, roots)
+    roots = roots_of(weights)
+    x, mean = around_mean(features, roots)
     del features  # as large as `x`, and perhaps held by nobody else
     classes = classes or int(labels.max()) + 1
-    offset = _shares(labels, classes, roots)
+    offset = shares_of(labels, classes, roots)
     factored = _factored(x, penalty, roots)
     kernel = np.empty((x.shape[1], classes), np.float32)
     bias = np.empty(classes, np.float32)
@@ -75,10 +82,10 @@ def solve_targets(
     weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias for one penalty, for targets `[rows, targets]` of any numbers."""
-    roots = _roots(weights)
-    x, mean = _around_mean(features, roots)
+    roots = roots_of(weights)
+    x, mean = around_mean(features, roots)
     del features
-    centred, offset = _around_offset(targets, roots)
+    centred, offset = around_offset(targets, roots)
     factored = _factored(x, penalty, roots)
     if factored.of_rows:
         kernel = _weighted_rows(x, linalg.cho_solve(factored.cholesky, centred))
@@ -102,11 +109,11 @@ def left_out(
     classes, not with their product. If one row of a group is in `judged`, all its rows
     must be.
     """
-    roots = _roots(weights)
-    x, _ = _around_mean(features, roots)
+    roots = roots_of(weights)
+    x, _ = around_mean(features, roots)
     del features
     classes = int(labels.max()) + 1
-    offset = _shares(labels, classes, roots)
+    offset = shares_of(labels, classes, roots)
     factored = _factored(x, penalty, roots)
     of_mean = np.ones(len(x)) if roots is None else np.square(roots)
     scores = np.empty((len(judged), classes), np.float32)
@@ -152,7 +159,7 @@ class _Factored:
     ) -> np.ndarray:
         """`[width, classes]` for some of the classes, whose shares are `offset`."""
         if self.of_rows:
-            targets = _times(_one_hot(labels, classes) - offset, self.roots)
+            targets = times(_one_hot(labels, classes) - offset, self.roots)
             return _weighted_rows(self.x, linalg.cho_solve(self.cholesky, targets))
         # One-hot targets add up rows, in a time that does not grow with the classes.
         rows = np.flatnonzero((labels >= classes.start) & (labels < classes.stop))
@@ -192,34 +199,6 @@ def _factored(x: np.ndarray, penalty: float, roots: np.ndarray | None) -> _Facto
     gram.flat[:: len(gram) + 1] += strength
     cholesky = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
     return _Factored(x, cholesky, strength, of_rows, roots)
-
-
-def _roots(weights: np.ndarray | None) -> np.ndarray | None:
-    """Square roots of weights, float64 `[rows]`, with a mean square of 1."""
-    if weights is None:
-        return None
-    if not (weights > 0).all():
-        raise ValueError("A row of weight 0 is not part of a fit. Take it out.")
-    return np.sqrt(weights / weights.mean(dtype=np.float64))
-
-
-def _times(values: np.ndarray, roots: np.ndarray | None) -> np.ndarray:
-    return values if roots is None else values * roots[:, None]
-
-
-def _shares(labels: np.ndarray, classes: int, roots: np.ndarray | None) -> np.ndarray:
-    weights = None if roots is None else np.square(roots)
-    return np.bincount(labels, weights, minlength=classes) / len(labels)
-
-
-def _around_offset(
-    targets: np.ndarray, roots: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if roots is None:
-        offset = targets.mean(axis=0, dtype=np.float64)
-        return targets - offset, offset
-    offset = np.square(roots) @ targets.astype(np.float64) / len(targets)
-    return _times(targets - offset, roots), offset
 
 
 def _one_hot(labels: np.ndarray, classes: slice) -> np.ndarray:
@@ -276,7 +255,7 @@ def fit_targets(
     """
     if not np.isfinite(features).all():
         raise ValueError("Some features are NaN or infinite.")
-    roots = _roots(weights)
+    roots = roots_of(weights)
     x, centred, mean, offset = _centred(features, targets, roots)
     u, values = eigen(x)
     projected = u.T @ centred
@@ -307,26 +286,12 @@ def _centred(
     features: np.ndarray, targets: np.ndarray, roots: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Features and targets around their means, times roots, and the two means."""
-    x, mean = _around_mean(features, roots)
+    x, mean = around_mean(features, roots)
     if roots is None:
         offset = targets.mean(axis=0)
         return x, targets - offset, mean, offset
-    centred, offset = _around_offset(targets, roots)
+    centred, offset = around_offset(targets, roots)
     return x, centred, mean, offset
-
-
-def _around_mean(
-    features: np.ndarray, roots: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows around their mean, times `roots`, and the mean."""
-    if roots is None:
-        mean = features.mean(axis=0, dtype=np.float64)
-    else:
-        mean = np.square(roots) @ features.astype(np.float64) / len(features)
-    x = np.subtract(features, mean, dtype=features.dtype, casting="same_kind")
-    if roots is not None:
-        x *= roots[:, None].astype(x.dtype)
-    return x, mean
 
 
 def _mean_squared_norm(x: np.ndarray) -> float:
