@@ -128,7 +128,8 @@ def test_training_counts_weights_and_validates_with_them(tmp_path, name):
         ref = DatasetRef.parse(f"npz:{path}")
         splits = check_and_split(read(ref, name), ref)
         config = tiny_config(strategy="partial")
-        config.head.epochs, config.finetune.epochs = 1, 1
+        config.head.epochs = config.finetune.epochs = config.head.grid = 1
+        config.head.reads = "last"
         folder = tmp_path / f"run{factor}"
         folder.mkdir()
         trained.append(train_stages(folder, splits, config))
