@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.load import check_and_split, load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.sharding.shard import shard
+from pipelines.data.splitting import fingerprint_of
 from pipelines.data.weights import checked_weights, require_counting, weights_in_words
 from pipelines.errors import DataError
 
@@ -141,3 +143,13 @@ def test_shards_keep_weights(tmp_path):
     texts = [text.decode() for text in again.inputs.values]
     known = dict(zip(TEXTS, WEIGHTS))
     np.testing.assert_allclose(again.weights, [known[t] for t in texts], rtol=1e-6)
+
+
+def test_the_fingerprint_of_a_list_is_the_same(tmp_path):
+    splits = load(_npz(tmp_path))
+    parts = (splits.train, splits.validation, splits.test)
+    contents = [content for part in parts for content in content_hashes(part.inputs)]
+    names = [splits.info.class_names[i] for part in parts for i in part.labels]
+    weights = np.concatenate([part.weights for part in parts])
+    assert fingerprint_of(contents, names, weights) == splits.info.fingerprint
+    assert fingerprint_of(contents, names) != splits.info.fingerprint
