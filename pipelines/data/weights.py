@@ -34,7 +34,7 @@ def checked_weights(
         weights = weights.astype(np.float32)
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
-        some = (f"{names[i]} ({weights[i]:g})" for i in bad)
+        some = (f"{names[i]} ({weights[i]:g})" for i in bad.tolist())
         raise DataError(
             f"{where} has weights that are negative or not finite numbers:"
             f" {listing(some, shown=_SHOWN)}. A weight is 0 or more: 2 counts as two"

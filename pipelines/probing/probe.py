@@ -100,16 +100,20 @@ def standardization_of(
 
 
 def counting(
-    parts: list[np.ndarray], weights: np.ndarray, *columns: np.ndarray | None
-) -> tuple[list[np.ndarray], np.ndarray, list[np.ndarray | None]]:
-    """The rows of weight above 0, of features and of columns that may be None."""
+    parts: list[np.ndarray],
+    weights: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
+    """The rows of weight above 0: features, weights, labels and groups."""
     rows = np.flatnonzero(weights > 0)
     if len(rows) == len(weights):
-        return parts, weights, list(columns)
+        return parts, weights, labels, groups
     return (
         [part[rows] for part in parts],
         weights[rows],
-        [None if column is None else column[rows] for column in columns],
+        labels[rows],
+        None if groups is None else groups[rows],
     )
 
 
@@ -127,7 +131,7 @@ def linear_probe(
     """
     classes = int(labels.max()) + 1
     if weights is not None:
-        parts, weights, (labels,) = counting(parts, weights, labels)
+        parts, weights, labels, _ = counting(parts, weights, labels)
     standardize = standardization_of(parts, weights)
     kernel, bias = ridge.solve(
         standardize(parts),
@@ -162,7 +166,7 @@ def score(
     """
     require_finite(parts)
     if weights is not None:
-        parts, weights, (labels, groups) = counting(parts, weights, labels, groups)
+        parts, weights, labels, groups = counting(parts, weights, labels, groups)
     standardize = standardization_of(parts, weights)
     labels = np.unique(labels, return_inverse=True)[1]
     fitted = ridge.fit(standardize(parts), labels, groups=groups, weights=weights)
@@ -204,7 +208,7 @@ def score_of_all(
     if weights is not None:
         # Rows that do not count are neither fitted nor judged.
         judged = (np.cumsum(weights > 0) - 1)[judged[weights[judged] > 0]]
-        parts, weights, (labels, groups) = counting(parts, weights, labels, groups)
+        parts, weights, labels, groups = counting(parts, weights, labels, groups)
     scores = ridge.left_out(
         standardization_of(parts, weights)(parts),
         labels,

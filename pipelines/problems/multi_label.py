@@ -101,7 +101,7 @@ class MultiLabel:
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
         if weights is not None:
-            parts, weights, (labels, groups) = counting(parts, weights, labels, groups)
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         return score_targets(
             parts,
             labels,
@@ -122,7 +122,7 @@ class MultiLabel:
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
         if weights is not None:
-            parts, weights, (labels,) = counting(parts, weights, labels)
+            parts, weights, labels, _ = counting(parts, weights, labels)
         return probe_of_targets(parts, labels, scored, weights=weights)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:

@@ -86,7 +86,7 @@ class Ordinal(SingleLabel):
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
         if weights is not None:
-            parts, weights, (labels, groups) = counting(parts, weights, labels, groups)
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = steps_of(labels, len(self.names))
 
         def kappa(scores: np.ndarray) -> tuple[float, float]:
@@ -116,7 +116,7 @@ class Ordinal(SingleLabel):
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
         if weights is not None:
-            parts, weights, (labels,) = counting(parts, weights, labels)
+            parts, weights, labels, _ = counting(parts, weights, labels)
         steps = steps_of(labels, len(self.names))
         solved = probe_of_targets(parts, steps, scored, weights=weights)
         bias = solved.bias - self._offsets.astype(np.float32)

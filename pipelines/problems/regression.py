@@ -119,7 +119,7 @@ class Regression:
         """The score of a linear probe on examples left out of its fit."""
         require_finite(parts)
         if weights is not None:
-            parts, weights, (labels, groups) = counting(parts, weights, labels, groups)
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = self.standardized(labels)
         features = standardization_of(parts, weights)(parts)
         fitted = ridge.fit_targets(features, targets, groups=groups, weights=weights)
@@ -146,7 +146,7 @@ class Regression:
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
         if weights is not None:
-            parts, weights, (labels,) = counting(parts, weights, labels)
+            parts, weights, labels, _ = counting(parts, weights, labels)
         standardize = standardization_of(parts, weights)
         kernel, bias = ridge.solve_targets(
             standardize(parts),

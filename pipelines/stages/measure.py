@@ -86,10 +86,9 @@ class Measured:
             for head_score in self.evidence.heads
             if (head_score.reads, head_score.grid) == (head.reads, head.grid)
         )
-        labels, weights = (
-            None if column is None else np.concatenate([column] * self.views)
-            for column in (self.labels, self.weights)
-        )
+        labels, weights = np.concatenate([self.labels] * self.views), self.weights
+        if weights is not None:
+            weights = np.concatenate([weights] * self.views)
         parts = parts_of(self.train, head)
         solved = problem.linear_probe(parts, labels, scored, weights=weights)
         if balanced:

@@ -117,7 +117,7 @@ def outputs(
     ends = np.cumsum(_lengths(examples))[:-1]
     kept_ends = np.cumsum([part.sum() for part in np.split(keeps, ends)])[:-1]
     return [
-        Outputs(split.name, split.labels, *arrays, weights=split.relative_weights)
+        Outputs(split.name, split.labels, *arrays, split.relative_weights)
         for split, *arrays in zip(
             examples,
             np.split(_whole(logits), kept_ends),

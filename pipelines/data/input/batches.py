@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -216,7 +217,7 @@ def _augmented(
     mix = mixer(augmentation, seed=seed)
 
     def mix_pair(
-        pixels: tf.Tensor, pair: tf.Tensor, *rest: tf.Tensor | Sample
+        pixels: tf.Tensor, pair: tf.Tensor, *rest: Any
     ) -> tuple[tf.Tensor, ...]:
         *weights, samples = rest
         # Labels that are rows of numbers mix as they are.
