@@ -117,15 +117,15 @@ class HeadConfig:
     )
     pooling: str = option(
         "average",
-        choices=("average", "max", "flatten", "gru", "lstm", "bilstm"),
-        help="From a feature map or sequence to one vector; gru, lstm and bilstm read"
-        " the features of texts and series in order.",
+        choices=("average", "max", "flatten", "rnn", "gru", "lstm", "bigru", "bilstm"),
+        help="From a feature map or sequence to one vector; rnn, gru, lstm, bigru and"
+        " bilstm read the features of texts and series in order.",
     )
     recurrent_units: int = option(
         64,
         low=1,
         high=65536,
-        help="Units of pooling by gru, lstm or bilstm.",
+        help="Units of pooling by rnn, gru, lstm, bigru or bilstm, for each direction.",
     )
     hidden_units: tuple[int, ...] = option(
         (),
@@ -203,6 +203,12 @@ class FinetuneConfig:
         choices=("adam", "adamw", "sgd"),
         help="Optimizer of these phases.",
     )
+    momentum: float = option(
+        0.9,
+        low=0,
+        high=0.999,
+        help="Momentum of sgd; 0 turns it off.",
+    )
     learning_rate: float = option(
         0.0,
         low=0,
@@ -279,6 +285,25 @@ class FinetuneConfig:
         high=1024,
         help="Rank of LoRA: blocks train two factors for each dense, attention and"
         " embedding layer, merged into it afterwards. 0 turns it off.",
+    )
+    tune: str = option(
+        "all",
+        choices=("all", "bias", "norm"),
+        help="Weights of a block that train: all, its biases and the offsets of its"
+        " norms, or the scales and offsets of its norms.",
+    )
+    label_smoothing: float = option(
+        0.0,
+        low=0,
+        high=0.5,
+        help="Share of each training label that is spread evenly over all answers.",
+    )
+    accumulate_steps: int = option(
+        1,
+        low=1,
+        high=1024,
+        help="Batches whose mean gradient makes one update: as a batch that is larger"
+        " by this factor, in the memory of one. 1 updates after each.",
     )
     find_learning_rate: bool = option(
         False,

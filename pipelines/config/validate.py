@@ -4,7 +4,7 @@ import copy
 import dataclasses
 from typing import Any
 
-from pipelines.config.schema import OPTIONS, RunConfig, to_dict
+from pipelines.config.schema import OPTIONS, FinetuneConfig, RunConfig, to_dict
 from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 from zoo.registry import TAKES_HANDLE
@@ -90,6 +90,9 @@ def _check_finetune(config: RunConfig) -> None:
         "ema_decay": tune.ema_decay,
         "soup": tune.soup,
         "lora_rank": tune.lora_rank,
+        "tune": tune.tune != "all",
+        "label_smoothing": tune.label_smoothing,
+        "accumulate_steps": tune.accumulate_steps > 1,
         "find_learning_rate": tune.find_learning_rate,
     }
     useless = [name for name, value in options.items() if value]
@@ -130,6 +133,33 @@ def _check_finetune(config: RunConfig) -> None:
             tune.lora_rank and tune.batchnorm == "trained",
             "config.finetune.lora_rank trains nothing but its factors, and"
             " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
+        ),
+        (
+            tune.tune != "all" and strategy == "scratch",
+            f"config.finetune.tune is '{tune.tune}', and strategy 'scratch' starts from"
+            " random weights, which all have to train. Use strategy 'full', or tune"
+            " 'all'.",
+        ),
+        (
+            tune.tune != "all" and tune.lora_rank,
+            f"config.finetune.tune is '{tune.tune}', and lora_rank trains factors in"
+            " place of weights. Leave one of them out.",
+        ),
+        (
+            tune.momentum != FinetuneConfig().momentum and tune.optimizer != "sgd",
+            f"config.finetune.momentum is {tune.momentum:g}, and the optimizer is"
+            f" '{tune.optimizer}', which has momenta of its own. Use"
+            " finetune.optimizer='sgd', or leave momentum out.",
+        ),
+        (
+            tune.accumulate_steps > 1 and tune.find_learning_rate,
+            "config.finetune.find_learning_rate tries a rate with each batch, and"
+            " accumulate_steps makes one update of several. Leave one of them out.",
+        ),
+        (
+            tune.accumulate_steps > 1 and tune.ema_decay,
+            "config.finetune.ema_decay averages after each batch, and accumulate_steps"
+            " makes one update of several. Leave one of them out.",
         ),
         (
             tune.find_learning_rate and tune.learning_rate,

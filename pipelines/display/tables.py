@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
 _FINDINGS = ("severity", "times", "what", "where")
@@ -122,6 +123,13 @@ def plan_table(planned: Mapping[str, Any]) -> str:
     ]
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
     parts.append(aligned([columns, *phases]))
+    options = [
+        (phase["name"], words)
+        for phase in plan["phases"]
+        for words in phase_options(phase)
+    ]
+    if options:
+        parts.append(aligned([("phase", "option"), *options]))
     computed = f"precision: {_computed(planned['compute'])}"
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
     return "\n\n".join([*parts, computed, f"seconds: {seconds}"])

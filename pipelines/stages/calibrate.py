@@ -61,7 +61,7 @@ def calibrate_model(
     )
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = problem.calibrate(
-        validation, some.features, some.labels, calibration=calibration
+        validation.counting(), some.features, some.labels, calibration=calibration
     )
     return Calibrated(fitted, validation, test)
 

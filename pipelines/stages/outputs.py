@@ -117,7 +117,7 @@ def outputs(
     ends = np.cumsum(_lengths(examples))[:-1]
     kept_ends = np.cumsum([part.sum() for part in np.split(keeps, ends)])[:-1]
     return [
-        Outputs(split.name, split.labels, *arrays)
+        Outputs(split.name, split.labels, *arrays, split.relative_weights)
         for split, *arrays in zip(
             examples,
             np.split(_whole(logits), kept_ends),
@@ -181,7 +181,10 @@ def _from_known(
         logits = logits_of_head(
             head, features[:0] if request.only_features else features
         )
-        answers.append(Outputs(examples.name, examples.labels, logits, features))
+        weights = examples.relative_weights
+        answers.append(
+            Outputs(examples.name, examples.labels, logits, features, weights)
+        )
     return answers
 
 

@@ -50,7 +50,9 @@ def score_backbone(
     features, rate = _read(base, some, config, clock)
     labels = some.labels
     heads = [
-        score_head_input(features, labels, some.groups, head_input, problem)
+        score_head_input(
+            features, labels, some.groups, head_input, problem, weights=some.weights
+        )
         for head_input in head_inputs_of(base)
     ]
     last = features[base.blocks[-1].name, 1].astype(np.float32)
@@ -92,6 +94,7 @@ def thumbnail_accuracy(
         groups=some.groups,
         reads=(PIXELS,),
         grid=1,
+        weights=some.weights,
     ).accuracy
 
 

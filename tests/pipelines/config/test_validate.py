@@ -76,6 +76,8 @@ def test_checked_bounds_pass_and_beyond_is_refused(path):
         config = with_value(path, in_type_of_field(path, bound))
         if path == "head.hidden_units":
             config.head.init = "epsilon"
+        if path == "finetune.momentum":
+            config.finetune.optimizer = "sgd"  # others refuse it
         checked(config)
     sample = in_type_of_field(path, low)
     sample = sample[0] if isinstance(sample, tuple) else sample
@@ -163,6 +165,18 @@ def test_checked_handle_goes_with_its_backbone():
         ("full", {"lora_rank": 4, "batchnorm": "trained"}, "nothing but its factors"),
         ("full", {"lora_rank": 4, "soup": 3}, "neither soup nor ema_decay"),
         ("head_only", {"find_learning_rate": True}, "find_learning_rate set, but"),
+        ("head_only", {"tune": "bias"}, "tune set, but.*trains no blocks"),
+        ("head_only", {"label_smoothing": 0.1}, "label_smoothing set, but"),
+        ("head_only", {"accumulate_steps": 2}, "accumulate_steps set, but"),
+        ("scratch", {"tune": "norm"}, "'norm', and strategy 'scratch' starts"),
+        ("full", {"tune": "norm", "lora_rank": 4}, "factors in place of weights"),
+        ("full", {"momentum": 0.5}, "optimizer is 'adam', which has momenta"),
+        ("full", {"accumulate_steps": 2, "ema_decay": 0.9}, "averages after each"),
+        (
+            "full",
+            {"accumulate_steps": 2, "find_learning_rate": True},
+            "with each batch",
+        ),
         ("full", {"find_learning_rate": True, "learning_rate": 0.1}, "find another"),
         ("full", {"lora_rank": 4, "ema_decay": 0.9}, "neither soup nor ema_decay"),
     ],
@@ -216,6 +230,9 @@ def test_checked_each_finetuning_option_alone_passes():
         ("ema_decay", 0.99),
         ("soup", 3),
         ("lora_rank", 4),
+        ("tune", "norm"),
+        ("label_smoothing", 0.1),
+        ("accumulate_steps", 4),
         ("find_learning_rate", True),
     ):
         checked(with_value(f"finetune.{name}", value))

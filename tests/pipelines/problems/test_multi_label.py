@@ -51,3 +51,8 @@ def test_a_tally_reports_what_an_artifact_predicts():
     answers = {"probabilities": probabilities, "predicted": probabilities > 0.3}
     tally.add(np.float32([[1, 0], [0, 1]]), answers)
     assert tally.report("all").exact_match == 1.0
+
+
+def test_smoothed_labels_move_towards_one_half():
+    smoothed = np.array(PROBLEM.smoothed(tf.constant([[1.0, 0.0]]), 0.2))
+    np.testing.assert_allclose(smoothed, [[0.9, 0.1]], rtol=1e-6)
