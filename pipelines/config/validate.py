@@ -4,7 +4,13 @@ import copy
 import dataclasses
 from typing import Any
 
-from pipelines.config.schema import OPTIONS, RunConfig, to_dict
+from pipelines.config.schema import (
+    AUTO_BACKBONE,
+    OPTIONS,
+    AutoConfig,
+    RunConfig,
+    to_dict,
+)
 from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 from zoo.registry import TAKES_HANDLE
@@ -43,6 +49,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     for path, value in dotted(to_dict(config)).items():
         _check_value(path, value)
     _check_handle(config)
+    _check_auto(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
@@ -136,6 +143,34 @@ def _check_finetune(config: RunConfig) -> None:
     for is_conflict, message in conflicts:
         if is_conflict:
             raise ConfigError(message)
+
+
+def _check_auto(config: RunConfig) -> None:
+    """Refuses fields that `backbone=auto` cannot follow, or that only it reads."""
+    if config.backbone != AUTO_BACKBONE:
+        changed = [
+            f"config.auto.{field.name}"
+            for field in dataclasses.fields(AutoConfig)
+            if getattr(config.auto, field.name) != field.default
+        ]
+        if changed:
+            raise ConfigError(
+                f"{' and '.join(changed)} set, but config.backbone is"
+                f" '{config.backbone}', so there is nothing to choose. Leave it out, or"
+                " set config.backbone='auto'."
+            )
+        return
+    if config.weights != RunConfig().weights or config.strategy == "scratch":
+        raise ConfigError(
+            "config.backbone='auto' compares backbones by what their published weights"
+            " know, so config.weights has to be 'default' and config.strategy not"
+            " 'scratch'. Leave them out, or name a backbone."
+        )
+    if not config.auto.backbones:
+        raise ConfigError(
+            "config.auto.backbones is empty. Set a pattern, for instance with"
+            " --config.auto.backbones='efficientnet*', or leave it out for all."
+        )
 
 
 def _check_handle(config: RunConfig) -> None:

@@ -114,6 +114,7 @@ class RunJob:
             self.dataset,
             self._clock,
             before=resume.compute_before(self.config, self.folder),
+            chosen_before=resume.choice_before(self.config, self.folder),
         )
         return agree(prepared, self._distribution)
 

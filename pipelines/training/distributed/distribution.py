@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.config import RunConfig
+from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.input.order import WorkerShard
 from pipelines.data.splits import Inputs
 from pipelines.errors import ConfigError
@@ -100,12 +100,23 @@ def distribution_of(config: RunConfig) -> Distribution:
     if kind in ("auto", "workers") and text:
         cluster = cluster_of(text)
         if kind == "workers" or len(cluster.addresses) > 1:
+            _refuse_choice(config)
             return _fitting(config, _workers(cluster))
     if kind == "mirrored" or (kind == "auto" and _gpus() > 1):
         return _fitting(config, _mirrored())
     if kind == "tpu":
         return _fitting(config, _tpu())
     return ONE_DEVICE
+
+
+def _refuse_choice(config: RunConfig) -> None:
+    """Raises `ConfigError` where each worker would choose a backbone for itself."""
+    if config.backbone == AUTO_BACKBONE:
+        raise ConfigError(
+            "config.backbone='auto' compares backbones on one machine, and"
+            f" {VARIABLE} names several workers. Name a backbone; `zoo plan --backbone"
+            " auto` on one of them prints the choice."
+        )
 
 
 def refuse_undoable(

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import BOUNDS, CHOICES, HeadConfig, RunConfig, checked
+from pipelines.config import (
+    BOUNDS,
+    CHOICES,
+    AutoConfig,
+    HeadConfig,
+    RunConfig,
+    checked,
+)
 from pipelines.errors import ConfigError
 
 
@@ -76,6 +83,8 @@ def test_checked_bounds_pass_and_beyond_is_refused(path):
         config = with_value(path, in_type_of_field(path, bound))
         if path == "head.hidden_units":
             config.head.init = "epsilon"
+        if path.startswith("auto."):
+            config.backbone = "auto"
         checked(config)
     sample = in_type_of_field(path, low)
     sample = sample[0] if isinstance(sample, tuple) else sample
@@ -184,3 +193,35 @@ def test_checked_each_finetuning_option_alone_passes():
         ("find_learning_rate", True),
     ):
         checked(with_value(f"finetune.{name}", value))
+
+
+def _auto(**fields) -> RunConfig:
+    return valid(backbone="auto", **fields)
+
+
+def test_checked_backbone_auto_passes():
+    config = _auto()
+    config.auto.backbones = "efficientnet*"
+    assert checked(config) == config
+
+
+REFUSED_WITH_AUTO = {
+    "weights": (_auto(weights="none"), "weights has to be 'default'"),
+    "scratch": (_auto(strategy="scratch"), "strategy not 'scratch'"),
+    "handle": (_auto(handle="module"), "'auto' takes none"),
+    "no pattern": (
+        _auto(auto=AutoConfig(backbones="")),
+        "config.auto.backbones is empty",
+    ),
+    "another backbone": (
+        valid(auto=AutoConfig(backbones="a*", budget_share=0.5)),
+        r"auto\.backbones and config\.auto\.budget_share set, but config\.backbone is",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_AUTO)
+def test_checked_auto_refuses_what_it_cannot_follow(case):
+    config, message = REFUSED_WITH_AUTO[case]
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
