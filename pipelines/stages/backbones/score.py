@@ -11,6 +11,12 @@ from pipelines.config import RunConfig
 from pipelines.data.folds import folds_of
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
+from pipelines.features.block_vectors import (
+    PIXELS,
+    THUMBNAIL_PX,
+    head_inputs_of,
+    vectors_of,
+)
 from pipelines.features.extract import extract
 from pipelines.planning.backbone_choice import MeasuredBackbone
 from pipelines.planning.evidence import ProbeScore
@@ -20,15 +26,8 @@ from pipelines.probing.transferability import h_score, leep, logme
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
+from pipelines.stages.evidence.compare import rows_to_compare, score_head_input
 from pipelines.stages.folds.out_of_fold import out_of_fold
-from pipelines.stages.measure import (
-    PIXELS,
-    THUMBNAIL_PX,
-    head_inputs_of,
-    rows_to_compare,
-    score_head_input,
-    vectors_of,
-)
 from pipelines.stages.obtain import obtain
 from zoo.builder import Backbone, source_classifier
 from zoo.graph.multiply_adds import multiply_adds
