@@ -430,6 +430,14 @@ class RunConfig:
         " numbers, or grades in an order. auto is what is plain from the data, and"
         " printed.",
     )
+    folds: int = option(
+        0,
+        low=0,
+        high=50,
+        help="Folds of train and validation: each is answered by a head that is solved"
+        " on the others, and the artifact has the average of these heads. Needs"
+        " strategy=head_only; 0 is one head, and validation as it is.",
+    )
     profile: bool = option(
         False,
         help="Measures where the seconds of a step go, and traces some steps for"

@@ -50,6 +50,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         _check_value(path, value)
     _check_handle(config)
     _check_auto(config)
+    _check_folds(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
@@ -170,6 +171,30 @@ def _check_auto(config: RunConfig) -> None:
         raise ConfigError(
             "config.auto.backbones is empty. Set a pattern, for instance with"
             " --config.auto.backbones='efficientnet*', or leave it out for all."
+        )
+
+
+def _check_folds(config: RunConfig) -> None:
+    """Refuses fields that heads in closed form, one for each fold, do not have."""
+    if not config.folds:
+        return
+    if config.folds == 1:
+        raise ConfigError(
+            "config.folds is 1, which leaves nothing to train on. Set 2 or more, or 0"
+            " for one head and validation as it is."
+        )
+    if config.strategy != "head_only":
+        raise ConfigError(
+            f"config.folds is {config.folds}, and config.strategy is"
+            f" '{config.strategy}'. Heads of all folds read one pass through frozen"
+            " blocks, so set config.strategy='head_only', or leave config.folds out."
+        )
+    head = config.head
+    if head.init != "probe" or head.hidden_units or head.dropout:
+        raise ConfigError(
+            "config.folds averages linear heads that are solved in closed form, which"
+            " have neither hidden layers nor dropout. Use head.init='probe' without"
+            " head.hidden_units and head.dropout, or leave config.folds out."
         )
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from pipelines.data.joined import joined
+from pipelines.data.names import listing
+from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
+from pipelines.errors import DataError
 
 
 def folds_of(
@@ -26,4 +32,42 @@ def folds_of(
         np.unique(numbers, return_inverse=True)[1],
         held_out=[1 / count] * (count - 1),
         seed=seed,
+    )
+
+
+def pooled(splits: Splits) -> Splits:
+    """The splits of a run with folds: train and validation together, as both of them.
+
+    Each of these examples is trained on and, in another fold, left out. Test stays.
+    """
+    every = joined(splits.train, splits.validation, name="train")
+    as_validation = dataclasses.replace(every, name="validation")
+    return dataclasses.replace(splits, train=every, validation=as_validation)
+
+
+def require_one_in_each(splits: Splits, *, count: int) -> None:
+    """Checks that each class has an independent example for every fold.
+
+    Raises:
+        DataError: naming the classes, what they have and what to do.
+    """
+    info, train = splits.info, splits.train
+    kind = kind_of(info.problem)
+    groups = np.arange(len(train)) if train.groups is None else train.groups
+    have = kind.count_independent(
+        train.labels,
+        np.unique(groups, return_inverse=True)[1],
+        info.class_names,
+    )
+    short = [(name, number) for name, number in have if number < count]
+    if not short:
+        return
+    fewest = min(number for _, number in short)
+    named = listing((f"{name!r} has {number}" for name, number in short), shown=10)
+    fewer = f"Set config.folds to at most {fewest}, add" if fewest > 1 else "Add"
+    raise DataError(
+        f"config.folds is {count}, and every {kind.noun} needs at least as many"
+        " independent examples in train and validation together, one for each fold:"
+        f" {named}. Examples with the same content or group count as one. {fewer}"
+        " examples, or leave config.folds out."
     )

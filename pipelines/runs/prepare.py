@@ -10,11 +10,13 @@ import keras
 
 from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
+from pipelines.data.folds import pooled, require_one_in_each
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Examples, Splits
 from pipelines.planning.backbone_choice import BackboneChoice
 from pipelines.planning.compute import Compute
+from pipelines.planning.folds import folded
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Problem
@@ -24,6 +26,7 @@ from pipelines.runtime.precision import precision
 from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import freeze_base
 from pipelines.stages.explain import explained_map
+from pipelines.stages.folds.measure import measure_pooled
 from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain
 from pipelines.stages.plan import choose_plan
@@ -57,7 +60,8 @@ class Prepared:
     """Everything that is known before anything is trained.
 
     `compute` has the measurements behind the precision of the plan, and `choice` the
-    comparison of backbones where the config left it to be measured.
+    comparison of backbones where the config left it to be measured. With `folds`
+    train and validation of the splits are the same examples.
     """
 
     base: Backbone
@@ -66,6 +70,7 @@ class Prepared:
     plan: TransferPlan
     compute: Compute
     choice: BackboneChoice | None = None
+    folds: int = 0
 
     @property
     def info(self) -> DataInfo:
@@ -138,8 +143,9 @@ def _prepare(
         clock.stage("measure", "what the features are worth on these data"),
         broken_files_named(splits.train, splits.validation),
     ):
-        measured = measure(base, splits, config, clock)
-    plan = choose_plan(base, splits, measured, config)
+        measure_all = measure_pooled if config.folds else measure
+        measured = measure_all(base, splits, config, clock)
+    plan = folded(choose_plan(base, splits, measured, config), count=config.folds)
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )
@@ -150,7 +156,9 @@ def _prepare(
         reason=plan.reason if choice is None else f"{choice.reason}\n{plan.reason}",
     )
     measured = measured.for_base(chosen.base)
-    return Prepared(chosen.base, splits, measured, plan, chosen.compute, choice)
+    return Prepared(
+        chosen.base, splits, measured, plan, chosen.compute, choice, config.folds
+    )
 
 
 def _split(
@@ -160,4 +168,7 @@ def _split(
     with clock.stage("data", config.data):
         splits = check_and_split(examples, dataset, on_progress=clock.progress)
         problem_of(splits).check_config(config)
+        if config.folds:
+            splits = pooled(splits)
+            require_one_in_each(splits, count=config.folds)
     return splits

@@ -48,6 +48,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
     }
     if prepared.choice is not None:
         values["backbone_choice"] = chosen(prepared.choice)
+    if outcome.folds is not None:
+        values["folds"] = dataclasses.asdict(outcome.folds)
     return without_nan(values)
 
 

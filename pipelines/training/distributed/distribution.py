@@ -100,7 +100,7 @@ def distribution_of(config: RunConfig) -> Distribution:
     if kind in ("auto", "workers") and text:
         cluster = cluster_of(text)
         if kind == "workers" or len(cluster.addresses) > 1:
-            _refuse_choice(config)
+            _refuse_alone(config)
             return _fitting(config, _workers(cluster))
     if kind == "mirrored" or (kind == "auto" and _gpus() > 1):
         return _fitting(config, _mirrored())
@@ -109,13 +109,19 @@ def distribution_of(config: RunConfig) -> Distribution:
     return ONE_DEVICE
 
 
-def _refuse_choice(config: RunConfig) -> None:
-    """Raises `ConfigError` where each worker would choose a backbone for itself."""
+def _refuse_alone(config: RunConfig) -> None:
+    """Raises `ConfigError` for what one worker does, where there are several."""
     if config.backbone == AUTO_BACKBONE:
         raise ConfigError(
             "config.backbone='auto' compares backbones on one machine, and"
             f" {VARIABLE} names several workers. Name a backbone; `zoo plan --backbone"
             " auto` on one of them prints the choice."
+        )
+    if config.folds:
+        raise ConfigError(
+            f"config.folds solves its heads on one machine, and {VARIABLE} names"
+            " several workers. Set config.distribution='none', or leave config.folds"
+            " out."
         )
 
 

@@ -85,6 +85,8 @@ def test_checked_bounds_pass_and_beyond_is_refused(path):
             config.head.init = "epsilon"
         if path.startswith("auto."):
             config.backbone = "auto"
+        if path == "folds":
+            config.strategy = "head_only"
         checked(config)
     sample = in_type_of_field(path, low)
     sample = sample[0] if isinstance(sample, tuple) else sample
@@ -225,3 +227,33 @@ def test_checked_auto_refuses_what_it_cannot_follow(case):
     config, message = REFUSED_WITH_AUTO[case]
     with pytest.raises(ConfigError, match=message):
         checked(config)
+
+
+REFUSED_WITH_FOLDS = {
+    "one fold": ({"folds": 1}, "leaves nothing to train on"),
+    "blocks that train": ({"folds": 5}, r"set config\.strategy='head_only'"),
+    "hidden layers": (
+        {
+            "folds": 5,
+            "strategy": "head_only",
+            "head": HeadConfig(init="zeros", hidden_units=(8,)),
+        },
+        "neither hidden layers nor dropout",
+    ),
+    "dropout": (
+        {"folds": 5, "strategy": "head_only", "head": HeadConfig(dropout=0.1)},
+        "neither hidden layers nor dropout",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_FOLDS)
+def test_checked_folds_refuse_what_heads_cannot_follow(case):
+    fields, message = REFUSED_WITH_FOLDS[case]
+    with pytest.raises(ConfigError, match=message):
+        checked(valid(**fields))
+
+
+def test_checked_folds_of_a_linear_head_pass():
+    config = valid(folds=5, strategy="head_only")
+    assert checked(config) == config

@@ -1,9 +1,12 @@
 """Folds keep groups whole and the shares of labels, for every kind of labels."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from pipelines.data.folds import folds_of
+from pipelines.data.folds import folds_of, pooled, require_one_in_each
+from pipelines.errors import DataError
 
 
 def test_folds_have_equal_shares_of_classes():
@@ -44,3 +47,31 @@ LABELS = {
 def test_folds_of_other_labels_have_equal_sizes(problem):
     folds = folds_of(LABELS[problem], None, problem=problem, count=5, seed=0)
     assert np.bincount(folds).tolist() == [8, 8, 8, 8, 8]
+
+
+def test_pooled_splits_are_train_and_validation_twice(splits):
+    both = pooled(splits)
+    count = len(splits.train) + len(splits.validation)
+    assert len(both.train) == len(both.validation) == count
+    assert (both.train.name, both.validation.name) == ("train", "validation")
+    assert both.test is splits.test
+    labels = np.concatenate([splits.train.labels, splits.validation.labels])
+    np.testing.assert_array_equal(both.train.labels, labels)
+
+
+def test_a_class_with_too_few_for_folds_is_named(splits):
+    both = pooled(splits)
+    require_one_in_each(both, count=5)
+    few = np.flatnonzero(both.train.labels == 3)[:3]
+    rest = np.flatnonzero(both.train.labels != 3)
+    train = both.train.take(np.sort(np.concatenate([few, rest])))
+    short = dataclasses.replace(both, train=train)
+    with pytest.raises(
+        DataError, match=r"is 5, and every class .* '3' has 3\. .*most 3"
+    ):
+        require_one_in_each(short, count=5)
+    grouped = dataclasses.replace(
+        train, groups=np.where(train.labels == 3, 0, 1 + np.arange(len(train)))
+    )
+    with pytest.raises(DataError, match=r"'3' has 1\. .*Add examples"):
+        require_one_in_each(dataclasses.replace(both, train=grouped), count=2)
