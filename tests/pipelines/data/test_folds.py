@@ -59,7 +59,7 @@ def test_pooled_splits_are_train_and_validation_twice(splits):
     np.testing.assert_array_equal(both.train.labels, labels)
 
 
-def test_a_class_with_too_few_for_folds_is_named(splits):
+def test_too_few_of_a_class_are_named(splits):
     both = pooled(splits)
     require_one_in_each(both, count=5)
     few = np.flatnonzero(both.train.labels == 3)[:3]
