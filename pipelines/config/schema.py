@@ -15,6 +15,7 @@ from pipelines.display import records
 from pipelines.errors import ConfigError
 
 RANDOM_WEIGHTS = "none"
+AUTO_BACKBONE = "auto"
 
 
 @dataclasses.dataclass(slots=True)
@@ -357,12 +358,31 @@ class ExportConfig:
 
 
 @dataclasses.dataclass(slots=True)
+class AutoConfig:
+    """The choice of backbone=auto among those whose weights are on this machine."""
+
+    backbones: str = option(
+        "*",
+        help="Pattern of the backbones that backbone=auto compares, such as"
+        " 'efficientnet*'.",
+    )
+    budget_share: float = option(
+        0.2,
+        low=0.01,
+        high=0.9,
+        help="Largest share of time_budget_seconds that comparing them takes.",
+    )
+
+
+@dataclasses.dataclass(slots=True)
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves."""
 
     data: str = option("", help="Reference of the data, such as dir:photos.")
     backbone: str = option(
-        "efficientnet_lite0", help="Name of the backbone; `zoo list` prints all."
+        "efficientnet_lite0",
+        help="Name of the backbone; `zoo list` prints all. auto compares those whose"
+        " weights are on this machine, and several sizes of images, on the data.",
     )
     handle: str = option(
         "",
@@ -461,6 +481,14 @@ class RunConfig:
         " numbers, or grades in an order. auto is what is plain from the data, and"
         " printed.",
     )
+    folds: int = option(
+        0,
+        low=0,
+        high=50,
+        help="Folds of train and validation: each is answered by a head that is solved"
+        " on the others, and the artifact has the average of these heads. Needs"
+        " strategy=head_only; 0 is one head, and validation as it is.",
+    )
     profile: bool = option(
         False,
         help="Measures where the seconds of a step go, and traces some steps for"
@@ -474,6 +502,7 @@ class RunConfig:
         default_factory=CalibrationConfig
     )
     export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
+    auto: AutoConfig = dataclasses.field(default_factory=AutoConfig)
 
 
 OPTIONS = dict(options(RunConfig()))

@@ -4,7 +4,14 @@ import copy
 import dataclasses
 from typing import Any
 
-from pipelines.config.schema import OPTIONS, FinetuneConfig, RunConfig, to_dict
+from pipelines.config.schema import (
+    AUTO_BACKBONE,
+    OPTIONS,
+    AutoConfig,
+    FinetuneConfig,
+    RunConfig,
+    to_dict,
+)
 from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 from zoo.registry import TAKES_HANDLE
@@ -43,6 +50,8 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     for path, value in dotted(to_dict(config)).items():
         _check_value(path, value)
     _check_handle(config)
+    _check_auto(config)
+    _check_folds(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
@@ -199,6 +208,58 @@ def _boundary_conflicts(config: RunConfig) -> tuple[tuple[object, str], ...]:
             " out.",
         ),
     )
+
+
+def _check_auto(config: RunConfig) -> None:
+    """Refuses fields that `backbone=auto` cannot follow, or that only it reads."""
+    if config.backbone != AUTO_BACKBONE:
+        changed = [
+            f"config.auto.{field.name}"
+            for field in dataclasses.fields(AutoConfig)
+            if getattr(config.auto, field.name) != field.default
+        ]
+        if changed:
+            raise ConfigError(
+                f"{' and '.join(changed)} set, but config.backbone is"
+                f" '{config.backbone}', so there is nothing to choose. Leave it out, or"
+                " set config.backbone='auto'."
+            )
+        return
+    if config.weights != RunConfig().weights or config.strategy == "scratch":
+        raise ConfigError(
+            "config.backbone='auto' compares backbones by what their published weights"
+            " know, so config.weights has to be 'default' and config.strategy not"
+            " 'scratch'. Leave them out, or name a backbone."
+        )
+    if not config.auto.backbones:
+        raise ConfigError(
+            "config.auto.backbones is empty. Set a pattern, for instance with"
+            " --config.auto.backbones='efficientnet*', or leave it out for all."
+        )
+
+
+def _check_folds(config: RunConfig) -> None:
+    """Refuses fields that heads in closed form, one for each fold, do not have."""
+    if not config.folds:
+        return
+    if config.folds == 1:
+        raise ConfigError(
+            "config.folds is 1, which leaves nothing to train on. Set 2 or more, or 0"
+            " for one head and validation as it is."
+        )
+    if config.strategy != "head_only":
+        raise ConfigError(
+            f"config.folds is {config.folds}, and config.strategy is"
+            f" '{config.strategy}'. Heads of all folds read one pass through frozen"
+            " blocks, so set config.strategy='head_only', or leave config.folds out."
+        )
+    head = config.head
+    if head.init != "probe" or head.hidden_units or head.dropout:
+        raise ConfigError(
+            "config.folds averages linear heads that are solved in closed form, which"
+            " have neither hidden layers nor dropout. Use head.init='probe' without"
+            " head.hidden_units and head.dropout, or leave config.folds out."
+        )
 
 
 def _check_handle(config: RunConfig) -> None:

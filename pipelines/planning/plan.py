@@ -25,8 +25,8 @@ class HeadPlan:
     than `average` reads the last block only. `standardized` features are scaled to
     comparable sizes. `recurrent_units` is the width of pooling by a recurrent layer,
     for each direction. `conv_blocks` new residual blocks, which start as identity, lie
-    between the last block that is read and its pooling. Where that is not the last block
-    of the backbone, the network is cut there: no later block is part of the model.
+    between the last block that is read and its pooling. Where that is not the last
+    block of the backbone, the network is cut there: no later block is part of it.
     """
 
     reads: tuple[str, ...]

@@ -96,6 +96,17 @@ class Measured:
             return without_shares(solved, self.labels, self.weights)
         return solved
 
+    def without(self, rows: np.ndarray) -> Measured:
+        """The same without some training examples, bool `[n]`, in any of their views.
+
+        Scores, and so penalty and sharpness of a probe, stay those of all examples.
+        """
+        kept = ~np.tile(rows, self.views)
+        train = {key: values[kept] for key, values in self.train.items()}
+        return dataclasses.replace(
+            self, train=train, labels=self.labels[~rows], is_whole=False, known=None
+        )
+
     def for_base(self, base: Backbone) -> Measured:
         """The same for a base that may compute in another number format.
 

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import BOUNDS, CHOICES, HeadConfig, RunConfig, checked
+from pipelines.config import (
+    BOUNDS,
+    CHOICES,
+    AutoConfig,
+    HeadConfig,
+    RunConfig,
+    checked,
+)
 from pipelines.errors import ConfigError
 
 
@@ -78,6 +85,10 @@ def test_checked_bounds_pass_and_beyond_is_refused(path):
             config.head.init = "epsilon"
         if path == "finetune.momentum":
             config.finetune.optimizer = "sgd"  # others refuse it
+        if path.startswith("auto."):
+            config.backbone = "auto"
+        if path == "folds":
+            config.strategy = "head_only"
         checked(config)
     sample = in_type_of_field(path, low)
     sample = sample[0] if isinstance(sample, tuple) else sample
@@ -236,3 +247,65 @@ def test_checked_each_finetuning_option_alone_passes():
         ("find_learning_rate", True),
     ):
         checked(with_value(f"finetune.{name}", value))
+
+
+def _auto(**fields) -> RunConfig:
+    return valid(backbone="auto", **fields)
+
+
+def test_checked_backbone_auto_passes():
+    config = _auto()
+    config.auto.backbones = "efficientnet*"
+    assert checked(config) == config
+
+
+REFUSED_WITH_AUTO = {
+    "weights": (_auto(weights="none"), "weights has to be 'default'"),
+    "scratch": (_auto(strategy="scratch"), "strategy not 'scratch'"),
+    "handle": (_auto(handle="module"), "'auto' takes none"),
+    "no pattern": (
+        _auto(auto=AutoConfig(backbones="")),
+        "config.auto.backbones is empty",
+    ),
+    "another backbone": (
+        valid(auto=AutoConfig(backbones="a*", budget_share=0.5)),
+        r"auto\.backbones and config\.auto\.budget_share set, but config\.backbone is",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_AUTO)
+def test_checked_auto_refuses_what_it_cannot_follow(case):
+    config, message = REFUSED_WITH_AUTO[case]
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
+
+
+REFUSED_WITH_FOLDS = {
+    "one fold": ({"folds": 1}, "leaves nothing to train on"),
+    "blocks that train": ({"folds": 5}, r"set config\.strategy='head_only'"),
+    "hidden layers": (
+        {
+            "folds": 5,
+            "strategy": "head_only",
+            "head": HeadConfig(init="zeros", hidden_units=(8,)),
+        },
+        "neither hidden layers nor dropout",
+    ),
+    "dropout": (
+        {"folds": 5, "strategy": "head_only", "head": HeadConfig(dropout=0.1)},
+        "neither hidden layers nor dropout",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_FOLDS)
+def test_checked_folds_refuse_what_heads_cannot_follow(case):
+    fields, message = REFUSED_WITH_FOLDS[case]
+    with pytest.raises(ConfigError, match=message):
+        checked(valid(**fields))
+
+
+def test_checked_folds_of_a_linear_head_pass():
+    config = valid(folds=5, strategy="head_only")
+    assert checked(config) == config
