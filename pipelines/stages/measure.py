@@ -104,7 +104,9 @@ class Measured:
         )
         labels = np.concatenate([self.labels] * self.views)
         solved = problem.linear_probe(_parts(self.train, head), labels, scored)
-        return without_shares(solved, self.labels) if balanced else solved
+        if balanced and problem.reads_classes:
+            return without_shares(solved, self.labels)
+        return solved
 
     def for_base(self, base: Backbone) -> Measured:
         """The same for a base that may compute in another number format.
