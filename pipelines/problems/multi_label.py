@@ -73,7 +73,6 @@ class MultiLabel:
             {
                 **ONE_CLASS_ONLY,
                 "imbalance": ("none", "auto", "weights"),
-                "export.explain": (False,),
                 "calibration.method": ("auto", "none", "temperature"),
             },
         )

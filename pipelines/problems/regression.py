@@ -79,7 +79,6 @@ class Regression:
             {
                 **ONE_CLASS_ONLY,
                 **LABELS_ONLY,
-                "export.explain": (False,),
                 "calibration.method": ("auto", "none"),
             },
         )

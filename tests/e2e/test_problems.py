@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import pipelines
 from pipelines import cli
+from pipelines.config import ExportConfig
 from pipelines.serving.client import GrpcClient, RestClient
 from pipelines.serving.prediction import LabelPrediction, NumberPrediction, Prediction
 from pipelines.serving.server.models.model_config import ModelConfig
@@ -43,6 +45,12 @@ NUMBERS = {
 }
 
 
+def encoded(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "png")
+    return stream.getvalue()
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
@@ -55,6 +63,7 @@ def trained(request, tmp_path_factory):
         weights="none",
         strategy="head_only",
         problem=request.param,
+        export=ExportConfig(explain=True),
         workdir=folder / "run",
     )
     return request.param, metric, run, f"npz:{path}"
@@ -103,6 +112,12 @@ def test_artifacts_of_every_kind_answer_with_their_kind(trained, tmp_path, capsy
     (bad,) = predictor.predict([b"not an image"])
     assert (bad.valid, bad.accepted) == (False, False)
     assert bad.reason
+    explain = predictor.saved_model.signatures["explain"]
+    heat = explain(tf.constant([encoded(bright), b"not an image"]))["heat_map"].numpy()
+    names = predictor.artifact.manifest.class_names
+    assert heat.shape[1:-2] == (() if problem == "ordinal" else (len(names),))
+    assert 0 <= heat.min() <= heat.max() <= 1
+    assert not heat[1].any()
     (tmp_path / "bad.png").write_bytes(b"not an image")
     command = ["predict", str(run.artifact_dir), str(tmp_path / "bad.png")]
     assert cli.main(command) == 0
@@ -132,9 +147,7 @@ def test_tables_and_formats_have_every_kind(trained, tmp_path, capsys):
 
 def test_servers_and_clients_answer_every_kind(trained):
     problem, _, run, _ = trained
-    dark = io.BytesIO()
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(dark, "png")
-    content = dark.getvalue()
+    content = encoded(np.zeros((9, 9, 3), np.uint8))
     settings = Settings(rest_port=0, grpc_port=0)
     (expected,) = pipelines.load(run.artifact_dir).predict([content])
     with serving_here([ModelConfig("m", run.artifact_dir.parent)], settings) as served:

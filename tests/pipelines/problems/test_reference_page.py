@@ -36,7 +36,7 @@ FIELDS = {
     ),
     "`config.imbalance`": ("imbalance", "weights"),
     "`config.distribution`": ("distribution", "mirrored"),
-    "`config.export.explain`": ("export.explain", True),
+    "`config.export.explain`, a map for": ("export.explain", True),
 }
 
 
