@@ -33,7 +33,6 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Splits
 
 _BATCH = 64
-_HEAD_EPOCHS, _ALL_EPOCHS = 20, 10
 
 
 def splits_of(x: np.ndarray, y: np.ndarray, folder: Path) -> Splits:
@@ -43,8 +42,8 @@ def splits_of(x: np.ndarray, y: np.ndarray, folder: Path) -> Splits:
     return check_and_split(read(ref, "multi_label"), ref)
 
 
-def train(splits: Splits, size: int, seed: int) -> None:
-    """Trains both parts, and prints a line after each."""
+def train(splits: Splits, size: int, seed: int, epochs: tuple[int, int]) -> None:
+    """Trains the head and then all, for these epochs, and prints a line after each."""
     keras.utils.set_random_seed(seed)
     data = {
         name: batches(getattr(splits, name), input_size_px=size, batch_size=_BATCH)
@@ -63,15 +62,14 @@ def train(splits: Splits, size: int, seed: int) -> None:
     outputs = keras.layers.Dense(splits.train.labels.shape[1])(outputs)
     model = keras.Model(inputs, outputs)
     started = time.process_time()
-    for name, rate, epochs in (
-        ("head", 1e-3, _HEAD_EPOCHS),
-        ("all", 1e-5, _ALL_EPOCHS),
-    ):
+    for name, rate, count in zip(("head", "all"), (1e-3, 1e-5), epochs):
+        if not count:
+            continue
         base.trainable = name == "all"
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(rate), loss)
         model.fit(
-            data["train"], epochs=epochs, validation_data=data["validation"], verbose=0
+            data["train"], epochs=count, validation_data=data["validation"], verbose=0
         )
         seconds = time.process_time() - started
         scores = model.predict(data["test"].map(_first), verbose=0)
@@ -89,13 +87,15 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, nargs=2, default=(20, 10))
     arguments = parser.parse_args()
     x, shown = canvases(arguments.examples, 2, 3, arguments.seed)
     y = np.zeros((len(x), 10), np.int64)
     for row, names in zip(y, shown):
         row[names] = 1
     with tempfile.TemporaryDirectory() as folder:
-        train(splits_of(x, y, Path(folder)), arguments.size, arguments.seed)
+        splits = splits_of(x, y, Path(folder))
+        train(splits, arguments.size, arguments.seed, tuple(arguments.epochs))
 
 
 if __name__ == "__main__":
