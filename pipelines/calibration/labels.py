@@ -10,6 +10,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 from pipelines.calibration.feature_space import FeatureSpace, fit_feature_space
+from pipelines.calibration.promises import (
+    CERTAINTY,
+    NEVER,
+    logit_for_misses,
+    threshold_for_precision,
+)
 from pipelines.calibration.thresholds import (
     StrangenessThreshold,
     confidence_threshold,
@@ -140,7 +146,9 @@ def calibrate_labels(
         label_temperature(logits[:, i], labels[:, i], weights) for i in range(count)
     )
     probabilities = expit(logits.astype(np.float64) / np.array(temperatures))
-    thresholds = f1_thresholds(probabilities, labels, weights)
+    thresholds, how = _thresholds(
+        logits, probabilities, labels, temperatures, calibration, weights
+    )
     confidence = confidence_of(probabilities, probabilities >= np.array(thresholds))
     space = fit_feature_space(train_features, train_strata)
     distance, notes = distance_threshold(
@@ -154,12 +162,48 @@ def calibrate_labels(
         distance,
         " ".join(
             [
-                f"A temperature and the threshold with the best F1 for each label, from"
-                f" {n} held-out examples.",
+                f"A temperature for each label, and {how}, from {n} held-out examples.",
                 *notes,
             ]
         ),
         space if distance else None,
+    )
+
+
+def _thresholds(
+    logits: np.ndarray,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    temperatures: tuple[float, ...],
+    calibration: CalibrationConfig,
+    weights: np.ndarray | None,
+) -> tuple[tuple[float, ...], str]:
+    """The threshold of each label, and how they were chosen.
+
+    Rates are promised of examples, so that weights count for the best F1 only.
+    """
+    rate, precision = calibration.false_negative_rate, calibration.least_precision
+    if rate:
+        # By logits as they are: temperatures were fitted to the same examples, and
+        # would make the promise a little too bright.
+        least = logit_for_misses(logits, labels, rate=rate)
+        thresholds = tuple(float(expit(least / scale)) for scale in temperatures)
+        how = f"thresholds that miss at most {rate:g} of the labels of an example"
+        if np.isinf(least):
+            how = f"{how} (too few held-out examples for any: all are predicted)"
+        return thresholds, how
+    if not precision:
+        best = f1_thresholds(probabilities, labels, weights)
+        return best, "the threshold with the best F1"
+    thresholds = tuple(
+        threshold_for_precision(probabilities[:, i], labels[:, i], precision=precision)
+        for i in range(labels.shape[1])
+    )
+    never = sum(threshold == NEVER for threshold in thresholds)
+    return thresholds, (
+        f"the lowest threshold with a precision of {precision:g} (with"
+        f" {CERTAINTY:.0%} certainty for each label); {never} labels have none and are"
+        " never predicted"
     )
 
 

@@ -344,6 +344,21 @@ class CalibrationConfig:
         help="Shares of examples whose prediction set holds the right class; the"
         " artifact returns the sets of the first level.",
     )
+    false_negative_rate: float = option(
+        0.0,
+        low=0,
+        high=0.9,
+        help="multi_label: the share of an example's labels that may be missed, on"
+        " average over new examples. 0 takes the thresholds with the best F1.",
+    )
+    least_precision: float = option(
+        0.0,
+        low=0,
+        high=0.999,
+        help="multi_label: the share of predictions of a label that are right, kept"
+        " with 90 % certainty; a label that cannot keep it is never predicted. 0 takes"
+        " the thresholds with the best F1.",
+    )
 
 
 @dataclasses.dataclass(slots=True)

@@ -66,12 +66,28 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
             " head.pooling='average'."
         )
     _check_finetune(config)
-    if not config.calibration.conformal_levels:
+    _check_calibration(config)
+    return copy.deepcopy(config)
+
+
+def _check_calibration(config: RunConfig) -> None:
+    calibration = config.calibration
+    if calibration.false_negative_rate and calibration.least_precision:
+        raise ConfigError(
+            "config.calibration.false_negative_rate and least_precision each choose the"
+            " thresholds of labels. Leave one of them out."
+        )
+    chosen = calibration.false_negative_rate or calibration.least_precision
+    if chosen and calibration.method == "none":
+        raise ConfigError(
+            "config.calibration.method is 'none', and thresholds of labels are chosen"
+            " by calibration. Leave it out, or the rate that is to be kept."
+        )
+    if not calibration.conformal_levels:
         raise ConfigError(
             "config.calibration.conformal_levels is empty; the artifact gives the"
             " prediction sets of the first level. Set it, for instance to (0.95,)."
         )
-    return copy.deepcopy(config)
 
 
 def _check_value(path: str, value: Any) -> None:

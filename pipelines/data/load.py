@@ -170,7 +170,7 @@ def _read(ref: DatasetRef, problem: str) -> Examples:
     if ref.scheme == "csv":
         return table.read(ref, problem=problem)
     if ref.scheme == "tfrecord":
-        return records.read(ref)
+        return records.read(ref, problem=problem)
     if ref.scheme == "tfds":
-        return tfds.read(ref)
+        return tfds.read(ref, problem=problem)
     return builtin.read(ref.location)

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
+_NOUNS = {"multi_label": "labels", "regression": "targets", "ordinal": "grades"}
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
 # More classes would fill a terminal several times.
@@ -276,7 +277,8 @@ def _scored(score: Mapping[str, Any]) -> tuple[object, ...]:
 
 def audit_table(audit: Mapping[str, Any]) -> str:
     """The findings in a data set, worst first, with the first names of each."""
-    head = f"{audit['examples']} examples in {len(audit['counts'])} classes"
+    noun = _NOUNS.get(audit.get("problem", ""), "classes")
+    head = f"{audit['examples']} examples in {len(audit['counts'])} {noun}"
     classes = _counts(audit["counts"])
     if not audit["findings"]:
         return f"{head}: {classes}\nnothing was found"

@@ -8,11 +8,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from pipelines.calibration.labels import LabelCalibration, calibrate_labels
 from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
+from pipelines.data.input.imbalance import label_weights
 from pipelines.data.spelling import normal
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
@@ -47,6 +49,7 @@ class MultiLabel:
 
     def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:
         self.names = tuple(names)
+        self._labels = labels
 
     @property
     def units(self) -> int:
@@ -70,14 +73,14 @@ class MultiLabel:
             self.name,
             {
                 **ONE_CLASS_ONLY,
-                "export.explain": (False,),
+                "imbalance": ("none", "auto", "weights"),
                 "calibration.method": ("auto", "none", "temperature"),
             },
         )
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
-        """The treatment of classes of different size; never `auto`."""
-        return "none"
+        """The treatment of labels of different size; never `auto`."""
+        return "weights" if choice == "weights" else "none"
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """A code for each example, `[n]`, by which examples are drawn evenly."""
@@ -132,6 +135,12 @@ class MultiLabel:
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
         return keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss in which rare labels count as much as frequent ones."""
+        if self._labels is None:
+            raise ValueError("The weights of labels need those of training.")
+        return WeightedLabels(label_weights(self._labels).tolist())
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""
@@ -212,9 +221,11 @@ class MultiLabel:
     def _accepted(self, calibration: LabelCalibration, of: Outputs) -> dict[str, Any]:
         answers = calibration.answer(of.logits, of.features)
         right = (answers.predicted == (of.labels > 0)).all(axis=1)
-        accepted = answers.accepted
+        accepted, has = answers.accepted, of.labels > 0
+        missed = (has & ~answers.predicted).sum(axis=1) / np.maximum(has.sum(axis=1), 1)
         return {
             "examples": len(of.labels),
+            "missed_labels": float(missed.mean()),
             "accepted": float(accepted.mean()),
             "exact_match_of_accepted": (
                 float(right[accepted].mean()) if accepted.any() else None
@@ -305,6 +316,19 @@ class MultiLabel:
     ) -> dict[str, Expected]:
         """The answers of the signature that takes `tf.train.Example`."""
         return of_examples(answers["probabilities"], self.names)
+
+
+class WeightedLabels(keras.losses.Loss):
+    """Binary cross-entropy of logits `[batch, labels]`, each label with its weight."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__(name="weighted_labels")
+        self._weights = np.array(weights, np.float32)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        labels = tf.cast(y_true, y_pred.dtype)
+        each = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=y_pred)
+        return tf.reduce_mean(each * self._weights, axis=-1)
 
 
 class LabelTally:

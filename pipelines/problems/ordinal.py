@@ -28,7 +28,7 @@ from pipelines.problems.cumulative_link import (
 )
 from pipelines.problems.grade_reports import GradeReport, quadratic_kappa, with_kappa
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.problems.single_label import ClassTally, SingleLabel
 
 _logger = logging.getLogger("zootune")
@@ -64,7 +64,7 @@ class Ordinal(SingleLabel):
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
-        require_only(config, self.name, ONE_CLASS_ONLY)
+        require_only(config, self.name, {**ONE_CLASS_ONLY, **LABELS_ONLY})
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -125,6 +125,10 @@ class Ordinal(SingleLabel):
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
         return [CumulativeLink(self._offsets.tolist(), name="cumulative_link")]
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+        return None
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""

@@ -28,7 +28,7 @@ from pipelines.probing.probe import (
 from pipelines.problems import number_answers, number_reports
 from pipelines.problems.number_reports import NumberReport
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 
@@ -85,7 +85,7 @@ class Regression:
             {
                 **ONE_CLASS_ONLY,
                 "finetune.label_smoothing": (0.0,),
-                "export.explain": (False,),
+                **LABELS_ONLY,
                 "calibration.method": ("auto", "none"),
             },
         )
@@ -163,6 +163,10 @@ class Regression:
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
         return StandardizedHuber(self.mean, self.scale)
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+        return None
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""

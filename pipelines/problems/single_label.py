@@ -29,6 +29,7 @@ from pipelines.problems import class_answers, class_reports
 from pipelines.problems.class_baselines import baselines, warn_where_no_better
 from pipelines.problems.class_reports import EvalReport
 from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.refusals import LABELS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 from pipelines.serving.signatures import classifier
@@ -70,7 +71,8 @@ class SingleLabel:
         return f"{len(self.names)} {self._noun}"
 
     def check_config(self, config: RunConfig) -> None:
-        """A classifier has every field."""
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
+        require_only(config, self.name, LABELS_ONLY)
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -121,6 +123,10 @@ class SingleLabel:
         if soft:
             return keras.losses.CategoricalCrossentropy(from_logits=True)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+        return None
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""

@@ -117,8 +117,8 @@ def outputs(
     ends = np.cumsum(_lengths(examples))[:-1]
     kept_ends = np.cumsum([part.sum() for part in np.split(keeps, ends)])[:-1]
     return [
-        Outputs(split.name, split.labels, *arrays, split.relative_weights)
-        for split, *arrays in zip(
+        Outputs(part.name, part.labels, of_logits, of_features, part.relative_weights)
+        for part, of_logits, of_features in zip(
             examples,
             np.split(_whole(logits), kept_ends),
             np.split(_whole(features), ends),

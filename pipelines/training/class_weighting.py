@@ -59,6 +59,11 @@ class Feed:
         """True if every class counts the same."""
         return self.imbalance != "none"
 
+    @functools.cached_property
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss that makes classes count the same; None where examples do."""
+        return self.problem.balanced_loss() if self.balances else None
+
     @property
     def draws_evenly(self) -> bool:
         """True if every class is drawn as often as the others."""
@@ -72,7 +77,7 @@ class Feed:
 
     def training(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Training batches, with weights of classes if `imbalance` is `weights`."""
-        if self.imbalance == "weights":
+        if self.imbalance == "weights" and self.balanced_loss is None:
             batches = weighted(batches, self._class_weights(self.splits.train))
         if not self.label_smoothing:
             return batches
@@ -89,7 +94,7 @@ class Feed:
         """Validation batches with labels as in training, weighted if `balances`."""
         if self._has_soft_labels and self.splits.validation.labels.ndim == 1:
             batches = one_hot(batches, self.classes)
-        if not self.balances:
+        if not self.balances or self.balanced_loss is not None:
             return batches
         return weighted(batches, self._class_weights(self.splits.validation))
 
@@ -104,7 +109,7 @@ class Feed:
 
     def loss(self) -> keras.losses.Loss:
         """The loss for labels as they are, or for mixed or smoothed ones."""
-        return self.problem.loss(soft=self._has_soft_labels)
+        return self.balanced_loss or self.problem.loss(soft=self._has_soft_labels)
 
     @property
     def _has_soft_labels(self) -> bool:

@@ -37,6 +37,19 @@ def class_weights(
     return weights.astype(np.float32)
 
 
+def label_weights(labels: np.ndarray) -> np.ndarray:
+    """The weight of each label, float64 with mean 1, for labels 0 or 1, `[n, labels]`.
+
+    It is one over the loss of always giving the share of the label. A weight of the
+    examples that have it would make its probability too large as well; with a weight of
+    the whole label the right probability is still the best answer.
+    """
+    # Half an example more of each outcome: no share is 0 or 1.
+    share = (labels.sum(axis=0, dtype=np.float64) + 0.5) / (len(labels) + 1)
+    entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))
+    return (1 / entropy) / (1 / entropy).mean()
+
+
 def log_prior(
     labels: np.ndarray, classes: int, weights: np.ndarray | None = None
 ) -> np.ndarray:

@@ -144,6 +144,18 @@ def test_checked_probe_needs_one_pooled_layer(fields):
     checked(valid(head=HeadConfig(init="epsilon", **fields)))
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("calibration.least_precision", 0.9), ("calibration.method", "none")],
+)
+def test_checked_thresholds_of_labels_have_one_source(path, value):
+    config = with_value(path, value)
+    checked(config)
+    config.calibration.false_negative_rate = 0.1
+    with pytest.raises(ConfigError, match="thresholds of labels.*Leave"):
+        checked(config)
+
+
 def test_checked_no_conformal_level_is_refused():
     config = with_value("calibration.conformal_levels", (0.9, 0.5))
     assert checked(config).calibration.conformal_levels == (0.9, 0.5)

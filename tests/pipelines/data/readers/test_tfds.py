@@ -103,6 +103,17 @@ def test_a_version_or_its_folder_can_be_named(prepared: Path, location: str) -> 
             read(DatasetRef("tfds", str(prepared / "made/gone")))
 
 
+def test_a_sequence_of_class_labels_is_a_list(tmp_path: Path) -> None:
+    kinds = tfds.features.Sequence(tfds.features.ClassLabel(names=["cat", "dog"]))
+    features = {"picture": tfds.features.Image(), "kinds": kinds}
+    lists = [[0], [0, 1], [], [1]]
+    rows = [{"picture": pixels(i), "kinds": kind} for i, kind in enumerate(lists)]
+    store(tmp_path, features, {"train": rows})
+    examples = read(ref(tmp_path), problem="multi_label")
+    assert (examples.problem, examples.class_names) == ("multi_label", ("cat", "dog"))
+    assert sorted(examples.labels.tolist()) == [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
 def test_texts(tmp_path: Path) -> None:
     features = {
         "text": tfds.features.Text(),
