@@ -140,6 +140,19 @@ class HeadConfig:
         high=0.95,
         help="Share of the head's inputs that is dropped in each training step.",
     )
+    conv_blocks: int = option(
+        -1,
+        low=-1,
+        high=8,
+        help="New residual blocks under the head, which start as identity: convolutions"
+        " on a map or a series, attention on the tokens of texts. -1 is 1 with"
+        " strategy=cut and 0 else.",
+    )
+    cut_after: str = option(
+        "",
+        help="Name of the block that strategy=cut keeps as the last one. Empty takes"
+        " the best single block, as measured.",
+    )
     init: str = option(
         "probe",
         choices=("probe", "zeros", "epsilon"),
@@ -164,6 +177,18 @@ class HeadConfig:
 class FinetuneConfig:
     """The phases that train blocks of the backbone."""
 
+    from_block: str = option(
+        "",
+        help="Name of the first block that trains; all before it stay frozen. auto is"
+        " the best single block where that is clearly better than the last one, else as"
+        " many blocks as the examples per class allow. Empty is what the strategy"
+        " trains.",
+    )
+    guard: bool = option(
+        True,
+        help="A phase that trains blocks is undone where validation does not show that"
+        " it helped. False keeps it in any case; auto guards what it adds.",
+    )
     epochs: int = option(
         0,
         low=0,
@@ -358,15 +383,16 @@ class RunConfig:
     )
     strategy: str = option(
         "auto",
-        choices=("auto", "head_only", "partial", "full", "scratch"),
+        choices=("auto", "head_only", "partial", "full", "cut", "scratch"),
         help="The part that trains: the head, the last half of the blocks, all blocks,"
-        " or everything from random weights. auto decides by measurement and effort.",
+        " new blocks on a network that is cut where it does best, or everything from"
+        " random weights. auto decides by measurement and effort.",
     )
     effort: str = option(
         "minutes",
         choices=("seconds", "minutes", "hours"),
-        help="Cost that auto may choose: the head alone, the last half of the blocks,"
-        " or all of them.",
+        help="Cost that auto may choose: the head alone, as many of the last blocks as"
+        " the examples per class allow, or all of them too.",
     )
     # Finite, because JSON has no word for infinity; the bound is three years.
     time_budget_seconds: float = option(

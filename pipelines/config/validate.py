@@ -83,6 +83,9 @@ def _check_value(path: str, value: Any) -> None:
 def _check_finetune(config: RunConfig) -> None:
     """Refuses options of the phases that train blocks where they exclude each other."""
     strategy, tune = config.strategy, config.finetune
+    trains_no_block = strategy == "head_only" or (
+        strategy == "cut" and not tune.from_block
+    )
     options = {
         "ema_decay": tune.ema_decay,
         "soup": tune.soup,
@@ -93,14 +96,15 @@ def _check_finetune(config: RunConfig) -> None:
     # A condition that makes a conflict, and its message.
     conflicts = (
         (
-            tune.batchnorm == "reestimated" and strategy in ("head_only", "scratch"),
+            tune.batchnorm == "reestimated"
+            and (trains_no_block or strategy == "scratch"),
             f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
             " trains no blocks that were trained before. Use another strategy, or"
             " leave config.finetune.batchnorm out.",
         ),
         (
-            useless and strategy == "head_only",
-            f"config.finetune.{' and '.join(useless)} set, but strategy 'head_only'"
+            useless and trains_no_block,
+            f"config.finetune.{' and '.join(useless)} set, but strategy '{strategy}'"
             " trains no blocks, and these are for phases that do. Use another strategy,"
             " or leave them out.",
         ),
@@ -133,9 +137,38 @@ def _check_finetune(config: RunConfig) -> None:
             " find_learning_rate is to find another. Leave one of them out.",
         ),
     )
-    for is_conflict, message in conflicts:
+    for is_conflict, message in (*conflicts, *_boundary_conflicts(config)):
         if is_conflict:
             raise ConfigError(message)
+
+
+def _boundary_conflicts(config: RunConfig) -> tuple[tuple[object, str], ...]:
+    """Conflicts of the fields that say where the network is cut, or what trains."""
+    strategy, head, start = config.strategy, config.head, config.finetune.from_block
+    return (
+        (
+            start and strategy in ("head_only", "full", "scratch"),
+            f"config.finetune.from_block is '{start}', but strategy '{strategy}'"
+            f" trains {'no block' if strategy == 'head_only' else 'every block'}. Use"
+            " strategy 'partial', 'cut' or 'auto', or leave it out.",
+        ),
+        (
+            head.cut_after and strategy != "cut",
+            f"config.head.cut_after is '{head.cut_after}', but strategy '{strategy}'"
+            " does not cut. Use strategy 'cut', or leave it out.",
+        ),
+        (
+            strategy == "cut" and head.pooling != "average",
+            f"config.head.pooling is '{head.pooling}', and strategy 'cut' averages the"
+            " blocks that are left. Leave it out, or use another strategy.",
+        ),
+        (
+            head.conv_blocks > 0 and strategy == "scratch",
+            f"config.head.conv_blocks is {head.conv_blocks}, and strategy 'scratch'"
+            " trains all blocks from random weights. Use another strategy, or leave it"
+            " out.",
+        ),
+    )
 
 
 def _check_handle(config: RunConfig) -> None:

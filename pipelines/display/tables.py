@@ -102,6 +102,10 @@ def plan_table(planned: Mapping[str, Any]) -> str:
         heads = [
             (_read(head), head["grid"], *_scored(head)) for head in evidence["heads"]
         ]
+        heads += [
+            (f"cut: {_read(head)}", head["grid"], *_scored(head))
+            for head in evidence.get("cuts", ())
+        ]
         parts.append(aligned([header, *heads]))
         parts.append(_depth_table(evidence))
         parts += _baselines(evidence)
@@ -112,7 +116,7 @@ def plan_table(planned: Mapping[str, Any]) -> str:
             phase["epochs"],
             phase["optimizer"],
             f"{phase['learning_rate']:g}",
-            "only if better" if phase["only_if_better"] else "always",
+            _kept(phase),
         )
         for phase in plan["phases"]
     ]
@@ -121,6 +125,12 @@ def plan_table(planned: Mapping[str, Any]) -> str:
     computed = f"precision: {_computed(planned['compute'])}"
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
     return "\n\n".join([*parts, computed, f"seconds: {seconds}"])
+
+
+def _kept(phase: Mapping[str, Any]) -> str:
+    if not phase["only_if_better"]:
+        return "always"
+    return "whole, if better" if phase.get("whole") else "only if better"
 
 
 def _computed(compute: Mapping[str, Any]) -> str:

@@ -24,7 +24,9 @@ class HeadPlan:
     side, each averaged over the cells of a grid with `grid` cells a side; other pooling
     than `average` reads the last block only. `standardized` features are scaled to
     comparable sizes. `recurrent_units` is the width of pooling by `gru`, `lstm` or
-    `bilstm`.
+    `bilstm`. `conv_blocks` new residual blocks, which start as identity, lie between
+    the last block that is read and its pooling. Where that is not the last block of the
+    backbone, the network is cut there: no later block is part of the model.
     """
 
     reads: tuple[str, ...]
@@ -35,11 +37,17 @@ class HeadPlan:
     hidden_units: tuple[int, ...]
     dropout: float
     init: str
+    conv_blocks: int = 0
 
     @property
     def is_linear(self) -> bool:
         """True if it is a linear classifier on standardized averages of blocks."""
-        return self.standardized and not self.hidden_units
+        return self.reads_averages and not self.hidden_units
+
+    @property
+    def reads_averages(self) -> bool:
+        """True if its layers read standardized averages of blocks as they are."""
+        return self.standardized and not self.conv_blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +58,8 @@ class Phase:
     `learning_rate` for its updates, 0 where the block is frozen; the head's is 1.
     `batchnorm` is `frozen` (statistics, scale and offset stay), `trained`, or
     `reestimated`: frozen, after the statistics were set to those of the training data.
-    With `only_if_better` the phase is undone unless validation improves.
+    With `only_if_better` the phase is undone unless validation improves; else the best
+    blend of the weights before and after is kept, or with `whole` those after.
 
     `ema_decay` is the decay of an exponential moving average of the weights; 0 turns it
     off. `soup` is the number of best epochs whose average is kept if it is better than
@@ -75,6 +84,7 @@ class Phase:
     soup: int = 0
     lora_rank: int = 0
     find_learning_rate: bool = False
+    whole: bool = False
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.evidence.compare import compare_head_inputs
+from pipelines.stages.evidence.depths import with_depths
 from pipelines.stages.evidence.read import read, with_other_views
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.training.batchnorm import batchnorm_layers
@@ -81,7 +82,7 @@ class Measured:
             return None
         scored = next(
             head_score
-            for head_score in self.evidence.heads
+            for head_score in (*self.evidence.heads, *self.evidence.cuts)
             if (head_score.reads, head_score.grid) == (head.reads, head.grid)
         )
         labels = np.concatenate([self.labels] * self.views)
@@ -104,7 +105,7 @@ class Measured:
         As it was read, float16 where that suffices. Of train that is every view, as in
         `train`.
         """
-        if not (self.is_whole and head.standardized):
+        if not (self.is_whole and head.reads_averages):
             return None
         return (
             np.concatenate(parts_of(self.train, head), axis=1),
@@ -169,6 +170,9 @@ def measure(
     clock.part("comparing what a head could read")
     compared = compare_head_inputs(
         base, first, some.labels, some.groups, problem, seed=config.seed, rate=rate
+    )
+    compared = with_depths(
+        compared, base, first, some.labels, some.groups, problem, config
     )
     left_out, per_class = compared.best_head.accuracy, len(splits.train) / problem.parts
     if not are_worth_it(config, left_out=left_out, per_class=per_class):

@@ -13,7 +13,12 @@ from typing import Any
 
 import keras
 
-from zoo.graph.blocks import Block, KeepsStatistics, layers_inside
+from zoo.graph.blocks import (
+    Block,
+    KeepsStatistics,
+    layers_inside,
+    nodes_in_graph_order,
+)
 from zoo.graph.folding import folded
 
 
@@ -99,7 +104,14 @@ def split_at(
         # Only the head is left, which reads the pooled blocks if there are any.
         crossing = below or list(blocks[-1].frontier)
     else:
-        crossing = [*blocks[depth - 1].frontier, *below]
+        # Where the network is cut, the blocks above it read what nothing else does.
+        read = {
+            id(tensor)
+            for node in nodes_in_graph_order(model)
+            for tensor in node.input_tensors
+        }
+        frontier = [t for t in blocks[depth - 1].frontier if id(t) in read]
+        crossing = [*frontier, *below]
     boundary = crossing[0] if len(crossing) == 1 else crossing
     return keras.Model(model.input, boundary), keras.Model(boundary, model.output)
 

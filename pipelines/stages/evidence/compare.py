@@ -93,6 +93,13 @@ def score_among(
     return _score_among(features, labels, groups, rows, head_input, problem)
 
 
+def compared_rows(
+    problem: Problem, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
+) -> np.ndarray:
+    """The rows on which `score_among` compares what a head could read, in order."""
+    return _rows_to_compare(problem, labels, groups, seed=seed).compared
+
+
 def _rows_to_compare(
     problem: Problem, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
 ) -> _ComparedRows:

@@ -175,6 +175,41 @@ def test_checked_conflict_in_finetuning_is_refused(strategy, fields, message):
         checked(config)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"strategy": "full", "finetune.from_block": "a"}, "'full' trains every block"),
+        ({"strategy": "scratch", "finetune.from_block": "a"}, "trains every block"),
+        ({"strategy": "head_only", "finetune.from_block": "a"}, "trains no block"),
+        ({"strategy": "cut", "finetune.soup": 2}, "strategy 'cut' trains no blocks"),
+        ({"strategy": "partial", "head.cut_after": "a"}, "does not cut. Use strategy"),
+        (
+            {"strategy": "cut", "head.pooling": "max", "head.init": "zeros"},
+            "'cut' averages the blocks",
+        ),
+        ({"strategy": "scratch", "head.conv_blocks": 1}, "trains all blocks from rand"),
+        ({"head.conv_blocks": 9}, r"config\.head\.conv_blocks is 9; allowed: -1 to 8"),
+    ],
+)
+def test_checked_conflict_about_the_boundary_is_refused(fields, message):
+    config = valid()
+    for path, value in fields.items():
+        *group, name = path.split(".")
+        setattr(getattr(config, group[0]) if group else config, name, value)
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
+
+
+def test_checked_boundary_fields_pass_with_their_strategy():
+    config = valid(strategy="cut")
+    config.head.cut_after = config.finetune.from_block = "block1"
+    config.head.conv_blocks, config.finetune.soup = 2, 2
+    assert checked(config).head.cut_after == "block1"
+    config = valid(strategy="partial")
+    config.finetune.from_block, config.finetune.guard = "auto", False
+    assert checked(config).finetune.from_block == "auto"
+
+
 def test_checked_each_finetuning_option_alone_passes():
     for name, value in (
         ("batchnorm", "reestimated"),
