@@ -55,11 +55,17 @@ def attach(
 
 def merge(blocks: Sequence[Block]) -> None:
     """Adds the products of all factors to their kernels, and removes the factors."""
+    layers = [
+        layer
+        for block in blocks
+        for layer in adaptable_layers(block)
+        if layer.lora_enabled
+    ]
+    if not layers:
+        return
     with _one_collection():
-        for block in blocks:
-            for layer in adaptable_layers(block):
-                if layer.lora_enabled:
-                    _merge(layer)
+        for layer in layers:
+            _merge(layer)
 
 
 def _merge(layer: keras.layers.Layer) -> None:
