@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
+_NOUNS = {"multi_label": "labels", "regression": "targets", "ordinal": "grades"}
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
 # More classes would fill a terminal several times.
@@ -47,6 +49,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
         *_quality(report, "validation"),
+        *_folds(report.get("folds")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
@@ -70,6 +73,16 @@ def _quality(report: Mapping[str, Any], split: str) -> list[tuple[str, str]]:
     first, *others = (f"{name.replace('_', ' ')} {values[name]:.4g}" for name in names)
     words = f"{first} on {values['examples']} examples ({', '.join(others)})"
     return [(split, words)]
+
+
+def _folds(scores: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The spread of folds, where the run has some; validation is out of fold then."""
+    if not scores:
+        return []
+    spread = f"{scores['mean']:.4f}, standard deviation"
+    spread += f" {scores['standard_deviation']:.4f}"
+    each = ", ".join(f"{value:.4f}" for value in scores["per_fold"])
+    return [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
 
 
 def _baselines_of(accuracies: Mapping[str, float]) -> str:
@@ -122,6 +135,13 @@ def plan_table(planned: Mapping[str, Any]) -> str:
     ]
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
     parts.append(aligned([columns, *phases]))
+    options = [
+        (phase["name"], words)
+        for phase in plan["phases"]
+        for words in phase_options(phase)
+    ]
+    if options:
+        parts.append(aligned([("phase", "option"), *options]))
     computed = f"precision: {_computed(planned['compute'])}"
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
     return "\n\n".join([*parts, computed, f"seconds: {seconds}"])
@@ -257,7 +277,8 @@ def _scored(score: Mapping[str, Any]) -> tuple[object, ...]:
 
 def audit_table(audit: Mapping[str, Any]) -> str:
     """The findings in a data set, worst first, with the first names of each."""
-    head = f"{audit['examples']} examples in {len(audit['counts'])} classes"
+    noun = _NOUNS.get(audit.get("problem", ""), "classes")
+    head = f"{audit['examples']} examples in {len(audit['counts'])} {noun}"
     classes = _counts(audit["counts"])
     if not audit["findings"]:
         return f"{head}: {classes}\nnothing was found"

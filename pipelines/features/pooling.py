@@ -14,7 +14,7 @@ from pipelines.errors import ConfigError
 from pipelines.planning.plan import HeadPlan
 from zoo.graph.blocks import Block
 
-RECURRENT = ("gru", "lstm", "bilstm")
+RECURRENT = ("rnn", "gru", "lstm", "bigru", "bilstm")
 
 
 @keras.saving.register_keras_serializable("zootune")
@@ -168,8 +168,10 @@ def _mask(modality: str) -> list[layers.Layer]:
 
 def _recurrent(plan: HeadPlan) -> layers.Layer:
     make = {
+        "rnn": layers.SimpleRNN,
         "gru": layers.GRU,
         "lstm": layers.LSTM,
+        "bigru": functools.partial(_bidirectional, layers.GRU),
         "bilstm": functools.partial(_bidirectional, layers.LSTM),
     }[plan.pooling]
     return make(plan.recurrent_units, name="pooled")

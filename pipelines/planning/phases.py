@@ -115,6 +115,10 @@ def block_phase(
         ema_decay=finetune.ema_decay,
         soup=finetune.soup,
         lora_rank=finetune.lora_rank,
+        momentum=finetune.momentum,
+        tune=finetune.tune,
+        label_smoothing=finetune.label_smoothing,
+        accumulate_steps=finetune.accumulate_steps,
     )
 
 

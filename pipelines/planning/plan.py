@@ -23,10 +23,10 @@ class HeadPlan:
     (small noise). `reads` names the blocks whose pooled outputs the head reads side by
     side, each averaged over the cells of a grid with `grid` cells a side; other pooling
     than `average` reads the last block only. `standardized` features are scaled to
-    comparable sizes. `recurrent_units` is the width of pooling by `gru`, `lstm` or
-    `bilstm`. `conv_blocks` new residual blocks, which start as identity, lie between
-    the last block that is read and its pooling. Where that is not the last block of the
-    backbone, the network is cut there: no later block is part of the model.
+    comparable sizes. `recurrent_units` is the width of pooling by a recurrent layer,
+    for each direction. `conv_blocks` new residual blocks, which start as identity, lie
+    between the last block that is read and its pooling. Where that is not the last
+    block of the backbone, the network is cut there: no later block is part of it.
     """
 
     reads: tuple[str, ...]
@@ -64,7 +64,9 @@ class Phase:
     `ema_decay` is the decay of an exponential moving average of the weights; 0 turns it
     off. `soup` is the number of best epochs whose average is kept if it is better than
     the best one. With `lora_rank` the blocks train factors of that rank, with 0 whole
-    kernels. With
+    kernels. `tune` is `all`, or the weights of its blocks that train: `bias` or `norm`.
+    `label_smoothing` is the share of a label that is spread over all answers, and
+    `accumulate_steps` the number of batches that make an update. With
     `find_learning_rate` a range test replaces the rate, here and in later phases that
     train blocks.
     """
@@ -85,6 +87,10 @@ class Phase:
     lora_rank: int = 0
     find_learning_rate: bool = False
     whole: bool = False
+    momentum: float = 0.9
+    tune: str = "all"
+    label_smoothing: float = 0.0
+    accumulate_steps: int = 1
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

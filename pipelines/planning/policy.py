@@ -56,6 +56,8 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
     )
     phases = tuple(of_whole_network(phase, facts.block_names) for phase in phases)
     _refuse_no_lora(facts, config, phases)
+    _refuse_nothing_tuned(facts, config, phases)
+    _refuse_no_update(facts, config, phases)
     if config.finetune.find_learning_rate:
         phases = finding_rate(phases)
     plan = TransferPlan(
@@ -107,6 +109,41 @@ def _refuse_no_lora(
             f"config.finetune.lora_rank is {phase.lora_rank}, but no block of"
             f" '{config.backbone}' that phase '{phase.name}' trains has a dense,"
             f" attention or embedding layer. {instead}"
+        )
+
+
+def _refuse_nothing_tuned(
+    facts: TrainingFacts, config: RunConfig, phases: Sequence[Phase]
+) -> None:
+    tunable = {"bias": facts.bias_blocks, "norm": facts.norm_blocks}
+    words = {"bias": "a bias", "norm": "a norm with a scale or an offset"}
+    for phase in phases:
+        if phase.tune == "all" or phase.trains_head_only:
+            continue
+        have = tunable[phase.tune]
+        if not set(phase.trainable_blocks) & set(have):
+            instead = (
+                f"Its blocks {list(have)} have; use strategy 'full'."
+                if have
+                else "Leave tune out, or use another backbone."
+            )
+            raise ConfigError(
+                f"config.finetune.tune is '{phase.tune}', but no block of"
+                f" '{config.backbone}' that phase '{phase.name}' trains has"
+                f" {words[phase.tune]}. {instead}"
+            )
+
+
+def _refuse_no_update(
+    facts: TrainingFacts, config: RunConfig, phases: Sequence[Phase]
+) -> None:
+    batches = -(-facts.examples // config.batch_size)
+    if any(phase.accumulate_steps > batches for phase in phases):
+        raise ConfigError(
+            f"config.finetune.accumulate_steps is {config.finetune.accumulate_steps},"
+            f" and an epoch of {facts.examples} training examples has {batches} batches"
+            f" of {config.batch_size}: it would pass without an update. Use at most"
+            f" {batches}, or a smaller config.batch_size."
         )
 
 

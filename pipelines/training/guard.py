@@ -147,7 +147,7 @@ def _judged(
     return _Scored(
         quality,
         np.concatenate([part.log_p for part in parts]),
-        problem.reached(kept, labels, average),
+        problem.reached(kept, labels, average, weights),
     )
 
 

@@ -17,9 +17,19 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def plan(parts):
-    """Its last phase keeps an average of the weights, and mixes two epochs."""
+    """Its last phase keeps an average of the weights, and mixes two epochs.
+
+    And it accumulates gradients, of labels that are smoothed, for norms alone.
+    """
     head, last = parts.plan.phases
-    mixed = dataclasses.replace(last, ema_decay=0.7, soup=2)
+    mixed = dataclasses.replace(
+        last,
+        ema_decay=0.7,
+        soup=2,
+        accumulate_steps=3,
+        label_smoothing=0.1,
+        tune="norm",
+    )
     return dataclasses.replace(parts.plan, phases=(head, mixed))
 
 

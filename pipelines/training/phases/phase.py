@@ -207,7 +207,9 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
         per_epoch = steps_per_epoch(splits.train, inputs.plan.batch_size)
         quicken(blocks, steps=per_epoch * phase.epochs)
     trainable = phase.trainable_blocks
-    freezing.set_trainable(blocks, trainable, batchnorm=phase.batchnorm)
+    freezing.set_trainable(
+        blocks, trainable, batchnorm=phase.batchnorm, tune=phase.tune
+    )
     if phase.lora_rank:
         lora.attach(blocks, trainable, rank=phase.lora_rank, seed=inputs.seed)
     return state

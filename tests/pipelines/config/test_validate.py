@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import BOUNDS, CHOICES, HeadConfig, RunConfig, checked
+from pipelines.config import (
+    BOUNDS,
+    CHOICES,
+    AutoConfig,
+    HeadConfig,
+    RunConfig,
+    checked,
+)
 from pipelines.errors import ConfigError
 
 
@@ -76,6 +83,12 @@ def test_checked_bounds_pass_and_beyond_is_refused(path):
         config = with_value(path, in_type_of_field(path, bound))
         if path == "head.hidden_units":
             config.head.init = "epsilon"
+        if path == "finetune.momentum":
+            config.finetune.optimizer = "sgd"  # others refuse it
+        if path.startswith("auto."):
+            config.backbone = "auto"
+        if path == "folds":
+            config.strategy = "head_only"
         checked(config)
     sample = in_type_of_field(path, low)
     sample = sample[0] if isinstance(sample, tuple) else sample
@@ -131,6 +144,18 @@ def test_checked_probe_needs_one_pooled_layer(fields):
     checked(valid(head=HeadConfig(init="epsilon", **fields)))
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("calibration.least_precision", 0.9), ("calibration.method", "none")],
+)
+def test_checked_thresholds_of_labels_have_one_source(path, value):
+    config = with_value(path, value)
+    checked(config)
+    config.calibration.false_negative_rate = 0.1
+    with pytest.raises(ConfigError, match="thresholds of labels.*Leave"):
+        checked(config)
+
+
 def test_checked_no_conformal_level_is_refused():
     config = with_value("calibration.conformal_levels", (0.9, 0.5))
     assert checked(config).calibration.conformal_levels == (0.9, 0.5)
@@ -163,6 +188,18 @@ def test_checked_handle_goes_with_its_backbone():
         ("full", {"lora_rank": 4, "batchnorm": "trained"}, "nothing but its factors"),
         ("full", {"lora_rank": 4, "soup": 3}, "neither soup nor ema_decay"),
         ("head_only", {"find_learning_rate": True}, "find_learning_rate set, but"),
+        ("head_only", {"tune": "bias"}, "tune set, but.*trains no blocks"),
+        ("head_only", {"label_smoothing": 0.1}, "label_smoothing set, but"),
+        ("head_only", {"accumulate_steps": 2}, "accumulate_steps set, but"),
+        ("scratch", {"tune": "norm"}, "'norm', and strategy 'scratch' starts"),
+        ("full", {"tune": "norm", "lora_rank": 4}, "factors in place of weights"),
+        ("full", {"momentum": 0.5}, "optimizer is 'adam', which has momenta"),
+        ("full", {"accumulate_steps": 2, "ema_decay": 0.9}, "averages after each"),
+        (
+            "full",
+            {"accumulate_steps": 2, "find_learning_rate": True},
+            "with each batch",
+        ),
         ("full", {"find_learning_rate": True, "learning_rate": 0.1}, "find another"),
         ("full", {"lora_rank": 4, "ema_decay": 0.9}, "neither soup nor ema_decay"),
     ],
@@ -216,6 +253,71 @@ def test_checked_each_finetuning_option_alone_passes():
         ("ema_decay", 0.99),
         ("soup", 3),
         ("lora_rank", 4),
+        ("tune", "norm"),
+        ("label_smoothing", 0.1),
+        ("accumulate_steps", 4),
         ("find_learning_rate", True),
     ):
         checked(with_value(f"finetune.{name}", value))
+
+
+def _auto(**fields) -> RunConfig:
+    return valid(backbone="auto", **fields)
+
+
+def test_checked_backbone_auto_passes():
+    config = _auto()
+    config.auto.backbones = "efficientnet*"
+    assert checked(config) == config
+
+
+REFUSED_WITH_AUTO = {
+    "weights": (_auto(weights="none"), "weights has to be 'default'"),
+    "scratch": (_auto(strategy="scratch"), "strategy not 'scratch'"),
+    "handle": (_auto(handle="module"), "'auto' takes none"),
+    "no pattern": (
+        _auto(auto=AutoConfig(backbones="")),
+        "config.auto.backbones is empty",
+    ),
+    "another backbone": (
+        valid(auto=AutoConfig(backbones="a*", budget_share=0.5)),
+        r"auto\.backbones and config\.auto\.budget_share set, but config\.backbone is",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_AUTO)
+def test_checked_auto_refuses_what_it_cannot_follow(case):
+    config, message = REFUSED_WITH_AUTO[case]
+    with pytest.raises(ConfigError, match=message):
+        checked(config)
+
+
+REFUSED_WITH_FOLDS = {
+    "one fold": ({"folds": 1}, "leaves nothing to train on"),
+    "blocks that train": ({"folds": 5}, r"set config\.strategy='head_only'"),
+    "hidden layers": (
+        {
+            "folds": 5,
+            "strategy": "head_only",
+            "head": HeadConfig(init="zeros", hidden_units=(8,)),
+        },
+        "neither hidden layers nor dropout",
+    ),
+    "dropout": (
+        {"folds": 5, "strategy": "head_only", "head": HeadConfig(dropout=0.1)},
+        "neither hidden layers nor dropout",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_FOLDS)
+def test_checked_folds_refuse_what_heads_cannot_follow(case):
+    fields, message = REFUSED_WITH_FOLDS[case]
+    with pytest.raises(ConfigError, match=message):
+        checked(valid(**fields))
+
+
+def test_checked_folds_of_a_linear_head_pass():
+    config = valid(folds=5, strategy="head_only")
+    assert checked(config) == config

@@ -104,6 +104,28 @@ def test_lora_without_fitting_layers_is_refused():
         decide(below, _tuned(lora_rank=4))
 
 
+@pytest.mark.parametrize(("tune", "word"), [("bias", "a bias"), ("norm", "a norm")])
+def test_tuning_of_weights_not_there_is_refused(tune, word):
+    facts = dataclasses.replace(FACTS, **{f"{tune}_blocks": BLOCKS[3:]})
+    plan = decide(facts, _tuned(tune=tune))
+    assert [phase.tune for phase in plan.phases] == ["all", tune]
+    with pytest.raises(
+        ConfigError, match=f"'{tune}', but no block.*{word}.*Leave tune"
+    ):
+        decide(FACTS, _tuned(tune=tune))
+    below = dataclasses.replace(FACTS, **{f"{tune}_blocks": BLOCKS[:1]})
+    with pytest.raises(ConfigError, match=r"\['block0'\] have; use strategy 'full'"):
+        decide(below, _tuned(tune=tune))
+
+
+def test_an_epoch_without_an_update_is_refused():
+    batches = -(-FACTS.examples // 32)
+    head, last = decide(FACTS, _tuned(accumulate_steps=batches)).phases
+    assert (head.accumulate_steps, last.accumulate_steps) == (1, batches)
+    with pytest.raises(ConfigError, match=f"an update. Use at most {batches}, or"):
+        decide(FACTS, _tuned(accumulate_steps=batches + 1))
+
+
 def _tuned(**options):
     config = RunConfig(strategy="partial")
     for name, value in options.items():
