@@ -123,19 +123,3 @@ def test_mistakes_are_cut_to_a_line():
     _, row = mistakes_table([mistake]).splitlines()
     assert row.startswith(f"...{'x' * 51}/1.jpg  two\\nlines  (not valid)")
     assert row.endswith("0.5000  no")
-
-
-def test_result_table_has_the_spread_of_folds():
-    assert "folds" not in result_table(REPORT)
-    scores = {
-        "count": 2,
-        "metric": "accuracy",
-        "mean": 0.9,
-        "standard_deviation": 0.05,
-        "per_fold": [0.85, 0.95],
-    }
-    lines = result_table({**REPORT, "folds": scores}).splitlines()
-    (row,) = (line for line in lines if line.startswith("2 folds"))
-    assert row.split(maxsplit=2)[2] == (
-        "accuracy 0.9000, standard deviation 0.0500 (0.8500, 0.9500)"
-    )
