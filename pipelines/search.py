@@ -29,7 +29,6 @@ from pipelines.planning import compute
 from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
-from pipelines.problems.protocol import Problem
 from pipelines.runs import folder as run_folder
 from pipelines.runs import record, resume
 from pipelines.runs.prepare import Prepared, prepare
@@ -48,8 +47,10 @@ from pipelines.runtime.precision import precision
 from pipelines.stages.backbones.choose import applied
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
+from pipelines.stages.outputs import outputs
 from pipelines.stages.plan import choose_plan
 from pipelines.training.phases.workspace import Frozen, Workspace
+from pipelines.training.transfer_model import TransferModel
 
 if TYPE_CHECKING:
     import optuna
@@ -62,7 +63,7 @@ BEST = "best_config.py"
 class Search:
     """The result of a search: the trials, and the number of the `chosen` one.
 
-    `config_path` is a config file for `zoo train`. `warning` says what the accuracy on
+    `config_path` is a config file for `zoo train`. `warning` says what the metric on
     validation is worth after this many looks at it.
     """
 
@@ -139,7 +140,6 @@ def _search(
             before=resume.compute_before(config, folder),
             chosen_before=resume.choice_before(config, folder),
         )
-        _require_accuracy(prepared.problem)
         if prepared.choice is not None:
             config = applied(config, prepared.choice)
         stack.enter_context(precision(prepared.plan.precision))
@@ -177,17 +177,8 @@ def _search(
     return _result(study, space, folder, prepared, clock, time_budget_seconds)
 
 
-def _require_accuracy(problem: Problem) -> None:
-    """Raises `ConfigError` where the compared metric is not an accuracy."""
-    if not problem.counts_mistakes:
-        raise ConfigError(
-            f"config.problem is {problem.name!r}, and a search compares accuracies, as"
-            " of 'single_label'. Try choices one by one with `zoo train`."
-        )
-
-
 class _Objective:
-    """Carries out a trial and gives its accuracy on validation."""
+    """Carries out a trial and gives the compared metric on validation."""
 
     def __init__(
         self,
@@ -212,13 +203,13 @@ class _Objective:
         name = f"trial {trial.number}"
         with self._clock.stage(name, _in_words(trial.params)):
             try:
-                accuracy = self._train(trial, config)
+                reached = self._train(trial, config)
             except TrainingError as error:
                 trial.set_user_attr("reason", str(error))
                 raise
         if time.monotonic() > self.deadline_seconds:
             _prune(trial, OUT_OF_TIME)
-        return accuracy
+        return reached
 
     def _train(self, trial: optuna.Trial, config: RunConfig) -> float:
         base, splits = self._prepared.base, self._prepared.splits
@@ -236,7 +227,23 @@ class _Objective:
             probe=self._probe(plan),
         )
         workspace = self._workspace(trial, plan.head, config)
-        return fine_tune(model, splits, plan, workspace).phases[-1].accuracy_after
+        trained = fine_tune(model, splits, plan, workspace)
+        if self._prepared.problem.counts_mistakes:
+            return trained.phases[-1].accuracy_after
+        return self._metric_on_validation(model, plan)
+
+    def _metric_on_validation(self, model: TransferModel, plan: TransferPlan) -> float:
+        """The compared metric of all outputs at once, where epochs have another."""
+        problem, validation = self._prepared.problem, self._prepared.splits.validation
+        (answers,) = outputs(
+            model,
+            [validation],
+            batch_size=plan.batch_size,
+            known=self._prepared.measured.known,
+        )
+        judged = problem.judge(answers.logits, answers.labels)
+        average = float(judged.quality.mean())
+        return problem.reached(answers.logits, answers.labels, average)
 
     def _workspace(
         self, trial: optuna.Trial, head: HeadPlan, config: RunConfig
@@ -248,7 +255,7 @@ class _Objective:
             if config.time_budget_seconds
             else np.inf
         )
-        prune = PruneByMedian(trial)
+        prune = PruneByMedian(trial, self._prepared.problem.epoch_metric)
         return Workspace(
             history_path=folder / "history.jsonl",
             tensorboard_dir=folder / "tensorboard",
@@ -277,16 +284,16 @@ class PruneByMedian(keras.callbacks.Callback):
     Epochs are counted over all phases that it is given to.
     """
 
-    def __init__(self, trial: optuna.Trial) -> None:
+    def __init__(self, trial: optuna.Trial, metric: str = "accuracy") -> None:
         super().__init__()
         self._trial = trial
+        self._key = f"val_{metric}"
         self._epochs = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reports the accuracy, and ends a trial that is worse than the median."""
+        """Reports the metric, and ends a trial that is worse than the median."""
         self._epochs += 1
-        accuracy = float((logs or {})["val_accuracy"])
-        self._trial.report(accuracy, self._epochs)
+        self._trial.report(float((logs or {})[self._key]), self._epochs)
         if self._trial.should_prune():
             _prune(
                 self._trial,
@@ -331,7 +338,10 @@ def _result(
             " command goes on."
         )
     examples = len(prepared.splits.validation)
-    chosen, reason = choose(ended, examples)
+    metric = prepared.problem.metric
+    chosen, reason = choose(
+        ended, examples, metric=metric, standard_error=_standard_error(prepared)
+    )
     path = folder.path / BEST
     # As the trials were: a clock could choose something else for another run.
     config = dataclasses.replace(
@@ -339,9 +349,9 @@ def _result(
     )
     looks = sum(map(counts, study.trials))
     warning = (
-        f"Validation has chosen among {looks} trials, so its accuracy of"
+        f"Validation has chosen among {looks} trials, so its {metric} of"
         f" {chosen.value:.4f} is on the bright side, as is what is calibrated on it."
-        " Test was not looked at: train with the config and read its accuracy there."
+        f" Test was not looked at: train with the config and read its {metric} there."
     )
     search = Search(
         trials=tuple(
@@ -357,6 +367,19 @@ def _result(
     folder.write_text(BEST, _config_file(config, f"{reason} {warning}", path))
     folder.write(RESULT, to_plain(search))
     return search
+
+
+def _standard_error(prepared: Prepared) -> float | None:
+    """The standard error of the compared metric on validation.
+
+    It was measured on training examples that were left out, and errors shrink with the
+    root of the number of examples. None for an accuracy, whose error follows from it.
+    """
+    if prepared.problem.counts_mistakes:
+        return None
+    evidence = prepared.measured.evidence
+    share = evidence.examples / len(prepared.splits.validation)
+    return float(evidence.best_head.standard_error * np.sqrt(share))
 
 
 def to_plain(search: Search) -> dict[str, Any]:

@@ -52,9 +52,7 @@ def restore_lost(
     chosen = None if choice is None else record.chosen(choice)
     if not (
         folder.has(_PLAN, fields=planned)
-        and (
-            chosen is None or folder.has(resume.BACKBONE, fields=record.chosen(chosen))
-        )
+        and (chosen is None or folder.has(resume.BACKBONE, fields=chosen))
         and folder.has(resume.COMPUTE, fields=computed)
         and folder.has(_CARD, fields=())
     ):

@@ -184,4 +184,17 @@ def with_later_decisions(
 
     The reason is ours too: its words may change from version to version.
     """
-    return {**ours, **saved, "reason": ours["reason"]}
+    return {**_filled(saved, ours), "reason": ours["reason"]}
+
+
+def _filled(saved: Any, ours: Any) -> Any:
+    """The saved values, with ours where a name is missing, at any depth."""
+    if isinstance(saved, Mapping) and isinstance(ours, Mapping):
+        known = {
+            name: _filled(value, ours[name]) if name in ours else value
+            for name, value in saved.items()
+        }
+        return {**ours, **known}
+    if isinstance(saved, list) and isinstance(ours, list) and len(saved) == len(ours):
+        return [_filled(value, own) for value, own in zip(saved, ours)]
+    return saved

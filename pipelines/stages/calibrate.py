@@ -64,7 +64,7 @@ def calibrate_model(
     validation, test = [out_of_fold, *others] if out_of_fold else others
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = problem.calibrate(
-        validation, some.features, some.labels, calibration=calibration
+        validation.counting(), some.features, some.labels, calibration=calibration
     )
     return Calibrated(fitted, validation, test)
 

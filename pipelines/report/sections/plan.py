@@ -67,6 +67,10 @@ _MEASURED = ("width", "accuracy, left out", "standard error")
 
 def _heads(evidence: Mapping[str, Any]) -> Table:
     rows = [(_reads(head), head["grid"], *_scored(head)) for head in evidence["heads"]]
+    rows += [
+        (f"cut: {_reads(head)}", head["grid"], *_scored(head))
+        for head in evidence.get("cuts", ())
+    ]
     return Table("Inputs that a head could read", ("reads", "grid", *_MEASURED), rows)
 
 

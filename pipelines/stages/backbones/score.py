@@ -59,7 +59,9 @@ def score_backbone(
     features, rate = _read(base, some, config, clock)
     labels = some.labels
     heads = [
-        score_head_input(features, labels, some.groups, head_input, problem)
+        score_head_input(
+            features, labels, some.groups, head_input, problem, weights=some.weights
+        )
         for head_input in head_inputs_of(base)
     ]
     best = max(heads, key=lambda score: score.quality)
@@ -137,6 +139,7 @@ def thumbnail_accuracy(
         groups=some.groups,
         reads=(PIXELS,),
         grid=1,
+        weights=some.weights,
     ).accuracy
 
 

@@ -173,7 +173,7 @@ def test_described_lists_every_field_with_its_sentence():
     flags = [line for line in lines if line.startswith("  --config.")]
     assert len(flags) == len(field_paths())
     assert "  --config.seed=0  0 to 2147483647" in lines
-    assert "  --config.strategy=auto  one of auto, head_only, partial, full" in [
+    assert "  --config.strategy=auto  one of auto, head_only, partial, full, cut" in [
         line.removesuffix(", scratch") for line in flags
     ]
     text = " ".join(" ".join(lines).split())

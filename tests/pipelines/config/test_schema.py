@@ -19,12 +19,15 @@ from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 
 # Text that no fixed set of values bounds.
-FREE_TEXT = {"auto.backbones", "data", "backbone", "handle", "weights", "workdir"}
+FREE_TEXT = {
+    *("data", "backbone", "handle", "weights", "workdir"),
+    *("auto.backbones", "head.cut_after", "finetune.from_block"),
+}
 
 
 def test_options_numbers_have_bounds_and_texts_choices():
     defaults = dotted(configs.to_dict(RunConfig()))
-    assert len(defaults) == 64
+    assert len(defaults) == 72
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}

@@ -5,11 +5,11 @@ import json
 import os
 
 import pytest
-from tests.support.bare_artifacts import bare_artifact
 
 from pipelines.errors import ArtifactError
 from pipelines.serving import artifact, publication
 from pipelines.serving.artifact import MANIFEST, Manifest
+from tests.support.bare_artifacts import bare_artifact
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import sys
 import threading
 
 import pytest
-from tests.support.bare_artifacts import bare_artifact
 
 from pipelines.errors import ArtifactError
 from pipelines.serving import publication
+from tests.support.bare_artifacts import bare_artifact
 
 
 def test_exports_at_the_same_time_get_different_versions(tmp_path):
