@@ -103,7 +103,10 @@ def _quality(
     folds: int,
     seed: int,
 ) -> np.ndarray:
-    """How well each example is answered by a probe on the other folds, `[n]`."""
+    """How well each example is answered by a probe on the other folds, `[n]`.
+
+    Times its weight over their mean, where examples have weights.
+    """
     labels, units = some.labels, problem.units
     if problem.reads_classes:  # perhaps some of very many
         present, labels = np.unique(labels, return_inverse=True)
@@ -111,8 +114,12 @@ def _quality(
     dealt = folds_of(
         some.labels, some.groups, problem=problem.name, count=folds, seed=seed
     )
-    outputs = out_of_fold(problem, parts, labels, dealt, scored, units=units)
-    return problem.judge(outputs, labels).quality.astype(np.float64)
+    weights = some.relative_weights
+    outputs = out_of_fold(
+        problem, parts, labels, dealt, scored, units=units, weights=weights
+    )
+    quality = problem.judge(outputs, labels).quality.astype(np.float64)
+    return quality if weights is None else quality * weights
 
 
 def counted(model: keras.Model) -> int | None:
