@@ -30,7 +30,7 @@ from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
 from pipelines.runs import folder as run_folder
-from pipelines.runs import resume
+from pipelines.runs import record, resume
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.trials import (
     OUT_OF_TIME,
@@ -44,6 +44,7 @@ from pipelines.runs.trials import (
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
+from pipelines.stages.backbones.choose import applied
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
 from pipelines.stages.outputs import outputs
@@ -106,6 +107,12 @@ def search(
             " one device. Leave it out here; `zoo train` with the config that the"
             " search writes can have it."
         )
+    if config.folds:
+        raise ConfigError(
+            f"config.folds is {config.folds}, and a search compares trials on one"
+            " validation split. Leave it out here; `zoo train` with the config that the"
+            " search writes can have it."
+        )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     with run_folder.locked(config, kind="search") as folder:
@@ -124,8 +131,16 @@ def _search(
     with contextlib.ExitStack() as stack:
         stack.enter_context(determinism(config.deterministic))
         dataset = DatasetRef.parse(config.data)
-        before = resume.compute_before(config, folder)
-        prepared = prepare(config, dataset, clock, before=before)
+        asked = config
+        prepared = prepare(
+            config,
+            dataset,
+            clock,
+            before=resume.compute_before(config, folder),
+            chosen_before=resume.choice_before(config, folder),
+        )
+        if prepared.choice is not None:
+            config = applied(config, prepared.choice)
         stack.enter_context(precision(prepared.plan.precision))
         space = search_space(
             config,
@@ -136,8 +151,10 @@ def _search(
         )
         folder.path.mkdir(parents=True, exist_ok=True)
         if not (folder.path / "config.json").is_file() or config.overwrite:
-            folder.write("config.json", to_dict(config))
+            folder.write("config.json", to_dict(asked))
         folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
+        if prepared.choice is not None:
+            folder.write(resume.BACKBONE, record.chosen(prepared.choice))
         study = open_study(
             folder.path,
             seed=config.seed,

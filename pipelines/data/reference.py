@@ -27,6 +27,7 @@ _SPECIAL = {
     "label": ("csv", "tfds", "tfrecord"),
     "label_delimiter": ("csv",),
     "split": ("csv", "tfrecord"),
+    "weight": ("csv", "tfds", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
     "encoding": ("csv",),
@@ -40,6 +41,11 @@ _MEANINGS = {
 }
 _HINTS = {
     ("group", "npz"): " An npz file says its groups in an array named 'group'.",
+    ("weight", "npz"): " An npz file has its weights in an array 'sample_weight'.",
+    (
+        "weight",
+        "dir",
+    ): " For weights of images in folders list them in a table, 'csv:'.",
     ("split", "tfds"): " The splits of TensorFlow Datasets are used as they are.",
 }
 
@@ -57,6 +63,7 @@ _OPTIONS: dict[str, Any] = {
     "label": str,
     "label_delimiter": str,
     "split": str,
+    "weight": str,
     "data_dir": str,
     "delimiter": str,
     "encoding": str,
@@ -77,7 +84,8 @@ class DatasetRef:
     `maximum_megapixels` are refused. `on_bad` is `fail`, or `skip` to leave out images
     that cannot be used, up to the fraction `bad_limit`. `group` is a regular expression
     for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
-    as `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
+    as `image` or `text`, `label`, `split` and `weight` do. `data_dir` is where `tfds:`
+    looks.
 
     `delimiter` and `encoding` describe a table whose file does not show them;
     `label_delimiter` is between the labels of an example that has several.
@@ -104,6 +112,7 @@ class DatasetRef:
     label: str | None = None
     label_delimiter: str | None = None
     split: str | None = None
+    weight: str | None = None
     data_dir: str | None = None
     delimiter: str | None = None
     encoding: str | None = None

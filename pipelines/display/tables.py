@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
 _NOUNS = {"multi_label": "labels", "regression": "targets", "ordinal": "grades"}
@@ -48,6 +49,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
         *_quality(report, "validation"),
+        *_folds(report.get("folds")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
@@ -71,6 +73,16 @@ def _quality(report: Mapping[str, Any], split: str) -> list[tuple[str, str]]:
     first, *others = (f"{name.replace('_', ' ')} {values[name]:.4g}" for name in names)
     words = f"{first} on {values['examples']} examples ({', '.join(others)})"
     return [(split, words)]
+
+
+def _folds(scores: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The spread of folds, where the run has some; validation is out of fold then."""
+    if not scores:
+        return []
+    spread = f"{scores['mean']:.4f}, standard deviation"
+    spread += f" {scores['standard_deviation']:.4f}"
+    each = ", ".join(f"{value:.4f}" for value in scores["per_fold"])
+    return [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
 
 
 def _baselines_of(accuracies: Mapping[str, float]) -> str:
@@ -103,6 +115,10 @@ def plan_table(planned: Mapping[str, Any]) -> str:
         heads = [
             (_read(head), head["grid"], *_scored(head)) for head in evidence["heads"]
         ]
+        heads += [
+            (f"cut: {_read(head)}", head["grid"], *_scored(head))
+            for head in evidence.get("cuts", ())
+        ]
         parts.append(aligned([header, *heads]))
         parts.append(_depth_table(evidence))
         parts += _baselines(evidence)
@@ -113,15 +129,28 @@ def plan_table(planned: Mapping[str, Any]) -> str:
             phase["epochs"],
             phase["optimizer"],
             f"{phase['learning_rate']:g}",
-            "only if better" if phase["only_if_better"] else "always",
+            _kept(phase),
         )
         for phase in plan["phases"]
     ]
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
     parts.append(aligned([columns, *phases]))
+    options = [
+        (phase["name"], words)
+        for phase in plan["phases"]
+        for words in phase_options(phase)
+    ]
+    if options:
+        parts.append(aligned([("phase", "option"), *options]))
     computed = f"precision: {_computed(planned['compute'])}"
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
     return "\n\n".join([*parts, computed, f"seconds: {seconds}"])
+
+
+def _kept(phase: Mapping[str, Any]) -> str:
+    if not phase["only_if_better"]:
+        return "always"
+    return "whole, if better" if phase.get("whole") else "only if better"
 
 
 def _computed(compute: Mapping[str, Any]) -> str:

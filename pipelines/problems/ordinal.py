@@ -16,7 +16,7 @@ from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.planning.evidence import ProbeScore
-from pipelines.probing.probe import Probe
+from pipelines.probing.probe import Probe, counting, standard_error
 from pipelines.problems.binary_probe import probe_of_targets, score_targets, sharpened
 from pipelines.problems.class_baselines import baselines
 from pipelines.problems.class_reports import calibrated_scores
@@ -70,7 +70,7 @@ class Ordinal(SingleLabel):
         """The treatment of classes of different size; never `auto`."""
         return "none"
 
-    def floor(self, labels: np.ndarray) -> float:
+    def floor(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The metric without a network, from the shares of the labels alone."""
         return 0.0
 
@@ -82,26 +82,43 @@ class Ordinal(SingleLabel):
         groups: np.ndarray | None,
         reads: tuple[str, ...],
         grid: int,
+        weights: np.ndarray | None = None,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
+        if weights is not None:
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = steps_of(labels, len(self.names))
 
         def kappa(scores: np.ndarray) -> tuple[float, float]:
-            factor, intercepts = sharpened(scores, targets)
+            factor, intercepts = sharpened(scores, targets, weights)
             logs = log_probabilities(factor * scores + intercepts)
             quality = self.judge(logs, labels).quality
-            error = float(quality.std() / np.sqrt(len(quality)))
-            return quadratic_kappa(labels, logs.argmax(axis=1)), error
+            error = standard_error(quality, weights)
+            return quadratic_kappa(labels, logs.argmax(axis=1), weights), error
 
         return score_targets(
-            parts, targets, kappa, groups=groups, reads=reads, grid=grid
+            parts,
+            targets,
+            kappa,
+            groups=groups,
+            reads=reads,
+            grid=grid,
+            weights=weights,
         )
 
     def linear_probe(
-        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        scored: ProbeScore,
+        *,
+        weights: np.ndarray | None = None,
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
-        solved = probe_of_targets(parts, steps_of(labels, len(self.names)), scored)
+        if weights is not None:
+            parts, weights, labels, _ = counting(parts, weights, labels)
+        steps = steps_of(labels, len(self.names))
+        solved = probe_of_targets(parts, steps, scored, weights=weights)
         bias = solved.bias - self._offsets.astype(np.float32)
         return dataclasses.replace(solved, bias=bias)
 
@@ -150,7 +167,7 @@ class Ordinal(SingleLabel):
         """The report of a split, a dataclass as `Report` says."""
         scores = scores or calibrated_scores(calibration, of)
         plain = super().evaluate(calibration, of, scores=scores)
-        return with_kappa(plain, of.labels, scores.predicted)
+        return with_kappa(plain, of.labels, scores.predicted, of.weights)
 
     def tally(self) -> GradeTally:
         """A new count of the answers of an artifact."""
@@ -187,9 +204,14 @@ class GradeTally(ClassTally):
         super().__init__(names)
         self._predicted: list[np.ndarray] = []
 
-    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
-        """Counts a batch: labels, and the outputs of the artifact by name."""
-        super().add(labels, answers)
+    def add(
+        self,
+        labels: np.ndarray,
+        answers: Mapping[str, np.ndarray],
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Counts a batch: labels, outputs of the artifact by name, and weights."""
+        super().add(labels, answers, weights)
         self._predicted.append(answers["probabilities"].argmax(axis=1))
 
     def report(self, split: str) -> GradeReport:
@@ -197,4 +219,4 @@ class GradeTally(ClassTally):
         labels, predicted = (
             np.concatenate(rows) for rows in (self._labels, self._predicted)
         )
-        return with_kappa(super().report(split), labels, predicted)
+        return with_kappa(super().report(split), labels, predicted, self.weights)

@@ -33,7 +33,8 @@ from pipelines.serving import parity_process, publication
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
-from pipelines.stages.finetune import FitHistory
+from pipelines.stages.finetune import FitHistory, fine_tune
+from pipelines.stages.folds.solve import Trained, solve_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
 from pipelines.training.distributed.distribution import Distribution
@@ -114,6 +115,7 @@ class RunJob:
             self.dataset,
             self._clock,
             before=resume.compute_before(self.config, self.folder),
+            chosen_before=resume.choice_before(self.config, self.folder),
         )
         return agree(prepared, self._distribution)
 
@@ -196,6 +198,22 @@ class RunJob:
             profile=self.config.profile,
         )
 
+    def train(self, model: TransferModel) -> Trained:
+        """Trains the model in place: phase by phase, or by the heads of all folds."""
+        prepared = self._prepared
+        if not prepared.folds:
+            history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
+            self._trained = Trained(history)
+        else:
+            self._trained = solve_folds(
+                model,
+                prepared.splits,
+                prepared.measured,
+                prepared.plan,
+                count=prepared.folds,
+            )
+        return self._trained
+
     def start_proof(self) -> None:
         """Starts the process that proves the export, so that it is ready by then."""
         self.on_chief(self._proof.start_early)
@@ -258,6 +276,7 @@ class RunJob:
             exported,
             backbone,
             seconds={**self.seconds, "total": self._clock.total_seconds},
+            folds=self._trained.scores,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
         return Run(
@@ -273,8 +292,13 @@ class RunJob:
     def _keep_features(
         self, calibrated: Calibrated, backbone: Mapping[str, Any]
     ) -> None:
-        """Keeps what the head was fitted to, if it is at hand, to change classes."""
+        """Keeps what the head was fitted to, if it is at hand, to change classes.
+
+        The heads of folds were fitted to other examples each.
+        """
         prepared = self._prepared
+        if prepared.folds:
+            return
         kept = keep_features.of_run(
             prepared.measured,
             calibrated,

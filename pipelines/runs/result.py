@@ -15,6 +15,7 @@ from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.folds.solve import FoldScores
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +47,8 @@ class Outcome:
     """The values of all stages, from which the report is made.
 
     `exported` has the path and the parity record of the artifact, `backbone` the values
-    that rebuild the trained backbone, and `seconds` the time of each stage.
+    that rebuild the trained backbone, `seconds` the time of each stage, and `folds` the
+    scores of folds, where the run has some.
     """
 
     prepared: Prepared
@@ -56,3 +58,4 @@ class Outcome:
     exported: Mapping[str, Any]
     backbone: Mapping[str, Any]
     seconds: Mapping[str, float]
+    folds: FoldScores | None = None

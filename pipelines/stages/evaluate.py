@@ -123,11 +123,13 @@ def _answered(
         batch_size=_BATCH_SIZE,
     )
     done, tick = 0, Ticker("evaluate", len(part))
+    weights = part.relative_weights
     with broken_files_named(part):
         for batch, _ in inputs:
             outputs = predictor.outputs(batch.numpy())
             some = labels[done : done + len(outputs["valid"])]
-            tally.add(some, outputs)
+            of_batch = slice(done, done + len(some))
+            tally.add(some, outputs, None if weights is None else weights[of_batch])
             if not problem.reads_classes:
                 own = itertools.islice(names, len(some))
                 known = manifest.class_names

@@ -30,12 +30,14 @@ class Feed:
     """The weights and labels of batches, and the model and loss that go with them.
 
     `imbalance` is `none`, `weights`, `sampling` or `prior_correction`. With any but
-    `none`, every class counts the same on validation.
+    `none`, every class counts the same on validation. `label_smoothing` is the share of
+    a training label that is spread over all answers; validation has plain labels.
     """
 
     splits: Splits
     imbalance: str
     augmentation: Augmentation | None = None
+    label_smoothing: float = 0.0
 
     @functools.cached_property
     def problem(self) -> Problem:
@@ -70,13 +72,23 @@ class Feed:
     @property
     def log_prior(self) -> np.ndarray:
         """Logarithms of the shares of the classes in training, float32 `[classes]`."""
-        return log_prior(self.splits.train.labels, self.classes)
+        train = self.splits.train
+        return log_prior(train.labels, self.classes, train.relative_weights)
 
     def training(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Training batches, with weights if `imbalance` is `weights`."""
-        if self.imbalance != "weights" or self.balanced_loss is not None:
+        """Training batches, with weights of classes if `imbalance` is `weights`."""
+        if self.imbalance == "weights" and self.balanced_loss is None:
+            batches = weighted(batches, self._class_weights(self.splits.train))
+        if not self.label_smoothing:
             return batches
-        return weighted(batches, class_weights(self.splits.train.labels, self.classes))
+        # After the weights, which are of the class that an example has.
+        return batches.map(
+            lambda inputs, labels, *weights: (
+                inputs,
+                self.problem.smoothed(labels, self.label_smoothing),
+                *weights,
+            )
+        )
 
     def validation(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Validation batches with labels as in training, weighted if `balances`."""
@@ -84,8 +96,10 @@ class Feed:
             batches = one_hot(batches, self.classes)
         if not self.balances or self.balanced_loss is not None:
             return batches
-        labels = self.splits.validation.labels
-        return weighted(batches, class_weights(labels, self.classes))
+        return weighted(batches, self._class_weights(self.splits.validation))
+
+    def _class_weights(self, split: Split) -> np.ndarray:
+        return class_weights(split.labels, self.classes, split.relative_weights)
 
     def model(self, model: keras.Model) -> keras.Model:
         """The model to train, which shares its layers with `model`."""
@@ -94,12 +108,13 @@ class Feed:
         return with_prior(model, self.log_prior)
 
     def loss(self) -> keras.losses.Loss:
-        """The loss for labels as they are, or for mixed ones."""
+        """The loss for labels as they are, or for mixed or smoothed ones."""
         return self.balanced_loss or self.problem.loss(soft=self._has_soft_labels)
 
     @property
     def _has_soft_labels(self) -> bool:
-        return self.augmentation is not None and self.augmentation.mixes
+        is_mixed = self.augmentation is not None and self.augmentation.mixes
+        return is_mixed or self.label_smoothing > 0
 
 
 def refuse_augmentation(augment: AugmentConfig, inputs: Inputs) -> None:

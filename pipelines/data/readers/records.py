@@ -28,6 +28,7 @@ from pipelines.data.spelling import normal
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageRecords, Texts
 from pipelines.data.targets.choice import SINGLE_LABEL
+from pipelines.data.weights import checked_weights
 from pipelines.display.text import is_blank, shown
 from pipelines.errors import DataError
 
@@ -41,6 +42,7 @@ class Keys:
     label: str
     group: str | None = None
     split: str | None = None
+    weight: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class _Shard:
     texts: Sequence[bytes]
     groups: Strings
     splits: Strings
+    weights: Sequence[float]
 
 
 def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
@@ -70,7 +73,7 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
     """
     location, beside = sidecar.locate(ref.location)
     paths = record_files.find(location)
-    keys = _keys(ref, paths[0], is_ours=beside is not None)
+    keys = _keys(ref, paths[0], beside)
     examples = read_shards(
         paths,
         keys,
@@ -116,15 +119,17 @@ def read_shards(
         of_examples = Strings.of(splits).take(np.repeat(np.arange(len(paths)), counts))
     elif keys.split:
         of_examples = _joined(shard.splits for shard in shards)
+    names = Strings.of(_names(paths, counts))
     examples = Examples(
         inputs=_inputs(paths, shards, keys.modality),
-        names=Strings.of(_names(paths, counts)),
+        names=names,
         labels=classes.labels,
         class_names=classes.names,
         problem=classes.problem,
         groups=_joined(shard.groups for shard in shards) if keys.group else None,
         splits=of_examples,
         notes=classes.notes,
+        weights=_weights(shards, names, keys),
     )
     if not isinstance(examples.inputs, Texts):
         return examples
@@ -135,7 +140,14 @@ def read_shards(
     return blanks.taken_out(examples)
 
 
-def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
+def _weights(shards: Sequence[_Shard], names: Strings, keys: Keys) -> np.ndarray | None:
+    if keys.weight is None:
+        return None
+    values = (weight for shard in shards for weight in shard.weights)
+    return checked_weights(values, names, where=f"The key {keys.weight!r} of records")
+
+
+def _keys(ref: DatasetRef, path: str, beside: sidecar.Sidecar | None) -> Keys:
     """The keys that the reference names, or else the usual ones of the first record."""
     known: Mapping[str, Any] = {}
     for _, data in record_files.records(path):
@@ -156,12 +168,13 @@ def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
         getattr(ref, modality) or modality,
         ref.label or "label",
         group=ref.group,
-        split=ref.split or ("split" if is_ours else None),
+        split=ref.split or ("split" if beside else None),
+        weight=ref.weight or ("weight" if beside and beside.weighted else None),
     )
 
 
 def _read_shard(path: str, keys: Keys, problem: str) -> _Shard:
-    start, length, labels, texts = [], [], [], []
+    start, length, labels, texts, weights = [], [], [], [], []
     groups, splits = Packer(), Packer()
     for number, (offset, data) in enumerate(record_files.records(path)):
         where = f"Record {number} of {shown(path)}"
@@ -176,6 +189,9 @@ def _read_shard(path: str, keys: Keys, problem: str) -> _Shard:
             # bytes at another place would be the same image.
             start.append(offset + data.index(example))
             length.append(len(example))
+        if keys.weight is not None:
+            kinds = ("float_list", "int64_list")
+            weights.append(single(features, keys.weight, kinds, where))
         for key, packer in ((keys.group, groups), (keys.split, splits)):
             if key is not None:
                 value = single(features, key, ("int64_list", "bytes_list"), where)
@@ -187,6 +203,7 @@ def _read_shard(path: str, keys: Keys, problem: str) -> _Shard:
         texts,
         groups.packed(),
         Strings.of(split_name(text, where=shown(path)) for text in splits.packed()),
+        weights,
     )
 
 

@@ -161,7 +161,8 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
     features = dict(builder.info.features)
     kinds = {"image": tfds.features.Image, "text": tfds.features.Text}
     named = {m: getattr(ref, m) for m in kinds if getattr(ref, m) is not None}
-    for option, name in {**named, "label": ref.label, "group": ref.group}.items():
+    others = {"label": ref.label, "group": ref.group, "weight": ref.weight}
+    for option, name in {**named, **others}.items():
         if name is not None and name not in features:
             raise DataError(
                 f"{ref.location} has no feature {name!r} for {option}=."
@@ -183,7 +184,7 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
         if names:
             _require_kind(names[0], features[names[0]], modality, kind)
             label = ref.label or _label(tfds, features, supervised, ref)
-            return Keys(modality, names[0], label, group=ref.group)
+            return Keys(modality, names[0], label, group=ref.group, weight=ref.weight)
     raise DataError(
         f"{ref.location} has neither an image nor a text among its features:"
         f" {', '.join(features)}. Other kinds cannot be read."

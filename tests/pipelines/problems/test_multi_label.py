@@ -57,6 +57,11 @@ def test_a_tally_reports_what_an_artifact_predicts():
     assert tally.report("all").exact_match == 1.0
 
 
+def test_smoothed_labels_move_towards_one_half():
+    smoothed = np.array(PROBLEM.smoothed(tf.constant([[1.0, 0.0]]), 0.2))
+    np.testing.assert_allclose(smoothed, [[0.9, 0.1]], rtol=1e-6)
+
+
 def test_guessing_costs_the_same_on_every_label():
     weights = label_weights(UNEVEN)
     share = UNEVEN.mean(axis=0)

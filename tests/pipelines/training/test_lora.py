@@ -184,7 +184,11 @@ def run(tmp_path_factory):
         strategy="full",
         workdir=folder / "run",
         finetune=FinetuneConfig(
-            epochs=4, unfreezing_steps=2, lora_rank=RANK, learning_rate=0.02
+            epochs=4,
+            unfreezing_steps=2,
+            lora_rank=RANK,
+            learning_rate=0.02,
+            guard=False,
         ),
     )
 

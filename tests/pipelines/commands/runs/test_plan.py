@@ -1,8 +1,10 @@
+import dataclasses
 import json
 import re
 
 import pytest
 
+import zoo
 from pipelines import config as configs
 from pipelines.cli import main
 from pipelines.config import RunConfig
@@ -86,3 +88,16 @@ def test_plan_of_saved_config_is_overridden_by_fields(tmp_path, capsys):
     assert plan["action"] == "full"
     assert [phase["name"] for phase in plan["phases"]][0] == "head"
     assert len(plan["phases"]) == 3
+
+
+def test_plan_prints_the_backbones_it_compared(registered, capsys):
+    takes = zoo.get_spec("tiny_image").input
+    for name, size in (("auto_a", 8), ("auto_b", 16)):
+        registered(name, input=dataclasses.replace(takes, default_size_px=size))
+    command = ["plan", "--data=builtin:digits?limit=100", "--backbone=auto"]
+    assert main([*command, "--auto.backbones=auto_*"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^auto_a +8 .* M +\d+", printed, re.MULTILINE)
+    assert re.search(r"^auto_b +16 ", printed, re.MULTILINE)
+    assert re.search(r"^auto_[ab] .* chosen$", printed, re.MULTILINE)
+    assert "The backbone is 'auto_" in printed

@@ -273,3 +273,18 @@ def test_a_damaged_or_missing_file_is_named(prepared: Path, tmp_path: Path) -> N
     shard.unlink()
     with pytest.raises(DataError, match="made-train.tfrecord.* cannot be read"):
         read(ref(tmp_path / "copy"))
+
+
+def test_a_feature_gives_weights(tmp_path: Path) -> None:
+    features = {
+        "text": tfds.features.Text(),
+        "kind": tfds.features.ClassLabel(names=["a", "b"]),
+        "trust": tfds.features.Scalar(np.float32),
+    }
+    rows = [{"text": f"text {i}", "kind": i % 2, "trust": i / 4} for i in range(6)]
+    store(tmp_path, features, {"train": rows})
+    examples = read(ref(tmp_path, "&weight=trust"))
+    texts = [text.decode() for text in examples.inputs.values]
+    assert [float(text[5:]) / 4 for text in texts] == examples.weights.tolist()
+    with pytest.raises(DataError, match="no feature 'trusst' for weight=.*'trust'"):
+        read(ref(tmp_path, "&weight=trusst"))
