@@ -378,6 +378,8 @@ def _standard_error(prepared: Prepared) -> float | None:
     if prepared.problem.counts_mistakes:
         return None
     evidence = prepared.measured.evidence
+    if evidence is None:  # where nothing was measured, any gain counts
+        return 0.0
     share = evidence.examples / len(prepared.splits.validation)
     return float(evidence.best_head.standard_error * np.sqrt(share))
 
