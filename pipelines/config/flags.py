@@ -140,13 +140,7 @@ def _flag_lines(path: str) -> list[str]:
     elif option.bounds:
         allowed = "  {:.10g} to {:.10g}".format(*option.bounds)
     line = f"  --config.{path}={default}{allowed}"
-    return textwrap.wrap(
-        line,
-        _HELP_COLUMNS,
-        subsequent_indent=" " * (line.index(allowed) + 2 if allowed else 0),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return textwrap.wrap(line, _HELP_COLUMNS, subsequent_indent=" " * 6)
 
 
 def _wrapped(sentence: str) -> list[str]:

@@ -89,7 +89,7 @@ def score_backbone(
         seconds=time.monotonic() - started,
         peak_memory_bytes=environment.peak_memory_bytes() if remembers else None,
         classes=len(np.unique(labels)) if problem.reads_classes else problem.parts,
-        multiply_adds=_counted(base),
+        multiply_adds=counted(base.model),
     )
     return MeasuredBackbone(score, quality, some.groups)
 
@@ -122,10 +122,10 @@ def _quality(
     return quality if weights is None else quality * weights
 
 
-def _counted(base: Backbone) -> int | None:
+def counted(model: keras.Model) -> int | None:
     """The multiply-adds of one example; None where the graph hides them."""
     try:
-        return multiply_adds(base.model)
+        return multiply_adds(model)
     except ValueError:
         return None
 

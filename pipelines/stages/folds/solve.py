@@ -12,6 +12,7 @@ from pipelines.data.splits import Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.folds import PHASE
 from pipelines.planning.plan import TransferPlan
+from pipelines.planning.test_time_views import ViewChoice
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
@@ -45,15 +46,18 @@ class FoldScores:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trained:
-    """The history of training; with folds, their scores and their answers.
+    """The trained model and its history; with folds, their scores and their answers.
 
-    `out_of_fold` are the outputs for train and validation together, each by the head
-    that did not see the example.
+    The model has the chosen `views`, if the config asks for some. `out_of_fold` are
+    the outputs for train and validation together, each by the head that did not see the
+    example.
     """
 
+    model: TransferModel
     history: FitHistory
     scores: FoldScores | None = None
     out_of_fold: Outputs | None = None
+    views: ViewChoice | None = None
 
 
 def solve_folds(
@@ -117,6 +121,7 @@ def solve_folds(
     )
     features = np.concatenate(parts_of(measured.validation, plan.head), axis=1)
     return Trained(
+        model,
         FitHistory((result,), ()),
         scores,
         Outputs(
