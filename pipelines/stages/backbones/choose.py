@@ -23,7 +23,7 @@ from pipelines.planning.backbone_choice import (
     input_sizes,
     work_limit,
 )
-from pipelines.planning.candidates import candidates, listed
+from pipelines.planning.backbones.candidates import candidates, listed
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.compare import nothing_measured

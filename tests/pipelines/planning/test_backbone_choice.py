@@ -14,8 +14,8 @@ from pipelines.planning.backbone_choice import (
     input_sizes,
     paired_difference,
 )
+from pipelines.planning.backbones.ranking import BackboneScore, LeftOut
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import BackboneScore, LeftOut
 from zoo.spec import INSIDE, ImageInput, TextInput
 
 IMAGES = ImageInput(default_size_px=240, minimum_size_px=32, pixels=INSIDE)
