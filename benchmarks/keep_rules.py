@@ -14,13 +14,15 @@ Rules, each with what it keeps on validation:
 * `log loss`: the blend of least log loss, if its paired gain is more than its standard
   error; `log loss 2`: more than two of them.
 * `both`: the blend of least log loss, if that passes and accuracy does not fall.
+* `quarter`: a quarter of the change, if its paired gain in log loss is more than its
+  standard error; `guard`: as `accuracy`, or else as `quarter`.
 * `prior`: the blend of the largest posterior, where the probe has half of the prior.
 * `average`: the mean of the logits of the probe and of what was trained, always;
   `average if`: if its paired gain in log loss is more than its standard error.
 
 A second table compares strategies on the same draws: `head_only` is the probe;
 `partial`, `full` and `cut` keep what was trained, whole, if the rule `accuracy` says
-so; `auto` is the kind that its plan chooses, blended by that rule.
+so; `auto` is the kind that its plan chooses, kept by the rule `guard`.
 
 A rule is admitted if no kind and number of images is worse than the probe on test with
 p < .05 (paired t-test over draws); of those the one with the least mean error is best.
@@ -277,10 +279,14 @@ def always(validation: Answers, test: Answers) -> np.ndarray:
 
 def by_accuracy(validation: Answers, test: Answers) -> np.ndarray:
     """The most accurate blend, if it gains more than a standard error."""
+    return test.logits[_accurate_blend(validation)]
+
+
+def _accurate_blend(validation: Answers) -> int:
     right = [validation.right(logits) for logits in validation.logits]
     loss = [-validation.log_p(logits).mean() for logits in validation.logits]
     best = max(range(1, len(BLENDS)), key=lambda i: (right[i].mean(), -loss[i]))
-    return test.logits[best if _passes(right[best] - right[0], one_more=1) else 0]
+    return best if _passes(right[best] - right[0], one_more=1) else 0
 
 
 def whole_or_nothing(validation: Answers, test: Answers) -> np.ndarray:
@@ -310,6 +316,18 @@ def by_both(validation: Answers, test: Answers) -> np.ndarray:
         return test.logits[0]
     best = max(allowed, key=lambda i: gain[i].mean())
     return test.logits[best if _passes(gain[best] - gain[0]) else 0]
+
+
+def by_quarter(validation: Answers, test: Answers) -> np.ndarray:
+    """A quarter of the change, if that gains in log loss."""
+    before, after = (validation.log_p(validation.logits[i]) for i in (0, 1))
+    return test.logits[1 if _passes(after - before) else 0]
+
+
+def by_guard(validation: Answers, test: Answers) -> np.ndarray:
+    """As by accuracy, or else a quarter of the change."""
+    blend = _accurate_blend(validation)
+    return test.logits[blend] if blend else by_quarter(validation, test)
 
 
 def by_prior(validation: Answers, test: Answers) -> np.ndarray:
@@ -350,6 +368,8 @@ RULES: Mapping[str, Rule] = {
     "log loss": by_log_loss(1.0),
     "log loss 2": by_log_loss(2.0),
     "both": by_both,
+    "quarter": by_quarter,
+    "guard": by_guard,
     "prior": by_prior,
     "average": average,
     "average if": average_if,
@@ -411,7 +431,7 @@ def print_strategies(folder: Path) -> None:
         if kind != "cut":
             row["head_only"] = accuracy(test.logits[0])
         if kind == str(kept["auto"]):
-            row["auto"] = accuracy(by_accuracy(validation, test))
+            row["auto"] = accuracy(by_guard(validation, test))
         elif not str(kept["auto"]) and kind != "cut":
             row["auto"] = accuracy(test.logits[0])
     names = ("head_only", *_STRATEGIES.values(), "auto")
