@@ -42,6 +42,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -68,12 +69,8 @@ from pipelines.training.transfer_model import TransferModel
 from zoo.graph.folding import folded
 
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
-# The strategy of each kind, and fields of its config.
-KINDS: Mapping[str, Mapping[str, str]] = {
-    "half": {"strategy": "partial"},
-    "all": {"strategy": "full"},
-    "cut": {"strategy": "cut"},
-}
+# The strategy of each kind.
+KINDS: Mapping[str, str] = {"half": "partial", "all": "full", "cut": "cut"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,17 +157,18 @@ def _train_kinds(
             prepared.base.model.set_weights(start)
             keras.utils.set_random_seed(seed)
             began = time.process_time()
-            plan = _plan(prepared, dataclasses.replace(config, **KINDS[kind]))
+            plan = _plan(prepared, dataclasses.replace(config, strategy=KINDS[kind]))
             answers = _answers(prepared, plan, Path(folder) / kind)
             seconds = time.process_time() - began
             path = _path(arguments, reference, shots, seed, kind)
-            np.savez_compressed(
-                path,
-                **{f"{name}_logits": part.logits for name, part in answers.items()},
-                **{f"{name}_labels": part.labels for name, part in answers.items()},
-                processor_seconds=seconds,
-                auto=_kind_of_auto(prepared, config),
-            )
+            kept: dict[str, Any] = {
+                "processor_seconds": seconds,
+                "auto": _kind_of_auto(prepared, config),
+            }
+            for name, part in answers.items():
+                kept[f"{name}_logits"] = part.logits
+                kept[f"{name}_labels"] = part.labels
+            np.savez_compressed(path, **kept)
             print(f"{path.stem}: {_in_words(answers)}, {seconds:.0f} s", flush=True)
 
 
@@ -380,14 +378,14 @@ def print_table(folder: Path) -> None:
     """Mean errors of each rule by kind and images per class, and the best rule."""
     errors: dict[tuple[int, str], list[list[float]]] = {}
     for path in sorted(folder.glob("*.npz")):
-        _, shots, _, kind = path.stem.split(".")
+        _, shots, _, kind = _cell(path)
         kept = np.load(path)
         validation, test = (
             Answers(kept[f"{name}_logits"], kept[f"{name}_labels"])
             for name in ("validation", "test")
         )
         row = [1 - test.right(rule(validation, test)).mean() for rule in RULES.values()]
-        errors.setdefault((int(shots), kind), []).append(row)
+        errors.setdefault((shots, kind), []).append(row)
     print(f"| kind | images per class | draws | {' | '.join(RULES)} |")
     print(f"| --- | --- | --- {'| --- ' * len(RULES)}|")
     worse: dict[str, list[str]] = {name: [] for name in RULES}
@@ -416,25 +414,25 @@ def print_strategies(folder: Path) -> None:
     """Mean accuracy of each strategy by data and images per class."""
     draws: dict[tuple[str, int, str], dict[str, float]] = {}
     for path in sorted(folder.glob("*.npz")):
-        data, shots, seed, kind = path.stem.split(".")
+        data, shots, seed, kind = _cell(path)
         kept = np.load(path)
         validation, test = (
             Answers(kept[f"{name}_logits"], kept[f"{name}_labels"])
             for name in ("validation", "test")
         )
-        row = draws.setdefault((data, int(shots), seed), {})
+        row = draws.setdefault((data, shots, seed), {})
 
         def accuracy(logits: np.ndarray, test: Answers = test) -> float:
             return float(test.right(logits).mean())
 
-        row[_STRATEGIES[kind]] = accuracy(whole_or_nothing(validation, test))
+        row[KINDS[kind]] = accuracy(whole_or_nothing(validation, test))
         if kind != "cut":
             row["head_only"] = accuracy(test.logits[0])
         if kind == str(kept["auto"]):
             row["auto"] = accuracy(by_guard(validation, test))
         elif not str(kept["auto"]) and kind != "cut":
             row["auto"] = accuracy(test.logits[0])
-    names = ("head_only", *_STRATEGIES.values(), "auto")
+    names = ("head_only", *KINDS.values(), "auto")
     print(f"\n| data | images per class | draws | {' | '.join(names)} |")
     print(f"| --- | --- | --- {'| --- ' * len(names)}|")
     cells: dict[tuple[str, int], list[dict[str, float]]] = {}
@@ -453,7 +451,10 @@ def print_strategies(folder: Path) -> None:
             print(f"auto above {name}: {gain.mean():+.4f} on {len(gain)} draws")
 
 
-_STRATEGIES = {"half": "partial", "all": "full", "cut": "cut"}
+def _cell(path: Path) -> tuple[str, int, str, str]:
+    """The data, images per class, seed and kind that a file is of."""
+    data, shots, seed, kind = path.stem.split(".")
+    return data, int(shots), seed, kind
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -107,12 +107,13 @@ def search(
             " one device. Leave it out here; `zoo train` with the config that the"
             " search writes can have it."
         )
-    if config.folds:
-        raise ConfigError(
-            f"config.folds is {config.folds}, and a search compares trials on one"
-            " validation split. Leave it out here; `zoo train` with the config that the"
-            " search writes can have it."
-        )
+    for field in ("folds", "test_views"):
+        if getattr(config, field) != getattr(RunConfig(), field):
+            raise ConfigError(
+                f"config.{field} is set, and a search compares trials on one validation"
+                " split, with one view of each image. Leave it out here; `zoo train`"
+                " with the config that the search writes can have it."
+            )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     with run_folder.locked(config, kind="search") as folder:
@@ -377,6 +378,8 @@ def _standard_error(prepared: Prepared) -> float | None:
     if prepared.problem.counts_mistakes:
         return None
     evidence = prepared.measured.evidence
+    if evidence is None:  # where nothing was measured, any gain counts
+        return 0.0
     share = evidence.examples / len(prepared.splits.validation)
     return float(evidence.best_head.standard_error * np.sqrt(share))
 

@@ -504,6 +504,14 @@ class RunConfig:
         " on the others, and the artifact has the average of these heads. Needs"
         " strategy=head_only; 0 is one head, and validation as it is.",
     )
+    test_views: str = option(
+        "none",
+        choices=("none", "flip", "auto"),
+        help="Views of each image that the artifact averages, in its graph: flip is the"
+        " image and its mirror image, at twice the cost. auto takes it where examples"
+        " out of fold are answered better by more than a standard error. Needs"
+        " strategy=head_only.",
+    )
     profile: bool = option(
         False,
         help="Measures where the seconds of a step go, and traces some steps for"

@@ -52,6 +52,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     _check_handle(config)
     _check_auto(config)
     _check_folds(config)
+    _check_test_views(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
@@ -275,6 +276,24 @@ def _check_folds(config: RunConfig) -> None:
             "config.folds averages linear heads that are solved in closed form, which"
             " have neither hidden layers nor dropout. Use head.init='probe' without"
             " head.hidden_units and head.dropout, or leave config.folds out."
+        )
+
+
+def _check_test_views(config: RunConfig) -> None:
+    """Refuses fields that views at test time do not go with."""
+    views = config.test_views
+    if views == "none":
+        return
+    if config.strategy != "head_only" or config.head.init != "probe":
+        raise ConfigError(
+            f"config.test_views is '{views}', which is measured with heads in closed"
+            " form on frozen blocks. Set config.strategy='head_only' and"
+            " head.init='probe', or leave config.test_views out."
+        )
+    if config.folds:
+        raise ConfigError(
+            f"config.test_views is '{views}' and config.folds is {config.folds}: folds"
+            " are answered with one view of each image. Leave one of the two out."
         )
 
 

@@ -35,6 +35,7 @@ def joined(first: Split, second: Split, *, name: str) -> Split:
         both("groups"),
         None if None in digests else hashlib.sha256(repr(digests).encode()).hexdigest(),
         None if None in names else Strings.of([*first.names, *second.names]),
+        both("weights"),
     )
 
 

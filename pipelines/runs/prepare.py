@@ -31,7 +31,7 @@ from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain
 from pipelines.stages.plan import choose_plan
 from pipelines.stages.precision import choose_precision
-from pipelines.training.class_weighting import refuse_augmentation
+from pipelines.training.class_weighting import refuse_augmentation, refuse_views
 from zoo.builder import Backbone
 
 
@@ -128,6 +128,7 @@ def _prepare(
     keras.utils.set_random_seed(config.seed)
     examples = read(dataset, config.problem)
     refuse_augmentation(config.augment, examples.inputs)
+    refuse_views(config.test_views, examples.inputs)
     split = functools.cache(lambda: _split(examples, dataset, config, clock))
     choice = None
     if config.backbone == AUTO_BACKBONE:

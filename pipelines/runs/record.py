@@ -50,6 +50,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
         values["backbone_choice"] = chosen(prepared.choice)
     if outcome.folds is not None:
         values["folds"] = dataclasses.asdict(outcome.folds)
+    if outcome.views is not None:
+        values["test_views"] = dataclasses.asdict(outcome.views)
     return without_nan(values)
 
 

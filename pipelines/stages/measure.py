@@ -104,7 +104,12 @@ class Measured:
         kept = ~np.tile(rows, self.views)
         train = {key: values[kept] for key, values in self.train.items()}
         return dataclasses.replace(
-            self, train=train, labels=self.labels[~rows], is_whole=False, known=None
+            self,
+            train=train,
+            labels=self.labels[~rows],
+            weights=None if self.weights is None else self.weights[~rows],
+            is_whole=False,
+            known=None,
         )
 
     def for_base(self, base: Backbone) -> Measured:
@@ -206,7 +211,14 @@ def measure(
         weights=some.weights,
     )
     compared = with_depths(
-        compared, base, first, some.labels, some.groups, problem, config
+        compared,
+        base,
+        first,
+        some.labels,
+        some.groups,
+        problem,
+        config,
+        weights=some.weights,
     )
     left_out, per_class = compared.best_head.accuracy, len(splits.train) / problem.parts
     if not are_worth_it(config, left_out=left_out, per_class=per_class):

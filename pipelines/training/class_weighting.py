@@ -127,6 +127,16 @@ def refuse_augmentation(augment: AugmentConfig, inputs: Inputs) -> None:
         )
 
 
+def refuse_views(views: str, inputs: Inputs) -> None:
+    """Raises `ConfigError` if the config asks for views of data other than images."""
+    if views != "none" and inputs.modality != "image":
+        raise ConfigError(
+            f"config.test_views is '{views}', but the data hold"
+            f" {PLURALS[inputs.modality]}; only images have mirrored views. Leave it"
+            " out."
+        )
+
+
 def chosen_augmentation(
     augment: AugmentConfig,
     train: Split,

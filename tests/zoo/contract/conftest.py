@@ -8,7 +8,6 @@ import collections
 import contextlib
 import dataclasses
 import functools
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -209,8 +208,7 @@ def _tested(backbone, make, *, keeps_all):
     else:
         yield Subject(backbone, make)
     del backbone
-    keras.utils.clear_session()
-    gc.collect()
+    keras.utils.clear_session()  # which collects garbage too
 
 
 @pytest.fixture
