@@ -312,7 +312,9 @@ class RunConfig:
 
     data: str = option("", help="Reference of the data, such as dir:photos.")
     backbone: str = option(
-        "efficientnet_lite0", help="Name of the backbone; `zoo list` prints all."
+        "",
+        help="Name of the backbone; `zoo list` prints all. Empty is efficientnet_lite0"
+        " for images, minilm_l6 for texts and series_minirocket for series.",
     )
     handle: str = option(
         "",

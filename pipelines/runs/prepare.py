@@ -20,10 +20,10 @@ from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
-from pipelines.stages.base import freeze_base
+from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
 from pipelines.stages.measure import Measured, measure
-from pipelines.stages.obtain import obtain
+from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
 from pipelines.stages.precision import choose_precision
 from pipelines.training.class_weighting import refuse_augmentation
@@ -113,6 +113,7 @@ def _prepare(
 ) -> Prepared:
     keras.utils.set_random_seed(config.seed)
     examples = read(dataset, config.problem)
+    config = with_backbone(config, examples.inputs)
     refuse_augmentation(config.augment, examples.inputs)
     with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
         base = freeze_base(obtain(config, examples.inputs))
@@ -125,6 +126,7 @@ def _prepare(
         clock.stage("measure", "what the features are worth on these data"),
         broken_files_named(splits.train, splits.validation),
     ):
+        base = fit_base(base, splits.train, seed=config.seed)
         measured = measure(base, splits, config, clock)
     plan = choose_plan(base, splits, measured, config)
     chosen = choose_precision(

@@ -175,11 +175,12 @@ class TestSeries:
     def test_predictions_take_series_and_say_what_is_none(self, series_run):
         predictor = pipelines.load(series_run.artifact_dir)
         (slow, fast), _ = _series(2, seed=7)
-        broken = slow.copy()
-        broken[3, 1] = np.nan
-        found = predictor.predict([slow, broken, fast])
-        assert [one.label for one in found] == ["0", "", "1"]
-        assert [one.valid for one in found] == [True, False, True]
+        broken, gap = slow.copy(), fast.copy()
+        broken[3, 1] = np.inf
+        gap[3, 1] = gap[-4:] = np.nan
+        found = predictor.predict([slow, broken, gap, np.full_like(slow, np.nan)])
+        assert [one.label for one in found] == ["0", "", "1", ""]
+        assert [one.valid for one in found] == [True, False, True, False]
 
     def test_they_have_all_other_formats(self, series_run, tmp_path, capsys):
         base = tmp_path / "base"
