@@ -38,8 +38,9 @@ def fine_tune(
 ) -> "Run":
     """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
 
-    Without a `backbone` it is the default for images, texts or series. `fields` are any others of `pipelines.config.RunConfig`, such as
-    `strategy="full"` or `input_size_px=160`.
+    Without a `backbone` it is the default for images, texts or series. `fields` are any
+    others of `pipelines.config.RunConfig`, such as `strategy="full"` or
+    `input_size_px=160`.
 
     >>> run = fine_tune(
     ...     "builtin:digits?limit=120",

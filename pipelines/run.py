@@ -40,6 +40,7 @@ def _run(job: RunJob) -> Run:
             job.config.calibration,
             batch_size=plan.batch_size,
             known=prepared.measured.known,
+            left_out=prepared.measured.left_out(plan.head),
         )
     with job.stage("evaluate"):
         evaluation = evaluate.evaluate_held_out(calibrated, splits)

@@ -218,7 +218,16 @@ class _Objective:
             probe=self._probe(plan),
         )
         workspace = self._workspace(trial, plan.head, config)
-        return fine_tune(model, splits, plan, workspace).phases[-1].accuracy_after
+        phases = fine_tune(model, splits, plan, workspace).phases
+        return phases[-1].accuracy_after if phases else self._left_out(plan)
+
+    def _left_out(self, plan: TransferPlan) -> float:
+        """The accuracy on validation of a head that was solved for it too."""
+        logits = self._prepared.measured.left_out(plan.head)
+        labels = self._prepared.splits.validation.labels
+        if logits is None:
+            raise TrainingError("The plan trains nothing. Set config.head.epochs.")
+        return float((logits.argmax(axis=1) == labels).mean())
 
     def _workspace(
         self, trial: optuna.Trial, head: HeadPlan, config: RunConfig

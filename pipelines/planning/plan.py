@@ -23,7 +23,9 @@ class HeadPlan:
     (small noise). `reads` names the blocks whose pooled outputs the head reads side by
     side, each averaged over the cells of a grid with `grid` cells a side; other pooling
     than `average` reads the last block only. `standardized` features are scaled to
-    comparable sizes. `recurrent_units` is the width of pooling by `gru`, `lstm` or
+    comparable sizes. With `refit` the logits are solved for training and validation
+    together, and validation is judged by what is solved without each example.
+    `recurrent_units` is the width of pooling by `gru`, `lstm` or
     `bilstm`.
     """
 
@@ -35,6 +37,7 @@ class HeadPlan:
     hidden_units: tuple[int, ...]
     dropout: float
     init: str
+    refit: bool = False
 
     @property
     def is_linear(self) -> bool:

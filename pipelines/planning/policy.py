@@ -55,6 +55,7 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         hidden_units=tuple(config.head.hidden_units),
         dropout=config.head.dropout,
         init="zeros" if config.strategy == "scratch" else config.head.init,
+        refit=_refits(facts, config),
     )
     _refuse_no_batchnorm(facts, config)
     action, reason, phases = _POLICIES[config.strategy](facts, config)
@@ -140,7 +141,27 @@ def _head_input(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
 _Decision = tuple[str, str, tuple[Phase, ...]]
 
 
+def _refits(facts: TrainingFacts, config: RunConfig) -> bool:
+    """True if the head is solved once, for training and validation together."""
+    head = config.head
+    is_solved = head.init == "probe" and not head.hidden_units and not head.dropout
+    return (
+        facts.can_refit
+        and is_solved
+        and head.pooling == "average"
+        and config.imbalance == "none"
+    )
+
+
+_SOLVED = (
+    "Solves the head in closed form, for training and validation together; validation"
+    " is judged by heads that each leave out one of its examples."
+)
+
+
 def _head_only(facts: TrainingFacts, config: RunConfig) -> _Decision:
+    if _refits(facts, config):
+        return "head_only", _SOLVED, ()
     reason = f"Trains the new head on the frozen features of all {_blocks(facts)}."
     return "head_only", reason, (head_phase(facts, config),)
 
@@ -189,6 +210,8 @@ def _scratch(facts: TrainingFacts, config: RunConfig) -> _Decision:
 
 def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
     """Head; then the last half; with more effort all blocks; each kept if better."""
+    if _refits(facts, config):
+        return "auto", _SOLVED, ()
     only = _why_head_only(facts, config)
     if only:
         return "auto", only, (head_phase(facts, config),)

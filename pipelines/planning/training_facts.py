@@ -20,7 +20,9 @@ class TrainingFacts:
     is the number of examples, if known, that measure the gain of a phase.
     `batchnorm_blocks` have BatchNorm layers whose statistics can be set, `lora_blocks`
     have dense, attention or embedding layers. `part` is the word for one of the
-    `classes`, which may be labels or parts of a range.
+    `classes`, which may be labels or parts of a range. `can_refit` says that a head can
+    be solved for training and validation together: all was read, each example has a
+    class, and no block trains.
     """
 
     examples: int
@@ -33,6 +35,7 @@ class TrainingFacts:
     batchnorm_blocks: tuple[str, ...] = ()
     lora_blocks: tuple[str, ...] = ()
     part: str = "class"
+    can_refit: bool = False
 
     @property
     def per_class(self) -> float:

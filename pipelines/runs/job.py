@@ -163,7 +163,9 @@ class RunJob:
         is_chief, base = self._workers.is_chief, self.folder.artifact_base
         return {
             "head": problem.size_in_words,
-            "finetune": f"{phases}, as planned",
+            "finetune": f"{phases}, as planned"
+            if phases
+            else "nothing is left to train",
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",

@@ -41,10 +41,12 @@ def calibrate_model(
     *,
     batch_size: int,
     known: Known | None = None,
+    left_out: np.ndarray | None = None,
 ) -> Calibrated:
     """The calibration of a trained model, from validation; test is only looked at.
 
-    Features that are `known` are not computed again.
+    Features that are `known` are not computed again. Where the head was solved for
+    validation too, `left_out` has the logits of heads without each of its examples.
     """
     width = int(model.pooled.shape[-1])
     problem = problem_of(splits)
@@ -59,6 +61,8 @@ def calibrate_model(
         batch_size=batch_size,
         known=known,
     )
+    if left_out is not None:
+        validation = dataclasses.replace(validation, logits=left_out)
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = problem.calibrate(
         validation, some.features, some.labels, calibration=calibration

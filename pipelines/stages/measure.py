@@ -34,7 +34,7 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
-from pipelines.probing.probe import Probe, score_of_all
+from pipelines.probing.probe import Probe, Refitted, refit, score_of_all
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock, Ticker
@@ -76,7 +76,8 @@ class Measured:
     view of all of them after the other, the first as they are. `labels` are those of
     one view. With `is_whole` that is every example of both splits. All of it is empty
     where the backbone starts from random weights. `known` has what a trained model
-    need not read again.
+    need not read again. `refitted` is the head of a base that is fitted, solved for
+    training and then validation.
     """
 
     evidence: Evidence | None
@@ -87,6 +88,7 @@ class Measured:
     views: int = 1
     known: Known | None = None
     problem: Problem | None = None
+    refitted: Refitted | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -97,6 +99,8 @@ class Measured:
         problem = self.problem
         if self.evidence is None or problem is None or not head.standardized:
             return None
+        if head.refit and self.refitted is not None:
+            return self.refitted.probe
         scored = next(
             head_score
             for head_score in self.evidence.heads
@@ -105,6 +109,15 @@ class Measured:
         labels = np.concatenate([self.labels] * self.views)
         solved = problem.linear_probe(_parts(self.train, head), labels, scored)
         return without_shares(solved, self.labels) if balanced else solved
+
+    def left_out(self, head: HeadPlan) -> np.ndarray | None:
+        """Logits `[validation, classes]` of heads that leave out each example.
+
+        None unless the head is solved for training and validation together.
+        """
+        if not head.refit or self.refitted is None:
+            return None
+        return self.refitted.left_out[len(self.labels) :]
 
     def for_base(self, base: Backbone) -> Measured:
         """The same for a base that may compute in another number format.
@@ -157,6 +170,7 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         lora_blocks=tuple(
             block.name for block in base.blocks if adaptable_layers(block)
         ),
+        can_refit=measured.refitted is not None,
     )
 
 
@@ -224,6 +238,31 @@ def measure(
             fingerprint(base),
         ),
         problem=problem,
+        refitted=_refitted(base, splits, first, validation, problem),
+    )
+
+
+def _refitted(
+    base: Backbone,
+    splits: Splits,
+    train: Mapping[tuple[str, int], np.ndarray],
+    validation: Mapping[tuple[str, int], np.ndarray],
+    problem: Problem,
+) -> Refitted | None:
+    """The head for both splits together, of a base with a single output.
+
+    Only of one that is fitted: nothing trains it, so that no validation is needed to
+    end its training, and it is for few data, where every example counts.
+    """
+    if not (base.spec.fitted and validation and problem.classes_can_change):
+        return None
+    both = (splits.train, splits.validation)
+    groups = [split.groups for split in both if split.groups is not None]
+    ((key, features),) = train.items()
+    return refit(
+        [np.concatenate([features, validation[key]])],
+        np.concatenate([split.labels for split in both]),
+        groups=np.concatenate(groups) if len(groups) == len(both) else None,
     )
 
 

@@ -84,7 +84,7 @@ SPECS = (
     _row(
         "resnet",
         width=128,
-        parameters=0,
+        parameters=506_368,
         blocks=(
             Boundary("block1", "block1_output"),
             Boundary("block2", "block2_output"),
@@ -95,7 +95,7 @@ SPECS = (
     _row(
         "inception",
         width=128,
-        parameters=0,
+        parameters=405_856,
         blocks=(Boundary("block1", "block1_output"), Boundary("block2", OUTPUT)),
         paper=_INCEPTION,
     ),

@@ -33,10 +33,10 @@ _LARGEST = 32.0 - 2.0**-12
 # Of the 17 bits of a value, the upper and the lower ones apart fit into bfloat16 and
 # TF32, which are what some devices multiply in.
 _COARSE_STEPS_PER_UNIT = 2.0**3
-# Numbers in memory for one dilation; longer series are read one by one.
-_AT_ONCE = 2**25
-# Less than any sum.
-_BELOW_ALL = -1e9
+# Numbers in memory for one dilation; series beyond it are read one by one, which is
+# faster too, because those of one fit into the cache of a processor.
+_AT_ONCE = 2**24
+_USUAL_BATCH = 32
 
 
 def kernels() -> np.ndarray:
@@ -49,7 +49,7 @@ def kernels() -> np.ndarray:
 
 
 def dilations_for(steps: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The dilations for series of so many steps, and the thresholds of each."""
+    """The dilations for series of this number of steps, and the thresholds of each."""
     largest = math.log2((steps - 1) / (KERNEL_STEPS - 1))
     exponents = np.logspace(0, largest, MOST_DILATIONS, base=2).astype(np.int64)
     dilations, shares = np.unique(exponents, return_counts=True)
@@ -128,7 +128,8 @@ class MiniRocket(keras.layers.Layer):
         x = tf.cast(series, tf.float32)
         counted = lengths(x)
         x = self.rounded(filled(x))
-        if x.shape[1] * KERNEL_COUNT * _USUAL_BATCH <= _AT_ONCE:
+        widest = KERNEL_COUNT // 2 * max(self.thresholds_per_dilation)
+        if x.shape[1] * widest * _USUAL_BATCH <= _AT_ONCE:
             features = self._features(x, counted)
         else:
             features = tf.map_fn(
@@ -158,28 +159,30 @@ class MiniRocket(keras.layers.Layer):
             end = start + KERNEL_COUNT * count
             thresholds = tf.reshape(self.thresholds[start:end], [count, KERNEL_COUNT])
             sums = self._convolved(halves, number)
-            for parity, is_inside in ((number % 2, False), ((number + 1) % 2, True)):
-                features += _shares_above(
-                    sums[:, parity::2],
-                    thresholds[:, parity::2],
-                    counted,
-                    beyond=4 * self.dilations[number] if is_inside else 0,
+            reach = KERNEL_STEPS // 2 * self.dilations[number]
+            for parity, beyond in ((number % 2, 0), ((number + 1) % 2, reach)):
+                features.append(
+                    _shares_above(
+                        sums[:, :, parity::2],
+                        thresholds[:, parity::2],
+                        counted,
+                        beyond=beyond,
+                    )
                 )
             start = end
         return tf.concat(features, axis=1)
 
     def _convolved(self, halves: tf.Tensor, number: int) -> tf.Tensor:
-        """The sums under all kernels with one dilation, `[batch, 84, steps]`."""
+        """The sums under all kernels with one dilation, `[batch, steps, 84]`."""
         weights = tf.constant(kernels())[:, None, :]
         if self.combinations is not None:
             first = KERNEL_COUNT * number
             some = self.combinations[first : first + KERNEL_COUNT]
             weights = weights * tf.transpose(some)[None]
         both = tf.concat([weights, weights], axis=1)
-        sums = tf.nn.conv1d(
+        return tf.nn.conv1d(
             halves, both, stride=1, padding="SAME", dilations=self.dilations[number]
         )
-        return tf.transpose(sums, [0, 2, 1])
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
@@ -196,23 +199,20 @@ class MiniRocket(keras.layers.Layer):
         }
 
 
-_USUAL_BATCH = 32
-
-
 def _shares_above(
     sums: tf.Tensor, thresholds: tf.Tensor, counted: tf.Tensor, *, beyond: int
-) -> list[tf.Tensor]:
-    """For each row of thresholds the share of steps with larger sums `[batch, 42]`.
+) -> tf.Tensor:
+    """The shares of steps with larger sums, `[batch, rows * 42]`.
 
-    Without the first and the last steps, as many as a kernel reaches `beyond`.
+    `thresholds` are `[rows, 42]`, each row for the 42 kernels of `sums`. Without the
+    first and the last steps, as many as a kernel reaches `beyond`.
     """
-    steps = sums.shape[2]
-    inside = sums[:, :, beyond : steps - beyond] if beyond else sums
+    inside = sums[:, beyond : sums.shape[1] - beyond]
     left = counted - 2 * beyond
-    counts = tf.range(inside.shape[2])[None, :] < left[:, None]
-    inside = tf.where(counts[:, None, :], inside, _BELOW_ALL)
     number = tf.cast(tf.maximum(left, 1), tf.float32)[:, None]
-    return [
-        tf.reduce_sum(tf.cast(inside > row[:, None], tf.float32), axis=2) / number
-        for row in tf.unstack(thresholds)
-    ]
+    counts = tf.cast(tf.range(inside.shape[1])[None] < left[:, None], tf.float32)
+    repeated = tf.concat([inside] * thresholds.shape[0], axis=2)
+    above = tf.cast(repeated > tf.reshape(thresholds, [-1]), tf.float32)
+    # A product adds up and leaves out what does not count, in one pass; all sums are
+    # of ones, and exact.
+    return tf.matmul(counts[:, None, :], above)[:, 0] / number

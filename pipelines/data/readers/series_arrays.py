@@ -18,9 +18,7 @@ def padded(series: Sequence[np.ndarray], names: Sequence[str]) -> Series:
             or too large one.
     """
     channels = series[0].shape[1]
-    values = np.full(
-        (len(series), max(map(len, series)), channels), np.nan, np.float32
-    )
+    values = np.full((len(series), max(map(len, series)), channels), np.nan, np.float32)
     for row, (one, name) in enumerate(zip(series, names, strict=True)):
         if one.shape[1] != channels:
             raise DataError(

@@ -104,9 +104,9 @@ def _read_header(line: str, number: int, path: Path) -> bool:
         )
     if word == "@timestamps" and value.strip() == "true":
         raise DataError(
-            f"{path} has time stamps (line {number}: {line!r}). Steps are read as evenly"
-            " spaced, so bring the series to one rate and write them without stamps, or"
-            " use a table: csv:PATH?series=COLUMN&time=COLUMN."
+            f"{path} has time stamps (line {number}: {line!r}). Steps are read as"
+            " evenly spaced, so bring the series to one rate and write them without"
+            " stamps, or use a table: csv:PATH?series=COLUMN&time=COLUMN."
         )
     if word in ("@classlabel", "@targetlabel") and value.startswith("false"):
         raise DataError(f"{path} has no labels (line {number}: {line!r}).")
@@ -117,8 +117,8 @@ def _ts_row(line: str, number: int, path: Path) -> _Row:
     *channels, label = line.split(":")
     if not channels:
         raise DataError(
-            f"Line {number} of {path} is no series: expected numbers with commas between"
-            " them, a colon, and a class."
+            f"Line {number} of {path} is not a series: expected numbers with commas"
+            " between them, a colon, and a class."
         )
     values = [_numbers(channel, number, path) for channel in channels]
     steps = max(map(len, values))
@@ -133,7 +133,7 @@ def _numbers(text: str, number: int, path: Path) -> np.ndarray:
     try:
         return np.array([np.nan if c in _MISSING else float(c) for c in cells])
     except ValueError as error:
-        raise DataError(f"Line {number} of {path} is no series: {error}.") from None
+        raise DataError(f"Line {number} of {path} is not a series: {error}.") from None
 
 
 def _read_arff(path: Path) -> Iterator[_Row]:

@@ -1,8 +1,8 @@
 """`csv:` with `series=` or `values=` - a table whose numbers are series.
 
-Long: a row for every step, and the column `series=` names the series that it is of; all
-other columns are channels, or those that `values=` names. Wide: a row for every series,
-and `values=` names the columns of its steps.
+Long: a row for every step, and the column `series=` names its series; all other columns
+are channels, unless `values=` names some. Wide: a row for every series, and `values=`
+names the columns of its steps.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class _Table:
     def matching(self, pattern: str) -> list[int]:
         """The numbers of the columns that a pattern names, in order."""
         places = [
-            i for i, name in enumerate(self.header) if fnmatch.fnmatchcase(name, pattern)
+            i
+            for i, name in enumerate(self.header)
+            if fnmatch.fnmatchcase(name, pattern)
         ]
         if not places:
             raise DataError(
@@ -86,8 +88,8 @@ def read(ref: DatasetRef) -> Examples:
     }
     if ref.series is None and "time" in taken:
         raise DataError(
-            "time= orders the rows of a series, and goes with series=COLUMN, which says"
-            " of which series a row is."
+            "time= orders the rows of a series, and goes with series=COLUMN, which"
+            " names the series of a row."
         )
     make = _wide if ref.series is None else _long
     names, series, rows, notes = make(table, taken, ref.values)
@@ -133,7 +135,7 @@ def _wide(table: _Table, taken: dict[str, int], values: str | None) -> _Made:
     if inside:
         raise DataError(
             f"values={values} names the column {table.header[min(inside)]!r}, which is"
-            " no value. Use a pattern that leaves it out."
+            " not a value. Use a pattern that leaves it out."
         )
     numbers = _numbers(table, sorted({p for steps in channels for p in steps}))
     series = [
@@ -258,12 +260,18 @@ def _numbers(table: _Table, places: Sequence[int]) -> dict[int, np.ndarray]:
     return columns
 
 
+def _named(ref: DatasetRef) -> list[str]:
+    """The columns that the reference names, by which a separator is recognized."""
+    options = (ref.label or "label", ref.group, ref.split, ref.series, ref.time)
+    return [normal(name) for name in options if name is not None]
+
+
 def _load(ref: DatasetRef) -> _Table:
     path = expanded(ref.location).absolute()
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path after 'csv:'.")
     form = form_of(
-        path, columns=(), delimiter=ref.delimiter, encoding=ref.encoding
+        path, columns=_named(ref), delimiter=ref.delimiter, encoding=ref.encoding
     )
     try:
         with path.open(newline="", encoding=form.encoding) as stream:

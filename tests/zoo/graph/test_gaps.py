@@ -41,7 +41,7 @@ def test_filled_agrees_with_numpy_on_long_series():
             np.testing.assert_allclose(result[i, :, channel], expected, atol=1e-5)
 
 
-def test_lengths_end_with_the_last_value_of_any_channel():
+def test_lengths_end_with_the_last_value():
     both = np.concatenate(
         [
             _series([1, 2, NAN, NAN], [1, NAN, 3, NAN]),

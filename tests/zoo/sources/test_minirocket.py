@@ -74,7 +74,8 @@ def test_combinations_take_few_channels_of_many():
     used = next(v for k, v in kept.items() if k.endswith("combinations"))
     sizes = used.sum(axis=1)
     assert set(np.unique(used)) == {0.0, 1.0}
-    assert sizes.min() == 1 and sizes.max() <= 9
+    assert sizes.min() == 1
+    assert sizes.max() <= 9
     assert used.sum(axis=0).min() > 0
 
 
@@ -122,7 +123,7 @@ def test_lengths_beyond_the_kernels_are_refused(steps):
         zoo.build("series_minirocket", input_length=steps)
 
 
-def test_all_classes_of_waves_are_told_apart_by_distance():
+def test_classes_of_waves_lie_apart():
     """Features of one class lie closer to each other than to those of the other."""
     rng = np.random.default_rng(0)
     phase = rng.uniform(0, 6, (20, 1))
