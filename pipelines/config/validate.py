@@ -147,9 +147,9 @@ def _check_handle(config: RunConfig) -> None:
         )
     if config.handle and not takes_handle:
         raise ConfigError(
-            f"config.handle is {config.handle!r}, but config.backbone is"
-            f" {config.backbone!r}, which takes none. Remove it, or set it to"
-            f" {' or '.join(TAKES_HANDLE)}."
+            f"config.handle is {config.handle!r}, but the backbone"
+            f" {config.backbone or 'by default'!r} takes none. Remove it, or set"
+            f" config.backbone to {' or '.join(TAKES_HANDLE)}."
         )
 
 

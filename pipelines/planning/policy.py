@@ -54,7 +54,7 @@ def decide(facts: TrainingFacts, config: RunConfig) -> TransferPlan:
         recurrent_units=config.head.recurrent_units,
         hidden_units=tuple(config.head.hidden_units),
         dropout=config.head.dropout,
-        init="zeros" if config.strategy == "scratch" else config.head.init,
+        init="zeros" if _trains_anew(facts, config) else config.head.init,
         refit=_refits(facts, config),
     )
     _refuse_no_batchnorm(facts, config)
@@ -119,6 +119,8 @@ def _head_input(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
     evidence = facts.evidence
     if evidence is None or config.head.pooling != "average":
         return None
+    if _trains_anew(facts, config):
+        return None
     allowed = [
         head
         for head in evidence.heads
@@ -139,6 +141,14 @@ def _head_input(facts: TrainingFacts, config: RunConfig) -> ProbeScore | None:
 
 
 _Decision = tuple[str, str, tuple[Phase, ...]]
+
+
+def _trains_anew(facts: TrainingFacts, config: RunConfig) -> bool:
+    """True if everything trains at once, from random weights."""
+    tune = config.finetune
+    has_nothing_to_keep = not (tune.soup or tune.lora_rank)
+    is_for_auto = facts.untrained_series and facts.trainable and has_nothing_to_keep
+    return config.strategy == "scratch" or (config.strategy == "auto" and is_for_auto)
 
 
 def _refits(facts: TrainingFacts, config: RunConfig) -> bool:
@@ -212,6 +222,8 @@ def _auto(facts: TrainingFacts, config: RunConfig) -> _Decision:
     """Head; then the last half; with more effort all blocks; each kept if better."""
     if _refits(facts, config):
         return "auto", _SOLVED, ()
+    if _trains_anew(facts, config):
+        return _scratch(facts, config)
     only = _why_head_only(facts, config)
     if only:
         return "auto", only, (head_phase(facts, config),)

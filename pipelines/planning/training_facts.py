@@ -22,7 +22,8 @@ class TrainingFacts:
     have dense, attention or embedding layers. `part` is the word for one of the
     `classes`, which may be labels or parts of a range. `can_refit` says that a head can
     be solved for training and validation together: all was read, each example has a
-    class, and no block trains.
+    class, and no block trains. `untrained_series` says that it is a network for series
+    with random weights, whose features are worth nothing before it was trained.
     """
 
     examples: int
@@ -36,6 +37,7 @@ class TrainingFacts:
     lora_blocks: tuple[str, ...] = ()
     part: str = "class"
     can_refit: bool = False
+    untrained_series: bool = False
 
     @property
     def per_class(self) -> float:

@@ -171,6 +171,7 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
             block.name for block in base.blocks if adaptable_layers(block)
         ),
         can_refit=measured.refitted is not None,
+        untrained_series=base.spec.modality == "series" and base.weights == "random",
     )
 
 

@@ -39,6 +39,20 @@ def test_every_strategy_of_the_config_is_a_case():
     assert {case[1] for case in CASES} == set(CHOICES["effort"])
 
 
+@pytest.mark.parametrize("effort", ["seconds", "minutes", "hours"])
+def test_untrained_series_train_everything_by_steps(effort):
+    facts = measured_facts(untrained_series=True, pretrained=False, examples=40)
+    plan = decide(facts, RunConfig(effort=effort, batch_size=32))
+    (phase,) = plan.phases
+    assert phase.trainable_blocks == BLOCKS
+    assert phase.batchnorm == "trained"
+    assert phase.epochs == 500  # of 2 steps each
+    assert phase.patience_epochs == 188
+    assert (plan.head.init, plan.head.standardized) == ("zeros", False)
+    head_only = decide(facts, RunConfig(strategy="head_only"))
+    assert head_only.head.standardized
+
+
 REFITTED = {"trainable": False, "can_refit": True}
 
 
