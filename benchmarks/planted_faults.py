@@ -279,8 +279,13 @@ def _other_epsilon(subject: Subject) -> dict[str, np.ndarray]:
 
 def _reading(name: str, value: Any, module: Any = decode) -> Any:
     def plant(subject: Subject) -> dict[str, np.ndarray]:
-        with mock.patch.object(module, name, value):
-            return answers(subject, signatures=_READING)
+        # Traced with the fault, and afterwards without it.
+        served_signatures.decoder.cache_clear()
+        try:
+            with mock.patch.object(module, name, value):
+                return answers(subject, signatures=_READING)
+        finally:
+            served_signatures.decoder.cache_clear()
 
     return plant
 

@@ -43,11 +43,12 @@ from pipelines.features.divergence import block_divergences
 from pipelines.features.extract import extract
 from pipelines.features.views import count_views, other_views
 from pipelines.planning.policy import decide
+from pipelines.probing.rows import spread
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import freeze_base
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
-from pipelines.stages.measure import NORMALIZED, measure, spread, training_facts
+from pipelines.stages.measure import NORMALIZED, measure, training_facts
 from pipelines.training.phases.result import PhaseResult
 from pipelines.training.phases.workspace import Workspace
 from zoo.builder import Backbone

@@ -15,11 +15,13 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split
 from pipelines.errors import ConfigError, DataError
 from pipelines.features import kept_features
+from pipelines.features.block_vectors import vectors_of
 from pipelines.features.extract import Reader
 from pipelines.features.kept_features import KeptFeatures, KeptSplit, split_with
 from pipelines.features.views import other_views
+from pipelines.probing.rows import of_every_class
 from pipelines.runtime.clock import Ticker
-from pipelines.stages.measure import MOST_READ, of_every_class, vectors_of
+from pipelines.stages.measure import MOST_READ
 from pipelines.stages.predictions import example_names
 from zoo.builder import Backbone
 

@@ -8,7 +8,8 @@ from pipelines.features.kept_features import KeptFeatures
 from pipelines.planning.head_inputs import HeadInput
 from pipelines.probing.probe import Probe, linear_probe
 from pipelines.problems.registry import make
-from pipelines.stages.measure import score_among, without_shares
+from pipelines.stages.evidence.compare import score_among
+from pipelines.stages.measure import without_shares
 
 
 def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:

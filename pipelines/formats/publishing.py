@@ -20,7 +20,7 @@ import numpy as np
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.formats.targets import ASSETS, Target, parse, require_installed
-from pipelines.serving import artifact
+from pipelines.serving import artifact, publication
 from pipelines.serving.artifact import Artifact, Manifest
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def export_run(
     with contextlib.ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
-            artifact.require_space(base, (1 + len(targets)) * _bytes_of(source.path))
-            unpublished = stack.enter_context(artifact.unpublished(base))
+            publication.require_space(base, (1 + len(targets)) * _bytes_of(source.path))
+            unpublished = stack.enter_context(publication.unpublished(base))
         except OSError as error:
             raise ConfigError(f"{base} cannot be written: {error}.") from error
         try:
@@ -114,7 +114,7 @@ def _publish(manifest: Manifest, unpublished: Path, base: Path) -> Artifact:
     files = artifact.hash_files(unpublished)
     manifest = dataclasses.replace(manifest, files=files)
     manifest = artifact.write_manifest(unpublished, manifest)
-    return Artifact(artifact.publish(unpublished, base), manifest)
+    return Artifact(publication.publish(unpublished, base), manifest)
 
 
 def _finished(run: Path) -> tuple[str, Artifact]:

@@ -29,7 +29,7 @@ from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
-from pipelines.serving import artifact, parity_process
+from pipelines.serving import parity_process, publication
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
@@ -298,7 +298,7 @@ def _require_space(folder: RunFolder, prepared: Prepared) -> None:
     That is the network twice: in the artifact, and as the trained backbone.
     """
     weights = sum(weight.nbytes for weight in prepared.base.model.get_weights())
-    artifact.require_space(folder.path, 2 * weights)
+    publication.require_space(folder.path, 2 * weights)
 
 
 def _reported(folder: RunFolder, outcome: Outcome) -> Mapping[str, Any]:

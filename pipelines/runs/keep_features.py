@@ -8,9 +8,10 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
 from pipelines.features.kept_features import KeptFeatures, KeptSplit, split_with
 from pipelines.planning.plan import TransferPlan
+from pipelines.probing.rows import of_every_class
 from pipelines.problems.registry import classes_can_change
 from pipelines.stages.calibrate import Calibrated
-from pipelines.stages.measure import Measured, of_every_class
+from pipelines.stages.measure import Measured
 from pipelines.stages.predictions import example_names
 
 # More is not kept: what it would save is a pass over the images.

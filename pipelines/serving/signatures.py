@@ -52,15 +52,7 @@ def requests(
         return {
             DEFAULT: Request(
                 tf.TensorSpec([None], tf.string, name="image_bytes"),
-                tf.function(
-                    functools.partial(
-                        decode_batch,
-                        size_px=size_px,
-                        maximum_megapixels=maximum_megapixels,
-                    ),
-                    input_signature=[tf.TensorSpec([None], tf.string)],
-                    autograph=False,
-                ),
+                decoder(size_px, maximum_megapixels),
             ),
             "pixels": Request(
                 tf.TensorSpec(takes.shape, tf.uint8, name="pixels"), _as_it_is
@@ -335,6 +327,23 @@ def series(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     is_sound = tf.reduce_all(is_missing | tf.math.is_finite(values), axis=[1, 2])
     valid = is_sound & ~tf.reduce_all(is_missing, axis=[1, 2])
     return tf.where(valid[:, None, None], values, 0.0), valid
+
+
+@functools.lru_cache(maxsize=8)
+def decoder(
+    size_px: int, maximum_megapixels: float
+) -> tf.types.experimental.PolymorphicFunction:
+    """`decode_batch` as a function of encoded images alone.
+
+    One for all exports of a process: its graph takes seconds, and has no state.
+    """
+    return tf.function(
+        functools.partial(
+            decode_batch, size_px=size_px, maximum_megapixels=maximum_megapixels
+        ),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
+    )
 
 
 def _as_it_is(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -18,7 +18,7 @@ from pipelines.errors import ArtifactError
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment, signals
 from pipelines.runtime.clock import Ticker
-from pipelines.serving import artifact, canonical, warm_up
+from pipelines.serving import artifact, canonical, publication, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
 from pipelines.serving.parity import DifferentError
@@ -26,7 +26,8 @@ from pipelines.serving.server.scan.ops import harmless_graph
 from pipelines.serving.signatures import requests, signatures
 from pipelines.stages.explain import explained_map
 from pipelines.stages.outputs import answering
-from pipelines.stages.prove import is_coarse, prove
+from pipelines.stages.proof.asking import is_coarse
+from pipelines.stages.prove import prove
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone, is_unpinned
 from zoo.graph.blocks import layers_inside
@@ -60,53 +61,20 @@ def export(
             differs from the model in memory; then it stays, beside the versions.
     """
     base.mkdir(parents=True, exist_ok=True)
-    artifact.require_space(base, sum(w.nbytes for w in model.model.get_weights()))
+    publication.require_space(base, sum(w.nbytes for w in model.model.get_weights()))
     limit = _maximum_megapixels(examples)
+    subject = _Subject(model, calibration, problem, limit, explain=explain)
     try:
-        with artifact.unpublished(base) as unpublished:
-            described = _save(
-                model,
-                calibration,
-                unpublished,
-                problem,
-                maximum_megapixels=limit,
-                explain=explain,
-            )
-            signals.obey()
-            _write_warm_up(
-                model,
-                unpublished,
-                explain=explain,
-                examples=problem.graph_answers(calibration).examples,
-            )
+        with publication.unpublished(base) as unpublished:
+            described = _write(subject, unpublished, model_card=model_card)
             with _kept_if_refused(unpublished, base):
-                record = prove(
-                    model,
-                    _in_memory(model, explain=explain),
-                    calibration,
-                    examples,
-                    unpublished,
-                    problem=problem,
-                    maximum_megapixels=limit,
-                    explain=explain,
-                    process=process,
-                )
-            if model_card:
-                card = unpublished / artifact.MODEL_CARD
-                card.write_text(model_card, encoding="utf-8", newline="\n")
+                record = _prove(subject, examples, unpublished, process)
             manifest = _manifest(
-                model,
-                calibration,
-                problem=problem,
-                signatures=described,
-                record=record,
-                folder=unpublished,
-                facts=facts,
-                maximum_megapixels=limit,
+                subject, facts, signatures=described, record=record, folder=unpublished
             )
             manifest = artifact.write_manifest(unpublished, manifest)
             signals.obey()
-            published = Artifact(artifact.publish(unpublished, base), manifest)
+            published = Artifact(publication.publish(unpublished, base), manifest)
             _mention_refused(base)
             return published
     except (OSError, tf.errors.OpError) as error:
@@ -116,14 +84,53 @@ def export(
         ) from error
 
 
-def _write_warm_up(
-    model: TransferModel, folder: Path, *, explain: bool, examples: str
-) -> None:
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Subject:
+    """The model that is exported, and what else its graph is made of."""
+
+    model: TransferModel
+    calibration: Any
+    problem: Problem
+    maximum_megapixels: float
+    _: dataclasses.KW_ONLY
+    explain: bool
+
+
+def _write(subject: _Subject, folder: Path, *, model_card: str) -> dict[str, Any]:
+    """Writes all but the manifest, and gives the inputs and outputs of signatures."""
+    described = _save(subject, folder)
+    signals.obey()
+    of_examples = subject.problem.graph_answers(subject.calibration).examples
+    _write_warm_up(subject, folder, examples=of_examples)
+    if model_card:
+        card = folder / artifact.MODEL_CARD
+        card.write_text(model_card, encoding="utf-8", newline="\n")
+    return described
+
+
+def _write_warm_up(subject: _Subject, folder: Path, *, examples: str) -> None:
     """Writes the requests that a server warms up with."""
-    asked = requests(model.model).items()
+    asked = requests(subject.model.model).items()
     inputs = {name: request.input for name, request in asked}
-    asked_of = warm_up.requests(inputs, explain=explain, examples=examples)
+    asked_of = warm_up.requests(inputs, explain=subject.explain, examples=examples)
     warm_up.write(folder, asked_of)
+
+
+def _prove(
+    subject: _Subject, examples: Split, folder: Path, process: FreshProcess | None
+) -> dict[str, Any]:
+    """The record of the proof."""
+    return prove(
+        subject.model,
+        _in_memory(subject.model, explain=subject.explain),
+        subject.calibration,
+        examples,
+        folder,
+        problem=subject.problem,
+        maximum_megapixels=subject.maximum_megapixels,
+        explain=subject.explain,
+        process=process,
+    )
 
 
 @contextlib.contextmanager
@@ -140,19 +147,19 @@ def _kept(error: ArtifactError, unpublished: Path, base: Path) -> ArtifactError:
     if isinstance(error, DifferentError):
         about.update(error.report)
     try:
-        folder = artifact.keep_refused(unpublished, base, about)
+        folder = publication.keep_refused(unpublished, base, about)
     except OSError as disk:
         return ArtifactError(f"{error} It could not be kept to look at: {disk}.")
     return ArtifactError(
         f"{error} The export stays in {folder}, where no server takes it for a version;"
-        f" its {artifact.REFUSAL} says what was compared, and how far it is off. The"
+        f" its {publication.REFUSAL} says what was compared, and how far it is off. The"
         " same command proves the trained model again, without training."
     )
 
 
 def _mention_refused(base: Path) -> None:
     """A refused export takes space until somebody removes it."""
-    for folder in artifact.refused(base):
+    for folder in publication.refused(base):
         _logger.info(
             "%s is an earlier export, which was refused. Nothing needs it any more;"
             " remove it when you have looked at it.",
@@ -167,24 +174,16 @@ def _maximum_megapixels(split: Split) -> float:
     return MAXIMUM_MEGAPIXELS
 
 
-def _save(
-    model: TransferModel,
-    calibration: Any,
-    folder: Path,
-    problem: Problem,
-    *,
-    maximum_megapixels: float,
-    explain: bool,
-) -> dict[str, Any]:
+def _save(subject: _Subject, folder: Path) -> dict[str, Any]:
     """Writes the SavedModel and gives the inputs and outputs of its signatures."""
-    served = _served(model, explain=explain)
+    served = _served(subject.model, explain=subject.explain)
     functions = signatures(
         keras.Model(served.input, served.outputs[:2], name="answering"),
-        class_names=problem.names,
-        calibration=calibration,
-        answers=problem.graph_answers(calibration),
-        maximum_megapixels=maximum_megapixels,
-        feature_map=served.outputs[2] if explain else None,
+        class_names=subject.problem.names,
+        calibration=subject.calibration,
+        answers=subject.problem.graph_answers(subject.calibration),
+        maximum_megapixels=subject.maximum_megapixels,
+        feature_map=served.outputs[2] if subject.explain else None,
     )
     tick, traced = Ticker("signatures", len(functions)), {}
     for done, (name, function) in enumerate(functions.items()):
@@ -316,16 +315,14 @@ def _described(concrete: tf.types.experimental.ConcreteFunction) -> dict[str, An
 
 
 def _manifest(
-    model: TransferModel,
-    calibration: Any,
+    subject: _Subject,
+    facts: Mapping[str, Any],
     *,
-    problem: Problem,
     signatures: Mapping[str, Any],
     record: Mapping[str, Any],
     folder: Path,
-    facts: Mapping[str, Any],
-    maximum_megapixels: float,
 ) -> Manifest:
+    model, problem = subject.model, subject.problem
     spec = model.backbone.spec
     return Manifest(
         format=artifact.FORMAT,
@@ -340,7 +337,7 @@ def _manifest(
         class_names=problem.names,
         signatures=signatures,
         preprocessing=_preprocessing(
-            model.backbone, maximum_megapixels=maximum_megapixels
+            model.backbone, maximum_megapixels=subject.maximum_megapixels
         ),
         versions=environment.installed_versions(),
         data=facts["data"],
@@ -348,7 +345,7 @@ def _manifest(
         metrics=facts["metrics"],
         parity=record,
         files=artifact.hash_files(folder),
-        **problem.manifest(calibration),
+        **problem.manifest(subject.calibration),
     )
 
 

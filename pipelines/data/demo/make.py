@@ -18,6 +18,7 @@ from zoo.storage.home import expanded
 
 KINDS = {"photos": PHOTOS, "texts": TEXTS, "series": SERIES}
 README = "README.txt"
+FEWEST = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,11 +45,15 @@ def make(kind: str, folder: Path, *, limit: int | None = None) -> Demo:
     The same kind and limit always give the same files.
 
     Raises:
-        ConfigError: if the folder has something in it, or cannot be written.
+        ConfigError: if the limit is below 3, or the folder has something in it or
+            cannot be written.
         DataError: if the data are not on this machine and cannot be fetched.
     """
-    if limit is not None and limit < 1:
-        raise ConfigError(f"--limit is {limit}; it must be 1 or more.")
+    if limit is not None and limit < FEWEST:
+        raise ConfigError(
+            f"--limit is {limit}; it must be {FEWEST} or more: a run needs an example"
+            " of each class to train, to validate and to test."
+        )
     source = KINDS[kind]
     target = expanded(folder).absolute()
     _require_empty(target)

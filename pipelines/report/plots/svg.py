@@ -97,13 +97,15 @@ def svg(
 
 
 def _saved(draw: Callable[[Figure], None], width: float, height: float) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     # A figure of its own: pyplot would keep state, and may look for a display.
     figure = Figure(figsize=(width, height), layout="constrained")
     draw(figure)
     page = io.StringIO()
-    figure.savefig(page, format="svg", metadata=_NO_METADATA)
+    # Not `savefig`, which draws twice, for sizes of paper that an element has not.
+    FigureCanvasSVG(figure).print_svg(page, metadata=_NO_METADATA)
     return page.getvalue()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import signal
@@ -16,13 +15,13 @@ from typing import Any
 
 import grpc
 import uvicorn
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from starlette.types import ASGIApp
 
-from pipelines.errors import ConfigError
 from pipelines.serving.server import memory, text_files
 from pipelines.serving.server.access import RequireToken, TokenInterceptor
-from pipelines.serving.server.grpc import messages, services
+from pipelines.serving.server.errors import port_is_taken
+from pipelines.serving.server.grpc.server import new_server
 from pipelines.serving.server.http import playground
 from pipelines.serving.server.http.connections import limited
 from pipelines.serving.server.http.rest import ModelApi, application
@@ -33,16 +32,11 @@ from pipelines.serving.server.models.daemon_thread import in_daemon_thread
 from pipelines.serving.server.models.manager import Manager
 from pipelines.serving.server.models.model_config import ModelConfig
 from pipelines.serving.server.models.servable import share_cores
-from pipelines.serving.server.settings import Access, Settings
+from pipelines.serving.server.open_files import with_room
+from pipelines.serving.server.settings import Settings
 
 _logger = logging.getLogger("zootune.serve")
 _FORCED = 143
-# gRPC connections at their limit that may wait for a refusal.
-_PENDING_CONNECTIONS = 16
-# What a call may send before its message is read, at least: the usual window of HTTP/2.
-_LEAST_WINDOW_BYTES = 65_535
-# Open files other than connections: libraries, and versions while they load.
-_OTHER_FILES = 256
 
 
 def serve(
@@ -61,7 +55,7 @@ def serve(
     """
     share_cores(settings.batching.num_batch_threads)
     memory.settle()
-    settings = _with_room(settings)
+    settings = with_room(settings)
     loop = new_loop(settings.limits.header_seconds)
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_run(settings, models, config_file))
@@ -113,8 +107,16 @@ class Server:
             ArtifactError: if no version of a model loads.
         """
         with _bound(self._settings) as (rest_socket, grpc_address):
-            rest = self._rest_server()
-            grpc_server, self.grpc_port = self._grpc_server(grpc_address)
+            rest, token = self._rest_server(), self._settings.access.token
+            grpc_server, self.grpc_port = new_server(
+                self._settings,
+                grpc_address,
+                self._manager,
+                self._admission,
+                self._metrics,
+                self._health,
+                interceptors=[TokenInterceptor(token)] if token else [],
+            )
             self.rest_port = rest_socket.getsockname()[1]
             await grpc_server.start()
             serving = asyncio.create_task(rest.serve(sockets=[rest_socket]))
@@ -204,63 +206,6 @@ class Server:
             )
         )
 
-    def _grpc_server(self, address: str) -> tuple[grpc.aio.Server, int]:
-        settings, limits = self._settings, self._settings.limits
-        token = settings.access.token
-        most_pending = _PENDING_CONNECTIONS * limits.max_in_flight
-        most_unread = limits.max_in_flight_bytes // limits.max_in_flight // 2
-        most_unread = max(most_unread, _LEAST_WINDOW_BYTES)
-        server = grpc.aio.server(
-            interceptors=[
-                *([TokenInterceptor(token)] if token else ()),
-                messages.AwaitMessages(self._admission),
-            ],
-            # No `maximum_concurrent_rpcs`: it counts calls that never send a message,
-            # and refuses those for health then. `Admission` counts, by client.
-            options=[
-                ("grpc.max_receive_message_length", limits.max_body_bytes),
-                ("grpc.max_send_message_length", -1),
-                # Or buffers grow to what a fast network brings, for calls that
-                # nobody reads yet.
-                ("grpc.http2.bdp_probe", 0),
-                ("grpc.http2.lookahead_bytes", most_unread),
-                # Or a second server would take the port and half of the requests.
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_concurrent_streams", limits.max_in_flight),
-                # Handshakes and connections that nobody uses make room for others.
-                (
-                    "grpc.server_handshake_timeout_ms",
-                    int(1000 * limits.header_seconds),
-                ),
-                ("grpc.max_connection_idle_ms", int(1000 * limits.idle_seconds)),
-                ("grpc.max_allowed_incoming_connections", limits.max_connections),
-                ("grpc.max_metadata_size", limits.max_header_bytes),
-                ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
-                # Above these gRPC answers CANCELLED, by chance between the two, which
-                # no client takes for a reason to come back; `Admission` says why.
-                ("grpc.server.max_pending_requests", most_pending // 2),
-                ("grpc.server.max_pending_requests_hard_limit", most_pending),
-            ],
-        )
-        services.add_services(
-            server,
-            self._manager,
-            self._admission,
-            self._metrics,
-            reload_root=settings.access.reload_root,
-        )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        credentials = _credentials(settings.access)
-        try:
-            port = (
-                server.add_secure_port(address, credentials)
-                if credentials
-                else server.add_insecure_port(address)
-            )
-        except RuntimeError as error:
-            raise _taken("gRPC", address) from error
-        return server, port
-
     async def _follow(
         self, models: Sequence[ModelConfig], config_file: Path | None
     ) -> None:
@@ -332,23 +277,9 @@ def _bound(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
         try:
             listening.bind((host, settings.rest_port))
         except OSError as error:
-            raise _taken("REST", f"{host}:{settings.rest_port}") from error
+            raise port_is_taken("REST", f"{host}:{settings.rest_port}") from error
         in_brackets = f"[{host}]" if ":" in host else host
         yield listening, f"{in_brackets}:{settings.grpc_port}"
-
-
-def _taken(interface: str, address: str) -> ConfigError:
-    return ConfigError(
-        f"{interface} cannot listen at {address}: the port is taken, or the address is"
-        " not of this machine. Choose another with --rest-port, --grpc-port or --host."
-    )
-
-
-def _credentials(access: Access) -> grpc.ServerCredentials | None:
-    if access.tls_certificate is None or access.tls_key is None:
-        return None
-    pair = (access.tls_key.read_bytes(), access.tls_certificate.read_bytes())
-    return grpc.ssl_server_credentials([pair])
 
 
 def _print_addresses(settings: Settings, rest_port: int, grpc_port: int) -> None:
@@ -383,30 +314,3 @@ def new_loop(handshake_seconds: float) -> asyncio.AbstractEventLoop:
             return await super().create_server(*args, **options)
 
     return Loop()
-
-
-def _with_room(settings: Settings) -> Settings:
-    """As many connections as the process may have open, on each of both interfaces."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return settings
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limits = settings.limits
-    needed = 2 * limits.max_connections + _OTHER_FILES
-    if soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft >= needed:
-        return settings
-    room = max(1, (soft - _OTHER_FILES) // 2)
-    _logger.warning(
-        "the process may have %d files open, so %d connections are taken and not %d;"
-        " `ulimit -n` raises it",
-        soft,
-        room,
-        limits.max_connections,
-    )
-    return dataclasses.replace(
-        settings, limits=dataclasses.replace(limits, max_connections=room)
-    )

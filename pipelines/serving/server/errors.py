@@ -1,8 +1,10 @@
-"""Errors of requests, with the names of gRPC and the numbers of HTTP."""
+"""Errors of requests, with the names of gRPC and the numbers of HTTP; and of ports."""
 
 from __future__ import annotations
 
 import enum
+
+from pipelines.errors import ConfigError
 
 
 class Code(enum.IntEnum):
@@ -96,3 +98,11 @@ def invalid(message: str) -> ServingError:
 def not_found(message: str) -> ServingError:
     """A model or a version that is not served."""
     return ServingError(Code.NOT_FOUND, message)
+
+
+def port_is_taken(interface: str, address: str) -> ConfigError:
+    """The server cannot begin; `interface` is REST or gRPC."""
+    return ConfigError(
+        f"{interface} cannot listen at {address}: the port is taken, or the address is"
+        " not of this machine. Choose another with --rest-port, --grpc-port or --host."
+    )

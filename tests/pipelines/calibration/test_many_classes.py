@@ -17,10 +17,10 @@ from pipelines.config import CalibrationConfig
 from pipelines.display.tables import audit_table, evaluation_table
 from pipelines.probing import ridge
 from pipelines.probing.probe import linear_probe, score, score_of_all
+from pipelines.probing.rows import spread
 from pipelines.problems.class_reports import MATRIX_CLASSES, summarize
 from pipelines.report import confusion_page
 from pipelines.runs.folder import as_json
-from pipelines.stages.measure import of_every_class, spread
 
 
 def _clusters(classes, per_class, *, width=64, noise=0.6, seed=0):
@@ -72,34 +72,6 @@ def test_left_out_of_some_rows_equals_the_path(shape, sizes, monkeypatch):
     monkeypatch.setattr(ridge, "_AT_ONCE", 5 * rows)
     found = ridge.left_out(x, labels, judged, penalty=whole.penalty, groups=groups)
     np.testing.assert_allclose(found, whole.left_out[judged], atol=1e-4)
-
-
-def test_many_classes_are_compared_on_some():
-    labels = np.arange(20_000) % 1000
-    rows = spread(labels, count=1000, seed=0)
-    sizes = np.bincount(labels[rows])
-    assert set(sizes[sizes > 0]) == {8}
-    assert len(rows) == 1000
-    assert (np.diff(rows) > 0).all()
-    # Of classes of three, as many classes as there is room for.
-    few = spread(np.arange(9000) % 3000, count=1000, seed=0)
-    assert set(np.bincount(few % 3000)) == {0, 3}
-    # A class of one has no other to be recognized by.
-    mixed = np.concatenate([np.arange(2000), np.repeat(np.arange(2000, 2300), 4)])
-    assert labels_of_one(mixed, spread(mixed, count=1000, seed=0)) == 0
-    alone = spread(np.arange(5000), count=1000, seed=0)
-    assert len(np.unique(alone)) == 1000
-    # Up to a hundred classes it is as it was: in proportion, each at least once.
-    hundred = np.arange(5000) % 100
-    np.testing.assert_array_equal(
-        spread(hundred, count=300, seed=0), of_every_class(hundred, count=300, seed=0)
-    )
-
-
-def labels_of_one(labels, rows):
-    """How many of the rows are alone in their class."""
-    sizes = np.bincount(labels[rows])
-    return int((sizes == 1).sum())
 
 
 @pytest.mark.parametrize("classes", [300, 2000])

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 import zoo
 from pipelines.features import engines
+from pipelines.features.block_vectors import vectors_of
 from pipelines.features.extract import extract
 from pipelines.stages.base import freeze_base
-from pipelines.stages.measure import vectors_of
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
 

@@ -109,3 +109,20 @@ def test_a_recurrent_layer_needs_a_sequence():
     image = keras.Input((4, 4, 2))
     with pytest.raises(ConfigError, match="'gru' reads a sequence"):
         pooling_layers(image, _plan("gru"), modality="image")
+
+
+@pytest.mark.parametrize("side", [2, 3, 5, 8])
+def test_grid_cells_are_averages_of_their_corners(side):
+    maps = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
+    half = -(-side // 2)
+    found = np.array(GridPooling(2)(maps))
+    first, last = maps[:, :half, :half], maps[:, -half:, -half:]
+    assert found.shape == (2, 12)
+    np.testing.assert_allclose(found[:, :3], first.mean(axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(found[:, -3:], last.mean(axis=(1, 2)), atol=1e-6)
+
+
+def test_a_map_without_room_for_cells_is_one():
+    maps = np.ones((2, 1, 1, 3), np.float32)
+    assert GridPooling(2)(maps).shape == (2, 3)
+    assert GridPooling(2)(np.ones((2, 6, 3), np.float32)).shape == (2, 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.formats.publishing import export_run
-from pipelines.serving import artifact
+from pipelines.serving import artifact, publication
 from tests.faults.kills import IS_LONG, killed_at_random
 
 pytestmark = pytest.mark.faults
@@ -99,7 +99,7 @@ def test_old_remains_of_exports_go(finished_run, base):
         (base / name / "variables" / "part").write_bytes(b"half")
     for name in (".unpublished-old", "notes"):
         make_older(base / name, HOUR_SECONDS + 60)
-    with artifact.unpublished(base) as held:
+    with publication.unpublished(base) as held:
         make_older(held, HOUR_SECONDS + 60)
         export_run(finished_run, base)
         assert held.is_dir(), "somebody was writing there"

@@ -1,45 +1,20 @@
-"""Artifacts on disk: verified, published by one rename, never half there."""
+"""Artifacts on disk: read, and refused if they are not what was published."""
 
 import dataclasses
 import json
 import os
-import subprocess
-import sys
-import threading
 
 import pytest
 
 from pipelines.errors import ArtifactError
-from pipelines.serving import artifact
+from pipelines.serving import artifact, publication
 from pipelines.serving.artifact import MANIFEST, Manifest
-
-
-def _folder(path, content=b"graph") -> None:
-    (path / "variables").mkdir(parents=True)
-    (path / "saved_model.pb").write_bytes(content)
-    (path / "variables" / "data").write_bytes(b"numbers")
-    manifest = Manifest(
-        format=artifact.FORMAT,
-        model={"backbone": "tiny_image"},
-        class_names=("cat", "dog"),
-        signatures={},
-        preprocessing={},
-        versions={},
-        data={},
-        plan={},
-        metrics={},
-        temperature=1.0,
-        thresholds={"confidence": 0.0},
-        calibration={"method": "none"},
-        parity={},
-        files=artifact.hash_files(path),
-    )
-    artifact.write_manifest(path, manifest)
+from tests.support.bare_artifacts import bare_artifact
 
 
 @pytest.fixture
 def version(tmp_path):
-    _folder(tmp_path / "1")
+    bare_artifact(tmp_path / "1")
     return tmp_path / "1"
 
 
@@ -53,7 +28,7 @@ def test_a_manifest_round_trips_field_by_field(version):
 
 
 def test_the_newest_version_of_a_base_is_taken(tmp_path, version):
-    _folder(tmp_path / "10", b"newer")
+    bare_artifact(tmp_path / "10", b"newer")
     assert artifact.open_verified(tmp_path).version == 10
     assert artifact.open_verified(version).version == 1
 
@@ -85,10 +60,10 @@ def _link_to_a_folder(path):
 
 @pytest.mark.parametrize("make", [_link, _link_to_a_folder, os.mkfifo])
 def test_links_pipes_and_devices_are_refused(tmp_path, version, make):
-    _folder(tmp_path / "new")
+    bare_artifact(tmp_path / "new")
     make(tmp_path / "new" / "odd")
     with pytest.raises(ArtifactError, match="new/odd is a link, a pipe or a device"):
-        artifact.publish(tmp_path / "new", tmp_path / "versions")
+        publication.publish(tmp_path / "new", tmp_path / "versions")
     (tmp_path / "new" / "odd").unlink()
     artifact.open_verified(version)
     make(version / "odd")
@@ -100,7 +75,7 @@ def test_other_folder_gets_a_hint(tmp_path, version):
     with pytest.raises(ArtifactError, match=f"has no {MANIFEST}"):
         artifact.open_verified(tmp_path / "nowhere")
     run = tmp_path / "run"
-    _folder(run / "artifact" / "1")
+    bare_artifact(run / "artifact" / "1")
     with pytest.raises(ArtifactError, match="looks like a run: try"):
         artifact.open_verified(run)
 
@@ -124,8 +99,8 @@ def test_versions_grow_and_foreign_folders_are_no_versions(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "7").write_text("a file")
     assert artifact.versions(tmp_path) == [3]
-    _folder(tmp_path / "new")
-    assert artifact.publish(tmp_path / "new", tmp_path).name == "8"
+    bare_artifact(tmp_path / "new")
+    assert publication.publish(tmp_path / "new", tmp_path).name == "8"
     assert artifact.open_verified(tmp_path / "8").version == 8
 
 
@@ -134,37 +109,13 @@ def test_lookalike_numbers_are_not_versions(tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / "4").mkdir()
     assert artifact.versions(tmp_path) == [4]
-    with artifact.unpublished(tmp_path) as folder:
-        assert artifact.publish(folder, tmp_path).name == "5"
-
-
-def test_exports_at_the_same_time_get_different_versions(tmp_path):
-    for i in range(8):
-        _folder(tmp_path / f"new{i}", str(i).encode())
-    published = []
-
-    def publish(i):
-        published.append(artifact.publish(tmp_path / f"new{i}", tmp_path).name)
-
-    threads = [threading.Thread(target=publish, args=(i,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(published) == [str(i) for i in range(1, 9)]
-    contents = {(tmp_path / n / "saved_model.pb").read_bytes() for n in published}
-    assert len(contents) == 8
-
-
-def test_no_space_is_said_before_anything_is_written(tmp_path):
-    artifact.require_space(tmp_path, 1000)
-    with pytest.raises(ArtifactError, match="no space to export .* MB are free"):
-        artifact.require_space(tmp_path, 10**18)
+    with publication.unpublished(tmp_path) as folder:
+        assert publication.publish(folder, tmp_path).name == "5"
 
 
 def test_digest_covers_files_and_description(tmp_path):
     for name, content in (("1", b"graph"), ("2", b"graph"), ("3", b"another")):
-        _folder(tmp_path / name, content)
+        bare_artifact(tmp_path / name, content)
     read = [artifact.read_manifest(tmp_path / name) for name in "123"]
     assert read[0].digest == read[1].digest != read[2].digest
     elsewhere = dataclasses.replace(read[0], versions={"numpy": "1"}, parity={"s": 2})
@@ -186,27 +137,3 @@ def test_a_manifest_from_before_digests_is_read(version):
     del values["digest"]
     path.write_text(json.dumps(values))
     assert artifact.open_verified(version).manifest.digest == ""
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from pipelines.serving import artifact
-with artifact.unpublished(Path(sys.argv[1])) as folder:
-    (folder / "half").write_bytes(b"half")
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_next_export_removes_leftovers_of_killed_one(tmp_path):
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
-    (left,) = tmp_path.iterdir()
-    with artifact.unpublished(tmp_path) as first:
-        assert not left.exists()
-        with artifact.unpublished(tmp_path) as second:
-            assert first.is_dir(), "its maker lives"
-        assert not second.exists()
-    elsewhere = tmp_path / ".unpublished-0123456789ab-young"  # another machine's
-    elsewhere.mkdir()
-    with artifact.unpublished(tmp_path):
-        assert elsewhere.is_dir()

@@ -7,7 +7,7 @@ import pytest
 
 import pipelines
 from pipelines.errors import ArtifactError
-from pipelines.serving import artifact
+from pipelines.serving import artifact, publication
 from pipelines.stages import export, finetune
 
 
@@ -42,7 +42,7 @@ def test_refused_export_is_kept_and_proved_without_training(
     assert str(base / "refused-1") in str(told.value)
     assert artifact.versions(base) == []
     assert [one.name for one in base.iterdir()] == ["refused-1"]
-    report = json.loads((base / "refused-1" / artifact.REFUSAL).read_text())
+    report = json.loads((base / "refused-1" / publication.REFUSAL).read_text())
     worst = report["outputs"][0]
     assert not worst["agrees"]
     assert worst["largest_difference"] == "not comparable" or (

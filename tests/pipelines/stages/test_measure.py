@@ -12,15 +12,14 @@ from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.batches import batches, view_batches
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.errors import ConfigError
 from pipelines.features import views as viewing
-from pipelines.features.pooling import GridPooling
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages import measure as measuring
 from pipelines.stages.base import freeze_base
+from pipelines.stages.evidence import compare
 from pipelines.stages.head import add_head
-from pipelines.stages.measure import measure, spread, training_facts
+from pipelines.stages.measure import measure, training_facts
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,7 @@ def test_accuracy_of_left_out_examples_agrees_with_validation(measured, base, sp
 
 def test_of_many_examples_some_are_read(base, splits, monkeypatch):
     monkeypatch.setattr(measuring, "MOST_READ", 50)
-    monkeypatch.setattr(measuring, "_COMPARED", 30)
+    monkeypatch.setattr(compare, "_COMPARED", 30)
     some = measure(base, splits, CONFIG, Clock())
     assert len(some.labels) == 50
     assert some.evidence.examples == 30
@@ -169,38 +168,3 @@ def test_measure_skips_random_weights_that_will_train(base, splits):
     plan = decide(training_facts(base, splits, found), config)
     assert found.evidence is None
     assert found.probe(plan.head) is None
-
-
-def test_budget_below_one_pass_says_what_is_possible(base, splits):
-    config = dataclasses.replace(CONFIG, time_budget_seconds=1e-3)
-    with pytest.raises(ConfigError, match=r"at most \d+ examples with \?limit="):
-        measure(base, splits, config, Clock())
-    enough = dataclasses.replace(CONFIG, time_budget_seconds=1e3)
-    assert measure(base, splits, enough, Clock()).evidence is not None
-
-
-def test_some_rows_of_every_class_are_taken():
-    labels = np.array([0] * 90 + [1] * 9 + [2])
-    rows = spread(labels, count=20, seed=0)
-    counts = np.bincount(labels[rows])
-    assert counts.sum() == 20
-    assert counts.tolist() == [17, 2, 1]
-    assert (np.diff(rows) > 0).all()
-    np.testing.assert_array_equal(spread(labels, count=100, seed=0), np.arange(100))
-
-
-@pytest.mark.parametrize("side", [2, 3, 5, 8])
-def test_grid_cells_are_averages_of_their_corners(side):
-    maps = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
-    half = -(-side // 2)
-    found = np.array(GridPooling(2)(maps))
-    first, last = maps[:, :half, :half], maps[:, -half:, -half:]
-    assert found.shape == (2, 12)
-    np.testing.assert_allclose(found[:, :3], first.mean(axis=(1, 2)), atol=1e-6)
-    np.testing.assert_allclose(found[:, -3:], last.mean(axis=(1, 2)), atol=1e-6)
-
-
-def test_a_map_without_room_for_cells_is_one():
-    maps = np.ones((2, 1, 1, 3), np.float32)
-    assert GridPooling(2)(maps).shape == (2, 3)
-    assert GridPooling(2)(np.ones((2, 6, 3), np.float32)).shape == (2, 6)

@@ -14,12 +14,12 @@ from pipelines.planning.policy import decide
 from pipelines.problems.class_reports import calibration_report, evaluate
 from pipelines.report import confusion_page
 from pipelines.runtime.clock import Clock
-from pipelines.stages import measure as measuring
 from pipelines.stages.base import freeze_base
 from pipelines.stages.calibrate import (
     calibrate_model,
     rows_of_each_class,
 )
+from pipelines.stages.evidence import compare
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
 from pipelines.stages.obtain import obtain
@@ -59,7 +59,7 @@ def base(splits, config):
 def measured(base, splits, config):
     with pytest.MonkeyPatch.context() as patched:
         # In a tenth of the time of a thousand.
-        patched.setattr(measuring, "_COMPARED", JUDGED)
+        patched.setattr(compare, "_COMPARED", JUDGED)
         return measure(base, splits, config, Clock())
 
 

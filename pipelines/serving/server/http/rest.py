@@ -36,6 +36,7 @@ from pipelines.serving.server.http import (
 from pipelines.serving.server.http.urls import Asked
 from pipelines.serving.server.limits import Admission, read_body
 from pipelines.serving.server.models import service
+from pipelines.serving.server.models.examples import Classes
 from pipelines.serving.server.models.manager import Loaded, Manager
 from pipelines.serving.server.models.signature import Signature
 
@@ -217,34 +218,34 @@ async def _predict(
     return write(outputs)
 
 
-async def _classify(
-    version: Loaded, request: dict, read: _Read, deadline: float
+async def _infer(
+    version: Loaded,
+    request: dict,
+    read: _Read,
+    deadline: float,
+    *,
+    task: service.Task[Any],
+    as_json: Callable[[Any], object],
 ) -> bytes:
     signature = _signature(version, request)
     examples = await read(lambda: json_examples.serialized(request))
-    rows = await service.classify(version, signature, examples, deadline=deadline)
-    return json_answers.write_results(
-        [
-            [[name.decode(errors="replace"), score] for name, score in row]
-            for row in rows
-        ]
-    )
+    answers = await service.infer(version, signature, examples, task, deadline=deadline)
+    return json_answers.write_results([as_json(answer) for answer in answers])
 
 
-async def _regress(
-    version: Loaded, request: dict, read: _Read, deadline: float
-) -> bytes:
-    signature = _signature(version, request)
-    examples = await read(lambda: json_examples.serialized(request))
-    values = await service.regress(version, signature, examples, deadline=deadline)
-    return json_answers.write_results(values)
+def _named_scores(classes: Classes) -> list[object]:
+    return [[name.decode(errors="replace"), score] for name, score in classes]
 
 
 def _signature(version: Loaded, request: dict) -> Signature:
     return json_tensors.find_signature(service.signatures(version), request, DEFAULT)
 
 
-_ANSWERS = {"predict": _predict, "classify": _classify, "regress": _regress}
+_ANSWERS = {
+    "predict": _predict,
+    "classify": functools.partial(_infer, task=service.CLASSIFY, as_json=_named_scores),
+    "regress": functools.partial(_infer, task=service.REGRESS, as_json=float),
+}
 
 
 def application(

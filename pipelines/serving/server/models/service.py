@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 from pipelines.serving import naming
 from pipelines.serving.server.models import examples, pixels
 from pipelines.serving.server.models.manager import Loaded
 from pipelines.serving.server.models.signature import Arrays, Signature, check_inputs
+
+Answer = TypeVar("Answer")
 
 
 async def predict(
@@ -26,26 +30,40 @@ async def predict(
     return await version.batcher.submit(signature, inputs, deadline=deadline)
 
 
-async def classify(
-    version: Loaded, signature: Signature, serialized: list[bytes], *, deadline: float
-) -> list[examples.Classes]:
-    """Classes with scores for every serialized example."""
-    examples.check_classify(signature)
+@dataclasses.dataclass(frozen=True)
+class Task(Generic[Answer]):
+    """A question about serialized examples: who may be asked, and how to read it.
+
+    `check` raises `ServingError` for a signature that does not answer it; `read` takes
+    the outputs and the number of examples, and gives an answer for each.
+    """
+
+    check: Callable[[Signature], None]
+    read: Callable[[Arrays, int], list[Answer]]
+
+
+CLASSIFY: Task[examples.Classes] = Task(examples.check_classify, examples.classes)
+REGRESS: Task[float] = Task(examples.check_regress, examples.values)
+
+
+async def infer(
+    version: Loaded,
+    signature: Signature,
+    serialized: list[bytes],
+    task: Task[Answer],
+    *,
+    deadline: float,
+) -> list[Answer]:
+    """The answer to a task for every serialized example.
+
+    Raises:
+        ServingError: if the signature does not answer it, or the model fails.
+    """
+    task.check(signature)
     outputs = await predict(
         version, signature, examples.inputs(serialized), deadline=deadline
     )
-    return examples.classes(outputs, len(serialized))
-
-
-async def regress(
-    version: Loaded, signature: Signature, serialized: list[bytes], *, deadline: float
-) -> list[float]:
-    """A value for every serialized example."""
-    examples.check_regress(signature)
-    outputs = await predict(
-        version, signature, examples.inputs(serialized), deadline=deadline
-    )
-    return examples.values(outputs, len(serialized))
+    return task.read(outputs, len(serialized))
 
 
 def signatures(version: Loaded) -> Mapping[str, Signature]:

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from pipelines.data.demo.make import KINDS, README, make
+from pipelines.data.demo.make import FEWEST, KINDS, README, make
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
@@ -23,13 +23,13 @@ def _contents(folder):
     [("photos", 10, "image"), ("texts", 2, "text"), ("series", 4, "series")],
 )
 def test_make_gives_data_that_load(tmp_path, kind, classes, modality):
-    demo = make(kind, tmp_path / "deep" / "data", limit=7)
-    assert demo.examples == 7 * classes
+    demo = make(kind, tmp_path / "deep" / "data", limit=FEWEST)
+    assert demo.examples == FEWEST * classes
     splits = load(DatasetRef.parse(demo.data))
     assert splits.train.inputs.modality == modality
     assert splits.info.class_names == tuple(demo.counts)
     loaded = [splits.train, splits.validation, splits.test]
-    assert sum(len(split) for split in loaded) == 7 * classes
+    assert sum(len(split) for split in loaded) == FEWEST * classes
     text = (tmp_path / "deep" / "data" / README).read_text(encoding="utf-8")
     assert demo.origin in text
     assert demo.licence in text
@@ -43,7 +43,7 @@ def test_make_twice_gives_equal_files(tmp_path, kind):
 
 
 def test_make_takes_an_empty_folder(tmp_path):
-    make("series", tmp_path, limit=1)
+    make("series", tmp_path, limit=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [README, "series.npz"]
 
 
@@ -57,9 +57,9 @@ def test_make_leaves_other_files_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
 
 
-def test_make_refuses_a_limit_below_one(tmp_path):
-    with pytest.raises(ConfigError, match="--limit is 0; it must be 1 or more"):
-        make("texts", tmp_path / "texts", limit=0)
+def test_make_refuses_data_that_nothing_trains_on(tmp_path):
+    with pytest.raises(ConfigError, match="--limit is 2; it must be 3 or more: a run"):
+        make("texts", tmp_path / "texts", limit=2)
     assert not (tmp_path / "texts").exists()
 
 

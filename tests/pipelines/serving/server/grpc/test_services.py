@@ -4,9 +4,7 @@ import grpc
 import pytest
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
-    get_model_status_pb2,
     inference_pb2,
-    model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
@@ -21,14 +19,6 @@ def channel(impatient):
 @pytest.fixture(scope="module")
 def predictions(channel):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
-
-
-def test_status_has_every_version(channel):
-    stub = model_service_pb2_grpc.ModelServiceStub(channel)
-    request = get_model_status_pb2.GetModelStatusRequest()
-    request.model_spec.name = "slow"
-    (row,) = stub.GetModelStatus(request, timeout=20).model_version_status
-    assert (row.version, row.state, row.status.error_code) == (1, 30, 0)
 
 
 def multi_inference(*signatures, method="tensorflow/serving/classify"):

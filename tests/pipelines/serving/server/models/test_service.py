@@ -29,10 +29,11 @@ def test_version_predicts_classifies_and_names_itself(base):
         inputs = {"text": np.array([b"abc"], object)}
         outputs = await service.predict(version, default, inputs, deadline=deadline)
         assert outputs["label"].tolist() == [b"dog"]
-        rows = await service.classify(version, classify, [b"", b""], deadline=deadline)
+        asked = (version, classify, [b"", b""])
+        rows = await service.infer(*asked, service.CLASSIFY, deadline=deadline)
         assert rows == [[(b"cat", 0.5), (b"dog", 0.5)]] * 2
         with pytest.raises(ServingError, match="regression signature"):
-            await service.regress(version, classify, [b""], deadline=deadline)
+            await service.infer(*asked, service.REGRESS, deadline=deadline)
         assert service.version_headers(version) == {
             naming.VERSION_HEADER: "3",
             naming.CLASSES_HEADER: naming.digest(["cat", "dog"]),

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pipelines.data.splits import ImageArray, Series, Texts
-from pipelines.stages.proof_examples import probes_of
+from pipelines.stages.proof.probes import probes_of
 
 SIZE = 16
 

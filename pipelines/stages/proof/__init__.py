@@ -1,0 +1,1 @@
+"""The model in memory asked, examples, and how far an export may be off."""
