@@ -206,7 +206,7 @@ def measure(
             base, reader, tuple(outputs), whole if is_whole else {}, fingerprint(base)
         ),
         problem=problem,
-        refitted=_refitted(base, splits, first, validation, problem),
+        refitted=_refitted(base, splits, first, rest, problem) if is_whole else None,
     )
 
 
@@ -222,7 +222,7 @@ def _refitted(
     Only of one that is fitted: nothing trains it, so that no validation is needed to
     end its training, and it is for few data, where every example counts.
     """
-    if not (base.spec.fitted and validation and problem.classes_can_change):
+    if not (base.spec.fitted and problem.classes_can_change):
         return None
     both = (splits.train, splits.validation)
     groups = [split.groups for split in both if split.groups is not None]

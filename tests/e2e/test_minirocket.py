@@ -45,7 +45,7 @@ def test_defaults_suffice_and_nothing_is_trained(run):
     assert report["phases"] == []
     assert report["receipt"] == {}
     assert report["validation"]["examples"] == 24
-    assert report["calibration"]["test"]["ece"] < 0.1
+    assert report["calibration"]["test"]["after"]["calibration_error"] < 0.1
     assert report["parity"]["largest_difference"] <= 1e-5
 
 
