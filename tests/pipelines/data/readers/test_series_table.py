@@ -88,12 +88,12 @@ def test_irregular_sampling_is_named(tmp_path, times, is_irregular):
         (LONG, "series=nobody", "has no column 'nobody'"),
         (
             LONG.replace("a,1,2,,up", "a,1,2,,down"),
-            "series=id",
+            "series=id&group=who",
             "several values of lab",
         ),
         (
             LONG.replace("a,1", "a,soon"),
-            "series=id&time=t",
+            "series=id&time=t&values=x",
             "neither numbers nor dates",
         ),
         (LONG, "time=t", "time= orders the rows of a series, and goes with series="),
