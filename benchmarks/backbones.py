@@ -31,8 +31,8 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from benchmarks.multiply_adds import multiply_adds
 from zoo.catalog import CATALOG
+from zoo.graph.multiply_adds import multiply_adds
 
 FIGURES = Path(__file__).parents[1] / "docs" / "backbone_figures.json"
 BATCH = 16

@@ -1,8 +1,10 @@
 """The development sets that are not built in, from the packages that carry them.
 
 Leaves in FOLDER `emoji_google/` and `emoji_twitter/`, drawings of the same emoji by two
-vendors in a folder for each of nine categories (MIT and Apache-2.0; CC-BY 4.0), and
-`fashion.npz`, Fashion-MNIST as it was published (MIT, https://arxiv.org/abs/1708.07747).
+vendors in a folder for each of nine categories (MIT and Apache-2.0; CC-BY 4.0), with
+tables `emoji_google.csv` and `emoji_twitter.csv` of their category and the words of
+their subcategory, as labels with `|` between them; and `fashion.npz`, Fashion-MNIST as
+it was published (MIT, https://arxiv.org/abs/1708.07747).
 
 Needs `npm`, `apt-get` and `dpkg-deb`.
 
@@ -13,6 +15,7 @@ Cost:    a minute and 170 MB to fetch.
 from __future__ import annotations
 
 import argparse
+import csv
 import gzip
 import json
 import shutil
@@ -52,12 +55,17 @@ def _emoji(vendor: str, scratch: Path, target: Path) -> Path:
     ).stdout.split()[-1]
     shutil.unpack_archive(scratch / packed, scratch, filter="data")
     images = scratch / "package" / "img" / vendor / "64"
+    rows = [("image", "label")]
     for emoji in json.loads((scratch / "package" / "emoji.json").read_text()):
         category, image = emoji["category"], images / emoji["image"]
         if category == "Component" or not image.is_file():
             continue
         (target / category).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image, target / category / image.name)
+        words = dict.fromkeys([category, *emoji["subcategory"].split("-")])
+        rows.append((f"{target.name}/{category}/{image.name}", "|".join(words)))
+    with target.with_suffix(".csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
     return target
 
 

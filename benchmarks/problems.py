@@ -8,12 +8,16 @@ reads.
 
 * labels: the digits on a canvas, two or three. Mean average precision on test, beside
   one-vs-rest logistic regression (C from 0.01 to 1 by validation).
+* words: emoji by their category and the words of their subcategory, likewise.
 * sum, angle: the sum of the digits, and the angle of a single one. Mean absolute error
   on test, beside ridge (alpha by leave-one-out), and the coverage of intervals.
+* rotation, scale: of fashion items; emoji: their number on a canvas, 1 to 9. Likewise.
 * count, tilt: the number of digits on a canvas, one to four, and the angle in five
   grades. Quadratic kappa on test, beside a classifier of the same head.
 
-Command: python -m benchmarks.problems --examples=2000 --size=96
+Emoji and fashion items are those of `benchmarks.development_data`, in `--data`.
+
+Command: python -m benchmarks.problems --examples=2000 --size=96 [--data=FOLDER]
 Cost:    about 10 minutes on two CPU cores.
 """
 
@@ -33,17 +37,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import average_precision_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.problem_data import (
+    canvases,
+    digits,
+    emoji_counts,
+    emoji_labels,
+    fashion,
+    scaled,
+    turned,
+)
 from pipelines.config import RunConfig
 from pipelines.data.input.batches import batches
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
 from pipelines.problems.grade_reports import quadratic_kappa
 from pipelines.runs.prepare import Prepared, prepare
@@ -73,43 +84,6 @@ class Solved:
     def labels(self, split: str) -> np.ndarray:
         """The labels of a split."""
         return getattr(self.prepared.splits, split).labels
-
-
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """5,000 digits, uint8 `[n, 28, 28]`, and which they are."""
-    examples = read(DatasetRef.parse("builtin:mnist_5k"))
-    pixels = getattr(examples.inputs, "pixels")  # noqa: B009 - only arrays have them
-    return pixels[..., 0], examples.labels
-
-
-def canvases(
-    count: int, fewest: int, most: int, seed: int
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Canvases uint8 `[count, 56, 56]` with some digits in their four cells."""
-    pixels, names = digits()
-    rng = np.random.default_rng(seed)
-    made = np.zeros((count, 56, 56), np.uint8)
-    shown = []
-    for canvas in made:
-        rows = rng.integers(len(pixels), size=rng.integers(fewest, most + 1))
-        for cell, row in zip(rng.permutation(4), rows):
-            y, x = 28 * (cell // 2), 28 * (cell % 2)
-            canvas[y : y + 28, x : x + 28] = pixels[row]
-        shown.append(names[rows])
-    return made, shown
-
-
-def turned(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Digits turned by angles from -60 to 60 degrees, uint8 `[count, 28, 28]`."""
-    pixels, _ = digits()
-    rng = np.random.default_rng(seed)
-    angles = rng.uniform(-60, 60, count)
-    rows = rng.permutation(len(pixels))[:count]
-    images = [
-        Image.fromarray(pixels[row]).rotate(angle, Image.Resampling.BILINEAR)
-        for row, angle in zip(rows, angles)
-    ]
-    return np.stack([np.asarray(image) for image in images]), angles
 
 
 def solve(
@@ -177,7 +151,7 @@ def _features(
     return last_of, same_of
 
 
-def scaled(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def standardized(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every feature with mean 0 and deviation 1 in training."""
     scaler = StandardScaler().fit(features["train"])
     return {name: scaler.transform(rows) for name, rows in features.items()}
@@ -185,7 +159,7 @@ def scaled(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def logistic(solved: Solved, features: dict[str, np.ndarray]) -> float:
     """The mean average precision on test of one-vs-rest logistic regression."""
-    x = scaled(features)
+    x = standardized(features)
     best = (-1.0, -1.0)
     for strength in _STRENGTHS:
         model = OneVsRestClassifier(LogisticRegression(C=strength, max_iter=300))
@@ -204,22 +178,29 @@ def logistic(solved: Solved, features: dict[str, np.ndarray]) -> float:
 
 def ridge(solved: Solved, features: dict[str, np.ndarray]) -> float:
     """The mean absolute error on test of ridge regression."""
-    x = scaled(features)
+    x = standardized(features)
     model = RidgeCV(np.logspace(0, 6, 13)).fit(x["train"], solved.labels("train"))
     predicted = model.predict(x["test"]).reshape(-1, 1)
     return float(np.abs(predicted - solved.labels("test")).mean())
 
 
-def compare_labels(folder: Path, arguments: Any) -> None:
-    """Prints the line of the task with several labels."""
-    x, shown = canvases(arguments.examples, 2, 3, arguments.seed)
+def digits_of_canvases(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Canvases with two or three digits, and which these are, `[count, 10]`."""
+    x, shown = canvases(count, 2, 3, seed)
     y = np.zeros((len(x), 10), np.int64)
     for row, names in zip(y, shown):
         row[names] = 1
+    return x, y
+
+
+def compare_labels(
+    name: str, folder: Path, x: np.ndarray, y: np.ndarray, arguments: Any
+) -> None:
+    """Prints the line of a task with several labels."""
     solved = solve(folder, x, y, "multi_label", arguments)
     test = solved.evaluation.test
     print(
-        f"labels  mAP {test.mean_average_precision:.4f}"
+        f"{name:<6}  mAP {test.mean_average_precision:.4f}"
         f"  f1 micro {test.f1_micro:.4f}  exact {test.exact_match:.4f}"
         f"  loss {test.loss:.4f}  CPU s {solved.seconds:.0f}"
         f" | logistic: last {logistic(solved, solved.last):.4f}"
@@ -266,6 +247,43 @@ def compare_grades(
     )
 
 
+def _tasks(
+    folder: Path, count: int, seed: int, arguments: Any
+) -> dict[str, Callable[[], None]]:
+    """What prints the line of each task."""
+    x, shown = canvases(count, 1, 4, seed)
+    y = np.array([len(names) for names in shown])
+    sums = np.array([names.sum() for names in shown])
+    pixels, angles = turned(digits()[0], count, seed, most=60)
+    tilt = np.digitize(angles, _GRADES)
+
+    def labels(name: str, data: tuple[np.ndarray, np.ndarray]) -> None:
+        compare_labels(name, folder, *data, arguments)
+
+    def numbers(name: str, data: tuple[np.ndarray, np.ndarray]) -> None:
+        compare_numbers(name, folder, *data, arguments)
+
+    tasks: dict[str, Callable[[], None]] = {
+        "labels": lambda: labels("labels", digits_of_canvases(count, seed)),
+        "sum": lambda: numbers("sum", (x, sums)),
+        "angle": lambda: numbers("angle", (pixels, angles)),
+        "count": lambda: compare_grades("count", folder, x, y, arguments),
+        "tilt": lambda: compare_grades("tilt", folder, pixels, tilt, arguments),
+    }
+    data = arguments.data
+    if data is None:
+        return tasks
+    return {
+        **tasks,
+        "words": lambda: labels("words", emoji_labels(data)),
+        "emoji": lambda: numbers("emoji", emoji_counts(data, count, seed)),
+        "rotation": lambda: numbers(
+            "rotation", turned(fashion(data), count, seed, most=60)
+        ),
+        "scale": lambda: numbers("scale", scaled(fashion(data), count, seed)),
+    }
+
+
 def main() -> None:
     """Prints a line for each task."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -273,25 +291,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="*", default=[])
+    parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     count, seed = arguments.examples, arguments.seed
-    x, shown = canvases(count, 1, 4, seed)
-    y = np.array([len(names) for names in shown])
-    sums = np.array([names.sum() for names in shown])
-    pixels, angles = turned(count, seed)
-    tilt = np.digitize(angles, _GRADES)
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
-        tasks: dict[str, Callable[[], None]] = {
-            "labels": lambda: compare_labels(folder, arguments),
-            "sum": lambda: compare_numbers("sum", folder, x, sums, arguments),
-            "angle": lambda: compare_numbers(
-                "angle", folder, pixels, angles, arguments
-            ),
-            "count": lambda: compare_grades("count", folder, x, y, arguments),
-            "tilt": lambda: compare_grades("tilt", folder, pixels, tilt, arguments),
-        }
+        tasks = _tasks(folder, count, seed, arguments)
         for name in arguments.tasks or tasks:
             tasks[name]()
 

@@ -88,11 +88,11 @@ def main() -> None:
     done = _read(arguments.results)
     warm = False
     for reference in arguments.data:
-        pool = _pool(reference, arguments.size, arguments.test)
+        drawn_from = pool(reference, arguments.size, arguments.test)
         for cell in _cells(reference, arguments):
             if cell in done:
                 continue
-            drawn = _draw(pool, cell.shots, cell.seed)
+            drawn = draw(drawn_from, cell.shots, cell.seed)
             if drawn is None:
                 print(f"{cell}: too few images in a class", flush=True)
                 continue
@@ -130,7 +130,7 @@ def _cells(reference: str, arguments: argparse.Namespace) -> Iterator[Cell]:
                 yield Cell(reference, shots, seed, contender)
 
 
-def _pool(reference: str, size_px: int, test: int) -> Drawn:
+def pool(reference: str, size_px: int, test: int) -> Drawn:
     splits = load(DatasetRef.parse(reference))
     rng = np.random.default_rng(0)
     tested = np.sort(rng.permutation(len(splits.test))[:test])
@@ -151,21 +151,23 @@ def _pixels(split: Split, size_px: int) -> np.ndarray:
     return np.concatenate([pixels.numpy() for pixels, _ in stream])
 
 
-def _draw(pool: Drawn, shots: int, seed: int) -> Drawn | None:
+def draw(drawn_from: Drawn, shots: int, seed: int) -> Drawn | None:
     """`shots` of each class to train on, and nothing if a class has fewer."""
     rng = np.random.default_rng(seed)
-    rows = {"test": np.arange(len(pool.labels["test"]))}
+    rows = {"test": np.arange(len(drawn_from.labels["test"]))}
     for name, count in (("train", shots), ("validation", max(1, shots // 4))):
-        shuffled = rng.permutation(len(pool.labels[name]))
-        labels = pool.labels[name][shuffled]
-        chosen = [shuffled[labels == label][:count] for label in range(pool.classes)]
+        shuffled = rng.permutation(len(drawn_from.labels[name]))
+        labels = drawn_from.labels[name][shuffled]
+        chosen = [
+            shuffled[labels == label][:count] for label in range(drawn_from.classes)
+        ]
         if min(map(len, chosen)) < count:
             return None
         rows[name] = np.sort(np.concatenate(chosen))
     return Drawn(
-        {name: pool.pixels[name][members] for name, members in rows.items()},
-        {name: pool.labels[name][members] for name, members in rows.items()},
-        pool.classes,
+        {name: drawn_from.pixels[name][members] for name, members in rows.items()},
+        {name: drawn_from.labels[name][members] for name, members in rows.items()},
+        drawn_from.classes,
     )
 
 
@@ -186,15 +188,8 @@ def _measure(cell: Cell, drawn: Drawn, arguments: argparse.Namespace) -> Result:
 
 def _run(cell: Cell, drawn: Drawn, arguments: argparse.Namespace) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        names = list(drawn.labels)
-        np.savez(
-            Path(folder) / "drawn.npz",
-            x=np.concatenate([drawn.pixels[name] for name in names]),
-            y=np.concatenate([drawn.labels[name] for name in names]),
-            split=np.repeat(names, [len(drawn.labels[name]) for name in names]),
-        )
         config = RunConfig(
-            data=f"npz:{folder}/drawn.npz",
+            data=write_drawn(drawn, Path(folder)),
             backbone=arguments.backbone,
             workdir=f"{folder}/run",
             seed=cell.seed,
@@ -210,6 +205,18 @@ def _run(cell: Cell, drawn: Drawn, arguments: argparse.Namespace) -> Result:
         answers, trained.calibrated.calibration, class_names=splits.info.class_names
     )
     return Result(found.accuracy, seconds, found.calibration_error)
+
+
+def write_drawn(drawn: Drawn, folder: Path) -> str:
+    """Writes the drawn images into a folder, and gives their reference."""
+    names = list(drawn.labels)
+    np.savez(
+        folder / "drawn.npz",
+        x=np.concatenate([drawn.pixels[name] for name in names]),
+        y=np.concatenate([drawn.labels[name] for name in names]),
+        split=np.repeat(names, [len(drawn.labels[name]) for name in names]),
+    )
+    return f"npz:{folder}/drawn.npz"
 
 
 def _with_one_test_image(splits: Splits) -> Splits:

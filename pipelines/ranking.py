@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import gc
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import keras
 
 import zoo
 from pipelines.config import RunConfig, checked
-from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split
-from pipelines.errors import DataError, TrainingError
-from pipelines.planning.candidates import Candidates, candidates, require_match
+from pipelines.planning.candidates import candidates, require_match
 from pipelines.planning.ranking import (
     BackboneScore,
     LeftOut,
@@ -28,8 +24,12 @@ from pipelines.planning.ranking import (
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
-from pipelines.stages.score import score_backbone, thumbnail_accuracy
-from zoo.errors import BackboneError
+from pipelines.stages.backbones.compare import (
+    measure_backbone,
+    nothing_measured,
+    unpublished,
+)
+from pipelines.stages.backbones.score import thumbnail_accuracy
 from zoo.spec import ImageInput
 
 _logger = logging.getLogger("zootune")
@@ -85,9 +85,9 @@ def rank(
         last = _measure(sizes, train, config, clock, kind, examples=_FULL_EXAMPLES)
     best = ordered([*done, *last[0]])
     others = ordered([score for score in first[0] if score.backbone not in chosen])
-    left_out = (*_unpublished(known), *first[1], *last[1])
+    left_out = (*unpublished(known.unpublished), *first[1], *last[1])
     if not best and not others:
-        raise BackboneError(_nothing_measured(left_out))
+        raise nothing_measured(left_out)
     with clock.stage("baselines", "thumbnails, and the most frequent class"):
         pixels = thumbnail_accuracy(train, kind, examples=_FIRST_EXAMPLES, seed=seed)
     return Ranking(
@@ -134,39 +134,11 @@ def _measure(
     failed: list[LeftOut] = []
     for number, (name, size_px) in enumerate(sizes.items(), start=1):
         _logger.info("  %s, %d of %d", name, number, len(sizes))
-        own_config = dataclasses.replace(config, backbone=name, input_size_px=size_px)
-        try:
-            with broken_files_named(train):
-                scores.append(
-                    score_backbone(
-                        train, own_config, clock, examples=examples, problem=problem
-                    )
-                )
-        except DataError:
-            raise
-        except (BackboneError, TrainingError) as error:
-            failed.append(LeftOut(name, str(error)))
-        except Exception as error:  # noqa: BLE001 - a network may be anybody's
-            first_line = (str(error).strip().splitlines() or ["no message"])[0]
-            failed.append(LeftOut(name, f"{type(error).__name__}: {first_line}"))
-        # Networks hold circles of references, and the next one needs the memory.
-        gc.collect()
+        measured = measure_backbone(
+            name, size_px, train, config, clock, problem, examples=examples
+        )
+        if isinstance(measured, LeftOut):
+            failed.append(measured)
+        else:
+            scores.append(measured.score)
     return scores, failed
-
-
-def _unpublished(known: Candidates) -> list[LeftOut]:
-    why = (
-        "Nobody publishes weights for it, and random ones are not worth comparing."
-        " strategy='scratch' trains it."
-    )
-    return [LeftOut(name, why) for name in known.unpublished]
-
-
-def _nothing_measured(left_out: Sequence[LeftOut]) -> str:
-    reasons = "\n".join(
-        f"  {backbone.backbone}: {backbone.reason}" for backbone in left_out
-    )
-    return (
-        f"No backbone could be measured. Fix one of them, or name others with"
-        f" --backbones; `zoo doctor` looks at this machine.\n{reasons}"
-    )

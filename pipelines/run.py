@@ -9,7 +9,7 @@ from __future__ import annotations
 from pipelines.config import RunConfig
 from pipelines.runs.job import RunJob, open_run
 from pipelines.runs.result import Run
-from pipelines.stages import calibrate, evaluate, finetune, head, publish
+from pipelines.stages import calibrate, evaluate, head, publish
 
 
 def run(config: RunConfig) -> Run:
@@ -31,7 +31,8 @@ def _run(job: RunJob) -> Run:
     with job.stage("head"):
         model = head.add_head(base, **prepared.head())
     with job.stage("finetune"):
-        history = finetune.fine_tune(model, splits, plan, job.workspace())
+        trained = job.train(model)  # phase by phase, or a head for each fold
+    model = trained.model
     job.start_proof()
     with job.stage("calibrate"):
         calibrated = calibrate.calibrate_model(
@@ -40,7 +41,7 @@ def _run(job: RunJob) -> Run:
             job.config.calibration,
             batch_size=plan.batch_size,
             known=prepared.measured.known,
-            left_out=prepared.measured.left_out(plan.head),
+            out_of_fold=trained.out_of_fold,
         )
     with job.stage("evaluate"):
         evaluation = evaluate.evaluate_held_out(calibrated, splits)
@@ -52,4 +53,6 @@ def _run(job: RunJob) -> Run:
             job.folder.checkpoints_dir,
             handle=job.config.handle,
         )
-    return job.finish(model, history, calibrated, evaluation, exported, backbone)
+    return job.finish(
+        model, trained.history, calibrated, evaluation, exported, backbone
+    )

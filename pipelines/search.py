@@ -29,9 +29,8 @@ from pipelines.planning import compute
 from pipelines.planning.plan import HeadPlan, Phase, TransferPlan
 from pipelines.planning.search_space import SearchSpace, search_space
 from pipelines.probing.probe import Probe
-from pipelines.problems.protocol import Problem
 from pipelines.runs import folder as run_folder
-from pipelines.runs import resume
+from pipelines.runs import record, resume
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.trials import (
     OUT_OF_TIME,
@@ -45,10 +44,13 @@ from pipelines.runs.trials import (
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
+from pipelines.stages.backbones.choose import applied
 from pipelines.stages.finetune import fine_tune
 from pipelines.stages.head import add_head
+from pipelines.stages.outputs import outputs
 from pipelines.stages.plan import choose_plan
 from pipelines.training.phases.workspace import Frozen, Workspace
+from pipelines.training.transfer_model import TransferModel
 
 if TYPE_CHECKING:
     import optuna
@@ -61,7 +63,7 @@ BEST = "best_config.py"
 class Search:
     """The result of a search: the trials, and the number of the `chosen` one.
 
-    `config_path` is a config file for `zoo train`. `warning` says what the accuracy on
+    `config_path` is a config file for `zoo train`. `warning` says what the metric on
     validation is worth after this many looks at it.
     """
 
@@ -105,6 +107,13 @@ def search(
             " one device. Leave it out here; `zoo train` with the config that the"
             " search writes can have it."
         )
+    for field in ("folds", "test_views"):
+        if getattr(config, field) != getattr(RunConfig(), field):
+            raise ConfigError(
+                f"config.{field} is set, and a search compares trials on one validation"
+                " split, with one view of each image. Leave it out here; `zoo train`"
+                " with the config that the search writes can have it."
+            )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     with run_folder.locked(config, kind="search") as folder:
@@ -123,9 +132,16 @@ def _search(
     with contextlib.ExitStack() as stack:
         stack.enter_context(determinism(config.deterministic))
         dataset = DatasetRef.parse(config.data)
-        before = resume.compute_before(config, folder)
-        prepared = prepare(config, dataset, clock, before=before)
-        _require_accuracy(prepared.problem)
+        asked = config
+        prepared = prepare(
+            config,
+            dataset,
+            clock,
+            before=resume.compute_before(config, folder),
+            chosen_before=resume.choice_before(config, folder),
+        )
+        if prepared.choice is not None:
+            config = applied(config, prepared.choice)
         stack.enter_context(precision(prepared.plan.precision))
         space = search_space(
             config,
@@ -136,8 +152,10 @@ def _search(
         )
         folder.path.mkdir(parents=True, exist_ok=True)
         if not (folder.path / "config.json").is_file() or config.overwrite:
-            folder.write("config.json", to_dict(config))
+            folder.write("config.json", to_dict(asked))
         folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
+        if prepared.choice is not None:
+            folder.write(resume.BACKBONE, record.chosen(prepared.choice))
         study = open_study(
             folder.path,
             seed=config.seed,
@@ -159,17 +177,8 @@ def _search(
     return _result(study, space, folder, prepared, clock, time_budget_seconds)
 
 
-def _require_accuracy(problem: Problem) -> None:
-    """Raises `ConfigError` where the compared metric is not an accuracy."""
-    if not problem.counts_mistakes:
-        raise ConfigError(
-            f"config.problem is {problem.name!r}, and a search compares accuracies, as"
-            " of 'single_label'. Try choices one by one with `zoo train`."
-        )
-
-
 class _Objective:
-    """Carries out a trial and gives its accuracy on validation."""
+    """Carries out a trial and gives the compared metric on validation."""
 
     def __init__(
         self,
@@ -194,13 +203,13 @@ class _Objective:
         name = f"trial {trial.number}"
         with self._clock.stage(name, _in_words(trial.params)):
             try:
-                accuracy = self._train(trial, config)
+                reached = self._train(trial, config)
             except TrainingError as error:
                 trial.set_user_attr("reason", str(error))
                 raise
         if time.monotonic() > self.deadline_seconds:
             _prune(trial, OUT_OF_TIME)
-        return accuracy
+        return reached
 
     def _train(self, trial: optuna.Trial, config: RunConfig) -> float:
         base, splits = self._prepared.base, self._prepared.splits
@@ -219,7 +228,11 @@ class _Objective:
         )
         workspace = self._workspace(trial, plan.head, config)
         phases = fine_tune(model, splits, plan, workspace).phases
-        return phases[-1].accuracy_after if phases else self._left_out(plan)
+        if not phases:
+            return self._left_out(plan)
+        if self._prepared.problem.counts_mistakes:
+            return phases[-1].accuracy_after
+        return self._metric_on_validation(model, plan)
 
     def _left_out(self, plan: TransferPlan) -> float:
         """The accuracy on validation of a head that was solved for it too."""
@@ -228,6 +241,19 @@ class _Objective:
         if logits is None:
             raise TrainingError("The plan trains nothing. Set config.head.epochs.")
         return float((logits.argmax(axis=1) == labels).mean())
+
+    def _metric_on_validation(self, model: TransferModel, plan: TransferPlan) -> float:
+        """The compared metric of all outputs at once, where epochs have another."""
+        problem, validation = self._prepared.problem, self._prepared.splits.validation
+        (answers,) = outputs(
+            model,
+            [validation],
+            batch_size=plan.batch_size,
+            known=self._prepared.measured.known,
+        )
+        judged = problem.judge(answers.logits, answers.labels)
+        average = float(judged.quality.mean())
+        return problem.reached(answers.logits, answers.labels, average)
 
     def _workspace(
         self, trial: optuna.Trial, head: HeadPlan, config: RunConfig
@@ -239,7 +265,7 @@ class _Objective:
             if config.time_budget_seconds
             else np.inf
         )
-        prune = PruneByMedian(trial)
+        prune = PruneByMedian(trial, self._prepared.problem.epoch_metric)
         return Workspace(
             history_path=folder / "history.jsonl",
             tensorboard_dir=folder / "tensorboard",
@@ -268,16 +294,16 @@ class PruneByMedian(keras.callbacks.Callback):
     Epochs are counted over all phases that it is given to.
     """
 
-    def __init__(self, trial: optuna.Trial) -> None:
+    def __init__(self, trial: optuna.Trial, metric: str = "accuracy") -> None:
         super().__init__()
         self._trial = trial
+        self._key = f"val_{metric}"
         self._epochs = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reports the accuracy, and ends a trial that is worse than the median."""
+        """Reports the metric, and ends a trial that is worse than the median."""
         self._epochs += 1
-        accuracy = float((logs or {})["val_accuracy"])
-        self._trial.report(accuracy, self._epochs)
+        self._trial.report(float((logs or {})[self._key]), self._epochs)
         if self._trial.should_prune():
             _prune(
                 self._trial,
@@ -322,7 +348,10 @@ def _result(
             " command goes on."
         )
     examples = len(prepared.splits.validation)
-    chosen, reason = choose(ended, examples)
+    metric = prepared.problem.metric
+    chosen, reason = choose(
+        ended, examples, metric=metric, standard_error=_standard_error(prepared)
+    )
     path = folder.path / BEST
     # As the trials were: a clock could choose something else for another run.
     config = dataclasses.replace(
@@ -330,9 +359,9 @@ def _result(
     )
     looks = sum(map(counts, study.trials))
     warning = (
-        f"Validation has chosen among {looks} trials, so its accuracy of"
+        f"Validation has chosen among {looks} trials, so its {metric} of"
         f" {chosen.value:.4f} is on the bright side, as is what is calibrated on it."
-        " Test was not looked at: train with the config and read its accuracy there."
+        f" Test was not looked at: train with the config and read its {metric} there."
     )
     search = Search(
         trials=tuple(
@@ -348,6 +377,21 @@ def _result(
     folder.write_text(BEST, _config_file(config, f"{reason} {warning}", path))
     folder.write(RESULT, to_plain(search))
     return search
+
+
+def _standard_error(prepared: Prepared) -> float | None:
+    """The standard error of the compared metric on validation.
+
+    It was measured on training examples that were left out, and errors shrink with the
+    root of the number of examples. None for an accuracy, whose error follows from it.
+    """
+    if prepared.problem.counts_mistakes:
+        return None
+    evidence = prepared.measured.evidence
+    if evidence is None:  # where nothing was measured, any gain counts
+        return 0.0
+    share = evidence.examples / len(prepared.splits.validation)
+    return float(evidence.best_head.standard_error * np.sqrt(share))
 
 
 def to_plain(search: Search) -> dict[str, Any]:

@@ -4,11 +4,10 @@ import importlib.util
 import json
 from pathlib import Path
 
-import keras
 import pytest
 
 import zoo
-from benchmarks.multiply_adds import multiply_adds
+from zoo.graph.multiply_adds import multiply_adds
 
 ROOT = Path(__file__).parents[1]
 FIGURES = json.loads((ROOT / "docs" / "backbone_figures.json").read_text())
@@ -62,21 +61,6 @@ def test_figures_are_of_backbones_that_exist():
 def test_multiply_adds_are_counted_as_they_were(name):
     counted = multiply_adds(zoo.build(name, weights=None).model)
     assert counted == FIGURES["backbones"][name]["multiply_adds"]
-
-
-def test_multiply_adds_of_layers_are_those_by_hand():
-    inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(4, 3, 2, padding="same")(inputs)  # 4 x 4 x 4 x 27
-    x = keras.layers.DepthwiseConv2D(3, padding="same")(x)  # 4 x 4 x 4 x 9
-    x = keras.layers.BatchNormalization()(x)
-    x = keras.layers.Conv2D(6, 1, groups=2)(keras.layers.ReLU()(x))  # 4 x 4 x 6 x 2
-    x = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 96 x 5
-    assert multiply_adds(keras.Model(inputs, x)) == 1728 + 576 + 192 + 480
-
-
-def test_multiply_adds_in_loops_are_unknown():
-    inputs = keras.Input((8, 3))
-    assert multiply_adds(keras.Model(inputs, keras.layers.LSTM(4)(inputs))) is None
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ CLASSES = {
     "SentencePiece": "zoo.tokenization.sentencepiece",
     "WordPiece": "zoo.tokenization.wordpiece",
     "Words": "zoo.tokenization.words",
+    "ResidualBlock": "pipelines.features.new_blocks",
+    "TokenBlock": "pipelines.features.new_blocks",
     "GridPooling": "pipelines.features.pooling",
     "Standardize": "pipelines.features.pooling",
     "TokenPooling": "pipelines.features.pooling",

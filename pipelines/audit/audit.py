@@ -24,7 +24,7 @@ from pipelines.data.load import read
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS, DatasetRef
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords
-from pipelines.data.targets.choice import AUTO, one_class_each
+from pipelines.data.targets.choice import AUTO, check_other_labels, kind_of, of_folders
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
 
@@ -33,8 +33,8 @@ from zoo.storage.home import expanded
 class Audit:
     """The findings about a data set, worst first.
 
-    `counts` is examples per class. There is one of `inspections` for each example that
-    is a file; `folder` has the other files of a folder.
+    `counts` is examples per class, label or target. There is one of `inspections` for
+    each example that is a file; `folder` has the other files of a folder.
     """
 
     reference: str
@@ -45,7 +45,7 @@ class Audit:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Examples per class."""
+        """Examples per class, label or target."""
         return _counts(self.examples)
 
     @property
@@ -66,6 +66,7 @@ class Audit:
         return {
             "reference": self.reference,
             "modality": self.examples.inputs.modality,
+            "problem": self.examples.problem,
             "examples": len(self.examples),
             "counts": dict(self.counts),
             "findings": [
@@ -88,18 +89,20 @@ class Audit:
 def audit(
     ref: DatasetRef,
     *,
+    problem: str = AUTO,
     use_cache: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Audit:
     """Reads a data set and lists its problems as findings, not as errors.
 
-    Files that have not changed since they were last inspected are not read again,
+    `problem` is the kind of labels, by default the one that is plain to see. Files that
+    have not changed since they were last inspected are not read again,
     unless `use_cache` is false.
 
     Raises:
         DataError: if the reference names nothing that can be listed.
     """
-    examples, folder, refusals = _listed(ref)
+    examples, folder, refusals = _listed(ref, problem)
     inspections: tuple[Inspection, ...] = ()
     if isinstance(examples.inputs, ImageFiles | ImageRecords):
         inspected = inspect_images(
@@ -117,22 +120,31 @@ def audit(
         ((why, i) for i, (_, why) in enumerate(examples.skipped)),
         names=[name for name, _ in examples.skipped],
     )
-    findings += class_findings(_counts(examples), by_split=_counts_by_split(examples))
+    findings += _of_labels(examples, ref)
     bare = Audit(str(ref), examples, (), inspections, folder)
     return bare.with_findings([*refusals, *findings])
 
 
+def _of_labels(examples: Examples, ref: DatasetRef) -> Iterator[Finding]:
+    """Findings from labels alone."""
+    try:
+        check_other_labels(examples, ref)
+    except DataError as error:
+        yield Finding("error", str(error), (str(ref),))
+        return
+    yield from class_findings(_counts(examples), by_split=_counts_by_split(examples))
+
+
 def _listed(
-    ref: DatasetRef,
+    ref: DatasetRef, problem: str
 ) -> tuple[Examples, FolderWalk | None, list[Finding]]:
     """The examples; of a folder also its other files, and why a run would refuse it."""
     if ref.scheme != "dir":
-        examples = read(ref, AUTO)
-        return one_class_each(examples, ref, what_for="zoo check"), None, []
+        return read(ref, problem), None, []
     root = expanded(ref.location).absolute()
     folder = folder_layout.walk(root, layout=ref.layout) if root.is_dir() else None
     try:
-        examples = read(ref)
+        examples = read(ref, of_folders(problem))
     except DataError as error:
         if folder is None or not folder.images:
             raise
@@ -202,9 +214,8 @@ def _of_files(
 
 
 def _counts(examples: Examples) -> dict[str, int]:
-    names = examples.class_names
-    counts = np.bincount(examples.labels, minlength=len(names))
-    return dict(zip(names, map(int, counts)))
+    kind = kind_of(examples.problem)
+    return kind.counts(examples.labels, examples.class_names)
 
 
 def _counts_by_split(examples: Examples) -> dict[str, dict[str, int]]:

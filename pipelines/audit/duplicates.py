@@ -17,6 +17,11 @@ _NEAR_BITS = 3
 _FEW_EDGES = 3
 _SAME = "the same content"
 _NEAR = "nearly the same picture"
+# The end of a finding on copies whose labels differ, by the kind of labels.
+_ELSEWHERE = {"single_label": "in two classes"}
+_APART = "with different labels"
+_TOGETHER = {"single_label": "in one class"}
+_EQUAL = "with equal labels"
 
 
 def same_findings(
@@ -110,6 +115,6 @@ def _repeated(
 def _harm(examples: Examples, group: Sequence[int], likeness: str) -> tuple[str, str]:
     if examples.splits and len({examples.splits[i] for i in group}) > 1:
         return "error" if likeness == _SAME else "warning", f"{likeness} in two splits"
-    if len({int(examples.labels[i]) for i in group}) > 1:
-        return "warning", f"{likeness} in two classes"
-    return "note", f"{likeness} in one class"
+    if len({examples.labels[i].tobytes() for i in group}) > 1:
+        return "warning", f"{likeness} {_ELSEWHERE.get(examples.problem, _APART)}"
+    return "note", f"{likeness} {_TOGETHER.get(examples.problem, _EQUAL)}"

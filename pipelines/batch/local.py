@@ -14,7 +14,6 @@ from pipelines.batch.rows import (
     header,
     line_of,
     predicted,
-    require_form,
 )
 from pipelines.batch.source import Source, parse
 from pipelines.runtime.startup import start_tensorflow
@@ -58,8 +57,6 @@ def predict_to_file(
     """
     form = form_of(to, kind=kind)
     opened = open_verified(artifact)
-    if kind == PREDICTIONS:
-        require_form(form, opened.manifest.problem)
     inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
     whose = identity(opened.manifest, inputs.fingerprint(), kind=kind)
     with open_output(to, whose) as output:
@@ -82,14 +79,13 @@ def _write_rest(
     from pipelines.serving.predictor import Predictor
 
     predictor = Predictor(opened)
-    columns, names = inputs.columns, opened.manifest.class_names
-    text = "" if output.progress.bytes else header(form, columns, names)
+    columns = inputs.columns
     items = inputs.items(output.progress.rows)
     while rows := list(
         predicted(predictor, islice(items, _ROWS_PER_WRITE), kind=whose.kind)
     ):
+        text = "" if output.progress.bytes else header(form, columns, rows[0])
         text += "".join(line_of(form, columns, row) for row in rows)
         invalid = sum(not row["valid"] for row in rows)
         output.append(text, rows=len(rows), invalid=invalid)
-        text = ""
         on_progress(output.progress.rows, whose.examples)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 PREDICTIONS, FEATURES = "predictions", "features"
 FORMS = (".jsonl", ".csv")
-# Columns of a table before the probabilities.
-_ANSWER = ("label", "confidence", "accepted", "ood_score", "prediction_set", "valid")
+# Fields of an answer that a table has in one column each, in this order.
+_SINGLE = ("label", "labels", "confidence", "accepted", "ood_score")
+_BETWEEN_LABELS = "|"
 _BATCH_SIZE = 32
 _FORMULA = ("=", "+", "-", "@")
 # Read at a time, unless a single file is larger.
@@ -40,30 +41,38 @@ def form_of(path: Path, *, kind: str) -> str:
     return path.suffix
 
 
-def require_form(form: str, problem: str) -> None:
-    """Raises `ConfigError` for a table of answers that are not on one class each."""
-    if form == ".csv" and problem not in ("single_label", "ordinal"):
-        raise ConfigError(
-            f"The artifact answers 'config.problem={problem}', and a table has columns"
-            " for one class each. Write predictions with --to FILE.jsonl."
-        )
-
-
-def header(form: str, columns: Sequence[str], class_names: Sequence[str]) -> str:
-    """The line before the first row; JSON has none."""
-    if form == ".jsonl":
-        return ""
-    classes = (f"probability:{name}" for name in class_names)
-    return _cells([*columns, *_ANSWER, *classes])
+def header(form: str, columns: Sequence[str], first: Mapping[str, Any]) -> str:
+    """The line before the `first` row of an output; JSON has none."""
+    return "" if form == ".jsonl" else _cells([*columns, *_by_column(first)])
 
 
 def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str:
-    """One row. In a table, every class has a column, and a name stays on its line."""
+    """One row. In a table, every name has a column, and a text stays on its line."""
     if form == ".jsonl":
         return json.dumps(values, allow_nan=False) + "\n"
-    cells = {**values, "prediction_set": json.dumps(values["prediction_set"])}
-    named = [cells[name] for name in (*columns, *_ANSWER)]
-    return _cells([*named, *values["probabilities"].values()])
+    origin = [values[name] for name in columns]
+    return _cells([*origin, *_by_column(values).values()])
+
+
+def _by_column(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of an answer by column; the fields that it has show its kind.
+
+    Several labels have bars between them, as in a table to train on. A number has its
+    interval beside it.
+    """
+    cells = {name: values[name] for name in _SINGLE if name in values}
+    if "labels" in cells:
+        cells["labels"] = _BETWEEN_LABELS.join(cells["labels"])
+    if "prediction_set" in values:
+        cells["prediction_set"] = json.dumps(values["prediction_set"])
+    cells["valid"] = values["valid"]
+    for name, probability in values.get("probabilities", {}).items():
+        cells[f"probability:{name}"] = probability
+    for name, number in values.get("values", {}).items():
+        lower, upper = values["intervals"][name]
+        cells |= {f"value:{name}": number, f"lower:{name}": lower}
+        cells[f"upper:{name}"] = upper
+    return cells
 
 
 def predicted(

@@ -139,12 +139,14 @@ def calibrate(
     train_labels: np.ndarray,
     *,
     calibration: CalibrationConfig,
+    weights: np.ndarray | None = None,
 ) -> Calibration:
     """The calibration for held-out logits `[n, classes]` and features `[n, width]`.
 
     They must come from examples that trained nothing: validation, or out of fold.
     Validation also chose the epoch (and the penalty of the probe), so it looks slightly
     easier than new data. The report has the same numbers on test, which chose nothing.
+    Examples count by their `weights` `[n]`, above 0 and with a mean of 1.
 
     With fewer than 20 held-out examples, or values that are not finite, the result is
     `uncalibrated`, and its reason names the cause.
@@ -164,14 +166,16 @@ def calibrate(
         reason = "Held-out logits hold values that are not finite."
         return uncalibrated(classes, reason=reason, examples=n)
     scaling, scaling_reason = choose_temperature(
-        logits, labels, method=calibration.method
+        logits, labels, method=calibration.method, weights=weights
     )
     confidence, of_truth = _confidences(scaling, logits, labels)
     space = fit_feature_space(train_features, train_labels)
     energy, distance, why_not = strangeness_thresholds(
-        logits, features, space, share=calibration.in_distribution
+        logits, features, space, share=calibration.in_distribution, weights=weights
     )
-    threshold = confidence_threshold(confidence, share=calibration.coverage)
+    threshold = confidence_threshold(
+        confidence, share=calibration.coverage, weights=weights
+    )
     return Calibration(
         scaling=scaling,
         held_out_examples=n,
@@ -179,7 +183,7 @@ def calibrate(
         energy=energy,
         distance=distance,
         set_thresholds=tuple(
-            (level, threshold_of_truth(of_truth, level=level))
+            (level, threshold_of_truth(of_truth, level=level, weights=weights))
             for level in calibration.conformal_levels
         ),
         reason=" ".join([scaling_reason, *why_not]),

@@ -17,7 +17,7 @@ from pipelines.calibration.labels import distance_scores, medians_of, thresholds
 from pipelines.calibration.thresholds import (
     StrangenessThreshold,
     distance_threshold,
-    keep_rank,
+    kept_place,
 )
 from pipelines.config import CalibrationConfig
 
@@ -99,15 +99,21 @@ def calibrate_numbers(
     mean: np.ndarray,
     scale: np.ndarray,
     calibration: CalibrationConfig,
+    weights: np.ndarray | None = None,
 ) -> NumberCalibration:
     """The calibration for held-out outputs, and their true numbers `[n, targets]`.
 
-    `mean` and `scale` `[targets]` undo the standardisation of the targets.
+    `mean` and `scale` `[targets]` undo the standardisation of the targets. Examples
+    count by their `weights` `[n]`, above 0 and with a mean of 1.
     """
     values = outputs.astype(np.float64) * scale + mean
-    errors = np.sort(np.abs(values - truth), axis=0)
+    errors = np.abs(values - truth)
+    order = np.argsort(errors, axis=0)
+    errors = np.take_along_axis(errors, order, axis=0)
+    ordered = None if weights is None else weights[order]
     intervals = tuple(
-        interval(errors, level=level) for level in calibration.conformal_levels
+        interval(errors, level=level, weights=ordered)
+        for level in calibration.conformal_levels
     )
     short = [row for row in intervals if row.promised < row.level]
     notes = [
@@ -117,7 +123,7 @@ def calibrate_numbers(
     ]
     space = fit_feature_space(train_features, train_strata)
     distance, why_not = distance_threshold(
-        features, space, share=calibration.in_distribution
+        features, space, share=calibration.in_distribution, weights=weights
     )
     served = intervals[0]
     reason = (
@@ -135,9 +141,18 @@ def calibrate_numbers(
     )
 
 
-def interval(errors: np.ndarray, *, level: float) -> Interval:
-    """The interval of a level, from absolute errors `[n, targets]` in order."""
-    n = len(errors)
-    rank = min(keep_rank(n, level), n)
+def interval(
+    errors: np.ndarray, *, level: float, weights: np.ndarray | None = None
+) -> Interval:
+    """The interval of a level, from absolute errors `[n, targets]` in order.
+
+    `weights` are of each error, of the same shape, with a mean of 1.
+    """
+    n, targets = errors.shape
     promised = min(level, n / (n + 1))
-    return Interval(level, promised, tuple(map(float, errors[rank - 1])))
+    places = [
+        kept_place(n, level, None if weights is None else weights[:, i])
+        for i in range(targets)
+    ]
+    halves = (errors[min(place, n - 1), i] for i, place in enumerate(places))
+    return Interval(level, promised, tuple(map(float, halves)))

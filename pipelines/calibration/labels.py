@@ -10,6 +10,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 from pipelines.calibration.feature_space import FeatureSpace, fit_feature_space
+from pipelines.calibration.promises import (
+    CERTAINTY,
+    NEVER,
+    logit_for_misses,
+    threshold_for_precision,
+)
 from pipelines.calibration.thresholds import (
     StrangenessThreshold,
     confidence_threshold,
@@ -124,40 +130,80 @@ def calibrate_labels(
     train_strata: np.ndarray,
     *,
     calibration: CalibrationConfig,
+    weights: np.ndarray | None = None,
 ) -> LabelCalibration:
     """The calibration for held-out logits and labels `[n, labels]`.
 
     `train_strata` group the training features `[rows, width]`, as classes would. With
     fewer than 20 examples, or `method=none`, nothing is changed and all is accepted.
+    Examples count by their `weights` `[n]`, above 0 and with a mean of 1.
     """
     n, count = logits.shape
     reason = _why_not(n, logits, calibration)
     if reason:
         return LabelCalibration((1.0,) * count, (_EVEN,) * count, n, 0.0, None, reason)
     temperatures = tuple(
-        label_temperature(logits[:, i], labels[:, i]) for i in range(count)
+        label_temperature(logits[:, i], labels[:, i], weights) for i in range(count)
     )
     probabilities = expit(logits.astype(np.float64) / np.array(temperatures))
-    thresholds = f1_thresholds(probabilities, labels)
+    thresholds, how = _thresholds(
+        logits, probabilities, labels, temperatures, calibration, weights
+    )
     confidence = confidence_of(probabilities, probabilities >= np.array(thresholds))
     space = fit_feature_space(train_features, train_strata)
     distance, notes = distance_threshold(
-        features, space, share=calibration.in_distribution
+        features, space, share=calibration.in_distribution, weights=weights
     )
     return LabelCalibration(
         temperatures,
         thresholds,
         n,
-        confidence_threshold(confidence, share=calibration.coverage),
+        confidence_threshold(confidence, share=calibration.coverage, weights=weights),
         distance,
         " ".join(
             [
-                f"A temperature and the threshold with the best F1 for each label, from"
-                f" {n} held-out examples.",
+                f"A temperature for each label, and {how}, from {n} held-out examples.",
                 *notes,
             ]
         ),
         space if distance else None,
+    )
+
+
+def _thresholds(
+    logits: np.ndarray,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    temperatures: tuple[float, ...],
+    calibration: CalibrationConfig,
+    weights: np.ndarray | None,
+) -> tuple[tuple[float, ...], str]:
+    """The threshold of each label, and how they were chosen.
+
+    Rates are promised of examples, so that weights count for the best F1 only.
+    """
+    rate, precision = calibration.false_negative_rate, calibration.least_precision
+    if rate:
+        # By logits as they are: temperatures were fitted to the same examples, and
+        # would make the promise a little too bright.
+        least = logit_for_misses(logits, labels, rate=rate)
+        thresholds = tuple(float(expit(least / scale)) for scale in temperatures)
+        how = f"thresholds that miss at most {rate:g} of the labels of an example"
+        if np.isinf(least):
+            how = f"{how} (too few held-out examples for any: all are predicted)"
+        return thresholds, how
+    if not precision:
+        best = f1_thresholds(probabilities, labels, weights)
+        return best, "the threshold with the best F1"
+    thresholds = tuple(
+        threshold_for_precision(probabilities[:, i], labels[:, i], precision=precision)
+        for i in range(labels.shape[1])
+    )
+    never = sum(threshold == NEVER for threshold in thresholds)
+    return thresholds, (
+        f"the lowest threshold with a precision of {precision:g} (with"
+        f" {CERTAINTY:.0%} certainty for each label); {never} labels have none and are"
+        " never predicted"
     )
 
 
@@ -171,42 +217,53 @@ def _why_not(n: int, logits: np.ndarray, calibration: CalibrationConfig) -> str:
     return ""
 
 
-def label_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The likeliest temperature of one label, logits and labels `[n]`.
+def label_temperature(
+    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """The likeliest temperature of one label; logits, labels and weights are `[n]`.
 
     Temperatures near 1 are likelier before anything is seen.
     """
     signed = np.where(labels > 0, logits, -logits).astype(np.float64)
 
     def loss(log_temperature: float) -> float:
-        likelihood = log_expit(signed / np.exp(log_temperature)).sum()
+        likely = log_expit(signed / np.exp(log_temperature))
+        likelihood = likely.sum() if weights is None else weights @ likely
         return float(log_temperature**2 / (2 * _SPREAD**2) - likelihood)
 
     fitted = minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded")
     return float(np.exp(fitted.x))
 
 
-def f1_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+def f1_thresholds(
+    probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, ...]:
     """For each label the threshold with the best F1, `[labels]`.
 
     A label with fewer than 10 examples takes the best one of all labels together.
     """
-    common = best_f1_threshold(probabilities.ravel(), labels.ravel())
+    of_all = None if weights is None else np.repeat(weights, labels.shape[1])
+    common = best_f1_threshold(probabilities.ravel(), labels.ravel(), of_all)
     return tuple(
-        best_f1_threshold(probabilities[:, i], labels[:, i])
+        best_f1_threshold(probabilities[:, i], labels[:, i], weights)
         if labels[:, i].sum() >= _FEWEST_FOR_A_THRESHOLD
         else common
         for i in range(labels.shape[1])
     )
 
 
-def best_f1_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def best_f1_threshold(
+    probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """The threshold `[0, 1]` with the best F1, half-way between two probabilities."""
     order = np.argsort(-probabilities, kind="stable")
+    count = np.arange(1, len(labels) + 1)
+    if weights is not None:
+        labels, count = labels * weights, np.cumsum(weights[order])
     ordered, right = probabilities[order], np.cumsum(labels[order])
     # Only where the next one differs: equal probabilities are on one side.
     ends = np.flatnonzero(np.append(np.diff(ordered) < 0, True))
-    f1 = 2 * right[ends] / (ends + 1 + max(labels.sum(), 1))
+    f1 = 2 * right[ends] / (count[ends] + max(labels.sum(), 1))
     best = int(ends[f1.argmax()])
     if right[best] == 0:
         return _EVEN

@@ -7,6 +7,7 @@ is the bias-corrected one of https://arxiv.org/abs/1901.06852.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -45,7 +46,11 @@ def unscaled(classes: int) -> Temperature:
 
 
 def choose_temperature(
-    logits: np.ndarray, labels: np.ndarray, *, method: str
+    logits: np.ndarray,
+    labels: np.ndarray,
+    *,
+    method: str,
+    weights: np.ndarray | None = None,
 ) -> tuple[Temperature, str]:
     """The temperature for held-out logits `[n, classes]`, and the reason in words.
 
@@ -53,11 +58,13 @@ def choose_temperature(
     lowers the loss by more than one standard error, so that chance alone does not spoil
     good probabilities. It takes a bias, which can change labels, if that lowers the
     loss by as much again and every class has 10 examples. `bias` takes a bias without
-    comparing. Of very many logits a sample is fitted, at least 500 examples.
+    comparing. Of very many logits a sample is fitted, at least 500 examples. Examples
+    count by their `weights` `[n]`, above 0.
     """
     n, classes = logits.shape
     rows = _fitted_rows(n, classes)
     logits, labels = logits[rows], labels[rows]
+    weights = None if weights is None else weights[rows]
     right = logits.argmax(axis=1) == labels
     if not right.any():
         return unscaled(classes), "No held-out example was right."
@@ -66,7 +73,7 @@ def choose_temperature(
     fewest = int(np.bincount(labels, minlength=classes).min())
     seen = f" of {len(labels)} sampled" if len(labels) < n else ""
     if method == "auto":
-        chosen, reason = _compare(logits, labels, _too_few(fewest, seen))
+        chosen, reason = _compare(logits, labels, weights, _too_few(fewest, seen))
     elif method == "bias" and fewest < BIAS_EXAMPLES_PER_CLASS:
         chosen, reason = "temperature", _too_few(fewest, seen)
     else:
@@ -75,7 +82,7 @@ def choose_temperature(
         reason += " Every held-out example was right."
     if chosen == "none":
         return unscaled(classes), reason
-    temperature, bias = _FITS[chosen](logits, labels)
+    temperature, bias = _FITS[chosen](logits, labels, weights)
     reason += _at_bound(temperature, classes)
     return Temperature(chosen, temperature, tuple(map(float, bias))), reason
 
@@ -104,29 +111,38 @@ def _at_bound(temperature: float, classes: int) -> str:
 
 
 def _compare(
-    logits: np.ndarray, labels: np.ndarray, why_no_bias: str
+    logits: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+    why_no_bias: str,
 ) -> tuple[str, str]:
     """The method that cross-validation chooses, and the losses in words."""
     n = len(labels)
     before = _losses(logits, labels, 1.0, np.zeros(logits.shape[1]))
-    scaled = _cross_validated(fit_temperature, logits, labels)
+    scaled = _cross_validated(fit_temperature, logits, labels, weights)
+    mean = functools.partial(np.average, weights=weights)
     reason = (
-        f"Cross-validated log loss on {n} held-out examples: {before.mean():.4f} plain,"
-        f" {scaled.mean():.4f} with a temperature"
+        f"Cross-validated log loss on {n} held-out examples: {mean(before):.4f} plain,"
+        f" {mean(scaled):.4f} with a temperature"
     )
     chosen, best = "none", before
-    if _is_gain(before - scaled):
+    if _is_gain(before - scaled, weights):
         chosen, best = "temperature", scaled
     if why_no_bias:
         return chosen, f"{reason}. {why_no_bias}"
-    biased = _cross_validated(fit_bias, logits, labels)
-    if _is_gain(best - biased):
+    biased = _cross_validated(fit_bias, logits, labels, weights)
+    if _is_gain(best - biased, weights):
         chosen = "bias"
-    return chosen, f"{reason}, {biased.mean():.4f} with a bias per class too."
+    return chosen, f"{reason}, {mean(biased):.4f} with a bias per class too."
 
 
-def _is_gain(gains: np.ndarray) -> bool:
+def _is_gain(gains: np.ndarray, weights: np.ndarray | None) -> bool:
     """True if the mean is above zero by more than its standard error."""
+    if weights is not None:
+        share = weights / weights.sum(dtype=np.float64)
+        mean = share @ gains
+        error = np.sqrt((share @ np.square(gains - mean)) * (share @ share))
+        return bool(mean > error)
     return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
@@ -140,7 +156,9 @@ def _too_few(fewest: int, seen: str) -> str:
     )
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def fit_temperature(
+    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
     """The temperature with the lowest log loss, and a bias of zeros.
 
     From 0.05 to 20; with more than a hundred classes from 1e-4.
@@ -149,29 +167,41 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.n
     0. So a label counts as right with `1 - 1 / (n + 2)`, as after `n` successes in `n`
     trials (Platt 1999); with hundreds of examples this hardly matters.
     """
-    fitted = _fit(logits, labels, with_bias=False)
+    fitted = _fit(logits, labels, weights, with_bias=False)
     return float(1 / fitted[0]), fitted[1:]
 
 
-def fit_bias(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def fit_bias(
+    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
     """Temperature and bias per class, of mean 0, with the lowest log loss together."""
-    fitted = _fit(logits, labels, with_bias=True)
+    fitted = _fit(logits, labels, weights, with_bias=True)
     return float(1 / fitted[0]), fitted[1:] - fitted[1:].mean()
 
 
 _FITS = {"temperature": fit_temperature, "bias": fit_bias}
 
 
-def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarray:
+def _fit(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+    *,
+    with_bias: bool,
+) -> np.ndarray:
     """The scale (one over temperature) and the biases, `[1 + classes]`; convex."""
     n, classes = logits.shape
     logits = logits.astype(np.float64)
     logits -= logits.max(axis=1, keepdims=True)
     doubt = 1 / (n + 2)
     target = np.full(classes, doubt / classes)
-    target += (1 - doubt) * np.bincount(labels, minlength=classes) / n
-    of_truth = logits[np.arange(n), labels].mean()
-    target_slope = (1 - doubt) * of_truth + doubt / classes * logits.sum() / n
+    if weights is not None:
+        weights = weights / weights.mean(dtype=np.float64)
+    mean = functools.partial(np.average, weights=weights)
+    target += (1 - doubt) * np.bincount(labels, weights, minlength=classes) / n
+    of_truth = mean(logits[np.arange(n), labels])
+    of_all = logits.sum() / n if weights is None else mean(logits.sum(axis=1))
+    target_slope = (1 - doubt) * of_truth + doubt / classes * of_all
 
     def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         # With thousands of classes each pass over the logits counts: one exponential.
@@ -180,12 +210,13 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
         highest = scaled.max(axis=1, keepdims=True)
         powers = np.exp(np.subtract(scaled, highest, out=scaled), out=scaled)
         sums = powers.sum(axis=1)
-        loss = (np.log(sums) + highest[:, 0]).mean() - parameters[0] * target_slope
+        loss = mean(np.log(sums) + highest[:, 0]) - parameters[0] * target_slope
         slope = np.einsum("nk,nk->n", powers, logits) / sums
-        gradient = np.array([slope.mean() - target_slope])
+        gradient = np.array([mean(slope) - target_slope])
         if with_bias:
             loss -= target @ parameters[1:]
-            gradient = np.concatenate([gradient, (1 / sums) @ powers / n - target])
+            shares = (1 / sums if weights is None else weights / sums) @ powers / n
+            gradient = np.concatenate([gradient, shares - target])
         return float(loss), gradient
 
     free = classes if with_bias else 0
@@ -204,15 +235,17 @@ def _fit(logits: np.ndarray, labels: np.ndarray, *, with_bias: bool) -> np.ndarr
 
 
 def _cross_validated(
-    fit: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]],
+    fit: Callable[..., tuple[float, np.ndarray]],
     logits: np.ndarray,
     labels: np.ndarray,
+    weights: np.ndarray | None,
 ) -> np.ndarray:
     """The log loss of every example, with parameters fitted to the other folds."""
     losses = np.empty(len(labels))
     folds = KFold(min(_FOLDS, len(labels)), shuffle=True, random_state=0)
     for others, fold in folds.split(logits):
-        fitted = fit(logits[others], labels[others])
+        own = None if weights is None else weights[others]
+        fitted = fit(logits[others], labels[others], own)
         losses[fold] = _losses(logits[fold], labels[fold], *fitted)
     return losses
 

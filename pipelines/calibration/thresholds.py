@@ -53,6 +53,21 @@ def keep_rank(examples: int, share: float) -> int:
     return math.ceil(round((examples + 1) * share, 9))
 
 
+def kept_place(examples: int, share: float, weights: np.ndarray | None) -> int:
+    """The place, from 0, of the value of `keep_rank` among values in order.
+
+    `weights`, in the same order, have a mean of 1: a new example counts as one.
+    """
+    if weights is None:
+        return keep_rank(examples, share) - 1
+    needed = round((examples + 1) * share, 9)
+    return int(np.searchsorted(np.cumsum(weights, dtype=np.float64), needed - 1e-6))
+
+
+def _ordered(weights: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
+    return None if weights is None else weights[order]
+
+
 def set_threshold(
     probabilities: np.ndarray, labels: np.ndarray, *, level: float
 ) -> float:
@@ -62,18 +77,22 @@ def set_threshold(
     )
 
 
-def threshold_of_truth(of_truth: np.ndarray, *, level: float) -> float:
+def threshold_of_truth(
+    of_truth: np.ndarray, *, level: float, weights: np.ndarray | None = None
+) -> float:
     """The probability from which a class is in the prediction set.
 
     `of_truth` are the probabilities of the true class of held-out examples `[n]`.
     Split-conformal (https://arxiv.org/abs/2107.07511, with the probability of the true
     class as score): for new examples like the held-out ones, the set contains the true
     class with probability `level` or more. 0, which means every class, if
-    `1 / (1 - level) - 1` is more than the number of examples.
+    `1 / (1 - level) - 1` is more than the number of examples. With `weights`, of a mean
+    of 1, the share of new examples that is kept is one of their weights.
     """
-    of_truth = np.sort(of_truth)[::-1]
-    rank = keep_rank(len(of_truth), level)
-    return float(of_truth[rank - 1] * (1 - EASE)) if rank <= len(of_truth) else 0.0
+    order = np.argsort(of_truth)[::-1]
+    of_truth = of_truth[order]
+    place = kept_place(len(of_truth), level, _ordered(weights, order))
+    return float(of_truth[place] * (1 - EASE)) if place < len(of_truth) else 0.0
 
 
 def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
@@ -87,12 +106,15 @@ def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     return sets
 
 
-def confidence_threshold(confidence: np.ndarray, *, share: float) -> float:
+def confidence_threshold(
+    confidence: np.ndarray, *, share: float, weights: np.ndarray | None = None
+) -> float:
     """The confidence that `share` of the examples reach; 0 for `share=1`."""
     if share >= 1:
         return 0.0
-    rank = min(keep_rank(len(confidence), share), len(confidence))
-    return float(np.sort(confidence)[::-1][rank - 1] * (1 - EASE))
+    n, order = len(confidence), np.argsort(confidence)[::-1]
+    place = min(kept_place(n, share, _ordered(weights, order)), n - 1)
+    return float(confidence[order][place] * (1 - EASE))
 
 
 def strangeness_thresholds(
@@ -101,6 +123,7 @@ def strangeness_thresholds(
     space: FeatureSpace | None,
     *,
     share: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[StrangenessThreshold | None, StrangenessThreshold | None, Sequence[str]]:
     """Thresholds for energy and distance that together keep `share`; and notes."""
     if share >= 1:
@@ -126,7 +149,9 @@ def strangeness_thresholds(
     # The larger rank of an example counts, so that both measures together keep the
     # share, whatever their scales.
     ranks = np.stack([values.argsort().argsort() for values in measures.values()])
-    rank = np.sort(ranks.max(axis=0))[min(keep_rank(n, share), n) - 1]
+    larger = ranks.max(axis=0)
+    order = np.argsort(larger, kind="stable")
+    rank = larger[order][min(kept_place(n, share, _ordered(weights, order)), n - 1)]
     thresholds = {
         name: _threshold(values, int(rank)) for name, values in measures.items()
     }
@@ -134,7 +159,11 @@ def strangeness_thresholds(
 
 
 def distance_threshold(
-    features: np.ndarray, space: FeatureSpace | None, *, share: float
+    features: np.ndarray,
+    space: FeatureSpace | None,
+    *,
+    share: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[StrangenessThreshold | None, Sequence[str]]:
     """The threshold for the distance alone that keeps `share`; and notes."""
     if share >= 1:
@@ -144,8 +173,9 @@ def distance_threshold(
     values = space.distances(features)
     if not _differs(values):
         return None, ["Distances are nearly the same for all: the score is 0 for all."]
-    rank = min(keep_rank(len(values), share), len(values)) - 1
-    return _threshold(values, rank), []
+    order = np.argsort(values)
+    place = kept_place(len(values), share, _ordered(weights, order))
+    return _threshold(values, min(place, len(values) - 1)), []
 
 
 def _differs(values: np.ndarray) -> bool:

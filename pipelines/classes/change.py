@@ -139,6 +139,22 @@ def _joined(old: KeptSplit, new: KeptSplit, label: int) -> KeptSplit:
         contents=np.concatenate([old.contents, new.contents]),
         names=np.concatenate([old.names, new.names]),
         rows=np.concatenate([old.rows, new.rows + len(old.labels)]),
+        weights=_joined_weights(old, new),
+    )
+
+
+def _joined_weights(old: KeptSplit, new: KeptSplit) -> np.ndarray:
+    """The weights of both; examples without count as one of weight 1."""
+    pair = (old, new)
+    if all(split.sample_weights is None for split in pair):
+        return old.weights
+    return np.concatenate(
+        [
+            np.ones(len(split.labels), np.float32)
+            if split.sample_weights is None
+            else split.sample_weights
+            for split in pair
+        ]
     )
 
 
@@ -153,4 +169,5 @@ def _taken(split: KeptSplit, stays: np.ndarray) -> KeptSplit:
         contents=split.contents[stays],
         names=split.names[stays],
         rows=place_of[split.rows[with_features]],
+        weights=split.weights[stays] if len(split.weights) else split.weights,
     )

@@ -78,6 +78,7 @@ def splits_of_class(
         examples.labels,
         groups,
         names=Strings.of(examples.names),
+        weights=examples.weights,
     )
     return {
         split_name: _named(whole.take(np.flatnonzero(split_of == i)), split_name)

@@ -14,7 +14,7 @@ from pipelines.classes.finished import FinishedRun
 from pipelines.classes.gallery import update_gallery
 from pipelines.classes.refit import refit
 from pipelines.config import CalibrationConfig
-from pipelines.data.splits import DataInfo, Split
+from pipelines.data.splits import DataInfo, Split, relative
 from pipelines.data.splitting import fingerprint_of
 from pipelines.features import kept_features
 from pipelines.features.kept_features import KeptFeatures, KeptSplit
@@ -85,7 +85,7 @@ def publish_changed(
         model = _model(run, base, kept)
     with clock.stage("calibrate", "on validation"):
         calibrated = _calibrated(model, kept, problem, run.config.calibration)
-    evaluation = _evaluation(calibrated, problem, kept.train.labels)
+    evaluation = _evaluation(calibrated, problem, kept.train)
     changed = _Changed(base, info, run.plan, problem)
     card = model_card(changed, calibrated, evaluation)
     folder = RunFolder(run.path)
@@ -149,20 +149,29 @@ def _calibrated(
 ) -> Calibrated:
     head = keras.Model(model.head_input, model.model.output)
     validation, test = (
-        Outputs(name, split.labels, logits_of_head(head, features), features)
+        Outputs(
+            name,
+            split.labels,
+            logits_of_head(head, features),
+            features,
+            relative(split.sample_weights),
+        )
         for name, split in (("validation", kept.validation), ("test", kept.test))
         for features in [split.features.astype(np.float32)]
     )
     labels, features = _train_features(kept.train)
-    fitted = problem.calibrate(validation, features, labels, calibration=calibration)
+    fitted = problem.calibrate(
+        validation.counting(), features, labels, calibration=calibration
+    )
     return Calibrated(fitted, validation, test)
 
 
 def _evaluation(
-    calibrated: Calibrated, problem: Problem, train_labels: np.ndarray
+    calibrated: Calibrated, problem: Problem, train: KeptSplit
 ) -> Evaluation:
-    commonest = np.bincount(train_labels).argmax()
-    share = float((calibrated.test.labels == commonest).mean())
+    commonest = np.bincount(train.labels, train.sample_weights).argmax()
+    is_commonest = calibrated.test.labels == commonest
+    share = float(np.average(is_commonest, weights=calibrated.test.weights))
     evaluation = evaluate_calibrated(calibrated, problem)
     return dataclasses.replace(evaluation, baselines={"commonest_class": share})
 
@@ -187,6 +196,7 @@ def _info(run: FinishedRun, kept: KeptFeatures) -> DataInfo:
     splits = kept.splits
     contents = np.concatenate([split.contents for split in splits.values()])
     labels = np.concatenate([split.labels for split in splits.values()])
+    weights = np.concatenate([split.weights for split in splits.values()])
     classes = len(kept.class_names)
     counts = {
         name: dict(
@@ -200,6 +210,7 @@ def _info(run: FinishedRun, kept: KeptFeatures) -> DataInfo:
         fingerprint=fingerprint_of(
             [content.decode() for content in contents],
             [kept.class_names[label] for label in labels],
+            None if kept.train.sample_weights is None else weights,
         ),
         reference=run.report["data"]["reference"],
         skipped=(),

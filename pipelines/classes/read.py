@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pipelines.classes.finished import FinishedRun
 from pipelines.data.checks.changed_files import broken_files_named
@@ -16,7 +18,7 @@ from pipelines.data.splits import Split
 from pipelines.errors import ConfigError, DataError
 from pipelines.features import kept_features
 from pipelines.features.block_vectors import vectors_of
-from pipelines.features.extract import Reader
+from pipelines.features.extract import Reader, in_precision
 from pipelines.features.kept_features import KeptFeatures, KeptSplit, split_with
 from pipelines.features.views import other_views
 from pipelines.probing.rows import of_every_class
@@ -62,15 +64,66 @@ class FeatureReader:
         names = example_names(split, DatasetRef.parse(self._run.config.data))
         return split_with(split, features, names, rows=rows)
 
+    def read_together(
+        self, splits: Mapping[str, Split], *, views: int
+    ) -> dict[str, KeptSplit]:
+        """The features of a few examples in splits by name, as `read` gives them.
+
+        Of training in this number of views. All are read in one pass, because to begin
+        another one costs as much as a hundred images.
+
+        Raises:
+            DataError: naming files that have changed since they were checked.
+        """
+        counts = {
+            name: views if name == "train" else 1
+            for name, split in splits.items()
+            if len(split)
+        }
+        features = np.zeros((0, sum(self.widths)), np.float32)
+        if counts:
+            parts = [splits[name] for name in counts]
+            with broken_files_named(*parts):
+                streams = [self._views(splits[name], n) for name, n in counts.items()]
+                total = sum(n * len(splits[name]) for name, n in counts.items())
+                features = self._passed(streams, Ticker("features", total), np.float32)
+        ends = np.cumsum([n * len(splits[name]) for name, n in counts.items()])
+        read = dict(zip(counts, np.split(features, ends)))
+        return {
+            name: self._kept(split, read.get(name, features[:0]))
+            for name, split in splits.items()
+        }
+
+    def _kept(self, split: Split, features: np.ndarray) -> KeptSplit:
+        names = example_names(split, DatasetRef.parse(self._run.config.data))
+        dtype = np.float32 if split.name == "test" else np.float16
+        return split_with(split, in_precision(features, dtype), names)
+
     def _features(
         self, split: Split, views: int, dtype: type[np.floating]
     ) -> np.ndarray:
+        tick = Ticker(f"features of {split.name}", views * len(split))
+        return self._passed([self._views(split, views)], tick, dtype)
+
+    def _views(self, split: Split, views: int) -> tf.data.Dataset:
+        """Every view of a split, view after view."""
         size, config = self._base.input_size_px, self._run.config
         read = batches(split, input_size_px=size, batch_size=self._run.plan.batch_size)
-        if views > 1:
-            others = other_views(split, config, views=views, input_size_px=size)
-            read = read.concatenate(others)
-        tick = Ticker(f"features of {split.name}", views * len(split))
+        if views == 1:
+            return read
+        others = other_views(split, config, views=views, input_size_px=size)
+        return read.concatenate(others)
+
+    def _passed(
+        self,
+        streams: Sequence[tf.data.Dataset],
+        tick: Ticker,
+        dtype: type[np.floating],
+    ) -> np.ndarray:
+        """The features of streams, one after the other, `[examples, width]`."""
+        read, *others = streams
+        for other in others:
+            read = read.concatenate(other)
         parts = self._reader.extract(read, dtype=dtype, on_progress=tick)
         return np.concatenate(parts, axis=1)
 

@@ -22,7 +22,8 @@ def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:
         TrainingError: if a feature is not a finite number.
     """
     train = kept.train
-    labels = train.labels[train.rows]
+    labels, weights = train.labels[train.rows], train.sample_weights
+    weights = None if weights is None else weights[train.rows]
     scored = score_among(
         dict(zip(_keys(kept), kept.parts(train.first_view()))),
         labels,
@@ -30,11 +31,15 @@ def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:
         HeadInput(kept.reads, grid=kept.grid),
         make("single_label", kept.class_names, labels),
         seed=seed,
+        weights=weights,
     )
     probe = linear_probe(
-        kept.parts(train.features), np.tile(labels, train.views), scored
+        kept.parts(train.features),
+        np.tile(labels, train.views),
+        scored,
+        weights=None if weights is None else np.tile(weights, train.views),
     )
-    return without_shares(probe, labels) if balanced else probe
+    return without_shares(probe, labels, weights) if balanced else probe
 
 
 def _keys(kept: KeptFeatures) -> list[tuple[str, int]]:

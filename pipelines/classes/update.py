@@ -62,12 +62,7 @@ def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
         reader = FeatureReader(run, base)
         with clock.stage("measure", "features of the new class"):
             old = kept_or_read(run, reader)
-            new = {
-                part: reader.read(split, views=old.train.views)
-                if part == "train"
-                else reader.read(split)
-                for part, split in splits.items()
-            }
+            new = reader.read_together(splits, views=old.train.views)
             kept = added(old, name, new)
         proof = splits["test"] if len(splits["test"]) else splits["train"]
         change = {"action": "add", "name": name, "data": data}

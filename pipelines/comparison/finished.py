@@ -15,6 +15,8 @@ from pipelines.report import predictions
 
 # A probability that rounds to 0 in float32 costs what the smallest number does.
 _TINY = float(np.finfo(np.float32).tiny)
+# Problems whose examples have one class, or grade, each.
+_COMPARED = ("single_label", "ordinal")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,6 +72,13 @@ def read(folder: Path) -> FinishedRun:
             " config.workdir of a finished one."
         )
     report = _object(folder / "report.json")
+    kind = report.get("problem", "single_label")
+    if kind not in _COMPARED:
+        raise ConfigError(
+            f"{folder} has a problem of the kind {kind}, and runs are compared by"
+            " examples that have one class each. Compare the values of `test` in"
+            " their report.json."
+        )
     if not (folder / predictions.FILE_NAME).is_file():
         raise ConfigError(
             f"{folder} has no {predictions.FILE_NAME}: a version of zootune that kept"

@@ -1,11 +1,13 @@
 """The config of a run: its fields, their bounds, and how flags set them."""
 
 from pipelines.config.schema import (
+    AUTO_BACKBONE,
     BOUNDS,
     CHOICES,
     OPTIONS,
     RANDOM_WEIGHTS,
     AugmentConfig,
+    AutoConfig,
     CalibrationConfig,
     ExportConfig,
     FinetuneConfig,
@@ -20,10 +22,12 @@ from pipelines.config.schema import (
 from pipelines.config.validate import checked
 
 __all__ = [
+    "AUTO_BACKBONE",
     "BOUNDS",
     "CHOICES",
     "OPTIONS",
     "RANDOM_WEIGHTS",
+    "AutoConfig",
     "AugmentConfig",
     "CalibrationConfig",
     "ExportConfig",

@@ -15,6 +15,7 @@ from pipelines.display import records
 from pipelines.errors import ConfigError
 
 RANDOM_WEIGHTS = "none"
+AUTO_BACKBONE = "auto"
 
 
 @dataclasses.dataclass(slots=True)
@@ -143,15 +144,15 @@ class HeadConfig:
     )
     pooling: str = option(
         "average",
-        choices=("average", "max", "flatten", "gru", "lstm", "bilstm"),
-        help="From a feature map or sequence to one vector; gru, lstm and bilstm read"
-        " the features of texts and series in order.",
+        choices=("average", "max", "flatten", "rnn", "gru", "lstm", "bigru", "bilstm"),
+        help="From a feature map or sequence to one vector; rnn, gru, lstm, bigru and"
+        " bilstm read the features of texts and series in order.",
     )
     recurrent_units: int = option(
         64,
         low=1,
         high=65536,
-        help="Units of pooling by gru, lstm or bilstm.",
+        help="Units of pooling by rnn, gru, lstm, bigru or bilstm, for each direction.",
     )
     hidden_units: tuple[int, ...] = option(
         (),
@@ -165,6 +166,19 @@ class HeadConfig:
         low=0,
         high=0.95,
         help="Share of the head's inputs that is dropped in each training step.",
+    )
+    conv_blocks: int = option(
+        -1,
+        low=-1,
+        high=8,
+        help="New residual blocks under the head, which start as identity: convolutions"
+        " on a map or a series, attention on the tokens of texts. -1 is 1 with"
+        " strategy=cut and 0 else.",
+    )
+    cut_after: str = option(
+        "",
+        help="Name of the block that strategy=cut keeps as the last one. Empty takes"
+        " the best single block, as measured.",
     )
     init: str = option(
         "probe",
@@ -190,6 +204,18 @@ class HeadConfig:
 class FinetuneConfig:
     """The phases that train blocks of the backbone."""
 
+    from_block: str = option(
+        "",
+        help="Name of the first block that trains; all before it stay frozen. auto is"
+        " the best single block where that is clearly better than the last one, else as"
+        " many blocks as the examples per class allow. Empty is what the strategy"
+        " trains.",
+    )
+    guard: bool = option(
+        True,
+        help="A phase that trains blocks is undone where validation does not show that"
+        " it helped. False keeps it in any case; auto guards what it adds.",
+    )
     epochs: int = option(
         0,
         low=0,
@@ -203,6 +229,12 @@ class FinetuneConfig:
         "adam",
         choices=("adam", "adamw", "sgd"),
         help="Optimizer of these phases.",
+    )
+    momentum: float = option(
+        0.9,
+        low=0,
+        high=0.999,
+        help="Momentum of sgd; 0 turns it off.",
     )
     learning_rate: float = option(
         0.0,
@@ -281,6 +313,25 @@ class FinetuneConfig:
         help="Rank of LoRA: blocks train two factors for each dense, attention and"
         " embedding layer, merged into it afterwards. 0 turns it off.",
     )
+    tune: str = option(
+        "all",
+        choices=("all", "bias", "norm"),
+        help="Weights of a block that train: all, its biases and the offsets of its"
+        " norms, or the scales and offsets of its norms.",
+    )
+    label_smoothing: float = option(
+        0.0,
+        low=0,
+        high=0.5,
+        help="Share of each training label that is spread evenly over all answers.",
+    )
+    accumulate_steps: int = option(
+        1,
+        low=1,
+        high=1024,
+        help="Batches whose mean gradient makes one update: as a batch that is larger"
+        " by this factor, in the memory of one. 1 updates after each.",
+    )
     find_learning_rate: bool = option(
         False,
         help="Takes the learning rate from at most 100 steps at rising rates on"
@@ -319,6 +370,21 @@ class CalibrationConfig:
         help="Shares of examples whose prediction set holds the right class; the"
         " artifact returns the sets of the first level.",
     )
+    false_negative_rate: float = option(
+        0.0,
+        low=0,
+        high=0.9,
+        help="multi_label: the share of an example's labels that may be missed, on"
+        " average over new examples. 0 takes the thresholds with the best F1.",
+    )
+    least_precision: float = option(
+        0.0,
+        low=0,
+        high=0.999,
+        help="multi_label: the share of predictions of a label that are right, kept"
+        " with 90 % certainty; a label that cannot keep it is never predicted. 0 takes"
+        " the thresholds with the best F1.",
+    )
 
 
 @dataclasses.dataclass(slots=True)
@@ -333,6 +399,23 @@ class ExportConfig:
 
 
 @dataclasses.dataclass(slots=True)
+class AutoConfig:
+    """The choice of backbone=auto among those whose weights are on this machine."""
+
+    backbones: str = option(
+        "*",
+        help="Pattern of the backbones that backbone=auto compares, such as"
+        " 'efficientnet*'.",
+    )
+    budget_share: float = option(
+        0.2,
+        low=0.01,
+        high=0.9,
+        help="Largest share of time_budget_seconds that comparing them takes.",
+    )
+
+
+@dataclasses.dataclass(slots=True)
 class RunConfig:
     """Everything that a run depends on, besides the data and the weights themselves."""
 
@@ -340,7 +423,9 @@ class RunConfig:
     backbone: str = option(
         "",
         help="Name of the backbone; `zoo list` prints all. Empty is efficientnet_lite0"
-        " for images, minilm_l6 for texts and series_minirocket for series.",
+        " for images, minilm_l6 for texts and series_minirocket for series. auto"
+        " compares those whose weights are on this machine, and several sizes of"
+        " images, on the data.",
     )
     handle: str = option(
         "",
@@ -386,15 +471,16 @@ class RunConfig:
     )
     strategy: str = option(
         "auto",
-        choices=("auto", "head_only", "partial", "full", "scratch"),
+        choices=("auto", "head_only", "partial", "full", "cut", "scratch"),
         help="The part that trains: the head, the last half of the blocks, all blocks,"
-        " or everything from random weights. auto decides by measurement and effort.",
+        " new blocks on a network that is cut where it does best, or everything from"
+        " random weights. auto decides by measurement and effort.",
     )
     effort: str = option(
         "minutes",
         choices=("seconds", "minutes", "hours"),
-        help="Cost that auto may choose: the head alone, the last half of the blocks,"
-        " or all of them.",
+        help="Cost that auto may choose: the head alone, as many of the last blocks as"
+        " the examples per class allow, or all of them too.",
     )
     # Finite, because JSON has no word for infinity; the bound is three years.
     time_budget_seconds: float = option(
@@ -438,6 +524,22 @@ class RunConfig:
         " numbers, or grades in an order. auto is what is plain from the data, and"
         " printed.",
     )
+    folds: int = option(
+        0,
+        low=0,
+        high=50,
+        help="Folds of train and validation: each is answered by a head that is solved"
+        " on the others, and the artifact has the average of these heads. Needs"
+        " strategy=head_only; 0 is one head, and validation as it is.",
+    )
+    test_views: str = option(
+        "none",
+        choices=("none", "flip", "auto"),
+        help="Views of each image that the artifact averages, in its graph: flip is the"
+        " image and its mirror image, at twice the cost. auto takes it where examples"
+        " out of fold are answered better by more than a standard error. Needs"
+        " strategy=head_only.",
+    )
     profile: bool = option(
         False,
         help="Measures where the seconds of a step go, and traces some steps for"
@@ -451,6 +553,7 @@ class RunConfig:
         default_factory=CalibrationConfig
     )
     export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
+    auto: AutoConfig = dataclasses.field(default_factory=AutoConfig)
 
 
 OPTIONS = dict(options(RunConfig()))

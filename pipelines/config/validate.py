@@ -4,7 +4,14 @@ import copy
 import dataclasses
 from typing import Any
 
-from pipelines.config.schema import OPTIONS, RunConfig, to_dict
+from pipelines.config.schema import (
+    AUTO_BACKBONE,
+    OPTIONS,
+    AutoConfig,
+    FinetuneConfig,
+    RunConfig,
+    to_dict,
+)
 from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 from zoo.registry import TAKES_HANDLE
@@ -42,6 +49,9 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     for path, value in dotted(to_dict(config)).items():
         _check_value(path, value)
     _check_handle(config)
+    _check_auto(config)
+    _check_folds(config)
+    _check_test_views(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
@@ -56,12 +66,28 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
             " head.pooling='average'."
         )
     _check_finetune(config)
-    if not config.calibration.conformal_levels:
+    _check_calibration(config)
+    return copy.deepcopy(config)
+
+
+def _check_calibration(config: RunConfig) -> None:
+    calibration = config.calibration
+    if calibration.false_negative_rate and calibration.least_precision:
+        raise ConfigError(
+            "config.calibration.false_negative_rate and least_precision each choose the"
+            " thresholds of labels. Leave one of them out."
+        )
+    chosen = calibration.false_negative_rate or calibration.least_precision
+    if chosen and calibration.method == "none":
+        raise ConfigError(
+            "config.calibration.method is 'none', and thresholds of labels are chosen"
+            " by calibration. Leave it out, or the rate that is to be kept."
+        )
+    if not calibration.conformal_levels:
         raise ConfigError(
             "config.calibration.conformal_levels is empty; the artifact gives the"
             " prediction sets of the first level. Set it, for instance to (0.95,)."
         )
-    return copy.deepcopy(config)
 
 
 def _check_value(path: str, value: Any) -> None:
@@ -82,24 +108,31 @@ def _check_value(path: str, value: Any) -> None:
 def _check_finetune(config: RunConfig) -> None:
     """Refuses options of the phases that train blocks where they exclude each other."""
     strategy, tune = config.strategy, config.finetune
+    trains_no_block = strategy == "head_only" or (
+        strategy == "cut" and not tune.from_block
+    )
     options = {
         "ema_decay": tune.ema_decay,
         "soup": tune.soup,
         "lora_rank": tune.lora_rank,
+        "tune": tune.tune != "all",
+        "label_smoothing": tune.label_smoothing,
+        "accumulate_steps": tune.accumulate_steps > 1,
         "find_learning_rate": tune.find_learning_rate,
     }
     useless = [name for name, value in options.items() if value]
     # A condition that makes a conflict, and its message.
     conflicts = (
         (
-            tune.batchnorm == "reestimated" and strategy in ("head_only", "scratch"),
+            tune.batchnorm == "reestimated"
+            and (trains_no_block or strategy == "scratch"),
             f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
             " trains no blocks that were trained before. Use another strategy, or"
             " leave config.finetune.batchnorm out.",
         ),
         (
-            useless and strategy == "head_only",
-            f"config.finetune.{' and '.join(useless)} set, but strategy 'head_only'"
+            useless and trains_no_block,
+            f"config.finetune.{' and '.join(useless)} set, but strategy '{strategy}'"
             " trains no blocks, and these are for phases that do. Use another strategy,"
             " or leave them out.",
         ),
@@ -127,14 +160,140 @@ def _check_finetune(config: RunConfig) -> None:
             " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
         ),
         (
+            tune.tune != "all" and strategy == "scratch",
+            f"config.finetune.tune is '{tune.tune}', and strategy 'scratch' starts from"
+            " random weights, which all have to train. Use strategy 'full', or tune"
+            " 'all'.",
+        ),
+        (
+            tune.tune != "all" and tune.lora_rank,
+            f"config.finetune.tune is '{tune.tune}', and lora_rank trains factors in"
+            " place of weights. Leave one of them out.",
+        ),
+        (
+            tune.momentum != FinetuneConfig().momentum and tune.optimizer != "sgd",
+            f"config.finetune.momentum is {tune.momentum:g}, and the optimizer is"
+            f" '{tune.optimizer}', which has momenta of its own. Use"
+            " finetune.optimizer='sgd', or leave momentum out.",
+        ),
+        (
+            tune.accumulate_steps > 1 and tune.find_learning_rate,
+            "config.finetune.find_learning_rate tries a rate with each batch, and"
+            " accumulate_steps makes one update of several. Leave one of them out.",
+        ),
+        (
+            tune.accumulate_steps > 1 and tune.ema_decay,
+            "config.finetune.ema_decay averages after each batch, and accumulate_steps"
+            " makes one update of several. Leave one of them out.",
+        ),
+        (
             tune.find_learning_rate and tune.learning_rate,
             f"config.finetune.learning_rate is {tune.learning_rate:g}, and"
             " find_learning_rate is to find another. Leave one of them out.",
         ),
     )
-    for is_conflict, message in conflicts:
+    for is_conflict, message in (*conflicts, *_boundary_conflicts(config)):
         if is_conflict:
             raise ConfigError(message)
+
+
+def _boundary_conflicts(config: RunConfig) -> tuple[tuple[object, str], ...]:
+    """Conflicts of the fields that say where the network is cut, or what trains."""
+    strategy, head, start = config.strategy, config.head, config.finetune.from_block
+    return (
+        (
+            start and strategy in ("head_only", "full", "scratch"),
+            f"config.finetune.from_block is '{start}', but strategy '{strategy}'"
+            f" trains {'no block' if strategy == 'head_only' else 'every block'}. Use"
+            " strategy 'partial', 'cut' or 'auto', or leave it out.",
+        ),
+        (
+            head.cut_after and strategy != "cut",
+            f"config.head.cut_after is '{head.cut_after}', but strategy '{strategy}'"
+            " does not cut. Use strategy 'cut', or leave it out.",
+        ),
+        (
+            strategy == "cut" and head.pooling != "average",
+            f"config.head.pooling is '{head.pooling}', and strategy 'cut' averages the"
+            " blocks that are left. Leave it out, or use another strategy.",
+        ),
+        (
+            head.conv_blocks > 0 and strategy == "scratch",
+            f"config.head.conv_blocks is {head.conv_blocks}, and strategy 'scratch'"
+            " trains all blocks from random weights. Use another strategy, or leave it"
+            " out.",
+        ),
+    )
+
+
+def _check_auto(config: RunConfig) -> None:
+    """Refuses fields that `backbone=auto` cannot follow, or that only it reads."""
+    if config.backbone != AUTO_BACKBONE:
+        changed = [
+            f"config.auto.{field.name}"
+            for field in dataclasses.fields(AutoConfig)
+            if getattr(config.auto, field.name) != field.default
+        ]
+        if changed:
+            raise ConfigError(
+                f"{' and '.join(changed)} set, but config.backbone is"
+                f" '{config.backbone}', so there is nothing to choose. Leave it out, or"
+                " set config.backbone='auto'."
+            )
+        return
+    if config.weights != RunConfig().weights or config.strategy == "scratch":
+        raise ConfigError(
+            "config.backbone='auto' compares backbones by what their published weights"
+            " know, so config.weights has to be 'default' and config.strategy not"
+            " 'scratch'. Leave them out, or name a backbone."
+        )
+    if not config.auto.backbones:
+        raise ConfigError(
+            "config.auto.backbones is empty. Set a pattern, for instance with"
+            " --config.auto.backbones='efficientnet*', or leave it out for all."
+        )
+
+
+def _check_folds(config: RunConfig) -> None:
+    """Refuses fields that heads in closed form, one for each fold, do not have."""
+    if not config.folds:
+        return
+    if config.folds == 1:
+        raise ConfigError(
+            "config.folds is 1, which leaves nothing to train on. Set 2 or more, or 0"
+            " for one head and validation as it is."
+        )
+    if config.strategy != "head_only":
+        raise ConfigError(
+            f"config.folds is {config.folds}, and config.strategy is"
+            f" '{config.strategy}'. Heads of all folds read one pass through frozen"
+            " blocks, so set config.strategy='head_only', or leave config.folds out."
+        )
+    head = config.head
+    if head.init != "probe" or head.hidden_units or head.dropout:
+        raise ConfigError(
+            "config.folds averages linear heads that are solved in closed form, which"
+            " have neither hidden layers nor dropout. Use head.init='probe' without"
+            " head.hidden_units and head.dropout, or leave config.folds out."
+        )
+
+
+def _check_test_views(config: RunConfig) -> None:
+    """Refuses fields that views at test time do not go with."""
+    views = config.test_views
+    if views == "none":
+        return
+    if config.strategy != "head_only" or config.head.init != "probe":
+        raise ConfigError(
+            f"config.test_views is '{views}', which is measured with heads in closed"
+            " form on frozen blocks. Set config.strategy='head_only' and"
+            " head.init='probe', or leave config.test_views out."
+        )
+    if config.folds:
+        raise ConfigError(
+            f"config.test_views is '{views}' and config.folds is {config.folds}: folds"
+            " are answered with one view of each image. Leave one of the two out."
+        )
 
 
 def _check_handle(config: RunConfig) -> None:

@@ -126,7 +126,7 @@ def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:
     columns: list[str] = []
     rows: list[tuple[int, ...]] = []
     for inputs in parts:
-        columns, measured = _sizes_of(inputs, _MEASURED // len(parts))
+        columns, measured = sizes_of(inputs, _MEASURED // len(parts))
         rows += measured
     return {
         "examples": len(rows),
@@ -141,8 +141,11 @@ def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:
     }
 
 
-def _sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, ...]]]:
-    """The names of the measures, and a row for each measured example."""
+def sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, ...]]]:
+    """The names of the measures, and a row for each measured example.
+
+    Of images in files the headers are read, of `at_most` of them, spread evenly.
+    """
     match inputs:
         case ImageFiles() | ImageRecords():
             spread = np.linspace(0, len(inputs) - 1, min(at_most, len(inputs)))

@@ -38,6 +38,7 @@ from pipelines.data.splitting import (
     without_shared,
 )
 from pipelines.data.targets.choice import SINGLE_LABEL, as_problem, kind_of
+from pipelines.data.weights import weights_in_words
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 
@@ -78,6 +79,8 @@ def _notes(examples: Examples) -> tuple[str, ...]:
     """Logs and returns the notes on how the data were read."""
     alike = alike_note(examples.class_names)
     notes = (*examples.notes, *((alike,) if alike else ()))
+    if examples.weights is not None:
+        notes = (*notes, weights_in_words(examples.weights))
     for note in notes:
         _log.warning("%s", note)
     return notes
@@ -137,7 +140,13 @@ def load_part(
         part = "test" if fingerprint(examples, hashes) in trained_on else "all"
     if part == "all":
         names = Strings.of(examples.names)
-        whole = Split("all", examples.inputs, examples.labels, names=names)
+        whole = Split(
+            "all",
+            examples.inputs,
+            examples.labels,
+            names=names,
+            weights=examples.weights,
+        )
         return whole, examples.class_names
     kind_of(examples.problem).check(examples, ref)
     splits = split_examples(examples, hashes, ref)
@@ -174,7 +183,7 @@ def _read(ref: DatasetRef, problem: str) -> Examples:
     if ref.scheme == "csv":
         return table.read(ref, problem=problem)
     if ref.scheme == "tfrecord":
-        return records.read(ref)
+        return records.read(ref, problem=problem)
     if ref.scheme == "tfds":
-        return tfds.read(ref)
+        return tfds.read(ref, problem=problem)
     return builtin.read(ref.location)

@@ -30,6 +30,7 @@ _SPECIAL = {
     "series": ("csv",),
     "time": ("csv",),
     "values": ("csv",),
+    "weight": ("csv", "tfds", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
     "encoding": ("csv",),
@@ -44,6 +45,11 @@ _MEANINGS = {
 }
 _HINTS = {
     ("group", "npz"): " An npz file says its groups in an array named 'group'.",
+    ("weight", "npz"): " An npz file has its weights in an array 'sample_weight'.",
+    (
+        "weight",
+        "dir",
+    ): " For weights of images in folders list them in a table, 'csv:'.",
     ("split", "tfds"): " The splits of TensorFlow Datasets are used as they are.",
 }
 
@@ -64,6 +70,7 @@ _OPTIONS: dict[str, Any] = {
     "values": str,
     "label_delimiter": str,
     "split": str,
+    "weight": str,
     "data_dir": str,
     "delimiter": str,
     "encoding": str,
@@ -84,7 +91,8 @@ class DatasetRef:
     `maximum_megapixels` are refused. `on_bad` is `fail`, or `skip` to leave out images
     that cannot be used, up to the fraction `bad_limit`. `group` is a regular expression
     for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
-    as `image` or `text`, `label` and `split` do. `data_dir` is where `tfds:` looks.
+    as `image` or `text`, `label`, `split` and `weight` do. `data_dir` is where `tfds:`
+    looks.
 
     In a table of series, `series` names the column that says of each row which series
     it is a step of, `time` orders these rows, and `values` has the names or patterns of
@@ -118,6 +126,7 @@ class DatasetRef:
     values: str | None = None
     label_delimiter: str | None = None
     split: str | None = None
+    weight: str | None = None
     data_dir: str | None = None
     delimiter: str | None = None
     encoding: str | None = None

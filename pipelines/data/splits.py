@@ -134,7 +134,8 @@ class Examples:
     `problem`: int64 `[n]`, indices into `class_names`, for single_label and ordinal;
     float32 `[n, k]` with a column for each of `class_names` for the others. `groups`
     keep examples together; `splits` names the split of each example, where the data
-    come split. Sequences of strings are packed.
+    come split. Sequences of strings are packed. `weights` float32 `[n]` say how much
+    each example counts, if not all count the same.
 
     `skipped` are the names of examples that were left out, with reasons; `notes` are
     sentences on how the data were read, for the log and the data card.
@@ -149,6 +150,7 @@ class Examples:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = "single_label"
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for column in ("names", "groups", "splits"):
@@ -172,6 +174,7 @@ class Examples:
             labels=self.labels[indices],
             groups=pick(self.groups),
             splits=pick(self.splits),
+            weights=None if self.weights is None else self.weights[indices],
         )
 
     def split_codes(self) -> np.ndarray | None:
@@ -189,7 +192,8 @@ class Split:
     Examples with the same group id, in `groups` int64 `[n]`, share content or a group:
     one must never be used to evaluate another. `digest` is the sha256 of the examples
     in their order, and `names` name them, as the reader of the data did. Each is None
-    where it is not known.
+    where it is not known. `weights` float32 `[n]` say how much each example counts;
+    None if all count the same.
     """
 
     name: str
@@ -198,9 +202,15 @@ class Split:
     groups: np.ndarray | None = None
     digest: str | None = None
     names: Strings | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def relative_weights(self) -> np.ndarray | None:
+        """The weights float32 `[n]` with a mean of 1, so that steps keep their size."""
+        return relative(self.weights)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Split:
         """Some of the examples, without a `digest`."""
@@ -212,6 +222,7 @@ class Split:
             groups=None if self.groups is None else self.groups[rows],
             digest=None,
             names=None if self.names is None else self.names.take(rows),
+            weights=None if self.weights is None else self.weights[rows],
         )
 
 
@@ -248,6 +259,13 @@ class Splits:
     validation: Split
     test: Split
     info: DataInfo
+
+
+def relative(weights: np.ndarray | None) -> np.ndarray | None:
+    """Weights float32 `[n]` with a mean of 1; None where all count the same."""
+    if weights is None or not len(weights):
+        return weights
+    return (weights / weights.mean(dtype=np.float64)).astype(np.float32)
 
 
 def first(split: Split, count: int) -> Split:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from pipelines.data.splits import (
     Splits,
 )
 from pipelines.data.targets.choice import kind_of
+from pipelines.data.weights import require_counting
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 
@@ -85,7 +86,9 @@ def split_examples(
             groups[members],
             _digest(content.take(members)),
             Strings.of(examples.names).take(members),
+            None if examples.weights is None else examples.weights[members],
         )
+    _require_weights(parts.values(), examples)
     info = DataInfo(
         class_names=examples.class_names,
         counts={name: _count(part, examples) for name, part in parts.items()},
@@ -178,15 +181,26 @@ def fingerprint(examples: Examples, content_hashes: Sequence[str]) -> str:
     return _fingerprint(examples, content, content.codes(), np.arange(len(content)))
 
 
-def fingerprint_of(contents: Sequence[str], class_names: Sequence[str]) -> str:
+def fingerprint_of(
+    contents: Sequence[str],
+    class_names: Sequence[str],
+    weights: np.ndarray | None = None,
+) -> str:
     """The sha256 of examples with these content hashes and classes, one of each.
 
     Equal to `fingerprint` of the same examples.
     """
+    counted = np.zeros(len(contents)) if weights is None else weights
     digest = hashlib.sha256()
-    for content, name in sorted(zip(contents, class_names)):
-        digest.update(f"{content} {name}\n".encode())
+    for content, name, weight in sorted(zip(contents, class_names, counted)):
+        word = _weighted(name, None if weights is None else weight)
+        digest.update(f"{content} {word}\n".encode())
     return digest.hexdigest()
+
+
+def _weighted(word: str, weight: float | None) -> str:
+    """The word of an example in a fingerprint, with its weight if it has any."""
+    return word if weight is None else f"{word} x {weight:g}"
 
 
 def _fingerprint(
@@ -195,7 +209,11 @@ def _fingerprint(
     """The fingerprint of some examples; `codes` are ranks of all contents, `[n]`."""
     kind = kind_of(examples.problem)
     rank, words = kind.in_words(examples.labels[members], examples.class_names)
-    order = np.lexsort((rank, codes[members]))
+    weights = np.zeros(len(members))
+    if examples.weights is not None:
+        weights = examples.weights[members]
+        words = [_weighted(word, weight) for word, weight in zip(words, weights)]
+    order = np.lexsort((weights, rank, codes[members]))
     digest = hashlib.sha256()
     for content_hash, i in zip(content.take(members[order]), order.tolist()):
         digest.update(f"{content_hash} {words[i]}\n".encode())
@@ -252,6 +270,24 @@ def _require_every_class(
                 f"{kind.noun.capitalize()} {missing[0]!r} does not reach {name}: "
                 f"groups or equal content tie its {plural} to those of other classes. "
                 "Use a finer group, another seed, or give the splits yourself."
+            )
+
+
+def _require_weights(parts: Iterable[Split], examples: Examples) -> None:
+    """Refuses splits in which nothing counts, and classes that do not in train."""
+    kind = kind_of(examples.problem)
+    for part in parts:
+        if part.weights is None:
+            return
+        require_counting(part.weights, split=part.name)
+        if part.name != SPLIT_NAMES[0]:
+            continue
+        missing = kind.absent(part.labels[part.weights > 0], examples.class_names)
+        if missing:
+            raise DataError(
+                f"All examples of {kind.noun} {missing[0]!r} in train have the weight"
+                " 0, so that it cannot be learned. Give some a weight above 0, or leave"
+                f" this {kind.noun} out."
             )
 
 

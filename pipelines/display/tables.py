@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.display.optional_rows import fold_rows, view_rows
+from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
+_NOUNS = {"multi_label": "labels", "regression": "targets", "ordinal": "grades"}
 _FINDINGS = ("severity", "times", "what", "where")
 _SHOWN = 3
 # More classes would fill a terminal several times.
@@ -47,6 +50,8 @@ def result_table(report: Mapping[str, Any]) -> str:
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
         *_quality(report, "validation"),
+        *fold_rows(report.get("folds")),
+        *view_rows(report.get("test_views")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
@@ -102,6 +107,10 @@ def plan_table(planned: Mapping[str, Any]) -> str:
         heads = [
             (_read(head), head["grid"], *_scored(head)) for head in evidence["heads"]
         ]
+        heads += [
+            (f"cut: {_read(head)}", head["grid"], *_scored(head))
+            for head in evidence.get("cuts", ())
+        ]
         parts.append(aligned([header, *heads]))
         parts.append(_depth_table(evidence))
         parts += _baselines(evidence)
@@ -112,15 +121,28 @@ def plan_table(planned: Mapping[str, Any]) -> str:
             phase["epochs"],
             phase["optimizer"],
             f"{phase['learning_rate']:g}",
-            "only if better" if phase["only_if_better"] else "always",
+            _kept(phase),
         )
         for phase in plan["phases"]
     ]
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
     parts.append(aligned([columns, *phases]))
+    options = [
+        (phase["name"], words)
+        for phase in plan["phases"]
+        for words in phase_options(phase)
+    ]
+    if options:
+        parts.append(aligned([("phase", "option"), *options]))
     computed = f"precision: {_computed(planned['compute'])}"
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in planned["seconds"].items())
     return "\n\n".join([*parts, computed, f"seconds: {seconds}"])
+
+
+def _kept(phase: Mapping[str, Any]) -> str:
+    if not phase["only_if_better"]:
+        return "always"
+    return "whole, if better" if phase.get("whole") else "only if better"
 
 
 def _computed(compute: Mapping[str, Any]) -> str:
@@ -247,7 +269,8 @@ def _scored(score: Mapping[str, Any]) -> tuple[object, ...]:
 
 def audit_table(audit: Mapping[str, Any]) -> str:
     """The findings in a data set, worst first, with the first names of each."""
-    head = f"{audit['examples']} examples in {len(audit['counts'])} classes"
+    noun = _NOUNS.get(audit.get("problem", ""), "classes")
+    head = f"{audit['examples']} examples in {len(audit['counts'])} {noun}"
     classes = _counts(audit["counts"])
     if not audit["findings"]:
         return f"{head}: {classes}\nnothing was found"

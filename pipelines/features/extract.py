@@ -47,7 +47,7 @@ class Reader:
         parts, done = [], 0
         for outputs in self.stream(batches):
             some = outputs if only is None else [outputs[i] for i in only]
-            parts.append(tuple(_kept(tensor, dtype) for tensor in some))
+            parts.append(tuple(in_precision(tensor, dtype) for tensor in some))
             done += len(outputs[0])
             if on_progress is not None:
                 on_progress(done)
@@ -115,7 +115,8 @@ def _plain(outputs: list[np.ndarray]) -> Activations:
     )
 
 
-def _kept(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+def in_precision(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    """Floats as `dtype`, unless they are too large for float16; ids as they are."""
     if array.dtype.kind in "iub":
         return array
     too_large = dtype is np.float16 and np.abs(array).max(initial=0) > LARGEST_FLOAT16

@@ -25,6 +25,10 @@ _FORMAT = 1
 SPLITS = ("train", "validation", "test")
 
 
+def _no_weights() -> np.ndarray:
+    return np.zeros(0, np.float32)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class KeptSplit:
     """Features of one split `[rows, width]`, with all its labels and contents.
@@ -33,6 +37,8 @@ class KeptSplit:
     `S64 [n]`, and `names` their names in predictions, `U [n]`. Examples with the same
     group share content or a group. `rows` are the examples whose features are there;
     with several views, the features of one view of all of them follow after the other.
+    `weights` float32 `[n]` say how much each example counts, and are empty where all
+    count the same.
     """
 
     features: np.ndarray
@@ -41,6 +47,12 @@ class KeptSplit:
     contents: np.ndarray
     names: np.ndarray
     rows: np.ndarray
+    weights: np.ndarray = dataclasses.field(default_factory=_no_weights)
+
+    @property
+    def sample_weights(self) -> np.ndarray | None:
+        """The weights of all examples; None if all count the same."""
+        return self.weights if len(self.weights) else None
 
     @property
     def views(self) -> int:
@@ -109,6 +121,7 @@ def split_with(
         np.array(list(content_hashes(split.inputs)), "S64"),
         np.array(list(names), str),
         every if rows is None else rows,
+        _no_weights() if split.weights is None else split.weights,
     )
 
 
@@ -155,6 +168,8 @@ def load(path: Path) -> KeptFeatures:
                     **{
                         field.name: file[f"{name}_{field.name}"]
                         for field in dataclasses.fields(KeptSplit)
+                        # Files of earlier versions have no weights.
+                        if field.name != "weights" or f"{name}_weights" in file
                     }
                 )
                 for name in SPLITS
@@ -187,6 +202,7 @@ def _require_whole(about: dict[str, Any], splits: dict[str, KeptSplit]) -> None:
             and len(split.features) % max(len(split.rows), 1) == 0
             and len(split.labels) == len(split.contents) == len(split.groups)
             and len(split.labels) == len(split.names)
+            and len(split.weights) in (0, len(split.labels))
             and split.labels.max(initial=-1) < classes
             and split.rows.max(initial=-1) < len(split.labels)
         )

@@ -14,7 +14,7 @@ from pipelines.errors import ConfigError
 from pipelines.planning.plan import HeadPlan
 from zoo.graph.blocks import Block
 
-RECURRENT = ("gru", "lstm", "bilstm")
+RECURRENT = ("rnn", "gru", "lstm", "bigru", "bilstm")
 
 
 @keras.saving.register_keras_serializable("zootune")
@@ -108,12 +108,17 @@ def token_average(features: keras.KerasTensor) -> keras.KerasTensor:
 
 def pool_block(block: Block, *, grid: int, name: str) -> keras.KerasTensor:
     """The output of a block as one vector for each example, `[batch, width]`."""
-    if len(block.output.shape) == 2:
-        return layers.Identity(name=name)(block.output)
+    return pool_map(block.output, grid=grid, name=name)
+
+
+def pool_map(features: keras.KerasTensor, *, grid: int, name: str) -> keras.KerasTensor:
+    """Features as one vector for each example, `[batch, width]`."""
+    if len(features.shape) == 2:
+        return layers.Identity(name=name)(features)
     if grid == 1:
-        rank = len(block.output.shape)
-        return _POOLING[rank]["average"](name=name)(block.output)
-    return GridPooling(grid, name=name)(block.output)
+        rank = len(features.shape)
+        return _POOLING[rank]["average"](name=name)(features)
+    return GridPooling(grid, name=name)(features)
 
 
 def pooling_layers(
@@ -163,8 +168,10 @@ def _mask(modality: str) -> list[layers.Layer]:
 
 def _recurrent(plan: HeadPlan) -> layers.Layer:
     make = {
+        "rnn": layers.SimpleRNN,
         "gru": layers.GRU,
         "lstm": layers.LSTM,
+        "bigru": functools.partial(_bidirectional, layers.GRU),
         "bilstm": functools.partial(_bidirectional, layers.LSTM),
     }[plan.pooling]
     return make(plan.recurrent_units, name="pooled")

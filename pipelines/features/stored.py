@@ -65,11 +65,16 @@ def _streamed(reader: Reader, read: Read, split: Split) -> Iterator[Activations]
         tick(done)
 
 
-def taker(activations: Activations, labels: np.ndarray) -> Callable[[tf.Tensor], tuple]:
-    """A function from rows, int64 `[batch]`, to the inputs of a model and labels."""
+def taker(
+    activations: Activations, *columns: np.ndarray
+) -> Callable[[tf.Tensor], tuple]:
+    """A function from rows, int64 `[batch]`, to the inputs of a model and columns.
+
+    Those are labels, and weights where there are any.
+    """
     if any(isinstance(array, np.memmap) for array in activations):
-        return _from_disk(activations, labels)
-    held = tf.nest.map_structure(tf.constant, (_input(activations), labels))
+        return _from_disk(activations, columns)
+    held = tf.nest.map_structure(tf.constant, (_input(activations), *columns))
     return lambda rows: tf.nest.map_structure(lambda t: _rows(t, rows), held)
 
 
@@ -80,7 +85,7 @@ def _rows(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
 
 
 def _from_disk(
-    activations: Activations, labels: np.ndarray
+    activations: Activations, columns: Sequence[np.ndarray]
 ) -> Callable[[tf.Tensor], tuple]:
     kinds = [
         array.dtype if array.dtype.kind in "iub" else np.dtype(np.float32)
@@ -90,7 +95,7 @@ def _from_disk(
     def read_rows(rows: np.ndarray) -> list[np.ndarray]:
         return [array[rows].astype(kind) for array, kind in zip(activations, kinds)]
 
-    held_labels = tf.constant(labels)
+    held = [tf.constant(column) for column in columns]
 
     def take(rows: tf.Tensor) -> tuple:
         read = tf.numpy_function(read_rows, [rows], [tf.as_dtype(k) for k in kinds])
@@ -98,7 +103,7 @@ def _from_disk(
             tf.ensure_shape(tensor, [None, *array.shape[1:]])
             for tensor, array in zip(read, activations)
         )
-        return _input(shaped), tf.gather(held_labels, rows)
+        return _input(shaped), *(tf.gather(column, rows) for column in held)
 
     return take
 

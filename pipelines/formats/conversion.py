@@ -13,14 +13,17 @@ from pipelines.errors import ArtifactError
 from pipelines.formats.targets import Target
 from pipelines.serving.predictor import Predictor
 
-OUTPUT = "probabilities"
+# The outputs that a file may answer with; an artifact has one of them.
+_OUTPUTS = ("probabilities", "values")
 # The newest that tf2onnx writes; ONNX Runtime has read it since version 1.14.
 _OPSET = 18
 _CAUSE_CHARACTERS = 600
 
 
 def convert(target: Target, predictor: Predictor, representative: np.ndarray) -> bytes:
-    """The content of a file that gives calibrated probabilities for raw inputs.
+    """The content of a file that gives probabilities, or numbers, for raw inputs.
+
+    They are calibrated as in the artifact.
 
     It takes what training fed, uint8 pixels or float32 series, and has the same
     weights; integers are chosen by the activations for `representative`, `[n, ...]`.
@@ -41,6 +44,12 @@ def convert(target: Target, predictor: Predictor, representative: np.ndarray) ->
                 f" {target.name}: {type(error).__name__}: {cause}. Nothing was"
                 " published; leave the format out."
             ) from error
+
+
+def output_of(predictor: Predictor) -> str:
+    """The output of an artifact that its files have."""
+    known = predictor.graph.structured_outputs
+    return next(name for name in _OUTPUTS if name in known)
 
 
 def _litert(target: Target, predictor: Predictor, representative: np.ndarray) -> bytes:
@@ -76,13 +85,14 @@ def _onnx(target: Target, predictor: Predictor, representative: np.ndarray) -> b
 def _serving(
     predictor: Predictor, *, batch: int | None
 ) -> tuple[tf.types.experimental.PolymorphicFunction, tf.TensorSpec]:
-    """The probabilities as a function of a batch, and the spec of a batch."""
+    """The answers as a function of a batch, and the spec of a batch."""
+    name = output_of(predictor)
     spec = predictor.trained_on
     spec = tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, name=spec.name)
 
     # The names of labels and the like would need strings, which a phone need not have.
     def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {OUTPUT: predictor.graph(**{spec.name: inputs})[OUTPUT]}
+        return {name: predictor.graph(**{spec.name: inputs})[name]}
 
     return tf.function(serve, input_signature=[spec]), spec
 

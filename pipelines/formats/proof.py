@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import ArtifactError
+from pipelines.formats.measures import Measure
 from pipelines.formats.targets import Target
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
 
@@ -24,7 +25,7 @@ LARGEST_DIFFERENCE = 0.01
 _TIMEOUT_SECONDS = 600
 
 # Both read a `.npy` file `[n, ...]`, without loading all of it, and write a `.npz` file
-# with probabilities and the seconds of every example that was answered alone.
+# with the answers and the seconds of every example that was answered alone.
 _LITERT = """
 import sys
 import time
@@ -39,18 +40,16 @@ def work(job, report):
     (name,) = run.get_input_details()
     for _ in range(3):
         run(**{name: inputs[:1]})
-    probabilities, seconds = [], []
+    outputs, seconds = [], []
     for i in range(len(inputs)):
         if i % 50 == 0:
             report(f"answering example {i} of {len(inputs)}")
         example = np.array(inputs[i : i + 1])
         started = time.perf_counter()
-        probabilities.append(run(**{name: example})["probabilities"][0])
+        outputs.append(run(**{name: example})[job["output"]][0])
         seconds.append(time.perf_counter() - started)
     assert "tensorflow" not in sys.modules
-    np.savez(
-        job["outputs"], probabilities=np.array(probabilities), seconds=np.array(seconds)
-    )
+    np.savez(job["outputs"], outputs=np.array(outputs), seconds=np.array(seconds))
 """
 _ONNX = """
 import sys
@@ -68,23 +67,24 @@ def work(job, report):
     )
     (name,) = [entry.name for entry in model.get_inputs()]
     for _ in range(3):
-        model.run(["probabilities"], {name: inputs[:1]})
+        model.run([job["output"]], {name: inputs[:1]})
     report("answering examples one by one")
     alone, seconds = [], []
     for i in range(min(50, len(inputs))):
         example = np.array(inputs[i : i + 1])
         started = time.perf_counter()
-        alone.append(model.run(["probabilities"], {name: example})[0][0])
+        alone.append(model.run([job["output"]], {name: example})[0][0])
         seconds.append(time.perf_counter() - started)
     batches = []
     for i in range(0, len(inputs), 32):
         report(f"answering example {i} of {len(inputs)}")
         batch = {name: np.array(inputs[i : i + 32])}
-        batches.append(model.run(["probabilities"], batch)[0])
-    probabilities = np.concatenate(batches)
-    np.testing.assert_allclose(probabilities[: len(alone)], alone, atol=1e-3)
+        batches.append(model.run([job["output"]], batch)[0])
+    outputs = np.concatenate(batches)
+    largest = max(1, np.abs(outputs).max())
+    np.testing.assert_allclose(outputs[: len(alone)], alone, atol=1e-3 * largest)
     assert "tensorflow" not in sys.modules
-    np.savez(job["outputs"], probabilities=probabilities, seconds=np.array(seconds))
+    np.savez(job["outputs"], outputs=outputs, seconds=np.array(seconds))
 """
 _PROGRAMS = {
     "onnx": (_ONNX, ("numpy", "onnxruntime")),
@@ -96,21 +96,22 @@ _PROGRAMS = {
 class Reference:
     """The answers of the SavedModel for real examples, to compare a file with.
 
-    `inputs` is a `.npy` file of raw examples `[n, ...]`, `labels` int64 `[n]`, and
-    `probabilities` float32 `[n, classes]`. `seconds` is the median of an example alone.
+    `inputs` is a `.npy` file of raw examples `[n, ...]`, `labels` are as in `Split`,
+    and `outputs` float32 `[n, columns]`. `seconds` is the median of an example alone.
     """
 
     inputs: Path
     split: str
     labels: np.ndarray
-    probabilities: np.ndarray
+    outputs: np.ndarray
+    measure: Measure
     seconds: float
     threads: int
 
     @property
-    def accuracy(self) -> float:
-        """The accuracy of the SavedModel on these examples."""
-        return _accuracy(self.probabilities, self.labels)
+    def quality(self) -> float:
+        """The measured quality of the SavedModel on these examples."""
+        return self.measure.quality(self.outputs, self.labels)
 
 
 def prove(
@@ -120,12 +121,12 @@ def prove(
 
     Raises:
         ArtifactError: if the file does not run without TensorFlow, answers with
-            anything but probabilities, loses more than `max_accuracy_loss`, or differs
+            anything but such outputs, loses more than `max_accuracy_loss`, or differs
             by more than `LARGEST_DIFFERENCE` though the format keeps float32.
     """
-    probabilities, seconds = _run(target, file, reference)
-    record = _compare(probabilities, reference)
-    _refuse_bad(target, record, max_accuracy_loss=max_accuracy_loss)
+    outputs, seconds = _run(target, file, reference)
+    record = _compare(outputs, reference)
+    _refuse_bad(target, record, reference.measure, max_accuracy_loss=max_accuracy_loss)
     content = file.read_bytes()
     return {
         "format": target.name,
@@ -154,58 +155,60 @@ def _run(
         job = {
             "file": str(file.absolute()),
             "inputs": str(reference.inputs.absolute()),
+            "output": reference.measure.output,
             "outputs": str(outputs),
             "threads": reference.threads,
         }
         with FreshProcess(program, subject=subject, modules=modules) as process:
             process.run(job, most_quiet_seconds=_TIMEOUT_SECONDS)
         with np.load(outputs) as arrays:
-            return arrays["probabilities"], arrays["seconds"]
+            return arrays["outputs"], arrays["seconds"]
 
 
-def _compare(probabilities: np.ndarray, reference: Reference) -> dict[str, Any]:
-    expected = reference.probabilities
-    if probabilities.shape != expected.shape or not np.isfinite(probabilities).all():
+def _compare(outputs: np.ndarray, reference: Reference) -> dict[str, Any]:
+    expected, measure = reference.outputs, reference.measure
+    if outputs.shape != expected.shape or not np.isfinite(outputs).all():
         raise ArtifactError(
-            f"The converted file answers with shape {probabilities.shape}, and"
-            f" {np.count_nonzero(~np.isfinite(probabilities))} of its numbers are not"
-            f" finite. Expected probabilities of shape {expected.shape}; nothing was"
+            f"The converted file answers with shape {outputs.shape}, and"
+            f" {np.count_nonzero(~np.isfinite(outputs))} of its numbers are not"
+            f" finite. Expected {measure.output} of shape {expected.shape}; nothing was"
             " published."
         )
-    accuracy = _accuracy(probabilities, reference.labels)
+    quality, metric = measure.quality(outputs, reference.labels), measure.metric
     return {
         "split": reference.split,
         "examples": len(expected),
-        "accuracy": accuracy,
-        "saved_model_accuracy": reference.accuracy,
-        "accuracy_loss": reference.accuracy - accuracy,
-        "agreement": float(
-            (probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean()
-        ),
-        "largest_difference": float(np.abs(probabilities - expected).max()),
+        "metric": metric,
+        metric: quality,
+        f"saved_model_{metric}": reference.quality,
+        f"{metric}_loss": reference.quality - quality,
+        "agreement": float(measure.agree(outputs, expected).mean()),
+        "largest_difference": measure.difference(outputs, expected),
     }
 
 
-def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    return float((probabilities.argmax(axis=1) == labels).mean())
-
-
 def _refuse_bad(
-    target: Target, record: dict[str, Any], *, max_accuracy_loss: float
+    target: Target,
+    record: dict[str, Any],
+    measure: Measure,
+    *,
+    max_accuracy_loss: float,
 ) -> None:
+    metric = measure.metric
+    loss, words = record[f"{metric}_loss"], metric.replace("_", " ")
     # Fractions of the same whole number: a difference by rounding is not a loss.
-    if record["accuracy_loss"] > max_accuracy_loss + 1e-9:
+    if loss > max_accuracy_loss + 1e-9:
         raise ArtifactError(
-            f"The format {target.name} loses {record['accuracy_loss']:.4f} of accuracy"
+            f"The format {target.name} loses {loss:.4f} of {words}"
             f" on {record['examples']} examples of the {record['split']} split:"
-            f" {record['accuracy']:.4f} after {record['saved_model_accuracy']:.4f}, and"
+            f" {record[metric]:.4f} after {record[f'saved_model_{metric}']:.4f}, and"
             f" {max_accuracy_loss:g} is allowed. Nothing was published. Leave the"
             " format out, or say with --max-accuracy-loss what it may cost."
         )
     if target.keeps_float32 and record["largest_difference"] > LARGEST_DIFFERENCE:
         raise ArtifactError(
             f"The format {target.name} differs from the SavedModel by"
-            f" {record['largest_difference']:.3g} in a probability, and"
+            f" {record['largest_difference']:.3g} in {measure.unit}, and"
             f" {LARGEST_DIFFERENCE:g} is allowed where no weight is rounded: it does"
             " not compute the same. Nothing was published; leave the format out."
         )

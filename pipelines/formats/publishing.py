@@ -84,7 +84,6 @@ def export_run(
     _refuse_other_model(base, source.manifest)
     if targets:
         _refuse_texts(source, targets)
-        _refuse_others(source, targets)
     with contextlib.ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
@@ -178,17 +177,6 @@ def _refuse_texts(source: Artifact, targets: Sequence[Target]) -> None:
         )
 
 
-def _refuse_others(source: Artifact, targets: Sequence[Target]) -> None:
-    """Raises `ConfigError` for an artifact that does not answer with one class."""
-    if source.manifest.problem != "single_label":
-        names = ", ".join(target.name for target in targets)
-        raise ConfigError(
-            f"The format {names} is compared by accuracy, which {source.path} does not"
-            f" have: it answers config.problem={source.manifest.problem!r}. Leave"
-            " --format out: the SavedModel is published as it is."
-        )
-
-
 def _bytes_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -244,10 +232,11 @@ def _add(
 
 
 def _splits(ref: DatasetRef, manifest: Manifest) -> Splits:
-    from pipelines.data.load import load
+    from pipelines.data.load import check_and_split, read
     from pipelines.runtime.clock import Clock
 
-    splits = load(ref, on_progress=Clock().progress)
+    examples = read(ref, manifest.problem)
+    splits = check_and_split(examples, ref, on_progress=Clock().progress)
     if splits.info.fingerprint != manifest.data["fingerprint"]:
         raise DataError(
             f"{ref} is not what the run was trained on: its fingerprint is"
@@ -288,8 +277,10 @@ def _spread(count: int, most: int) -> np.ndarray:
 
 def _reference(predictor: Predictor, split: Split, scratch: Path) -> Reference:
     """The SavedModel's answers for the test examples; its inputs go to `scratch`."""
+    from pipelines.formats.measures import measure_of
     from pipelines.formats.proof import Reference
 
+    measure = measure_of(predictor.artifact.manifest, split.labels)
     rows = _spread(len(split), _MOST_EXAMPLES)
     spec = predictor.trained_on
     inputs = np.lib.format.open_memmap(
@@ -298,17 +289,18 @@ def _reference(predictor: Predictor, split: Split, scratch: Path) -> Reference:
         dtype=spec.dtype.as_numpy_dtype,
         shape=(len(rows), *spec.shape[1:]),
     )
-    probabilities, done = [], 0
+    outputs, done = [], 0
     for batch in _inputs_of(split, _MOST_EXAMPLES, predictor):
         inputs[done : done + len(batch)] = batch
         done += len(batch)
-        probabilities.append(predictor.probabilities(batch))
+        outputs.append(predictor.outputs(batch)[measure.output])
     inputs.flush()
     return Reference(
         inputs=scratch / "inputs.npy",
         split=split.name,
         labels=split.labels[rows],
-        probabilities=np.concatenate(probabilities),
+        outputs=np.concatenate(outputs),
+        measure=measure,
         seconds=_seconds_alone(predictor, inputs[:_TIMED_EXAMPLES]),
         threads=os.cpu_count() or 1,
     )
@@ -316,11 +308,11 @@ def _reference(predictor: Predictor, split: Split, scratch: Path) -> Reference:
 
 def _seconds_alone(predictor: Predictor, inputs: np.ndarray) -> float:
     for _ in range(3):
-        predictor.probabilities(inputs[:1])
+        predictor.outputs(inputs[:1])
     seconds = []
     for i in range(len(inputs)):
         started = time.perf_counter()
-        predictor.probabilities(inputs[i : i + 1])
+        predictor.outputs(inputs[i : i + 1])
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds))
 
@@ -332,7 +324,7 @@ def _write_record(
     predictor: Predictor,
 ) -> None:
     """Writes all that the files need where they go without the rest of the version."""
-    from pipelines.formats.conversion import OUTPUT
+    from pipelines.formats.conversion import output_of
     from pipelines.runtime.environment import installed_versions
 
     manifest, spec = predictor.artifact.manifest, predictor.trained_on
@@ -343,7 +335,11 @@ def _write_record(
             "dtype": spec.dtype.name,
             "shape": list(spec.shape),
         },
-        "output": {"name": OUTPUT, "shape": [None, len(manifest.class_names)]},
+        "problem": manifest.problem,
+        "output": {
+            "name": output_of(predictor),
+            "shape": [None, len(manifest.class_names)],
+        },
         "class_names": list(manifest.class_names),
         "preprocessing": dict(manifest.preprocessing),
         "thresholds": dict(manifest.thresholds),

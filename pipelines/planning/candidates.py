@@ -76,7 +76,8 @@ def _nothing_to_compare(pattern: str, known: Candidates) -> str:
         return (
             f"Nobody publishes weights for what matches '{pattern}'"
             f" ({', '.join(known.unpublished[:_SHOWN])}), and random ones are not worth"
-            " comparing. `zoo list --pretrained` shows backbones that have some."
+            " comparing. `zoo list --pretrained` shows backbones that have some; a run"
+            " with config.backbone=NAME starts from random ones."
         )
     return (
         f"The weights of what matches '{pattern}' are not on this machine, and nothing"

@@ -1,10 +1,10 @@
 """The four classic rules of transfer learning, by name.
 
 New data are small or large, and similar to the source or different from it
-(https://cs231n.github.io/transfer-learning). The default plan does not follow the
-rules, because it measures instead: a head that reads all blocks is better than one on
-an earlier block alone, and trained blocks are kept only if validation improves. The
-plan names the rule for the data, and each rule has a strategy that follows it.
+(https://cs231n.github.io/transfer-learning). The default plan measures instead: a head
+that reads all blocks is often better than one on an earlier block alone, and trained
+blocks are kept only if validation improves. The plan names the rule for the data, and
+says that it follows it or why not; each rule has a strategy that follows it.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ RULES = {
     (False, False): ClassicRule(
         "small_different",
         "few data that are different from the source",
-        "leave the higher blocks, train new layers on earlier ones; here the head reads"
-        " earlier blocks beside the last, and the last half trains with it",
-        "partial",
+        "drop the higher blocks, add new layers on earlier ones and train those",
+        "cut",
     ),
     (True, False): ClassicRule(
         "large_different",

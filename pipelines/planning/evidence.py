@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from pipelines.planning.boundary import DepthEvidence
 from pipelines.planning.similarity import BlockDivergence, SourceAnswers
 
 
@@ -47,6 +48,10 @@ class Evidence:
     BatchNorm, and `source_answers` of the source's classifier, where the weights carry
     it; random weights have neither. A head is fitted to `views` of every example.
 
+    `depth` compares the best single block with the last one, and `cuts` has the inputs
+    that a head could read where the network is cut, from simple to rich; both are empty
+    where that was not compared.
+
     `metric` is what scores are of. `examples` were left out in turn. Where many classes
     need a larger fit, it had `fitted_examples`; else that is 0.
     """
@@ -62,6 +67,8 @@ class Evidence:
     source_answers: SourceAnswers | None = None
     fitted_examples: int = 0
     metric: str = "accuracy"
+    depth: DepthEvidence | None = None
+    cuts: tuple[ProbeScore, ...] = ()
 
     @property
     def best_head(self) -> ProbeScore:
@@ -75,10 +82,14 @@ class Evidence:
 
     @property
     def is_similar(self) -> bool:
-        """True if the last block is best, or within a standard error of the best.
+        """True if no earlier block is clearly better than the last one.
 
         The last blocks of a network are specific to the source; where an earlier one is
-        clearly better for the target, source and target are different.
+        clearly better for the target, source and target are different. Clear is a gain
+        of two standard errors on the same examples, or where blocks were not compared
+        on them, of the standard error of the best.
         """
+        if self.depth is not None:
+            return not self.depth.over_last.is_clear
         best = self.best_depth
         return best.accuracy - self.depths[-1].accuracy <= best.standard_error

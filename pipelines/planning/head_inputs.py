@@ -43,6 +43,23 @@ def possible_head_inputs(
     return tuple(inputs)
 
 
+def inputs_after_cut(
+    inputs: Sequence[HeadInput], block_names: Sequence[str], *, after: str
+) -> tuple[HeadInput, ...]:
+    """The inputs of a head on a network without the blocks after `after`.
+
+    That block alone, and the richer `inputs` as far as they are left, where that block
+    is the last one that they read.
+    """
+    left = block_names[: list(block_names).index(after) + 1]
+    cut = [HeadInput((after,), grid=1)]
+    for head_input in inputs[1:]:
+        reads = tuple(name for name in head_input.reads if name in left)
+        if reads[-1:] == (after,):
+            cut.append(HeadInput(reads, head_input.grid))
+    return tuple(dict.fromkeys(cut))
+
+
 def _spaced(outputs: Sequence[LayerOutput], *, cells: int) -> tuple[str, ...]:
     """All blocks, or every second, third, ... from the last, until they fit."""
     for step in range(1, len(outputs)):

@@ -22,8 +22,10 @@ _STEPS_OF_SERIES = 1000
 _MOST_EPOCHS_OF_SERIES = 1000
 
 
-def head_phase(facts: TrainingFacts, config: RunConfig) -> Phase:
-    """The phase that trains the head only."""
+def head_phase(
+    facts: TrainingFacts, config: RunConfig, *, new_blocks: int = 0
+) -> Phase:
+    """The phase that trains the head only, with the new blocks under it."""
     return Phase(
         name="head",
         block_multipliers=tuple((name, 0.0) for name in facts.block_names),
@@ -35,8 +37,23 @@ def head_phase(facts: TrainingFacts, config: RunConfig) -> Phase:
         clip_norm=config.finetune.clip_norm,
         patience_epochs=config.finetune.patience_epochs,
         batchnorm="frozen",
-        # A head that starts from a probe is already at its best, or nearly.
-        only_if_better=True,
+        # A head that starts from a probe is already at its best, or nearly. New blocks
+        # are not, and without a guard they stay.
+        only_if_better=config.finetune.guard or not new_blocks,
+    )
+
+
+def of_whole_network(phase: Phase, block_names: Sequence[str]) -> Phase:
+    """A phase of a network that is cut, with the blocks above the cut, frozen."""
+    factors = dict(phase.block_multipliers)
+    rows = tuple((name, factors.get(name, 0.0)) for name in block_names)
+    return dataclasses.replace(phase, block_multipliers=rows)
+
+
+def guarded(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """The same phases, each kept whole or undone, as validation says."""
+    return tuple(
+        dataclasses.replace(phase, only_if_better=True, whole=True) for phase in phases
     )
 
 
@@ -101,6 +118,10 @@ def block_phase(
         ema_decay=finetune.ema_decay,
         soup=finetune.soup,
         lora_rank=finetune.lora_rank,
+        momentum=finetune.momentum,
+        tune=finetune.tune,
+        label_smoothing=finetune.label_smoothing,
+        accumulate_steps=finetune.accumulate_steps,
     )
 
 

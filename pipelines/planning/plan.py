@@ -23,10 +23,13 @@ class HeadPlan:
     (small noise). `reads` names the blocks whose pooled outputs the head reads side by
     side, each averaged over the cells of a grid with `grid` cells a side; other pooling
     than `average` reads the last block only. `standardized` features are scaled to
-    comparable sizes. With `refit` the logits are solved for training and validation
-    together, and validation is judged by what is solved without each example.
-    `recurrent_units` is the width of pooling by `gru`, `lstm` or
-    `bilstm`.
+    comparable sizes. `recurrent_units` is the width of pooling by a recurrent layer,
+    for each direction. `conv_blocks` new residual blocks, which start as identity, lie
+    between the last block that is read and its pooling. Where that is not the last
+    block of the backbone, the network is cut there: no later block is part of it.
+
+    With `refit` the logits are solved for training and validation together, and
+    validation is judged by what is solved without each example.
     """
 
     reads: tuple[str, ...]
@@ -37,12 +40,18 @@ class HeadPlan:
     hidden_units: tuple[int, ...]
     dropout: float
     init: str
+    conv_blocks: int = 0
     refit: bool = False
 
     @property
     def is_linear(self) -> bool:
         """True if it is a linear classifier on standardized averages of blocks."""
-        return self.standardized and not self.hidden_units
+        return self.reads_averages and not self.hidden_units
+
+    @property
+    def reads_averages(self) -> bool:
+        """True if its layers read standardized averages of blocks as they are."""
+        return self.standardized and not self.conv_blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +62,15 @@ class Phase:
     `learning_rate` for its updates, 0 where the block is frozen; the head's is 1.
     `batchnorm` is `frozen` (statistics, scale and offset stay), `trained`, or
     `reestimated`: frozen, after the statistics were set to those of the training data.
-    With `only_if_better` the phase is undone unless validation improves.
+    With `only_if_better` the phase is undone unless validation improves; else the best
+    blend of the weights before and after is kept, or with `whole` those after.
 
     `ema_decay` is the decay of an exponential moving average of the weights; 0 turns it
     off. `soup` is the number of best epochs whose average is kept if it is better than
     the best one. With `lora_rank` the blocks train factors of that rank, with 0 whole
-    kernels. With
+    kernels. `tune` is `all`, or the weights of its blocks that train: `bias` or `norm`.
+    `label_smoothing` is the share of a label that is spread over all answers, and
+    `accumulate_steps` the number of batches that make an update. With
     `find_learning_rate` a range test replaces the rate, here and in later phases that
     train blocks.
     """
@@ -78,6 +90,11 @@ class Phase:
     soup: int = 0
     lora_rank: int = 0
     find_learning_rate: bool = False
+    whole: bool = False
+    momentum: float = 0.9
+    tune: str = "all"
+    label_smoothing: float = 0.0
+    accumulate_steps: int = 1
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ class BackboneScore:
     weights lack the classifier of the source.
     `seconds` include building, reading and fitting. `peak_memory_bytes` is the largest
     resident memory of the process meanwhile, where the system reports it.
+    `multiply_adds` are those of one example, counted in the graph; None where a loop
+    hides them.
     """
 
     backbone: str
@@ -43,6 +45,7 @@ class BackboneScore:
     seconds: float
     peak_memory_bytes: int | None
     classes: int = 0
+    multiply_adds: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from pipelines.config import RunConfig
+from pipelines.planning.boundary import DepthEvidence, PairedGain
 from pipelines.planning.evidence import ProbeScore
+from pipelines.planning.head_choice import HeadChoice
+from pipelines.planning.plan import Phase
 from pipelines.planning.training_facts import COMPARABLE_PER_CLASS, TrainingFacts
 
 # An example left out of a class of one has no other.
@@ -41,21 +46,79 @@ def measurements(facts: TrainingFacts, read: ProbeScore | None) -> str:
         words += (
             " The last block is the best single one: data and source are similar."
             if evidence.is_similar
-            else f" The best single block is '{best.reads[0]}' ({best.accuracy:.1%}):"
-            " the data are different from the source."
+            else f" The best single block is '{best.reads[0]}' ({best.accuracy:.1%}"
+            f"{_over_last(evidence.depth)}): the data are different from the source."
         )
     return words
 
 
-def classic_rule_in_words(facts: TrainingFacts) -> str:
-    """A sentence on the classic rule for the data; empty without one."""
+def _over_last(depth: DepthEvidence | None) -> str:
+    if depth is None:
+        return ""
+    return f", {_gain(depth.over_last)} over the last one"
+
+
+def _gain(gain: PairedGain) -> str:
+    return f"{gain.gain:+.1%} ± {gain.standard_error:.1%}"
+
+
+def classic_rule_in_words(
+    facts: TrainingFacts,
+    choice: HeadChoice,
+    phases: Sequence[Phase],
+    config: RunConfig,
+) -> str:
+    """The classic rule for the data, and whether the plan follows it, or why not.
+
+    Empty where similarity is not known.
+    """
     rule = facts.classic_rule
     if rule is None:
         return ""
-    return (
+    words = (
         f" The classic rule for {rule.data} ('{rule.name}') is: {rule.action}"
         f" (strategy='{rule.strategy}')."
     )
+    why_not = _why_not(rule.strategy, facts, choice, phases, config)
+    return f"{words} {why_not or 'The plan follows it.'}"
+
+
+def _why_not(
+    strategy: str,
+    facts: TrainingFacts,
+    choice: HeadChoice,
+    phases: Sequence[Phase],
+    config: RunConfig,
+) -> str:
+    """The reason why a plan does something else than a rule; empty if it does that."""
+    trained = {name for phase in phases for name in phase.trainable_blocks}
+    done = {
+        "head_only": not trained and not choice.is_cut,
+        "full": trained == set(facts.block_names),
+        "cut": choice.is_cut and bool(choice.conv_blocks),
+    }
+    if done[strategy]:
+        return ""
+    if config.strategy != "auto":
+        return f"The plan does what strategy='{config.strategy}' asks for."
+    depth = facts.evidence.depth if facts.evidence else None
+    if strategy == "cut" and depth is not None and depth.of_cut is not None:
+        return (
+            "The plan keeps all blocks, because the best head on the network cut after"
+            f" '{depth.cut_after}' gains {_gain(depth.of_cut)} over the best one on all"
+            " of it."
+        )
+    if strategy == "head_only":
+        return (
+            "The plan goes on from there: blocks train as far as the examples of a"
+            f" {facts.part} allow, and only what validation shows to be better stays."
+        )
+    if trained:
+        return (
+            f"The plan trains {len(trained)} of {len(facts.block_names)} blocks, as the"
+            f" {rounded_down(facts.per_class)} examples of a {facts.part} allow."
+        )
+    return "The plan leaves the blocks as they are, for the reason above."
 
 
 def warnings(facts: TrainingFacts) -> str:

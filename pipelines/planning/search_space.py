@@ -164,7 +164,10 @@ def _heads(
     is_set = (config.head.reads, config.head.grid) != ("auto", 0)
     if evidence is None or is_set or not plan.head.standardized:
         return {}
-    return {_name(head.reads, head.grid): _fields(head) for head in evidence.heads}
+    planned = plan.head.reads, plan.head.grid
+    is_cut = planned in [(head.reads, head.grid) for head in evidence.cuts]
+    heads = evidence.cuts if is_cut else evidence.heads
+    return {_name(head.reads, head.grid): _fields(head) for head in heads}
 
 
 def _name(reads: tuple[str, ...], grid: int) -> str:

@@ -19,7 +19,8 @@ class TrainingFacts:
     weights are random. There is `evidence` unless it trains from scratch; `validation`
     is the number of examples, if known, that measure the gain of a phase.
     `batchnorm_blocks` have BatchNorm layers whose statistics can be set, `lora_blocks`
-    have dense, attention or embedding layers. `part` is the word for one of the
+    have dense, attention or embedding layers, `bias_blocks` biases or offsets of norms,
+    and `norm_blocks` norms with scales or offsets. `part` is the word for one of the
     `classes`, which may be labels or parts of a range. `can_refit` says that a head can
     be solved for training and validation together: all was read, each example has a
     class, and no block trains. `untrained_series` says that it is a network for series
@@ -35,6 +36,8 @@ class TrainingFacts:
     validation: int | None = None
     batchnorm_blocks: tuple[str, ...] = ()
     lora_blocks: tuple[str, ...] = ()
+    bias_blocks: tuple[str, ...] = ()
+    norm_blocks: tuple[str, ...] = ()
     part: str = "class"
     can_refit: bool = False
     untrained_series: bool = False

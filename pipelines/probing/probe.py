@@ -80,23 +80,27 @@ class Refitted:
 
 
 def standardization_of(
-    parts: list[np.ndarray], *, alone: bool = False
+    parts: list[np.ndarray], weights: np.ndarray | None = None, *, alone: bool = False
 ) -> Standardization:
     """The standardization of features, given as one array for every block.
 
     A feature is divided by the geometric mean of its own standard deviation and its
     block's. Its own alone would blow up a nearly constant feature; the block's alone
     leaves features of small variance nearly unused. The geometric mean had the best or
-    nearly the best probes on all development data. With `alone` it is divided by its
-    own deviation.
+    nearly the best probes on all development data. Rows count by their `weights`. With
+    `alone` each is divided by its own deviation.
     """
     width = sum(part.shape[1] for part in parts)
     means, scales = [], []
     for part in parts:
         values = part.astype(np.float32)
-        own = values.std(axis=0)
+        mean, own = values.mean(axis=0), values.std(axis=0)
+        if weights is not None:
+            mean = np.average(values, axis=0, weights=weights).astype(np.float32)
+            squares = np.average(np.square(values - mean), axis=0, weights=weights)
+            own = np.sqrt(squares).astype(np.float32)
         of_block = float(np.sqrt(np.square(own).mean()))
-        means.append(values.mean(axis=0))
+        means.append(mean)
         other = own if alone else max(of_block, _TINY)
         scales.append(np.sqrt(np.maximum(own, _TINY) * np.maximum(other, _TINY)))
     return Standardization(
@@ -105,16 +109,47 @@ def standardization_of(
     )
 
 
+def counting(
+    parts: list[np.ndarray],
+    weights: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
+    """The rows of weight above 0: features, weights, labels and groups."""
+    rows = np.flatnonzero(weights > 0)
+    if len(rows) == len(weights):
+        return parts, weights, labels, groups
+    return (
+        [part[rows] for part in parts],
+        weights[rows],
+        labels[rows],
+        None if groups is None else groups[rows],
+    )
+
+
 def linear_probe(
-    parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+    parts: list[np.ndarray],
+    labels: np.ndarray,
+    scored: ProbeScore,
+    *,
+    weights: np.ndarray | None = None,
 ) -> Probe:
     """The ridge on features, given as one array `[rows, width]` for every block.
 
     `labels` are `0..classes-1`, each present. Penalty and sharpness come from `scored`,
-    the score of the same features.
+    the score of the same features. Rows count by their `weights`.
     """
-    standardize = standardization_of(parts)
-    kernel, bias = ridge.solve(standardize(parts), labels, penalty=scored.penalty)
+    classes = int(labels.max()) + 1
+    if weights is not None:
+        parts, weights, labels, _ = counting(parts, weights, labels)
+    standardize = standardization_of(parts, weights)
+    kernel, bias = ridge.solve(
+        standardize(parts),
+        labels,
+        penalty=scored.penalty,
+        weights=weights,
+        classes=classes,
+    )
     factor = np.float32(scored.sharpness)
     return Probe(
         standardization=standardize, kernel=kernel * factor, bias=bias * factor
@@ -128,29 +163,33 @@ def score(
     groups: np.ndarray | None,
     reads: tuple[str, ...],
     grid: int,
+    weights: np.ndarray | None = None,
 ) -> ProbeScore:
     """The accuracy of a linear probe on examples left out of its fit.
 
     `groups` numbers the rows; rows with the same number are left out together. If only
-    some classes occur in `labels`, the probe chooses among these.
+    some classes occur in `labels`, the probe chooses among these. Rows count by their
+    `weights`, in the fit and in the accuracy.
 
     Raises:
         TrainingError: if a feature is not a finite number.
     """
     require_finite(parts)
-    standardize = standardization_of(parts)
+    if weights is not None:
+        parts, weights, labels, groups = counting(parts, weights, labels, groups)
+    standardize = standardization_of(parts, weights)
     labels = np.unique(labels, return_inverse=True)[1]
-    fitted = ridge.fit(standardize(parts), labels, groups=groups)
+    fitted = ridge.fit(standardize(parts), labels, groups=groups, weights=weights)
     classes = fitted.left_out.shape[1]
     is_enough = len(labels) >= _ENOUGH_PER_CLASS * classes
     return ProbeScore(
         reads=reads,
         grid=grid,
         width=len(fitted.kernel),
-        **_measured(fitted.left_out, labels),
+        **_measured(fitted.left_out, labels, weights),
         penalty=fitted.penalty if is_enough else _USUAL_PENALTY,
         sharpness=(
-            _sharpness(fitted.left_out, labels)
+            _sharpness(fitted.left_out, labels, weights)
             if is_enough
             else _usual_sharpness(classes)
         ),
@@ -164,6 +203,7 @@ def score_of_all(
     *,
     groups: np.ndarray | None,
     scored: ProbeScore,
+    weights: np.ndarray | None = None,
 ) -> ProbeScore:
     """The score among all classes, with the penalty that was best among some.
 
@@ -175,21 +215,29 @@ def score_of_all(
         TrainingError: if a feature is not a finite number.
     """
     require_finite(parts)
+    if weights is not None:
+        # Rows that do not count are neither fitted nor judged.
+        judged = (np.cumsum(weights > 0) - 1)[judged[weights[judged] > 0]]
+        parts, weights, labels, groups = counting(parts, weights, labels, groups)
     scores = ridge.left_out(
-        standardization_of(parts)(parts),
+        standardization_of(parts, weights)(parts),
         labels,
         judged,
         penalty=scored.penalty,
         groups=groups,
+        weights=weights,
     )
+    own = None if weights is None else weights[judged]
     classes = scores.shape[1]
     is_enough = len(labels) >= _ENOUGH_PER_CLASS_OF_MANY * classes
     few = slice(0, max(_FEWEST_SHARPENED, AT_ONCE // classes))
     return dataclasses.replace(
         scored,
-        **_measured(scores, labels[judged]),
+        **_measured(scores, labels[judged], own),
         sharpness=(
-            _sharpness(scores[few], labels[judged][few])
+            _sharpness(
+                scores[few], labels[judged][few], None if own is None else own[few]
+            )
             if is_enough
             else _usual_sharpness(classes)
         ),
@@ -227,11 +275,21 @@ def require_finite(parts: Sequence[np.ndarray]) -> None:
             )
 
 
-def _measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def _measured(
+    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
+) -> dict[str, Any]:
     """Accuracy and squared error of scores `[n, classes]` of examples left out."""
     right = scores.argmax(axis=1) == labels
     errors = scores.astype(np.float64)
     errors[np.arange(len(labels)), labels] -= 1.0
+    if weights is not None:
+        share, alone = weights / weights.sum(), effective_count(weights)
+        accuracy = float(share @ right)
+        return {
+            "accuracy": accuracy,
+            "standard_error": _standard_error(accuracy * alone, alone),
+            "squared_error": float(share @ np.square(errors).mean(axis=1)),
+        }
     return {
         "accuracy": float(right.mean()),
         "standard_error": _standard_error(int(right.sum()), len(right)),
@@ -239,7 +297,22 @@ def _measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _standard_error(right: int, count: int) -> float:
+def effective_count(weights: np.ndarray) -> float:
+    """The number of examples of one weight that say as much (Kish)."""
+    weights = weights.astype(np.float64)
+    return float(weights.sum() ** 2 / np.square(weights).sum())
+
+
+def standard_error(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """The standard error of the mean of values `[n]`, which count by their weights."""
+    if weights is None:
+        return float(values.std() / np.sqrt(len(values)))
+    mean = np.average(values, weights=weights)
+    variance = np.average(np.square(values - mean), weights=weights)
+    return float(np.sqrt(variance / effective_count(weights)))
+
+
+def _standard_error(right: float, count: float) -> float:
     """The standard error of a share, with one more of each outcome.
 
     So it is not 0 when all are right.
@@ -260,7 +333,9 @@ def _usual_sharpness(classes: int) -> float:
     return _USUAL_SHARPNESS * classes / _USUAL_CLASSES
 
 
-def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
+def _sharpness(
+    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
+) -> float:
     """The factor at which scores, read as logits, have the highest likelihood.
 
     A ridge gives scores between 0 and 1; as logits these would hardly prefer a class.
@@ -274,7 +349,10 @@ def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
         logs = log_softmax(logits, axis=1)
         right = logs[rows, labels]
         wrong = (logs.sum(axis=1) - right) / (classes - 1)
-        return float(-((1 - doubt) * right + doubt * wrong).mean())
+        likely = (1 - doubt) * right + doubt * wrong
+        if weights is None:
+            return float(-likely.mean())
+        return float(-np.average(likely, weights=weights))
 
     minimum = minimize_scalar(
         loss, bounds=(0.0, _LARGEST_LOG_SHARPNESS), method="bounded"

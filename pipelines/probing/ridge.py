@@ -16,6 +16,13 @@ import numpy as np
 from scipy import linalg
 
 from pipelines.calibration.portions import portions
+from pipelines.probing.row_weights import (
+    around_mean,
+    around_offset,
+    roots_of,
+    shares_of,
+    times,
+)
 
 # Penalties relative to the mean of the squared norms of rows.
 _PENALTIES = np.logspace(-4, 3, 15)
@@ -40,18 +47,25 @@ class Ridge:
 
 
 def solve(
-    features: np.ndarray, labels: np.ndarray, *, penalty: float
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    penalty: float,
+    weights: np.ndarray | None = None,
+    classes: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias for one penalty, several times faster than the path of `fit`.
 
     Solves for some classes at a time, so that thousands of classes need no array
-    `[rows, classes]`.
+    `[rows, classes]`. `weights` are as in `fit`. There are as many `classes` as labels
+    say, unless they are known.
     """
-    x, mean = _around_mean(features)
+    roots = roots_of(weights)
+    x, mean = around_mean(features, roots)
     del features  # as large as `x`, and perhaps held by nobody else
-    classes = int(labels.max()) + 1
-    offset = np.bincount(labels, minlength=classes) / len(labels)
-    factored = _factored(x, penalty)
+    classes = classes or int(labels.max()) + 1
+    offset = shares_of(labels, classes, roots)
+    factored = _factored(x, penalty, roots)
     kernel = np.empty((x.shape[1], classes), np.float32)
     bias = np.empty(classes, np.float32)
     for some in portions(classes, max(x.shape)):
@@ -61,14 +75,18 @@ def solve(
 
 
 def solve_targets(
-    features: np.ndarray, targets: np.ndarray, *, penalty: float
+    features: np.ndarray,
+    targets: np.ndarray,
+    *,
+    penalty: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias for one penalty, for targets `[rows, targets]` of any numbers."""
-    x, mean = _around_mean(features)
+    roots = roots_of(weights)
+    x, mean = around_mean(features, roots)
     del features
-    offset = targets.mean(axis=0, dtype=np.float64)
-    centred = targets - offset
-    factored = _factored(x, penalty)
+    centred, offset = around_offset(targets, roots)
+    factored = _factored(x, penalty, roots)
     if factored.of_rows:
         kernel = _weighted_rows(x, linalg.cho_solve(factored.cholesky, centred))
     else:
@@ -83,6 +101,7 @@ def left_out(
     *,
     penalty: float,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Scores `[judged, classes]`, float32, of some rows in fits without their groups.
 
@@ -90,11 +109,13 @@ def left_out(
     classes, not with their product. If one row of a group is in `judged`, all its rows
     must be.
     """
-    x, _ = _around_mean(features)
+    roots = roots_of(weights)
+    x, _ = around_mean(features, roots)
     del features
     classes = int(labels.max()) + 1
-    offset = np.bincount(labels, minlength=classes) / len(labels)
-    factored = _factored(x, penalty)
+    offset = shares_of(labels, classes, roots)
+    factored = _factored(x, penalty, roots)
+    of_mean = np.ones(len(x)) if roots is None else np.square(roots)
     scores = np.empty((len(judged), classes), np.float32)
     own_groups = None if groups is None else groups[judged]
     for some in _rows_by_group_size(own_groups, len(judged)):
@@ -113,7 +134,7 @@ def left_out(
                 np.arange(size)[:, None],
                 judged[part][:, None, :],
             ]
-            keep = np.eye(size) - within - 1 / len(x)
+            keep = np.eye(size) - within - of_mean[judged[part]][:, None, :] / len(x)
             residuals = (truth - fitted).reshape(len(part), size, classes)
             held = np.linalg.solve(keep, residuals).reshape(len(rows), classes)
             scores[part.ravel()] = truth - held
@@ -122,29 +143,44 @@ def left_out(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Factored:
-    """The smaller product of centred rows with a penalty, as its Cholesky factor."""
+    """The smaller product of centred rows with a penalty, as its Cholesky factor.
+
+    Rows with weights are multiplied by their `roots`, `[rows]`.
+    """
 
     x: np.ndarray
     cholesky: tuple[np.ndarray, bool]
     strength: float
     of_rows: bool
+    roots: np.ndarray | None = None
 
     def kernel(
         self, labels: np.ndarray, classes: slice, offset: np.ndarray
     ) -> np.ndarray:
         """`[width, classes]` for some of the classes, whose shares are `offset`."""
         if self.of_rows:
-            targets = _one_hot(labels, classes) - offset
+            targets = times(_one_hot(labels, classes) - offset, self.roots)
             return _weighted_rows(self.x, linalg.cho_solve(self.cholesky, targets))
         # One-hot targets add up rows, in a time that does not grow with the classes.
         rows = np.flatnonzero((labels >= classes.start) & (labels < classes.stop))
         sums = np.zeros((classes.stop - classes.start, self.x.shape[1]))
-        np.add.at(sums, labels[rows] - classes.start, self.x[rows])
-        sums -= offset[:, None] * self.x.sum(axis=0, dtype=np.float64)
+        some = self.x[rows]
+        if self.roots is not None:
+            some = some * self.roots[rows, None]
+        np.add.at(sums, labels[rows] - classes.start, some)
+        # Centred rows add up to nothing but rounding; and so do weighted ones.
+        whole = self.x if self.roots is None else self.x * self.roots[:, None]
+        sums -= offset[:, None] * whole.sum(axis=0, dtype=np.float64)
         return linalg.cho_solve(self.cholesky, sums.T)
 
     def hat(self, rows: np.ndarray) -> np.ndarray:
         """The weight of each row's target in the fit of these rows, `[some, rows]`."""
+        hat = self._hat_of_multiplied(rows)
+        if self.roots is not None:
+            hat *= self.roots / self.roots[rows, None]
+        return hat
+
+    def _hat_of_multiplied(self, rows: np.ndarray) -> np.ndarray:
         if self.of_rows:
             some = np.zeros((len(self.x), len(rows)))
             some[rows, np.arange(len(rows))] = 1.0
@@ -156,13 +192,13 @@ class _Factored:
         return (self.x @ weights.astype(self.x.dtype)).T.astype(np.float64)
 
 
-def _factored(x: np.ndarray, penalty: float) -> _Factored:
+def _factored(x: np.ndarray, penalty: float, roots: np.ndarray | None) -> _Factored:
     strength = penalty * _mean_squared_norm(x)
     of_rows = len(x) <= x.shape[1]
     gram = _of_rows(x) if of_rows else _of_columns(x)
     gram.flat[:: len(gram) + 1] += strength
     cholesky = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
-    return _Factored(x, cholesky, strength, of_rows)
+    return _Factored(x, cholesky, strength, of_rows, roots)
 
 
 def _one_hot(labels: np.ndarray, classes: slice) -> np.ndarray:
@@ -183,22 +219,32 @@ def _by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarra
 
 
 def fit(
-    features: np.ndarray, labels: np.ndarray, *, groups: np.ndarray | None = None
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> Ridge:
     """The ridge with the penalty of least squared error on groups left out.
 
     `features` are `[rows, width]`, `labels` whole numbers from 0, and `groups` a number
     for each row: rows with the same number, such as views of one image, are left out
-    together.
+    together. A row counts by its weight, above 0: its squared error does, and its share
+    of the means. Only the ratios of weights matter.
 
     Raises:
         ValueError: if a feature is not a finite number.
     """
-    return fit_targets(features, np.eye(labels.max() + 1)[labels], groups=groups)
+    targets = np.eye(labels.max() + 1)[labels]
+    return fit_targets(features, targets, groups=groups, weights=weights)
 
 
 def fit_targets(
-    features: np.ndarray, targets: np.ndarray, *, groups: np.ndarray | None = None
+    features: np.ndarray,
+    targets: np.ndarray,
+    *,
+    groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> Ridge:
     """As `fit`, for targets `[rows, targets]` of any numbers, which share one penalty.
 
@@ -209,7 +255,8 @@ def fit_targets(
     """
     if not np.isfinite(features).all():
         raise ValueError("Some features are NaN or infinite.")
-    x, centred, mean, offset = _centred(features, targets)
+    roots = roots_of(weights)
+    x, centred, mean, offset = _centred(features, targets, roots)
     u, values = eigen(x)
     projected = u.T @ centred
     rows_of_size = _rows_by_group_size(groups, len(x))
@@ -218,10 +265,14 @@ def fit_targets(
     for candidate in _PENALTIES:
         shrink = values / (values + candidate * scale)
         residuals = centred - u @ (shrink[:, None] * projected)
-        held = _left_out(u, shrink, residuals, rows_of_size)
+        held = _left_out(u, shrink, residuals, rows_of_size, roots)
         error = float(np.square(held).mean())
         if error < least:
-            least, relative, left_out = error, candidate, centred + offset - held
+            least, relative = error, candidate
+            if roots is None:
+                left_out = centred + offset - held
+            else:
+                left_out = (centred - held) / roots[:, None] + offset
     kernel = _weighted_rows(x, u @ (projected / (values + relative * scale)[:, None]))
     return Ridge(
         kernel=kernel.astype(np.float32),
@@ -232,17 +283,15 @@ def fit_targets(
 
 
 def _centred(
-    features: np.ndarray, targets: np.ndarray
+    features: np.ndarray, targets: np.ndarray, roots: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Features and targets around their means, and the two means."""
-    offset = targets.mean(axis=0)
-    x, mean = _around_mean(features)
-    return x, targets - offset, mean, offset
-
-
-def _around_mean(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean = features.mean(axis=0, dtype=np.float64)
-    return np.subtract(features, mean, dtype=features.dtype, casting="same_kind"), mean
+    """Features and targets around their means, times roots, and the two means."""
+    x, mean = around_mean(features, roots)
+    if roots is None:
+        offset = targets.mean(axis=0)
+        return x, targets - offset, mean, offset
+    centred, offset = around_offset(targets, roots)
+    return x, centred, mean, offset
 
 
 def _mean_squared_norm(x: np.ndarray) -> float:
@@ -314,6 +363,7 @@ def _left_out(
     shrink: np.ndarray,
     residuals: np.ndarray,
     rows_of_size: Sequence[np.ndarray],
+    roots: np.ndarray | None,
 ) -> np.ndarray:
     """The residuals of every row in a fit without its group, `[rows, classes]`."""
     held = np.empty_like(residuals)
@@ -322,10 +372,15 @@ def _left_out(
             own = u[part]
             # The mean over all rows belongs to the fit, so it is in the hat matrix.
             if rows.shape[1] == 1:  # one number each: a tenth of the time
-                keep = 1 - np.square(own[:, 0]) @ shrink - 1 / len(u)
+                of_mean = 1.0 if roots is None else np.square(roots[part[:, 0]])
+                keep = 1 - np.square(own[:, 0]) @ shrink - of_mean / len(u)
                 held[part[:, 0]] = residuals[part[:, 0]] / keep[:, None]
                 continue
-            hat = (own * shrink) @ own.swapaxes(1, 2) + 1 / len(u)
+            hat = (own * shrink) @ own.swapaxes(1, 2)
+            if roots is None:
+                hat += 1 / len(u)
+            else:
+                hat += roots[part][:, :, None] * roots[part][:, None, :] / len(u)
             keep = np.eye(rows.shape[1]) - hat
             held[part] = np.linalg.solve(keep, residuals[part])
     return held

@@ -27,26 +27,38 @@ def score_targets(
     groups: np.ndarray | None,
     reads: tuple[str, ...],
     grid: int,
+    weights: np.ndarray | None = None,
 ) -> ProbeScore:
     """The score of a ridge for each column of `targets`, 0 or 1, `[rows, columns]`.
 
     All columns share a penalty, a factor from scores to logits, and the eigenvectors of
-    the features; each has an intercept of its own.
+    the features; each has an intercept of its own. Rows count by their `weights`, above
+    0.
 
     Raises:
         TrainingError: if a feature is not a finite number.
     """
     require_finite(parts)
-    fitted = ridge.fit_targets(standardization_of(parts)(parts), targets, groups=groups)
+    fitted = ridge.fit_targets(
+        standardization_of(parts, weights)(parts),
+        targets,
+        groups=groups,
+        weights=weights,
+    )
     value, error = metric(fitted.left_out)
-    sharpness, intercepts = sharpened(fitted.left_out, targets)
+    sharpness, intercepts = sharpened(fitted.left_out, targets, weights)
+    errors = np.square(fitted.left_out - targets).mean(axis=1)
+    if weights is None:
+        squared_error = float(np.square(fitted.left_out - targets).mean())
+    else:
+        squared_error = float(np.average(errors, weights=weights))
     return ProbeScore(
         reads=reads,
         grid=grid,
         width=len(fitted.kernel),
         accuracy=value,
         standard_error=error,
-        squared_error=float(np.square(fitted.left_out - targets).mean()),
+        squared_error=squared_error,
         penalty=fitted.penalty,
         sharpness=sharpness,
         intercepts=tuple(map(float, intercepts)),
@@ -54,12 +66,16 @@ def score_targets(
 
 
 def probe_of_targets(
-    parts: list[np.ndarray], targets: np.ndarray, scored: ProbeScore
+    parts: list[np.ndarray],
+    targets: np.ndarray,
+    scored: ProbeScore,
+    *,
+    weights: np.ndarray | None = None,
 ) -> Probe:
     """The probe that `scored` is the score of, fitted to all rows."""
-    standardize = standardization_of(parts)
+    standardize = standardization_of(parts, weights)
     kernel, bias = ridge.solve_targets(
-        standardize(parts), targets, penalty=scored.penalty
+        standardize(parts), targets, penalty=scored.penalty, weights=weights
     )
     factor = np.float32(scored.sharpness)
     return Probe(
@@ -69,14 +85,20 @@ def probe_of_targets(
     )
 
 
-def sharpened(scores: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+def sharpened(
+    scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
     """The factor and the intercepts `[columns]` with which scores are the best logits.
 
     As Platt (1999): each outcome counts one more time than it was seen, so that nothing
     is infinite where all are right.
     """
     n, columns = targets.shape
-    positive = targets.sum(axis=0)
+    # Of each row its share of a count that adds up to the number of rows.
+    share = np.ones((n, 1))
+    if weights is not None:
+        share = weights[:, None] * (n / weights.sum(dtype=np.float64))
+    positive = (targets if weights is None else share * targets).sum(axis=0)
     goal = np.where(
         targets > 0, (positive + 1) / (positive + 2), 1 / (n - positive + 2)
     )
@@ -84,8 +106,8 @@ def sharpened(scores: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarra
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         logits = parameters[0] * scores + parameters[1:]
-        value = (np.logaddexp(0, logits) - goal * logits).mean()
-        slope = (expit(logits) - goal) / (n * columns)
+        value = (share * (np.logaddexp(0, logits) - goal * logits)).mean()
+        slope = share * (expit(logits) - goal) / (n * columns)
         gradient = np.concatenate([[(slope * scores).sum()], slope.sum(axis=0)])
         return float(value), gradient
 

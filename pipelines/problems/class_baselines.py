@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 
@@ -21,17 +22,19 @@ def baselines(splits: Splits) -> dict[str, float]:
 
     `commonest_class` always answers the most frequent class of training.
     `nearest_series` answers the class of the nearest training series, by the distance
-    of their numbers; it is left out where that is expensive.
+    of their numbers; it is left out where that is expensive. Examples count by their
+    weights.
     """
     train, test = splits.train, splits.test
-    commonest = np.bincount(train.labels).argmax()
-    accuracies = {"commonest_class": float((test.labels == commonest).mean())}
+    commonest = np.bincount(train.labels, train.weights).argmax()
+    mean = functools.partial(np.average, weights=test.weights)
+    accuracies = {"commonest_class": float(mean(test.labels == commonest))}
     if isinstance(train.inputs, Series) and isinstance(test.inputs, Series):
         length = math.prod(train.inputs.values.shape[1:])
         if len(train) * len(test) * length <= _MOST_COMPARED:
             nearest = _nearest(train.inputs.values, test.inputs.values)
             right = train.labels[nearest] == test.labels
-            accuracies["nearest_series"] = float(right.mean())
+            accuracies["nearest_series"] = float(mean(right))
     return accuracies
 
 

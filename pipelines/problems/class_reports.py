@@ -40,7 +40,8 @@ class EvalReport:
     `(i, j, count)` for every pair that occurs. `per_class` has precision, recall, F1
     and the number of examples of each class. `balanced_accuracy` is the mean recall of
     the classes that have examples, and `calibration_error` how far confidence is from
-    accuracy, in 15 bins.
+    accuracy, in 15 bins. Where examples have weights, all but the counts and the
+    calibration error are weighted.
     """
 
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy")
@@ -73,6 +74,7 @@ def evaluate(
         scores or calibrated_scores(calibration, outputs),
         labels=outputs.labels,
         class_names=class_names,
+        weights=outputs.weights,
     )
 
 
@@ -94,20 +96,26 @@ def summarized(
     *,
     labels: np.ndarray,
     class_names: Sequence[str],
+    weights: np.ndarray | None = None,
 ) -> EvalReport:
-    """The report for scores and labels, `[n]` each."""
+    """The report for scores, labels and weights, `[n]` each."""
     is_right = scores.predicted == labels
     classes = range(len(class_names))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, scores.predicted, labels=list(classes), zero_division=0.0
+        labels,
+        scores.predicted,
+        labels=list(classes),
+        zero_division=0.0,
+        sample_weight=weights,
     )
+    counts = np.bincount(labels, minlength=len(class_names))
     confusion_form, confusion = _confusion(labels, scores.predicted, len(classes))
     return EvalReport(
         split=split_name,
         examples=len(labels),
-        accuracy=float(is_right.mean()),
+        accuracy=float(np.average(is_right, weights=weights)),
         balanced_accuracy=float(recall[support > 0].mean()),
-        loss=float(scores.loss.mean()),
+        loss=float(np.average(scores.loss, weights=weights)),
         calibration_error=calibration_error_of(scores.confidence, is_right),
         confusion=confusion,
         per_class={
@@ -115,7 +123,7 @@ def summarized(
                 "precision": float(precision[i]),
                 "recall": float(recall[i]),
                 "f1": float(f1[i]),
-                "examples": int(support[i]),
+                "examples": int(counts[i]),
             }
             for i in classes
         },

@@ -32,25 +32,50 @@ class GradeReport(EvalReport):
 
 
 def with_kappa(
-    report: EvalReport, labels: np.ndarray, predicted: np.ndarray
+    report: EvalReport,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> GradeReport:
-    """The report with measures of distance, for grades `[n]` each."""
+    """The report with measures of distance, for grades and weights `[n]` each."""
+    far = np.abs(labels - predicted)
     values = {
         field.name: getattr(report, field.name) for field in dataclasses.fields(report)
     }
     return GradeReport(
         **values,
-        quadratic_kappa=quadratic_kappa(labels, predicted),
-        mean_grade_error=float(np.abs(labels - predicted).mean()),
+        quadratic_kappa=quadratic_kappa(labels, predicted, weights),
+        mean_grade_error=float(np.average(far, weights=weights)),
     )
 
 
-def quadratic_kappa(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Cohen's kappa with quadratic weights; 0 where both are always the same grade."""
+def quadratic_kappa(
+    labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Cohen's kappa with quadratic weights; 0 where both are always the same grade.
+
+    Examples count by their `weights`.
+    """
+    if weights is not None:
+        return _weighted_kappa(labels, predicted, weights)
     squared = np.square(labels - predicted).mean(dtype=np.float64)
     by_chance = (
         labels.var(dtype=np.float64)
         + predicted.var(dtype=np.float64)
         + (labels.mean(dtype=np.float64) - predicted.mean(dtype=np.float64)) ** 2
     )
+    return float(1 - squared / by_chance) if by_chance > 0 else 0.0
+
+
+def _weighted_kappa(
+    labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+) -> float:
+    share = weights / weights.sum(dtype=np.float64)
+    middle, guessed = share @ labels, share @ predicted
+    by_chance = (
+        share @ np.square(labels - middle)
+        + share @ np.square(predicted - guessed)
+        + (middle - guessed) ** 2
+    )
+    squared = share @ np.square(labels - predicted)
     return float(1 - squared / by_chance) if by_chance > 0 else 0.0

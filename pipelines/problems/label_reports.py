@@ -40,24 +40,31 @@ def report(
     probabilities: np.ndarray,
     predicted: np.ndarray,
     names: Sequence[str],
+    weights: np.ndarray | None = None,
 ) -> LabelReport:
-    """The report for labels, probabilities and decisions, `[n, labels]` each."""
+    """The report for labels, probabilities and decisions, `[n, labels]` each.
+
+    Where examples have `weights` `[n]`, all but their counts are weighted.
+    """
     truth = labels > 0
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        truth, predicted, zero_division=0.0
+        truth, predicted, zero_division=0.0, sample_weight=weights
     )
-    average = average_precisions(probabilities, labels)
+    average = average_precisions(probabilities, labels, weights)
     clipped = np.clip(probabilities.astype(np.float64), _TINY, 1 - _TINY)
-    loss = -np.where(truth, np.log(clipped), np.log1p(-clipped)).mean()
-    right = 2 * (truth & predicted).sum()
-    decided = truth.sum() + predicted.sum()
+    logs = np.where(truth, np.log(clipped), np.log1p(-clipped))
+    loss = -np.average(logs.mean(axis=1), weights=weights)
+    share = np.ones(len(truth)) if weights is None else weights
+    right = 2 * (share @ (truth & predicted)).sum()
+    decided = (share @ truth).sum() + (share @ predicted).sum()
+    is_exact = (truth == predicted).all(axis=1)
     return LabelReport(
         split=split,
         examples=len(labels),
         mean_average_precision=float(np.nanmean(average)),
         f1_micro=float(right / decided) if decided else 0.0,
         f1_macro=float(f1.mean()),
-        exact_match=float((truth == predicted).all(axis=1).mean()),
+        exact_match=float(np.average(is_exact, weights=weights)),
         loss=float(loss),
         per_label={
             name: {
@@ -74,27 +81,35 @@ def report(
     )
 
 
-def average_precisions(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def average_precisions(
+    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """The average precision of each label, `[labels]`; NaN where it does not occur.
 
     `scores` and `labels` are `[n, labels]`. Scores that are not finite count as last.
+    Examples count by their `weights`.
     """
+    if weights is not None:
+        rows = weights > 0
+        scores, labels, weights = scores[rows], labels[rows], weights[rows]
     scores = np.where(np.isfinite(scores), scores, -np.inf)
     scores = np.maximum(scores, np.finfo(np.float64).min)
     values = np.full(labels.shape[1], np.nan)
     for i in np.flatnonzero(labels.any(axis=0)):
-        values[i] = metrics.average_precision_score(labels[:, i] > 0, scores[:, i])
+        values[i] = metrics.average_precision_score(
+            labels[:, i] > 0, scores[:, i], sample_weight=weights
+        )
     return values
 
 
 def mean_average_precision(
-    scores: np.ndarray, labels: np.ndarray
+    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[float, float]:
     """The mean over labels that occur, and its standard error.
 
     The error takes the average precision of a label for a share of its examples.
     """
-    values = average_precisions(scores, labels)
+    values = average_precisions(scores, labels, weights)
     occurs = ~np.isnan(values)
     shares, counts = values[occurs], labels.sum(axis=0)[occurs]
     variances = (shares * (1 - shares) + 1 / (counts + 2)) / counts

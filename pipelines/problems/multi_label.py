@@ -8,16 +8,19 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
+from keras import ops
 
 from pipelines.calibration.labels import LabelCalibration, calibrate_labels
 from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
+from pipelines.data.input.imbalance import label_weights
 from pipelines.data.spelling import normal
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
 from pipelines.errors import DataError
 from pipelines.planning.evidence import ProbeScore
-from pipelines.probing.probe import Probe
+from pipelines.probing.probe import Probe, counting
 from pipelines.problems import label_answers, label_reports
 from pipelines.problems.binary_probe import probe_of_targets, score_targets
 from pipelines.problems.class_answers import of_examples
@@ -46,6 +49,7 @@ class MultiLabel:
 
     def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:
         self.names = tuple(names)
+        self._labels = labels
 
     @property
     def units(self) -> int:
@@ -69,22 +73,24 @@ class MultiLabel:
             self.name,
             {
                 **ONE_CLASS_ONLY,
-                "export.explain": (False,),
+                "imbalance": ("none", "auto", "weights"),
                 "calibration.method": ("auto", "none", "temperature"),
             },
         )
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
-        """The treatment of classes of different size; never `auto`."""
-        return "none"
+        """The treatment of labels of different size; never `auto`."""
+        return "weights" if choice == "weights" else "none"
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """A code for each example, `[n]`, by which examples are drawn evenly."""
         return kind_of(self.name).strata(labels)
 
-    def floor(self, labels: np.ndarray) -> float:
+    def floor(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The metric without a network, from the shares of the labels alone."""
-        return float(labels.mean())
+        if weights is None:
+            return float(labels.mean())
+        return float(np.average(labels, axis=0, weights=weights).mean())
 
     def score(
         self,
@@ -94,22 +100,33 @@ class MultiLabel:
         groups: np.ndarray | None,
         reads: tuple[str, ...],
         grid: int,
+        weights: np.ndarray | None = None,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
+        if weights is not None:
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         return score_targets(
             parts,
             labels,
-            lambda scores: mean_average_precision(scores, labels),
+            lambda scores: mean_average_precision(scores, labels, weights),
             groups=groups,
             reads=reads,
             grid=grid,
+            weights=weights,
         )
 
     def linear_probe(
-        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        scored: ProbeScore,
+        *,
+        weights: np.ndarray | None = None,
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
-        return probe_of_targets(parts, labels, scored)
+        if weights is not None:
+            parts, weights, labels, _ = counting(parts, weights, labels)
+        return probe_of_targets(parts, labels, scored, weights=weights)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
@@ -118,6 +135,12 @@ class MultiLabel:
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
         return keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss in which rare labels count as much as frequent ones."""
+        if self._labels is None:
+            raise ValueError("The weights of labels need those of training.")
+        return WeightedLabels(label_weights(self._labels).tolist())
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""
@@ -130,6 +153,10 @@ class MultiLabel:
                 name=self.epoch_metric,
             )
         ]
+
+    def smoothed(self, labels: Any, share: float) -> Any:
+        """Labels of a batch with a `share` of each spread evenly over yes and no."""
+        return (1.0 - share) * ops.cast(labels, "float32") + share / 2
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
         """Labels of a batch as in `Split`, also where they were one-hot."""
@@ -149,12 +176,16 @@ class MultiLabel:
         return -float(entropy.mean())
 
     def reached(
-        self, outputs: np.ndarray | None, labels: np.ndarray, average: float
+        self,
+        outputs: np.ndarray | None,
+        labels: np.ndarray,
+        average: float,
+        weights: np.ndarray | None = None,
     ) -> float:
         """The metric on a split; `average` is the mean quality."""
         if outputs is None:
             raise ValueError("The mean average precision needs the outputs.")
-        return mean_average_precision(outputs, labels)[0]
+        return mean_average_precision(outputs, labels, weights)[0]
 
     def calibrate(
         self,
@@ -172,6 +203,7 @@ class MultiLabel:
             train_features,
             self.strata(train_labels),
             calibration=calibration,
+            weights=held_out.weights,
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
@@ -189,9 +221,11 @@ class MultiLabel:
     def _accepted(self, calibration: LabelCalibration, of: Outputs) -> dict[str, Any]:
         answers = calibration.answer(of.logits, of.features)
         right = (answers.predicted == (of.labels > 0)).all(axis=1)
-        accepted = answers.accepted
+        accepted, has = answers.accepted, of.labels > 0
+        missed = (has & ~answers.predicted).sum(axis=1) / np.maximum(has.sum(axis=1), 1)
         return {
             "examples": len(of.labels),
+            "missed_labels": float(missed.mean()),
             "accepted": float(accepted.mean()),
             "exact_match_of_accepted": (
                 float(right[accepted].mean()) if accepted.any() else None
@@ -208,7 +242,12 @@ class MultiLabel:
         """The report of a split, a dataclass as `Report` says."""
         answers = calibration.answer(of.logits, of.features)
         return label_reports.report(
-            of.split, of.labels, answers.probabilities, answers.predicted, self.names
+            of.split,
+            of.labels,
+            answers.probabilities,
+            answers.predicted,
+            self.names,
+            of.weights,
         )
 
     def tally(self) -> LabelTally:
@@ -230,7 +269,7 @@ class MultiLabel:
 
     def baselines(self, splits: Splits, report: LabelReport) -> dict[str, float]:
         """The metric on test without a network, by name; warns where that is better."""
-        shares = float(splits.test.labels.mean())
+        shares = self.floor(splits.test.labels, splits.test.weights)
         if report.mean_average_precision <= shares:
             _logger.warning(
                 "The mean average precision on test is %.3f, and %.3f without looking"
@@ -279,15 +318,36 @@ class MultiLabel:
         return of_examples(answers["probabilities"], self.names)
 
 
+class WeightedLabels(keras.losses.Loss):
+    """Binary cross-entropy of logits `[batch, labels]`, each label with its weight."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__(name="weighted_labels")
+        self._weights = np.array(weights, np.float32)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        labels = tf.cast(y_true, y_pred.dtype)
+        each = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=y_pred)
+        return tf.reduce_mean(each * self._weights, axis=-1)
+
+
 class LabelTally:
     """Counts answers on several labels."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
         self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._weights: list[np.ndarray] = []
 
-    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
-        """Counts a batch: labels, and the outputs of the artifact by name."""
+    def add(
+        self,
+        labels: np.ndarray,
+        answers: Mapping[str, np.ndarray],
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Counts a batch: labels, outputs of the artifact by name, and weights."""
+        if weights is not None:
+            self._weights.append(weights)
         self._rows.append((labels, answers["probabilities"], answers["predicted"]))
 
     def report(self, split: str) -> LabelReport:
@@ -295,6 +355,7 @@ class LabelTally:
         labels, probabilities, predicted = (
             np.concatenate(column) for column in zip(*self._rows)
         )
+        weights = np.concatenate(self._weights) if self._weights else None
         return label_reports.report(
-            split, labels, probabilities, predicted, self._names
+            split, labels, probabilities, predicted, self._names, weights
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -42,25 +43,28 @@ def report(
     truth: np.ndarray,
     answers: Mapping[str, np.ndarray],
     names: Sequence[str],
+    weights: np.ndarray | None = None,
 ) -> NumberReport:
     """The report for true numbers and answers: `values`, `lower`, `upper`, `accepted`.
 
-    All are `[n, targets]`, but `accepted`, `[n]`.
+    All are `[n, targets]`, but `accepted` and `weights`, `[n]`. Where examples have
+    weights, all but their number is weighted.
     """
+    mean = functools.partial(np.average, axis=0, weights=weights)
     truth = truth.astype(np.float64)
     error = answers["values"] - truth
     lower, upper = answers["lower"], answers["upper"]
     inside = (lower <= truth) & (truth <= upper)
-    absolute = np.abs(error).mean(axis=0)
-    squared = np.square(error).mean(axis=0)
-    explained = r2(error, truth)
+    absolute, squared = mean(np.abs(error)), mean(np.square(error))
+    explained = r2(error, truth, weights)
+    held, widths = mean(inside), mean(upper - lower)
     per_target = {
         name: {
             "mean_absolute_error": float(absolute[i]),
             "root_mean_squared_error": float(np.sqrt(squared[i])),
             "r2": float(explained[i]),
-            "coverage": float(inside[:, i].mean()),
-            "mean_width": float((upper - lower)[:, i].mean()),
+            "coverage": float(held[i]),
+            "mean_width": float(widths[i]),
         }
         for i, name in enumerate(names)
     }
@@ -70,20 +74,23 @@ def report(
         mean_absolute_error=float(absolute.mean()),
         root_mean_squared_error=float(np.sqrt(squared.mean())),
         r2=float(explained.mean()),
-        coverage=float(inside.mean()),
-        mean_width=float((upper - lower).mean()),
-        accepted=float(answers["accepted"].mean()),
+        coverage=float(held.mean()),
+        mean_width=float(widths.mean()),
+        accepted=float(mean(answers["accepted"])),
         per_target=per_target,
     )
 
 
-def r2(error: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def r2(
+    error: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """The share of the variance of each target that is explained, `[targets]`.
 
     0 where the true numbers are all the same.
     """
-    variance = truth.var(axis=0)
-    unexplained = np.square(error).mean(axis=0)
+    middle = np.average(truth, axis=0, weights=weights)
+    variance = np.average(np.square(truth - middle), axis=0, weights=weights)
+    unexplained = np.average(np.square(error), axis=0, weights=weights)
     return np.where(
         variance > 0, 1 - unexplained / np.where(variance > 0, variance, 1), 0.0
     )

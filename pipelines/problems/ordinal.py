@@ -16,7 +16,7 @@ from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.planning.evidence import ProbeScore
-from pipelines.probing.probe import Probe
+from pipelines.probing.probe import Probe, counting, standard_error
 from pipelines.problems.binary_probe import probe_of_targets, score_targets, sharpened
 from pipelines.problems.class_baselines import baselines
 from pipelines.problems.class_reports import calibrated_scores
@@ -28,7 +28,7 @@ from pipelines.problems.cumulative_link import (
 )
 from pipelines.problems.grade_reports import GradeReport, quadratic_kappa, with_kappa
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.problems.single_label import ClassTally, SingleLabel
 
 _logger = logging.getLogger("zootune")
@@ -64,13 +64,13 @@ class Ordinal(SingleLabel):
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
-        require_only(config, self.name, ONE_CLASS_ONLY)
+        require_only(config, self.name, {**ONE_CLASS_ONLY, **LABELS_ONLY})
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
         return "none"
 
-    def floor(self, labels: np.ndarray) -> float:
+    def floor(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The metric without a network, from the shares of the labels alone."""
         return 0.0
 
@@ -82,32 +82,53 @@ class Ordinal(SingleLabel):
         groups: np.ndarray | None,
         reads: tuple[str, ...],
         grid: int,
+        weights: np.ndarray | None = None,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
+        if weights is not None:
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = steps_of(labels, len(self.names))
 
         def kappa(scores: np.ndarray) -> tuple[float, float]:
-            factor, intercepts = sharpened(scores, targets)
+            factor, intercepts = sharpened(scores, targets, weights)
             logs = log_probabilities(factor * scores + intercepts)
             quality = self.judge(logs, labels).quality
-            error = float(quality.std() / np.sqrt(len(quality)))
-            return quadratic_kappa(labels, logs.argmax(axis=1)), error
+            error = standard_error(quality, weights)
+            return quadratic_kappa(labels, logs.argmax(axis=1), weights), error
 
         return score_targets(
-            parts, targets, kappa, groups=groups, reads=reads, grid=grid
+            parts,
+            targets,
+            kappa,
+            groups=groups,
+            reads=reads,
+            grid=grid,
+            weights=weights,
         )
 
     def linear_probe(
-        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        scored: ProbeScore,
+        *,
+        weights: np.ndarray | None = None,
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
-        solved = probe_of_targets(parts, steps_of(labels, len(self.names)), scored)
+        if weights is not None:
+            parts, weights, labels, _ = counting(parts, weights, labels)
+        steps = steps_of(labels, len(self.names))
+        solved = probe_of_targets(parts, steps, scored, weights=weights)
         bias = solved.bias - self._offsets.astype(np.float32)
         return dataclasses.replace(solved, bias=bias)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
         return [CumulativeLink(self._offsets.tolist(), name="cumulative_link")]
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+        return None
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""
@@ -146,7 +167,7 @@ class Ordinal(SingleLabel):
         """The report of a split, a dataclass as `Report` says."""
         scores = scores or calibrated_scores(calibration, of)
         plain = super().evaluate(calibration, of, scores=scores)
-        return with_kappa(plain, of.labels, scores.predicted)
+        return with_kappa(plain, of.labels, scores.predicted, of.weights)
 
     def tally(self) -> GradeTally:
         """A new count of the answers of an artifact."""
@@ -183,9 +204,14 @@ class GradeTally(ClassTally):
         super().__init__(names)
         self._predicted: list[np.ndarray] = []
 
-    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
-        """Counts a batch: labels, and the outputs of the artifact by name."""
-        super().add(labels, answers)
+    def add(
+        self,
+        labels: np.ndarray,
+        answers: Mapping[str, np.ndarray],
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Counts a batch: labels, outputs of the artifact by name, and weights."""
+        super().add(labels, answers, weights)
         self._predicted.append(answers["probabilities"].argmax(axis=1))
 
     def report(self, split: str) -> GradeReport:
@@ -193,4 +219,4 @@ class GradeTally(ClassTally):
         labels, predicted = (
             np.concatenate(rows) for rows in (self._labels, self._predicted)
         )
-        return with_kappa(super().report(split), labels, predicted)
+        return with_kappa(super().report(split), labels, predicted, self.weights)

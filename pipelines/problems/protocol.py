@@ -2,7 +2,8 @@
 
 A problem is bound to data: it knows the names of its classes, labels, grades or
 targets, and what the training labels say. Labels are as in `Split`, `outputs` are what
-the head gives, `[n, units]`.
+the head gives, `[n, units]`. `weights` float32 `[n]`, where there are any, say how much
+each example counts.
 """
 
 from __future__ import annotations
@@ -27,13 +28,29 @@ from pipelines.serving.parity import Expected
 class Outputs:
     """Float32 logits `[n, units]` and features `[n, width]`, and the labels.
 
-    If only features were requested, there are no logits: `[0, units]`.
+    If only features were requested, there are no logits: `[0, units]`. `weights` have a
+    mean of 1 over the examples; None if all count the same.
     """
 
     split: str
     labels: np.ndarray
     logits: np.ndarray
     features: np.ndarray
+    weights: np.ndarray | None = None
+
+    def counting(self) -> Outputs:
+        """The outputs of the examples whose weight is above 0."""
+        if self.weights is None or (self.weights > 0).all():
+            return self
+        rows = np.flatnonzero(self.weights > 0)
+        weights = self.weights[rows]
+        return dataclasses.replace(
+            self,
+            labels=self.labels[rows],
+            logits=self.logits[rows],
+            features=self.features[rows],
+            weights=(weights / weights.mean(dtype=np.float64)).astype(np.float32),
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,8 +80,13 @@ class Report(Protocol):
 class Tally(Protocol):
     """Counts the answers of an artifact, batch by batch."""
 
-    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
-        """Counts a batch: labels, and the outputs of the artifact by name."""
+    def add(
+        self,
+        labels: np.ndarray,
+        answers: Mapping[str, np.ndarray],
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Counts a batch: labels, outputs of the artifact by name, and weights."""
 
     def report(self, split: str) -> Any:
         """The report of all batches."""
@@ -112,7 +134,7 @@ class Problem(Protocol):
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """A code for each example, `[n]`, by which examples are drawn evenly."""
 
-    def floor(self, labels: np.ndarray) -> float:
+    def floor(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The metric without a network, from the shares of the labels alone."""
 
     def score(
@@ -123,11 +145,17 @@ class Problem(Protocol):
         groups: np.ndarray | None,
         reads: tuple[str, ...],
         grid: int,
+        weights: np.ndarray | None = None,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
 
     def linear_probe(
-        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        scored: ProbeScore,
+        *,
+        weights: np.ndarray | None = None,
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
 
@@ -137,8 +165,17 @@ class Problem(Protocol):
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
 
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""
+
+    def smoothed(self, labels: Any, share: float) -> Any:
+        """Labels of a batch with a `share` of each spread evenly over all answers.
+
+        As tensors; labels of classes come out one-hot, float32 `[batch, classes]`.
+        """
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
         """Labels of a batch as in `Split`, also where they were one-hot."""
@@ -150,7 +187,11 @@ class Problem(Protocol):
         """The mean quality of an answer that is always the same."""
 
     def reached(
-        self, outputs: np.ndarray | None, labels: np.ndarray, average: float
+        self,
+        outputs: np.ndarray | None,
+        labels: np.ndarray,
+        average: float,
+        weights: np.ndarray | None = None,
     ) -> float:
         """The metric on a split; `average` is the mean quality.
 

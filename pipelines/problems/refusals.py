@@ -31,6 +31,11 @@ def require_only(
             )
 
 
+# The fields that only several labels have, and the values that others take.
+LABELS_ONLY: Mapping[str, Sequence[Any]] = {
+    "calibration.false_negative_rate": (0.0,),
+    "calibration.least_precision": (0.0,),
+}
 # The fields that only a classifier has, and the values that others take.
 ONE_CLASS_ONLY: Mapping[str, Sequence[Any]] = {
     "imbalance": ("none", "auto"),

@@ -18,11 +18,17 @@ from pipelines.data.targets.choice import kind_of
 from pipelines.errors import DataError
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing import ridge
-from pipelines.probing.probe import Probe, require_finite, standardization_of
+from pipelines.probing.probe import (
+    Probe,
+    counting,
+    require_finite,
+    standard_error,
+    standardization_of,
+)
 from pipelines.problems import number_answers, number_reports
 from pipelines.problems.number_reports import NumberReport
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 
@@ -78,7 +84,8 @@ class Regression:
             self.name,
             {
                 **ONE_CLASS_ONLY,
-                "export.explain": (False,),
+                "finetune.label_smoothing": (0.0,),
+                **LABELS_ONLY,
                 "calibration.method": ("auto", "none"),
             },
         )
@@ -91,7 +98,7 @@ class Regression:
         """A code for each example, `[n]`, by which examples are drawn evenly."""
         return kind_of(self.name).strata(labels)
 
-    def floor(self, labels: np.ndarray) -> float:
+    def floor(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The metric without a network, from the shares of the labels alone."""
         return 0.0
 
@@ -107,34 +114,47 @@ class Regression:
         groups: np.ndarray | None,
         reads: tuple[str, ...],
         grid: int,
+        weights: np.ndarray | None = None,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
         require_finite(parts)
+        if weights is not None:
+            parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = self.standardized(labels)
-        features = standardization_of(parts)(parts)
-        fitted = ridge.fit_targets(features, targets, groups=groups)
+        features = standardization_of(parts, weights)(parts)
+        fitted = ridge.fit_targets(features, targets, groups=groups, weights=weights)
         errors = np.square(fitted.left_out - targets).mean(axis=1)
+        mean = float(np.average(errors, weights=weights))
         return ProbeScore(
             reads=reads,
             grid=grid,
             width=len(fitted.kernel),
-            accuracy=float(1 - errors.mean()),
-            standard_error=float(errors.std() / np.sqrt(len(errors))),
-            squared_error=float(errors.mean()),
+            accuracy=1 - mean,
+            standard_error=standard_error(errors, weights),
+            squared_error=mean,
             penalty=fitted.penalty,
             sharpness=1.0,
         )
 
     def linear_probe(
-        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        scored: ProbeScore,
+        *,
+        weights: np.ndarray | None = None,
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
-        standardize = standardization_of(parts)
-        targets = self.standardized(labels)
-        return Probe(
-            standardize,
-            *ridge.solve_targets(standardize(parts), targets, penalty=scored.penalty),
+        if weights is not None:
+            parts, weights, labels, _ = counting(parts, weights, labels)
+        standardize = standardization_of(parts, weights)
+        kernel, bias = ridge.solve_targets(
+            standardize(parts),
+            self.standardized(labels),
+            penalty=scored.penalty,
+            weights=weights,
         )
+        return Probe(standardize, kernel, bias)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
@@ -143,6 +163,10 @@ class Regression:
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
         return StandardizedHuber(self.mean, self.scale)
+
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+        return None
 
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""
@@ -153,6 +177,10 @@ class Regression:
             return 1.0 - ops.mean(ops.square(error), axis=-1)
 
         return [keras.metrics.MeanMetricWrapper(explained, name=self.epoch_metric)]
+
+    def smoothed(self, labels: Any, share: float) -> Any:
+        """A number has nothing to be spread over; `check_config` refuses it."""
+        raise ValueError("Numbers have no label smoothing.")
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
         """Labels of a batch as in `Split`, also where they were one-hot."""
@@ -169,7 +197,11 @@ class Regression:
         return float(1 - self.standardized(labels).var(axis=0).mean())
 
     def reached(
-        self, outputs: np.ndarray | None, labels: np.ndarray, average: float
+        self,
+        outputs: np.ndarray | None,
+        labels: np.ndarray,
+        average: float,
+        weights: np.ndarray | None = None,
     ) -> float:
         """The metric on a split; `average` is the mean quality."""
         return average
@@ -192,6 +224,7 @@ class Regression:
             mean=self.mean,
             scale=self.scale,
             calibration=calibration,
+            weights=held_out.weights,
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
@@ -231,7 +264,9 @@ class Regression:
     ) -> NumberReport:
         """The report of a split, a dataclass as `Report` says."""
         answers = vars(calibration.answer(of.logits, of.features))
-        return number_reports.report(of.split, of.labels, answers, self.names)
+        return number_reports.report(
+            of.split, of.labels, answers, self.names, of.weights
+        )
 
     def tally(self) -> NumberTally:
         """A new count of the answers of an artifact."""
@@ -249,7 +284,8 @@ class Regression:
     def baselines(self, splits: Splits, report: NumberReport) -> dict[str, float]:
         """The metric on test without a network, by name; warns where that is better."""
         middle = np.median(splits.train.labels, axis=0)
-        error = float(np.abs(splits.test.labels - middle).mean())
+        errors = np.abs(splits.test.labels - middle).mean(axis=1)
+        error = float(np.average(errors, weights=splits.test.weights))
         if report.mean_absolute_error >= error:
             _logger.warning(
                 "The mean absolute error on test is %.4g, and %.4g for always giving"
@@ -320,9 +356,17 @@ class NumberTally:
         self._names = names
         self._labels: list[np.ndarray] = []
         self._answers: list[dict[str, np.ndarray]] = []
+        self._weights: list[np.ndarray] = []
 
-    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
-        """Counts a batch: labels, and the outputs of the artifact by name."""
+    def add(
+        self,
+        labels: np.ndarray,
+        answers: Mapping[str, np.ndarray],
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Counts a batch: labels, outputs of the artifact by name, and weights."""
+        if weights is not None:
+            self._weights.append(weights)
         self._labels.append(labels)
         kept = ("values", "lower", "upper", "accepted")
         self._answers.append({name: answers[name] for name in kept})
@@ -334,4 +378,5 @@ class NumberTally:
             for name in self._answers[0]
         }
         labels = np.concatenate(self._labels)
-        return number_reports.report(split, labels, joined, self._names)
+        weights = np.concatenate(self._weights) if self._weights else None
+        return number_reports.report(split, labels, joined, self._names, weights)

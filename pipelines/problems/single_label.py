@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from scipy.special import log_softmax
 
 from pipelines.calibration.calibration import Calibration, calibrate, to_manifest
@@ -28,6 +29,7 @@ from pipelines.problems import class_answers, class_reports
 from pipelines.problems.class_baselines import baselines, warn_where_no_better
 from pipelines.problems.class_reports import EvalReport
 from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.refusals import LABELS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 from pipelines.serving.signatures import classifier
@@ -69,7 +71,8 @@ class SingleLabel:
         return f"{len(self.names)} {self._noun}"
 
     def check_config(self, config: RunConfig) -> None:
-        """A classifier has every field."""
+        """Raises `ConfigError` for a field that this kind of problem does not have."""
+        require_only(config, self.name, LABELS_ONLY)
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -79,9 +82,11 @@ class SingleLabel:
         """A code for each example, `[n]`, by which examples are drawn evenly."""
         return labels
 
-    def floor(self, labels: np.ndarray) -> float:
+    def floor(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The metric without a network, from the shares of the labels alone."""
-        return float(np.bincount(labels).max() / len(labels))
+        if weights is None:
+            return float(np.bincount(labels).max() / len(labels))
+        return float(np.bincount(labels, weights).max() / weights.sum(dtype=np.float64))
 
     def score(
         self,
@@ -91,15 +96,23 @@ class SingleLabel:
         groups: np.ndarray | None,
         reads: tuple[str, ...],
         grid: int,
+        weights: np.ndarray | None = None,
     ) -> ProbeScore:
         """The score of a linear probe on examples left out of its fit."""
-        return probe.score(parts, labels, groups=groups, reads=reads, grid=grid)
+        return probe.score(
+            parts, labels, groups=groups, reads=reads, grid=grid, weights=weights
+        )
 
     def linear_probe(
-        self, parts: list[np.ndarray], labels: np.ndarray, scored: ProbeScore
+        self,
+        parts: list[np.ndarray],
+        labels: np.ndarray,
+        scored: ProbeScore,
+        *,
+        weights: np.ndarray | None = None,
     ) -> Probe:
         """The linear probe in closed form, fitted to all rows."""
-        return probe.linear_probe(parts, labels, scored)
+        return probe.linear_probe(parts, labels, scored, weights=weights)
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
@@ -111,9 +124,20 @@ class SingleLabel:
             return keras.losses.CategoricalCrossentropy(from_logits=True)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss with all outputs of equal weight; None if examples are weighed."""
+        return None
+
     def epoch_metrics(self) -> list[Any]:
         """The metrics of an epoch, as Keras takes them; new ones each time."""
         return ["accuracy"]
+
+    def smoothed(self, labels: Any, share: float) -> Any:
+        """Labels of a batch with a `share` of each spread evenly over all answers."""
+        classes = len(self.names)
+        if len(labels.shape) == 1:
+            labels = ops.one_hot(labels, classes)
+        return (1.0 - share) * ops.cast(labels, "float32") + share / classes
 
     def hard(self, labels: np.ndarray) -> np.ndarray:
         """Labels of a batch as in `Split`, also where they were one-hot."""
@@ -131,7 +155,11 @@ class SingleLabel:
         return self.floor(labels)
 
     def reached(
-        self, outputs: np.ndarray | None, labels: np.ndarray, average: float
+        self,
+        outputs: np.ndarray | None,
+        labels: np.ndarray,
+        average: float,
+        weights: np.ndarray | None = None,
     ) -> float:
         """The metric on a split; `average` is the mean quality."""
         return average
@@ -152,6 +180,7 @@ class SingleLabel:
             train_features,
             train_labels,
             calibration=calibration,
+            weights=held_out.weights,
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
@@ -232,9 +261,22 @@ class ClassTally:
         self._names = names
         self._labels: list[np.ndarray] = []
         self._scores: list[PredictionScores] = []
+        self._weights: list[np.ndarray] = []
 
-    def add(self, labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
-        """Counts a batch: labels, and the outputs of the artifact by name."""
+    @property
+    def weights(self) -> np.ndarray | None:
+        """The weights of all examples so far, where they have any."""
+        return np.concatenate(self._weights) if self._weights else None
+
+    def add(
+        self,
+        labels: np.ndarray,
+        answers: Mapping[str, np.ndarray],
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Counts a batch: labels, outputs of the artifact by name, and weights."""
+        if weights is not None:
+            self._weights.append(weights)
         # One that rounds to 0 in float32 costs what the smallest number does.
         tiny = np.finfo(np.float32).tiny
         logs = np.log(np.maximum(answers["probabilities"], tiny))
@@ -248,6 +290,7 @@ class ClassTally:
             concatenated(self._scores),
             labels=np.concatenate(self._labels),
             class_names=self._names,
+            weights=self.weights,
         )
 
 

@@ -5,10 +5,11 @@ It has the sections of the page of a classifier that do not need classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.display.html import Cell, Table, document
+from pipelines.display.text import shown
 from pipelines.report.plots.svg import NO_MATPLOTLIB
 from pipelines.report.run_files import RunFiles
 from pipelines.report.sections.cost import artifact, cost
@@ -18,6 +19,7 @@ from pipelines.report.sections.training import training
 
 _SPLITS = ("test", "validation")
 _MOST = 1000
+_WORST = 20
 
 
 def page(run: RunFiles) -> str:
@@ -33,7 +35,7 @@ def page(run: RunFiles) -> str:
         backbone=report["backbone"]["name"],
         reference=report["data"]["reference"],
         no_plot=NO_MATPLOTLIB,
-        measures=_measures(report),
+        measures=_measures(run),
         training=training(run),
         plan=plan(run),
         cost=cost(run),
@@ -42,7 +44,8 @@ def page(run: RunFiles) -> str:
     )
 
 
-def _measures(report: Mapping[str, Any]) -> dict[str, Any]:
+def _measures(run: RunFiles) -> dict[str, Any]:
+    report = run.report
     test = report["test"]
     name = report["headline"][0]
     simple = [
@@ -61,6 +64,7 @@ def _measures(report: Mapping[str, Any]) -> dict[str, Any]:
         "table": Table("Every example counted once", ("measure", *_SPLITS), rows),
         "simple": Table("To compare with", ("baseline", name), simple),
         "parts": _parts(report),
+        "worst": _worst(run),
         "reason": report["calibration"]["reason"],
         "levels": _levels(report["calibration"]["test"]),
     }
@@ -75,6 +79,53 @@ def _parts(report: Mapping[str, Any]) -> Table:
     ]
     words = [key.replace("_", " ") for key in header]
     return Table("One by one, on test", ("name", *words), rows[:_MOST])
+
+
+def _worst(run: RunFiles) -> Table | None:
+    """The test examples with the largest errors, or the surest wrong labels."""
+    rows = [row for row in run.answers if row["split"] == "test"]
+    if not rows:
+        return None
+    return _worst_numbers(rows) if "values" in rows[0] else _worst_labels(rows)
+
+
+def _worst_labels(rows: Sequence[Mapping[str, Any]]) -> Table:
+    wrong = [row for row in rows if set(row["labels"]) != set(row["predicted"])]
+    wrong.sort(key=lambda row: -row["confidence"])
+    cells: list[tuple[Cell, ...]] = [
+        (
+            shown(row["example"]),
+            " | ".join(row["labels"]) or "(no label)",
+            " | ".join(row["predicted"]) or "(no label)",
+            row["confidence"],
+        )
+        for row in wrong[:_WORST]
+    ]
+    header = ("example", "labels", "predicted", "confidence")
+    return Table("Wrong and surest, on test", header, cells)
+
+
+def _worst_numbers(rows: Sequence[Mapping[str, Any]]) -> Table:
+    # By intervals: targets may have different units.
+    errors = [
+        (abs(value - row["predicted"][name]) / ((high - low) or 1.0), name, row)
+        for row in rows
+        for name, value in row["values"].items()
+        for low, high in [row["intervals"][name]]
+    ]
+    errors.sort(key=lambda entry: -entry[0])
+    cells: list[tuple[Cell, ...]] = [
+        (
+            shown(row["example"]),
+            name,
+            row["values"][name],
+            row["predicted"][name],
+            "{:.4g} to {:.4g}".format(*row["intervals"][name]),
+        )
+        for _, name, row in errors[:_WORST]
+    ]
+    header = ("example", "target", "right", "predicted", "interval")
+    return Table("Largest errors, on test", header, cells)
 
 
 def _levels(test: Mapping[str, Any]) -> Table | None:

@@ -79,11 +79,15 @@ class WorstMistakes:
         return [row for *_, row in sorted(self._heap, reverse=True)]
 
 
-def lines(rows: Iterable[PredictionRow]) -> Iterator[bytes]:
-    """The lines of a file of predictions, one for each row, as they are asked for."""
+def lines(rows: Iterable[Any]) -> Iterator[bytes]:
+    """The lines of a file of predictions, one for each row, as they are asked for.
+
+    Rows are `PredictionRow`, or those of `answer_rows`.
+    """
     for row in rows:
-        values = {field.name: getattr(row, field.name) for field in _FIELDS}
-        values["probabilities"] = dict(row.probabilities)
+        values = {
+            field.name: getattr(row, field.name) for field in dataclasses.fields(row)
+        }
         text = json.dumps(values, allow_nan=False)
         yield text.encode("ascii") + b"\n"
 

@@ -17,13 +17,17 @@ from pipelines.report.predictions import FILE_NAME as PREDICTIONS
 from pipelines.report.predictions import PredictionRow
 from pipelines.report.predictions import read as read_rows
 
+# Problems whose examples have one class, or grade, each.
+_ONE_CLASS = ("single_label", "ordinal")
+
 
 @dataclasses.dataclass(frozen=True)
 class RunFiles:
     """The files of a finished run, as plain values.
 
     `history` has a row per epoch. `predictions` and `gallery` are None, and `card` is
-    empty, if an older version wrote the run.
+    empty, if an older version wrote the run. Where examples do not have one class each,
+    `answers` have the fields of the rows of `answer_rows`, in place of `predictions`.
     """
 
     report: Mapping[str, Any]
@@ -33,6 +37,7 @@ class RunFiles:
     history: Sequence[Mapping[str, Any]]
     card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     predictions: Sequence[PredictionRow] | None = None
+    answers: Sequence[Mapping[str, Any]] = ()
     gallery: Gallery | None = None
 
     @functools.cached_property
@@ -57,14 +62,21 @@ def read(folder: Path) -> RunFiles:
         )
     card, gallery = folder / "data_card.json", folder / GALLERY
     predictions = folder / PREDICTIONS
+    report = _json(folder / "report.json")
+    has_classes = report.get("problem", _ONE_CLASS[0]) in _ONE_CLASS
     return RunFiles(
-        report=_json(folder / "report.json"),
+        report=report,
         plan=_json(folder / "plan.json"),
         config=_json(folder / "config.json"),
         environment=_json(folder / "environment.json"),
         history=_lines(folder / "history.jsonl"),
         card=_json(card) if card.is_file() else {},
-        predictions=list(read_rows(predictions)) if predictions.is_file() else None,
+        predictions=(
+            list(read_rows(predictions))
+            if has_classes and predictions.is_file()
+            else None
+        ),
+        answers=() if has_classes else _lines(predictions),
         gallery=_gallery(gallery) if gallery.is_file() else None,
     )
 

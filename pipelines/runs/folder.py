@@ -39,6 +39,7 @@ _REPLACED = (
     "data_card.md",
     "plan.json",
     "compute.json",
+    "backbone.json",
     "depths.png",
     "history.jsonl",
     "gallery.json",

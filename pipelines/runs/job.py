@@ -33,9 +33,11 @@ from pipelines.serving import parity_process, publication
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
-from pipelines.stages.finetune import FitHistory
+from pipelines.stages.finetune import FitHistory, fine_tune
+from pipelines.stages.folds.solve import Trained, solve_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
+from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -114,6 +116,7 @@ class RunJob:
             self.dataset,
             self._clock,
             before=resume.compute_before(self.config, self.folder),
+            chosen_before=resume.choice_before(self.config, self.folder),
         )
         return agree(prepared, self._distribution)
 
@@ -198,6 +201,34 @@ class RunJob:
             profile=self.config.profile,
         )
 
+    def train(self, model: TransferModel) -> Trained:
+        """Trains the model in place: phase by phase, or by the heads of all folds.
+
+        The result has the model with its views at test time.
+        """
+        prepared = self._prepared
+        if not prepared.folds:
+            history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
+            viewed, views = with_chosen_views(
+                model,
+                prepared.splits.train,
+                prepared.measured,
+                prepared.plan,
+                prepared.problem,
+                asked=self.config.test_views,
+            )
+            left_out = prepared.left_out()
+            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
+        else:
+            self._trained = solve_folds(
+                model,
+                prepared.splits,
+                prepared.measured,
+                prepared.plan,
+                count=prepared.folds,
+            )
+        return self._trained
+
     def start_proof(self) -> None:
         """Starts the process that proves the export, so that it is ready by then."""
         self.on_chief(self._proof.start_early)
@@ -260,6 +291,8 @@ class RunJob:
             exported,
             backbone,
             seconds={**self.seconds, "total": self._clock.total_seconds},
+            folds=self._trained.scores,
+            views=self._trained.views,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
         return Run(
@@ -275,8 +308,14 @@ class RunJob:
     def _keep_features(
         self, calibrated: Calibrated, backbone: Mapping[str, Any]
     ) -> None:
-        """Keeps what the head was fitted to, if it is at hand, to change classes."""
+        """Keeps what the head was fitted to, if it is at hand, to change classes.
+
+        The heads of folds were fitted to other examples each, and a model of several
+        views reads other features.
+        """
         prepared = self._prepared
+        if prepared.folds or self._trained.views:
+            return
         kept = keep_features.of_run(
             prepared.measured,
             calibrated,

@@ -7,26 +7,33 @@ import functools
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 
-from pipelines.config import RunConfig
+from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
+from pipelines.data.folds import pooled, require_one_in_each
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import DataInfo, Splits
+from pipelines.data.splits import DataInfo, Examples, Splits
+from pipelines.features.block_vectors import parts_of
+from pipelines.planning.backbone_choice import BackboneChoice
 from pipelines.planning.compute import Compute
+from pipelines.planning.folds import folded
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.probe import Probe
-from pipelines.problems.protocol import Problem
+from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
+from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
+from pipelines.stages.folds.measure import measure_pooled
 from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
 from pipelines.stages.precision import choose_precision
-from pipelines.training.class_weighting import refuse_augmentation
+from pipelines.training.class_weighting import refuse_augmentation, refuse_views
 from zoo.builder import Backbone
 
 
@@ -54,7 +61,9 @@ class Described(Protocol):
 class Prepared:
     """Everything that is known before anything is trained.
 
-    `compute` has the measurements behind the precision of the plan.
+    `compute` has the measurements behind the precision of the plan, and `choice` the
+    comparison of backbones where the config left it to be measured. With `folds`
+    train and validation of the splits are the same examples.
     """
 
     base: Backbone
@@ -62,6 +71,8 @@ class Prepared:
     measured: Measured
     plan: TransferPlan
     compute: Compute
+    choice: BackboneChoice | None = None
+    folds: int = 0
 
     @property
     def info(self) -> DataInfo:
@@ -76,6 +87,19 @@ class Prepared:
     def probe(self) -> Probe | None:
         """The probe that the head of the plan starts from, if there is one."""
         return self.measured.probe(self.plan.head, balanced=self.plan.balances_classes)
+
+    def left_out(self) -> Outputs | None:
+        """The outputs for validation of heads that each leave out one of its examples.
+
+        None unless the head of the plan is solved for validation too.
+        """
+        logits = self.measured.left_out(self.plan.head)
+        if logits is None:
+            return None
+        validation = self.splits.validation
+        parts = parts_of(self.measured.validation, self.plan.head)
+        features = np.concatenate(parts, axis=1).astype(np.float32)
+        return Outputs(validation.name, validation.labels, logits, features)
 
     def head(self) -> dict[str, Any]:
         """The arguments of `add_head`, besides the base."""
@@ -94,46 +118,75 @@ def prepare(
     clock: Clock,
     *,
     before: Compute | None = None,
+    chosen_before: BackboneChoice | None = None,
 ) -> Prepared:
     """Obtains the base, checks and splits the data, measures, and decides.
 
-    `dataset` is the reference of the config, and `before` what an interrupted run chose
-    to compute in. The base computes in the precision of the plan; the head has to, too.
-    Writes nothing but caches.
+    `dataset` is the reference of the config, `before` what an interrupted run chose to
+    compute in, and `chosen_before` the backbone that it chose. The base computes in the
+    precision of the plan; the head has to, too. Writes nothing but caches.
 
     Raises:
         ConfigError, DataError, BackboneError, TrainingError: see the stages.
     """
     with precision(config.precision):
-        return _prepare(config, dataset, clock, before)
+        return _prepare(config, dataset, clock, before, chosen_before)
 
 
 def _prepare(
-    config: RunConfig, dataset: DatasetRef, clock: Clock, before: Compute | None
+    config: RunConfig,
+    dataset: DatasetRef,
+    clock: Clock,
+    before: Compute | None,
+    chosen_before: BackboneChoice | None,
 ) -> Prepared:
     keras.utils.set_random_seed(config.seed)
     examples = read(dataset, config.problem)
     config = with_backbone(config, examples.inputs)
     refuse_augmentation(config.augment, examples.inputs)
+    refuse_views(config.test_views, examples.inputs)
+    split = functools.cache(lambda: _split(examples, dataset, config, clock))
+    choice = None
+    if config.backbone == AUTO_BACKBONE:
+        choice = chosen_before or choose_backbone(config, split(), clock)
+        config = applied(config, choice)
+        keras.utils.set_random_seed(config.seed)
     with clock.stage("obtain", f"{config.backbone}, weights {config.weights}"):
         base = freeze_base(obtain(config, examples.inputs))
     if config.export.explain:
         explained_map(base)  # refused now, and not after the training
-    with clock.stage("data", config.data):
-        splits = check_and_split(examples, dataset, on_progress=clock.progress)
-        problem_of(splits).check_config(config)
+    splits = split()
     with (
         clock.stage("measure", "what the features are worth on these data"),
         broken_files_named(splits.train, splits.validation),
     ):
         base = fit_base(base, splits.train, seed=config.seed)
-        measured = measure(base, splits, config, clock)
-    plan = choose_plan(base, splits, measured, config)
+        measure_all = measure_pooled if config.folds else measure
+        measured = measure_all(base, splits, config, clock)
+    plan = folded(choose_plan(base, splits, measured, config), count=config.folds)
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )
     plan = dataclasses.replace(
-        plan, precision=chosen.compute.precision, xla=chosen.compute.xla
+        plan,
+        precision=chosen.compute.precision,
+        xla=chosen.compute.xla,
+        reason=plan.reason if choice is None else f"{choice.reason}\n{plan.reason}",
     )
     measured = measured.for_base(chosen.base)
-    return Prepared(chosen.base, splits, measured, plan, chosen.compute)
+    return Prepared(
+        chosen.base, splits, measured, plan, chosen.compute, choice, config.folds
+    )
+
+
+def _split(
+    examples: Examples, dataset: DatasetRef, config: RunConfig, clock: Clock
+) -> Splits:
+    """The splits of the examples, checked; files are read."""
+    with clock.stage("data", config.data):
+        splits = check_and_split(examples, dataset, on_progress=clock.progress)
+        problem_of(splits).check_config(config)
+        if config.folds:
+            splits = pooled(splits)
+            require_one_in_each(splits, count=config.folds)
+    return splits

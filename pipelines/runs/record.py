@@ -8,7 +8,8 @@ from typing import Any
 
 from pipelines.data.data_card import reasons
 from pipelines.data.splits import DataInfo
-from pipelines.planning import compute
+from pipelines.planning import backbone_choice, compute
+from pipelines.planning.backbone_choice import BackboneChoice
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.runs.result import Outcome
@@ -45,7 +46,18 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "parity": outcome.exported["parity"],
         "baselines": dict(outcome.evaluation.baselines),
     }
+    if prepared.choice is not None:
+        values["backbone_choice"] = chosen(prepared.choice)
+    if outcome.folds is not None:
+        values["folds"] = dataclasses.asdict(outcome.folds)
+    if outcome.views is not None:
+        values["test_views"] = dataclasses.asdict(outcome.views)
     return without_nan(values)
+
+
+def chosen(choice: BackboneChoice) -> dict[str, Any]:
+    """The values of `backbone.json`: the backbone, and what it was compared with."""
+    return backbone_choice.to_dict(choice)
 
 
 def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def describe(folder: RunFolder, prepared: Prepared, *, seed: int) -> None:
     planned = record.planned(prepared.plan, prepared.measured.evidence)
     folder.write(_PLAN, planned)
     folder.write(resume.COMPUTE, compute.to_dict(prepared.compute))
+    if prepared.choice is not None:
+        folder.write(resume.BACKBONE, record.chosen(prepared.choice))
     versions = environment.installed_versions()
     card = card_of(prepared.splits, seed=seed, versions=versions)
     folder.write(_CARD, card)
@@ -46,8 +48,11 @@ def restore_lost(
         folder.write(ENVIRONMENT, dict(about))
     planned = record.planned(prepared.plan, prepared.measured.evidence)
     computed = compute.to_dict(prepared.compute)
+    choice = prepared.choice
+    chosen = None if choice is None else record.chosen(choice)
     if not (
         folder.has(_PLAN, fields=planned)
+        and (chosen is None or folder.has(resume.BACKBONE, fields=chosen))
         and folder.has(resume.COMPUTE, fields=computed)
         and folder.has(_CARD, fields=())
     ):

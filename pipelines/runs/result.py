@@ -11,10 +11,12 @@ import keras
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
+from pipelines.planning.test_time_views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory
+from pipelines.stages.folds.solve import FoldScores
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +48,8 @@ class Outcome:
     """The values of all stages, from which the report is made.
 
     `exported` has the path and the parity record of the artifact, `backbone` the values
-    that rebuild the trained backbone, and `seconds` the time of each stage.
+    that rebuild the trained backbone, `seconds` the time of each stage, and `folds` the
+    scores of folds and `views` the choice of views, where the run has some.
     """
 
     prepared: Prepared
@@ -56,3 +59,5 @@ class Outcome:
     exported: Mapping[str, Any]
     backbone: Mapping[str, Any]
     seconds: Mapping[str, float]
+    folds: FoldScores | None = None
+    views: ViewChoice | None = None

@@ -12,7 +12,8 @@ from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.display.records import differences
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.planning import compute
+from pipelines.planning import backbone_choice, compute
+from pipelines.planning.backbone_choice import BackboneChoice
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
 from pipelines.runs.folder import NOT_COMPARED, RunFolder
@@ -26,6 +27,8 @@ from pipelines.training.progress import Progress, Saving
 
 # The choice of how a run computes, made when it began.
 COMPUTE = "compute.json"
+# The backbone that a run chose, with what was compared.
+BACKBONE = "backbone.json"
 _VERSIONS = "versions"
 
 _logger = logging.getLogger("zootune")
@@ -41,6 +44,21 @@ def compute_before(config: RunConfig, folder: RunFolder) -> Compute | None:
         return None
     try:
         return compute.from_dict(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        _logger.warning("%s cannot be read (%s); it is chosen anew.", path, error)
+        return None
+
+
+def choice_before(config: RunConfig, folder: RunFolder) -> BackboneChoice | None:
+    """The backbone that an interrupted run of this folder chose, if it did.
+
+    Time may have decided, and the backbones of this machine may be others now.
+    """
+    path = folder.path / BACKBONE
+    if config.overwrite or not path.is_file():
+        return None
+    try:
+        return backbone_choice.from_dict(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         _logger.warning("%s cannot be read (%s); it is chosen anew.", path, error)
         return None
@@ -166,4 +184,17 @@ def with_later_decisions(
 
     The reason is ours too: its words may change from version to version.
     """
-    return {**ours, **saved, "reason": ours["reason"]}
+    return {**_filled(saved, ours), "reason": ours["reason"]}
+
+
+def _filled(saved: Any, ours: Any) -> Any:
+    """The saved values, with ours where a name is missing, at any depth."""
+    if isinstance(saved, Mapping) and isinstance(ours, Mapping):
+        known = {
+            name: _filled(value, ours[name]) if name in ours else value
+            for name, value in saved.items()
+        }
+        return {**ours, **known}
+    if isinstance(saved, list) and isinstance(ours, list) and len(saved) == len(ours):
+        return [_filled(value, own) for value, own in zip(saved, ours)]
+    return saved

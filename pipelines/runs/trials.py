@@ -29,7 +29,8 @@ class Trial:
     """One way of training, and its accuracy on validation.
 
     `outcome` is `complete`, `pruned` or `failed`, for the `reason`; only the first has
-    an `accuracy`, which is balanced where `config.imbalance` is not `none`.
+    an `accuracy`, which is balanced where `config.imbalance` is not `none`. It is the
+    metric that is compared where that is not an accuracy.
     """
 
     number: int
@@ -99,9 +100,17 @@ def counts(trial: optuna.trial.FrozenTrial) -> bool:
 
 
 def choose(
-    ended: Sequence[optuna.trial.FrozenTrial], examples: int
+    ended: Sequence[optuna.trial.FrozenTrial],
+    examples: int,
+    *,
+    metric: str = "accuracy",
+    standard_error: float | None = None,
 ) -> tuple[optuna.trial.FrozenTrial, str]:
-    """The best trial, or the plan's default where that may be as good."""
+    """The best trial, or the plan's default where that may be as good.
+
+    `standard_error` is the one of the metric on these examples, and None where the
+    metric is the share of examples that are right.
+    """
     reached = {candidate.number: candidate.value or 0.0 for candidate in ended}
     best = max(
         ended, key=lambda candidate: (reached[candidate.number], -candidate.number)
@@ -112,17 +121,25 @@ def choose(
     gain = reached[best.number] - reached[default.number]
     if not gain:
         return default, "No trial is better than the plan's default."
-    # One more of each outcome: all right is not certain.
-    share = (reached[best.number] * examples + 1) / (examples + 2)
-    error = float(np.sqrt(share * (1 - share) / examples))
+    if standard_error is None:
+        error = _error_of_share(reached[best.number], examples)
+    else:
+        error = standard_error
+    article = "an" if metric[0] in "aeio" else "a"
     gained = (
         f"Trial {best.number} gains {gain:.4f} over the plan's default, which has"
         f" {reached[default.number]:.4f} on {examples} validation examples; the"
-        f" standard error of such an accuracy is {error:.4f}"
+        f" standard error of such {article} {metric} is {error:.4f}"
     )
     if gain <= error:
         return default, f"{gained}: that may be chance, so the default stays."
     return best, f"{gained}."
+
+
+def _error_of_share(share: float, examples: int) -> float:
+    # One more of each outcome: all right is not certain.
+    share = (share * examples + 1) / (examples + 2)
+    return float(np.sqrt(share * (1 - share) / examples))
 
 
 def _is_default(trial: optuna.trial.FrozenTrial) -> bool:

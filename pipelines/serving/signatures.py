@@ -112,7 +112,10 @@ def signatures(
         functions[making.examples] = _function_of_examples(of_examples)
     if feature_map is not None:
         look = explanation(model, feature_map, calibration)
-        functions[EXPLAIN] = _function(ways[DEFAULT], _explain(look, class_names))
+        explain = _explain(look, class_names)
+        if explains_each(calibration):
+            explain = _explain_each(look)
+        functions[EXPLAIN] = _function(ways[DEFAULT], explain)
     return functions
 
 
@@ -137,7 +140,7 @@ def classifier(calibration: Calibration, class_names: Sequence[str]) -> GraphAns
 
 
 def _explain(
-    look: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    look: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
     class_names: Sequence[str],
 ) -> Callable[[tf.Tensor, tf.Tensor], Outputs]:
     """Answers with a heat map and the label it is for; a bad example has neither."""
@@ -153,14 +156,34 @@ def _explain(
     return explain
 
 
+def explains_each(calibration: Any) -> bool:
+    """True if every output is explained, and not the class that an answer names."""
+    return not isinstance(calibration, Calibration)
+
+
+def _explain_each(
+    look: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
+) -> Callable[[tf.Tensor, tf.Tensor], Outputs]:
+    """Answers with a heat map for each output; a bad example has none."""
+
+    def explain(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        (heat,) = look(inputs)
+        return {"heat_map": tf.where(valid[:, None, None, None], heat, 0.0)}
+
+    return explain
+
+
 def explanation(
-    model: keras.Model, feature_map: keras.KerasTensor, calibration: Calibration
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    model: keras.Model, feature_map: keras.KerasTensor, calibration: Any
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
     """A function from model inputs to heat maps and the classes that they are for.
 
     The class is the one that the answer names, float32 `[batch, height, width]` says
-    what in the map spoke for it.
+    what in the map spoke for it. Where `explains_each`, there is a heat map for each
+    output, `[batch, outputs, height, width]`, and nothing else.
     """
+    if explains_each(calibration):
+        return _explanation_of_each(model, feature_map)
     logits_and_map = keras.Model(
         model.input, [model.outputs[0], feature_map], name="explaining"
     )
@@ -172,6 +195,24 @@ def explanation(
         likeliest = tf.argmax(_scaled(calibration, tf.cast(logits, tf.float32)), axis=1)
         score = tf.gather(logits, likeliest, batch_dims=1)
         return grad_cam(score, features)[:count], likeliest[:count]
+
+    return look
+
+
+def _explanation_of_each(
+    model: keras.Model, feature_map: keras.KerasTensor
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    outputs_and_map = keras.Model(
+        model.input, [model.outputs[0], feature_map], name="explaining_each"
+    )
+
+    @tf.function(autograph=False)
+    def look(inputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        filled, count = _never_empty(inputs)
+        outputs, features = outputs_and_map(filled, training=False)
+        each = tf.unstack(outputs, axis=1)
+        heats = [grad_cam(score, features) for score in each]
+        return (tf.stack(heats, axis=1)[:count],)
 
     return look
 

@@ -41,31 +41,30 @@ def calibrate_model(
     *,
     batch_size: int,
     known: Known | None = None,
-    left_out: np.ndarray | None = None,
+    out_of_fold: Outputs | None = None,
 ) -> Calibrated:
     """The calibration of a trained model, from validation; test is only looked at.
 
-    Features that are `known` are not computed again. Where the head was solved for
-    validation too, `left_out` has the logits of heads without each of its examples.
+    Features that are `known` are not computed again. With `out_of_fold` these are the
+    outputs for validation, of heads that did not see the examples.
     """
     width = int(model.pooled.shape[-1])
     problem = problem_of(splits)
     strata = problem.strata(splits.train.labels)
     rows = rows_of_each_class(strata, width=width)
     of_train = OutputRequest(splits.train, rows, only_features=True)
-    held_out = [splits.validation, splits.test]
+    held_out = [splits.test] if out_of_fold else [splits.validation, splits.test]
     _logger.info("  outputs of %d examples", len(rows) + sum(map(len, held_out)))
-    some, validation, test = outputs(
+    some, *others = outputs(
         model,
         [of_train, *held_out],
         batch_size=batch_size,
         known=known,
     )
-    if left_out is not None:
-        validation = dataclasses.replace(validation, logits=left_out)
+    validation, test = [out_of_fold, *others] if out_of_fold else others
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
     fitted = problem.calibrate(
-        validation, some.features, some.labels, calibration=calibration
+        validation.counting(), some.features, some.labels, calibration=calibration
     )
     return Calibrated(fitted, validation, test)
 

@@ -21,7 +21,7 @@ from pipelines.errors import DataError
 from pipelines.problems.class_reports import calibrated_scores
 from pipelines.problems.protocol import Problem, Tally
 from pipelines.problems.registry import make, problem_of
-from pipelines.report.predictions import PredictionRow
+from pipelines.report.answer_rows import rows_of_answers
 from pipelines.runtime.clock import Ticker
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.calibrate import Calibrated
@@ -71,7 +71,7 @@ def evaluate_calibrated(calibrated: Calibrated, problem: Problem) -> Evaluation:
     return Evaluation(validation, test, {}, *scores)
 
 
-def _drop(rows: Iterator[PredictionRow]) -> None:
+def _drop(rows: Iterator[Any]) -> None:
     """Takes no row."""
 
 
@@ -80,7 +80,7 @@ def evaluate_artifact(
     reference: str,
     *,
     split: str,
-    consume: Callable[[Iterator[PredictionRow]], object] = _drop,
+    consume: Callable[[Iterator[Any]], object] = _drop,
 ) -> Any:
     """The report of an artifact on data, every example counted once.
 
@@ -114,7 +114,7 @@ def _answered(
     names: Iterator[str],
     tally: Tally,
     problem: Problem,
-) -> Iterator[PredictionRow]:
+) -> Iterator[Any]:
     """The rows of a split, predicted batch by batch; counts them."""
     manifest = predictor.artifact.manifest
     inputs = batches(
@@ -123,12 +123,18 @@ def _answered(
         batch_size=_BATCH_SIZE,
     )
     done, tick = 0, Ticker("evaluate", len(part))
+    weights = part.relative_weights
     with broken_files_named(part):
         for batch, _ in inputs:
             outputs = predictor.outputs(batch.numpy())
             some = labels[done : done + len(outputs["valid"])]
-            tally.add(some, outputs)
-            if problem.reads_classes:
+            of_batch = slice(done, done + len(some))
+            tally.add(some, outputs, None if weights is None else weights[of_batch])
+            if not problem.reads_classes:
+                own = itertools.islice(names, len(some))
+                known = manifest.class_names
+                yield from rows_of_answers(part.name, own, some, outputs, known)
+            else:
                 yield from rows_of(
                     part.name,
                     itertools.islice(names, len(some)),

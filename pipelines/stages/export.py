@@ -276,7 +276,7 @@ def _tables_of(served: keras.Model, handles: Mapping[int, tf.Tensor]) -> list[An
 def _network(model: TransferModel, *, explain: bool) -> keras.Model:
     """Logits and features of a model and, to `explain`, its last map."""
     answers = answering(model)
-    maps = [explained_map(model.backbone)] if explain else []
+    maps = [explained_map(model.backbone, model.last_block)] if explain else []
     return keras.Model(answers.input, [*answers.outputs, *maps], name="served")
 
 

@@ -117,7 +117,7 @@ def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
 
     Training the head is cheap: it is left out only if no gain could be noticed.
     Training blocks takes a while: it is left out if the expected gain would not exceed
-    its standard error.
+    its standard error, unless the strategy asks for them by name (`whole`).
     """
     # Where classes are balanced, an accuracy says nothing of the number of examples.
     if not phase.only_if_better or last.imbalance != "none":
@@ -126,7 +126,8 @@ def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
     if wrong < NOTICEABLE:
         return True
     put_right = _LARGEST_SHARE * wrong
-    return not phase.trains_head_only and put_right <= math.sqrt(put_right + 1)
+    is_expected = put_right > math.sqrt(put_right + 1)
+    return not (is_expected or phase.trains_head_only or phase.whole)
 
 
 def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:

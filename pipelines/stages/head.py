@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import layers
 
-from pipelines.features.pooling import Standardize, pool_block, pooling_layers
+from pipelines.features.new_blocks import new_blocks
+from pipelines.features.pooling import (
+    Standardize,
+    pool_block,
+    pool_map,
+    pooling_layers,
+)
 from pipelines.planning.plan import HeadPlan
 from pipelines.probing.probe import Probe
 from pipelines.training.transfer_model import TransferModel
@@ -34,7 +40,10 @@ def add_head(
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.
     """
-    pooling = _pool_blocks if _reads_more(base, plan) else _pool_output
+    if plan.conv_blocks:
+        pooling = _pool_behind_new_blocks
+    else:
+        pooling = _pool_blocks if _reads_more(base, plan) else _pool_output
     head_input, pooled, trained, pooled_blocks = pooling(base, plan)
     start = (
         keras.initializers.RandomNormal(stddev=_EPSILON)
@@ -74,7 +83,7 @@ def add_head(
 
 
 _Pooling = tuple[
-    keras.KerasTensor,
+    keras.KerasTensor | list[keras.KerasTensor],
     keras.KerasTensor,
     Sequence[keras.layers.Layer],
     Mapping[str, keras.KerasTensor],
@@ -97,6 +106,37 @@ def _pool_blocks(base: Backbone, plan: HeadPlan) -> _Pooling:
     join = layers.Concatenate if len(parts) > 1 else layers.Identity
     pooled = join(name="pooled")(parts if len(parts) > 1 else parts[0])
     return pooled, pooled, (), pooled_blocks
+
+
+def _pool_behind_new_blocks(base: Backbone, plan: HeadPlan) -> _Pooling:
+    """The averages over earlier blocks, and the last one behind new blocks."""
+    *earlier, last = (block for block in base.blocks if block.name in plan.reads)
+    blocks = new_blocks(
+        last.output, count=plan.conv_blocks, modality=base.spec.modality
+    )
+    features = _applied(blocks, last.output)
+    pooled_blocks = {
+        block.name: pool_block(block, grid=plan.grid, name=f"pooled_{block.name}")
+        for block in earlier
+    }
+    if not pooled_blocks and plan.grid == 1:
+        fixed, trained = pooling_layers(features, plan, modality=base.spec.modality)
+        pooled = _applied([*fixed, *trained], features)
+        return last.output, pooled, (*blocks, *trained), {}
+    parts = {
+        **pooled_blocks,
+        last.name: pool_map(features, grid=plan.grid, name=f"pooled_{last.name}"),
+    }
+    join = layers.Concatenate if len(parts) > 1 else layers.Identity
+    together = list(parts.values())
+    pooled = join(name="pooled")(together if len(parts) > 1 else together[0])
+    head_input = [*pooled_blocks.values(), last.output]
+    return (
+        head_input if pooled_blocks else last.output,
+        pooled,
+        blocks,
+        parts,
+    )
 
 
 def _pool_output(base: Backbone, plan: HeadPlan) -> _Pooling:

@@ -33,9 +33,11 @@ from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.evidence.compare import compare_head_inputs
+from pipelines.stages.evidence.depths import with_depths
 from pipelines.stages.evidence.read import read, with_other_views
 from pipelines.stages.outputs import Known, fingerprint
 from pipelines.training.batchnorm import batchnorm_layers
+from pipelines.training.freezing import biases, norm_weights
 from pipelines.training.lora import adaptable_layers
 from zoo.builder import Backbone, source_classifier
 
@@ -70,6 +72,7 @@ class Measured:
     views: int = 1
     known: Known | None = None
     problem: Problem | None = None
+    weights: np.ndarray | None = None
     refitted: Refitted | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
@@ -85,12 +88,33 @@ class Measured:
             return self.refitted.probe
         scored = next(
             head_score
-            for head_score in self.evidence.heads
+            for head_score in (*self.evidence.heads, *self.evidence.cuts)
             if (head_score.reads, head_score.grid) == (head.reads, head.grid)
         )
-        labels = np.concatenate([self.labels] * self.views)
-        solved = problem.linear_probe(parts_of(self.train, head), labels, scored)
-        return without_shares(solved, self.labels) if balanced else solved
+        labels, weights = np.concatenate([self.labels] * self.views), self.weights
+        if weights is not None:
+            weights = np.concatenate([weights] * self.views)
+        parts = parts_of(self.train, head)
+        solved = problem.linear_probe(parts, labels, scored, weights=weights)
+        if balanced and problem.reads_classes:
+            return without_shares(solved, self.labels, self.weights)
+        return solved
+
+    def without(self, rows: np.ndarray) -> Measured:
+        """The same without some training examples, bool `[n]`, in any of their views.
+
+        Scores, and so penalty and sharpness of a probe, stay those of all examples.
+        """
+        kept = ~np.tile(rows, self.views)
+        train = {key: values[kept] for key, values in self.train.items()}
+        return dataclasses.replace(
+            self,
+            train=train,
+            labels=self.labels[~rows],
+            weights=None if self.weights is None else self.weights[~rows],
+            is_whole=False,
+            known=None,
+        )
 
     def left_out(self, head: HeadPlan) -> np.ndarray | None:
         """Logits `[validation, classes]` of heads that leave out each example.
@@ -117,7 +141,7 @@ class Measured:
         As it was read, float16 where that suffices. Of train that is every view, as in
         `train`.
         """
-        if not (self.is_whole and head.standardized):
+        if not (self.is_whole and head.reads_averages):
             return None
         return (
             np.concatenate(parts_of(self.train, head), axis=1),
@@ -128,9 +152,16 @@ class Measured:
 _NOTHING = Measured(None, np.zeros(0, np.int64), {}, {}, is_whole=False)
 
 
-def without_shares(probe: Probe, labels: np.ndarray) -> Probe:
-    """The probe without what it learned of the shares of classes in `labels`."""
-    shares = log_prior(labels, len(probe.bias))
+def without_shares(
+    probe: Probe, labels: np.ndarray, weights: np.ndarray | None = None
+) -> Probe:
+    """The probe without what it learned of the shares of classes in `labels`.
+
+    Labels count by their `weights` `[n]`.
+    """
+    if weights is not None:
+        weights = weights / weights.mean(dtype=np.float64)
+    shares = log_prior(labels, len(probe.bias), weights)
     return dataclasses.replace(probe, bias=probe.bias - shares)
 
 
@@ -154,6 +185,8 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         ),
         can_refit=measured.refitted is not None,
         untrained_series=base.spec.modality == "series" and base.weights == "random",
+        bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
+        norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )
 
 
@@ -183,7 +216,24 @@ def measure(
     is_whole = also is not None
     clock.part("comparing what a head could read")
     compared = compare_head_inputs(
-        base, first, some.labels, some.groups, problem, seed=config.seed, rate=rate
+        base,
+        first,
+        some.labels,
+        some.groups,
+        problem,
+        seed=config.seed,
+        rate=rate,
+        weights=some.weights,
+    )
+    compared = with_depths(
+        compared,
+        base,
+        first,
+        some.labels,
+        some.groups,
+        problem,
+        config,
+        weights=some.weights,
     )
     left_out, per_class = compared.best_head.accuracy, len(splits.train) / problem.parts
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
@@ -198,6 +248,7 @@ def measure(
             source_answers=_source_answers(base, first),
         ),
         labels=some.labels,
+        weights=some.weights,
         train=train,
         validation=rest if is_whole else {},
         is_whole=is_whole,
@@ -222,7 +273,10 @@ def _refitted(
     Only of one that is fitted: nothing trains it, so that no validation is needed to
     end its training, and it is for few data, where every example counts.
     """
-    if not (base.spec.fitted and problem.classes_can_change):
+    is_weighted = splits.train.weights is not None
+    if not (base.spec.fitted and problem.classes_can_change) or is_weighted:
+        return None
+    if not len(splits.validation):
         return None
     both = (splits.train, splits.validation)
     groups = [split.groups for split in both if split.groups is not None]

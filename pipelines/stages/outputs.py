@@ -117,8 +117,8 @@ def outputs(
     ends = np.cumsum(_lengths(examples))[:-1]
     kept_ends = np.cumsum([part.sum() for part in np.split(keeps, ends)])[:-1]
     return [
-        Outputs(split.name, split.labels, *arrays)
-        for split, *arrays in zip(
+        Outputs(part.name, part.labels, of_logits, of_features, part.relative_weights)
+        for part, of_logits, of_features in zip(
             examples,
             np.split(_whole(logits), kept_ends),
             np.split(_whole(features), ends),
@@ -181,7 +181,10 @@ def _from_known(
         logits = logits_of_head(
             head, features[:0] if request.only_features else features
         )
-        answers.append(Outputs(examples.name, examples.labels, logits, features))
+        weights = examples.relative_weights
+        answers.append(
+            Outputs(examples.name, examples.labels, logits, features, weights)
+        )
     return answers
 
 

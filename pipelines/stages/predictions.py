@@ -16,25 +16,37 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split, Splits
 from pipelines.problems.protocol import Outputs
 from pipelines.problems.registry import problem_of
+from pipelines.report.answer_rows import rows_of_answers
 from pipelines.report.predictions import ALL_CLASSES, LARGEST, PredictionRow
 from pipelines.runtime.clock import Ticker
 from pipelines.stages.calibrate import Calibrated
 from zoo.storage.home import expanded
 
 
-def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[PredictionRow]:
+def held_out_rows(calibrated: Calibrated, splits: Splits) -> Iterator[Any]:
     """The rows of validation and test, in the order of their examples.
 
-    None where examples do not have one class each.
+    They are `PredictionRow` where each example has one class, and otherwise those of
+    `answer_rows`.
     """
-    if not problem_of(splits).reads_classes:
+    ref, class_names = DatasetRef.parse(splits.info.reference), splits.info.class_names
+    names = [example_names(part, ref) for part in (splits.validation, splits.test)]
+    if problem_of(splits).reads_classes:
+        yield from rows_of_held_out(calibrated, names, class_names=class_names)
         return
-    ref = DatasetRef.parse(splits.info.reference)
-    yield from rows_of_held_out(
-        calibrated,
-        [example_names(part, ref) for part in (splits.validation, splits.test)],
-        class_names=splits.info.class_names,
-    )
+    for outputs, own in zip((calibrated.validation, calibrated.test), names):
+        for some in portions(*outputs.logits.shape):
+            labels = outputs.labels[some]
+            answers = calibrated.calibration.answer(
+                outputs.logits[some], outputs.features[some]
+            )
+            yield from rows_of_answers(
+                outputs.split,
+                itertools.islice(own, len(labels)),
+                labels,
+                vars(answers),
+                class_names,
+            )
 
 
 def rows_of_held_out(

@@ -208,9 +208,18 @@ def _expected(
     if examples:
         expected[examples] = problem.expected_of_examples(behind_bad)
     if outputs.heat is not None:
-        heat = Expected(outputs.heat, answers["label"].margins)
-        expected[EXPLAIN] = _behind_bad({"heat_map": heat, "label": answers["label"]})
+        expected[EXPLAIN] = _behind_bad(_explained(outputs.heat, answers))
     return expected
+
+
+def _explained(
+    heat: np.ndarray, answers: Mapping[str, Expected]
+) -> Mapping[str, Expected]:
+    """The map of the class in the answer; or of each output, which names none."""
+    if heat.ndim > 3:
+        return {"heat_map": Expected(heat)}
+    label = answers["label"]
+    return {"heat_map": Expected(heat, label.margins), "label": label}
 
 
 def _by_batch_size(

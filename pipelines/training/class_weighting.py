@@ -31,12 +31,14 @@ class Feed:
     """The weights and labels of batches, and the model and loss that go with them.
 
     `imbalance` is `none`, `weights`, `sampling` or `prior_correction`. With any but
-    `none`, every class counts the same on validation.
+    `none`, every class counts the same on validation. `label_smoothing` is the share of
+    a training label that is spread over all answers; validation has plain labels.
     """
 
     splits: Splits
     imbalance: str
     augmentation: Augmentation | SeriesAugmentation | None = None
+    label_smoothing: float = 0.0
 
     @functools.cached_property
     def problem(self) -> Problem:
@@ -58,6 +60,11 @@ class Feed:
         """True if every class counts the same."""
         return self.imbalance != "none"
 
+    @functools.cached_property
+    def balanced_loss(self) -> keras.losses.Loss | None:
+        """The loss that makes classes count the same; None where examples do."""
+        return self.problem.balanced_loss() if self.balances else None
+
     @property
     def draws_evenly(self) -> bool:
         """True if every class is drawn as often as the others."""
@@ -66,22 +73,34 @@ class Feed:
     @property
     def log_prior(self) -> np.ndarray:
         """Logarithms of the shares of the classes in training, float32 `[classes]`."""
-        return log_prior(self.splits.train.labels, self.classes)
+        train = self.splits.train
+        return log_prior(train.labels, self.classes, train.relative_weights)
 
     def training(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Training batches, with weights if `imbalance` is `weights`."""
-        if self.imbalance != "weights":
+        """Training batches, with weights of classes if `imbalance` is `weights`."""
+        if self.imbalance == "weights" and self.balanced_loss is None:
+            batches = weighted(batches, self._class_weights(self.splits.train))
+        if not self.label_smoothing:
             return batches
-        return weighted(batches, class_weights(self.splits.train.labels, self.classes))
+        # After the weights, which are of the class that an example has.
+        return batches.map(
+            lambda inputs, labels, *weights: (
+                inputs,
+                self.problem.smoothed(labels, self.label_smoothing),
+                *weights,
+            )
+        )
 
     def validation(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Validation batches with labels as in training, weighted if `balances`."""
         if self._has_soft_labels and self.splits.validation.labels.ndim == 1:
             batches = one_hot(batches, self.classes)
-        if not self.balances:
+        if not self.balances or self.balanced_loss is not None:
             return batches
-        labels = self.splits.validation.labels
-        return weighted(batches, class_weights(labels, self.classes))
+        return weighted(batches, self._class_weights(self.splits.validation))
+
+    def _class_weights(self, split: Split) -> np.ndarray:
+        return class_weights(split.labels, self.classes, split.relative_weights)
 
     def model(self, model: keras.Model) -> keras.Model:
         """The model to train, which shares its layers with `model`."""
@@ -90,12 +109,13 @@ class Feed:
         return with_prior(model, self.log_prior)
 
     def loss(self) -> keras.losses.Loss:
-        """The loss for labels as they are, or for mixed ones."""
-        return self.problem.loss(soft=self._has_soft_labels)
+        """The loss for labels as they are, or for mixed or smoothed ones."""
+        return self.balanced_loss or self.problem.loss(soft=self._has_soft_labels)
 
     @property
     def _has_soft_labels(self) -> bool:
-        return self.augmentation is not None and self.augmentation.mixes
+        is_mixed = self.augmentation is not None and self.augmentation.mixes
+        return is_mixed or self.label_smoothing > 0
 
 
 def refuse_augmentation(augment: AugmentConfig, inputs: Inputs) -> None:
@@ -123,6 +143,16 @@ def _of_series(
     )
     _log.info("augmentation: %s", chosen)
     return chosen
+
+
+def refuse_views(views: str, inputs: Inputs) -> None:
+    """Raises `ConfigError` if the config asks for views of data other than images."""
+    if views != "none" and inputs.modality != "image":
+        raise ConfigError(
+            f"config.test_views is '{views}', but the data hold"
+            f" {PLURALS[inputs.modality]}; only images have mirrored views. Leave it"
+            " out."
+        )
 
 
 def chosen_augmentation(

@@ -8,22 +8,71 @@ a layer that does not pass `training` on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from zoo.graph.blocks import Block, KeepsStatistics, layers_inside
+from zoo.graph.blocks import (
+    Block,
+    KeepsStatistics,
+    layers_inside,
+    nodes_in_graph_order,
+)
 from zoo.graph.folding import folded
+
+_NORMS = (
+    keras.layers.BatchNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.RMSNormalization,
+)
+
+
+def biases(block: Block) -> list[keras.Variable]:
+    """The biases of a block and the offsets of its norms (BitFit).
+
+    See https://arxiv.org/abs/2106.10199, which trains nothing else.
+    """
+    return [v for v in block.variables if v.name in ("bias", "beta")]
+
+
+def norm_weights(block: Block) -> list[keras.Variable]:
+    """The scales and offsets of the norms of a block, without moving statistics.
+
+    See https://arxiv.org/abs/2003.00152, which trains nothing else.
+    """
+    norms = [
+        inner
+        for layer in block.layers
+        for inner in layers_inside(layer)
+        if isinstance(inner, _NORMS)
+    ]
+    return [
+        v for norm in norms for v in norm.weights if not v.name.startswith("moving_")
+    ]
+
+
+_TUNED: Mapping[str, Callable[[Block], list[keras.Variable]]] = {
+    "bias": biases,
+    "norm": norm_weights,
+}
 
 
 def set_trainable(
-    blocks: Sequence[Block], trainable: Collection[str], *, batchnorm: str
+    blocks: Sequence[Block],
+    trainable: Collection[str],
+    *,
+    batchnorm: str,
+    tune: str = "all",
 ) -> None:
     """Makes exactly the named blocks trainable, and BatchNorm only if it is `trained`.
 
     This covers BatchNorm inside of layers too. A layer that hides its BatchNorm runs in
     inference mode, and the scales and offsets that it names are frozen as well.
+
+    With the `tune` `bias` or `norm`, of the named blocks nothing but these weights
+    trains. Then scales and offsets of BatchNorm do too, with statistics as before.
 
     Takes effect when the model is compiled next, with a new optimizer.
     """
@@ -40,6 +89,10 @@ def set_trainable(
                 layer.runs_in_inference = batchnorm != "trained"
                 for weight in layer.scales if batchnorm != "trained" else ():
                     weight.trainable = False
+        if tune != "all" and block.name in trainable:
+            chosen = {id(variable) for variable in _TUNED[tune](block)}
+            for variable in block.variables:
+                variable.trainable = id(variable) in chosen
 
 
 @keras.saving.register_keras_serializable("zootune")
@@ -99,7 +152,14 @@ def split_at(
         # Only the head is left, which reads the pooled blocks if there are any.
         crossing = below or list(blocks[-1].frontier)
     else:
-        crossing = [*blocks[depth - 1].frontier, *below]
+        # Where the network is cut, the blocks above it read what nothing else does.
+        read = {
+            id(tensor)
+            for node in nodes_in_graph_order(model)
+            for tensor in node.input_tensors
+        }
+        frontier = [t for t in blocks[depth - 1].frontier if id(t) in read]
+        crossing = [*frontier, *below]
     boundary = crossing[0] if len(crossing) == 1 else crossing
     return keras.Model(model.input, boundary), keras.Model(boundary, model.output)
 

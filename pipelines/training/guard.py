@@ -48,8 +48,12 @@ def interpolate(
     trained: Weights,
     validation: tf.data.Dataset,
     problem: Problem,
+    *,
+    whole: bool = False,
 ) -> GuardResult:
     """Puts the best blend into the model, or the weights `before`.
+
+    With `whole` the only blend is what was trained.
 
     `validation` has labels, or rows with the share of each class, and weights if not
     all examples count the same.
@@ -60,10 +64,10 @@ def interpolate(
     model.set_weights(before)
     base = _judged(model, validation, labels, weights, problem)
     judged = {}
-    for blend in _BLENDS:
+    for blend in (1.0,) if whole else _BLENDS:
         model.set_weights(_blended(before, trained, blend))
         judged[blend] = _judged(model, validation, labels, weights, problem)
-    best = max(_BLENDS, key=lambda blend: _score(judged[blend], weights))
+    best = max(judged, key=lambda blend: _score(judged[blend], weights))
     gain, standard_error = paired_gain(base.quality, judged[best].quality, weights)
     kept = best if gain > standard_error else 0.0
     model.set_weights(_blended(before, trained, kept) if kept else before)
@@ -143,7 +147,7 @@ def _judged(
     return _Scored(
         quality,
         np.concatenate([part.log_p for part in parts]),
-        problem.reached(kept, labels, average),
+        problem.reached(kept, labels, average, weights),
     )
 
 

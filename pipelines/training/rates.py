@@ -149,11 +149,16 @@ def optimizer_for(
         "global_clipnorm": phase.clip_norm,
         "use_ema": phase.ema_decay > 0,
         "ema_momentum": phase.ema_decay,
+        # Keras has no accumulation of one batch.
+        "gradient_accumulation_steps": (
+            phase.accumulate_steps if phase.accumulate_steps > 1 else None
+        ),
     }
+    decay = phase.weight_decay or None
     if phase.optimizer == "sgd":
-        return SGD(momentum=0.9, weight_decay=phase.weight_decay or None, **options)
+        return SGD(momentum=phase.momentum, weight_decay=decay, **options)
     if phase.optimizer == "adam":
-        return Adam(weight_decay=phase.weight_decay or None, **options)
+        return Adam(weight_decay=decay, **options)
     if phase.optimizer == "adamw":
         return AdamW(weight_decay=phase.weight_decay, **options)
     raise ConfigError(

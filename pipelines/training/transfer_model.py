@@ -9,6 +9,7 @@ import keras
 
 from pipelines.planning.plan import HeadPlan
 from zoo.builder import Backbone
+from zoo.graph.blocks import Block
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -16,15 +17,15 @@ class TransferModel:
     """A classifier: the backbone, and the head on top of it.
 
     `model` takes raw input and gives float32 logits `[batch, classes]`. `head_input` is
-    the tensor that the layers of the head read, and `pooled` the feature vector; they
-    are the same unless the head pools with layers that train. `pooled_blocks` are its
-    parts by block, if the head reads averages over blocks. `plan` is the plan of the
-    head.
+    the tensor that the layers of the head read, a list of them where new blocks read
+    one and others are averaged, and `pooled` the feature vector; they are the same
+    unless layers that train lie between. `pooled_blocks` are the parts of `pooled` by
+    block, if the head reads averages over blocks. `plan` is the plan of the head.
     """
 
     model: keras.Model
     backbone: Backbone
-    head_input: keras.KerasTensor
+    head_input: keras.KerasTensor | list[keras.KerasTensor]
     pooled: keras.KerasTensor
     pooled_blocks: Mapping[str, keras.KerasTensor]
     head_layers: tuple[keras.layers.Layer, ...]
@@ -42,6 +43,12 @@ class TransferModel:
         names = [block.name for block in self.backbone.blocks]
         reads = sorted(self.plan.reads, key=names.index)
         return tuple((name, self.plan.grid) for name in reads)
+
+    @property
+    def last_block(self) -> Block:
+        """The last block of the backbone that is part of the model."""
+        last, _ = self.head_keys[-1]
+        return next(block for block in self.backbone.blocks if block.name == last)
 
     @property
     def logits_layer(self) -> keras.layers.Dense:

@@ -46,7 +46,7 @@ def _run(workdir, data, folder, **fields):
         workdir=workdir,
         # So that what is published is what the head reads.
         head=HeadConfig(reads="last", grid=1),
-        finetune=FinetuneConfig(epochs=2),
+        finetune=FinetuneConfig(epochs=2, guard=False),
         **fields,
     )
 

@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import pipelines
 from pipelines import cli
+from pipelines.config import ExportConfig
 from pipelines.serving.client import GrpcClient, RestClient
 from pipelines.serving.prediction import LabelPrediction, NumberPrediction, Prediction
 from pipelines.serving.server.models.model_config import ModelConfig
@@ -43,6 +45,12 @@ NUMBERS = {
 }
 
 
+def encoded(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "png")
+    return stream.getvalue()
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
@@ -55,6 +63,7 @@ def trained(request, tmp_path_factory):
         weights="none",
         strategy="head_only",
         problem=request.param,
+        export=ExportConfig(explain=True),
         workdir=folder / "run",
     )
     return request.param, metric, run, f"npz:{path}"
@@ -76,10 +85,21 @@ def test_runs_of_every_kind_are_proved_and_reported(trained, capsys):
     assert again[metric] == pytest.approx(value, abs=1e-4)
     assert again["examples"] == report["test"]["examples"]
     to = run.workdir / "kept.jsonl"
-    code = cli.main(["evaluate", str(run.artifact_dir), "--data", data, f"--to={to}"])
-    message = f"--to writes a class for each example, and {run.artifact_dir} answers"
-    assert (code, to.exists()) == ((0, True) if problem == "ordinal" else (2, False))
-    assert (message in capsys.readouterr().err) == (code == 2)
+    command = ["evaluate", str(run.artifact_dir), "--data", data, f"--to={to}"]
+    assert cli.main(command) == 0
+    rows = [json.loads(line) for line in to.read_text().splitlines()]
+    kept = (run.workdir / "predictions.jsonl").read_text().splitlines()
+    kept = [json.loads(line) for line in kept if '"split": "test"' in line]
+    assert len(rows) == len(kept) == report["test"]["examples"]
+    assert [row["example"] for row in rows] == [row["example"] for row in kept]
+    assert [row["predicted"] for row in rows] == [
+        row["predicted"]
+        if problem != "regression"
+        else pytest.approx(row["predicted"], abs=1e-3)
+        for row in kept
+    ]
+    worst = {"multi_label": "Wrong and surest", "regression": "Largest errors"}
+    assert worst.get(problem, "") in page
 
 
 def test_artifacts_of_every_kind_answer_with_their_kind(trained, tmp_path, capsys):
@@ -92,30 +112,42 @@ def test_artifacts_of_every_kind_answer_with_their_kind(trained, tmp_path, capsy
     (bad,) = predictor.predict([b"not an image"])
     assert (bad.valid, bad.accepted) == (False, False)
     assert bad.reason
+    explain = predictor.saved_model.signatures["explain"]
+    heat = explain(tf.constant([encoded(bright), b"not an image"]))["heat_map"].numpy()
+    names = predictor.artifact.manifest.class_names
+    assert heat.shape[1:-2] == (() if problem == "ordinal" else (len(names),))
+    assert 0 <= heat.min() <= heat.max() <= 1
+    assert not heat[1].any()
     (tmp_path / "bad.png").write_bytes(b"not an image")
     command = ["predict", str(run.artifact_dir), str(tmp_path / "bad.png")]
     assert cli.main(command) == 0
     assert "not a readable image" in capsys.readouterr().out
 
 
-def test_tables_and_formats_of_other_kinds_are_refused(trained, tmp_path, capsys):
+def test_tables_and_formats_have_every_kind(trained, tmp_path, capsys):
     problem, _, run, _ = trained
-    export = ["export", str(run.workdir), "--to", str(tmp_path), "--format", "litert"]
-    assert cli.main(export) == 2
-    assert f"config.problem='{problem}'" in capsys.readouterr().err
+    export = ["export", str(run.workdir), "--to", str(tmp_path / "base"), "--json"]
+    assert cli.main([*export, "--format", "litert-float32"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["formats"]
+    metric = {"multi_label": "mean_average_precision", "regression": "r2"}.get(
+        problem, "accuracy"
+    )
+    assert record["metric"] == metric
+    assert record[metric] == pytest.approx(record[f"saved_model_{metric}"], abs=1e-3)
+    assert record["agreement"] == 1.0
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"not an image")
     command = ["predict", str(run.artifact_dir), str(tmp_path / "photos"), "--to"]
     assert cli.main([*command, str(tmp_path / "out.jsonl")]) == 0
-    code = cli.main([*command, str(tmp_path / "out.csv")])
-    assert code == (0 if problem == "ordinal" else 2)
+    assert cli.main([*command, str(tmp_path / "out.csv")]) == 0
+    header = (tmp_path / "out.csv").read_text().splitlines()[0]
+    names = pipelines.load(run.artifact_dir).artifact.manifest.class_names
+    assert all(f":{name}" in header for name in names)
 
 
 def test_servers_and_clients_answer_every_kind(trained):
     problem, _, run, _ = trained
-    dark = io.BytesIO()
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(dark, "png")
-    content = dark.getvalue()
+    content = encoded(np.zeros((9, 9, 3), np.uint8))
     settings = Settings(rest_port=0, grpc_port=0)
     (expected,) = pipelines.load(run.artifact_dir).predict([content])
     with serving_here([ModelConfig("m", run.artifact_dir.parent)], settings) as served:

@@ -25,7 +25,11 @@ TINY = {"data": "builtin:digits?limit=200", "backbone": "tfhub", "input_size_px"
 SIZE = 48
 # One rate for all blocks of the native network, as a module has only one block.
 SAME_RATE = FinetuneConfig(
-    epochs=2, backbone_multiplier=0.25, block_decay=1.0, patience_epochs=9
+    epochs=2,
+    backbone_multiplier=0.25,
+    block_decay=1.0,
+    patience_epochs=9,
+    guard=False,
 )
 # `CONTRACT=all` takes three seeds, as `make test-all` does.
 SEEDS = (0, 1, 2) if os.environ.get("CONTRACT") == "all" else (0,)
@@ -45,7 +49,7 @@ def test_module_fine_tuned_and_published_serves_without_folder(
         workdir=tmp_path / "run",
         strategy="full",
         precision=precision,
-        finetune=FinetuneConfig(epochs=2, batchnorm=batchnorm),
+        finetune=FinetuneConfig(epochs=2, batchnorm=batchnorm, guard=False),
     )
     layer = run.model.get_layer("module")
     assert layer.compute_dtype == precision.removeprefix("mixed_")
@@ -97,7 +101,7 @@ def test_text_module_fine_tuned_is_served_without_folder(tmp_path):
         handle=str(folder),
         workdir=tmp_path / "run",
         strategy="full",
-        finetune=FinetuneConfig(epochs=2),
+        finetune=FinetuneConfig(epochs=2, guard=False),
     )
     assert run.report["test"]["accuracy"] == 1.0
     head, tuned = (run.report["receipt"][name] for name in ("head", "fine_tune"))

@@ -10,7 +10,7 @@ import tensorflow as tf
 import pipelines
 import zoo
 from pipelines.cli import main
-from pipelines.config import HeadConfig
+from pipelines.config import FinetuneConfig, HeadConfig
 from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.formats.targets import TARGETS
 from zoo import published
@@ -59,6 +59,7 @@ def text_run(tmp_path_factory):
         backbone="tiny_text",
         weights="none",
         strategy="full",
+        finetune=FinetuneConfig(guard=False),
         input_length=TOKENS,
         workdir=folder / "run",
     )
@@ -74,6 +75,7 @@ def series_run(tmp_path_factory):
         backbone="tiny_series",
         weights="none",
         strategy="full",
+        finetune=FinetuneConfig(guard=False),
         workdir=folder / "run",
     )
 

@@ -111,20 +111,26 @@ class Parts:
         return Outcome(variables, history, history_path.read_text())
 
 
-def make_parts() -> Parts:
-    """The head alone for 2 epochs, and then all blocks for 3."""
+def make_parts(*, cut_after: str = "") -> Parts:
+    """The head alone for 2 epochs, and then all blocks for 3.
+
+    Or, of a network that is cut after a block, that block alone.
+    """
     config = RunConfig(
         data="builtin:digits?limit=120",
         backbone="tiny_image",
         weights="none",
         input_size_px=SIZE,
-        strategy="full",
+        strategy="cut" if cut_after else "full",
         batch_size=15,
     )
+    config.head.cut_after = config.finetune.from_block = cut_after
     config.head.epochs = 2
     config.head.dropout = 0.3
     config.finetune.epochs = 3
     config.finetune.batchnorm = "trained"
+    # Undone, two runs would be the same whatever they did.
+    config.finetune.guard = False
     reference = DatasetRef.parse(config.data)
     examples = read(reference)
     keras.utils.set_random_seed(config.seed)

@@ -34,6 +34,7 @@ def train(data: str, workdir: Path, stage: str, action: Callable[[], object]) ->
                 "--config.weights=none",
                 "--config.strategy=full",
                 "--config.augment.strength=none",
+                "--config.finetune.guard=False",
                 "--config.head.epochs=1",
                 "--config.finetune.epochs=2",
                 "--config.batch_size=8",

@@ -30,7 +30,7 @@ FIELDS = {
 }
 GROUPS = {
     "head": {"epochs": 2, "dropout": 0.3},
-    "finetune": {"epochs": 20, "patience_epochs": 20},
+    "finetune": {"epochs": 20, "patience_epochs": 20, "guard": False},
     "augment": {"strength": "none"},
 }
 COMMAND_LINE = "import sys; from pipelines.cli import main; sys.exit(main())"

@@ -10,16 +10,26 @@ import pytest
 
 from pipelines.training.checkpoint import Checkpoints
 from pipelines.training.progress import Progress
-from tests.faults.runs import Photographed
+from tests.faults.runs import Photographed, make_parts
 
 pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
 def plan(parts):
-    """Its last phase keeps an average of the weights, and mixes two epochs."""
+    """Its last phase keeps an average of the weights, and mixes two epochs.
+
+    And it accumulates gradients, of labels that are smoothed, for norms alone.
+    """
     head, last = parts.plan.phases
-    mixed = dataclasses.replace(last, ema_decay=0.7, soup=2)
+    mixed = dataclasses.replace(
+        last,
+        ema_decay=0.7,
+        soup=2,
+        accumulate_steps=3,
+        label_smoothing=0.1,
+        tune="norm",
+    )
     return dataclasses.replace(parts.plan, phases=(head, mixed))
 
 
@@ -62,6 +72,25 @@ def test_interrupted_training_ends_as_if_uninterrupted(
     last = folder / "copies" / f"{chosen[-1]:03d}"
     resumed = parts.train(tmp_path, Checkpoints(last), every_seconds=1e9, plan=plan)
     assert_same(resumed, outcome)
+
+
+def test_interrupted_cut_ends_as_if_uninterrupted(tmp_path):
+    parts = make_parts(cut_after="block2")
+    assert parts.plan.head.conv_blocks == 1
+    checkpoints = Photographed(tmp_path / "checkpoints")
+    outcome = parts.train(tmp_path, checkpoints, every_seconds=1e-9)
+    for phase in (0, 1):
+        inside = [
+            number
+            for number, place in enumerate(checkpoints.places)
+            if place
+            and (place["phase"], place["epoch"]) == (phase, 1)
+            and place["step"]
+        ]
+        last = Checkpoints(tmp_path / "copies" / f"{inside[-1]:03d}")
+        folder = tmp_path / f"resumed_{phase}"
+        resumed = parts.train(folder, last, every_seconds=1e9)
+        assert_same(resumed, outcome)
 
 
 class Interrupted(Progress):

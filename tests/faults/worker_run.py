@@ -27,7 +27,7 @@ def main(folder: str, weights: str) -> None:
         batch_size=16,
         checkpoint_seconds=0.0,
         head=HeadConfig(epochs=1, views=1),
-        finetune=FinetuneConfig(epochs=EPOCHS, patience_epochs=EPOCHS),
+        finetune=FinetuneConfig(epochs=EPOCHS, patience_epochs=EPOCHS, guard=False),
     )
     trained = train(config)
     np.savez(Path(weights), *trained.model.model.get_weights())

@@ -1,5 +1,6 @@
 """What several tests of the pipeline share: one finished run, and fresh processes."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import pipelines
+import zoo
 
 TINY_DATA = "builtin:digits?limit=120"
 
@@ -76,3 +78,22 @@ def fresh_process(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def registered(tmp_path):
+    """Registers small rows with weights, as many as asked for, and removes them."""
+    names = []
+
+    def register(name, *, of="tiny_image", network=None, **fields):
+        path = tmp_path / f"{of}.weights.h5"
+        if not path.exists():
+            zoo.build(of, weights=None).model.save_weights(path)
+        own = zoo.WeightsFile(path.name, license="Apache-2.0", path=str(path))
+        row = dataclasses.replace(zoo.get_spec(of), **{"weights": own, **fields})
+        zoo.register(dataclasses.replace(row, name=name), network=network)
+        names.append(name)
+
+    yield register
+    for name in names:
+        zoo.unregister(name)

@@ -1,6 +1,5 @@
 """`zoo rank` with real weights, and with backbones that cannot be ranked."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -27,25 +26,6 @@ def small_rounds(monkeypatch):
 
 def _fails(spec, pixels, weights_file):
     raise RuntimeError("no such op\nand more that nobody reads")
-
-
-@pytest.fixture
-def registered(tmp_path):
-    """Registers small rows with weights, as many as asked for, and removes them."""
-    names = []
-
-    def register(name, *, of="tiny_image", network=None, **fields):
-        path = tmp_path / f"{of}.weights.h5"
-        if not path.exists():
-            zoo.build(of, weights=None).model.save_weights(path)
-        own = zoo.WeightsFile(path.name, license="Apache-2.0", path=str(path))
-        row = dataclasses.replace(zoo.get_spec(of), **{"weights": own, **fields})
-        zoo.register(dataclasses.replace(row, name=name), network=network)
-        names.append(name)
-
-    yield register
-    for name in names:
-        zoo.unregister(name)
 
 
 @pytest.mark.weights

@@ -91,3 +91,29 @@ def test_it_is_not_run_again_in_its_folder(finished_run):
     with pytest.raises(ConfigError, match="holds a finished run"):
         run(from_fields({**chosen, "workdir": str(finished_run)}))
     assert (finished_run / "report.json").read_bytes() == before
+
+
+def test_cut_network_is_exported_with_its_new_block(tmp_path):
+    config = from_fields(
+        {
+            "data": "builtin:digits?limit=120",
+            "backbone": "tiny_image",
+            "weights": "none",
+            "input_size_px": 16,
+            "strategy": "cut",
+            "workdir": str(tmp_path / "run"),
+        }
+    )
+    config.head.cut_after, config.head.epochs = "block2", 1
+    config.finetune.guard, config.export.explain = False, True
+    done = run(config)
+    assert "Cuts the network after 'block2'" in done.plan.reason
+    assert done.report["phases"][0]["kept"]
+    parity = done.report["parity"]
+    assert parity["largest_difference"] <= parity["tolerance"]
+    pixels = load(DatasetRef.parse(config.data)).test.inputs.pixels
+    answers = pipelines.load(done.artifact_dir).predict(list(pixels))
+    rows = [row for row in read(tmp_path / "run" / FILE_NAME) if row.split == "test"]
+    assert [answer.label for answer in answers] == [row.predicted for row in rows]
+    gallery = json.loads((tmp_path / "run" / "gallery.json").read_text())
+    assert any("heat" in entry for entry in gallery["examples"])

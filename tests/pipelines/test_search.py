@@ -170,6 +170,25 @@ def test_epochs_below_the_median_end_a_trial():
     assert "worse than the median" in trial.user_attrs["reason"]
 
 
+def test_searches_compare_the_metric_of_the_problem(tmp_path):
+    rng = np.random.default_rng(0)
+    bright = rng.random((80, 3))
+    x = np.repeat(np.repeat(bright[:, None] * 200, 9, axis=1)[:, :, None], 9, axis=2)
+    np.savez(tmp_path / "labels.npz", x=x.astype(np.uint8), y=(bright > 0.5) * 1)
+    config = RunConfig()
+    config.head.epochs = 1
+    result = pipelines.tune(
+        f"npz:{tmp_path / 'labels.npz'}",
+        workdir=tmp_path / "search",
+        trials=2,
+        head=config.head,
+        **{**FIELDS, "strategy": "head_only"},
+    )
+    assert {trial.outcome for trial in result.trials} == {"complete"}
+    assert result.trials[0].accuracy > 0.7
+    assert "its mean average precision of" in result.warning
+
+
 def test_changed_data_are_refused(copied):
     study_in(copied).set_user_attr("fingerprint", "another")
     with pytest.raises(ConfigError, match="data have changed"):

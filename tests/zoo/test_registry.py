@@ -26,7 +26,7 @@ APPLICATIONS = [
 SERIES = [
     "series_minirocket",
     *(f"series_{kind}" for kind in ("conv", "resnet", "inception")),
-    *(f"series_{kind}" for kind in ("gru", "lstm", "bilstm")),
+    *(f"series_{kind}" for kind in ("rnn", "gru", "lstm", "bigru", "bilstm")),
 ]
 TEXT = ["minilm_l6", "use_multilingual"]
 PLAIN = ["vgg16", "xception", "mobilenet"]

@@ -26,6 +26,7 @@ MOST_DILATIONS = 32
 _MINIROCKET = "https://arxiv.org/abs/2012.08791"
 _FCN = "https://arxiv.org/abs/1611.06455"
 _INCEPTION = "https://arxiv.org/abs/1909.04939"
+_RNN = "https://doi.org/10.1207/s15516709cog1402_1"
 _GRU = "https://arxiv.org/abs/1406.1078"
 _LSTM = "https://doi.org/10.1162/neco.1997.9.8.1735"
 _BIDIRECTIONAL = "https://doi.org/10.1016/j.neunet.2005.06.042"
@@ -99,7 +100,9 @@ SPECS = (
         blocks=(Boundary("block1", "block1_output"), Boundary("block2", OUTPUT)),
         paper=_INCEPTION,
     ),
+    _row("rnn", width=64, parameters=12_480, blocks=_LAYERS, paper=_RNN),
     _row("gru", width=64, parameters=37_824, blocks=_LAYERS, paper=_GRU),
     _row("lstm", width=64, parameters=49_920, blocks=_LAYERS, paper=_LSTM),
+    _row("bigru", width=128, parameters=100_224, blocks=_LAYERS, paper=_BIDIRECTIONAL),
     _row("bilstm", width=128, parameters=132_608, blocks=_LAYERS, paper=_BIDIRECTIONAL),
 )

@@ -22,6 +22,7 @@ from zoo.spec import BackboneSpec
 # hundreds, and validation is of statistics that lag until then.
 _MOMENTUM = 0.9
 _MODULES_PER_SHORTCUT = 3
+_RECURRENT = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
 
 def network(
@@ -115,8 +116,8 @@ def _recurrent(kind: str, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _layer(kind: str, name: str) -> layers.Layer:
-    made = {"gru": layers.GRU, "lstm": layers.LSTM, "bilstm": layers.LSTM}[kind]
-    if kind == "bilstm":
+    made = _RECURRENT[kind.removeprefix("bi")]
+    if kind.startswith("bi"):
         inner = made(RECURRENT_UNITS, return_sequences=True)
         return layers.Bidirectional(inner, name=name)
     return made(RECURRENT_UNITS, return_sequences=True, name=name)

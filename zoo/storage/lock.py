@@ -77,12 +77,12 @@ def _acquire(
     has_waited = False
     while not acquire(stream, f"process {os.getpid()}"):
         owner = owner_of(stream) or "an unknown process"
+        if not has_waited:
+            on_wait(owner)
+            has_waited = True
         if time.monotonic() > deadline:
             raise StoreError(
                 f"{owner} has held {path} for {timeout_seconds:.0f} s. Wait for it to"
                 " end or end it, and try again."
             )
-        if not has_waited:
-            on_wait(owner)
-            has_waited = True
         time.sleep(_POLL_SECONDS)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.console import Answer
+from pipelines.config import CHOICES, RunConfig
 from pipelines.display.tables import audit_table
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
@@ -46,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone", metavar="NAME", help="whose features --labels compares"
     )
     parser.add_argument(
+        "--problem",
+        choices=CHOICES["problem"],
+        default=RunConfig().problem,
+        help="kind of labels, as config.problem",
+    )
+    parser.add_argument(
         "--no-cache",
         action="store_true",
         help="read every file again, also unchanged files",
@@ -68,6 +75,11 @@ def run(arguments: argparse.Namespace) -> Answer:
     if arguments.fix and reference.scheme != "dir":
         raise ConfigError(f"--fix copies folders, and {reference} is not a 'dir:'.")
     before = _audit(reference, arguments)
+    if arguments.fix and before.examples.labels.ndim > 1:
+        raise ConfigError(
+            f"--fix copies folders of classes, and --problem is {arguments.problem}."
+            " Leave one of them out."
+        )
     values, lines = before.to_dict(), [audit_table(before.to_dict())]
     if arguments.report:
         _write_page(before, arguments.report)
@@ -89,13 +101,18 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
     from pipelines.audit.audit import audit
+    from pipelines.data.targets.choice import one_class_each
 
     clock = Clock()
     result = audit(
-        reference, use_cache=not arguments.no_cache, on_progress=clock.progress
+        reference,
+        problem=arguments.problem,
+        use_cache=not arguments.no_cache,
+        on_progress=clock.progress,
     )
     if not arguments.labels:
         return result
+    one_class_each(result.examples, reference, what_for="zoo check --labels")
     start_tensorflow()
     from pipelines.audit.label_errors import label_findings
 

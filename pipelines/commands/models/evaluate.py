@@ -8,11 +8,12 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.display.tables import evaluation_table, mistakes_table
 from pipelines.errors import ConfigError
-from pipelines.report.predictions import PredictionRow, WorstMistakes, lines
+from pipelines.report.predictions import WorstMistakes, lines
 from pipelines.runtime.startup import start_tensorflow
 from zoo.storage import durable
 
@@ -45,8 +46,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     """Predicts every example once, and answers with accuracies and worst mistakes.
 
     Raises:
-        ConfigError: if the file of predictions cannot be written, is there already, or
-            has no form for what the artifact answers.
+        ConfigError: if the file of predictions cannot be written, or is there already.
     """
     if arguments.to is not None:
         _require_new(arguments.to)
@@ -58,8 +58,11 @@ def run(arguments: argparse.Namespace) -> Answer:
 
     worst = WorstMistakes(_SHOWN)
 
-    def write(rows: Iterator[PredictionRow]) -> None:
-        watched = worst.watched(rows)
+    predictor = pipelines.load(arguments.artifact)
+    has_mistakes = has_one_class(predictor.artifact.manifest.problem)
+
+    def write(rows: Iterator[Any]) -> None:
+        watched = worst.watched(rows) if has_mistakes else rows
         if arguments.to is None:
             collections.deque(watched, maxlen=0)
             return
@@ -68,13 +71,6 @@ def run(arguments: argparse.Namespace) -> Answer:
         except OSError as error:
             raise _unwritable(arguments.to, error) from error
 
-    predictor = pipelines.load(arguments.artifact)
-    problem = predictor.artifact.manifest.problem
-    if arguments.to is not None and not has_one_class(problem):
-        raise ConfigError(
-            f"--to writes a class for each example, and {arguments.artifact} answers"
-            f" {problem}. Leave --to out; zoo predict --to writes all answers."
-        )
     report = evaluate_artifact(
         predictor, arguments.data, split=arguments.split, consume=write
     )

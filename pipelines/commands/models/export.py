@@ -70,14 +70,16 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _table(records: tuple[Mapping[str, Any], ...]) -> str:
-    header = ("format", "MB", "accuracy", "loss", "agreement", "difference", "ms")
     first = records[0]
+    metric = first["metric"]
+    words = metric.replace("_", " ")
+    header = ("format", "MB", words, "loss", "agreement", "difference", "ms")
     rows = [
         (
             record["format"],
             f"{record['bytes'] / 1e6:.2f}",
-            f"{record['accuracy']:.4f}",
-            f"{record['accuracy_loss']:.4f}",
+            f"{record[metric]:.4f}",
+            f"{record[f'{metric}_loss']:.4f}",
             f"{record['agreement']:.4f}",
             f"{record['largest_difference']:.1e}",
             f"{1000 * record['seconds_per_example']:.2f}",
@@ -86,7 +88,7 @@ def _table(records: tuple[Mapping[str, Any], ...]) -> str:
     ]
     note = (
         f"on {first['examples']} examples of the {first['split']} split; the SavedModel"
-        f" has accuracy {first['saved_model_accuracy']:.4f} and takes"
+        f" has {words} {first[f'saved_model_{metric}']:.4f} and takes"
         f" {1000 * first['saved_model_seconds_per_example']:.2f} ms for an example"
     )
     return f"{aligned([header, *rows])}\n{note}"

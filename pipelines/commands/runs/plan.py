@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pipelines.commands.console import Answer, add_config_flags
 from pipelines.config import RunConfig, checked, field_paths
 from pipelines.config.flags import parse
+from pipelines.display.choice_table import choice_table
 from pipelines.display.tables import plan_table
 from pipelines.errors import ConfigError
 from pipelines.runtime.startup import start_tensorflow
@@ -42,13 +43,16 @@ def run(arguments: argparse.Namespace) -> Answer:
     clock = Clock()
     prepared = prepare(config, DatasetRef.parse(config.data), clock)
     evidence = prepared.measured.evidence
+    choice = prepared.choice
     values = {
         "plan": to_dict(prepared.plan),
         "evidence": None if evidence is None else dataclasses.asdict(evidence),
         "compute": dataclasses.asdict(prepared.compute),
+        "backbone_choice": None if choice is None else dataclasses.asdict(choice),
         "seconds": {**clock.seconds, "total": clock.total_seconds},
     }
-    return Answer(values, plan_table(values))
+    table = "" if choice is None else choice_table(dataclasses.asdict(choice))
+    return Answer(values, "\n\n".join(filter(None, [table, plan_table(values)])))
 
 
 def _config(arguments: Sequence[str]) -> RunConfig:

@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     checked(config)
     start_tensorflow()
     say_progress(sys.stdout)
+    from pipelines.display.choice_table import choice_table
     from pipelines.display.tables import result_table
     from pipelines.run import run as run_pipeline
     from pipelines.runs.next_commands import next_commands
@@ -35,4 +36,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     report = finished.report
     commands = next_commands(finished.workdir, report)
     after = "\n".join(["next:", *(f"  {command}" for command in commands)])
-    return Answer(report, f"{result_table(report)}\n\n{after}")
+    choice = report.get("backbone_choice")
+    table = choice_table(choice) if choice else ""
+    parts = [result_table(report), *filter(None, [table]), after]
+    return Answer(report, "\n\n".join(parts))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -37,14 +39,18 @@ def batches(
     input_size_px: int | None,
     batch_size: int,
     cache: PixelCache | None = None,
+    weighted: bool = False,
 ) -> tf.data.Dataset:
     """Every example once, in the order of the split.
 
-    Yields inputs and labels, a row of the split's labels for each example. Inputs are
+    Yields inputs and labels, a row of the split's labels for each example, and if they
+    are to be `weighted` and the split has weights, these, float32 `[batch]` with a mean
+    of 1 over the split. Inputs are
     pixels, uint8 `[batch, input_size_px, input_size_px, 3]`; strings `[batch]`; or
     series, float32 `[batch, steps, channels]`, and these two have no size. The last
     batch may be smaller.
     """
+    split = split if weighted else dataclasses.replace(split, weights=None)
     to_batches = _loader(split, input_size_px, batch_size, cache)
     rows = untuned(tf.data.Dataset.range(len(split)))
     return to_batches(rows).prefetch(tf.data.AUTOTUNE)
@@ -79,6 +85,7 @@ def view_batches(
 
     A view is the image as the epoch of that number sees it; see `batches` for shapes.
     """
+    split = dataclasses.replace(split, weights=None)
     load = _pixel_loader(split, _required(input_size_px), None)
     loaded = _augmented(split, load, augmentation, seed=seed, classes=None)
     numbers = untuned(tf.data.Dataset.range(len(split)))
@@ -102,6 +109,8 @@ def training_batches(
     share: WorkerShard | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch without end, each in its own order; see `batches` for shapes.
+
+    With weights where the split has them.
 
     The order of an epoch depends on `seed` and the number of the epoch only. A resumed
     run passes `first_epoch` and the `first_step` of that epoch, and sees the batches
@@ -149,10 +158,19 @@ def _loader(
     if isinstance(inputs, Texts | Series):
         return _row_loader(split, inputs.values, batch_size)
     pixels_of = _pixel_loader(split, _required(size_px), cache)
-    labels = _on_host(split.labels)
+    targets = _targets(split)
     return lambda indices: _in_parallel(
-        indices, lambda i: (pixels_of(i), tf.gather(labels, i))
+        indices, lambda i: (pixels_of(i), *targets(i))
     ).batch(batch_size)
+
+
+def _targets(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function from rows to their labels, and weights where the split has them."""
+    columns = [split.labels]
+    if split.relative_weights is not None:
+        columns.append(split.relative_weights)
+    held = [_on_host(column) for column in columns]
+    return lambda rows: tuple(tf.gather(column, rows) for column in held)
 
 
 def _required(size_px: int | None) -> int:
@@ -200,36 +218,43 @@ def _augmented(
     classes: int | None,
 ) -> ToBatches:
     """A function from a sequence of samples to augmented examples and their labels."""
-    labels = _on_host(split.labels)
+    targets = _targets(split)
     if isinstance(augmentation, SeriesAugmentation):
         change = series_augmenter(augmentation, seed=seed)
         return lambda samples: _in_parallel(
             samples,
             lambda sample: (
                 change(pixels_of(sample.index), sample),
-                tf.gather(labels, sample.index),
+                *targets(sample.index),
             ),
         )
     augment = augmenter(augmentation, seed=seed)
 
-    def load(sample: Sample) -> tuple[tf.Tensor, tf.Tensor]:
-        return augment(pixels_of(sample.index), sample), tf.gather(labels, sample.index)
+    def load(sample: Sample) -> tuple[tf.Tensor, ...]:
+        return augment(pixels_of(sample.index), sample), *targets(sample.index)
 
     if not augmentation.mixes:
         return lambda samples: _in_parallel(samples, load)
     mix = mixer(augmentation, seed=seed)
 
     def mix_pair(
-        pixels: tf.Tensor, pair: tf.Tensor, samples: Sample
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels: tf.Tensor, pair: tf.Tensor, *rest: Any
+    ) -> tuple[tf.Tensor, ...]:
+        *weights, samples = rest
         # Labels that are rows of numbers mix as they are.
         soft = tf.one_hot(pair, classes) if pair.shape.rank == 1 else pair
         first = Sample(*(part[0] for part in samples))
-        return tf.cond(
+        if weights:  # which mix too, and each label counts by the weight of its image
+            own = weights[0][:, tf.newaxis]
+            soft = tf.concat([soft * own, own], axis=1)
+        mixed, soft = tf.cond(
             tf.shape(pair)[0] == 2,
             lambda: mix(pixels, soft, first),
             lambda: (pixels, soft),
         )
+        if not weights:
+            return mixed, soft
+        return mixed, tf.math.divide_no_nan(soft[:, :-1], soft[:, -1:]), soft[:, -1]
 
     def load_mixed(samples: tf.data.Dataset) -> tf.data.Dataset:
         loaded = _in_parallel(samples, lambda sample: (*load(sample), sample))
@@ -244,11 +269,11 @@ def _row_loader(
     batch_size: int,
     prepare: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
 ) -> ToBatches:
-    values, labels = _on_host(array), _on_host(split.labels)
+    values, targets = _on_host(array), _targets(split)
 
     # Whole batches at once: for small rows the call costs more than the work.
-    def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return prepare(tf.gather(values, rows)), tf.gather(labels, rows)
+    def load(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return prepare(tf.gather(values, rows)), *targets(rows)
 
     return lambda indices: _in_parallel(indices.batch(batch_size), load)
 

@@ -22,6 +22,7 @@ from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageArray, Series, Texts
 from pipelines.data.targets.arrays import NumberLabels, number_labels
 from pipelines.data.targets.choice import SINGLE_LABEL
+from pipelines.data.weights import checked_weights
 from pipelines.display.text import PLURALS, is_blank
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -32,7 +33,7 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-_ARRAYS = ("x", "y", "group", "split", "class_names")
+_ARRAYS = ("x", "y", "group", "split", "sample_weight", "class_names")
 
 
 def read(
@@ -43,7 +44,7 @@ def read(
     `x` is images, uint8 `[n, h, w]`, `[n, h, w, 1]` or `[n, h, w, 3]`; texts, strings
     `[n]`; or series, floats `[n, steps]` or `[n, steps, channels]`. `y` is `[n]`, whole
     numbers or strings; or numbers for labels of the kind `problem`. Optional: `group`
-    and `split` `[n]`, `class_names` `[classes]`.
+    and `split` `[n]`, `sample_weight` numbers `[n]`, `class_names` `[classes]`.
     Blank texts are refused, or left out if `on_bad` is `skip`.
 
     Raises:
@@ -55,7 +56,7 @@ def read(
     blanks = Blanks(on_bad, str(path))
     inputs = _inputs(x, path, blanks)
     numbers = _numbers(arrays, path, problem)
-    for name in ("y", "group", "split"):
+    for name in ("y", "group", "split", "sample_weight"):
         is_wide = name == "y" and numbers is not None
         expected = (len(x), *y.shape[1:]) if is_wide else (len(x),)
         if name in arrays and arrays[name].shape != expected:
@@ -65,18 +66,34 @@ def read(
                 f"({len(x)},)."
             )
     classes = numbers or _classes(y, arrays.get("class_names"), path)
+    names = tuple(f"{inputs.modality} {i}" for i in range(len(x)))
     return blanks.taken_out(
         Examples(
             inputs=inputs,
-            names=tuple(f"{inputs.modality} {i}" for i in range(len(x))),
+            names=names,
             labels=classes.labels,
             class_names=classes.names,
             groups=_groups(arrays["group"], path) if "group" in arrays else None,
             splits=_splits(arrays["split"], path) if "split" in arrays else None,
             notes=classes.notes,
             problem=numbers.problem if numbers else SINGLE_LABEL,
+            weights=_weights(arrays, names, path),
         )
     )
+
+
+def _weights(
+    arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path
+) -> np.ndarray | None:
+    values = arrays.get("sample_weight")
+    if values is None:
+        return None
+    if values.dtype.kind not in "iuf":
+        raise DataError(
+            f"sample_weight in {path} is {values.dtype}; it needs a number for each"
+            " example."
+        )
+    return checked_weights(values, names, where=f"sample_weight in {path}")
 
 
 def _numbers(

@@ -14,23 +14,23 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from pipelines.data.blanks import Blanks
-from pipelines.data.names import choices
 from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.readers import record_files, sidecar
-from pipelines.data.reference import DatasetRef
-from pipelines.data.spelling import (
-    Classes,
-    declared_names,
-    index_classes,
-    index_declared,
-    normal,
+from pipelines.data.readers.record_labels import (
+    Label,
+    as_text,
+    labels_of,
+    single,
+    values_of,
 )
+from pipelines.data.reference import DatasetRef
+from pipelines.data.spelling import normal
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageRecords, Texts
+from pipelines.data.targets.choice import SINGLE_LABEL
+from pipelines.data.weights import checked_weights
 from pipelines.display.text import is_blank, shown
 from pipelines.errors import DataError
-
-_WORDS = {"bytes_list": "bytes", "int64_list": "whole numbers", "float_list": "floats"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Keys:
     label: str
     group: str | None = None
     split: str | None = None
+    weight: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -50,19 +51,21 @@ class _Shard:
 
     start: np.ndarray
     length: np.ndarray
-    labels: Sequence[int | str]
+    labels: Sequence[tuple[Label, ...]]
     texts: Sequence[bytes]
     groups: Strings
     splits: Strings
+    weights: Sequence[float]
 
 
-def read(ref: DatasetRef) -> Examples:
+def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
     """The examples of record files, in the order of their names and records.
 
     Every record is read once and its checksums are verified; images stay in the files.
     Keys are `image` or `text`, and `label`, unless the reference names others. Labels
     are whole numbers or bytes. The names of classes come from the file that `zoo shard`
-    leaves beside its records, or are the labels themselves.
+    leaves beside its records, or are the labels themselves. Where `problem` is `auto`
+    or says so, a label may be a list of these, or numbers to predict.
 
     Raises:
         DataError: naming the file and the record, counted from 0, if it is damaged,
@@ -70,10 +73,11 @@ def read(ref: DatasetRef) -> Examples:
     """
     location, beside = sidecar.locate(ref.location)
     paths = record_files.find(location)
-    keys = _keys(ref, paths[0], is_ours=beside is not None)
+    keys = _keys(ref, paths[0], beside)
     examples = read_shards(
         paths,
         keys,
+        problem=problem,
         class_names=None if beside is None else beside.class_names,
         on_bad=ref.on_bad,
     )
@@ -86,6 +90,7 @@ def read_shards(
     paths: Sequence[str],
     keys: Keys,
     *,
+    problem: str = SINGLE_LABEL,
     class_names: Sequence[str] | None = None,
     splits: Sequence[str] | None = None,
     on_bad: str = "fail",
@@ -95,26 +100,36 @@ def read_shards(
     `splits` are the splits of the files. Raises as `read` does.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        shards = list(threads.map(lambda path: _read_shard(path, keys), paths))
+        shards = list(threads.map(lambda path: _read_shard(path, keys, problem), paths))
     counts = [len(shard.labels) for shard in shards]
     if not sum(counts):
         raise DataError(
             f"{shown(paths[0])} has no record; {len(paths)} files are empty."
         )
-    classes = _classes(paths, shards, class_names)
+    classes = labels_of(
+        [row for shard in shards for row in shard.labels],
+        class_names,
+        key=keys.label,
+        problem=problem,
+        place=lambda i: _place(paths, shards, i),
+        where=f"The class names of {shown(paths[0])}",
+    )
     of_examples = None
     if splits is not None:
         of_examples = Strings.of(splits).take(np.repeat(np.arange(len(paths)), counts))
     elif keys.split:
         of_examples = _joined(shard.splits for shard in shards)
+    names = Strings.of(_names(paths, counts))
     examples = Examples(
         inputs=_inputs(paths, shards, keys.modality),
-        names=Strings.of(_names(paths, counts)),
+        names=names,
         labels=classes.labels,
         class_names=classes.names,
+        problem=classes.problem,
         groups=_joined(shard.groups for shard in shards) if keys.group else None,
         splits=of_examples,
         notes=classes.notes,
+        weights=_weights(shards, names, keys),
     )
     if not isinstance(examples.inputs, Texts):
         return examples
@@ -125,7 +140,14 @@ def read_shards(
     return blanks.taken_out(examples)
 
 
-def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
+def _weights(shards: Sequence[_Shard], names: Strings, keys: Keys) -> np.ndarray | None:
+    if keys.weight is None:
+        return None
+    values = (weight for shard in shards for weight in shard.weights)
+    return checked_weights(values, names, where=f"The key {keys.weight!r} of records")
+
+
+def _keys(ref: DatasetRef, path: str, beside: sidecar.Sidecar | None) -> Keys:
     """The keys that the reference names, or else the usual ones of the first record."""
     known: Mapping[str, Any] = {}
     for _, data in record_files.records(path):
@@ -146,32 +168,34 @@ def _keys(ref: DatasetRef, path: str, *, is_ours: bool) -> Keys:
         getattr(ref, modality) or modality,
         ref.label or "label",
         group=ref.group,
-        split=ref.split or ("split" if is_ours else None),
+        split=ref.split or ("split" if beside else None),
+        weight=ref.weight or ("weight" if beside and beside.weighted else None),
     )
 
 
-def _read_shard(path: str, keys: Keys) -> _Shard:
-    start, length, labels, texts = [], [], [], []
+def _read_shard(path: str, keys: Keys, problem: str) -> _Shard:
+    start, length, labels, texts, weights = [], [], [], [], []
     groups, splits = Packer(), Packer()
     for number, (offset, data) in enumerate(record_files.records(path)):
         where = f"Record {number} of {shown(path)}"
         features = _features(data, where)
-        example = _single(features, keys.example, ("bytes_list",), where)
-        label = _single(features, keys.label, ("int64_list", "bytes_list"), where)
-        is_bytes = isinstance(label, bytes)
-        labels.append(_as_text(label, keys.label, where) if is_bytes else label)
+        example = single(features, keys.example, ("bytes_list",), where)
+        labels.append(values_of(features, keys.label, where, problem=problem))
         if keys.modality == "text":
-            _as_text(example, keys.example, where)
+            as_text(example, keys.example, where)
             texts.append(example)
         else:
             # Where the image itself lies: training reads it without its record. Equal
             # bytes at another place would be the same image.
             start.append(offset + data.index(example))
             length.append(len(example))
+        if keys.weight is not None:
+            kinds = ("float_list", "int64_list")
+            weights.append(single(features, keys.weight, kinds, where))
         for key, packer in ((keys.group, groups), (keys.split, splits)):
             if key is not None:
-                value = _single(features, key, ("int64_list", "bytes_list"), where)
-                packer.add(_require_name(_as_text(value, key, where), key, where))
+                value = single(features, key, ("int64_list", "bytes_list"), where)
+                packer.add(_require_name(as_text(value, key, where), key, where))
     return _Shard(
         np.array(start, np.int64),
         np.array(length, np.int64),
@@ -179,6 +203,7 @@ def _read_shard(path: str, keys: Keys) -> _Shard:
         texts,
         groups.packed(),
         Strings.of(split_name(text, where=shown(path)) for text in splits.packed()),
+        weights,
     )
 
 
@@ -191,79 +216,11 @@ def _features(data: bytes, where: str) -> Mapping[str, Any]:
         ) from None
 
 
-def _single(
-    features: Mapping[str, Any], key: str, kinds: Sequence[str], where: str
-) -> Any:
-    """The single value under a key."""
-    if key not in features:
-        raise DataError(
-            f"{where} has no key {key!r}. {choices(key, features)} Name another one, as"
-            " in image=KEY, text=KEY or label=KEY."
-        )
-    kind = features[key].WhichOneof("kind")
-    values: Sequence[Any] = getattr(features[key], kind).value if kind else []
-    if kind not in kinds or len(values) != 1:
-        allowed = " or ".join(_WORDS[name] for name in kinds)
-        raise DataError(
-            f"{where} has {len(values)} {_WORDS.get(kind, 'values')} under {key!r}; it"
-            f" needs a single value of {allowed}."
-        )
-    return values[0]
-
-
 def _require_name(value: str, key: str, where: str) -> str:
     """The one spelling of the name of a group or split."""
     if is_blank(value):
         raise DataError(f"{where} has a blank under {key!r}. Fill it in.")
     return normal(value)
-
-
-def _as_text(value: int | bytes, key: str, where: str) -> str:
-    try:
-        return value.decode() if isinstance(value, bytes) else str(value)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{where} has no UTF-8 under {key!r} ({error.reason} at byte"
-            f" {error.start})."
-        ) from None
-
-
-def _classes(
-    paths: Sequence[str], shards: Sequence[_Shard], declared: Sequence[str] | None
-) -> Classes:
-    labels = [label for shard in shards for label in shard.labels]
-    kind = type(labels[0])
-    where = f"The class names of {shown(paths[0])}"
-    names = None if declared is None else declared_names(declared, where=where)
-    known = frozenset(names or ())
-    for i, label in enumerate(labels):
-        if type(label) is not kind:
-            raise DataError(
-                f"{_place(paths, shards, i)} has the label {label!r}, and the first"
-                f" record has {labels[0]!r}. Labels must all be whole numbers, or all"
-                " be bytes."
-            )
-        if names is None:
-            continue
-        if isinstance(label, str) and label not in known and normal(label) not in known:
-            raise DataError(
-                f"{_place(paths, shards, i)} has the label {label!r}. "
-                + choices(label, names)
-            )
-        if isinstance(label, int) and not 0 <= label < len(names):
-            raise DataError(
-                f"{_place(paths, shards, i)} has the label {label}; with"
-                f" {len(names)} classes it may be 0 to {len(names) - 1}."
-            )
-    if kind is int:
-        values, indices = np.unique(np.array(labels, np.int64), return_inverse=True)
-        if names is not None:
-            return Classes(values[indices], names)
-        return Classes(indices.astype(np.int64), tuple(map(str, values)))
-    texts = [str(label) for label in labels]
-    if names is None:
-        return index_classes(texts)
-    return index_declared(texts, names, where=where)
 
 
 def _place(paths: Sequence[str], shards: Sequence[_Shard], i: int) -> str:

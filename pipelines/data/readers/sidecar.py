@@ -24,7 +24,7 @@ class Sidecar:
     """The contents of `zoo_shards.json`.
 
     `counts` is examples per split and class name; `fingerprint` and `reference` are of
-    the data that the records were made of.
+    the data that the records were made of. Records that are `weighted` have a `weight`.
     """
 
     class_names: tuple[str, ...]
@@ -33,6 +33,7 @@ class Sidecar:
     fingerprint: str
     reference: str
     format: int = FORMAT
+    weighted: bool = False
 
     def write(self, folder: Path) -> None:
         """Writes the file into the folder."""

@@ -22,6 +22,7 @@ from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples, ImageFiles, Texts
 from pipelines.data.targets.choice import SINGLE_LABEL
 from pipelines.data.targets.multi_label import MultiLabel
+from pipelines.data.weights import checked_weights
 from pipelines.display.text import is_blank, shortened, shown
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -36,11 +37,12 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
 
     The first line names the columns. The examples are in the column that `image=`
     or `text=` names, else in `image` or `text`; labels in the column of `label=`, else
-    in `label`. Paths are relative to the folder of the table. The separator follows
-    from the rows and the encoding from the first bytes, unless `delimiter=` and
-    `encoding=` are set. Rows with an empty cell are refused, or left
-    out if `on_bad` is `skip`; but an empty label is right where an example may have
-    none (`problem` is multi_label, or `label_delimiter=` is set).
+    in `label`; how much a row counts in the column of `weight=`. Paths are relative to
+    the folder of the table. The separator follows from the rows and the encoding from
+    the first bytes, unless `delimiter=` and `encoding=` are set. Rows with an empty
+    cell are refused, or left out if `on_bad` is `skip`; but an empty label is right
+    where an example may have none (`problem` is multi_label, or `label_delimiter=` is
+    set).
 
     Raises:
         DataError: naming the lines, if columns, cells or files are missing, or if an
@@ -55,7 +57,7 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
         modality, column = _examples_column(ref, header, path)
         columns = {modality: column}
         columns["label"] = _column("label", ref.label or "label", header, path)
-        for option in ("group", "split"):
+        for option in ("group", "split", "weight"):
             if (named := getattr(ref, option)) is not None:
                 columns[option] = _column(option, named, header, path)
         may_lack = (
@@ -71,13 +73,18 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
     if not lines:
         raise DataError(f"{path} has no row without an empty cell.")
     classes = index_classes(cells["label"], is_checked=not may_lack)
+    names = Strings.of(_names(path, lines))
+    weights = None
+    if ref.weight is not None:
+        where = f"The column {shown(columns['weight'])} of {path}"
+        weights = checked_weights(cells["weight"], names, where=where)
     return Examples(
         inputs=(
             _texts(cells["text"])
             if modality == "text"
             else _images(cells["image"], lines=lines, table=path, may_miss=skips)
         ),
-        names=Strings.of(_names(path, lines)),
+        names=names,
         labels=classes.labels,
         class_names=classes.names,
         groups=Strings.of(normal_all(cells["group"])) if "group" in cells else None,
@@ -87,6 +94,7 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
             for line, column in empty
         ),
         notes=(*form.notes, *classes.notes),
+        weights=weights,
     )
 
 
@@ -139,7 +147,7 @@ def _names(path: Path, lines: Sequence[int]) -> Iterator[str]:
 
 def _form(ref: DatasetRef, path: Path) -> Form:
     examples = [ref.image or ref.text] if ref.image or ref.text else ["image", "text"]
-    named = [ref.label or "label", ref.group, ref.split, *examples]
+    named = [ref.label or "label", ref.group, ref.split, ref.weight, *examples]
     return form_of(
         path,
         columns=[normal(name) for name in named if name is not None],

@@ -17,6 +17,7 @@ from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.reference import DatasetRef
 from pipelines.data.split_names import SPLIT_NAMES, usual_split
 from pipelines.data.splits import Examples
+from pipelines.data.targets.choice import SINGLE_LABEL
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 from zoo.storage.fetch import is_offline
@@ -29,7 +30,7 @@ _WORDS = {"image": "an image", "text": "a text"}
 _log = logging.getLogger(__name__)
 
 
-def read(ref: DatasetRef) -> Examples:
+def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
     """The examples of a prepared data set, in the order of its splits and files.
 
     The location is a name, `NAME[/CONFIG][:VERSION]`, in `data_dir`
@@ -39,7 +40,7 @@ def read(ref: DatasetRef) -> Examples:
     Its records are read as in `tfrecord:`: images stay encoded in their files. The
     features show which one holds the example and which one the label, unless the
     reference names them. Splits are `train`, `validation` and `test`; a warning names
-    others.
+    others. A sequence of class labels is a list of labels, as in `tfrecord:`.
 
     Raises:
         DataError: if the data are not there and cannot be prepared, if they hold
@@ -59,10 +60,12 @@ def read(ref: DatasetRef) -> Examples:
     builder = _builder(tfds, ref)
     keys = _keys(tfds, ref, builder)
     files = list(_files(builder))
-    names = getattr(builder.info.features[keys.label], "names", None)
+    label = builder.info.features[keys.label]
+    names = getattr(getattr(label, "feature", label), "names", None)
     examples = read_shards(
         [path for _, path in files],
         keys,
+        problem=problem,
         class_names=names or None,
         splits=[split for split, _ in files],
         on_bad=ref.on_bad,
@@ -158,7 +161,8 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
     features = dict(builder.info.features)
     kinds = {"image": tfds.features.Image, "text": tfds.features.Text}
     named = {m: getattr(ref, m) for m in kinds if getattr(ref, m) is not None}
-    for option, name in {**named, "label": ref.label, "group": ref.group}.items():
+    others = {"label": ref.label, "group": ref.group, "weight": ref.weight}
+    for option, name in {**named, **others}.items():
         if name is not None and name not in features:
             raise DataError(
                 f"{ref.location} has no feature {name!r} for {option}=."
@@ -180,7 +184,7 @@ def _keys(tfds: ModuleType, ref: DatasetRef, builder: Any) -> Keys:
         if names:
             _require_kind(names[0], features[names[0]], modality, kind)
             label = ref.label or _label(tfds, features, supervised, ref)
-            return Keys(modality, names[0], label, group=ref.group)
+            return Keys(modality, names[0], label, group=ref.group, weight=ref.weight)
     raise DataError(
         f"{ref.location} has neither an image nor a text among its features:"
         f" {', '.join(features)}. Other kinds cannot be read."
@@ -203,10 +207,11 @@ def _require_kind(name: str, feature: Any, modality: str, kind: Any) -> None:
 def _label(
     tfds: ModuleType, features: dict[str, Any], supervised: Any, ref: DatasetRef
 ) -> str:
-    labels = [
+    is_label = tfds.features.ClassLabel
+    labels = [n for n, feature in features.items() if type(feature) is is_label] or [
         n
         for n, feature in features.items()
-        if type(feature) is tfds.features.ClassLabel
+        if type(getattr(feature, "feature", None)) is is_label
     ]
     chosen = [name for name in labels if name in supervised] or labels
     if len(chosen) != 1:

@@ -53,10 +53,11 @@ def shard(
 ) -> Sidecar:
     """Writes the splits of a data set as `to/SPLIT/SPLIT-00000-of-00008.tfrecord`.
 
-    A record has `image` (encoded) or `text`, `label` (an index), and `split`; class
-    names are in `to/zoo_shards.json`. `shards` files are written for each split, fewer
-    where it has fewer examples. Neighbours in a split go to different files, and the
-    same data always give the same bytes. `to` appears complete or not at all.
+    A record has `image` (encoded) or `text`, `label` (an index), `split`, and `weight`
+    if examples have weights; class names are in `to/zoo_shards.json`. `shards` files
+    are written for each split, fewer where it has fewer examples. Neighbours in a split
+    go to different files, and the same data always give the same bytes. `to` appears
+    complete or not at all.
 
     `options` are those of Beam's `runner`, as in `--region=europe-west1`. Its workers
     must see the data and `to` under the same paths.
@@ -83,6 +84,7 @@ def shard(
             counts=splits.info.counts,
             fingerprint=splits.info.fingerprint,
             reference=splits.info.reference,
+            weighted=splits.train.weights is not None,
         )
         sidecar.write(folder)
     return sidecar
@@ -98,6 +100,9 @@ def write_file(job: ShardJob) -> int:
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
                 "split": _bytes(job.split.name.encode()),
             }
+            if job.split.weights is not None:
+                weight = tf.train.FloatList(value=[job.split.weights[i]])
+                features["weight"] = tf.train.Feature(float_list=weight)
             example = tf.train.Example(features=tf.train.Features(feature=features))
             # In one order of keys, so that a second run writes the same bytes.
             writer.write(example.SerializeToString(deterministic=True))

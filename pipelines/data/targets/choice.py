@@ -53,6 +53,17 @@ def as_problem(examples: Examples, problem: str, ref: DatasetRef) -> Examples:
     return kind_of(chosen).from_classes(examples, ref)
 
 
+def of_folders(problem: str) -> str:
+    """The kind of labels that folders have: classes, unless another is asked for."""
+    return SINGLE_LABEL if problem == AUTO else problem
+
+
+def check_other_labels(examples: Examples, ref: DatasetRef) -> None:
+    """Raises `DataError` for labels, other than classes, that teach nothing."""
+    if examples.problem != SINGLE_LABEL:
+        kind_of(examples.problem).check(examples, ref)
+
+
 def one_class_each(examples: Examples, ref: DatasetRef, *, what_for: str) -> Examples:
     """The examples, if each has one class.
 

@@ -9,16 +9,20 @@ import numpy as np
 
 from pipelines.data.grouping import count_groups
 from pipelines.data.names import listing, natural_key
+from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import require_names
-from pipelines.data.splits import Examples
+from pipelines.data.splits import Examples, ImageFiles
 from pipelines.data.targets.iterative import deal_labels
+from pipelines.data.targets.same_content import joined_files
 from pipelines.display.text import is_blank, shortened
 from pipelines.errors import DataError
 
 DELIMITER = "|"
 _OTHERS = ("|", ";", ",", "/", " ")
 _SHOWN = 10
+# The schemes whose labels are the names of folders.
+_IN_FOLDERS = ("dir", "tfds")
 
 
 class MultiLabel:
@@ -28,7 +32,12 @@ class MultiLabel:
     noun = "label"
 
     def from_classes(self, examples: Examples, ref: DatasetRef) -> Examples:
-        """Examples whose labels were read as class names, with labels of this kind."""
+        """Examples whose labels were read as class names, with labels of this kind.
+
+        In folders, an image has the labels of all the folders that it lies in.
+        """
+        if isinstance(examples.inputs, ImageFiles) and ref.scheme in _IN_FOLDERS:
+            return self._of_folders(examples, examples.inputs, ref)
         delimiter = ref.label_delimiter or DELIMITER
         lists = [_parts(name, delimiter) for name in examples.class_names]
         _refuse_blanks(lists, examples, delimiter)
@@ -57,6 +66,19 @@ class MultiLabel:
             problem=self.name,
             notes=(*examples.notes, *notes),
         )
+
+    def _of_folders(
+        self, examples: Examples, inputs: ImageFiles, ref: DatasetRef
+    ) -> Examples:
+        joined = joined_files(examples, Strings.of(inputs.paths))
+        if joined.labels.sum(axis=1).max() < 2:
+            raise DataError(
+                f"No image of {ref} lies in the folders of two classes, so each has"
+                " exactly one label, and config.problem='single_label' fits. For"
+                " several labels put links to an image, or copies, into all their"
+                " folders; or list them in a table, as in label=cat|dog."
+            )
+        return dataclasses.replace(joined, problem=self.name)
 
     def check(self, examples: Examples, ref: DatasetRef) -> None:
         """Raises `DataError` for labels that nothing can be learned from."""

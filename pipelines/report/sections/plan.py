@@ -11,12 +11,32 @@ from pipelines.report.run_files import RunFiles
 
 
 def plan(run: RunFiles) -> dict[str, Any]:
-    """Action and reasons, and `evidence`, or None if nothing was measured."""
+    """Action, reasons, compared backbones; and `evidence`, None if there is not any."""
     return {
         "action": run.plan["action"],
         "reasons": run.plan["reason"].splitlines(),
+        "backbones": _backbones(run.report.get("backbone_choice")),
         "evidence": _evidence(run.plan["evidence"]),
     }
+
+
+def _backbones(choice: Mapping[str, Any] | None) -> Table | None:
+    """The backbones that `backbone=auto` compared, cheapest first; else None."""
+    if not choice or not choice["compared"]:
+        return None
+    columns = (
+        ("backbone", "backbone"),
+        ("px", "input_size_px"),
+        (f"{choice['metric']}, left out", "accuracy"),
+        ("behind the best", "behind"),
+        ("standard error", "standard_error"),
+        ("multiply-adds", "multiply_adds"),
+    )
+    return Table(
+        "Backbones that were compared",
+        tuple(title for title, _ in columns),
+        [tuple(row[key] for _, key in columns) for row in choice["compared"]],
+    )
 
 
 def _evidence(evidence: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -47,6 +67,10 @@ _MEASURED = ("width", "accuracy, left out", "standard error")
 
 def _heads(evidence: Mapping[str, Any]) -> Table:
     rows = [(_reads(head), head["grid"], *_scored(head)) for head in evidence["heads"]]
+    rows += [
+        (f"cut: {_reads(head)}", head["grid"], *_scored(head))
+        for head in evidence.get("cuts", ())
+    ]
     return Table("Inputs that a head could read", ("reads", "grid", *_MEASURED), rows)
 
 

@@ -16,6 +16,7 @@ def training(run: RunFiles) -> dict[str, Any]:
     return {
         "curves": [learning_curve(history, name) for name in _measures(history)],
         "phases": _phases(report["phases"]),
+        "folds": _folds(report.get("folds")),
         "skipped": report["phases_skipped"],
         "receipts": [
             _receipt(phase, changes) for phase, changes in report["receipt"].items()
@@ -48,6 +49,24 @@ def _phases(phases: Sequence[Mapping[str, Any]]) -> Table:
         for phase in phases
     ]
     return Table("Phases", header, rows)
+
+
+def _folds(scores: Mapping[str, Any] | None) -> tuple[str, Table] | None:
+    """A sentence on the spread of folds, and their table; None without folds."""
+    if not scores:
+        return None
+    sentence = (
+        f"{scores['count']} folds: {scores['metric']} {scores['mean']:.4f} on average,"
+        f" with a standard deviation of {scores['standard_deviation']:.4f}; each was"
+        " answered by the head that was solved without it."
+    )
+    rows = [
+        (f"{number}", value, examples)
+        for number, (value, examples) in enumerate(
+            zip(scores["per_fold"], scores["examples"], strict=True), start=1
+        )
+    ]
+    return sentence, Table("Folds", ("fold", scores["metric"], "examples"), rows)
 
 
 def _kept(phase: Mapping[str, Any]) -> str:

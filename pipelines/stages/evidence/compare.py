@@ -32,6 +32,7 @@ def compare_head_inputs(
     *,
     seed: int,
     rate: float,
+    weights: np.ndarray | None = None,
 ) -> Evidence:
     rows = _rows_to_compare(problem, labels, groups, seed=seed)
     compared = [HeadInput((name,), grid=1) for name, grid in train if grid == 1]
@@ -41,7 +42,7 @@ def compare_head_inputs(
     @functools.cache
     def scored(head_input: HeadInput) -> ProbeScore:
         tick(next(begun))
-        return _score_among(train, labels, groups, rows, head_input, problem)
+        return _score_among(train, labels, groups, rows, head_input, problem, weights)
 
     def alone(name: str) -> ProbeScore:
         return scored(HeadInput((name,), grid=1))
@@ -54,7 +55,7 @@ def compare_head_inputs(
             alone(block.name) for block in base.blocks if (block.name, 1) in train
         ),
         heads=tuple(scored(head_input) for head_input in head_inputs_of(base)),
-        majority_accuracy=problem.floor(labels),
+        majority_accuracy=problem.floor(labels, weights),
         pixel_accuracy=None if pixels is None else pixels.accuracy,
         examples_per_second=rate,
         metric=problem.metric,
@@ -81,16 +82,24 @@ def score_among(
     problem: Problem,
     *,
     seed: int,
+    weights: np.ndarray | None = None,
 ) -> ProbeScore:
     """The score of a head that reads these blocks, as a run measures it.
 
-    `labels` and `groups` are those of all rows of the features.
+    `labels`, `groups` and `weights` are those of all rows of the features.
 
     Raises:
         TrainingError: if a feature is not a finite number.
     """
     rows = _rows_to_compare(problem, labels, groups, seed=seed)
-    return _score_among(features, labels, groups, rows, head_input, problem)
+    return _score_among(features, labels, groups, rows, head_input, problem, weights)
+
+
+def compared_rows(
+    problem: Problem, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
+) -> np.ndarray:
+    """The rows on which `score_among` compares what a head could read, in order."""
+    return _rows_to_compare(problem, labels, groups, seed=seed).compared
 
 
 def _rows_to_compare(
@@ -113,6 +122,7 @@ def _score_among(
     rows: _ComparedRows,
     head_input: HeadInput,
     problem: Problem,
+    weights: np.ndarray | None,
 ) -> ProbeScore:
     scored = score_head_input(
         features,
@@ -121,11 +131,14 @@ def _score_among(
         head_input,
         problem,
         rows=rows.compared,
+        weights=None if weights is None else weights[rows.compared],
     )
     if not rows.are_some_classes:
         return scored
     parts = parts_of(features, head_input)
-    return score_of_all(parts, labels, rows.judged, groups=groups, scored=scored)
+    return score_of_all(
+        parts, labels, rows.judged, groups=groups, scored=scored, weights=weights
+    )
 
 
 def rows_to_compare(
@@ -144,10 +157,11 @@ def score_head_input(
     problem: Problem,
     *,
     rows: np.ndarray | slice = slice(None),
+    weights: np.ndarray | None = None,
 ) -> ProbeScore:
     """The score of a head that reads these blocks, on examples left out.
 
-    `labels` and `groups` are those of the `rows` of the features.
+    `labels`, `groups` and `weights` are those of the `rows` of the features.
 
     Raises:
         TrainingError: if a feature is not a finite number.
@@ -158,4 +172,5 @@ def score_head_input(
         groups=groups,
         reads=head_input.reads,
         grid=head_input.grid,
+        weights=weights,
     )

@@ -37,7 +37,7 @@ def read(
         ConfigError: if a pass with all views does not end within the time budget.
     """
     started = time.monotonic()
-    splits = [train] if validation is None else [train, validation]
+    splits = [train, *([validation] if validation else [])]
     read = batches_of_all(
         splits, input_size_px=base.input_size_px, batch_size=config.batch_size
     )

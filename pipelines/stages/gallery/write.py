@@ -136,7 +136,8 @@ def _add_heat(
     if not asked:
         return
     answers = answering(model)
-    look = explanation(answers, explained_map(model.backbone), calibrated.calibration)
+    last_map = explained_map(model.backbone, model.last_block)
+    look = explanation(answers, last_map, calibrated.calibration)
     inputs = batches(
         split.take([entry["row"] for entry in asked]),
         input_size_px=model.backbone.input_size_px,

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.config import RunConfig
+from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.input.order import WorkerShard
 from pipelines.data.splits import Inputs
 from pipelines.errors import ConfigError
@@ -100,12 +100,30 @@ def distribution_of(config: RunConfig) -> Distribution:
     if kind in ("auto", "workers") and text:
         cluster = cluster_of(text)
         if kind == "workers" or len(cluster.addresses) > 1:
+            _refuse_alone(config)
             return _fitting(config, _workers(cluster))
     if kind == "mirrored" or (kind == "auto" and _gpus() > 1):
         return _fitting(config, _mirrored())
     if kind == "tpu":
         return _fitting(config, _tpu())
     return ONE_DEVICE
+
+
+def _refuse_alone(config: RunConfig) -> None:
+    """Raises `ConfigError` for what one worker does, where there are several."""
+    if config.backbone == AUTO_BACKBONE:
+        raise ConfigError(
+            "config.backbone='auto' compares backbones on one machine, and"
+            f" {VARIABLE} names several workers. Name a backbone; `zoo plan --backbone"
+            " auto` on one of them prints the choice."
+        )
+    if config.folds or config.test_views != "none":
+        field = "folds" if config.folds else "test_views"
+        raise ConfigError(
+            f"config.{field} solves its heads on one machine, and {VARIABLE} names"
+            " several workers. Set config.distribution='none', or leave"
+            f" config.{field} out."
+        )
 
 
 def refuse_undoable(

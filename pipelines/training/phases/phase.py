@@ -75,7 +75,7 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
     watched = phase_callbacks(
         phase,
         inputs.workspace,
-        to_reach=before.to_reach if phase.only_if_better else -math.inf,
+        to_reach=before.to_reach if _may_end_early(phase) else -math.inf,
         loss_to_reach=before.loss_to_reach if _is_on_trial(phase) else math.inf,
         metric=task.feed.problem.epoch_metric,
     )
@@ -167,13 +167,21 @@ class _PhaseState:
         return changes
 
     def interpolated(
-        self, validator: Validator | PhaseTask, problem: Problem
+        self, validator: Validator | PhaseTask, problem: Problem, *, whole: bool
     ) -> GuardResult:
-        """Puts the best blend of start and now into a model that is validator."""
+        """Puts the best blend of start and now into a model that is validated.
+
+        With `whole` that is all or nothing.
+        """
         trained = validator.model.get_weights()
         start = self.start.of(validator.model)
         return interpolate(
-            validator.model, start, trained, validator.validation, problem
+            validator.model,
+            start,
+            trained,
+            validator.validation,
+            problem,
+            whole=whole,
         )
 
 
@@ -199,7 +207,9 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
         per_epoch = steps_per_epoch(splits.train, inputs.plan.batch_size)
         quicken(blocks, steps=per_epoch * phase.epochs)
     trainable = phase.trainable_blocks
-    freezing.set_trainable(blocks, trainable, batchnorm=phase.batchnorm)
+    freezing.set_trainable(
+        blocks, trainable, batchnorm=phase.batchnorm, tune=phase.tune
+    )
     if phase.lora_rank:
         lora.attach(blocks, trainable, rank=phase.lora_rank, seed=inputs.seed)
     return state
@@ -221,9 +231,17 @@ class _BestSoFar:
         return math.inf if self.loss is None else self.loss
 
 
+def _may_end_early(phase: Phase) -> bool:
+    """True if a phase that shows no gain ends before its patience does.
+
+    Not one that is kept whole: where it is kept, it is what it is without a guard.
+    """
+    return phase.only_if_better and not phase.whole
+
+
 def _is_on_trial(phase: Phase) -> bool:
     """True if one epoch decides about the others: guarded, with blocks that train."""
-    return phase.only_if_better and not phase.trains_head_only
+    return _may_end_early(phase) and not phase.trains_head_only
 
 
 def _at_start(
@@ -249,7 +267,7 @@ def _guarded(
 ) -> GuardResult:
     """The part of a phase that is kept: all, or of a guarded one what is better."""
     if phase.only_if_better:
-        return state.interpolated(state.whole or task, problem)
+        return state.interpolated(state.whole or task, problem, whole=phase.whole)
     accuracy, _ = reached
     return GuardResult(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
 

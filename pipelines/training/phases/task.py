@@ -16,7 +16,7 @@ from pipelines.data.input.autotune import untuned
 from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.input.order import Sample, WorkerShard, shuffled_epochs
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.splits import Splits
+from pipelines.data.splits import Split, Splits
 from pipelines.features.extract import Activations
 from pipelines.features.stored import keep, taker
 from pipelines.planning.plan import Phase, TransferPlan
@@ -141,7 +141,8 @@ def _task_on_activations(inputs: PhaseInputs) -> PhaseTask | None:
     if known is not None and not inputs.phase.trains_head_only:
         known.clear()
         known[inputs.frozen] = kept
-    feed = Feed(splits, inputs.plan.imbalance)
+    smoothing = inputs.phase.label_smoothing
+    feed = Feed(splits, inputs.plan.imbalance, label_smoothing=smoothing)
     task = _task_on(upper, kept, feed, inputs)
     rate = feed.examples / (time.monotonic() - started)
     return dataclasses.replace(task, images_per_second=rate)
@@ -163,7 +164,8 @@ def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
             )
         ),
     )
-    feed = Feed(splits, plan.imbalance, augmentation)
+    smoothing = inputs.phase.label_smoothing
+    feed = Feed(splits, plan.imbalance, augmentation, smoothing)
 
     def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         return feed.training(
@@ -189,7 +191,7 @@ def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
     return PhaseTask(
         model=feed.model(above),
         train_from=train_from,
-        validation=feed.validation(inputs.read(splits.validation)),
+        validation=feed.validation(inputs.read(splits.validation, weighted=True)),
         feed=feed,
     )
 
@@ -210,6 +212,7 @@ def whole_model(inputs: PhaseInputs) -> Validator:
         input_size_px=inputs.input_size_px,
         batch_size=inputs.plan.batch_size,
         cache=inputs.workspace.pixel_cache,
+        weighted=True,
     )
     return Validator(feed.model(inputs.model.model), feed.validation(read))
 
@@ -240,6 +243,12 @@ def _known(inputs: PhaseInputs) -> list[Activations] | None:
     return [(features,) for features in workspace.head_features]
 
 
+def _columns(split: Split) -> list[np.ndarray]:
+    """The labels of a split, and its weights where it has them."""
+    weights = split.relative_weights
+    return [split.labels] if weights is None else [split.labels, weights]
+
+
 def _task_on(
     upper: keras.Model,
     activations: Sequence[Activations],
@@ -254,8 +263,9 @@ def _task_on(
     batch_size = inputs.plan.batch_size
     splits = feed.splits
     examples, views = len(splits.train), len(activations[0][0]) // len(splits.train)
-    train = taker(activations[0], np.concatenate([splits.train.labels] * views))
-    validation = taker(activations[1], splits.validation.labels)
+    of_views = [np.concatenate([column] * views) for column in _columns(splits.train)]
+    train = taker(activations[0], *of_views)
+    validation = taker(activations[1], *_columns(splits.validation))
 
     def row(draw: Sample) -> tf.Tensor:
         return draw.index + examples * ((draw.index + draw.epoch) % views)

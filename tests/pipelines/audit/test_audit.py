@@ -153,3 +153,38 @@ def test_command_prints_a_table_and_fails(
     values = json.loads(capsys.readouterr().out)
     assert values["fit"] is False
     assert values["findings"][0]["about"] == ["cat/cut.jpg"]
+
+
+def test_labels_and_numbers_are_audited(tmp_path: Path, capsys) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8)
+    x[1] = x[0]
+    y = np.stack([np.arange(30) % 2, np.arange(30) % 3 > 0], axis=1).astype(np.int64)
+    np.savez(tmp_path / "labels.npz", x=x, y=y, class_names=["even", "third"])
+    np.savez(tmp_path / "numbers.npz", x=x, y=np.linspace(0, 1, 30, dtype=np.float32))
+    np.savez(tmp_path / "same.npz", x=x, y=np.stack([y[:, 0], y[:, 0] * 0 + 1], 1))
+    labels = audit(DatasetRef.parse(f"npz:{tmp_path / 'labels.npz'}")).to_dict()
+    assert labels["problem"] == "multi_label"
+    assert labels["counts"] == {"even": 15, "third": 20}
+    assert labels["fit"]
+    assert "the same content with different labels" in [
+        row["what"] for row in labels["findings"]
+    ]
+    numbers = audit(DatasetRef.parse(f"npz:{tmp_path / 'numbers.npz'}")).to_dict()
+    assert (numbers["problem"], numbers["counts"]) == ("regression", {"target": 30})
+    assert main(["check", f"npz:{tmp_path / 'same.npz'}"]) == 3
+    assert "is on every example" in capsys.readouterr().out
+    assert main(["check", f"npz:{tmp_path / 'labels.npz'}", "--labels"]) == 3
+    assert "zoo check --labels takes data with one class" in capsys.readouterr().err
+
+
+def test_folders_of_links_are_audited_as_labels(folder: Path, capsys) -> None:
+    first, second = sorted(path for path in folder.iterdir() if path.is_dir())[:2]
+    (second / "link.png").symlink_to(next(first.iterdir()))
+    ref = f"dir:{folder}"
+    plain = audit(DatasetRef.parse(ref)).to_dict()
+    labels = audit(DatasetRef.parse(ref), problem="multi_label").to_dict()
+    assert sum(labels["counts"].values()) == plain["examples"]
+    assert labels["examples"] == plain["examples"] - 1
+    command = ["check", ref, "--problem=multi_label", "--fix=elsewhere"]
+    assert main(command) == 2
+    assert "--fix copies folders of classes" in capsys.readouterr().err

@@ -23,19 +23,48 @@ ROW = {
 
 
 def test_json_line_holds_all_values():
-    assert rows.header(".jsonl", ["file"], ["cat", "dog"]) == ""
+    assert rows.header(".jsonl", ["file"], ROW) == ""
     line = rows.line_of(".jsonl", ["file"], ROW)
     assert line.endswith("}\n")
     assert json.loads(line) == ROW
 
 
 def test_table_has_a_column_for_every_class():
-    text = rows.header(".csv", ["file"], ["cat", "dog"])
+    text = rows.header(".csv", ["file"], ROW)
     text += rows.line_of(".csv", ["file"], ROW)
     (cells,) = csv.DictReader(io.StringIO(text), strict=True)
     assert cells["probability:dog"] == "0.25"
     assert json.loads(cells["prediction_set"]) == ["cat"]
     assert cells["valid"] == "True"
+
+
+def test_tables_of_labels_and_numbers_have_their_columns():
+    common = {"file": "a.png", "accepted": True, "ood_score": 0.5, "valid": True}
+    labels = {
+        **common,
+        "labels": ("cat", "dog"),
+        "probabilities": {"cat": 0.75, "dog": 0.5},
+        "confidence": 0.5,
+    }
+    numbers = {**common, "values": {"age": 3.5}, "intervals": {"age": (3.0, 4.0)}}
+    first, second = (
+        next(
+            csv.DictReader(
+                io.StringIO(
+                    rows.header(".csv", ["file"], row)
+                    + rows.line_of(".csv", ["file"], row)
+                )
+            )
+        )
+        for row in (labels, numbers)
+    )
+    assert (first["labels"], first["probability:dog"]) == ("cat|dog", "0.5")
+    assert [second[f"{column}:age"] for column in ("value", "lower", "upper")] == [
+        "3.5",
+        "3.0",
+        "4.0",
+    ]
+    assert set(first) & set(second) == set(common)
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,17 @@ def test_merged_classes_take_the_first_place(kept):
 def test_merged_refuses_what_makes_no_sense(kept, names, into, message):
     with pytest.raises(ConfigError, match=f"(?i){message}"):
         merged(kept, names, into=into)
+
+
+def test_examples_without_weights_join_as_one(kept):
+    assert added(kept, "d", _new()).train.sample_weights is None
+    weights = np.linspace(0, 2, len(kept.train.labels)).astype(np.float32)
+    splits = {
+        name: dataclasses.replace(split, weights=weights[: len(split.labels)])
+        for name, split in kept.splits.items()
+    }
+    weighted = kept.with_classes(kept.class_names, splits)
+    changed = added(weighted, "d", _new())
+    assert changed.train.sample_weights.tolist() == [*weights.tolist(), 1, 1]
+    back = removed(changed, "d")
+    np.testing.assert_array_equal(back.train.sample_weights, weights)

@@ -36,6 +36,7 @@ def _broken(folder, name, content):
     [
         ("report.json", None, "holds no finished run"),
         ("report.json", "{", "report.json cannot be read"),
+        ("report.json", '{"problem": "regression"}', "kind regression.*one class each"),
         ("config.json", "[]", "config.json holds no JSON object"),
         ("predictions.jsonl", None, "no predictions left it. Train it again"),
         ("predictions.jsonl", "{}\n", "predictions.jsonl, line 1"),

@@ -173,7 +173,7 @@ def test_described_lists_every_field_with_its_sentence():
     flags = [line for line in lines if line.startswith("  --config.")]
     assert len(flags) == len(field_paths())
     assert "  --config.seed=0  0 to 2147483647" in lines
-    assert "  --config.strategy=auto  one of auto, head_only, partial, full" in [
+    assert "  --config.strategy=auto  one of auto, head_only, partial, full, cut" in [
         line.removesuffix(", scratch") for line in flags
     ]
     text = " ".join(" ".join(lines).split())
@@ -186,4 +186,4 @@ def test_described_has_a_title_for_each_group():
     titles = [line for line in lines if line and not line.startswith(" ")]
     assert titles[0] == "The run:"
     assert "The phases that train blocks of the backbone:" in titles
-    assert len(titles) == 7
+    assert len(titles) == 8

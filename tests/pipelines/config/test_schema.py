@@ -19,12 +19,15 @@ from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
 
 # Text that no fixed set of values bounds.
-FREE_TEXT = {"data", "backbone", "handle", "weights", "workdir"}
+FREE_TEXT = {
+    *("data", "backbone", "handle", "weights", "workdir"),
+    *("auto.backbones", "head.cut_after", "finetune.from_block"),
+}
 
 
 def test_options_numbers_have_bounds_and_texts_choices():
     defaults = dotted(configs.to_dict(RunConfig()))
-    assert len(defaults) == 60
+    assert len(defaults) == 74
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
@@ -121,6 +124,7 @@ def test_to_dict_holds_every_field_once():
     values = configs.to_dict(RunConfig())
     groups = {name for name, value in values.items() if isinstance(value, dict)}
     assert groups == {
+        "auto",
         "input",
         "augment",
         "head",

@@ -2,8 +2,10 @@ from pipelines.display.tables import (
     aligned,
     evaluation_table,
     mistakes_table,
+    plan_table,
     result_table,
 )
+from tests.support.evidence import evidence
 
 REPORT = {
     "test": {"accuracy": 0.98765, "balanced_accuracy": 0.97, "examples": 750},
@@ -123,3 +125,28 @@ def test_mistakes_are_cut_to_a_line():
     _, row = mistakes_table([mistake]).splitlines()
     assert row.startswith(f"...{'x' * 51}/1.jpg  two\\nlines  (not valid)")
     assert row.endswith("0.5000  no")
+
+
+def test_plan_shows_cuts_and_how_phases_are_kept():
+    measured = evidence(far=False)
+    measured["cuts"] = [{**measured["depths"][1], "reads": ["stem", "middle"]}]
+    measured["source_answers"] = None
+    phase = {"block_multipliers": [["stem", 0.0]], "epochs": 2, "optimizer": "adam"}
+    kept = [
+        {"only_if_better": better, "whole": whole, "learning_rate": 0.1, "name": "a"}
+        for better, whole in ((False, False), (True, False), (True, True))
+    ]
+    planned = {
+        "plan": {
+            "action": "cut",
+            "reason": "Because.",
+            "phases": [{**phase, **how} for how in kept],
+        },
+        "evidence": measured,
+        "compute": {"precision": "float32", "xla": False, "reason": "So it is."},
+        "seconds": {"total": 1.0},
+    }
+    lines = plan_table(planned).splitlines()
+    assert any(line.startswith("cut: 2 blocks") for line in lines)
+    ends = [line.rpartition("0.1  ")[2] for line in lines if line.startswith("a ")]
+    assert ends == ["always", "only if better", "whole, if better"]

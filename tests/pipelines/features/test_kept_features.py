@@ -60,3 +60,17 @@ def test_load_names_a_file_that_is_damaged(kept, tmp_path, change):
         kept_features.save(dataclasses.replace(kept, test=wrong), path)
     with pytest.raises(ConfigError, match=r"features\.npz cannot be read.*Delete it"):
         kept_features.load(path)
+
+
+def test_weights_are_kept_and_may_be_missing(kept, tmp_path):
+    path = tmp_path / "features.npz"
+    weights = np.float32([0, 1, 2, 3])
+    train = dataclasses.replace(kept.train, weights=weights)
+    kept_features.save(dataclasses.replace(kept, train=train), path)
+    again = kept_features.load(path)
+    assert again.train.sample_weights.tolist() == [0, 1, 2, 3]
+    assert again.test.sample_weights is None
+    with np.load(path) as file:
+        older = {key: file[key] for key in file if not key.endswith("_weights")}
+    np.savez(path, **older)
+    assert kept_features.load(path).train.sample_weights is None

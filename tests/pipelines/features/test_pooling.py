@@ -90,13 +90,13 @@ def test_a_vector_stays_as_it_is():
     assert trained == []
 
 
-@pytest.mark.parametrize("pooling", ["gru", "lstm", "bilstm"])
+@pytest.mark.parametrize("pooling", ["rnn", "gru", "lstm", "bigru", "bilstm"])
 def test_a_recurrent_layer_reads_the_words_in_order(pooling):
     sequence = keras.Input((3, 2))
     fixed, (recurrent,) = pooling_layers(sequence, _plan(pooling), modality="text")
     assert recurrent.name == "pooled"
     model = keras.Model(sequence, recurrent(fixed[0](sequence)))
-    assert model.output_shape == (None, 6 if pooling == "bilstm" else 3)
+    assert model.output_shape == (None, 6 if pooling.startswith("bi") else 3)
     text, backwards = TOKENS[:1], TOKENS[:1, [1, 0, 2]]
     longer = np.concatenate([text, np.zeros((1, 2, 2), np.float32)], axis=1)
     assert not np.allclose(model(text), model(backwards))

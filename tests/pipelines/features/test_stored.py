@@ -111,3 +111,20 @@ def test_activations_on_disk_differ_only_by_rounding(
     )
     assert len(list(disk.folder.iterdir())) == 4
     assert again.phases[-1].epochs[-1]["loss"] == history.phases[-1].epochs[-1]["loss"]
+
+
+def test_cut_trains_on_activations_at_its_boundary(tmp_path, splits, monkeypatch):
+    config = tiny_config(strategy="cut")
+    config.head.cut_after, config.finetune.from_block = "block2", "block2"
+    config.finetune.guard = False
+    _, held = train_stages(tmp_path, splits, config)
+    monkeypatch.setattr(stored, "_MEMORY_BYTES", 0)
+    disk = ActivationCache(tmp_path / "cache")
+    _, read = train_stages(tmp_path, splits, config, disk=disk)
+    entries = [sorted(entry.glob("*.npy")) for entry in disk.folder.iterdir()]
+    # Two blocks are averaged and one is a map, for the head and for block2 on.
+    assert [len(entry) for entry in entries] == [3, 3, 3, 3]
+    for ours, theirs in zip(held.phases, read.phases):
+        assert ours.epochs[-1]["loss"] == pytest.approx(
+            theirs.epochs[-1]["loss"], abs=0.02
+        )

@@ -7,7 +7,7 @@ from pipelines.planning.classic_rules import RULES, classic_rule
 
 CASES = [
     (400, 40, True, "small_similar", "head_only"),
-    (400, 40, False, "small_different", "partial"),
+    (400, 40, False, "small_different", "cut"),
     (200, 100, True, "large_similar", "full"),
     (200, 100, False, "large_different", "full"),
     (5000, 5, True, "large_similar", "full"),

@@ -7,14 +7,15 @@ import pytest
 
 from pipelines.config import HeadConfig, RunConfig
 from pipelines.errors import ConfigError
-from pipelines.planning.policy import TrainingFacts, decide
+from pipelines.planning.policy import decide
 from pipelines.training.guard import paired_gain
-from tests.support.training_facts import BLOCKS, FACTS, measured_facts
+from tests.support.training_facts import BLOCKS, FACTS, facts_to_cut, measured_facts
 
 LAST_HALF = BLOCKS[2:]
 
 
 CASES = [
+    ("cut", "minutes", [()]),
     ("head_only", "minutes", [()]),
     ("partial", "minutes", [(), LAST_HALF]),
     ("full", "minutes", [(), BLOCKS]),
@@ -27,7 +28,8 @@ CASES = [
 
 @pytest.mark.parametrize(("strategy", "effort", "trainable"), CASES)
 def test_what_each_strategy_trains(strategy, effort, trainable):
-    plan = decide(FACTS, RunConfig(strategy=strategy, effort=effort))
+    facts = facts_to_cut(gain=-0.1, examples=40)
+    plan = decide(facts, RunConfig(strategy=strategy, effort=effort))
     assert [phase.trainable_blocks for phase in plan.phases] == trainable
     assert plan.action == strategy
 
@@ -84,9 +86,9 @@ def test_other_heads_are_trained_not_refitted(fields, head):
 
 @pytest.mark.parametrize(("strategy", "effort", "trainable"), CASES)
 def test_where_nothing_can_train_only_the_head_does(strategy, effort, trainable):
-    facts = TrainingFacts(200, 2, BLOCKS, trainable=False)
+    facts = dataclasses.replace(facts_to_cut(), trainable=False)
     config = RunConfig(strategy=strategy, effort=effort)
-    if strategy in ("auto", "head_only"):
+    if strategy in ("auto", "cut", "head_only"):
         plan = decide(facts, config)
         assert [phase.trainable_blocks for phase in plan.phases] == [()]
     else:
@@ -94,24 +96,41 @@ def test_where_nothing_can_train_only_the_head_does(strategy, effort, trainable)
             decide(facts, config)
 
 
-def test_only_phases_of_auto_are_guarded():
-    guarded = decide(FACTS, RunConfig(strategy="auto", effort="hours")).phases
-    chosen = decide(FACTS, RunConfig(strategy="full")).phases
-    assert [phase.only_if_better for phase in guarded] == [True, True, True]
-    assert [phase.only_if_better for phase in chosen] == [True, False]
+@pytest.mark.parametrize("strategy", ["partial", "full"])
+def test_named_phases_are_kept_whole_or_undone(strategy):
+    config = RunConfig(strategy=strategy)
+    plan = decide(FACTS, config)
+    kept = [(phase.only_if_better, phase.whole) for phase in plan.phases]
+    assert kept == [(True, False), (True, True)]
+    assert "undone unless validation improves" in plan.reason
+    config.finetune.guard = False
+    plan = decide(FACTS, config)
+    kept = [(phase.only_if_better, phase.whole) for phase in plan.phases]
+    assert kept == [(True, False), (False, False)]
+    assert "undone" not in plan.reason
+
+
+def test_random_weights_and_new_blocks_need_no_guard():
+    (scratch,) = decide(FACTS, RunConfig(strategy="scratch")).phases
+    assert not scratch.only_if_better
+    config = RunConfig(strategy="cut")
+    config.finetune.guard = False
+    assert not decide(facts_to_cut(), config).phases[0].only_if_better
 
 
 def test_unfreezing_steps_of_auto_are_guarded():
     config = RunConfig(effort="hours")
     config.finetune.unfreezing_steps = 2
-    assert [phase.name for phase in decide(FACTS, config).phases] == [
+    facts = dataclasses.replace(FACTS, examples=40)
+    phases = decide(facts, config).phases
+    assert [phase.name for phase in phases] == [
         "head",
-        "fine_tune_last_half_1_of_2",
-        "fine_tune_last_half_2_of_2",
+        "fine_tune_1_of_2",
+        "fine_tune_2_of_2",
         "fine_tune_all_1_of_2",
         "fine_tune_all_2_of_2",
     ]
-    assert all(phase.only_if_better for phase in decide(FACTS, config).phases)
+    assert all(phase.only_if_better and not phase.whole for phase in phases)
     config.strategy = "scratch"
     (phase,) = decide(FACTS, config).phases
     assert phase.trainable_blocks == BLOCKS
@@ -126,6 +145,28 @@ def test_lora_without_fitting_layers_is_refused():
     below = dataclasses.replace(FACTS, lora_blocks=BLOCKS[:1])
     with pytest.raises(ConfigError, match=r"\['block0'\] have; use strategy 'full'"):
         decide(below, _tuned(lora_rank=4))
+
+
+@pytest.mark.parametrize(("tune", "word"), [("bias", "a bias"), ("norm", "a norm")])
+def test_tuning_of_weights_not_there_is_refused(tune, word):
+    facts = dataclasses.replace(FACTS, **{f"{tune}_blocks": BLOCKS[3:]})
+    plan = decide(facts, _tuned(tune=tune))
+    assert [phase.tune for phase in plan.phases] == ["all", tune]
+    with pytest.raises(
+        ConfigError, match=f"'{tune}', but no block.*{word}.*Leave tune"
+    ):
+        decide(FACTS, _tuned(tune=tune))
+    below = dataclasses.replace(FACTS, **{f"{tune}_blocks": BLOCKS[:1]})
+    with pytest.raises(ConfigError, match=r"\['block0'\] have; use strategy 'full'"):
+        decide(below, _tuned(tune=tune))
+
+
+def test_an_epoch_without_an_update_is_refused():
+    batches = -(-FACTS.examples // 32)
+    head, last = decide(FACTS, _tuned(accumulate_steps=batches)).phases
+    assert (head.accumulate_steps, last.accumulate_steps) == (1, batches)
+    with pytest.raises(ConfigError, match=f"an update. Use at most {batches}, or"):
+        decide(FACTS, _tuned(accumulate_steps=batches + 1))
 
 
 def _tuned(**options):
@@ -172,21 +213,23 @@ def test_without_evidence_last_block_is_read():
     assert (head.reads, head.grid, head.standardized) == (BLOCKS[-1:], 1, False)
 
 
-@pytest.mark.parametrize(
-    ("effort", "examples", "phases"),
-    [("minutes", 39, 1), ("minutes", 40, 2), ("hours", 9, 1), ("hours", 10, 3)],
-)
-def test_blocks_train_only_where_validation_can_tell(effort, examples, phases):
-    plan = decide(measured_facts(examples=examples), RunConfig(effort=effort))
-    assert len(plan.phases) == phases
-    assert ("too few to show harm" in plan.reason) == (phases == 1)
+def test_cut_trains_blocks_below_it_if_asked():
+    config = RunConfig(strategy="cut")
+    config.finetune.from_block = "block1"
+    plan = decide(facts_to_cut(), config)
+    assert [phase.trainable_blocks for phase in plan.phases] == [(), BLOCKS[1:3]]
+    factors = dict(plan.phases[1].block_multipliers)
+    assert factors["block2"] == 1.0  # the last block of the network that is left
+    config.finetune.from_block = "block3"
+    with pytest.raises(ConfigError, match="no such block.*block0, block1, block2"):
+        decide(facts_to_cut(), config)
 
 
 def test_nearly_perfect_head_is_left_alone():
     facts = measured_facts(heads=(0.7, 0.8, 0.985))
     assert len(decide(facts, RunConfig()).phases) == 1
     assert "could add 1.5% at most" in decide(facts, RunConfig()).reason
-    assert len(decide(facts, RunConfig(effort="hours")).phases) == 3
+    assert len(decide(facts, RunConfig(effort="hours")).phases) == 2
 
 
 @pytest.mark.parametrize(

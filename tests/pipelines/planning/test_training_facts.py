@@ -11,7 +11,7 @@ from tests.support.training_facts import BLOCKS, FACTS, measured_facts, score
 RULES = [
     ({"examples": 100}, "small_similar", "'head_only'"),
     ({"examples": 200}, "large_similar", "'full'"),
-    ({"examples": 100, "depths": (0.5, 0.8, 0.7, 0.7, 0.7)}, "small_different", "part"),
+    ({"examples": 100, "depths": (0.5, 0.8, 0.7, 0.7, 0.7)}, "small_different", "cut"),
     (
         {"examples": 200, "depths": (0.5, 0.8, 0.7, 0.7, 0.7)},
         "large_different",

@@ -75,3 +75,52 @@ def test_a_nan_feature_is_refused():
     x[3, 1] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         ridge.fit(x, labels)
+
+
+def _fit_weighted(x, targets, penalty, weights):
+    mean, offset = (np.average(v, axis=0, weights=weights) for v in (x, targets))
+    of_rows = weights[:, None] * (x - mean)
+    a = of_rows.T @ (x - mean) + penalty * np.eye(x.shape[1])
+    kernel = np.linalg.solve(a, of_rows.T @ (targets - offset))
+    return kernel, offset - mean @ kernel
+
+
+WEIGHTS = np.random.default_rng(1).uniform(0.1, 4, 60)
+
+
+@pytest.mark.parametrize("shape", [(30, 50), (60, 12)], ids=["wide", "long"])
+@pytest.mark.parametrize("size", [1, 2])
+def test_weighted_rows_equal_weighted_normal_equations(shape, size):
+    x, labels = _data(*shape)
+    weights, targets = WEIGHTS[: len(x)], np.eye(3)[labels]
+    groups = np.arange(len(x)) // size
+    fitted = ridge.fit(x, labels, groups=groups, weights=weights)
+    share = weights / weights.mean()
+    mean = np.average(x, axis=0, weights=weights)
+    norm = np.average(np.square(x - mean).sum(axis=1), weights=weights)
+    penalty = fitted.penalty * norm
+    kernel, bias = _fit_weighted(x, targets, penalty, share)
+    for ours in (
+        (fitted.kernel, fitted.bias),
+        ridge.solve(x, labels, penalty=fitted.penalty, weights=5 * weights),
+        ridge.solve_targets(x, targets, penalty=fitted.penalty, weights=weights),
+    ):
+        assert ours[0] == pytest.approx(kernel, abs=1e-5)
+        assert ours[1] == pytest.approx(bias, abs=1e-5)
+    unweighted, _ = ridge.solve(x, labels, penalty=fitted.penalty)
+    assert np.abs(unweighted - kernel).max() > 1e-3
+    judged = np.arange(6)
+    some = ridge.left_out(
+        x, labels, judged, penalty=fitted.penalty, groups=groups, weights=weights
+    )
+    assert some == pytest.approx(fitted.left_out[judged], abs=1e-5)
+    for group in np.unique(groups):
+        own = groups == group
+        kernel, bias = _fit_weighted(x[~own], targets[~own], penalty, share[~own])
+        assert fitted.left_out[own] == pytest.approx(x[own] @ kernel + bias, abs=1e-5)
+
+
+def test_a_row_of_weight_zero_is_no_part():
+    x, labels = _data(30, 12)
+    with pytest.raises(ValueError, match="weight 0 is not part of a fit"):
+        ridge.fit(x, labels, weights=np.arange(30.0))

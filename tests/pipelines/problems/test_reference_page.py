@@ -1,5 +1,6 @@
 """The table of docs/reference/problems.md says what the code does."""
 
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from pipelines.calibration.intervals import Interval, NumberCalibration
 from pipelines.calibration.labels import LabelCalibration
 from pipelines.config import RunConfig
 from pipelines.errors import ConfigError
+from pipelines.formats.measures import measure_of
 from pipelines.problems.registry import NAMES, make
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "problems.md"
@@ -28,9 +30,13 @@ CALIBRATIONS = {
     ),
 }
 FIELDS = {
+    "`config.calibration.false_negative_rate`, `least_precision`": (
+        "calibration.least_precision",
+        0.9,
+    ),
     "`config.imbalance`": ("imbalance", "weights"),
     "`config.distribution`": ("distribution", "mirrored"),
-    "`config.export.explain`": ("export.explain", True),
+    "`config.export.explain`, a map for": ("export.explain", True),
 }
 
 
@@ -66,10 +72,16 @@ def test_metrics_and_refusals_are_those_of_the_table(kind):
     assert cells["compared metric"] == problem.metric
     for part, (path, value) in FIELDS.items():
         assert (cells[part] == "refused") == is_refused(problem, path, value), part
-    assert (cells["`zoo tune`"] == "yes") == problem.counts_mistakes
-    kept = cells["`predictions.jsonl` and examples on the page of the run"]
-    scores = cells["`logme`, `h-score`, `leep` of `zoo rank`"]
-    assert (kept == "yes") == (scores == "yes") == problem.reads_classes
+    pictures = cells["worst examples on the page of the run"] == "with pictures"
+    scores = cells["`logme`, `h-score`, `leep` of `zoo rank`"] == "yes"
+    assert pictures == scores == problem.reads_classes
+    manifest = types.SimpleNamespace(
+        problem=problem.name, calibration={"label_thresholds": ()}
+    )
+    measure = measure_of(manifest, np.eye(2)).metric.replace("_", " ")
+    assert cells["`zoo export --format litert,onnx`, compared by"] == measure
+    changes = cells["`zoo compare`, `zoo add-class`"] == "yes"
+    assert changes == problem.classes_can_change
 
 
 def test_answers_are_those_of_the_table(kind):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.errors import DataError
+from pipelines.config import FinetuneConfig, RunConfig
+from pipelines.errors import ConfigError, DataError
 from pipelines.problems.regression import Regression, StandardizedHuber
 
 LABELS = np.float32([[1, 100], [2, 200], [3, 300], [4, 400]])
@@ -30,3 +31,11 @@ def test_an_artifact_of_other_targets_is_refused():
 
 def test_a_constant_target_has_a_scale():
     assert Regression(("x",), np.ones((3, 1), np.float32)).scale.tolist() == [1.0]
+
+
+def test_label_smoothing_of_numbers_is_refused_by_name():
+    config = RunConfig(finetune=FinetuneConfig(label_smoothing=0.1))
+    with pytest.raises(ConfigError, match="label_smoothing is 0.1.*'regression'"):
+        PROBLEM.check_config(config)
+    with pytest.raises(ValueError, match="no label smoothing"):
+        PROBLEM.smoothed(LABELS, 0.1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines.errors import DataError
 from pipelines.problems.single_label import ClassTally, SingleLabel
@@ -34,3 +35,10 @@ def test_mixed_labels_are_judged_by_their_larger_part():
     judged = CATS.judge(np.float32([[0, 2, 0], [np.nan, 0, 0]]), np.array([1, 0]))
     assert judged.quality.tolist() == [True, False]
     assert np.isnan(judged.log_p[1])
+
+
+def test_smoothed_labels_keep_their_sum_and_order():
+    plain = np.array(CATS.smoothed(tf.constant([0, 2]), 0.3))
+    np.testing.assert_allclose(plain, [[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]], rtol=1e-6)
+    mixed = np.array(CATS.smoothed(tf.constant([[0.5, 0.5, 0.0]]), 0.3))
+    np.testing.assert_allclose(mixed, [[0.45, 0.45, 0.1]], rtol=1e-6)

@@ -52,3 +52,22 @@ def test_blocks_train_under_the_guard(tmp_path, name):
     # Left and right are different labels, and the same sum.
     kept = keeps_labels_mirrored(model.model, batch, labels, problem)
     assert kept == (name == "ordinal")
+
+
+def test_rare_labels_are_learned_with_weights(tmp_path):
+    labels = (BRIGHT > [0.5, 0.5, 0.85]).astype(np.int64)
+    np.savez(tmp_path / "data.npz", x=PIXELS, y=labels)
+    ref = DatasetRef.parse(f"npz:{tmp_path / 'data.npz'}")
+    splits = check_and_split(read(ref, "multi_label"), ref)
+
+    def balanced(plan):
+        return dataclasses.replace(plan, imbalance="weights")
+
+    config = tiny_config(strategy="head_only", imbalance="weights")
+    problem = problem_of(splits)
+    problem.check_config(config)
+    assert problem.imbalance("weights", labels) == "weights"
+    _, history = train_stages(tmp_path, splits, config, edit=balanced)
+    (head,) = history.phases
+    assert head.imbalance == "weights"
+    assert head.accuracy_after > labels.mean() + 0.1

@@ -2,39 +2,21 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import ConfigError
 from pipelines.runs.lock import NAME, alone_in
+from tests.support.lock_holder import holding
 
 pytestmark = pytest.mark.faults
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from pipelines.runs.lock import alone_in
-with alone_in(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(600)
-"""
 
 
 @pytest.fixture
 def holder(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path / "run")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with holding("pipelines.runs.lock", "alone_in", tmp_path / "run") as process:
+        yield process
 
 
 def test_a_second_run_is_refused_naming_the_process(tmp_path, holder):

@@ -8,8 +8,9 @@ import shutil
 import pytest
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.planning.backbone_choice import BackboneChoice, to_dict
 from pipelines.runs import folder as run_folder
-from pipelines.runs.resume import exported_before, progress_of
+from pipelines.runs.resume import choice_before, exported_before, progress_of
 from pipelines.serving import artifact
 from tests.support.small_runs import config_for, without_later
 
@@ -132,3 +133,16 @@ def test_run_killed_after_export_exports_only_once(finished_run, tmp_path):
     before.write_text(json.dumps({"versions": []}))
     (run / "artifact" / "1" / "saved_model.pb").write_bytes(b"")
     assert exported_before(folder, facts) is None
+
+
+def test_the_backbone_of_before_is_read(saved, caplog):
+    config = config_for(saved.path, weights="default", backbone="auto", input_size_px=0)
+    assert choice_before(config, saved) is None
+    choice = BackboneChoice("tiny_image", 16, "It was the best.")
+    saved.write("backbone.json", to_dict(choice))
+    assert choice_before(config, saved) == choice
+    anew = dataclasses.replace(config, overwrite=True)
+    assert choice_before(anew, saved) is None
+    saved.write_text("backbone.json", "{")
+    assert choice_before(config, saved) is None
+    assert "it is chosen anew" in caplog.text

@@ -32,6 +32,14 @@ def test_what_is_chosen(accuracies, examples, chosen, said):
     assert said in reason
 
 
+@pytest.mark.parametrize(("error", "chosen"), [(0.05, 1), (0.3, 0)])
+def test_other_metrics_bring_their_standard_error(error, chosen):
+    trials = study_with(-0.1, 0.1).trials
+    trial, reason = choose(trials, 100, metric="r2", standard_error=error)
+    assert trial.number == chosen
+    assert f"standard error of such a r2 is {error:.4f}" in reason
+
+
 def test_lost_trials_are_queued_once_ended_ones_never():
     study = study_with(0.9)
     study.enqueue_trial({"x": 1.0})

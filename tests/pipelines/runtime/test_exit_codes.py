@@ -216,6 +216,7 @@ def test_failed_training_exits_5_and_leaves_unfinished_run(
         "--config.strategy=full",
         "--config.batch_size=8",
         "--config.head.epochs=0",
+        "--config.finetune.guard=False",
         "--config.finetune.epochs=10",
         "--config.finetune.optimizer=sgd",
         "--config.finetune.learning_rate=10",

@@ -7,6 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 from pipelines.calibration.calibration import uncalibrated
+from pipelines.calibration.labels import LabelCalibration
+from pipelines.problems import label_answers
 from pipelines.serving.grad_cam import grad_cam
 from pipelines.serving.signatures import EXPLAIN, explanation, signatures
 
@@ -86,6 +88,30 @@ def test_nothing_is_hot_without_evidence():
 
     heat = run(tf.ones([2, 3, 3, 4]))
     np.testing.assert_array_equal(heat, np.zeros((2, 3, 3)))
+
+
+def test_every_label_has_heat_where_it_is(spotter):
+    model, cells = spotter
+    labels = LabelCalibration((1.0,) * 3, (0.5,) * 3, 0, 0.0, None, "")
+    answers = label_answers.graph_answers(labels, NAMES)
+    explain = signatures(
+        model,
+        class_names=NAMES,
+        calibration=labels,
+        feature_map=cells,
+        answers=answers,
+    )[EXPLAIN]
+    both = tf.io.encode_png(spot(0, 1, 0) + spot(4, 3, 2)).numpy()
+    answer = explain({"image_bytes": tf.constant([both, b"bad"])})
+    assert set(answer) == {"heat_map"}
+    heat = answer["heat_map"].numpy()
+    assert heat.shape == (2, 3, CELLS, CELLS)
+    hottest = heat[0].reshape(3, -1).argmax(axis=1)
+    assert hottest[1:].tolist() == [1, 4 * CELLS + 3]
+    assert heat[0, 0].max() == 0  # nothing speaks for dark
+    assert heat[1].max() == 0
+    empty = explain({"image_bytes": tf.constant([], tf.string)})
+    assert empty["heat_map"].shape == (0, 3, CELLS, CELLS)
 
 
 @pytest.fixture(scope="module")

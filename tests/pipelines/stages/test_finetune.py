@@ -47,6 +47,55 @@ def test_partial_moves_the_last_half_and_the_head(tmp_path, splits):
     assert [one.trainable for one in phase.receipt] == [False, False, True, True, True]
 
 
+def test_cut_trains_new_blocks_and_none_above_it(tmp_path, splits):
+    config = tiny_config(strategy="cut")
+    config.head.cut_after, config.finetune.from_block = "block2", "block1"
+    config.finetune.guard = False
+    model, history = train_stages(tmp_path, splits, config)
+    head, blocks = history.phases
+    moved = [
+        [row.block for row in p.receipt if row.largest_change > 0]
+        for p in (head, blocks)
+    ]
+    assert moved == [["head"], ["block1", "block2", "head"]]
+    assert (head.blend, blocks.blend) == (1.0, 1.0)
+    assert "block3_conv" not in [layer.name for layer in model.model.layers]
+    new = next(layer for layer in model.head_layers if layer.name == "new_block_0")
+    assert np.abs(new.outer.kernel).max() > 0
+    # In the head phase alone it trains too.
+    assert head.trained_parameters > model.logits_layer.count_params()
+
+
+def test_undone_phase_of_new_blocks_leaves_the_probe(tmp_path, splits):
+    def ruin(plan):
+        (head,) = plan.phases
+        head = dataclasses.replace(head, learning_rate=30.0, clip_norm=1e6)
+        return dataclasses.replace(plan, phases=(head,))
+
+    model, history = train_stages(
+        tmp_path, splits, tiny_config(strategy="cut"), edit=ruin
+    )
+    assert not history.phases[0].kept
+    new = next(layer for layer in model.head_layers if layer.name == "new_block_0")
+    assert not np.any(new.outer.kernel)
+
+
+def test_named_phase_is_kept_whole_or_undone(tmp_path, splits):
+    """Where it is kept, its weights are those without a guard, to the bit."""
+    config = tiny_config(strategy="partial")
+    config.head.init = "zeros"
+    config.finetune.learning_rate, config.finetune.epochs = 3e-3, 4
+    guarded, history = train_stages(tmp_path / "a", splits, config)
+    assert (history.phases[-1].kept, history.phases[-1].blend) == (True, 1.0)
+    config.finetune.guard = False
+    plain, unguarded = train_stages(tmp_path / "b", splits, config)
+    assert unguarded.phases[-1].gain_standard_error == 0.0
+    for ours, theirs in zip(
+        guarded.model.get_weights(), plain.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_from_scratch_learns_more_than_chance(tmp_path, splits):
     config = tiny_config(strategy="scratch")
     config.finetune.epochs = 8
@@ -83,17 +132,19 @@ def test_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
     ("phase", "wrong", "left_out"),
     # Of 4 wrong, half put right are 2, more than the square root of 3; of 3, not.
     [("fine_tune", 3, True), ("fine_tune", 4, False), ("head", 1, True)]
-    + [("head", 2, False), ("unguarded", 0, False)],
+    + [("head", 2, False), ("unguarded", 0, False)]
+    # Asked for by name: left out only where no gain could show.
+    + [("named", 1, True), ("named", 2, False)],
 )
 def test_guarded_phase_needs_gain_above_its_standard_error(phase, wrong, left_out):
-    plan = decide(
-        TrainingFacts(examples=400, classes=10, block_names=("a", "b")),
-        RunConfig(strategy="partial"),
-    )
-    head, blocks = plan.phases
+    config = RunConfig(strategy="partial")
+    config.finetune.guard = False
+    facts = TrainingFacts(examples=400, classes=10, block_names=("a", "b"))
+    head, blocks = decide(facts, config).phases
     asked = {
         "head": head,
         "fine_tune": dataclasses.replace(blocks, only_if_better=True),
+        "named": dataclasses.replace(blocks, only_if_better=True, whole=True),
         "unguarded": blocks,
     }[phase]
     last = types.SimpleNamespace(imbalance="none", accuracy_after=1 - wrong / 100)
@@ -106,17 +157,12 @@ def test_guarded_phase_with_no_possible_gain_is_skipped(tmp_path, splits):
     known = splits.train.take(np.arange(20))
     splits = dataclasses.replace(splits, validation=known)
 
-    def guard(plan):
-        head, blocks = plan.phases
-        guarded = dataclasses.replace(blocks, only_if_better=True)
-        return dataclasses.replace(plan, phases=(head, guarded))
-
-    _, history = train_stages(
-        tmp_path, splits, tiny_config(strategy="partial"), edit=guard
-    )
+    config = tiny_config(strategy="partial")
+    _, history = train_stages(tmp_path, splits, config)
     assert history.phases[-1].accuracy_after == 1.0
     assert history.not_needed == ("fine_tune",)
-    _, unguarded = train_stages(tmp_path, splits, tiny_config(strategy="partial"))
+    config.finetune.guard = False
+    _, unguarded = train_stages(tmp_path, splits, config)
     assert unguarded.not_needed == ()
 
 
@@ -151,7 +197,7 @@ def test_after_the_deadline_only_the_first_phase_runs(tmp_path, splits):
         tmp_path, splits, tiny_config(strategy="auto"), deadline=past
     )
     assert [phase.name for phase in history.phases] == ["head"]
-    assert history.skipped == ("fine_tune_last_half",)
+    assert history.skipped == ("fine_tune",)
     assert len(history.phases[0].epochs) == 1
 
 

@@ -284,3 +284,19 @@ def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:
     for phase in (head, blocks):
         del phase["profile"]
     assert "milliseconds of a step" not in result_table(run.report)
+
+
+def test_smoothing_is_of_training_labels_alone(splits):
+    labels = tf.constant(splits.train.labels[:4])
+    batch = tf.data.Dataset.from_tensors((tf.zeros([4, 1]), labels))
+    feed = Feed(splits, "weights", label_smoothing=0.3)
+    _, smoothed, weights = next(iter(feed.training(batch)))
+    hard = smoothed.numpy().argmax(axis=1)
+    assert hard.tolist() == labels.numpy().tolist()
+    np.testing.assert_allclose(smoothed.numpy().max(axis=1), 0.8, rtol=1e-6)
+    # Weights are of the class of an example, and not of what it is smoothed to.
+    plain = next(iter(Feed(splits, "weights").training(batch)))[2]
+    np.testing.assert_array_equal(weights, plain)
+    _, validated, _ = next(iter(feed.validation(batch)))
+    np.testing.assert_array_equal(validated, tf.one_hot(labels, 3))
+    assert isinstance(feed.loss(), keras.losses.CategoricalCrossentropy)

@@ -144,3 +144,37 @@ def test_frozen_depth_counts_blocks_before_the_first_trainable(backbone):
     assert freezing.frozen_depth(backbone.blocks, ["block2", "block3"]) == 2
     assert freezing.frozen_depth(backbone.blocks, ["stem"]) == 0
     assert freezing.frozen_depth(backbone.blocks, []) == 4
+
+
+@pytest.mark.parametrize("tune", ["bias", "norm"])
+@pytest.mark.parametrize("batchnorm", ["frozen", "trained"])
+def test_tuned_kinds_move_and_everything_else_stays(backbone, tune, batchnorm):
+    freezing.set_trainable(
+        backbone.blocks, ["block1", "block2"], batchnorm=batchnorm, tune=tune
+    )
+    before = {id(v): v.numpy() for v in backbone.model.variables}
+    model = freezing.behind_frozen(
+        _classifier(backbone), backbone.blocks, 1, pooled_blocks={}
+    )
+    _fit(model)
+    moved = {
+        (block.name, v.name)
+        for block in backbone.blocks
+        for v in block.variables
+        if np.any(v.numpy() != before[id(v)]) and "seed" not in v.name
+    }
+    offsets = {(block, "beta") for block in ("block1", "block2")}
+    scales = {(block, "gamma") for block in ("block1", "block2")}
+    statistics = {
+        (block, f"moving_{kind}")
+        for block in ("block1", "block2")
+        for kind in ("mean", "variance")
+    }
+    expected = offsets | (scales if tune == "norm" else set())
+    assert moved == expected | (statistics if batchnorm == "trained" else set())
+
+
+def test_a_frozen_block_has_nothing_to_tune(backbone):
+    freezing.set_trainable(backbone.blocks, ["block1"], batchnorm="frozen", tune="bias")
+    trained = {b.name for b in backbone.blocks for v in b.variables if v.trainable}
+    assert trained == {"block1"}

@@ -109,3 +109,64 @@ def test_optimizers_without_exact_multipliers_are_refused_by_name(phase):
     phase = dataclasses.replace(phase, optimizer="adafactor")
     with pytest.raises(ConfigError, match="'adafactor'; allowed: sgd, adam, adamw"):
         rates.optimizer_for(phase, rate_multipliers=FACTORS, steps=10)
+
+
+def _phase(**fields):
+    config = RunConfig(strategy="partial")
+    facts = TrainingFacts(examples=400, classes=10, block_names=("a", "b"))
+    last = decide(facts, config).phases[-1]
+    return dataclasses.replace(last, warmup_fraction=0.0, **fields)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_accumulated_gradients_equal_one_large_batch(optimizer):
+    small, large = _variables(), _variables()
+    phase = _phase(optimizer=optimizer, weight_decay=0.1, clip_norm=0.5)
+    constant = keras.optimizers.schedules.ExponentialDecay(RATE, 1, 1.0)
+    many, single = (
+        rates.optimizer_for(
+            dataclasses.replace(phase, accumulate_steps=steps),
+            rate_multipliers=FACTORS,
+            steps=12,
+            schedule=constant,
+        )
+        for steps in (3, 1)
+    )
+    for update in range(4):
+        parts = [_gradients(3 * update + step) for step in range(3)]
+        for number, part in enumerate(parts):
+            before = [v.numpy() for v in small]
+            many.apply(part, small)
+            if number < 2:
+                assert all(np.array_equal(v, b) for v, b in zip(small, before))
+        single.apply([np.mean(columns, axis=0) for columns in zip(*parts)], large)
+    for one, other in zip(small, large):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=2e-6)
+
+
+def test_sparse_gradients_accumulate_too():
+    table = keras.Variable(np.ones((5, 2)), dtype="float32")
+    optimizer = rates.SGD(
+        rate_multipliers=(1.0,), learning_rate=1.0, gradient_accumulation_steps=2
+    )
+    for rows in ([1, 3], [1, 2]):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.gather(table.value, rows))
+        optimizer.apply(tape.gradient(loss, [table.value]), [table])
+    np.testing.assert_allclose(table.numpy()[:, 0], [1, 0, 0.5, 0.5, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_momentum_of_the_phase_is_that_of_sgd(momentum):
+    phase = _phase(optimizer="sgd", momentum=momentum, clip_norm=1e6)
+    constant = keras.optimizers.schedules.ExponentialDecay(RATE, 1, 1.0)
+    ours = rates.optimizer_for(
+        phase, rate_multipliers=(1.0,) * 3, steps=9, schedule=constant
+    )
+    theirs = keras.optimizers.SGD(RATE, momentum=momentum)
+    one, other = _variables(), _variables()
+    for step in range(3):
+        ours.apply(_gradients(step), one)
+        theirs.apply(_gradients(step), other)
+    for a, b in zip(one, other):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)

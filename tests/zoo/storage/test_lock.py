@@ -1,41 +1,19 @@
 """One process at a time; its lock ends with it."""
 
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.support.lock_holder import holding
 from zoo.errors import StoreError
 from zoo.storage import lock
-
-ROOT = Path(__file__).parents[3]
-WAITS = (
-    "import sys, time\n"
-    "from pathlib import Path\n"
-    "from zoo.storage.lock import exclusive\n"
-    "with exclusive(Path(sys.argv[1])):\n"
-    "    print('held', flush=True)\n"
-    "    time.sleep(60)\n"
-)
 
 
 @pytest.fixture
 def owner(tmp_path):
-    """Another process that has the lock."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WAITS, str(tmp_path / "lock")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with holding("zoo.storage.lock", "exclusive", tmp_path / "lock") as process:
+        yield process
 
 
 def test_living_owner_is_waited_for_and_named(tmp_path, owner):

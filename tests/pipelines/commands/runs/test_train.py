@@ -1,5 +1,8 @@
+import dataclasses
 import json
+import re
 
+import zoo
 from pipelines.cli import main
 from pipelines.runtime import clock
 
@@ -58,3 +61,28 @@ def test_train_gives_a_run_again_from_its_config(
     assert reports[0]["test"] == reports[1]["test"]
     assert main(["train", f"--config={finished_run / 'config.json'}"]) == 2
     assert "overwrite" in capsys.readouterr().err
+
+
+def test_train_prints_and_records_a_chosen_backbone(registered, tmp_path, capsys):
+    takes = zoo.get_spec("tiny_image").input
+    for name, size in (("auto_a", 8), ("auto_b", 16)):
+        registered(name, input=dataclasses.replace(takes, default_size_px=size))
+    flags = [
+        "--config.data=builtin:digits?limit=120",
+        "--config.backbone=auto",
+        "--config.auto.backbones=auto_*",
+        "--config.strategy=head_only",
+        "--config.head.epochs=1",
+        f"--config.workdir={tmp_path / 'run'}",
+    ]
+    assert main(["train", *flags]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"backbone +px +left-out accuracy +behind the best", printed)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    choice = json.loads((tmp_path / "run" / "backbone.json").read_text())
+    assert report["backbone_choice"] == choice
+    assert report["backbone"]["name"] == choice["backbone"]
+    assert report["plan"]["reason"].startswith(choice["reason"])
+    assert [row["backbone"] for row in choice["compared"]] == ["auto_a", "auto_b"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Backbones that were compared" in page

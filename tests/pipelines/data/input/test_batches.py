@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.data.images.decode import decode_and_resize
+from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
 from pipelines.data.splits import ImageArray, ImageFiles, Split
 
@@ -141,3 +142,24 @@ def test_large_array_is_not_a_graph_constant() -> None:
     (one_epoch,) = epochs._functions()
     size = one_epoch.function.graph.as_graph_def(add_shapes=True).ByteSize()
     assert 0 < size < split.inputs.pixels.nbytes / 10
+
+
+def test_weights_come_with_batches_and_mix():
+    pixels = np.zeros((2, 8, 8, 3), np.uint8)
+    pixels[0] = 200
+    weights = np.float32([1, 3])
+    split = Split("train", ImageArray(pixels), np.array([0, 1]), weights=weights)
+    sizes = {"input_size_px": 8, "batch_size": 2}
+    assert len(next(iter(batches(split, **sizes)))) == 2
+    *_, own = next(iter(batches(split, weighted=True, **sizes)))
+    assert own.numpy().tolist() == [0.5, 1.5]
+    plain = training_batches(split, seed=3, **sizes)
+    _, labels, own = next(iter(plain))
+    np.testing.assert_allclose(own, np.where(labels == 0, 0.5, 1.5))
+    mixing = Augmentation(flip="none", crop=1.0, colour=0.0, mixup=1.0)
+    mixed = training_batches(split, seed=3, augmentation=mixing, classes=2, **sizes)
+    images, labels, own = (part.numpy() for part in next(iter(mixed)))
+    bright = images.mean(axis=(1, 2, 3)) / 200
+    np.testing.assert_allclose(own, 0.5 * bright + 1.5 * (1 - bright), atol=0.02)
+    np.testing.assert_allclose(labels[:, 0] * own, 0.5 * bright, atol=0.02)
+    np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-5)

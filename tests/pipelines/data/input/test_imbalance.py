@@ -101,3 +101,18 @@ def test_auto_corrects_from_ten_times_as_many(sizes, wanted) -> None:
     assert resolve("auto", labels, 2) == wanted
     for choice in ("none", "weights", "sampling", "prior_correction"):
         assert resolve(choice, labels, 2) == choice
+
+
+def test_weights_of_examples_and_classes_are_factors():
+    own = np.resize([2, 1, 0, 3], len(LABELS)).astype(np.float32)
+    own /= own.mean()
+    weights = class_weights(LABELS, 3, own)
+    totals = np.bincount(LABELS, own * weights[LABELS], minlength=3)
+    present = totals[totals > 0]
+    np.testing.assert_allclose(present, present[0], rtol=1e-5)
+    batch = tf.data.Dataset.from_tensors((LABELS, LABELS, own))
+    _, _, both = next(iter(weighted(batch, weights)))
+    np.testing.assert_allclose(both, own * weights[LABELS], rtol=1e-6)
+    shares = np.exp(log_prior(LABELS, 3, own))
+    expected = np.bincount(LABELS, own, minlength=3) / len(LABELS)
+    np.testing.assert_allclose(shares, expected, rtol=1e-5)

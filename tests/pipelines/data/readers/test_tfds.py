@@ -103,6 +103,17 @@ def test_a_version_or_its_folder_can_be_named(prepared: Path, location: str) -> 
             read(DatasetRef("tfds", str(prepared / "made/gone")))
 
 
+def test_a_sequence_of_class_labels_is_a_list(tmp_path: Path) -> None:
+    kinds = tfds.features.Sequence(tfds.features.ClassLabel(names=["cat", "dog"]))
+    features = {"picture": tfds.features.Image(), "kinds": kinds}
+    lists = [[0], [0, 1], [], [1]]
+    rows = [{"picture": pixels(i), "kinds": kind} for i, kind in enumerate(lists)]
+    store(tmp_path, features, {"train": rows})
+    examples = read(ref(tmp_path), problem="multi_label")
+    assert (examples.problem, examples.class_names) == ("multi_label", ("cat", "dog"))
+    assert sorted(examples.labels.tolist()) == [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
 def test_texts(tmp_path: Path) -> None:
     features = {
         "text": tfds.features.Text(),
@@ -262,3 +273,18 @@ def test_a_damaged_or_missing_file_is_named(prepared: Path, tmp_path: Path) -> N
     shard.unlink()
     with pytest.raises(DataError, match="made-train.tfrecord.* cannot be read"):
         read(ref(tmp_path / "copy"))
+
+
+def test_a_feature_gives_weights(tmp_path: Path) -> None:
+    features = {
+        "text": tfds.features.Text(),
+        "kind": tfds.features.ClassLabel(names=["a", "b"]),
+        "trust": tfds.features.Scalar(np.float32),
+    }
+    rows = [{"text": f"text {i}", "kind": i % 2, "trust": i / 4} for i in range(6)]
+    store(tmp_path, features, {"train": rows})
+    examples = read(ref(tmp_path, "&weight=trust"))
+    texts = [text.decode() for text in examples.inputs.values]
+    assert [float(text[5:]) / 4 for text in texts] == examples.weights.tolist()
+    with pytest.raises(DataError, match="no feature 'trusst' for weight=.*'trust'"):
+        read(ref(tmp_path, "&weight=trusst"))

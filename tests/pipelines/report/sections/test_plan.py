@@ -26,3 +26,18 @@ def test_divergence_shows_where_measured(files):
 def test_plan_without_evidence(files):
     run = dataclasses.replace(files, plan={**files.plan, "evidence": None})
     assert plan(run)["evidence"] is None
+
+
+def test_plan_shows_compared_backbones(files):
+    assert plan(files)["backbones"] is None
+    row = {
+        "backbone": "tiny",
+        "input_size_px": 16,
+        "accuracy": 0.9,
+        "behind": 0.0,
+        "standard_error": 0.0,
+        "multiply_adds": 1000,
+    }
+    choice = {"metric": "accuracy", "compared": [row]}
+    run = dataclasses.replace(files, report={**files.report, "backbone_choice": choice})
+    assert plan(run)["backbones"].rows == [("tiny", 16, 0.9, 0.0, 0.0, 1000)]

@@ -29,3 +29,19 @@ def test_receipt_names_blocks_that_moved_though_frozen(files):
     frozen["largest_change"] = 0.5
     ((broken, _),) = training(dataclasses.replace(files, report=report))["receipts"]
     assert broken.endswith("stem moved though frozen")
+
+
+def test_training_shows_the_spread_of_folds(files):
+    assert training(files)["folds"] is None
+    scores = {
+        "count": 2,
+        "metric": "accuracy",
+        "mean": 0.9,
+        "standard_deviation": 0.05,
+        "per_fold": [0.85, 0.95],
+        "examples": [20, 21],
+    }
+    run = dataclasses.replace(files, report={**files.report, "folds": scores})
+    sentence, table = training(run)["folds"]
+    assert sentence.startswith("2 folds: accuracy 0.9000 on average")
+    assert table.rows == [("1", 0.85, 20), ("2", 0.95, 21)]

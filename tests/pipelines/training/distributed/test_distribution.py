@@ -41,6 +41,18 @@ def test_what_is_not_there_is_refused(monkeypatch):
     assert distribution_of(RunConfig(distribution="none")) is ONE_DEVICE
 
 
+def test_several_workers_refuse_work_of_one(monkeypatch):
+    hosts = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": hosts, "task": task}))
+    with pytest.raises(ConfigError, match="names several workers. Name a backbone"):
+        distribution_of(RunConfig(backbone="auto"))
+    with pytest.raises(ConfigError, match="folds solves its heads on one machine"):
+        distribution_of(RunConfig(folds=5))
+    with pytest.raises(ConfigError, match="test_views solves its heads on one machi"):
+        distribution_of(RunConfig(test_views="flip"))
+
+
 def plan_and_base(strategy: str, base: zoo.Backbone | None = None):
     config = RunConfig(strategy=strategy)
     base = base or zoo.build("tiny_image", weights=None, input_size_px=16)

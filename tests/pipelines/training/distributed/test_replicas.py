@@ -87,6 +87,13 @@ def test_two_replicas_match_one_device_after_twenty_steps(trained, name):
         assert two == pytest.approx(one, abs=1e-5)
 
 
+def test_replicas_accumulate_gradients_as_one_device(trained):
+    alone, shared = (trained[n].values["accumulated"] for n in ("none", "mirrored"))
+    assert shared == pytest.approx(alone, abs=TOLERANCE)
+    plain = trained["none"].weights[-2].ravel()
+    assert np.abs(plain - alone).max() > 10 * TOLERANCE
+
+
 def test_the_tolerance_tells_models_apart(trained):
     one = trained["none"]
     moved = [one.weights[0] + 2 * TOLERANCE, *one.weights[1:]]

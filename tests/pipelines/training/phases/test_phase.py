@@ -40,6 +40,7 @@ def tuned(splits, tmp_path_factory):
             strategy=strategy,
         )
         config.head.epochs, config.finetune.epochs = 1, 2
+        config.finetune.guard = False
         # A probe is right on nearly all of validation here, which leaves nothing to do.
         config.head.init = "zeros"
         for name, value in options.items():
@@ -164,3 +165,29 @@ def test_facts_name_the_blocks_with_batchnorm(facts):
 
     assert facts("tiny_image").batchnorm_blocks == ("stem", "block1", "block2")
     assert facts("tiny_text").batchnorm_blocks == ()
+
+
+OPTIONS = {
+    "label_smoothing": ({"label_smoothing": 0.3}, {}),
+    "accumulate_steps": ({"accumulate_steps": 3}, {}),
+    "tune bias": ({"tune": "bias"}, {}),
+    "tune norm": ({"tune": "norm"}, {}),
+    "momentum": ({"optimizer": "sgd", "momentum": 0.0}, {"optimizer": "sgd"}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_option_of_a_phase_changes_weights(tuned, after_head, name):
+    fields, without = OPTIONS[name]
+    model, history = tuned(**fields)
+    other, others = tuned(**without)
+    start = after_head
+    weights, plain = model.model.get_weights(), other.model.get_weights()
+    assert any(np.abs(a - b).max() > 1e-6 for a, b in zip(weights, plain))
+    assert any(np.abs(a - b).max() > 1e-6 for a, b in zip(weights, start))
+    trained, usual = (h.phases[-1].trained_parameters for h in (history, others))
+    assert (trained < usual) == name.startswith("tune")
+    if name == "label_smoothing":
+        # Validation has plain labels, and so an honest loss.
+        seen = [phase.epochs[0] for phase in (history.phases[-1], others.phases[-1])]
+        assert seen[0]["loss"] > seen[1]["loss"]

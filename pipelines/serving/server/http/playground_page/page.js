@@ -179,7 +179,7 @@ async function answerInto(card, source, read) {
     const answer = found.predictions[0];
     showAnswer(card, answer, model.classes, milliseconds);
     say(`${source}: ${inWords(answer)}, ${milliseconds} ms`);
-    if (model.explains && answer.valid) await showHeat(card, model, instance);
+    if (model.explains && answer.valid) await showHeat(card, model, instance, answer);
   } catch (error) {
     card.append(line("verdict failed", error.message));
     throw error;
@@ -258,7 +258,7 @@ function classList(answer, classes) {
   return list;
 }
 
-async function showHeat(card, model, instance) {
+async function showHeat(card, model, instance, answer) {
   // Of the version that gave the answer; if it is gone, there is nothing to show.
   const found = await ask(`${versionPath(model.name, model.version)}:predict`, {
     signature_name: HEAT_SIGNATURE,
@@ -268,7 +268,7 @@ async function showHeat(card, model, instance) {
     throw error;
   });
   if (found === null) return;
-  const { heat_map: rows, label } = found.predictions[0];
+  const { rows, label } = likeliestMap(found.predictions[0], model, answer);
   const canvas = element("canvas", "heat");
   drawHeat(canvas, rows);
   canvas.hidden = !byId("heat").checked;
@@ -276,6 +276,14 @@ async function showHeat(card, model, instance) {
   canvas.setAttribute("aria-label", `It looked most at ${brightestPlace(rows)}.`);
   card.querySelector(".seen")?.append(canvas);
   card.append(line("source place", `For ${label}, it looked most at ${brightestPlace(rows)}.`));
+}
+
+// With several labels each one has a map; the likeliest is shown.
+function likeliestMap({ heat_map: map, label }, model, answer) {
+  if (label !== undefined) return { rows: map, label };
+  const shares = answer.probabilities;
+  const most = shares.indexOf(Math.max(...shares));
+  return { rows: map[most], label: model.classes[most] };
 }
 
 // The map is of the whole photo, which the model stretches to a square.

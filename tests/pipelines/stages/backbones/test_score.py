@@ -6,7 +6,7 @@ import pytest
 from pipelines.data.splits import ImageArray, Series, Split
 from pipelines.problems.single_label import SingleLabel
 from pipelines.runtime.clock import Clock
-from pipelines.stages.score import score_backbone, thumbnail_accuracy
+from pipelines.stages.backbones.score import score_backbone, thumbnail_accuracy
 from tests.support.tiny_stages import tiny_config
 
 TWO = SingleLabel(("dark", "bright"))
@@ -21,9 +21,11 @@ def bright_and_dark():
 
 
 def test_score_backbone_measures_some_of_the_examples(bright_and_dark):
-    score = score_backbone(
+    measured = score_backbone(
         bright_and_dark, tiny_config(), Clock(), examples=20, problem=TWO
     )
+    score = measured.score
+    assert not len(measured.quality)
     assert (score.backbone, score.examples, score.classes) == ("tiny_image", 20, 2)
     assert score.input_size_px == 16
     assert score.parameters > 1000

@@ -1,0 +1,56 @@
+"""Two splits as one."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TypeVar
+
+import numpy as np
+
+from pipelines.data.packed_strings import Strings
+from pipelines.data.splits import Inputs, Split
+
+T = TypeVar("T", bound=Inputs)
+
+
+def joined(first: Split, second: Split, *, name: str) -> Split:
+    """The examples of two splits of the same data, those of the first in front.
+
+    Facts that are not known of one of them are not known of both.
+    """
+
+    def both(field: str) -> np.ndarray | None:
+        values = getattr(first, field), getattr(second, field)
+        return (
+            None if any(value is None for value in values) else np.concatenate(values)
+        )
+
+    names = first.names, second.names
+    digests = first.digest, second.digest
+    return Split(
+        name,
+        joined_inputs(first.inputs, second.inputs),
+        np.concatenate([first.labels, second.labels]),
+        both("groups"),
+        None if None in digests else hashlib.sha256(repr(digests).encode()).hexdigest(),
+        None if None in names else Strings.of([*first.names, *second.names]),
+        both("weights"),
+    )
+
+
+def joined_inputs(first: T, second: T) -> T:
+    """The inputs of two splits of the same data, one after the other.
+
+    What is not one value for each input, such as the largest size, is of both.
+    """
+    columns = {}
+    for field in dataclasses.fields(first):
+        ours, theirs = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(ours, np.ndarray):
+            columns[field.name] = np.concatenate([ours, theirs])
+        elif isinstance(ours, Strings):
+            columns[field.name] = Strings.of([*ours, *theirs])
+        elif ours != theirs:
+            raise ValueError(f"Splits of the same data have different {field.name}.")
+    return dataclasses.replace(first, **columns)

@@ -1,0 +1,1 @@
+"""Backbones compared on data, by linear probes."""
