@@ -50,7 +50,7 @@ class Trained:
 
     The model has the chosen `views`, if the config asks for some. `out_of_fold` are
     the outputs for train and validation together, each by the head that did not see the
-    example.
+    example; without folds for validation, if the head was solved for that too.
     """
 
     model: TransferModel
