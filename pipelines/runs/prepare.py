@@ -14,7 +14,7 @@ from pipelines.data.folds import pooled, require_one_in_each
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Examples, Splits
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.planning.choices.backbone import BackboneChoice
 from pipelines.planning.compute import Compute
 from pipelines.planning.folds import folded
 from pipelines.planning.plan import TransferPlan

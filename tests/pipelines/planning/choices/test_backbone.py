@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.planning import backbone_choice
-from pipelines.planning.backbone_choice import (
+from pipelines.planning.choices import backbone as backbone_choice
+from pipelines.planning.choices.backbone import (
     BackboneChoice,
     MeasuredBackbone,
     choose,

@@ -1,0 +1,1 @@
+"""The choices that a run measures before its plan: backbone, and views at test time."""
