@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.planning import backbone_choice
-from pipelines.planning.backbone_choice import (
+from pipelines.planning.backbones import choice as backbone_choice
+from pipelines.planning.backbones.choice import (
     BackboneChoice,
     MeasuredBackbone,
     choose,
