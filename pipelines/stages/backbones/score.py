@@ -18,14 +18,15 @@ from pipelines.features.block_vectors import (
     vectors_of,
 )
 from pipelines.features.extract import extract
-from pipelines.planning.backbone_choice import MeasuredBackbone
+from pipelines.planning.backbones.choice import MeasuredBackbone
+from pipelines.planning.backbones.ranking import BackboneScore
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
 from pipelines.probing.transferability import h_score, leep, logme
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
+from pipelines.stages.base import fit_base
 from pipelines.stages.evidence.compare import rows_to_compare, score_head_input
 from pipelines.stages.folds.out_of_fold import out_of_fold
 from pipelines.stages.obtain import obtain
@@ -53,7 +54,7 @@ def score_backbone(
     """
     remembers = environment.forget_peak_memory()
     started = time.monotonic()
-    base = obtain(config, train.inputs)
+    base = fit_base(obtain(config, train.inputs), train, seed=config.seed)
     rows = rows_to_compare(problem, train.labels, count=examples, seed=config.seed)
     some = train.take(rows)
     features, rate = _read(base, some, config, clock)

@@ -12,7 +12,7 @@ from pipelines.data.splits import Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.folds import PHASE
 from pipelines.planning.plan import TransferPlan
-from pipelines.planning.test_time_views import ViewChoice
+from pipelines.planning.views import ViewChoice
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
@@ -50,7 +50,7 @@ class Trained:
 
     The model has the chosen `views`, if the config asks for some. `out_of_fold` are
     the outputs for train and validation together, each by the head that did not see the
-    example.
+    example; without folds for validation, if the head was solved for that too.
     """
 
     model: TransferModel
