@@ -21,7 +21,7 @@ from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of
 if TYPE_CHECKING:
     from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
-    from pipelines.planning.ranking import Ranking
+    from pipelines.planning.backbones.ranking import Ranking
     from pipelines.runs.result import Run
     from pipelines.search import Search
     from pipelines.serving.predictor import Predictor

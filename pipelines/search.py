@@ -252,8 +252,9 @@ class _Objective:
             known=self._prepared.measured.known,
         )
         judged = problem.judge(answers.logits, answers.labels)
-        average = float(judged.quality.mean())
-        return problem.reached(answers.logits, answers.labels, average)
+        weights = validation.relative_weights
+        average = float(np.average(judged.quality, weights=weights))
+        return problem.reached(answers.logits, answers.labels, average, weights)
 
     def _workspace(
         self, trial: optuna.Trial, head: HeadPlan, config: RunConfig

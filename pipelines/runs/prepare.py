@@ -16,7 +16,7 @@ from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Examples, Splits
 from pipelines.features.block_vectors import parts_of
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.compute import Compute
 from pipelines.planning.folds import folded
 from pipelines.planning.plan import TransferPlan

@@ -8,8 +8,9 @@ from typing import Any
 
 from pipelines.data.data_card import reasons
 from pipelines.data.splits import DataInfo
-from pipelines.planning import backbone_choice, compute
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.planning import compute
+from pipelines.planning.backbones import choice as backbone_choice
+from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.runs.result import Outcome

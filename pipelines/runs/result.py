@@ -11,7 +11,7 @@ import keras
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
-from pipelines.planning.test_time_views import ViewChoice
+from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation

@@ -18,9 +18,9 @@ from pipelines.features.block_vectors import (
     vectors_of,
 )
 from pipelines.features.extract import extract
-from pipelines.planning.backbone_choice import MeasuredBackbone
+from pipelines.planning.backbones.choice import MeasuredBackbone
+from pipelines.planning.backbones.ranking import BackboneScore
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
 from pipelines.probing.transferability import h_score, leep, logme
 from pipelines.problems.protocol import Problem

@@ -12,7 +12,7 @@ from pipelines.data.splits import Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.folds import PHASE
 from pipelines.planning.plan import TransferPlan
-from pipelines.planning.test_time_views import ViewChoice
+from pipelines.planning.views import ViewChoice
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.planning.candidates import candidates, listed, require_match
+from pipelines.planning.backbones.candidates import candidates, listed, require_match
 from zoo.errors import MissingWeightsError, UnknownBackboneError
 
 
