@@ -92,7 +92,7 @@ class MiniRocket(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights for this number of channels."""
-        channels = input_shape[-1]
+        channels = int(input_shape[-1] or 1)
 
         def fixed(name: str, shape: tuple[int, ...], initializer: Any):
             return self.add_weight(
