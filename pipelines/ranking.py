@@ -68,6 +68,12 @@ def rank(
     with clock.stage("data", data):
         splits = check_and_split(examples, reference, on_progress=clock.progress)
     train, kind = splits.train, problem_of(splits)
+    if not kind.trains:
+        raise ConfigError(
+            f"`zoo rank` compares backbones by labels, and problem {kind.name!r} trains"
+            " on normal examples alone. Train with two backbones, and compare their"
+            " `auroc` on test."
+        )
     first: Measured = ([], [])
     chosen = list(known.at_hand)
     if len(chosen) > _MOST_IN_FULL_AT_ONCE:

@@ -38,7 +38,7 @@ def _run(job: RunJob) -> Run:
         calibrated = calibrate.calibrate_model(
             model,
             splits,
-            job.config.calibration,
+            prepared.problem.calibration_config(job.config),
             batch_size=plan.batch_size,
             known=prepared.measured.known,
             out_of_fold=trained.out_of_fold,

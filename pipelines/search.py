@@ -140,6 +140,12 @@ def _search(
             before=resume.compute_before(config, folder),
             chosen_before=resume.choice_before(config, folder),
         )
+        if not prepared.problem.trains:
+            raise ConfigError(
+                f"`zoo tune` compares trials by labels, and {prepared.problem.name!r}"
+                " fits a detector to normal examples alone. `zoo train` with each"
+                " config.anomaly.method takes seconds; compare their `auroc` on test."
+            )
         if prepared.choice is not None:
             config = applied(config, prepared.choice)
         stack.enter_context(precision(prepared.plan.precision))

@@ -33,6 +33,7 @@ CLASSES = {
     "GridPooling": "pipelines.features.pooling",
     "Standardize": "pipelines.features.pooling",
     "TokenPooling": "pipelines.features.pooling",
+    "AnomalyScore": "pipelines.problems.anomalies.score_layer",
     "CumulativeLink": "pipelines.problems.cumulative_link",
     "InferenceOnly": "pipelines.training.freezing",
     "PriorInTraining": "pipelines.training.class_weighting",

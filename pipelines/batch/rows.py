@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 PREDICTIONS, FEATURES = "predictions", "features"
 FORMS = (".jsonl", ".csv")
 # Fields of an answer that a table has in one column each, in this order.
-_SINGLE = ("label", "labels", "confidence", "accepted", "ood_score")
+_SINGLE = (
+    "label",
+    "labels",
+    "confidence",
+    "accepted",
+    "ood_score",
+    "anomaly_score",
+    "p_value",
+    "anomalous",
+)
 _BETWEEN_LABELS = "|"
 _BATCH_SIZE = 32
 _FORMULA = ("=", "+", "-", "@")

@@ -388,6 +388,27 @@ class CalibrationConfig:
 
 
 @dataclasses.dataclass(slots=True)
+class AnomalyConfig:
+    """The detector of problem=anomaly."""
+
+    method: str = option(
+        "auto",
+        choices=("auto", "dfm", "pca", "nearest"),
+        help="dfm is a Gaussian on the main directions of normal features, pca the"
+        " length of what lies outside of them, nearest the distance to the nearest"
+        " normal example. auto is dfm for images and texts, and nearest for series.",
+    )
+    alpha: float = option(
+        0.05,
+        low=0.0001,
+        high=0.5,
+        help="Share of new normal examples that may be called anomalous. Validation"
+        " needs 1 / alpha - 1 normal examples for it; fewer promise as much as they"
+        " allow.",
+    )
+
+
+@dataclasses.dataclass(slots=True)
 class ExportConfig:
     """Signatures of the artifact besides predictions."""
 
@@ -519,10 +540,18 @@ class RunConfig:
     )
     problem: str = option(
         "auto",
-        choices=("auto", "single_label", "multi_label", "regression", "ordinal"),
+        choices=(
+            "auto",
+            "single_label",
+            "multi_label",
+            "regression",
+            "ordinal",
+            "anomaly",
+        ),
         help="Kind of labels: one class for each example, any number of labels,"
-        " numbers, or grades in an order. auto is what is plain from the data, and"
-        " printed.",
+        " numbers, grades in an order, or normal examples alone (the class normal;"
+        " others are anomalies to evaluate on). auto is what is plain from the data,"
+        " and printed.",
     )
     folds: int = option(
         0,
@@ -552,6 +581,7 @@ class RunConfig:
     calibration: CalibrationConfig = dataclasses.field(
         default_factory=CalibrationConfig
     )
+    anomaly: AnomalyConfig = dataclasses.field(default_factory=AnomalyConfig)
     export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
     auto: AutoConfig = dataclasses.field(default_factory=AutoConfig)
 

@@ -118,7 +118,9 @@ def _table(
 
 
 def _ratio(counts: Mapping[str, int]) -> float:
-    return round(max(counts.values()) / min(counts.values()), 2)
+    # A kind that no training example is of, such as an anomaly, has no size.
+    sizes = [count for count in counts.values() if count]
+    return round(max(sizes) / min(sizes), 2)
 
 
 def _sizes(parts: Sequence[Inputs]) -> dict[str, Any]:

@@ -375,6 +375,10 @@ def _accuracy(report: Mapping[str, Any]) -> str:
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     test = calibration["test"]
+    if "promised" in test:
+        seen = test["false_alarm_rate"]
+        rate = "no normal example in test" if seen is None else f"{seen:.4g} on test"
+        return f"{calibration['reason']} Seen: {rate}"
     if "before" not in test:
         return f"{calibration['reason']} {test['accepted']:.1%} of test accepted"
     before, after = (test[when]["calibration_error"] for when in ("before", "after"))

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from pipelines.errors import ConfigError
 from pipelines.problems.label_reports import mean_average_precision
 from pipelines.problems.number_reports import r2
 from pipelines.serving.artifact import Manifest
@@ -107,7 +108,11 @@ class OfNumbers:
 
 
 def measure_of(manifest: Manifest, labels: np.ndarray) -> Measure:
-    """The measure for the answers of an artifact; `labels` of examples to compare."""
+    """The measure for the answers of an artifact; `labels` of examples to compare.
+
+    Raises:
+        ConfigError: if such artifacts have no other formats.
+    """
     return _MEASURES[manifest.problem](manifest, labels)
 
 
@@ -120,9 +125,18 @@ def _of_numbers(manifest: Manifest, labels: np.ndarray) -> OfNumbers:
     return OfNumbers(np.where(spread > 0, spread, 1.0))
 
 
+def _of_anomalies(manifest: Manifest, labels: np.ndarray) -> Measure:
+    raise ConfigError(
+        f"{manifest.problem!r} artifacts have no other formats yet: their scores are"
+        " computed in float64, which these formats round. Serve the SavedModel (`zoo"
+        " serve`), which TensorFlow Serving takes too."
+    )
+
+
 _MEASURES: Mapping[str, Callable[[Manifest, np.ndarray], Measure]] = {
     "single_label": lambda manifest, labels: OfClasses(),
     "ordinal": lambda manifest, labels: OfClasses(),
     "multi_label": _of_labels,
     "regression": _of_numbers,
+    "anomaly": _of_anomalies,
 }

@@ -159,7 +159,7 @@ def _best_of(
             f" is not available from '{config.backbone}'; it has (blocks, grid) {have}."
             " Use reads='auto' and grid=0."
         )
-    if facts.per_class < COMPARABLE_PER_CLASS:
+    if facts.per_class < COMPARABLE_PER_CLASS or not facts.trains:
         # No score is reliable; on the development data all blocks were best.
         return allowed[min(1, len(allowed) - 1)]
     return max(allowed, key=lambda head: head.quality)

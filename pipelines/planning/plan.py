@@ -29,7 +29,8 @@ class HeadPlan:
     block of the backbone, the network is cut there: no later block is part of it.
 
     With `refit` the logits are solved for training and validation together, and
-    validation is judged by what is solved without each example.
+    validation is judged by what is solved without each example. A `detector` of
+    anomalies is the whole head, where it is named.
     """
 
     reads: tuple[str, ...]
@@ -42,6 +43,7 @@ class HeadPlan:
     init: str
     conv_blocks: int = 0
     refit: bool = False
+    detector: str = ""
 
     @property
     def is_linear(self) -> bool:

@@ -156,9 +156,17 @@ _SOLVED = (
 )
 
 
+_FITTED = (
+    "Fits a detector of anomalies to the frozen features of normal examples, in closed"
+    " form; nothing trains."
+)
+
+
 def _automatic(
     facts: TrainingFacts, config: RunConfig, choice: HeadChoice
 ) -> _Decision:
+    if not facts.trains:
+        return _FITTED, ()
     if choice.refit:
         return _SOLVED, ()
     if choice.anew:
@@ -169,6 +177,8 @@ def _automatic(
 def _head_only(
     facts: TrainingFacts, config: RunConfig, choice: HeadChoice
 ) -> _Decision:
+    if not facts.trains:
+        return _FITTED, ()
     if choice.refit:
         return _SOLVED, ()
     new = _new_blocks_in_words(choice)

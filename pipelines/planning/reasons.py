@@ -19,7 +19,7 @@ _LEFT_OUT_PER_CLASS = 1.5
 def measurements(facts: TrainingFacts, read: ProbeScore | None) -> str:
     """A sentence on the scores of the probes; empty without any."""
     evidence = facts.evidence
-    if evidence is None or read is None:
+    if evidence is None or read is None or not facts.trains:
         return ""
     if facts.per_class < _LEFT_OUT_PER_CLASS:
         return (
@@ -124,7 +124,7 @@ def _why_not(
 def warnings(facts: TrainingFacts) -> str:
     """Warnings about a backbone that is worse than baselines without it."""
     evidence = facts.evidence
-    if evidence is None:
+    if evidence is None or not facts.trains:
         return ""
     best, pixels = evidence.best_head, evidence.pixel_accuracy
     if pixels is not None and pixels > best.accuracy:

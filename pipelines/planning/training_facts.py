@@ -24,7 +24,8 @@ class TrainingFacts:
     `classes`, which may be labels or parts of a range. `can_refit` says that a head can
     be solved for training and validation together: all was read, each example has a
     class, and no block trains. `untrained_series` says that it is a network for series
-    with random weights, whose features are worth nothing before it was trained.
+    with random weights, whose features are worth nothing before it was trained. Where
+    the head does not train (`trains`), scores compare nothing.
     """
 
     examples: int
@@ -41,6 +42,7 @@ class TrainingFacts:
     part: str = "class"
     can_refit: bool = False
     untrained_series: bool = False
+    trains: bool = True
 
     @property
     def per_class(self) -> float:
@@ -51,7 +53,8 @@ class TrainingFacts:
     def classic_rule(self) -> ClassicRule | None:
         """The classic rule for such data; None if similarity was not measured."""
         evidence = self.evidence
-        if evidence is None or not self.pretrained or len(evidence.depths) < 2:
+        known = evidence is not None and self.pretrained and self.trains
+        if evidence is None or not known or len(evidence.depths) < 2:
             return None
         return classic_rule(
             examples=self.examples,

@@ -41,6 +41,7 @@ class MultiLabel:
     metric = "mean average precision"
     epoch_metric = "average_precision"
     counts_mistakes = False
+    trains = True
     trains_in_replicas = False
     part_name = "label"
     reads_classes = False
@@ -77,6 +78,14 @@ class MultiLabel:
                 "calibration.method": ("auto", "none", "temperature"),
             },
         )
+
+    def calibration_config(self, config: RunConfig) -> CalibrationConfig:
+        """The part of a config that `calibrate` takes."""
+        return config.calibration
+
+    def detector(self, config: RunConfig, modality: str) -> str:
+        """The detector that is fitted; empty where the head trains."""
+        return ""
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of labels of different size; never `auto`."""

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from pipelines.calibration.reliability import PredictionScores
-from pipelines.config import CalibrationConfig, RunConfig
+from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing.probe import Probe
@@ -100,13 +100,15 @@ class Problem(Protocol):
     of examples that are right, `part_name` the word for one of the `parts`,
     `reads_classes` where each example has one class, `classes_can_change` where a head
     for other classes is solved from kept features, and `trains_in_replicas` where
-    several devices can share a batch.
+    several devices can share a batch. Where nothing `trains`, a detector is fitted, and
+    no labels of training compare backbones or settings.
     """
 
     name: str
     metric: str
     epoch_metric: str
     counts_mistakes: bool
+    trains: bool
     trains_in_replicas: bool
     reads_classes: bool
     part_name: str
@@ -127,6 +129,12 @@ class Problem(Protocol):
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
+
+    def calibration_config(self, config: RunConfig) -> Any:
+        """The part of a config that `calibrate` takes."""
+
+    def detector(self, config: RunConfig, modality: str) -> str:
+        """The detector that is fitted; empty where the head trains."""
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -208,7 +216,7 @@ class Problem(Protocol):
         train_features: np.ndarray,
         train_labels: np.ndarray,
         *,
-        calibration: CalibrationConfig,
+        calibration: Any,
     ) -> Any:
         """The calibration, from examples that trained nothing."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from pipelines.data.splits import Splits
+from pipelines.problems.anomalies.problem import Anomaly
 from pipelines.problems.multi_label import MultiLabel
 from pipelines.problems.ordinal import Ordinal
 from pipelines.problems.protocol import Problem
@@ -14,7 +15,7 @@ from pipelines.problems.regression import Regression
 from pipelines.problems.single_label import SingleLabel
 
 _MAKERS: Mapping[str, Callable[[Sequence[str], np.ndarray], Problem]] = {
-    maker.name: maker for maker in (SingleLabel, MultiLabel, Regression, Ordinal)
+    maker.name: maker for maker in (SingleLabel, MultiLabel, Regression, Ordinal, Anomaly)
 }
 NAMES = tuple(_MAKERS)
 

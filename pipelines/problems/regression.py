@@ -50,6 +50,7 @@ class Regression:
     metric = "r2"
     epoch_metric = "r2"
     counts_mistakes = False
+    trains = True
     trains_in_replicas = False
     part_name = "tenth of the range"
     reads_classes = False
@@ -89,6 +90,14 @@ class Regression:
                 "calibration.method": ("auto", "none"),
             },
         )
+
+    def calibration_config(self, config: RunConfig) -> CalibrationConfig:
+        """The part of a config that `calibrate` takes."""
+        return config.calibration
+
+    def detector(self, config: RunConfig, modality: str) -> str:
+        """The detector that is fitted; empty where the head trains."""
+        return ""
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""

@@ -45,6 +45,7 @@ class SingleLabel:
     metric = "accuracy"
     epoch_metric = "accuracy"
     counts_mistakes = True
+    trains = True
     trains_in_replicas = True
     part_name = "class"
     reads_classes = True
@@ -73,6 +74,14 @@ class SingleLabel:
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(config, self.name, LABELS_ONLY)
+
+    def calibration_config(self, config: RunConfig) -> CalibrationConfig:
+        """The part of a config that `calibrate` takes."""
+        return config.calibration
+
+    def detector(self, config: RunConfig, modality: str) -> str:
+        """The detector that is fitted; empty where the head trains."""
+        return ""
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""

@@ -1,9 +1,9 @@
-"""Kept answers on several labels, and on numbers: a row for each held-out example."""
+"""Kept answers on several labels, numbers and anomalies: a row for each held-out example."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,19 +45,36 @@ class NumberRow:
     ood_score: float
 
 
+@dataclasses.dataclass(frozen=True)
+class AnomalyRow:
+    """The answer on one example; `label` is right, `normal` or `anomaly`."""
+
+    split: str
+    example: str
+    label: str
+    anomalous: bool
+    anomaly_score: float
+    p_value: float
+
+
 def rows_of_answers(
     split: str,
     examples: Iterable[str],
     labels: np.ndarray,
     answers: Mapping[str, Any],
     names: Sequence[str],
-) -> Iterator[LabelRow | NumberRow]:
+) -> Iterator[LabelRow | NumberRow | AnomalyRow]:
     """A row for each of the `examples`, which are names.
 
-    `labels` are `[n, names]`, and `answers` have arrays by name as an artifact gives
-    them, which show the kind: only numbers have `values`.
+    `labels` are `[n, names]`, of anomalies `[n]`. `answers` have arrays by name as an
+    artifact gives them, which show the kind: only numbers have `values`, and only
+    anomalies an `anomaly_score`.
     """
-    row = _numbers if "values" in answers else _labels
+    row: Callable[..., LabelRow | NumberRow | AnomalyRow] = _labels
+    if "anomaly_score" in answers:
+        row = _anomaly
+    elif "values" in answers:
+        row = _numbers
     for i, example in enumerate(examples):
         mine = {name: answers[name][i] for name in answers}
         yield row(split, example, labels[i], mine, names)
@@ -107,6 +124,23 @@ def _numbers(
         intervals=dict(zip(names, zip(lower, upper))),
         accepted=bool(answers["accepted"]),
         ood_score=_float32(answers["ood_score"]),
+    )
+
+
+def _anomaly(
+    split: str,
+    example: str,
+    label: int,
+    answers: Mapping[str, Any],
+    names: Sequence[str],
+) -> AnomalyRow:
+    return AnomalyRow(
+        split,
+        example,
+        label=names[label],
+        anomalous=bool(answers["anomalous"]),
+        anomaly_score=_float32(answers["anomaly_score"]),
+        p_value=_float32(answers["p_value"]),
     )
 
 

@@ -86,6 +86,8 @@ def _worst(run: RunFiles) -> Table | None:
     rows = [row for row in run.answers if row["split"] == "test"]
     if not rows:
         return None
+    if "anomaly_score" in rows[0]:
+        return _worst_anomalies(rows)
     return _worst_numbers(rows) if "values" in rows[0] else _worst_labels(rows)
 
 
@@ -103,6 +105,20 @@ def _worst_labels(rows: Sequence[Mapping[str, Any]]) -> Table:
     ]
     header = ("example", "labels", "predicted", "confidence")
     return Table("Wrong and surest, on test", header, cells)
+
+
+def _worst_anomalies(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """False alarms with the highest scores, and misses with the lowest."""
+    alarms = [row for row in rows if row["anomalous"] and row["label"] == "normal"]
+    misses = [row for row in rows if not row["anomalous"] and row["label"] != "normal"]
+    alarms.sort(key=lambda row: -row["anomaly_score"])
+    misses.sort(key=lambda row: row["anomaly_score"])
+    cells: list[tuple[Cell, ...]] = [
+        (shown(row["example"]), row["label"], row["anomaly_score"], row["p_value"])
+        for row in [*alarms[:_WORST], *misses[:_WORST]]
+    ]
+    header = ("example", "kind", "score", "p value")
+    return Table("False alarms and misses, on test", header, cells)
 
 
 def _worst_numbers(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -129,11 +145,26 @@ def _worst_numbers(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _levels(test: Mapping[str, Any]) -> Table | None:
-    """The shares that intervals promised and held, on test."""
+    """The shares that intervals or a threshold promised, and what was seen on test."""
     if "intervals" not in test:
-        return None
+        return _false_alarms(test)
     rows = [
         (f"{row['level']:g}", row["promised"], row["coverage"])
         for row in test["intervals"]
     ]
     return Table("Intervals, on test", ("level", "promised", "coverage"), rows)
+
+
+def _false_alarms(test: Mapping[str, Any]) -> Table | None:
+    if "promised" not in test:
+        return None
+    rows: list[tuple[Cell, ...]] = [
+        (
+            test["normal"],
+            test["promised"],
+            test["false_alarm_rate"],
+            test["standard_error"],
+        )
+    ]
+    header = ("normal examples", "promised", "seen", "standard error")
+    return Table("False alarms, on test", header, rows)

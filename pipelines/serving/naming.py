@@ -22,6 +22,8 @@ REGRESS = "regress"
 VERSION_HEADER = "zootune-model-version"
 CLASSES_HEADER = "zootune-classes-digest"
 HEADERS = (VERSION_HEADER, CLASSES_HEADER)
+# The names of the kinds of examples where the problem is to find anomalies.
+ANOMALY_KINDS = ("normal", "anomaly")
 # In the metadata of a model, beside its signatures.
 CLASS_NAMES = "class_names"
 

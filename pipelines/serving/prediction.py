@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.serving.naming import ANOMALY_KINDS
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -82,7 +84,28 @@ class NumberPrediction:
         return ", ".join(numbers), ", ".join(pairs)
 
 
-AnyPrediction = Prediction | LabelPrediction | NumberPrediction
+@dataclasses.dataclass(frozen=True)
+class AnomalyPrediction:
+    """Whether one example is anomalous.
+
+    `anomaly_score` is over 1 for an example that is `anomalous`. At most the share
+    `p_value` of new normal examples is as strange, and at most the share
+    `manifest.calibration["promised"]` of them is called anomalous. `valid` and `reason`
+    are as in `Prediction`.
+    """
+
+    anomaly_score: float
+    p_value: float
+    anomalous: bool
+    valid: bool
+    reason: str = ""
+
+    def in_words(self) -> tuple[str, str]:
+        """The kind of example, and its p-value."""
+        return ANOMALY_KINDS[self.anomalous], f"{self.p_value:.4f}"
+
+
+AnyPrediction = Prediction | LabelPrediction | NumberPrediction | AnomalyPrediction
 
 
 def from_outputs(
@@ -90,9 +113,11 @@ def from_outputs(
 ) -> AnyPrediction:
     """The prediction in one row of the outputs of the default signature.
 
-    The outputs show its kind: only numbers have `values`, and only several labels have
-    `predicted`.
+    The outputs show its kind: only numbers have `values`, only several labels have
+    `predicted`, and only anomalies have an `anomaly_score`.
     """
+    if "anomaly_score" in row:
+        return _anomaly(row, reason)
     if "values" in row:
         return _numbers(row, names, reason)
     if "predicted" in row:
@@ -102,12 +127,25 @@ def from_outputs(
 
 def fits(row: Mapping[str, Any], names: Sequence[str]) -> bool:
     """True if a row can be of these names, by the number of its columns."""
+    if "anomaly_score" in row:
+        return tuple(names) == ANOMALY_KINDS
     return len(row.get("values", row.get("probabilities", ()))) == len(names)
 
 
 def has_label(row: Mapping[str, Any]) -> bool:
     """True if a row answers with a single class."""
-    return "values" not in row and "predicted" not in row
+    others = ("values", "predicted", "anomaly_score")
+    return not any(name in row for name in others)
+
+
+def _anomaly(row: Mapping[str, Any], reason: str) -> AnomalyPrediction:
+    return AnomalyPrediction(
+        anomaly_score=float(row["anomaly_score"]),
+        p_value=float(row["p_value"]),
+        anomalous=bool(row["anomalous"]),
+        valid=bool(row["valid"]),
+        reason=reason,
+    )
 
 
 def _numbers(

@@ -114,8 +114,8 @@ class Predictor:
         outputs = self.outputs(inputs)
         if "probabilities" not in outputs:
             raise ArtifactError(
-                f"{self.artifact.path} predicts numbers and has no probabilities. Use"
-                " predict, or outputs(...)['values']."
+                f"{self.artifact.path} has no probabilities, but {', '.join(outputs)}."
+                " Use predict, or outputs."
             )
         return outputs["probabilities"]
 

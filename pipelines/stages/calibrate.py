@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.config import CalibrationConfig
 from pipelines.data.splits import Splits
 from pipelines.problems.registry import problem_of
 from pipelines.stages.outputs import Known, OutputRequest, Outputs, outputs
@@ -37,7 +36,7 @@ class Calibrated:
 def calibrate_model(
     model: TransferModel,
     splits: Splits,
-    calibration: CalibrationConfig,
+    calibration: Any,
     *,
     batch_size: int,
     known: Known | None = None,
@@ -45,8 +44,9 @@ def calibrate_model(
 ) -> Calibrated:
     """The calibration of a trained model, from validation; test is only looked at.
 
-    Features that are `known` are not computed again. With `out_of_fold` these are the
-    outputs for validation, of heads that did not see the examples.
+    `calibration` is the part of the config that the problem names for it. Features that
+    are `known` are not computed again. With `out_of_fold` these are the outputs for
+    validation, of heads that did not see the examples.
     """
     width = int(model.pooled.shape[-1])
     problem = problem_of(splits)

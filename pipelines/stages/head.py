@@ -33,8 +33,8 @@ def add_head(
 ) -> TransferModel:
     """The base with pooling, dropout and new dense layers.
 
-    `classes` is the number of units of the dense layer that gives the logits, and
-    `output_layers` come behind it. `probe` says how to standardize what the plan reads,
+    `classes` is the number of units of the dense layer that gives the logits, 0 without
+    it, and `output_layers` come behind it. `probe` says how to standardize what the plan reads,
     and how the logits start.
 
     Raises:
@@ -52,7 +52,7 @@ def add_head(
     )
     # float32 whatever the precision: logits are what losses and exports read.
     logits = layers.Dense(
-        classes, kernel_initializer=start, dtype="float32", name="logits"
+        max(classes, 1), kernel_initializer=start, dtype="float32", name="logits"
     )
     standardize = [Standardize(name="standardize")] if plan.standardized else []
     head = [
@@ -63,7 +63,7 @@ def add_head(
             for i, units in enumerate(plan.hidden_units)
         ),
         layers.Dropout(plan.dropout, name="head_dropout"),
-        logits,
+        *([logits] if classes else []),
         *output_layers,
     ]
     model = keras.Model(
@@ -75,7 +75,7 @@ def add_head(
         standardize[0].set_weights(
             [probe.standardization.mean, probe.standardization.scale]
         )
-    if plan.init == "probe" and probe:
+    if plan.init == "probe" and probe and classes:
         logits.set_weights([probe.kernel, probe.bias])
     return TransferModel(
         model, base, head_input, pooled, pooled_blocks, (*trained, *head), plan

@@ -27,6 +27,7 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
+from pipelines.probing.detector import Detector
 from pipelines.probing.probe import Probe, Refitted, refit
 from pipelines.probing.rows import FEW_CLASSES, of_every_class
 from pipelines.problems.protocol import Problem
@@ -96,6 +97,8 @@ class Measured:
             weights = np.concatenate([weights] * self.views)
         parts = parts_of(self.train, head)
         solved = problem.linear_probe(parts, labels, scored, weights=weights)
+        if isinstance(solved, Detector):
+            return dataclasses.replace(solved, method=head.detector)
         if balanced and problem.reads_classes:
             return without_shares(solved, self.labels, self.weights)
         return solved
@@ -184,6 +187,7 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
             block.name for block in base.blocks if adaptable_layers(block)
         ),
         can_refit=measured.refitted is not None,
+        trains=problem.trains,
         untrained_series=base.spec.modality == "series" and base.weights == "random",
         bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
         norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
@@ -204,7 +208,8 @@ def measure(
     if config.strategy == "scratch":
         return _NOTHING
     problem = problem_of(splits)
-    views = count_views(config, splits.train)
+    # Crops of an image lack parts, which is what a detector is to find.
+    views = count_views(config, splits.train) if problem.trains else 1
     outputs = vectors_of(base)
     some, also = _examples_read(splits, outputs, problem, views=views, seed=config.seed)
     reader = Reader(keras.Model(base.model.input, list(outputs.values())))

@@ -16,11 +16,16 @@ from zoo.builder import Backbone
 def choose_plan(
     base: Backbone, splits: Splits, measured: Measured, config: RunConfig
 ) -> TransferPlan:
-    """The plan for what was measured, with `auto` resolved for class imbalance.
+    """The plan for what was measured, with `auto` resolved for imbalance and detector.
 
     Raises:
         ConfigError: if the backbone cannot do what the config asks for.
     """
     plan = decide(training_facts(base, splits, measured), config)
-    imbalance = problem_of(splits).imbalance(config.imbalance, splits.train.labels)
-    return dataclasses.replace(plan, imbalance=imbalance)
+    problem = problem_of(splits)
+    detector = problem.detector(config, base.spec.modality)
+    return dataclasses.replace(
+        plan,
+        imbalance=problem.imbalance(config.imbalance, splits.train.labels),
+        head=dataclasses.replace(plan.head, detector=detector),
+    )

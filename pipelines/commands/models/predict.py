@@ -80,16 +80,26 @@ def _predict_files(arguments: argparse.Namespace) -> Answer:
         values.append({"file": str(path), **dataclasses.asdict(prediction)})
         answer, certainty = prediction.in_words()
         answer = answer if prediction.valid else unreadable
-        accepted = "yes" if prediction.accepted else "no"
-        lines.append((shown(str(path)), answer, certainty, accepted))
-    header = ("file", *_columns(predictions[:1]), "accepted")
+        last = _last_cell(prediction)
+        lines.append((shown(str(path)), answer, certainty, last))
+    header = ("file", *_columns(predictions[:1]))
     return Answer({"predictions": values}, aligned([header, *lines]))
 
 
-def _columns(predictions: Sequence[Any]) -> tuple[str, str]:
-    """The names of the answer and of its certainty."""
-    has_numbers = any(hasattr(prediction, "intervals") for prediction in predictions)
-    return ("value", "interval") if has_numbers else ("label", "confidence")
+def _columns(predictions: Sequence[Any]) -> tuple[str, str, str]:
+    """The names of the answer, of its certainty, and of what `_last_cell` has."""
+    if any(hasattr(prediction, "intervals") for prediction in predictions):
+        return "value", "interval", "accepted"
+    if any(hasattr(prediction, "p_value") for prediction in predictions):
+        return "kind", "p_value", "score"
+    return "label", "confidence", "accepted"
+
+
+def _last_cell(prediction: Any) -> str:
+    """Whether an answer is accepted; of an anomaly the score."""
+    if hasattr(prediction, "anomaly_score"):
+        return f"{prediction.anomaly_score:.3f}"
+    return "yes" if prediction.accepted else "no"
 
 
 def _predict_all(arguments: argparse.Namespace) -> Answer:

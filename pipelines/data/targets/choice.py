@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Examples
+from pipelines.data.targets.anomaly import Anomaly
 from pipelines.data.targets.kind import TargetKind
 from pipelines.data.targets.multi_label import DELIMITER, MultiLabel
 from pipelines.data.targets.ordinal import Ordinal
@@ -18,7 +19,8 @@ from pipelines.errors import DataError
 AUTO = "auto"
 SINGLE_LABEL = SingleLabel.name
 _KINDS: dict[str, TargetKind] = {
-    kind.name: kind for kind in (SingleLabel(), MultiLabel(), Regression(), Ordinal())
+    kind.name: kind
+    for kind in (SingleLabel(), MultiLabel(), Regression(), Ordinal(), Anomaly())
 }
 # From this many different decimal numbers on, labels are amounts and not names.
 _MANY_NUMBERS = 20

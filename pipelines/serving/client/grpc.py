@@ -66,6 +66,8 @@ class GrpcClient(ModelClient):
         if "values" in outputs:
             columns = outputs["values"].tensor_shape.dim[-1].size
             names = self._names_of_targets(columns, number, deadline)
+        elif "anomaly_score" in outputs:
+            names = naming.ANOMALY_KINDS
         else:
             names = self._names_of_classes(number, deadline)
         return ModelVersion(number, _takes_of_protos(signatures), names)

@@ -71,6 +71,8 @@ class RestClient(ModelClient):
         names = metadata.get(naming.CLASS_NAMES)
         if names is None and "values" in signatures[naming.DEFAULT]["outputs"]:
             names = numbered(_columns(signatures[naming.DEFAULT]["outputs"]["values"]))
+        elif names is None and "anomaly_score" in signatures[naming.DEFAULT]["outputs"]:
+            names = naming.ANOMALY_KINDS
         elif names is None:
             # `classify` names all classes, also for an empty example.
             path = f"/versions/{number}:classify"

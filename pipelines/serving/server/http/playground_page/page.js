@@ -91,6 +91,9 @@ async function describe(name, version) {
   if ("values" in gives) {
     throw new Refused(0, `${name} answers with numbers; this page shows classes.`);
   }
+  if ("anomaly_score" in gives) {
+    throw new Refused(0, `${name} answers with anomaly scores; this page shows classes.`);
+  }
   if (!("probabilities" in gives) || !("classify" in signatures)) {
     throw new Refused(0, `${name} is not an artifact of zoo; this page cannot ask it.`);
   }

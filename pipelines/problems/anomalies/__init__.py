@@ -1,0 +1,1 @@
+"""Normal examples alone: how far from them an example is."""
