@@ -22,7 +22,7 @@ from pipelines.planning.backbones.ranking import (
     reason,
 )
 from pipelines.problems.protocol import Problem
-from pipelines.problems.registry import problem_of
+from pipelines.problems.registry import problem_of, trains
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.compare import (
     measure_backbone,
@@ -63,17 +63,17 @@ def rank(
     require_match(backbones)
     reference = DatasetRef.parse(data)
     examples = read(reference, config.problem)
+    if not trains(examples.problem):
+        raise ConfigError(
+            f"`zoo rank` compares backbones by labels, and problem {examples.problem!r}"
+            " trains on normal examples alone. Train with two backbones, and compare"
+            " their `auroc` on test."
+        )
     known = candidates(backbones, modality=examples.inputs.modality)
     keras.utils.set_random_seed(seed)
     with clock.stage("data", data):
         splits = check_and_split(examples, reference, on_progress=clock.progress)
     train, kind = splits.train, problem_of(splits)
-    if not kind.trains:
-        raise ConfigError(
-            f"`zoo rank` compares backbones by labels, and problem {kind.name!r} trains"
-            " on normal examples alone. Train with two backbones, and compare their"
-            " `auroc` on test."
-        )
     first: Measured = ([], [])
     chosen = list(known.at_hand)
     if len(chosen) > _MOST_IN_FULL_AT_ONCE:

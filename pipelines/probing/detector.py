@@ -22,9 +22,9 @@ _SHARE, _MOST_DIRECTIONS = 0.97, 256
 _MOST_NEIGHBOURS = 2000
 # Relative to the mean variance of a kept direction: rounding must not be divided by.
 _LEAST_VARIANCE = 1e-3
-# An example this many robust deviations farther from its nearest one than usual is no
-# example of what is normal. Fewer examples do not show what is usual.
-_FAR, _FEWEST_JUDGED = 4.0, 20
+# An example this many robust deviations farther from its nearest one than usual does
+# not show what is normal. Fewer examples do not show what is usual.
+_FAR, _FEWEST_JUDGED = 5.0, 20
 _NORMAL_MAD = 1.4826
 _TINY = 1e-12
 
@@ -35,7 +35,7 @@ class Detector(Probe):
 
     `kernel` `[width, directions]` gives the place of an example along the main
     directions, and `variances` are what normal examples have there. `outside_variance`
-    is that of the whole rest. `neighbours` `[n, directions]` are places of normal
+    is the mean variance along the other directions. `neighbours` `[n, directions]` are places of normal
     examples. `left_out` are the rows that it was not fitted to, because they are far
     from all others.
     """

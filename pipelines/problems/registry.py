@@ -15,7 +15,8 @@ from pipelines.problems.regression import Regression
 from pipelines.problems.single_label import SingleLabel
 
 _MAKERS: Mapping[str, Callable[[Sequence[str], np.ndarray], Problem]] = {
-    maker.name: maker for maker in (SingleLabel, MultiLabel, Regression, Ordinal, Anomaly)
+    maker.name: maker
+    for maker in (SingleLabel, MultiLabel, Regression, Ordinal, Anomaly)
 }
 NAMES = tuple(_MAKERS)
 
@@ -38,3 +39,8 @@ def classes_can_change(name: str) -> bool:
 def has_one_class(name: str) -> bool:
     """True if examples of this kind have one class each, or one grade."""
     return bool(_MAKERS[name].reads_classes)  # type: ignore[attr-defined]
+
+
+def trains(name: str) -> bool:
+    """True if a head of this kind trains on labels, which can compare backbones."""
+    return bool(_MAKERS[name].trains)  # type: ignore[attr-defined]

@@ -34,8 +34,8 @@ def add_head(
     """The base with pooling, dropout and new dense layers.
 
     `classes` is the number of units of the dense layer that gives the logits, 0 without
-    it, and `output_layers` come behind it. `probe` says how to standardize what the plan reads,
-    and how the logits start.
+    it, and `output_layers` come behind it. `probe` says how to standardize what the
+    plan reads, and how the logits start.
 
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.

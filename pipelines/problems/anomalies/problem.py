@@ -217,7 +217,7 @@ class Anomaly:
         return {**values["calibration"], **splits}
 
     def _rates(self, calibration: AnomalyCalibration, of: Outputs) -> dict[str, Any]:
-        """The false alarms that were promised, and those that were seen."""
+        """The promised share of false alarms, and the share that was seen."""
         seen = self.evaluate(calibration, of).false_alarm_rate
         normal = int((of.labels == 0).sum())
         error = np.sqrt(calibration.promised * (1 - calibration.promised) / normal)

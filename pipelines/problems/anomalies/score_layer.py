@@ -40,7 +40,7 @@ class AnomalyScore(keras.layers.Layer):
             )
 
         self.axes = fixed("axes", (input_shape[-1], self.directions))
-        # One over the variance of each direction, and that of the rest behind them.
+        # One over the variance of each direction, and of the rest behind them.
         self.precision = fixed("precision", (self.directions + 1,))
         if self.neighbours:
             self.places = fixed("places", (self.neighbours, self.directions))

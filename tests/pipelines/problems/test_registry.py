@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.config.schema import CHOICES
 from pipelines.data.targets.choice import kind_of
-from pipelines.problems.registry import NAMES, make
+from pipelines.problems.registry import NAMES, make, trains
 
 ROOT = Path(__file__).parents[3]
 # Comparisons with the name of a kind: what a protocol replaces.
@@ -41,6 +41,7 @@ def test_problems_are_bound_to_their_labels():
         "ordinal": np.arange(3),
         "multi_label": np.eye(3, dtype=np.float32),
         "regression": np.eye(3, dtype=np.float32),
+        "anomaly": np.zeros(3, np.int64),
     }
     units = {name: make(name, "abc", labels[name]).units for name in NAMES}
     assert units == {
@@ -48,4 +49,6 @@ def test_problems_are_bound_to_their_labels():
         "ordinal": 2,
         "multi_label": 3,
         "regression": 3,
+        "anomaly": 0,
     }
+    assert [name for name in NAMES if not trains(name)] == ["anomaly"]
