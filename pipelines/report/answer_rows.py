@@ -1,4 +1,4 @@
-"""Kept answers on several labels, numbers and anomalies: a row for each held-out example."""
+"""Kept answers on labels, numbers and anomalies: a row for each held-out example."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ class AnomalyReport:
 
     `auroc` is the share of pairs of an anomaly and a normal example in which the
     anomaly has the higher score. `false_alarm_rate` is the share of normal examples
-    that are called anomalous, `hit_rate` the share of anomalies that are. Each is None where the
-    split lacks the examples for it. `per_kind` has the numbers of both kinds.
+    that are called anomalous, `hit_rate` the share of anomalies that are. Each is None
+    where the split lacks the examples for it. `per_kind` has the numbers of both kinds.
     """
 
     split: str

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.calibration.anomalies import AnomalyCalibration
 from pipelines.calibration.calibration import uncalibrated
 from pipelines.calibration.intervals import Interval, NumberCalibration
 from pipelines.calibration.labels import LabelCalibration
@@ -20,6 +21,7 @@ LABELS = {
     "ordinal": np.arange(3),
     "multi_label": np.eye(3, dtype=np.float32),
     "regression": np.float32([[0], [1], [2]]),
+    "anomaly": np.zeros(3, np.int64),
 }
 CALIBRATIONS = {
     "single_label": uncalibrated(3, reason=""),
@@ -28,6 +30,7 @@ CALIBRATIONS = {
     "regression": NumberCalibration(
         (0.0,), (1.0,), (Interval(0.9, 0.9, (1.0,)),), 0, None, ""
     ),
+    "anomaly": AnomalyCalibration(np.float32([0.5, 1]), 1.0, 0.5, 0.5, ""),
 }
 FIELDS = {
     "`config.calibration.false_negative_rate`, `least_precision`": (
@@ -72,13 +75,17 @@ def test_metrics_and_refusals_are_those_of_the_table(kind):
     assert cells["compared metric"] == problem.metric
     for part, (path, value) in FIELDS.items():
         assert (cells[part] == "refused") == is_refused(problem, path, value), part
+    assert (cells["`zoo tune`"] == "refused") == (not problem.trains)
     pictures = cells["worst examples on the page of the run"] == "with pictures"
     scores = cells["`logme`, `h-score`, `leep` of `zoo rank`"] == "yes"
     assert pictures == scores == problem.reads_classes
     manifest = types.SimpleNamespace(
         problem=problem.name, calibration={"label_thresholds": ()}
     )
-    measure = measure_of(manifest, np.eye(2)).metric.replace("_", " ")
+    try:
+        measure = measure_of(manifest, np.eye(2)).metric.replace("_", " ")
+    except ConfigError:
+        measure = "refused"
     assert cells["`zoo export --format litert,onnx`, compared by"] == measure
     changes = cells["`zoo compare`, `zoo add-class`"] == "yes"
     assert changes == problem.classes_can_change
@@ -88,7 +95,7 @@ def test_answers_are_those_of_the_table(kind):
     problem, calibration, cells = kind
     answers = problem.graph_answers(calibration)
     assert cells["signature for `tf.train.Example`"] == f"`{answers.examples}`"
-    outputs = np.zeros((2, len(problem.names)), np.float32)
+    outputs = np.zeros((2, len(problem.names) if problem.units else 1), np.float32)
     features = np.zeros((2, 4), np.float32)
     given = answers.answer(outputs, features, np.array([True, False]))
     named = cells["outputs of `serving_default`"].strip("`").split()

@@ -92,14 +92,12 @@ def test_weights_are_refused_by_name(tmp_path):
 def test_folders_may_train_on_one_class_alone(tmp_path):
     from PIL import Image
 
+    rng = np.random.default_rng(0)
     for place, count in {"train/good": 8, "test/good": 3, "test/crack": 3}.items():
         (tmp_path / place).mkdir(parents=True)
         for i in range(count):
-            pixels = np.random.default_rng([count, len(place), i]).integers(
-                0, 256, (8, 8, 3)
-            )
-            name = tmp_path / place / f"{i}.png"
-            Image.fromarray(pixels.astype(np.uint8)).save(name)
+            pixels = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / place / f"{i}.png")
     ref = DatasetRef.parse(f"dir:{tmp_path}")
     counts = check_and_split(read(ref, "anomaly"), ref).info.counts
     assert counts["test"] == {"normal": 3, "anomaly": 3}
