@@ -89,7 +89,7 @@ def emoji_labels(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     counts = Counter(word for words in lists for word in words)
     names = sorted(word for word, count in counts.items() if count >= _FEWEST)
     labels = np.array([[name in words for name in names] for words in lists], np.int64)
-    images = [np.asarray(_opaque(folder / row["image"], _EMOJI_PX)) for row in rows]
+    images = [np.asarray(opaque(folder / row["image"], _EMOJI_PX)) for row in rows]
     return np.stack(images), labels
 
 
@@ -109,12 +109,12 @@ def emoji_counts(folder: Path, count: int, seed: int) -> tuple[np.ndarray, np.nd
             y, x = (cell * np.array(divmod(int(place), 3))) + rng.integers(
                 cell - size + 1, size=2
             )
-            image = _opaque(paths[int(rng.integers(len(paths)))], size)
+            image = opaque(paths[int(rng.integers(len(paths)))], size)
             canvas[y : y + size, x : x + size] = np.asarray(image)
     return made, numbers
 
 
-def _opaque(path: Path, size: int) -> Image.Image:
+def opaque(path: Path, size: int) -> Image.Image:
     """An emoji on white, `[size, size, 3]`."""
     with Image.open(path) as opened:
         emoji = opened.convert("RGBA")

@@ -35,9 +35,9 @@ class Detector(Probe):
 
     `kernel` `[width, directions]` gives the place of an example along the main
     directions, and `variances` are what normal examples have there. `outside_variance`
-    is the mean variance along the other directions. `neighbours` `[n, directions]` are places of normal
-    examples. `left_out` are the rows that it was not fitted to, because they are far
-    from all others.
+    is the mean variance along the other directions. `neighbours` `[n, directions]` are
+    places of normal examples. `left_out` are rows that it was not fitted to, because
+    they are far from all others.
     """
 
     variances: np.ndarray

@@ -62,8 +62,12 @@ def chosen(choice: BackboneChoice) -> dict[str, Any]:
 
 
 def planned(decided: TransferPlan, evidence: Evidence | None) -> dict[str, Any]:
-    """The values of `plan.json`: the plan, and what it rests on."""
-    known = None if evidence is None else dataclasses.asdict(evidence)
+    """The values of `plan.json`: the plan, and what it rests on.
+
+    A detector rests on normal examples alone, by which nothing was compared.
+    """
+    rests = evidence is not None and not decided.head.detector
+    known = dataclasses.asdict(evidence) if evidence and rests else None
     return {**to_dict(decided), "evidence": known}
 
 

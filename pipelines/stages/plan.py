@@ -24,8 +24,14 @@ def choose_plan(
     plan = decide(training_facts(base, splits, measured), config)
     problem = problem_of(splits)
     detector = problem.detector(config, base.spec.modality)
+    reason = plan.reason
+    if detector:
+        blocks = len(plan.head.reads)
+        reads = f"{blocks} blocks" if blocks > 1 else "the last block"
+        reason += f" Method: {detector}, on the averages of {reads}."
     return dataclasses.replace(
         plan,
+        reason=reason,
         imbalance=problem.imbalance(config.imbalance, splits.train.labels),
         head=dataclasses.replace(plan.head, detector=detector),
     )

@@ -38,15 +38,16 @@ def run(arguments: argparse.Namespace) -> Answer:
     from pipelines.data.reference import DatasetRef
     from pipelines.planning.plan import to_dict
     from pipelines.runs.prepare import prepare
+    from pipelines.runs.record import planned
     from pipelines.runtime.clock import Clock
 
     clock = Clock()
     prepared = prepare(config, DatasetRef.parse(config.data), clock)
-    evidence = prepared.measured.evidence
     choice = prepared.choice
+    known = planned(prepared.plan, prepared.measured.evidence)
     values = {
         "plan": to_dict(prepared.plan),
-        "evidence": None if evidence is None else dataclasses.asdict(evidence),
+        "evidence": known["evidence"],
         "compute": dataclasses.asdict(prepared.compute),
         "backbone_choice": None if choice is None else dataclasses.asdict(choice),
         "seconds": {**clock.seconds, "total": clock.total_seconds},
