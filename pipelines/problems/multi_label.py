@@ -26,7 +26,7 @@ from pipelines.problems.binary_probe import probe_of_targets, score_targets
 from pipelines.problems.class_answers import of_examples
 from pipelines.problems.label_reports import LabelReport, mean_average_precision
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import ANOMALIES_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.problems.single_label import first
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
@@ -74,6 +74,7 @@ class MultiLabel:
             self.name,
             {
                 **ONE_CLASS_ONLY,
+                **ANOMALIES_ONLY,
                 "imbalance": ("none", "auto", "weights"),
                 "calibration.method": ("auto", "none", "temperature"),
             },

@@ -28,7 +28,12 @@ from pipelines.problems.cumulative_link import (
 )
 from pipelines.problems.grade_reports import GradeReport, quadratic_kappa, with_kappa
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import (
+    ANOMALIES_ONLY,
+    LABELS_ONLY,
+    ONE_CLASS_ONLY,
+    require_only,
+)
 from pipelines.problems.single_label import ClassTally, SingleLabel
 
 _logger = logging.getLogger("zootune")
@@ -64,7 +69,9 @@ class Ordinal(SingleLabel):
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
-        require_only(config, self.name, {**ONE_CLASS_ONLY, **LABELS_ONLY})
+        require_only(
+            config, self.name, {**ONE_CLASS_ONLY, **LABELS_ONLY, **ANOMALIES_ONLY}
+        )
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""

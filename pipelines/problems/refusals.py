@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.config import RunConfig
+from pipelines.config import AnomalyConfig, RunConfig
 from pipelines.errors import ConfigError
 
 
@@ -35,6 +35,11 @@ def require_only(
 LABELS_ONLY: Mapping[str, Sequence[Any]] = {
     "calibration.false_negative_rate": (0.0,),
     "calibration.least_precision": (0.0,),
+}
+# The fields that only a detector of anomalies has, and the values that others take.
+ANOMALIES_ONLY: Mapping[str, Sequence[Any]] = {
+    "anomaly.method": ("auto",),
+    "anomaly.alpha": (AnomalyConfig().alpha,),
 }
 # The fields that only a classifier has, and the values that others take.
 ONE_CLASS_ONLY: Mapping[str, Sequence[Any]] = {

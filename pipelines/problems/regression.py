@@ -28,7 +28,12 @@ from pipelines.probing.probe import (
 from pipelines.problems import number_answers, number_reports
 from pipelines.problems.number_reports import NumberReport
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import (
+    ANOMALIES_ONLY,
+    LABELS_ONLY,
+    ONE_CLASS_ONLY,
+    require_only,
+)
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 
@@ -87,6 +92,7 @@ class Regression:
                 **ONE_CLASS_ONLY,
                 "finetune.label_smoothing": (0.0,),
                 **LABELS_ONLY,
+                **ANOMALIES_ONLY,
                 "calibration.method": ("auto", "none"),
             },
         )

@@ -29,7 +29,7 @@ from pipelines.problems import class_answers, class_reports
 from pipelines.problems.class_baselines import baselines, warn_where_no_better
 from pipelines.problems.class_reports import EvalReport
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import LABELS_ONLY, require_only
+from pipelines.problems.refusals import ANOMALIES_ONLY, LABELS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 from pipelines.serving.signatures import classifier
@@ -73,7 +73,7 @@ class SingleLabel:
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
-        require_only(config, self.name, LABELS_ONLY)
+        require_only(config, self.name, {**LABELS_ONLY, **ANOMALIES_ONLY})
 
     def calibration_config(self, config: RunConfig) -> CalibrationConfig:
         """The part of a config that `calibrate` takes."""

@@ -71,7 +71,7 @@ def test_runs_are_proved_reported_and_find_anomalies(trained):
     assert report["test"]["auroc"] > 0.95
     assert report["headline"] == ["auroc", "false_alarm_rate", "hit_rate"]
     assert plan["head"]["detector"] == {"image": "dfm", "series": "nearest"}[modality]
-    assert (plan["phases"], report["phases"]) == ([], [])
+    assert (plan["phases"], plan["evidence"], report["phases"]) == ([], None, [])
     assert report["data"]["counts"]["train"] == {"normal": 98, "anomaly": 0}
     rates = report["calibration"]["test"]
     assert rates["promised"] == 0.1

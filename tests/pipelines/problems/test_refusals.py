@@ -28,3 +28,13 @@ def test_thresholds_of_labels_are_for_labels(kind, field):
     labels = np.eye(2) if kind == "regression" else np.arange(2)
     with pytest.raises(ConfigError, match=f"calibration.{field} is 0.1.*'{kind}'"):
         make(kind, ("0", "1"), labels).check_config(config)
+
+
+@pytest.mark.parametrize("kind", ["single_label", "multi_label", "regression"])
+@pytest.mark.parametrize(("field", "value"), [("method", "pca"), ("alpha", 0.2)])
+def test_fields_of_detectors_are_for_anomalies(kind, field, value):
+    config = RunConfig()
+    setattr(config.anomaly, field, value)
+    labels = np.arange(2) if kind == "single_label" else np.eye(2)
+    with pytest.raises(ConfigError, match=rf"anomaly.{field} is .*'{kind}'"):
+        make(kind, ("0", "1"), labels).check_config(config)

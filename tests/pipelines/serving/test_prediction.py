@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.serving.prediction import from_outputs
+from pipelines.serving.prediction import fits, from_outputs, has_label
 
 
 def row(**changes):
@@ -38,3 +38,18 @@ def test_invalid_example_keeps_its_reason():
     prediction = from_outputs(nothing, ["cat", "dog", "ant"], reason="it is blank")
     assert (prediction.label, prediction.prediction_set) == ("", ())
     assert prediction.reason == "it is blank"
+
+
+def test_scores_of_anomalies_are_read_as_such():
+    row = {
+        "anomaly_score": np.float32(1.5),
+        "p_value": np.float32(0.25),
+        "anomalous": np.bool_(True),
+        "valid": np.bool_(True),
+    }
+    prediction = from_outputs(row, ("normal", "anomaly"))
+    assert prediction.in_words() == ("anomaly", "0.2500")
+    assert (prediction.anomaly_score, prediction.valid) == (1.5, True)
+    assert fits(row, ("normal", "anomaly"))
+    assert not fits(row, ("cat", "dog"))
+    assert not has_label(row)
