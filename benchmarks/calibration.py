@@ -68,7 +68,10 @@ def encoded(images: np.ndarray) -> Sequence[bytes]:
 
 def accepted_share(predictor: Predictor, images: np.ndarray) -> float:
     predictions = predictor.predict(encoded(images))
-    return float(np.mean([prediction.ood_score <= 1 for prediction in predictions]))
+    scores = [
+        answer.ood_score for answer in predictions if hasattr(answer, "ood_score")
+    ]
+    return float(np.mean([score <= 1 for score in scores]))
 
 
 def calibration_row(report: Mapping[str, Any]) -> str:
