@@ -227,10 +227,20 @@ class _Objective:
             probe=self._probe(plan),
         )
         workspace = self._workspace(trial, plan.head, config)
-        trained = fine_tune(model, splits, plan, workspace)
+        phases = fine_tune(model, splits, plan, workspace).phases
+        if not phases:
+            return self._left_out(plan)
         if self._prepared.problem.counts_mistakes:
-            return trained.phases[-1].accuracy_after
+            return phases[-1].accuracy_after
         return self._metric_on_validation(model, plan)
+
+    def _left_out(self, plan: TransferPlan) -> float:
+        """The accuracy on validation of a head that was solved for it too."""
+        logits = self._prepared.measured.left_out(plan.head)
+        labels = self._prepared.splits.validation.labels
+        if logits is None:
+            raise TrainingError("The plan trains nothing. Set config.head.epochs.")
+        return float((logits.argmax(axis=1) == labels).mean())
 
     def _metric_on_validation(self, model: TransferModel, plan: TransferPlan) -> float:
         """The compared metric of all outputs at once, where epochs have another."""
@@ -242,8 +252,9 @@ class _Objective:
             known=self._prepared.measured.known,
         )
         judged = problem.judge(answers.logits, answers.labels)
-        average = float(judged.quality.mean())
-        return problem.reached(answers.logits, answers.labels, average)
+        weights = validation.relative_weights
+        average = float(np.average(judged.quality, weights=weights))
+        return problem.reached(answers.logits, answers.labels, average, weights)
 
     def _workspace(
         self, trial: optuna.Trial, head: HeadPlan, config: RunConfig
@@ -378,6 +389,8 @@ def _standard_error(prepared: Prepared) -> float | None:
     if prepared.problem.counts_mistakes:
         return None
     evidence = prepared.measured.evidence
+    if evidence is None:  # where nothing was measured, any gain counts
+        return 0.0
     share = evidence.examples / len(prepared.splits.validation)
     return float(evidence.best_head.standard_error * np.sqrt(share))
 

@@ -24,7 +24,6 @@ _HANDLE_EXAMPLES = {
 _EXAMPLES = {
     "data": "dir:photos",
     "workdir": "runs/photos",
-    "backbone": "efficientnet_lite0",
 }
 
 
@@ -41,7 +40,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         ConfigError: naming the field, what came and what is allowed.
     """
     check_types(config, RunConfig())
-    for field in ("data", *(["workdir"] if writes else []), "backbone"):
+    for field in ("data", *(["workdir"] if writes else [])):
         if not getattr(config, field):
             raise ConfigError(
                 f"config.{field} is empty. Set it, for instance with"
@@ -307,9 +306,9 @@ def _check_handle(config: RunConfig) -> None:
         )
     if config.handle and not takes_handle:
         raise ConfigError(
-            f"config.handle is {config.handle!r}, but the backbone '{config.backbone}'"
-            f" takes none. Remove it, or set config.backbone to"
-            f" {' or '.join(TAKES_HANDLE)}."
+            f"config.handle is {config.handle!r}, but the backbone"
+            f" {config.backbone or 'by default'!r} takes none. Remove it, or set"
+            f" config.backbone to {' or '.join(TAKES_HANDLE)}."
         )
 
 

@@ -35,6 +35,7 @@ def joined(first: Split, second: Split, *, name: str) -> Split:
         both("groups"),
         None if None in digests else hashlib.sha256(repr(digests).encode()).hexdigest(),
         Strings.of([*(first.names or ()), *(second.names or ())]) if is_known else None,
+        both("weights"),
     )
 
 

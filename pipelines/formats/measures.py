@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -119,7 +120,7 @@ def _of_numbers(manifest: Manifest, labels: np.ndarray) -> OfNumbers:
     return OfNumbers(np.where(spread > 0, spread, 1.0))
 
 
-_MEASURES = {
+_MEASURES: Mapping[str, Callable[[Manifest, np.ndarray], Measure]] = {
     "single_label": lambda manifest, labels: OfClasses(),
     "ordinal": lambda manifest, labels: OfClasses(),
     "multi_label": _of_labels,

@@ -166,7 +166,9 @@ class RunJob:
         is_chief, base = self._workers.is_chief, self.folder.artifact_base
         return {
             "head": problem.size_in_words,
-            "finetune": f"{phases}, as planned",
+            "finetune": f"{phases}, as planned"
+            if phases
+            else "nothing is left to train",
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",
@@ -215,7 +217,8 @@ class RunJob:
                 prepared.problem,
                 asked=self.config.test_views,
             )
-            self._trained = Trained(viewed, history, views=views)
+            left_out = prepared.left_out()
+            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
         else:
             self._trained = solve_folds(
                 model,

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 
 from pipelines.calibration.calibration import Calibration
-from pipelines.planning.choices.views import ViewChoice
 from pipelines.planning.plan import TransferPlan
+from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation

@@ -60,12 +60,12 @@ def _contents(paths: Strings) -> Iterator[str]:
         identity = (status.st_dev, status.st_ino)
         sizes.setdefault(status.st_size, set()).add(identity)
     digests: dict[tuple[int, int], str] = {}
-    for path, status in zip(paths, stats):
-        if status is None:
+    for path, known in zip(paths, stats):
+        if known is None:
             yield f"unreadable {path}"
             continue
-        identity = (status.st_dev, status.st_ino)
-        if len(sizes[status.st_size]) == 1:
+        identity = (known.st_dev, known.st_ino)
+        if len(sizes[known.st_size]) == 1:
             yield f"file {identity}"
             continue
         if identity not in digests:

@@ -17,8 +17,8 @@ from pipelines.config import AutoConfig, RunConfig
 from pipelines.data.data_card import sizes_of
 from pipelines.data.splits import Split, Splits
 from pipelines.features.views import count_views
-from pipelines.planning.candidates import candidates, listed
-from pipelines.planning.choices.backbone import (
+from pipelines.planning.backbones.candidates import candidates, listed
+from pipelines.planning.backbones.choice import (
     BackboneChoice,
     choose,
     input_sizes,

@@ -13,8 +13,8 @@ from pipelines.data.folds import folds_of
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import Split
 from pipelines.features.block_vectors import parts_of
-from pipelines.planning.choices.views import FLIP, NONE, ViewChoice, choose_views
 from pipelines.planning.plan import TransferPlan
+from pipelines.planning.views import FLIP, NONE, ViewChoice, choose_views
 from pipelines.probing.rows import of_every_class
 from pipelines.problems.protocol import Problem
 from pipelines.runtime.clock import Ticker

@@ -52,7 +52,7 @@ def test_checked_copy_shares_nothing():
     assert config.head.dropout == HeadConfig().dropout
 
 
-@pytest.mark.parametrize("field", ["data", "workdir", "backbone"])
+@pytest.mark.parametrize("field", ["data", "workdir"])
 def test_checked_empty_field_is_refused_with_example(field):
     config = with_value(field, "")
     with pytest.raises(
@@ -174,6 +174,8 @@ def test_checked_handle_goes_with_its_backbone():
         checked(valid(backbone="tfhub"))
     with pytest.raises(ConfigError, match="'tiny_image' takes none.*backbone to tfhub"):
         checked(valid(backbone="tiny_image", handle="modules/lite0"))
+    with pytest.raises(ConfigError, match="'by default' takes none"):
+        checked(valid(backbone="", handle="modules/lite0"))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.planning.choices.backbone import paired_difference
+from pipelines.planning.backbones.choice import paired_difference
 
 NONE, FLIP = "none", "flip"
 

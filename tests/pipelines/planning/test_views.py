@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.planning.choices.views import choose_views
+from pipelines.planning.views import choose_views
 
 PLAIN = np.repeat([1.0, 0.0], 50)
 
