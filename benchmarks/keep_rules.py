@@ -14,13 +14,15 @@ Rules, each with what it keeps on validation:
 * `log loss`: the blend of least log loss, if its paired gain is more than its standard
   error; `log loss 2`: more than two of them.
 * `both`: the blend of least log loss, if that passes and accuracy does not fall.
+* `quarter`: a quarter of the change, if its paired gain in log loss is more than its
+  standard error; `guard`: as `accuracy`, or else as `quarter`.
 * `prior`: the blend of the largest posterior, where the probe has half of the prior.
 * `average`: the mean of the logits of the probe and of what was trained, always;
   `average if`: if its paired gain in log loss is more than its standard error.
 
 A second table compares strategies on the same draws: `head_only` is the probe;
 `partial`, `full` and `cut` keep what was trained, whole, if the rule `accuracy` says
-so; `auto` is the kind that its plan chooses, blended by that rule.
+so; `auto` is the kind that its plan chooses, kept by the rule `guard`.
 
 A rule is admitted if no kind and number of images is worse than the probe on test with
 p < .05 (paired t-test over draws); of those the one with the least mean error is best.
@@ -40,6 +42,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -66,12 +69,8 @@ from pipelines.training.transfer_model import TransferModel
 from zoo.graph.folding import folded
 
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
-# The strategy of each kind, and fields of its config.
-KINDS: Mapping[str, Mapping[str, str]] = {
-    "half": {"strategy": "partial"},
-    "all": {"strategy": "full"},
-    "cut": {"strategy": "cut"},
-}
+# The strategy of each kind.
+KINDS: Mapping[str, str] = {"half": "partial", "all": "full", "cut": "cut"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -158,17 +157,18 @@ def _train_kinds(
             prepared.base.model.set_weights(start)
             keras.utils.set_random_seed(seed)
             began = time.process_time()
-            plan = _plan(prepared, dataclasses.replace(config, **KINDS[kind]))
+            plan = _plan(prepared, dataclasses.replace(config, strategy=KINDS[kind]))
             answers = _answers(prepared, plan, Path(folder) / kind)
             seconds = time.process_time() - began
             path = _path(arguments, reference, shots, seed, kind)
-            np.savez_compressed(
-                path,
-                **{f"{name}_logits": part.logits for name, part in answers.items()},
-                **{f"{name}_labels": part.labels for name, part in answers.items()},
-                processor_seconds=seconds,
-                auto=_kind_of_auto(prepared, config),
-            )
+            kept: dict[str, Any] = {
+                "processor_seconds": seconds,
+                "auto": _kind_of_auto(prepared, config),
+            }
+            for name, part in answers.items():
+                kept[f"{name}_logits"] = part.logits
+                kept[f"{name}_labels"] = part.labels
+            np.savez_compressed(path, **kept)
             print(f"{path.stem}: {_in_words(answers)}, {seconds:.0f} s", flush=True)
 
 
@@ -277,10 +277,14 @@ def always(validation: Answers, test: Answers) -> np.ndarray:
 
 def by_accuracy(validation: Answers, test: Answers) -> np.ndarray:
     """The most accurate blend, if it gains more than a standard error."""
+    return test.logits[_accurate_blend(validation)]
+
+
+def _accurate_blend(validation: Answers) -> int:
     right = [validation.right(logits) for logits in validation.logits]
     loss = [-validation.log_p(logits).mean() for logits in validation.logits]
     best = max(range(1, len(BLENDS)), key=lambda i: (right[i].mean(), -loss[i]))
-    return test.logits[best if _passes(right[best] - right[0], one_more=1) else 0]
+    return best if _passes(right[best] - right[0], one_more=1) else 0
 
 
 def whole_or_nothing(validation: Answers, test: Answers) -> np.ndarray:
@@ -310,6 +314,18 @@ def by_both(validation: Answers, test: Answers) -> np.ndarray:
         return test.logits[0]
     best = max(allowed, key=lambda i: gain[i].mean())
     return test.logits[best if _passes(gain[best] - gain[0]) else 0]
+
+
+def by_quarter(validation: Answers, test: Answers) -> np.ndarray:
+    """A quarter of the change, if that gains in log loss."""
+    before, after = (validation.log_p(validation.logits[i]) for i in (0, 1))
+    return test.logits[1 if _passes(after - before) else 0]
+
+
+def by_guard(validation: Answers, test: Answers) -> np.ndarray:
+    """As by accuracy, or else a quarter of the change."""
+    blend = _accurate_blend(validation)
+    return test.logits[blend] if blend else by_quarter(validation, test)
 
 
 def by_prior(validation: Answers, test: Answers) -> np.ndarray:
@@ -350,6 +366,8 @@ RULES: Mapping[str, Rule] = {
     "log loss": by_log_loss(1.0),
     "log loss 2": by_log_loss(2.0),
     "both": by_both,
+    "quarter": by_quarter,
+    "guard": by_guard,
     "prior": by_prior,
     "average": average,
     "average if": average_if,
@@ -360,14 +378,14 @@ def print_table(folder: Path) -> None:
     """Mean errors of each rule by kind and images per class, and the best rule."""
     errors: dict[tuple[int, str], list[list[float]]] = {}
     for path in sorted(folder.glob("*.npz")):
-        _, shots, _, kind = path.stem.split(".")
+        _, shots, _, kind = _cell(path)
         kept = np.load(path)
         validation, test = (
             Answers(kept[f"{name}_logits"], kept[f"{name}_labels"])
             for name in ("validation", "test")
         )
         row = [1 - test.right(rule(validation, test)).mean() for rule in RULES.values()]
-        errors.setdefault((int(shots), kind), []).append(row)
+        errors.setdefault((shots, kind), []).append(row)
     print(f"| kind | images per class | draws | {' | '.join(RULES)} |")
     print(f"| --- | --- | --- {'| --- ' * len(RULES)}|")
     worse: dict[str, list[str]] = {name: [] for name in RULES}
@@ -396,25 +414,25 @@ def print_strategies(folder: Path) -> None:
     """Mean accuracy of each strategy by data and images per class."""
     draws: dict[tuple[str, int, str], dict[str, float]] = {}
     for path in sorted(folder.glob("*.npz")):
-        data, shots, seed, kind = path.stem.split(".")
+        data, shots, seed, kind = _cell(path)
         kept = np.load(path)
         validation, test = (
             Answers(kept[f"{name}_logits"], kept[f"{name}_labels"])
             for name in ("validation", "test")
         )
-        row = draws.setdefault((data, int(shots), seed), {})
+        row = draws.setdefault((data, shots, seed), {})
 
         def accuracy(logits: np.ndarray, test: Answers = test) -> float:
             return float(test.right(logits).mean())
 
-        row[_STRATEGIES[kind]] = accuracy(whole_or_nothing(validation, test))
+        row[KINDS[kind]] = accuracy(whole_or_nothing(validation, test))
         if kind != "cut":
             row["head_only"] = accuracy(test.logits[0])
         if kind == str(kept["auto"]):
-            row["auto"] = accuracy(by_accuracy(validation, test))
+            row["auto"] = accuracy(by_guard(validation, test))
         elif not str(kept["auto"]) and kind != "cut":
             row["auto"] = accuracy(test.logits[0])
-    names = ("head_only", *_STRATEGIES.values(), "auto")
+    names = ("head_only", *KINDS.values(), "auto")
     print(f"\n| data | images per class | draws | {' | '.join(names)} |")
     print(f"| --- | --- | --- {'| --- ' * len(names)}|")
     cells: dict[tuple[str, int], list[dict[str, float]]] = {}
@@ -433,7 +451,10 @@ def print_strategies(folder: Path) -> None:
             print(f"auto above {name}: {gain.mean():+.4f} on {len(gain)} draws")
 
 
-_STRATEGIES = {"half": "partial", "all": "full", "cut": "cut"}
+def _cell(path: Path) -> tuple[str, int, str, str]:
+    """The data, images per class, seed and kind that a file is of."""
+    data, shots, seed, kind = path.stem.split(".")
+    return data, int(shots), seed, kind
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -21,7 +21,7 @@ from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of
 if TYPE_CHECKING:
     from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
-    from pipelines.planning.ranking import Ranking
+    from pipelines.planning.backbones.ranking import Ranking
     from pipelines.runs.result import Run
     from pipelines.search import Search
     from pipelines.serving.predictor import Predictor
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
 def fine_tune(
     data: str,
     *,
-    backbone: str = "efficientnet_lite0",
+    backbone: str = "",
     workdir: str | Path,
     seed: int = 0,
     **fields: object,
 ) -> "Run":
     """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
 
-    `fields` are any others of `pipelines.config.RunConfig`, such as
-    `strategy="full"` or `input_size_px=160`.
+    Without a `backbone` it is the default for images, texts or series. `fields` are any
+    others of `pipelines.config.RunConfig`, such as `strategy="full"` or
+    `input_size_px=160`.
 
     >>> run = fine_tune(
     ...     "builtin:digits?limit=120",
@@ -72,7 +73,7 @@ def fine_tune(
 def tune(
     data: str,
     *,
-    backbone: str = "efficientnet_lite0",
+    backbone: str = "",
     workdir: str | Path,
     trials: int = 20,
     time_budget_seconds: float = 0.0,

@@ -12,8 +12,8 @@ from pipelines.config import RunConfig, checked
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split
-from pipelines.planning.candidates import candidates, require_match
-from pipelines.planning.ranking import (
+from pipelines.planning.backbones.candidates import candidates, require_match
+from pipelines.planning.backbones.ranking import (
     BackboneScore,
     LeftOut,
     Ranking,

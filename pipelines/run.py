@@ -32,6 +32,7 @@ def _run(job: RunJob) -> Run:
         model = head.add_head(base, **prepared.head())
     with job.stage("finetune"):
         trained = job.train(model)  # phase by phase, or a head for each fold
+    model = trained.model
     job.start_proof()
     with job.stage("calibrate"):
         calibrated = calibrate.calibrate_model(

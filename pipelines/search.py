@@ -107,12 +107,13 @@ def search(
             " one device. Leave it out here; `zoo train` with the config that the"
             " search writes can have it."
         )
-    if config.folds:
-        raise ConfigError(
-            f"config.folds is {config.folds}, and a search compares trials on one"
-            " validation split. Leave it out here; `zoo train` with the config that the"
-            " search writes can have it."
-        )
+    for field in ("folds", "test_views"):
+        if getattr(config, field) != getattr(RunConfig(), field):
+            raise ConfigError(
+                f"config.{field} is set, and a search compares trials on one validation"
+                " split, with one view of each image. Leave it out here; `zoo train`"
+                " with the config that the search writes can have it."
+            )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")
     with run_folder.locked(config, kind="search") as folder:
@@ -226,10 +227,20 @@ class _Objective:
             probe=self._probe(plan),
         )
         workspace = self._workspace(trial, plan.head, config)
-        trained = fine_tune(model, splits, plan, workspace)
+        phases = fine_tune(model, splits, plan, workspace).phases
+        if not phases:
+            return self._left_out(plan)
         if self._prepared.problem.counts_mistakes:
-            return trained.phases[-1].accuracy_after
+            return phases[-1].accuracy_after
         return self._metric_on_validation(model, plan)
+
+    def _left_out(self, plan: TransferPlan) -> float:
+        """The accuracy on validation of a head that was solved for it too."""
+        logits = self._prepared.measured.left_out(plan.head)
+        labels = self._prepared.splits.validation.labels
+        if logits is None:
+            raise TrainingError("The plan trains nothing. Set config.head.epochs.")
+        return float((logits.argmax(axis=1) == labels).mean())
 
     def _metric_on_validation(self, model: TransferModel, plan: TransferPlan) -> float:
         """The compared metric of all outputs at once, where epochs have another."""

@@ -33,7 +33,7 @@ def test_commands_are_run_on_the_first_page():
 def test_python_runs_as_it_stands(tmp_path):
     runner = Runner(tmp_path)
     # Fewer than on the page, where an accuracy is to be seen.
-    runner.run(Block(README, 1, "sh", "zoo demo photos --to photos --limit 8"))
+    runner.run(Block(README, 1, "sh", "zoo demo photos --to photos --limit 4"))
     (python,) = [b for b in blocks(README) if b.language == "python"]
     assert runner.run(python).splitlines()[-1] in set("0123456789")
 

@@ -21,7 +21,7 @@ from zoo.spec import (
 )
 
 if TYPE_CHECKING:
-    from zoo.builder import Backbone, build
+    from zoo.builder import Backbone, build, fit
 
 __all__ = [
     "Backbone",
@@ -34,6 +34,7 @@ __all__ = [
     "Tokenizer",
     "WeightsFile",
     "build",
+    "fit",
     "get_spec",
     "list_backbones",
     "register",
@@ -44,12 +45,12 @@ keras_objects.register()
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Backbone", "build"):
+    if name in ("Backbone", "build", "fit"):
         from zoo.backend import start_quietly
 
         start_quietly()
-        from zoo.builder import Backbone, build
+        from zoo.builder import Backbone, build, fit
 
-        globals().update(Backbone=Backbone, build=build)
+        globals().update(Backbone=Backbone, build=build, fit=fit)
         return globals()[name]
     raise AttributeError(f"module 'zoo' has no attribute '{name}'")

@@ -19,13 +19,14 @@ from zoo.errors import (
 )
 from zoo.graph import preprocessing
 from zoo.graph.blocks import Block, find_blocks
-from zoo.plugins import Network
-from zoo.registry import TAKES_HANDLE, get_network, get_spec
+from zoo.plugins import Fit, Network
+from zoo.registry import TAKES_HANDLE, get_fit, get_network, get_spec
 from zoo.sources import (
     applications,
     efficientnet_lite,
     kerashub,
     minilm,
+    minirocket,
     saved_model,
     series,
     tiny,
@@ -36,17 +37,22 @@ from zoo.spec import BackboneSpec, ImageInput, InputSize, SeriesInput, TextInput
 from zoo.weights import files as weight_files
 from zoo.weights.handles import is_unpinned as is_unpinned_address
 
+FITTED, UNFITTED = "fitted", "unfitted"
+
 _NETWORKS: dict[str, Network] = {
     "applications": applications.network,
     "efficientnet_lite": efficientnet_lite.network,
     "kerashub": kerashub.network,
     "minilm": minilm.network,
+    "minirocket": minirocket.network,
     "series": series.network,
     "tfhub": saved_model.network,
     "tiny": tiny.network,
     "use_multilingual": use_multilingual.network,
     "word_vectors": word_vectors.network,
 }
+# What sets the weights of a row that is `fitted` to training data.
+_FITS: dict[str, Fit] = {"minirocket": minirocket.fit}
 # What reads the classifier that a file of published weights has, too.
 _CLASSIFIERS = {"efficientnet_lite": efficientnet_lite.source_classifier}
 _FROM_HANDLE = {
@@ -66,11 +72,13 @@ class Backbone:
       feature map `[batch, height, width, spec.feature_width]`;
     * texts: strings `[batch]`, and gives a feature vector `[batch, width]`, or a
       feature sequence `[batch, tokens, width]`, zero at padding;
-    * series: float32 `[batch, steps, channels]`, and gives a feature sequence.
+    * series: float32 `[batch, steps, channels]`, and gives a feature sequence, or a
+      feature vector.
 
     `input_size_px` is the size of images, `input_length` the length of texts, in
     tokens, and of series, in steps; the other one is `None`. `weights` names the
-    source of the weights: `default`, a path, or `random`.
+    source of the weights: `default`, a path, or `random`; `fitted` where they are
+    statistics of training data, and `unfitted` before.
     """
 
     spec: BackboneSpec
@@ -99,7 +107,8 @@ def build(
     for the pretrained weights of the row, `None` for random ones, or the path of the
     published file or of one that `backbone.model.save_weights` wrote. `input_size_px`
     is for images, `input_length` for texts, in tokens, and for series, in steps, and
-    `channels` for series.
+    `channels` for series. A row that is `fitted` has no weights before `fit`, unless
+    it was published with some.
 
     >>> backbone = build("tiny_image", weights=None, input_size_px=32)
     >>> len(backbone.blocks), backbone.model.input_shape
@@ -115,6 +124,8 @@ def build(
     requested = InputSize(input_size_px, input_length, channels)
     spec, network = _resolve_network(name, handle, requested)
     size = spec.input.size_for(spec.name, requested)
+    if spec.is_to_be_fitted and weights == "default":
+        weights = None
     published, saved = _resolve_weights(spec, weights)
     _refuse_other_channels(spec, size, weights)
     inputs, prepared = _inputs(spec, size)
@@ -130,8 +141,38 @@ def build(
         blocks=find_blocks(model, spec.blocks),
         input_size_px=size.size_px,
         input_length=size.length,
-        weights="random" if weights is None else str(weights),
+        weights=_without_weights(spec) if weights is None else str(weights),
     )
+
+
+def fit(backbone: Backbone, examples: np.ndarray, *, seed: int = 0) -> Backbone:
+    """The same backbone with its weights fitted to training examples.
+
+    `examples` are what it takes: series float32 `[n, steps, channels]`, NaN where a
+    value is missing. The same examples and seed give the same bits.
+
+    Raises:
+        BackboneError: if it is not one that is fitted, or the examples do not fit it.
+    """
+    spec, takes = backbone.spec, backbone.model.input_shape[1:]
+    if not spec.fitted:
+        raise BackboneError(
+            f"{spec.name} is trained, not fitted: it has no weights that follow from"
+            " examples alone."
+        )
+    if not len(examples) or examples.shape[1:] != takes:
+        raise BackboneError(
+            f"{spec.name} was built for examples of shape {takes}, and"
+            f" {len(examples)} of shape {examples.shape[1:]} came to fit it to. Build"
+            " it for their length and channels."
+        )
+    fitting = _FITS.get(spec.source) or get_fit(spec)
+    fitting(backbone.model, examples, seed=seed)
+    return dataclasses.replace(backbone, weights=FITTED)
+
+
+def _without_weights(spec: BackboneSpec) -> str:
+    return UNFITTED if spec.fitted else "random"
 
 
 def is_unpinned(backbone: Backbone) -> bool:
@@ -201,6 +242,8 @@ def _inputs(
         vocabulary = weight_files.vocabulary(spec)
         return text, tokenization.layer(tokenizer, size.length, vocabulary)(text)
     values = keras.Input((size.length, size.channels), name="series")
+    if not spec.input.normalized:
+        return values, values
     return values, preprocessing.series_layer()(values)
 
 

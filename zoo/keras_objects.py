@@ -20,6 +20,7 @@ _PACKAGE = "zootune"
 CLASSES = {
     "PixelNormalization": "zoo.graph.preprocessing",
     "SeriesNormalization": "zoo.graph.preprocessing",
+    "MiniRocket": "zoo.graph.minirocket",
     "SavedModelLayer": "zoo.saved_model.layer",
     "PatchMap": "zoo.sources.kerashub",
     "HashedWords": "zoo.tokenization.hashed_words",

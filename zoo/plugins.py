@@ -5,7 +5,8 @@
         acme = acme_backbones:rows
 
 What the entry point names is a `BackboneSpec`, or a function that gives specs, or pairs
-of a spec and its network where no loader of ours builds it. It is imported whenever
+of a spec and its network where no loader of ours builds it (and what fits it, if the
+row is `fitted`). It is imported whenever
 backbones are listed, so it should import neither Keras nor TensorFlow; the network may.
 """
 
@@ -15,7 +16,7 @@ import dataclasses
 import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from zoo.errors import BackboneError
 from zoo.spec import BackboneSpec
@@ -27,12 +28,27 @@ GROUP = "zoo.backbones"
 Network = Callable[[BackboneSpec, Any, Path | None], Any]
 
 
+class Fit(Protocol):
+    """Sets the weights of a network to statistics of training examples.
+
+    The same examples and seed give the same bits, so that an interrupted run that
+    starts again has the same network.
+    """
+
+    def __call__(self, model: Any, examples: Any, *, seed: int) -> None:
+        """`model` is of the row, and `examples` an array of what it takes."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row, and the network that builds it if no loader of its source does."""
+    """A row, and the network that builds it if no loader of its source does.
+
+    `fit` sets the weights of a row that is `fitted`.
+    """
 
     spec: BackboneSpec
     network: Network | None = None
+    fit: Fit | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +105,11 @@ def _rows(value: object) -> Iterator[Row]:
 def _row(value: object) -> Row:
     if isinstance(value, BackboneSpec):
         return Row(value)
-    if isinstance(value, tuple) and len(value) == 2:
-        spec, network = value
-        if isinstance(spec, BackboneSpec) and callable(network):
-            return Row(spec, network)
+    if isinstance(value, tuple) and len(value) in (2, 3):
+        spec, *functions = value
+        if isinstance(spec, BackboneSpec) and all(map(callable, functions)):
+            return Row(spec, *functions)
     raise BackboneError(
         f"It gives {value!r}; expected a BackboneSpec, or a pair of one and its network"
+        " (with its fit, if it is fitted)"
     )

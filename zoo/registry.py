@@ -14,15 +14,22 @@ from collections.abc import Sequence
 from zoo import plugins, published
 from zoo.catalog import CATALOG
 from zoo.errors import BackboneError, UnknownBackboneError
-from zoo.plugins import Network, Plugin, Row
+from zoo.plugins import Fit, Network, Plugin, Row
 from zoo.spec import BackboneSpec
 
 # Names without a row: they build what a handle names, and measure its spec.
 TAKES_HANDLE = ("tfhub", "kerashub", "word_vectors")
+# The backbone for data of a modality where nobody names another one.
+DEFAULTS = {
+    "image": "efficientnet_lite0",
+    "text": "minilm_l6",
+    "series": "series_minirocket",
+}
 
 _specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}
-# What builds the rows of a source that has no loader here.
+# What builds the rows of a source that has no loader here, and what fits them.
 _networks: dict[str, Network] = {}
+_fits: dict[str, Fit] = {}
 _LOADED_HERE = frozenset({*(spec.source for spec in CATALOG), *TAKES_HANDLE})
 # `None` until the table is first read.
 _broken_plugins: list[Plugin] | None = None
@@ -104,14 +111,29 @@ def get_network(spec: BackboneSpec) -> Network:
     return _networks[spec.source]
 
 
-def register(spec: BackboneSpec, *, network: Network | None = None) -> None:
+def get_fit(spec: BackboneSpec) -> Fit:
+    """The function that fits a row of a source without a loader here.
+
+    Raises:
+        BackboneError: if nothing does.
+    """
+    _table()
+    if spec.source not in _fits:
+        raise BackboneError(_without_fit(spec))
+    return _fits[spec.source]
+
+
+def register(
+    spec: BackboneSpec, *, network: Network | None = None, fit: Fit | None = None
+) -> None:
     """Adds a row to the table of this process.
 
     A row of one of our sources is built by its loader. Another source needs a
     `network`, once: `network(spec, inputs, weights_file)` applies it, without its
     classifier, to a symbolic tensor and gives the features. `inputs` are pixels in the
     row's own convention, ids, or series, and `weights_file` is the verified file, or
-    `None` for random weights.
+    `None` for random weights. A row that is `fitted` needs a `fit` too, once for its
+    source: `fit(model, examples, seed=...)` sets the weights.
 
     >>> import dataclasses
     >>> register(dataclasses.replace(get_spec("tiny_image"), name="my_image"))
@@ -126,7 +148,7 @@ def register(spec: BackboneSpec, *, network: Network | None = None) -> None:
     _table()
     if published.find(spec.name):
         raise BackboneError(published.taken(spec.name))
-    _add(Row(spec, network))
+    _add(Row(spec, network, fit))
 
 
 def unregister(name: str) -> None:
@@ -186,8 +208,20 @@ def _add(row: Row) -> None:
             " built by our own loader. Name another source."
         )
     else:
+        if spec.fitted and row.fit is None and spec.source not in _fits:
+            raise BackboneError(_without_fit(spec))
         _networks[spec.source] = network
+        if row.fit is not None:
+            _fits[spec.source] = row.fit
     _specs[spec.name] = spec
+
+
+def _without_fit(spec: BackboneSpec) -> str:
+    return (
+        f"The row '{spec.name}' is fitted to training data, and nothing fits the source"
+        f" '{spec.source}'. Give its function: zoo.register(spec, network=...,"
+        " fit=...)"
+    )
 
 
 def _without_loader(spec: BackboneSpec) -> str:

@@ -10,6 +10,8 @@ from zoo.errors import BackboneError
 
 OUTPUT = "output"
 HEAD = "head"
+# Steps beyond this take gigabytes for a batch, in any network.
+LONGEST_SERIES = 65_536
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LAYER_BY_CLASS = re.compile(r"(?P<layer_class>[A-Za-z0-9]+)#(?P<ordinal>[1-9][0-9]*)")
 
@@ -230,16 +232,18 @@ class TextInput:
 
 @dataclasses.dataclass(frozen=True)
 class SeriesInput:
-    """Series of numbers: float32, `[batch, steps, channels]`.
+    """Series of numbers: float32, `[batch, steps, channels]`; NaN is a missing value.
 
     The network takes any number of channels; `channels` is what the row's parameters
-    are counted for, and its default.
+    are counted for, and its default. With `normalized` it reads every channel of every
+    series at mean 0 and deviation 1; else the numbers as they come, gaps included.
     """
 
     modality: ClassVar[str] = "series"
     default_length_steps: int
     minimum_length_steps: int
     channels: int = 1
+    normalized: bool = True
 
     @property
     def problem(self) -> str | None:
@@ -269,6 +273,12 @@ class SeriesInput:
                 f"{name} cannot take series of {length} steps and {channels} channels:"
                 f" it needs at least {self.minimum_length_steps} steps and a channel."
             )
+        if length > LONGEST_SERIES:
+            raise BackboneError(
+                f"{name} cannot take series of {length:,} steps: the longest have"
+                f" {LONGEST_SERIES:,}. Cut them into windows, each an example with the"
+                " series as its group, or keep every n-th step."
+            )
         return InputSize(length=length, channels=channels)
 
     def __str__(self) -> str:
@@ -287,8 +297,10 @@ class BackboneSpec:
     dimension of the features. `handle` is what the source's loader calls the network.
     `imagenet_top1` is the published single-crop accuracy, as a fraction.
     `carries_weights` says that the weights come with the handle, as in a SavedModel,
-    and `trainable` whether anything in it can train. `requires` are the modules that a
-    process has to import before it reads the graph, because they bring TensorFlow ops.
+    and `trainable` whether anything in it can train. A `fitted` network has nothing
+    that was trained: its weights are statistics of the training data, which its source
+    computes once (`zoo.fit`). `requires` are the modules that a process has to import
+    before it reads the graph, because they bring TensorFlow ops.
     """
 
     name: str
@@ -305,6 +317,7 @@ class BackboneSpec:
     weights_change_graph: bool = False
     carries_weights: bool = False
     trainable: bool = True
+    fitted: bool = False
     requires: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -354,3 +367,8 @@ class BackboneSpec:
     def pretrained(self) -> bool:
         """True if weights of the network are published."""
         return self.weights is not None or self.carries_weights
+
+    @property
+    def is_to_be_fitted(self) -> bool:
+        """True if its weights come from the training data, and none are published."""
+        return self.fitted and not self.pretrained

@@ -10,7 +10,7 @@ import zootune
 RESULTS = {
     "pipelines.runs.result.Run": (),
     "pipelines.planning.plan.TransferPlan": (),
-    "pipelines.planning.ranking.Ranking": (),
+    "pipelines.planning.backbones.ranking.Ranking": (),
     "pipelines.search.Search": (),
     "pipelines.serving.predictor.Predictor": (
         *("modality", "predict", "features", "probabilities", "graph", "trained_on"),

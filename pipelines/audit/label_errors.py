@@ -30,6 +30,7 @@ from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import Examples, Split
 from pipelines.errors import ConfigError, DataError
 from pipelines.features.extract import extract
+from pipelines.stages.base import fit_base
 from pipelines.stages.obtain import obtain
 
 PROBLEM = "a label that is probably wrong"
@@ -155,10 +156,13 @@ def _fold_count(
 def _features(examples: Examples, backbone: str | None, data: str) -> np.ndarray:
     """Feature vectors `[examples, width]` of the frozen backbone."""
     fields = {"backbone": backbone} if backbone else {}
+    whole = Split("all", examples.inputs, examples.labels)
     base = obtain(from_fields({"data": data, **fields}), examples.inputs)
+    # Statistics of the inputs alone, which know no label.
+    base = fit_base(base, whole, seed=0)
     _log.info("features of %s for %d examples", base.spec.name, len(examples))
     read = batches(
-        Split("all", examples.inputs, examples.labels),
+        whole,
         input_size_px=base.input_size_px,
         batch_size=_BATCH,
     )

@@ -93,5 +93,11 @@ def open_finished(workdir: Path) -> FinishedRun:
             " Train again with the classes that you want, or once without"
             " config.head.hidden_units and config.head.pooling."
         )
+    if (report.get("test_views") or {}).get("views", "none") != "none":
+        raise ConfigError(
+            f"The artifact of {workdir} averages several views of each image, and a"
+            " changed class is fitted to one. Train again with the classes that you"
+            " want, or once without config.test_views."
+        )
     config = read_config(workdir / "config.json")
     return FinishedRun(workdir, config, plan, report, views)

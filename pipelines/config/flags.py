@@ -117,7 +117,7 @@ def described() -> list[str]:
     for title, paths in field_groups():
         lines += ["", title]
         for path in paths:
-            lines += [_flag_line(path), *_wrapped(OPTIONS[path].help)]
+            lines += [*_flag_lines(path), *_wrapped(OPTIONS[path].help)]
     return lines
 
 
@@ -132,14 +132,15 @@ def field_groups() -> Iterator[tuple[str, list[str]]]:
             yield f"{sentence}:", inside
 
 
-def _flag_line(path: str) -> str:
+def _flag_lines(path: str) -> list[str]:
     option, default = OPTIONS[path], dotted(to_dict(RunConfig()))[path]
     allowed = ""
     if option.choices:
         allowed = f"  one of {', '.join(option.choices)}"
     elif option.bounds:
         allowed = "  {:.10g} to {:.10g}".format(*option.bounds)
-    return f"  --config.{path}={default}{allowed}"
+    line = f"  --config.{path}={default}{allowed}"
+    return textwrap.wrap(line, _HELP_COLUMNS, subsequent_indent=" " * 6)
 
 
 def _wrapped(sentence: str) -> list[str]:

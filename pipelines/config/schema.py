@@ -33,14 +33,16 @@ class InputConfig:
 
 @dataclasses.dataclass(slots=True)
 class AugmentConfig:
-    """Changes to training images, in phases that train blocks of the backbone."""
+    """Changes to training images and series, in phases that train blocks."""
 
     strength: str = option(
         "auto",
         choices=("auto", "none", "light", "strong"),
         help="light flips, crops, changes colours, and mixes images; strong adds"
         " RandAugment. auto is light where a phase reads images in every epoch, and"
-        " none where it trains on stored activations or from random weights.",
+        " none where it trains on stored activations or from random weights. Series"
+        " get jitter, scaling, warp and window, strong ones twice as much; auto is"
+        " light where they train from random weights, and else none.",
     )
     flip: str = option(
         "auto",
@@ -89,6 +91,30 @@ class AugmentConfig:
         low=0,
         high=1,
         help="Alpha of CutMix, which pastes a part of another image; 0 turns it off.",
+    )
+    jitter: float = option(
+        0.03,
+        low=0,
+        high=1,
+        help="Noise on series, in standard deviations of a channel; 0 turns it off.",
+    )
+    scaling: float = option(
+        0.1,
+        low=0,
+        high=0.9,
+        help="Largest change of the size of a series, along the series and by channel.",
+    )
+    warp: float = option(
+        0.1,
+        low=0,
+        high=0.9,
+        help="Largest change of the speed of a series, from one part to the next.",
+    )
+    window: float = option(
+        0.9,
+        low=0.05,
+        high=1,
+        help="Smallest share of its steps that a series keeps, stretched to all.",
     )
 
 
@@ -196,8 +222,8 @@ class FinetuneConfig:
         high=10_000,
         help="Most passes over the training data for each part of the backbone that"
         " trains; unfreezing steps share them. 0 is 8 for pretrained weights; for"
-        " random ones as many as make 400 steps, from 8 to 200, and patience_epochs"
-        " grows as much.",
+        " random ones as many as make 400 steps, from 8 to 200 (for series 1,000 steps,"
+        " from 8 to 1,000), and patience_epochs grows as much.",
     )
     optimizer: str = option(
         "adam",
@@ -395,9 +421,11 @@ class RunConfig:
 
     data: str = option("", help="Reference of the data, such as dir:photos.")
     backbone: str = option(
-        "efficientnet_lite0",
-        help="Name of the backbone; `zoo list` prints all. auto compares those whose"
-        " weights are on this machine, and several sizes of images, on the data.",
+        "",
+        help="Name of the backbone; `zoo list` prints all. Empty is efficientnet_lite0"
+        " for images, minilm_l6 for texts and series_minirocket for series. auto"
+        " compares those whose weights are on this machine, and several sizes of"
+        " images, on the data.",
     )
     handle: str = option(
         "",
@@ -503,6 +531,14 @@ class RunConfig:
         help="Folds of train and validation: each is answered by a head that is solved"
         " on the others, and the artifact has the average of these heads. Needs"
         " strategy=head_only; 0 is one head, and validation as it is.",
+    )
+    test_views: str = option(
+        "none",
+        choices=("none", "flip", "auto"),
+        help="Views of each image that the artifact averages, in its graph: flip is the"
+        " image and its mirror image, at twice the cost. auto takes it where examples"
+        " out of fold are answered better by more than a standard error. Needs"
+        " strategy=head_only.",
     )
     profile: bool = option(
         False,

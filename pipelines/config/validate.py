@@ -24,7 +24,6 @@ _HANDLE_EXAMPLES = {
 _EXAMPLES = {
     "data": "dir:photos",
     "workdir": "runs/photos",
-    "backbone": "efficientnet_lite0",
 }
 
 
@@ -41,7 +40,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         ConfigError: naming the field, what came and what is allowed.
     """
     check_types(config, RunConfig())
-    for field in ("data", *(["workdir"] if writes else []), "backbone"):
+    for field in ("data", *(["workdir"] if writes else [])):
         if not getattr(config, field):
             raise ConfigError(
                 f"config.{field} is empty. Set it, for instance with"
@@ -52,6 +51,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     _check_handle(config)
     _check_auto(config)
     _check_folds(config)
+    _check_test_views(config)
     head = config.head
     if head.init == "probe" and (head.hidden_units or head.pooling != "average"):
         raise ConfigError(
@@ -278,6 +278,24 @@ def _check_folds(config: RunConfig) -> None:
         )
 
 
+def _check_test_views(config: RunConfig) -> None:
+    """Refuses fields that views at test time do not go with."""
+    views = config.test_views
+    if views == "none":
+        return
+    if config.strategy != "head_only" or config.head.init != "probe":
+        raise ConfigError(
+            f"config.test_views is '{views}', which is measured with heads in closed"
+            " form on frozen blocks. Set config.strategy='head_only' and"
+            " head.init='probe', or leave config.test_views out."
+        )
+    if config.folds:
+        raise ConfigError(
+            f"config.test_views is '{views}' and config.folds is {config.folds}: folds"
+            " are answered with one view of each image. Leave one of the two out."
+        )
+
+
 def _check_handle(config: RunConfig) -> None:
     takes_handle = config.backbone in TAKES_HANDLE
     if takes_handle and not config.handle:
@@ -288,9 +306,9 @@ def _check_handle(config: RunConfig) -> None:
         )
     if config.handle and not takes_handle:
         raise ConfigError(
-            f"config.handle is {config.handle!r}, but the backbone '{config.backbone}'"
-            f" takes none. Remove it, or set config.backbone to"
-            f" {' or '.join(TAKES_HANDLE)}."
+            f"config.handle is {config.handle!r}, but the backbone"
+            f" {config.backbone or 'by default'!r} takes none. Remove it, or set"
+            f" config.backbone to {' or '.join(TAKES_HANDLE)}."
         )
 
 

@@ -11,7 +11,16 @@ import numpy as np
 from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, check_content, refusal
 from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.packed_strings import Strings
-from pipelines.data.readers import arrays, builtin, folder, records, table, tfds
+from pipelines.data.readers import (
+    arrays,
+    builtin,
+    folder,
+    records,
+    series_files,
+    series_table,
+    table,
+    tfds,
+)
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import alike_note
 from pipelines.data.splits import (
@@ -167,6 +176,10 @@ def _read(ref: DatasetRef, problem: str) -> Examples:
         return folder.read(ref.location, group=ref.group, layout=ref.layout)
     if ref.scheme == "npz":
         return arrays.read(ref.location, on_bad=ref.on_bad, problem=problem)
+    if ref.scheme in ("arff", "ts"):
+        return series_files.read(ref.scheme, ref.location)
+    if ref.scheme == "csv" and ref.holds_series:
+        return series_table.read(ref)
     if ref.scheme == "csv":
         return table.read(ref, problem=problem)
     if ref.scheme == "tfrecord":

@@ -18,7 +18,7 @@ MAXIMUM_MEGAPIXELS = 50.0
 MAXIMUM_BYTES_PER_PIXEL = 16
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
-SCHEMES = ("builtin", "csv", "dir", "npz", "tfds", "tfrecord")
+SCHEMES = ("arff", "builtin", "csv", "dir", "npz", "tfds", "tfrecord", "ts")
 # Options that only some schemes know.
 _SPECIAL = {
     "group": ("csv", "dir", "tfds", "tfrecord"),
@@ -27,6 +27,9 @@ _SPECIAL = {
     "label": ("csv", "tfds", "tfrecord"),
     "label_delimiter": ("csv",),
     "split": ("csv", "tfrecord"),
+    "series": ("csv",),
+    "time": ("csv",),
+    "values": ("csv",),
     "weight": ("csv", "tfds", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
@@ -34,6 +37,7 @@ _SPECIAL = {
 }
 _MEANINGS = {
     "group": "says what stays together",
+    "values": "names the columns of the numbers of series",
     "data_dir": "is the folder of TensorFlow Datasets",
     "delimiter": "separates the cells of a table",
     "label_delimiter": "separates the labels in a cell of a table",
@@ -61,6 +65,9 @@ _OPTIONS: dict[str, Any] = {
     "image": str,
     "text": str,
     "label": str,
+    "series": str,
+    "time": str,
+    "values": str,
     "label_delimiter": str,
     "split": str,
     "weight": str,
@@ -87,6 +94,10 @@ class DatasetRef:
     as `image` or `text`, `label`, `split` and `weight` do. `data_dir` is where `tfds:`
     looks.
 
+    In a table of series, `series` names the column that says of each row which series
+    it is a step of, `time` orders these rows, and `values` has the names or patterns of
+    the columns of numbers, parted by `|`.
+
     `delimiter` and `encoding` describe a table whose file does not show them;
     `label_delimiter` is between the labels of an example that has several.
     `duplicates` is `fail`, or `drop` to leave out training examples whose content
@@ -110,6 +121,9 @@ class DatasetRef:
     image: str | None = None
     text: str | None = None
     label: str | None = None
+    series: str | None = None
+    time: str | None = None
+    values: str | None = None
     label_delimiter: str | None = None
     split: str | None = None
     weight: str | None = None
@@ -160,6 +174,11 @@ class DatasetRef:
         ]
         text = f"{self.scheme}:{_escape(self.location, '?')}"
         return f"{text}?{'&'.join(options)}" if options else text
+
+    @property
+    def holds_series(self) -> bool:
+        """True for a table whose numbers are series."""
+        return any((self.series, self.time, self.values))
 
     def _check_fractions(self) -> None:
         for name in ("validation", "test"):
@@ -221,6 +240,11 @@ class DatasetRef:
                 )
         if self.image is not None and self.text is not None:
             raise DataError("image= and text= are both given; keep one.")
+        if self.holds_series and (self.image or self.text):
+            raise DataError(
+                "series= and values= describe series, and image= and text= other"
+                " examples; keep one kind."
+            )
         between = self.label_delimiter
         if between is not None and (not between.strip() or between.isalnum()):
             raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.display.optional_rows import fold_rows, view_rows
 from pipelines.display.phase_options import phase_options
 from pipelines.display.text import short_lines, shown
 
@@ -49,7 +50,8 @@ def result_table(report: Mapping[str, Any]) -> str:
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
         *_quality(report, "validation"),
-        *_folds(report.get("folds")),
+        *fold_rows(report.get("folds")),
+        *view_rows(report.get("test_views")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", phases),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
@@ -73,16 +75,6 @@ def _quality(report: Mapping[str, Any], split: str) -> list[tuple[str, str]]:
     first, *others = (f"{name.replace('_', ' ')} {values[name]:.4g}" for name in names)
     words = f"{first} on {values['examples']} examples ({', '.join(others)})"
     return [(split, words)]
-
-
-def _folds(scores: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """The spread of folds, where the run has some; validation is out of fold then."""
-    if not scores:
-        return []
-    spread = f"{scores['mean']:.4f}, standard deviation"
-    spread += f" {scores['standard_deviation']:.4f}"
-    each = ", ".join(f"{value:.4f}" for value in scores["per_fold"])
-    return [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
 
 
 def _baselines_of(accuracies: Mapping[str, float]) -> str:

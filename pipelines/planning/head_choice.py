@@ -20,13 +20,16 @@ class HeadChoice:
     """The measured input of the head, if there is one, and the blocks below it.
 
     `kept` are the blocks that are part of the model: all, unless the network is cut.
-    `conv_blocks` new ones lie between them and the head.
+    `conv_blocks` new ones lie between them and the head. With `anew` everything trains
+    at once, from random weights; with `refit` the head is solved, and nothing trains.
     """
 
     read: ProbeScore | None
     kept: tuple[str, ...]
     is_cut: bool
     conv_blocks: int
+    anew: bool = False
+    refit: bool = False
 
     def plan(self, config: RunConfig) -> HeadPlan:
         """The head with the layers that the config asks for."""
@@ -39,8 +42,9 @@ class HeadChoice:
             recurrent_units=config.head.recurrent_units,
             hidden_units=tuple(config.head.hidden_units),
             dropout=config.head.dropout,
-            init="zeros" if config.strategy == "scratch" else config.head.init,
+            init="zeros" if self.anew else config.head.init,
             conv_blocks=self.conv_blocks,
+            refit=self.refit,
         )
 
 
@@ -54,6 +58,9 @@ def choose_head(facts: TrainingFacts, config: RunConfig) -> HeadChoice:
     """
     names = facts.block_names
     depth = facts.evidence.depth if facts.evidence else None
+    blocks = max(0, config.head.conv_blocks)
+    if _trains_anew(facts, config):
+        return HeadChoice(None, names, False, blocks, anew=True)
     if config.strategy == "cut":
         if facts.evidence is None or depth is None or not facts.evidence.cuts:
             why = (
@@ -76,8 +83,34 @@ def choose_head(facts: TrainingFacts, config: RunConfig) -> HeadChoice:
         and facts.per_class >= COMPARABLE_PER_CLASS
     ):
         return _cut(facts, config, depth, facts.evidence.cuts)
-    blocks = max(0, config.head.conv_blocks)
-    return HeadChoice(_best_input(facts, config), names, False, blocks)
+    read = _best_input(facts, config)
+    return HeadChoice(read, names, False, blocks, refit=_refits(facts, config))
+
+
+def _trains_anew(facts: TrainingFacts, config: RunConfig) -> bool:
+    """True if everything trains at once, from random weights."""
+    tune = config.finetune
+    has_nothing_to_keep = not (tune.soup or tune.lora_rank or tune.from_block)
+    is_whole = tune.tune == "all" and not config.folds
+    is_for_auto = facts.untrained_series and facts.trainable
+    return config.strategy == "scratch" or (
+        config.strategy == "auto" and is_for_auto and has_nothing_to_keep and is_whole
+    )
+
+
+def _refits(facts: TrainingFacts, config: RunConfig) -> bool:
+    """True if the head is solved once, for training and validation together."""
+    head = config.head
+    is_solved = head.init == "probe" and not head.hidden_units and not head.dropout
+    return (
+        facts.can_refit
+        and is_solved
+        and head.pooling == "average"
+        and head.conv_blocks <= 0
+        and config.imbalance == "none"
+        and config.strategy in ("auto", "head_only")
+        and not config.folds
+    )
 
 
 def cut_loses_nothing(depth: DepthEvidence) -> bool:

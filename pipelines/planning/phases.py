@@ -17,6 +17,9 @@ _MIDDLE_OF_A_NETWORK = 8
 _EPOCHS = 8
 _STEPS_FROM_RANDOM = 400
 _MOST_EPOCHS = 200
+# Networks for series are small, and so are their data.
+_STEPS_OF_SERIES = 1000
+_MOST_EPOCHS_OF_SERIES = 1000
 
 
 def head_phase(
@@ -154,7 +157,10 @@ def long_enough(facts: TrainingFacts, config: RunConfig) -> FinetuneConfig:
     if config.finetune.epochs:
         return config.finetune
     per_epoch = -(-facts.examples // config.batch_size)
-    epochs = min(_MOST_EPOCHS, max(_EPOCHS, -(-_STEPS_FROM_RANDOM // per_epoch)))
+    steps, most = _STEPS_FROM_RANDOM, _MOST_EPOCHS
+    if facts.untrained_series:
+        steps, most = _STEPS_OF_SERIES, _MOST_EPOCHS_OF_SERIES
+    epochs = min(most, max(_EPOCHS, -(-steps // per_epoch)))
     patience = -(-config.finetune.patience_epochs * epochs // _EPOCHS)
     return dataclasses.replace(config.finetune, epochs=epochs, patience_epochs=patience)
 

@@ -27,6 +27,9 @@ class HeadPlan:
     for each direction. `conv_blocks` new residual blocks, which start as identity, lie
     between the last block that is read and its pooling. Where that is not the last
     block of the backbone, the network is cut there: no later block is part of it.
+
+    With `refit` the logits are solved for training and validation together, and
+    validation is judged by what is solved without each example.
     """
 
     reads: tuple[str, ...]
@@ -38,6 +41,7 @@ class HeadPlan:
     dropout: float
     init: str
     conv_blocks: int = 0
+    refit: bool = False
 
     @property
     def is_linear(self) -> bool:

@@ -150,9 +150,27 @@ def _refuse_no_update(
 _Decision = tuple[str, tuple[Phase, ...]]
 
 
+_SOLVED = (
+    "Solves the head in closed form, for training and validation together; validation"
+    " is judged by heads that each leave out one of its examples."
+)
+
+
+def _automatic(
+    facts: TrainingFacts, config: RunConfig, choice: HeadChoice
+) -> _Decision:
+    if choice.refit:
+        return _SOLVED, ()
+    if choice.anew:
+        return _scratch(facts, config, choice)
+    return automatic(facts, config, choice)
+
+
 def _head_only(
     facts: TrainingFacts, config: RunConfig, choice: HeadChoice
 ) -> _Decision:
+    if choice.refit:
+        return _SOLVED, ()
     new = _new_blocks_in_words(choice)
     reason = f"Trains the new head{new} on the frozen features of all {_blocks(facts)}."
     return reason, (head_phase(facts, config, new_blocks=choice.conv_blocks),)
@@ -253,7 +271,7 @@ _POLICIES = {
     "full": _full,
     "cut": _cut,
     "scratch": _scratch,
-    "auto": automatic,
+    "auto": _automatic,
 }
 
 

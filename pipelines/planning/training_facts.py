@@ -21,7 +21,10 @@ class TrainingFacts:
     `batchnorm_blocks` have BatchNorm layers whose statistics can be set, `lora_blocks`
     have dense, attention or embedding layers, `bias_blocks` biases or offsets of norms,
     and `norm_blocks` norms with scales or offsets. `part` is the word for one of the
-    `classes`, which may be labels or parts of a range.
+    `classes`, which may be labels or parts of a range. `can_refit` says that a head can
+    be solved for training and validation together: all was read, each example has a
+    class, and no block trains. `untrained_series` says that it is a network for series
+    with random weights, whose features are worth nothing before it was trained.
     """
 
     examples: int
@@ -36,6 +39,8 @@ class TrainingFacts:
     bias_blocks: tuple[str, ...] = ()
     norm_blocks: tuple[str, ...] = ()
     part: str = "class"
+    can_refit: bool = False
+    untrained_series: bool = False
 
     @property
     def per_class(self) -> float:

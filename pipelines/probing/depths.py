@@ -21,23 +21,34 @@ Compare = Callable[[ProbeScore, ProbeScore], PairedGain]
 
 
 def paired_comparison(
-    features: Features, labels: np.ndarray, groups: np.ndarray | None, rows: np.ndarray
+    features: Features,
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    rows: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> Compare:
     """Compares classifiers of the classes `labels` of some rows, example by example.
 
-    `labels` and `groups` are those of all rows of the features.
+    `labels`, `groups` and `weights` are those of all rows of the features.
     """
+    if weights is not None:
+        rows = rows[weights[rows] > 0]
+    own_weights = None if weights is None else weights[rows]
+    share = np.ones(len(rows))
+    if own_weights is not None:
+        share = own_weights / own_weights.mean(dtype=np.float64)
     own = np.unique(labels[rows], return_inverse=True)[1]
     own_groups = None if groups is None else groups[rows]
 
     def right(score: ProbeScore) -> np.ndarray:
         parts = [features[block, score.grid][rows] for block in score.reads]
         scores = ridge.left_out(
-            standardization_of(parts)(parts),
+            standardization_of(parts, own_weights)(parts),
             own,
             np.arange(len(own)),
             penalty=score.penalty,
             groups=own_groups,
+            weights=own_weights,
         )
         return scores.argmax(axis=1) == own
 
@@ -46,8 +57,9 @@ def paired_comparison(
             return PairedGain(0.0, 0.0)
         difference = right(after).astype(np.float64) - right(before)
         # One change more than was seen, so that a single example shows nothing.
-        error = np.sqrt(np.square(difference).sum() + 1) / len(difference)
-        return PairedGain(float(difference.mean()), float(error))
+        changes = np.square(share * difference).sum() + np.square(share.max())
+        gain = float((share * difference).mean())
+        return PairedGain(gain, float(np.sqrt(changes) / len(difference)))
 
     return compare
 

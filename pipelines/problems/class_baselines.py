@@ -39,9 +39,9 @@ def baselines(splits: Splits) -> dict[str, float]:
 
 
 def _nearest(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """The row of training that is next to each of test."""
-    known = train.reshape(len(train), -1).astype(np.float64)
-    asked = test.reshape(len(test), -1).astype(np.float64)
+    """The row of training that is next to each of test; a missing value counts as 0."""
+    known = np.nan_to_num(train.reshape(len(train), -1).astype(np.float64))
+    asked = np.nan_to_num(test.reshape(len(test), -1).astype(np.float64))
     squares = np.square(known).sum(axis=1)
     rows = [
         (squares - 2 * asked[at : at + _ROWS] @ known.T).argmin(axis=1)

@@ -37,6 +37,7 @@ from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.folds.solve import Trained, solve_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
+from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -165,7 +166,9 @@ class RunJob:
         is_chief, base = self._workers.is_chief, self.folder.artifact_base
         return {
             "head": problem.size_in_words,
-            "finetune": f"{phases}, as planned",
+            "finetune": f"{phases}, as planned"
+            if phases
+            else "nothing is left to train",
             "calibrate": "on validation",
             "evaluate": "validation and test, every example once",
             "export": f"to {base}" if is_chief else "by the chief",
@@ -199,11 +202,23 @@ class RunJob:
         )
 
     def train(self, model: TransferModel) -> Trained:
-        """Trains the model in place: phase by phase, or by the heads of all folds."""
+        """Trains the model in place: phase by phase, or by the heads of all folds.
+
+        The result has the model with its views at test time.
+        """
         prepared = self._prepared
         if not prepared.folds:
             history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
-            self._trained = Trained(history)
+            viewed, views = with_chosen_views(
+                model,
+                prepared.splits.train,
+                prepared.measured,
+                prepared.plan,
+                prepared.problem,
+                asked=self.config.test_views,
+            )
+            left_out = prepared.left_out()
+            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
         else:
             self._trained = solve_folds(
                 model,
@@ -277,6 +292,7 @@ class RunJob:
             backbone,
             seconds={**self.seconds, "total": self._clock.total_seconds},
             folds=self._trained.scores,
+            views=self._trained.views,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
         return Run(
@@ -294,10 +310,11 @@ class RunJob:
     ) -> None:
         """Keeps what the head was fitted to, if it is at hand, to change classes.
 
-        The heads of folds were fitted to other examples each.
+        The heads of folds were fitted to other examples each, and a model of several
+        views reads other features.
         """
         prepared = self._prepared
-        if prepared.folds:
+        if prepared.folds or self._trained.views:
             return
         kept = keep_features.of_run(
             prepared.measured,

@@ -7,6 +7,7 @@ import functools
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 
 from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
@@ -14,24 +15,25 @@ from pipelines.data.folds import pooled, require_one_in_each
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Examples, Splits
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.features.block_vectors import parts_of
+from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.compute import Compute
 from pipelines.planning.folds import folded
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.probe import Probe
-from pipelines.problems.protocol import Problem
+from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
 from pipelines.stages.backbones.choose import applied, choose_backbone
-from pipelines.stages.base import freeze_base
+from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
 from pipelines.stages.folds.measure import measure_pooled
 from pipelines.stages.measure import Measured, measure
-from pipelines.stages.obtain import obtain
+from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
 from pipelines.stages.precision import choose_precision
-from pipelines.training.class_weighting import refuse_augmentation
+from pipelines.training.class_weighting import refuse_augmentation, refuse_views
 from zoo.builder import Backbone
 
 
@@ -86,6 +88,19 @@ class Prepared:
         """The probe that the head of the plan starts from, if there is one."""
         return self.measured.probe(self.plan.head, balanced=self.plan.balances_classes)
 
+    def left_out(self) -> Outputs | None:
+        """The outputs for validation of heads that each leave out one of its examples.
+
+        None unless the head of the plan is solved for validation too.
+        """
+        logits = self.measured.left_out(self.plan.head)
+        if logits is None:
+            return None
+        validation = self.splits.validation
+        parts = parts_of(self.measured.validation, self.plan.head)
+        features = np.concatenate(parts, axis=1).astype(np.float32)
+        return Outputs(validation.name, validation.labels, logits, features)
+
     def head(self) -> dict[str, Any]:
         """The arguments of `add_head`, besides the base."""
         probe = self.probe()
@@ -127,7 +142,9 @@ def _prepare(
 ) -> Prepared:
     keras.utils.set_random_seed(config.seed)
     examples = read(dataset, config.problem)
+    config = with_backbone(config, examples.inputs)
     refuse_augmentation(config.augment, examples.inputs)
+    refuse_views(config.test_views, examples.inputs)
     split = functools.cache(lambda: _split(examples, dataset, config, clock))
     choice = None
     if config.backbone == AUTO_BACKBONE:
@@ -143,6 +160,7 @@ def _prepare(
         clock.stage("measure", "what the features are worth on these data"),
         broken_files_named(splits.train, splits.validation),
     ):
+        base = fit_base(base, splits.train, seed=config.seed)
         measure_all = measure_pooled if config.folds else measure
         measured = measure_all(base, splits, config, clock)
     plan = folded(choose_plan(base, splits, measured, config), count=config.folds)

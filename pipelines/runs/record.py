@@ -8,8 +8,9 @@ from typing import Any
 
 from pipelines.data.data_card import reasons
 from pipelines.data.splits import DataInfo
-from pipelines.planning import backbone_choice, compute
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.planning import compute
+from pipelines.planning.backbones import choice as backbone_choice
+from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import TransferPlan, to_dict
 from pipelines.runs.result import Outcome
@@ -38,7 +39,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
             phase.name: [dataclasses.asdict(row) for row in phase.receipt]
             for phase in history.phases
         },
-        "images_per_second": history.phases[-1].images_per_second,
+        "images_per_second": _rate(outcome),
         "peak_memory_bytes": environment.peak_memory_bytes(),
         "seconds": dict(outcome.seconds),
         "artifact": outcome.exported["path"],
@@ -50,6 +51,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
         values["backbone_choice"] = chosen(prepared.choice)
     if outcome.folds is not None:
         values["folds"] = dataclasses.asdict(outcome.folds)
+    if outcome.views is not None:
+        values["test_views"] = dataclasses.asdict(outcome.views)
     return without_nan(values)
 
 
@@ -89,6 +92,14 @@ def data_facts(info: DataInfo) -> dict[str, Any]:
         "counts": info.counts,
         "skipped": reasons(info.skipped),
     }
+
+
+def _rate(outcome: Outcome) -> float:
+    """Of the last phase; of the pass that measured, if the head was only solved."""
+    if outcome.history.phases:
+        return outcome.history.phases[-1].images_per_second
+    evidence = outcome.prepared.measured.evidence
+    return evidence.examples_per_second if evidence else 0.0
 
 
 def _phase(phase: PhaseResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import keras
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.planning.plan import TransferPlan
+from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
@@ -48,7 +49,7 @@ class Outcome:
 
     `exported` has the path and the parity record of the artifact, `backbone` the values
     that rebuild the trained backbone, `seconds` the time of each stage, and `folds` the
-    scores of folds, where the run has some.
+    scores of folds and `views` the choice of views, where the run has some.
     """
 
     prepared: Prepared
@@ -59,3 +60,4 @@ class Outcome:
     backbone: Mapping[str, Any]
     seconds: Mapping[str, float]
     folds: FoldScores | None = None
+    views: ViewChoice | None = None

@@ -12,8 +12,9 @@ from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
 from pipelines.display.records import differences
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.planning import backbone_choice, compute
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.planning import compute
+from pipelines.planning.backbones import choice as backbone_choice
+from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.compute import Compute
 from pipelines.planning.plan import to_dict
 from pipelines.runs.folder import NOT_COMPARED, RunFolder

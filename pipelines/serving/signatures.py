@@ -359,8 +359,14 @@ def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def series(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Series `[batch, steps, channels]`, zeros where a value is not a finite number."""
-    valid = tf.reduce_all(tf.math.is_finite(values), axis=[1, 2])
+    """Series `[batch, steps, channels]`, zeros where they are not valid.
+
+    NaN is a value that is missing. A series without any other value is not valid, nor
+    is one with infinity.
+    """
+    is_missing = tf.math.is_nan(values)
+    is_sound = tf.reduce_all(is_missing | tf.math.is_finite(values), axis=[1, 2])
+    valid = is_sound & ~tf.reduce_all(is_missing, axis=[1, 2])
     return tf.where(valid[:, None, None], values, 0.0), valid
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zoo
+from pipelines.data.splits import Series, Split
 from pipelines.training.freezing import set_trainable
-from zoo.builder import Backbone
+from zoo.builder import UNFITTED, Backbone
 
 
 def freeze_base(backbone: Backbone) -> Backbone:
@@ -13,3 +15,17 @@ def freeze_base(backbone: Backbone) -> Backbone:
     """
     set_trainable(backbone.blocks, (), batchnorm="frozen")
     return backbone
+
+
+def fit_base(base: Backbone, train: Split, *, seed: int) -> Backbone:
+    """The base with its weights fitted to the training split, if it is one to be.
+
+    A base that was trained or fitted before, or is to be trained, stays as it is. A
+    run that goes on fits again, to the same weights.
+
+    Raises:
+        BackboneError: if the examples do not fit it.
+    """
+    if base.weights != UNFITTED or not isinstance(train.inputs, Series):
+        return base
+    return zoo.fit(base, train.inputs.values, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -89,15 +90,19 @@ def evaluate_artifact(
     all examples, in order, while they are predicted.
 
     Raises:
-        DataError: if the data have a class that the artifact does not know.
+        DataError: if the data have a class that the artifact does not know, or labels
+            of another kind.
     """
     manifest, ref = predictor.artifact.manifest, DatasetRef.parse(reference)
-    part, names = load_part(
-        ref,
-        split,
-        trained_on=manifest.fingerprints,
-        problem=manifest.problem,
-    )
+    try:
+        part, names = load_part(
+            ref,
+            split,
+            trained_on=manifest.fingerprints,
+            problem=manifest.problem,
+        )
+    except DataError as error:
+        raise _without_config(error, manifest.problem) from error
     _require_modality(predictor, part.inputs.modality, reference)
     problem = make(manifest.problem, manifest.class_names, part.labels)
     labels, tally = problem.aligned(part.labels, names), problem.tally()
@@ -105,6 +110,18 @@ def evaluate_artifact(
     consume(rows)
     collections.deque(rows, maxlen=0)  # what was not consumed is counted too
     return tally.report(part.name)
+
+
+def _without_config(error: DataError, problem: str) -> DataError:
+    """The same error, without advice to change the config: an artifact has its kind."""
+    sentences = re.split(r"(?<=\.) ", str(error))
+    kept = [sentence for sentence in sentences if "config.problem" not in sentence]
+    if len(kept) == len(sentences):
+        return error
+    fault = " ".join(kept)
+    return DataError(
+        f"{fault} The artifact answers {problem!r}: name data with labels of this kind."
+    )
 
 
 def _answered(

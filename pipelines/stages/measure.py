@@ -27,7 +27,7 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
-from pipelines.probing.probe import Probe
+from pipelines.probing.probe import Probe, Refitted, refit
 from pipelines.probing.rows import FEW_CLASSES, of_every_class
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
@@ -60,7 +60,8 @@ class Measured:
     view of all of them after the other, the first as they are. `labels` are those of
     one view. With `is_whole` that is every example of both splits. All of it is empty
     where the backbone starts from random weights. `known` has what a trained model
-    need not read again.
+    need not read again. `refitted` is the head of a base that is fitted, solved for
+    training and then validation.
     """
 
     evidence: Evidence | None
@@ -72,6 +73,7 @@ class Measured:
     known: Known | None = None
     problem: Problem | None = None
     weights: np.ndarray | None = None
+    refitted: Refitted | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -82,6 +84,8 @@ class Measured:
         problem = self.problem
         if self.evidence is None or problem is None or not head.standardized:
             return None
+        if head.refit and self.refitted is not None:
+            return self.refitted.probe
         scored = next(
             head_score
             for head_score in (*self.evidence.heads, *self.evidence.cuts)
@@ -104,8 +108,22 @@ class Measured:
         kept = ~np.tile(rows, self.views)
         train = {key: values[kept] for key, values in self.train.items()}
         return dataclasses.replace(
-            self, train=train, labels=self.labels[~rows], is_whole=False, known=None
+            self,
+            train=train,
+            labels=self.labels[~rows],
+            weights=None if self.weights is None else self.weights[~rows],
+            is_whole=False,
+            known=None,
         )
+
+    def left_out(self, head: HeadPlan) -> np.ndarray | None:
+        """Logits `[validation, classes]` of heads that leave out each example.
+
+        None unless the head is solved for training and validation together.
+        """
+        if not head.refit or self.refitted is None:
+            return None
+        return self.refitted.left_out[len(self.labels) :]
 
     def for_base(self, base: Backbone) -> Measured:
         """The same for a base that may compute in another number format.
@@ -165,6 +183,8 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         lora_blocks=tuple(
             block.name for block in base.blocks if adaptable_layers(block)
         ),
+        can_refit=measured.refitted is not None,
+        untrained_series=base.spec.modality == "series" and base.weights == "random",
         bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
         norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )
@@ -206,7 +226,14 @@ def measure(
         weights=some.weights,
     )
     compared = with_depths(
-        compared, base, first, some.labels, some.groups, problem, config
+        compared,
+        base,
+        first,
+        some.labels,
+        some.groups,
+        problem,
+        config,
+        weights=some.weights,
     )
     left_out, per_class = compared.best_head.accuracy, len(splits.train) / problem.parts
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
@@ -230,6 +257,34 @@ def measure(
             base, reader, tuple(outputs), whole if is_whole else {}, fingerprint(base)
         ),
         problem=problem,
+        refitted=_refitted(base, splits, first, rest, problem) if is_whole else None,
+    )
+
+
+def _refitted(
+    base: Backbone,
+    splits: Splits,
+    train: Mapping[tuple[str, int], np.ndarray],
+    validation: Mapping[tuple[str, int], np.ndarray],
+    problem: Problem,
+) -> Refitted | None:
+    """The head for both splits together, of a base with a single output.
+
+    Only of one that is fitted: nothing trains it, so that no validation is needed to
+    end its training, and it is for few data, where every example counts.
+    """
+    is_weighted = splits.train.weights is not None
+    if not (base.spec.fitted and problem.classes_can_change) or is_weighted:
+        return None
+    if not len(splits.validation):
+        return None
+    both = (splits.train, splits.validation)
+    groups = [split.groups for split in both if split.groups is not None]
+    ((key, features),) = train.items()
+    return refit(
+        [np.concatenate([features, validation[key]])],
+        np.concatenate([split.labels for split in both]),
+        groups=np.concatenate(groups) if len(groups) == len(both) else None,
     )
 
 

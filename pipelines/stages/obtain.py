@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import zoo
@@ -11,16 +12,25 @@ from pipelines.data.splits import ImageArray, Inputs, Series
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from zoo.builder import Backbone
+from zoo.registry import DEFAULTS
 from zoo.spec import BackboneSpec
 
 _logger = logging.getLogger("zootune")
+
+
+def with_backbone(config: RunConfig, inputs: Inputs) -> RunConfig:
+    """The config with a name of a backbone: the modality's default if it has none."""
+    if config.backbone:
+        return config
+    return dataclasses.replace(config, backbone=DEFAULTS[inputs.modality])
 
 
 def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     """The backbone with its weights.
 
     Random ones only where the config asks for them, or where nobody published any:
-    then that is said, here and by `weights` of the backbone, which goes on record.
+    then that is said, here and by `weights` of the backbone, which goes on record. One
+    that is fitted to training data has none yet: see `fit_base`.
     Series are taken at the length and with the channels that the data have.
 
     Raises:
@@ -28,6 +38,7 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
         zoo.errors.BackboneError: if it is unknown, its weights are missing or corrupt,
             or it cannot take input of this size.
     """
+    config = with_backbone(config, inputs)
     if not config.handle:  # what a handle names is known when it is opened
         _require_modality(zoo.get_spec(config.backbone), inputs, config.data)
     random = config.weights == RANDOM_WEIGHTS or config.strategy == "scratch"
@@ -57,7 +68,7 @@ def _has_none(config: RunConfig) -> bool:
     if config.handle or config.weights != "default":
         return False
     spec = zoo.get_spec(config.backbone)
-    return spec.weights is None and not spec.carries_weights
+    return not spec.pretrained and not spec.fitted
 
 
 def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> None:

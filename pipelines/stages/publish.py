@@ -188,7 +188,15 @@ def _input(backbone: Backbone) -> Input:
     if isinstance(takes, TextInput):
         return dataclasses.replace(takes, default_length_tokens=backbone.input_length)
     _, steps, channels = backbone.model.input_shape
-    return dataclasses.replace(takes, default_length_steps=steps, channels=channels)
+    return dataclasses.replace(
+        takes,
+        default_length_steps=steps,
+        channels=channels,
+        # What was fitted has dilations that reach over the whole series.
+        minimum_length_steps=(
+            steps if backbone.spec.fitted else takes.minimum_length_steps
+        ),
+    )
 
 
 def _module_input(backbone: Backbone) -> Input:

@@ -1,8 +1,10 @@
 """A guard: a phase proves on validation that it helped, or is undone.
 
 The best blend of the weights before the phase and after it is chosen by validation
-(https://arxiv.org/abs/2109.01903). It is kept only if its gain in accuracy exceeds one
-standard error of that gain.
+(https://arxiv.org/abs/2109.01903). It is kept if its gain in accuracy exceeds one
+standard error of that gain. Else a quarter of the change is kept, if that lowers the
+loss by more than a standard error: few examples show a lower loss before they show one
+more right answer (benchmarks/RESULTS.md, "Rules for keeping a phase").
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from pipelines.calibration.portions import portions
 from pipelines.problems.protocol import Problem
 from pipelines.training.callbacks import Score, score
 
-_BLENDS = (0.25, 0.5, 0.75, 1.0)
+_CAUTIOUS = 0.25
+_BLENDS = (_CAUTIOUS, 0.5, 0.75, 1.0)
 
 Weights = Sequence[np.ndarray]
 
@@ -50,10 +53,12 @@ def interpolate(
     problem: Problem,
     *,
     whole: bool = False,
+    quarters: bool = False,
 ) -> GuardResult:
     """Puts the best blend into the model, or the weights `before`.
 
-    With `whole` the only blend is what was trained.
+    With `whole` the only blend is what was trained. With `quarters` a quarter of the
+    change stays where only the loss shows that it is better.
 
     `validation` has labels, or rows with the share of each class, and weights if not
     all examples count the same.
@@ -70,6 +75,8 @@ def interpolate(
     best = max(judged, key=lambda blend: _score(judged[blend], weights))
     gain, standard_error = paired_gain(base.quality, judged[best].quality, weights)
     kept = best if gain > standard_error else 0.0
+    if quarters and not kept and _lowers_loss(base, judged[_CAUTIOUS], weights):
+        kept = _CAUTIOUS
     model.set_weights(_blended(before, trained, kept) if kept else before)
     reached = (judged[kept] if kept else base).metric
     before_it = base.metric if problem.needs_outputs else None
@@ -99,6 +106,16 @@ def paired_gain(
     difference = after.astype(np.float64) - before.astype(np.float64)
     seen = np.square(share * difference).sum()
     return float(share @ difference), float(np.sqrt(seen + np.square(share).max()))
+
+
+def _lowers_loss(before: _Scored, after: _Scored, weights: np.ndarray) -> bool:
+    """True if the paired gain in log probability is more than its standard error."""
+    share = weights / weights.sum()
+    difference = (after.log_p - before.log_p).astype(np.float64)
+    gain = float(share @ difference)
+    error = np.sqrt(np.square(share * (difference - gain)).sum())
+    # Also false where a loss is not a number.
+    return bool(gain > error)
 
 
 def _labels_and_weights(

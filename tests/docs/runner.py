@@ -7,7 +7,6 @@ import io
 import logging
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -43,16 +42,12 @@ class BlockFailed(AssertionError):
 class Runner:
     """Runs the blocks of one page in a folder; ends what they have started.
 
-    With `fresh`, every command runs in a process of its own, by bash, as a reader
-    would run it. `outputs` has those of data made, trainings and exports in this
-    folder before: a page that gives the same command takes the output from there.
+    `outputs` has those of data made, trainings and exports in this folder before: a
+    page that gives the same command takes the output from there.
     """
 
-    def __init__(
-        self, folder: Path, *, fresh: bool = False, outputs: Outputs | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, outputs: Outputs | None = None) -> None:
         self.folder = folder
-        self._fresh = fresh
         self._outputs = {} if outputs is None else outputs
         self._of_others = set(self._outputs)
         self._names: dict[str, Any] = {"__name__": "__main__"}
@@ -91,10 +86,6 @@ class Runner:
     def _python(self, block: Block) -> tuple[int, str]:
         # With the lines of the page, for tracebacks.
         source = "\n" * block.line + block.text
-        if self._fresh:
-            return self._bash(
-                f"{shlex.quote(sys.executable)} -c {shlex.quote(block.text)}"
-            )
         captured = io.StringIO()
         with _in_folder(self.folder), _captured(captured):
             exec(compile(source, str(block.page), "exec"), self._names)  # noqa: S102
@@ -102,12 +93,12 @@ class Runner:
 
     def _sh(self, block: Block) -> tuple[int, str]:
         outputs, code = [], 0
-        for piece in pieces(block.text, whole=self._fresh):
+        for piece in pieces(block.text):
             if code:
                 break
             if serves := re.match(r"(zoo serve .*?)\s*&$", piece):
                 code, output = self._serve(serves[1])
-            elif is_ours(piece) and not self._fresh:
+            elif is_ours(piece):
                 code, output = self._zoo(piece)
             else:
                 code, output = self._bash(piece)
@@ -159,8 +150,6 @@ class Runner:
         return 0, log.read_text()
 
     def _server(self, command: str, log: TextIO) -> subprocess.Popen[str]:
-        if self._fresh:
-            return self._process(f"exec {command}", stdout=log, stderr=log)
         return warm_python.Popen(
             [sys.executable, "-m", "pipelines.cli", *self._words(command)],
             cwd=self.folder,
@@ -183,7 +172,7 @@ class Runner:
         )
 
 
-def pieces(text: str, *, whole: bool = False) -> list[str]:
+def pieces(text: str) -> list[str]:
     """The parts of a script: commands of ours and servers alone, the others together.
 
     >>> pieces("cd x\\nls\\nzoo list \\\\\\n  --json\\nls\\n")
@@ -194,9 +183,7 @@ def pieces(text: str, *, whole: bool = False) -> list[str]:
     parts: list[str] = []
     is_open = False
     for line in _logical_lines(text):
-        is_alone = bool(re.match(r"zoo serve .*&$", line)) or (
-            not whole and is_ours(line)
-        )
+        is_alone = bool(re.match(r"zoo serve .*&$", line)) or is_ours(line)
         if is_open and not is_alone:
             parts[-1] += f"\n{line}"
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shlex
 import socket
@@ -80,8 +79,8 @@ def _run(page: Path, folder: Path, request: pytest.FixtureRequest, **options) ->
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.serving
-def test_first_model_runs_in_fresh_processes(tmp_path, request):
-    _run(FIRST_MODEL, tmp_path, request, fresh=True)
+def test_first_model_runs_in_an_empty_folder(tmp_path, request, kept_store):
+    _run(FIRST_MODEL, tmp_path, request)
     assert (tmp_path / "runs/photos/report.html").is_file()
 
 
@@ -99,8 +98,7 @@ def test_code_of_a_page_runs(page, request, kept_store):
     if "keras" in sys.modules:
         import keras
 
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # which collects garbage too
 
 
 def test_four_in_five_blocks_run(capsys):

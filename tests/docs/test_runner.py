@@ -93,12 +93,6 @@ def test_python_blocks_share_their_names(tmp_path):
         runner.run(_block("1 / 0\n", "python"))
 
 
-def test_fresh_blocks_run_by_themselves(tmp_path):
-    runner = Runner(tmp_path, fresh=True)
-    assert "tiny_text" in runner.run(_block("a='tiny_t*'\nzoo list \"$a\"\n"))
-    assert runner.run(_block("print(__name__)\n", "python")) == "__main__\n"
-
-
 def test_logs_are_part_of_the_output(tmp_path):
     code = "import logging\nlogging.basicConfig()\nlogging.warning('seen')\n"
     assert "WARNING:root:seen" in Runner(tmp_path).run(_block(code, "python"))

@@ -177,11 +177,12 @@ class TestSeries:
     def test_predictions_take_series_and_say_what_is_none(self, series_run):
         predictor = pipelines.load(series_run.artifact_dir)
         (slow, fast), _ = _series(2, seed=7)
-        broken = slow.copy()
-        broken[3, 1] = np.nan
-        found = predictor.predict([slow, broken, fast])
-        assert [one.label for one in found] == ["0", "", "1"]
-        assert [one.valid for one in found] == [True, False, True]
+        broken, gap = slow.copy(), fast.copy()
+        broken[3, 1] = np.inf
+        gap[3, 1] = gap[-4:] = np.nan
+        found = predictor.predict([slow, broken, gap, np.full_like(slow, np.nan)])
+        assert [one.label for one in found] == ["0", "", "1", ""]
+        assert [one.valid for one in found] == [True, False, True, False]
 
     def test_they_have_all_other_formats(self, series_run, tmp_path, capsys):
         base = tmp_path / "base"
@@ -262,7 +263,9 @@ def test_what_is_no_text_or_series_is_refused(tmp_path):
     waves, labels = _series(8)
     waves[5, 1, 1] = np.inf
     np.savez(tmp_path / "inf.npz", x=waves, y=labels)
-    with pytest.raises(DataError, match=r"Series 5 in .*missing, infinite.*\(1 series"):
+    with pytest.raises(
+        DataError, match=r"Series 5 in .* infinite or too large .*\(1 series"
+    ):
         read(str(tmp_path / "inf.npz"))
     np.savez(tmp_path / "blank.npz", x=["a", " "], y=[0, 1])
     with pytest.raises(DataError, match=r"has blank texts: text 1"):

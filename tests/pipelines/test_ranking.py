@@ -10,7 +10,7 @@ import zoo
 from pipelines import ranking
 from pipelines.cli import main
 from pipelines.errors import ConfigError
-from pipelines.planning.ranking import Ranking
+from pipelines.planning.backbones.ranking import Ranking
 from zoo.errors import BackboneError, MissingWeightsError, UnknownBackboneError
 
 DATA = "builtin:mnist_5k?limit=240"

@@ -35,6 +35,9 @@ _ALIKE = {"TF_CPP_MIN_LOG_LEVEL", "TF_CONFIG"}
 class Popen(subprocess.Popen):
     """A process as of `subprocess`, forked where that makes no difference."""
 
+    # Graphs are run as they are written. TensorFlow rewrites them first, which for
+    # every signature of an artifact takes a second and changes no more than rounding.
+    _as_written = False
     _connection: socket.socket | None = None
 
     def _execute_child(self, args, executable, preexec_fn, *rest):
@@ -54,6 +57,7 @@ class Popen(subprocess.Popen):
             "cwd": str(Path(cwd or ".").absolute()),
             "env": dict(os.environ if env is None else env),
             "limits": {limit: resource.getrlimit(limit) for limit in _LIMITS},
+            "as_written": self._as_written,
         }
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_address())
@@ -107,6 +111,8 @@ def run(*args: Any, **options: Any) -> subprocess.CompletedProcess:
 
 class ProofPopen(Popen):
     """Forked if it is the process of a proof of a SavedModel; as usual otherwise."""
+
+    _as_written = True
 
     def _execute_child(self, args, *rest):
         is_proof = not isinstance(args, str) and _is_proof(list(map(str, args)))

@@ -22,9 +22,9 @@ import threading
 import types
 from pathlib import Path
 
-import keras  # noqa: F401 - so that no child imports them
+import keras  # noqa: F401 - so that no child imports it
 import numpy
-import tensorflow  # noqa: F401
+import tensorflow
 
 _LARGEST_REQUEST_BYTES = 1 << 20
 _POLL_SECONDS = 0.02
@@ -90,6 +90,9 @@ def become(request: dict) -> None:
     tempfile.tempdir = None  # as these variables say
     for limit, values in request["limits"].items():
         resource.setrlimit(int(limit), tuple(values))
+    if request["as_written"]:
+        options = {"disable_meta_optimizer": True}
+        tensorflow.config.optimizer.set_experimental_options(options)
     numpy.random.seed()  # or all children would draw the same
     program, *rest = request["program"]
     if not request["isolated"]:

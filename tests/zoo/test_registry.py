@@ -23,8 +23,11 @@ APPLICATIONS = [
     *(f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")),
     *(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
 ]
-SERIES = ["series_conv", "series_rnn", "series_gru", "series_lstm", "series_bigru"]
-SERIES = [*SERIES, "series_bilstm"]
+SERIES = [
+    "series_minirocket",
+    *(f"series_{kind}" for kind in ("conv", "resnet", "inception")),
+    *(f"series_{kind}" for kind in ("rnn", "gru", "lstm", "bigru", "bilstm")),
+]
 TEXT = ["minilm_l6", "use_multilingual"]
 PLAIN = ["vgg16", "xception", "mobilenet"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.graph.gaps import filled
 from zoo.spec import PixelConvention
 
 _Shape = tuple[int | None, ...]
@@ -65,14 +66,22 @@ class SeriesNormalization(keras.layers.Layer):
     Takes and gives `[batch, steps, channels]`. So a network that was trained on one
     sensor can be used on another one with other units; that a whole series is high or
     low is lost, as it is in the UCR archive (https://arxiv.org/abs/1810.07758). A
-    channel that does not change becomes zeros.
+    channel that does not change becomes zeros. NaN is a missing value: it counts for
+    neither, and `zoo.graph.gaps` fills it.
     """
 
     def call(self, series: keras.KerasTensor) -> keras.KerasTensor:
         """Normalized series."""
         # In float32: bfloat16 would lose small changes on top of a large mean.
         x = ops.cast(series, "float32")
-        mean, variance = ops.moments(x, axes=1, keepdims=True)
+        there = ops.logical_not(ops.isnan(x))
+        count = ops.maximum(
+            ops.sum(ops.cast(there, "float32"), axis=1, keepdims=True), 1.0
+        )
+        mean = ops.sum(ops.where(there, x, 0.0), axis=1, keepdims=True) / count
+        squares = ops.square(ops.where(there, x - mean, 0.0))
+        variance = ops.sum(squares, axis=1, keepdims=True) / count
+        x = filled(x)
         # Relative: rounding errors around a large mean are not a signal.
         floor = ops.maximum(1e-6 * ops.abs(mean), 1e-12)
         deviation = ops.sqrt(variance)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Answer:
     """Measures the backbones, and answers with them, best first."""
     from pipelines.data.reference import DatasetRef
-    from pipelines.planning.candidates import require_match
+    from pipelines.planning.backbones.candidates import require_match
 
     DatasetRef.parse(arguments.data)
     require_match(arguments.backbones)

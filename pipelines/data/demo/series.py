@@ -71,6 +71,6 @@ SERIES = DemoKind(
     default_limit=20,
     scheme="npz",
     data_file=_ARRAYS,
-    train_flags=("--config.backbone=series_conv",),
+    train_flags=(),
     write=_write,
 )

@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipelines.data.images.decode import decode_and_resize, resize
 from pipelines.data.images.encoded import reader_of
 from pipelines.data.input.augment import Augmentation, augmenter, mixer
+from pipelines.data.input.augment_series import SeriesAugmentation, series_augmenter
 from pipelines.data.input.autotune import untuned
 from pipelines.data.input.order import (
     Sample,
@@ -103,7 +104,7 @@ def training_batches(
     first_step: int = 0,
     cache: PixelCache | None = None,
     balanced: bool = False,
-    augmentation: Augmentation | None = None,
+    augmentation: Augmentation | SeriesAugmentation | None = None,
     classes: int | None = None,
     share: WorkerShard | None = None,
 ) -> tf.data.Dataset:
@@ -127,7 +128,7 @@ def training_batches(
             return read(samples.map(lambda sample: sample.index))
 
     else:
-        load = _pixel_loader(split, _required(input_size_px), cache)
+        load = _example_loader(split, input_size_px, cache)
         augmented = _augmented(split, load, augmentation, seed=seed, classes=classes)
 
         def to_batches(samples: tf.data.Dataset) -> tf.data.Dataset:
@@ -178,6 +179,16 @@ def _required(size_px: int | None) -> int:
     return size_px
 
 
+def _example_loader(
+    split: Split, size_px: int | None, cache: PixelCache | None
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from an index to a series `[steps, channels]`, or to pixels."""
+    if isinstance(split.inputs, Series):
+        values = _on_host(split.inputs.values)
+        return lambda i: tf.gather(values, i)
+    return _pixel_loader(split, _required(size_px), cache)
+
+
 def _pixel_loader(
     split: Split, size_px: int, cache: PixelCache | None
 ) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -187,7 +198,7 @@ def _pixel_loader(
         array = _on_host(inputs.pixels)
         return lambda i: resize(tf.gather(array, i), size_px)
     if isinstance(inputs, Texts | Series):
-        raise ValueError(f"Only images can be augmented, and not {inputs.modality}.")
+        raise ValueError(f"Only images have pixels, and not {inputs.modality}.")
     read = reader_of(inputs)
 
     def load(i: tf.Tensor) -> tf.Tensor:
@@ -201,13 +212,23 @@ def _pixel_loader(
 def _augmented(
     split: Split,
     pixels_of: Callable[[tf.Tensor], tf.Tensor],
-    augmentation: Augmentation,
+    augmentation: Augmentation | SeriesAugmentation,
     *,
     seed: int,
     classes: int | None,
 ) -> ToBatches:
-    """A function from a sequence of samples to augmented images and their labels."""
-    targets, augment = _targets(split), augmenter(augmentation, seed=seed)
+    """A function from a sequence of samples to augmented examples and their labels."""
+    targets = _targets(split)
+    if isinstance(augmentation, SeriesAugmentation):
+        change = series_augmenter(augmentation, seed=seed)
+        return lambda samples: _in_parallel(
+            samples,
+            lambda sample: (
+                change(pixels_of(sample.index), sample),
+                *targets(sample.index),
+            ),
+        )
+    augment = augmenter(augmentation, seed=seed)
 
     def load(sample: Sample) -> tuple[tf.Tensor, ...]:
         return augment(pixels_of(sample.index), sample), *targets(sample.index)

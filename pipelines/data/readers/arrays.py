@@ -211,12 +211,19 @@ def _read_series(x: np.ndarray, path: Path) -> Series:
         raise DataError(f"x in {path} has shape {x.shape} and so holds no number.")
     with np.errstate(over="ignore"):
         values = x.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, x.ndim))))
-    if len(bad):
+    axes = tuple(range(1, x.ndim))
+    infinite = np.flatnonzero(np.isinf(values).any(axis=axes))
+    if len(infinite):
         raise DataError(
-            f"Series {bad[0]} in {path} has a value that is missing, infinite or too"
-            f" large for float32 ({len(bad)} series in all). Fill it in, or take them"
-            " out."
+            f"Series {infinite[0]} in {path} has a value that is infinite or too large"
+            f" for float32 ({len(infinite)} series in all). Correct it, make it NaN if"
+            " it is missing, or take them out."
+        )
+    blank = np.flatnonzero(np.isnan(values).all(axis=axes))
+    if len(blank):
+        raise DataError(
+            f"Series {blank[0]} in {path} has no value ({len(blank)} series in all)."
+            " Take them out."
         )
     return Series(values if values.ndim == 3 else values[..., np.newaxis])
 

@@ -46,9 +46,9 @@ def as_problem(examples: Examples, problem: str, ref: DatasetRef) -> Examples:
         return examples
     if examples.problem != SINGLE_LABEL:
         raise DataError(
-            f"config.problem is {chosen!r}, and {ref} has labels for"
-            f" {examples.problem!r}: {_shape(examples)}. Set"
-            f" config.problem={examples.problem!r}, or save other labels."
+            f"{ref} has labels for {examples.problem!r}, {_shape(examples)}, and not"
+            f" for {chosen!r}. Set config.problem={examples.problem!r}, or save other"
+            " labels."
         )
     return kind_of(chosen).from_classes(examples, ref)
 

@@ -30,13 +30,15 @@ def _why_no_text(text: bytes) -> str:
 
 
 def _why_no_series(series: np.ndarray) -> str:
-    missing = np.argwhere(~np.isfinite(series))
-    if not len(missing):
+    if np.isnan(series).all():
+        return "every value of the series is missing"
+    infinite = np.argwhere(np.isinf(series))
+    if not len(infinite):
         return "the series cannot be read"
-    step, channel = missing[0]
+    step, channel = infinite[0]
     return (
         f"a value is {series[step, channel]} at step {step}, channel {channel};"
-        f" {len(missing)} in all are not finite"
+        f" {len(infinite)} in all are infinite"
     )
 
 

@@ -17,13 +17,13 @@ from pipelines.config import AutoConfig, RunConfig
 from pipelines.data.data_card import sizes_of
 from pipelines.data.splits import Split, Splits
 from pipelines.features.views import count_views
-from pipelines.planning.backbone_choice import (
+from pipelines.planning.backbones.candidates import candidates, listed
+from pipelines.planning.backbones.choice import (
     BackboneChoice,
     choose,
     input_sizes,
     work_limit,
 )
-from pipelines.planning.candidates import candidates, listed
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.compare import nothing_measured

@@ -10,8 +10,8 @@ from pipelines.config import RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Split
 from pipelines.errors import DataError, TrainingError
-from pipelines.planning.backbone_choice import MeasuredBackbone
-from pipelines.planning.ranking import LeftOut
+from pipelines.planning.backbones.choice import MeasuredBackbone
+from pipelines.planning.backbones.ranking import LeftOut
 from pipelines.problems.protocol import Problem
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.score import score_backbone

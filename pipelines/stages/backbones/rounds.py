@@ -10,8 +10,8 @@ import numpy as np
 
 from pipelines.config import RunConfig
 from pipelines.data.splits import Split
-from pipelines.planning.backbone_choice import MeasuredBackbone, paired_difference
-from pipelines.planning.ranking import LeftOut, finalists
+from pipelines.planning.backbones.choice import MeasuredBackbone, paired_difference
+from pipelines.planning.backbones.ranking import LeftOut, finalists
 from pipelines.problems.protocol import Problem
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.compare import measure_backbone

@@ -18,14 +18,15 @@ from pipelines.features.block_vectors import (
     vectors_of,
 )
 from pipelines.features.extract import extract
-from pipelines.planning.backbone_choice import MeasuredBackbone
+from pipelines.planning.backbones.choice import MeasuredBackbone
+from pipelines.planning.backbones.ranking import BackboneScore
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import BackboneScore
 from pipelines.planning.similarity import source_probabilities
 from pipelines.probing.transferability import h_score, leep, logme
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
+from pipelines.stages.base import fit_base
 from pipelines.stages.evidence.compare import rows_to_compare, score_head_input
 from pipelines.stages.folds.out_of_fold import out_of_fold
 from pipelines.stages.obtain import obtain
@@ -53,7 +54,7 @@ def score_backbone(
     """
     remembers = environment.forget_peak_memory()
     started = time.monotonic()
-    base = obtain(config, train.inputs)
+    base = fit_base(obtain(config, train.inputs), train, seed=config.seed)
     rows = rows_to_compare(problem, train.labels, count=examples, seed=config.seed)
     some = train.take(rows)
     features, rate = _read(base, some, config, clock)
@@ -89,7 +90,7 @@ def score_backbone(
         seconds=time.monotonic() - started,
         peak_memory_bytes=environment.peak_memory_bytes() if remembers else None,
         classes=len(np.unique(labels)) if problem.reads_classes else problem.parts,
-        multiply_adds=_counted(base),
+        multiply_adds=counted(base.model),
     )
     return MeasuredBackbone(score, quality, some.groups)
 
@@ -103,7 +104,10 @@ def _quality(
     folds: int,
     seed: int,
 ) -> np.ndarray:
-    """How well each example is answered by a probe on the other folds, `[n]`."""
+    """How well each example is answered by a probe on the other folds, `[n]`.
+
+    Times its weight over their mean, where examples have weights.
+    """
     labels, units = some.labels, problem.units
     if problem.reads_classes:  # perhaps some of very many
         present, labels = np.unique(labels, return_inverse=True)
@@ -111,14 +115,18 @@ def _quality(
     dealt = folds_of(
         some.labels, some.groups, problem=problem.name, count=folds, seed=seed
     )
-    outputs = out_of_fold(problem, parts, labels, dealt, scored, units=units)
-    return problem.judge(outputs, labels).quality.astype(np.float64)
+    weights = some.relative_weights
+    outputs = out_of_fold(
+        problem, parts, labels, dealt, scored, units=units, weights=weights
+    )
+    quality = problem.judge(outputs, labels).quality.astype(np.float64)
+    return quality if weights is None else quality * weights
 
 
-def _counted(base: Backbone) -> int | None:
+def counted(model: keras.Model) -> int | None:
     """The multiply-adds of one example; None where the graph hides them."""
     try:
-        return multiply_adds(base.model)
+        return multiply_adds(model)
     except ValueError:
         return None
 

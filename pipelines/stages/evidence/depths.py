@@ -26,6 +26,8 @@ def with_depths(
     groups: np.ndarray | None,
     problem: Problem,
     config: RunConfig,
+    *,
+    weights: np.ndarray | None = None,
 ) -> Evidence:
     """The evidence with the best single block beside the last one.
 
@@ -40,7 +42,7 @@ def with_depths(
     compare: Compare = unpaired
     if problem.reads_classes and problem.counts_mistakes:
         rows = compared_rows(problem, labels, groups, seed=config.seed)
-        compare = paired_comparison(train, labels, groups, rows)
+        compare = paired_comparison(train, labels, groups, rows, weights)
     best, last = evidence.best_depth, evidence.depths[-1]
     depth = DepthEvidence(best.reads[0], compare(last, best))
     may_cut = config.strategy == "auto" and depth.over_last.is_clear
@@ -55,7 +57,15 @@ def with_depths(
     )[0]
     inputs = inputs_after_cut(head_inputs_of(base), names, after=after)
     cuts = tuple(
-        score_among(train, labels, groups, head_input, problem, seed=config.seed)
+        score_among(
+            train,
+            labels,
+            groups,
+            head_input,
+            problem,
+            seed=config.seed,
+            weights=weights,
+        )
         for head_input in inputs
     )
     best_cut = max(cuts, key=lambda score: score.quality)

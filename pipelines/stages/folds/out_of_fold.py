@@ -36,6 +36,7 @@ def out_of_fold(
     scored: ProbeScore,
     *,
     units: int,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """The outputs for every example, by a probe on the examples of the other folds.
 
@@ -46,7 +47,10 @@ def out_of_fold(
     for fold in np.unique(folds):
         others, own = folds != fold, folds == fold
         probe = problem.linear_probe(
-            [part[others] for part in parts], labels[others], scored
+            [part[others] for part in parts],
+            labels[others],
+            scored,
+            weights=None if weights is None else weights[others],
         )
         answers = outputs_of(problem, probe, [part[own] for part in parts], units=units)
         if outputs is None:

@@ -12,6 +12,7 @@ from pipelines.data.splits import Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.folds import PHASE
 from pipelines.planning.plan import TransferPlan
+from pipelines.planning.views import ViewChoice
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
@@ -45,15 +46,18 @@ class FoldScores:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trained:
-    """The history of training; with folds, their scores and their answers.
+    """The trained model and its history; with folds, their scores and their answers.
 
-    `out_of_fold` are the outputs for train and validation together, each by the head
-    that did not see the example.
+    The model has the chosen `views`, if the config asks for some. `out_of_fold` are
+    the outputs for train and validation together, each by the head that did not see the
+    example; without folds for validation, if the head was solved for that too.
     """
 
+    model: TransferModel
     history: FitHistory
     scores: FoldScores | None = None
     out_of_fold: Outputs | None = None
+    views: ViewChoice | None = None
 
 
 def solve_folds(
@@ -92,7 +96,9 @@ def solve_folds(
         for change in changes
     )
     refuse_moved(PHASE, receipt, statistics_frozen=True)
-    scores = _scores(problem, outputs, train.labels, folds, count=count)
+    scores = _scores(
+        problem, outputs, train.labels, folds, train.relative_weights, count=count
+    )
     result = PhaseResult(
         name=PHASE,
         kept=True,
@@ -115,6 +121,7 @@ def solve_folds(
     )
     features = np.concatenate(parts_of(measured.validation, plan.head), axis=1)
     return Trained(
+        model,
         FitHistory((result,), ()),
         scores,
         Outputs(
@@ -122,6 +129,7 @@ def solve_folds(
             splits.validation.labels,
             outputs,
             features.astype(np.float32),
+            splits.validation.relative_weights,
         ),
     )
 
@@ -164,12 +172,15 @@ def _scores(
     outputs: np.ndarray,
     labels: np.ndarray,
     folds: np.ndarray,
+    weights: np.ndarray | None,
     *,
     count: int,
 ) -> FoldScores:
     def reached(rows: np.ndarray) -> float:
         quality = problem.judge(outputs[rows], labels[rows]).quality
-        return float(problem.reached(outputs[rows], labels[rows], quality.mean()))
+        own = None if weights is None else weights[rows]
+        mean = float(np.average(quality, weights=own))
+        return float(problem.reached(outputs[rows], labels[rows], mean, own))
 
     per_fold = [reached(folds == fold) for fold in range(count)]
     return FoldScores(

@@ -117,11 +117,12 @@ def _refuse_alone(config: RunConfig) -> None:
             f" {VARIABLE} names several workers. Name a backbone; `zoo plan --backbone"
             " auto` on one of them prints the choice."
         )
-    if config.folds:
+    if config.folds or config.test_views != "none":
+        field = "folds" if config.folds else "test_views"
         raise ConfigError(
-            f"config.folds solves its heads on one machine, and {VARIABLE} names"
-            " several workers. Set config.distribution='none', or leave config.folds"
-            " out."
+            f"config.{field} solves its heads on one machine, and {VARIABLE} names"
+            " several workers. Set config.distribution='none', or leave"
+            f" config.{field} out."
         )
 
 

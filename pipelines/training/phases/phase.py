@@ -92,7 +92,8 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
     lora.merge(model.backbone.blocks)
     problem = task.feed.problem
     best = served.reached or watched.best.best
-    result = _guarded(state, task, phase, before, best, problem)
+    quarters = _keeps_quarters(phase, plan)
+    result = _guarded(state, task, phase, before, best, problem, quarters=quarters)
     seen = len(splits.train) * len(watched.lines.epochs)
     return PhaseResult(
         name=phase.name,
@@ -167,12 +168,14 @@ class _PhaseState:
         return changes
 
     def interpolated(
-        self, validator: Validator | PhaseTask, problem: Problem, *, whole: bool
+        self,
+        validator: Validator | PhaseTask,
+        problem: Problem,
+        *,
+        whole: bool,
+        quarters: bool,
     ) -> GuardResult:
-        """Puts the best blend of start and now into a model that is validated.
-
-        With `whole` that is all or nothing.
-        """
+        """Puts the best blend of start and now into a model that is validated."""
         trained = validator.model.get_weights()
         start = self.start.of(validator.model)
         return interpolate(
@@ -182,6 +185,7 @@ class _PhaseState:
             validator.validation,
             problem,
             whole=whole,
+            quarters=quarters,
         )
 
 
@@ -257,6 +261,15 @@ def _at_start(
     return _BestSoFar(*workers.broadcast(state.reached or _validate(task)))
 
 
+def _keeps_quarters(phase: Phase, plan: TransferPlan) -> bool:
+    """True if a phase may stay in part where only the loss shows that it helped.
+
+    Not one that trains a linear head alone: that starts at its best loss.
+    """
+    has_more = bool(phase.trainable_blocks or plan.head.conv_blocks)
+    return has_more and not phase.whole
+
+
 def _guarded(
     state: _PhaseState,
     task: PhaseTask,
@@ -264,10 +277,14 @@ def _guarded(
     before: _BestSoFar,
     reached: Score,
     problem: Problem,
+    *,
+    quarters: bool,
 ) -> GuardResult:
     """The part of a phase that is kept: all, or of a guarded one what is better."""
     if phase.only_if_better:
-        return state.interpolated(state.whole or task, problem, whole=phase.whole)
+        return state.interpolated(
+            state.whole or task, problem, whole=phase.whole, quarters=quarters
+        )
     accuracy, _ = reached
     return GuardResult(1.0, accuracy - (before.accuracy or 0.0), 0.0, accuracy)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.augment_series import SeriesAugmentation
 from pipelines.training.profiling import StepProfile
 from pipelines.training.rate_finder import RateFound
 from pipelines.training.receipt import WeightChange
@@ -45,12 +46,21 @@ class PhaseResult:
     epochs: tuple[Mapping[str, float], ...]
     receipt: tuple[WeightChange, ...]
     imbalance: str = "none"
-    augmentation: Augmentation | None = None
+    augmentation: Augmentation | SeriesAugmentation | None = None
     soup_epochs: tuple[int, ...] = ()
     trained_parameters: int = 0
     rate_found: RateFound | None = None
     profile: StepProfile | None = None
     solved: bool = False
+
+
+def _augmentation(
+    values: Mapping[str, Any] | None,
+) -> Augmentation | SeriesAugmentation | None:
+    if not values:
+        return None
+    is_of_series = "jitter" in values
+    return SeriesAugmentation(**values) if is_of_series else Augmentation(**values)
 
 
 def _frozen(value: Any) -> Any:
@@ -65,7 +75,7 @@ def result_of(values: Mapping[str, Any]) -> PhaseResult:
         "epochs": tuple(values["epochs"]),
         "soup_epochs": tuple(values["soup_epochs"]),
         "receipt": tuple(WeightChange(**change) for change in values["receipt"]),
-        "augmentation": Augmentation(**augmentation) if augmentation else None,
+        "augmentation": _augmentation(augmentation),
         "rate_found": RateFound(**{k: _frozen(v) for k, v in rate_found.items()})
         if rate_found
         else None,

@@ -11,7 +11,7 @@ def test_failed_export_leaves_run_as_it_was(run_folder, digits, monkeypatch):
 
     files = ("report.json", "predictions.jsonl", "checkpoints/features.npz")
     before = [(run_folder / name).read_bytes() for name in files]
-    monkeypatch.setattr(exporting.artifact, "require_space", refuse)
+    monkeypatch.setattr(exporting.publication, "require_space", refuse)
     with pytest.raises(ArtifactError, match="disk is full"):
         update.add_class(run_folder, name="three", data=f"dir:{digits / 'new'}")
     assert [(run_folder / name).read_bytes() for name in files] == before

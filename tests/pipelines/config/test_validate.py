@@ -52,7 +52,7 @@ def test_checked_copy_shares_nothing():
     assert config.head.dropout == HeadConfig().dropout
 
 
-@pytest.mark.parametrize("field", ["data", "workdir", "backbone"])
+@pytest.mark.parametrize("field", ["data", "workdir"])
 def test_checked_empty_field_is_refused_with_example(field):
     config = with_value(field, "")
     with pytest.raises(
@@ -68,6 +68,8 @@ def test_checked_choices_pass_and_others_are_refused(path):
         config = with_value(path, choice)
         if path == "head.pooling" and choice != "average":
             config.head.init = "epsilon"  # a probe refuses it
+        if path == "test_views":
+            config.strategy = "head_only"
         assert value_of(checked(config), path) == choice
     allowed = ", ".join(CHOICES[path])
     with pytest.raises(
@@ -172,6 +174,8 @@ def test_checked_handle_goes_with_its_backbone():
         checked(valid(backbone="tfhub"))
     with pytest.raises(ConfigError, match="'tiny_image' takes none.*backbone to tfhub"):
         checked(valid(backbone="tiny_image", handle="modules/lite0"))
+    with pytest.raises(ConfigError, match="'by default' takes none"):
+        checked(valid(backbone="", handle="modules/lite0"))
 
 
 @pytest.mark.parametrize(
@@ -321,3 +325,19 @@ def test_checked_folds_refuse_what_heads_cannot_follow(case):
 def test_checked_folds_of_a_linear_head_pass():
     config = valid(folds=5, strategy="head_only")
     assert checked(config) == config
+
+
+REFUSED_WITH_VIEWS = {
+    "blocks that train": ({"test_views": "auto"}, r"set config\.strategy='head_only'"),
+    "folds": (
+        {"test_views": "flip", "strategy": "head_only", "folds": 3},
+        "Leave one of the two out",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH_VIEWS)
+def test_checked_views_refuse_what_they_cannot_measure(case):
+    fields, message = REFUSED_WITH_VIEWS[case]
+    with pytest.raises(ConfigError, match="(?i)" + message):
+        checked(valid(**fields))

@@ -59,3 +59,10 @@ def test_joined_splits_keep_order_and_facts():
     ]
     assert len(joined(*named, name="train").digest) == 64
     assert joined(*named, name="a").digest != joined(*named[::-1], name="a").digest
+
+
+def test_joined_weights_are_those_of_both():
+    weights = np.float32([1, 2, 3, 0, 5])
+    whole = Split("all", INPUTS["texts"], SOME, weights=weights)
+    again = joined(whole.take([0, 1, 2]), whole.take([3, 4]), name="train")
+    np.testing.assert_array_equal(again.weights, weights)

@@ -150,19 +150,3 @@ def test_plan_shows_cuts_and_how_phases_are_kept():
     assert any(line.startswith("cut: 2 blocks") for line in lines)
     ends = [line.rpartition("0.1  ")[2] for line in lines if line.startswith("a ")]
     assert ends == ["always", "only if better", "whole, if better"]
-
-
-def test_result_table_has_the_spread_of_folds():
-    assert "folds" not in result_table(REPORT)
-    scores = {
-        "count": 2,
-        "metric": "accuracy",
-        "mean": 0.9,
-        "standard_deviation": 0.05,
-        "per_fold": [0.85, 0.95],
-    }
-    lines = result_table({**REPORT, "folds": scores}).splitlines()
-    (row,) = (line for line in lines if line.startswith("2 folds"))
-    assert row.split(maxsplit=2)[2] == (
-        "accuracy 0.9000, standard deviation 0.0500 (0.8500, 0.9500)"
-    )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipelines.config import RunConfig
+from pipelines.config import HeadConfig, RunConfig
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
 from pipelines.training.guard import paired_gain
@@ -39,6 +39,49 @@ def test_every_strategy_of_the_config_is_a_case():
 
     assert {case[0] for case in CASES} == set(CHOICES["strategy"])
     assert {case[1] for case in CASES} == set(CHOICES["effort"])
+
+
+@pytest.mark.parametrize("effort", ["seconds", "minutes", "hours"])
+def test_untrained_series_train_everything_by_steps(effort):
+    facts = measured_facts(untrained_series=True, pretrained=False, examples=40)
+    plan = decide(facts, RunConfig(effort=effort, batch_size=32))
+    (phase,) = plan.phases
+    assert phase.trainable_blocks == BLOCKS
+    assert phase.batchnorm == "trained"
+    assert phase.epochs == 500  # of 2 steps each
+    assert phase.patience_epochs == 188
+    assert (plan.head.init, plan.head.standardized) == ("zeros", False)
+    head_only = decide(facts, RunConfig(strategy="head_only"))
+    assert head_only.head.standardized
+
+
+REFITTED = {"trainable": False, "can_refit": True}
+
+
+@pytest.mark.parametrize("strategy", ["auto", "head_only"])
+def test_solved_head_leaves_nothing_to_train(strategy):
+    facts = measured_facts(**REFITTED)
+    plan = decide(facts, RunConfig(strategy=strategy))
+    assert plan.phases == ()
+    assert plan.head.refit
+    assert "for training and validation together" in plan.reason
+    assert not decide(measured_facts(), RunConfig(strategy=strategy)).head.refit
+
+
+@pytest.mark.parametrize(
+    ("fields", "head"),
+    [
+        ({"imbalance": "weights"}, {}),
+        ({}, {"dropout": 0.1}),
+        ({}, {"init": "zeros"}),
+        ({}, {"init": "epsilon", "hidden_units": (8,)}),
+    ],
+)
+def test_other_heads_are_trained_not_refitted(fields, head):
+    config = RunConfig(strategy="head_only", head=HeadConfig(**head), **fields)
+    plan = decide(measured_facts(**REFITTED), config)
+    assert not plan.head.refit
+    assert [phase.name for phase in plan.phases] == ["head"]
 
 
 @pytest.mark.parametrize(("strategy", "effort", "trainable"), CASES)

@@ -46,3 +46,19 @@ def test_unpaired_error_is_that_of_both():
         np.hypot(noise.standard_error, clear.standard_error)
     )
     assert unpaired(clear, clear).standard_error == 0.0
+
+
+def test_rows_that_do_not_count_change_no_gain():
+    weights = np.where(np.arange(90) % 3, 1.0, 0.0)
+    rows = np.flatnonzero(weights)
+    changed = np.where(weights > 0, LABELS, 0)
+    pair = _score("noise"), _score("clear")
+    gain, expected = (
+        paired_comparison(FEATURES, labels, None, some, own)(*pair)
+        for labels, some, own in (
+            (changed, np.arange(90), weights),
+            (LABELS, rows, None),
+        )
+    )
+    assert gain.gain == pytest.approx(expected.gain)
+    assert gain.standard_error == pytest.approx(expected.standard_error)

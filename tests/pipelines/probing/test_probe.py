@@ -6,7 +6,13 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 
 from pipelines.errors import TrainingError
-from pipelines.probing.probe import linear_probe, score, standardization_of
+from pipelines.probing import ridge
+from pipelines.probing.probe import (
+    linear_probe,
+    refit,
+    score,
+    standardization_of,
+)
 
 
 def _clusters(classes: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -93,3 +99,33 @@ def test_the_standardized_norm_does_not_depend_on_width():
         part = np.random.default_rng(0).normal(3.0, 0.1, (50, width))
         scaled = standardization_of([part])([part])
         assert np.linalg.norm(scaled, axis=1).mean() == pytest.approx(4.0, rel=0.1)
+
+
+def test_refit_leaves_each_row_out():
+    """Its logits for a row are those of a probe that has not seen it."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(30) % 3
+    features = (rng.normal(size=(30, 50)) + 0.4 * np.eye(3, 50)[labels]).astype("f4")
+    refitted = refit([features], labels, groups=None)
+    whole = refitted.probe
+    standardized = whole.standardization([features])
+    seen = standardized @ whole.kernel + whole.bias
+    assert (seen.argmax(axis=1) == labels).mean() > 0.95
+    assert np.abs(seen - refitted.left_out).max() > 0.1
+    fitted = ridge.fit(standardized, labels)
+    rest = np.arange(30) != 4
+    kernel, bias = _solved(standardized, labels, rest, fitted.penalty)
+    factor = whole.kernel[0, 0] / fitted.kernel[0, 0]
+    alone = factor * (standardized[4] @ kernel + bias)
+    np.testing.assert_allclose(refitted.left_out[4], alone, rtol=1e-3, atol=1e-3)
+
+
+def _solved(x, labels, rest, penalty):
+    """By the normal equations, with the penalty of all rows."""
+    mean = x[rest].mean(axis=0)
+    targets = np.eye(3)[labels[rest]]
+    centred = x[rest] - mean
+    scale = np.square(x - x.mean(axis=0)).sum() / len(x)
+    gram = centred @ centred.T + penalty * scale * np.eye(len(centred))
+    kernel = centred.T @ np.linalg.solve(gram, targets - targets.mean(axis=0))
+    return kernel, targets.mean(axis=0) - mean @ kernel

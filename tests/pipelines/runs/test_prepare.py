@@ -9,7 +9,7 @@ import pytest
 import zoo
 from pipelines.config import RunConfig
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.backbone_choice import BackboneChoice
+from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.runs.prepare import prepare
 from pipelines.runtime.clock import Clock
 from tests.support.tiny_stages import tiny_config

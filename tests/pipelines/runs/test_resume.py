@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.planning.backbone_choice import BackboneChoice, to_dict
+from pipelines.planning.backbones.choice import BackboneChoice, to_dict
 from pipelines.runs import folder as run_folder
 from pipelines.runs.resume import choice_before, exported_before, progress_of
 from pipelines.serving import artifact

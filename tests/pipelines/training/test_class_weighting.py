@@ -13,10 +13,18 @@ import pipelines
 from pipelines.calibration.calibration import uncalibrated
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.augment_series import SeriesAugmentation
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import DataInfo, ImageArray, Series, Split, Splits
+from pipelines.data.splits import (
+    DataInfo,
+    ImageArray,
+    Series,
+    Split,
+    Splits,
+    Texts,
+)
 from pipelines.display.tables import result_table
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
@@ -216,15 +224,36 @@ def test_mirrored_images_keep_their_labels_or_not() -> None:
     assert keeps_labels_mirrored(height, turned, labels, SIDES)
 
 
-def test_texts_and_series_are_not_augmented() -> None:
-    series = Series(np.zeros((4, 3, 1), np.float32))
+def test_texts_are_not_augmented() -> None:
+    texts = Texts(np.array([b"a", b"b"], object))
     for strength in ("light", "strong"):
-        with pytest.raises(ConfigError, match="hold series; only images can be"):
-            refuse_augmentation(AugmentConfig(strength=strength), series)
-    refuse_augmentation(AugmentConfig(), series)
-    split = Split("train", series, np.arange(4) % 2)
+        with pytest.raises(ConfigError, match="hold texts; only images and series"):
+            refuse_augmentation(AugmentConfig(strength=strength), texts)
+    refuse_augmentation(AugmentConfig(), texts)
+    split = Split("train", texts, np.arange(2))
     options = {"from_random": False, "mirrors": lambda: True}
     assert chosen_augmentation(AugmentConfig(), split, **options) is None
+
+
+@pytest.mark.parametrize(
+    ("strength", "from_random", "chosen"),
+    [
+        ("auto", False, None),
+        ("none", True, None),
+        ("auto", True, SeriesAugmentation(0.03, 0.1, 0.1, 0.9)),
+        ("light", False, SeriesAugmentation(0.03, 0.1, 0.1, 0.9)),
+        ("strong", False, SeriesAugmentation(0.06, 0.2, 0.2, pytest.approx(0.8))),
+    ],
+)
+def test_series_have_an_augmentation_of_their_own(
+    strength: str, from_random: bool, chosen: SeriesAugmentation | None
+) -> None:
+    series = Series(np.zeros((4, 3, 1), np.float32))
+    augment = AugmentConfig(strength=strength)
+    refuse_augmentation(augment, series)
+    split = Split("train", series, np.arange(4) % 2)
+    options = {"from_random": from_random, "mirrors": lambda: False}
+    assert chosen_augmentation(augment, split, **options) == chosen
 
 
 def test_augmentation_and_imbalance_appear_in_the_report(tmp_path) -> None:

@@ -59,11 +59,42 @@ def test_a_gain_within_its_error_is_undone(model):
     x[0] = [1.0, 0.9, 0, 0]
     validation = tf.data.Dataset.from_tensor_slices((x, labels)).batch(40)
     trained = [RIGHT[0].copy()]
-    trained[0][1, 1] = 4.8
-    result = interpolate(model, RIGHT, trained, validation, CLASSES)
+    # The others of its class are less sure then, so the loss shows nothing either.
+    trained[0][0, 1] = 0.6
+    result = interpolate(model, RIGHT, trained, validation, CLASSES, quarters=True)
     assert result.gain == pytest.approx(1 / 40)
     assert result.blend == 0.0
     np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
+
+
+def test_quarter_is_kept_where_only_loss_improves(model, validation):
+    """All are right before and after; only by how much differs."""
+    surer = [RIGHT[0] * 1.5]
+    result = interpolate(model, RIGHT, surer, validation, CLASSES, quarters=True)
+    assert (result.blend, result.gain) == (0.25, 0.0)
+    np.testing.assert_allclose(model.get_weights()[0], RIGHT[0] * 1.125)
+    undone = interpolate(model, RIGHT, surer, validation, CLASSES)
+    assert undone.blend == 0.0
+    np.testing.assert_array_equal(model.get_weights()[0], RIGHT[0])
+
+
+def test_loss_within_its_error_keeps_nothing(model):
+    # Surer of all, and wrong on two of five.
+    labels = np.array([0, 1, 2, 1, 0])
+    x = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 3]]
+    validation = tf.data.Dataset.from_tensor_slices((x, labels)).batch(5)
+    trained = [RIGHT[0] * 1.5]
+    result = interpolate(model, RIGHT, trained, validation, CLASSES, quarters=True)
+    assert result.blend == 0.0
+
+
+@pytest.mark.parametrize(("share", "blend"), [(1.0, 1.0), (0.02, 0.0)])
+def test_whole_is_all_or_nothing(model, validation, share, blend):
+    trained = [(1 - share) * WRONG[0] + share * RIGHT[0]]
+    result = interpolate(model, WRONG, trained, validation, CLASSES, whole=True)
+    assert result.blend == blend
+    kept = trained if blend else WRONG
+    np.testing.assert_array_equal(model.get_weights()[0], kept[0])
 
 
 def test_the_gain_compares_the_same_examples():

@@ -1,6 +1,7 @@
 """Factors of low rank train alone, and nothing of them is left when they are merged."""
 
 import dataclasses
+import gc
 
 import keras
 import numpy as np
@@ -117,6 +118,27 @@ def test_merge_keeps_the_function_and_removes_factors(
     assert not any(config.get("lora_rank") for config in configs)
     freezing.set_trainable(backbone.blocks, names, batchnorm="frozen")
     assert len(backbone.model.trainable_variables) == len(plain)
+
+
+def test_merging_collects_all_garbage_once(backbone):
+    """And not once for each factor, as Keras would."""
+    _attach(backbone, *backbone.spec.block_names)
+    frozen = []
+
+    def watch(phase, info):
+        if phase == "start" and info["generation"] == 2:
+            frozen.append(gc.get_freeze_count())
+
+    gc.callbacks.append(watch)
+    try:
+        lora.merge(backbone.blocks)
+        merged = len(frozen)
+        lora.merge(backbone.blocks)  # there are no factors any more
+    finally:
+        gc.callbacks.remove(watch)
+    assert len(frozen) == merged >= 1 + 2 * 7
+    assert [count for count in frozen if count == 0] == [0]
+    assert gc.get_freeze_count() == 0
 
 
 def test_merged_weights_are_those_of_the_plain_network(backbone, tmp_path):

@@ -8,7 +8,6 @@ import collections
 import contextlib
 import dataclasses
 import functools
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -42,7 +41,8 @@ ROWS_BY_SOURCE = {
     "efficientnet_lite": 3,
     "kerashub": 2 if sys.version_info >= (3, 11) else 0,
     "minilm": 1,
-    "series": 4,
+    "minirocket": 1,
+    "series": 8,
     "tfhub": 19 + 2,
     "tiny": 3,
     "use_multilingual": 1,
@@ -150,7 +150,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _param(name):
-    is_quick = name in HANDLES or zoo.get_spec(name).source in ("series", "tiny")
+    is_quick = name in HANDLES or zoo.get_spec(name).source in (
+        "minirocket",
+        "series",
+        "tiny",
+    )
     return pytest.param(name, marks=() if is_quick else pytest.mark.slow)
 
 
@@ -209,8 +213,7 @@ def _tested(backbone, make, *, keeps_all):
     else:
         yield Subject(backbone, make)
     del backbone
-    keras.utils.clear_session()
-    gc.collect()
+    keras.utils.clear_session()  # which collects garbage too
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ import zoo
 from pipelines.cli import main
 from pipelines.commands import doctor
 from pipelines.data.images.decode import decode_and_resize
-from pipelines.planning.candidates import candidates
+from pipelines.planning.backbones.candidates import candidates
 from zoo.builder import is_unpinned, source_classifier
 from zoo.errors import CorruptWeightsError, MissingWeightsError, WeightsError
 from zoo.spec import WeightsFile

@@ -241,7 +241,7 @@ def _signature(version: Loaded, request: dict) -> Signature:
     return json_tensors.find_signature(service.signatures(version), request, DEFAULT)
 
 
-_ANSWERS = {
+_ANSWERS: dict[str, Callable[..., Awaitable[bytes]]] = {
     "predict": _predict,
     "classify": functools.partial(_infer, task=service.CLASSIFY, as_json=_named_scores),
     "regress": functools.partial(_infer, task=service.REGRESS, as_json=float),

@@ -1,6 +1,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from pipelines.cli import main
@@ -76,3 +77,15 @@ def test_worst_mistakes_are_printed_and_text_rows_named(tmp_path, capsys):
     assert [row.example for row in read(to)] == [
         f"texts.csv, line {line}" for line in range(2, 6)
     ]
+
+
+def test_labels_of_another_kind_are_named(finished_run, tmp_path, capsys):
+    """Without advice to set a field: an artifact answers what it was trained for."""
+    x = np.zeros((12, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "several.npz", x=x, y=np.tile([[1, 1, 0], [0, 0, 1]], (6, 1)))
+    data = f"npz:{tmp_path / 'several.npz'}"
+    assert main(["evaluate", str(finished_run / "artifact"), "--data", data]) == 3
+    message = capsys.readouterr().err
+    assert "has labels for 'multi_label', 0 and 1 in an array of shape" in message
+    assert "The artifact answers 'single_label': name data with labels of" in message
+    assert "config." not in message

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 
 import zoo
@@ -45,6 +46,43 @@ def test_plan_prints_divergence_from_the_source(capsys):
     assert "tiny thumbnails alone: 0." in printed
     assert "over the data set (of 1000)" in printed
     assert "The classic rule for few data that are" in printed
+
+
+def test_plan_prints_the_cut_and_its_heads(capsys):
+    assert main([*PLAN, "--strategy=cut", "--head.cut-after=block1"]) == 0
+    printed = capsys.readouterr().out
+    assert "Cuts the network after 'block1', and trains the new head" in printed
+    assert re.search(r"^cut: block1 ", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--strategy=partial", "--finetune.from-block=blok2"], "mean 'block2'"),
+        (["--strategy=cut", "--head.cut-after=top"], "in order are stem, block1, bl"),
+        (["--head.conv-blocks=2", "--head.cut-after=stem"], "'auto' does not cut"),
+    ],
+)
+def test_plan_refuses_blocks_the_backbone_lacks(capsys, flags, message):
+    assert main([*PLAN, *flags]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("backbone", "message"),
+    [("tiny_text", "blocks of tokens have no averages"), ("tiny_series", "")],
+)
+def test_cut_takes_series_and_refuses_texts(capsys, tmp_path, backbone, message):
+    values = {
+        "tiny_text": np.array([f"a word {i % 2}" for i in range(40)]),
+        "tiny_series": np.random.default_rng(0).normal(size=(40, 16, 1)),
+    }[backbone]
+    x = values if values.dtype.kind == "U" else values.astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, y=np.arange(40) % 2)
+    command = ["plan", f"--data=npz:{tmp_path}/data.npz", f"--backbone={backbone}"]
+    code = main([*command, "--weights=none", "--strategy=cut"])
+    assert code == (2 if message else 0)
+    assert message in capsys.readouterr().err
 
 
 def test_plan_needs_data_and_a_backbone(capsys, tmp_path):

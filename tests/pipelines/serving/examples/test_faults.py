@@ -18,11 +18,11 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)
     [
         ("text", "", "the text is blank"),
         ("image", b"", "there are no bytes"),
-        ("series", np.full((6, 2), np.nan), "a value is nan at step 0, channel 0"),
+        ("series", np.full((6, 2), np.nan), "every value of the series is missing"),
         (
             "series",
-            np.ma.masked_equal(np.arange(12.0).reshape(6, 2), 3),
-            "a value is nan at step 1, channel 1; 1 in all",
+            np.where(np.arange(12).reshape(6, 2) == 3, np.inf, 1.0),
+            "a value is inf at step 1, channel 1; 1 in all",
         ),
     ],
 )

@@ -117,11 +117,11 @@ def test_the_same_clients_follow_every_version(served, versions, base):
         with pytest.raises(ArtifactError, match=r"series of shape \(6, 2\)"):
             client.predict([one[:3]])
         broken = one.copy()
-        broken[2, 1] = np.nan
+        broken[2, 1] = np.inf
         (found,) = client.predict([broken])
         assert not found.valid
         assert found.reason == (
-            "a value is nan at step 2, channel 1; 1 in all are not finite"
+            "a value is inf at step 2, channel 1; 1 in all are infinite"
         )
     come(served, versions, base, "new", 7)
     for client in clients:

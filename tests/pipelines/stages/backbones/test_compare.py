@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.planning.ranking import LeftOut
+from pipelines.planning.backbones.ranking import LeftOut
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.compare import (

@@ -57,3 +57,16 @@ def test_a_class_of_one_fold_has_a_logit():
     _, outputs = _answers("single_label", labels=labels, folds=folds)
     assert outputs.shape == (90, 3)
     assert (outputs[:3, 2] == 0).all()  # nothing was learned of it without them
+
+
+def test_answers_ignore_examples_of_weight_zero():
+    (names, labels), folds = KINDS["single_label"], np.arange(90) % 5
+    weights = np.where(np.arange(90) % 4, 2.0, 0.0)
+    problem = make("single_label", names, labels)
+    scored = problem.score([FEATURES], labels, groups=None, reads=("x",), grid=1)
+    changed = np.where(weights > 0, labels, 0)
+    answers = [
+        out_of_fold(problem, [FEATURES], some, folds, scored, units=3, weights=weights)
+        for some in (labels, changed)
+    ]
+    np.testing.assert_array_equal(*answers)

@@ -49,6 +49,8 @@ def test_several_workers_refuse_work_of_one(monkeypatch):
         distribution_of(RunConfig(backbone="auto"))
     with pytest.raises(ConfigError, match="folds solves its heads on one machine"):
         distribution_of(RunConfig(folds=5))
+    with pytest.raises(ConfigError, match="test_views solves its heads on one machi"):
+        distribution_of(RunConfig(test_views="flip"))
 
 
 def plan_and_base(strategy: str, base: zoo.Backbone | None = None):

@@ -4,8 +4,13 @@ import dataclasses
 
 import pytest
 
+from pipelines.planning.backbones.ranking import (
+    BackboneScore,
+    finalists,
+    ordered,
+    reason,
+)
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import BackboneScore, finalists, ordered, reason
 
 
 def _measured(name, accuracy, top1=None, *, error=0.01):

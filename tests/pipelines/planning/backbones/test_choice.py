@@ -6,16 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.planning import backbone_choice
-from pipelines.planning.backbone_choice import (
+from pipelines.planning.backbones import choice as backbone_choice
+from pipelines.planning.backbones.choice import (
     BackboneChoice,
     MeasuredBackbone,
     choose,
     input_sizes,
     paired_difference,
 )
+from pipelines.planning.backbones.ranking import BackboneScore, LeftOut
 from pipelines.planning.evidence import ProbeScore
-from pipelines.planning.ranking import BackboneScore, LeftOut
 from zoo.spec import INSIDE, ImageInput, TextInput
 
 IMAGES = ImageInput(default_size_px=240, minimum_size_px=32, pixels=INSIDE)

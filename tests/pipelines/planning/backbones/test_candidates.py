@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.planning.candidates import candidates, listed, require_match
+from pipelines.planning.backbones.candidates import candidates, listed, require_match
 from zoo.errors import MissingWeightsError, UnknownBackboneError
 
 
@@ -33,3 +33,9 @@ def test_unknown_name_gets_the_nearest() -> None:
 def test_listed_counts_the_others() -> None:
     assert listed(("a", "b")) == "a, b"
     assert listed(tuple("abcdefg")) == "a, b, c, d, e, ... (2 more)"
+
+
+def test_what_is_fitted_needs_no_weights() -> None:
+    known = candidates("series_*", modality="series")
+    assert known.at_hand == ("series_minirocket",)
+    assert "series_conv" in known.unpublished

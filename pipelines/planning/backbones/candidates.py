@@ -18,7 +18,7 @@ class Candidates:
     """Names of backbones, by where their weights are.
 
     On this machine (`at_hand`), to be fetched first (`missing`), or nowhere
-    (`unpublished`).
+    (`unpublished`). What is fitted to the data needs none, and is at hand.
     """
 
     at_hand: tuple[str, ...]
@@ -57,12 +57,14 @@ def candidates(pattern: str, *, modality: str) -> Candidates:
             f" data hold {PLURALS[modality]}. `zoo list --modality {modality}` shows"
             " those for them."
         )
-    published = [spec for spec in specs if spec.pretrained]
-    here = {spec.name for spec in published if is_available(spec)}
+    published = [spec for spec in specs if spec.pretrained or spec.fitted]
+    here = {
+        spec.name for spec in published if spec.is_to_be_fitted or is_available(spec)
+    }
     known = Candidates(
         at_hand=tuple(spec.name for spec in published if spec.name in here),
         missing=tuple(spec.name for spec in published if spec.name not in here),
-        unpublished=tuple(spec.name for spec in specs if not spec.pretrained),
+        unpublished=tuple(spec.name for spec in specs if spec not in published),
     )
     if not known.at_hand:
         raise MissingWeightsError(_nothing_to_compare(pattern, known))

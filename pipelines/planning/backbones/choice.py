@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.planning.ranking import BackboneScore, LeftOut
+from pipelines.planning.backbones.ranking import BackboneScore, LeftOut
 from zoo.spec import ImageInput, Input
 
 SIZES_PX = (128, 160, 224)

@@ -1,0 +1,1 @@
+"""Which backbones are compared, and how they are ordered."""

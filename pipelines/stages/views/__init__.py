@@ -1,0 +1,1 @@
+"""Several views of each example at test time, averaged in the graph."""

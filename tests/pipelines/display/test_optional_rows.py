@@ -1,0 +1,28 @@
+"""Rows that only some runs have."""
+
+from pipelines.display.optional_rows import fold_rows, view_rows
+
+SCORES = {
+    "count": 2,
+    "metric": "accuracy",
+    "mean": 0.9,
+    "standard_deviation": 0.05,
+    "per_fold": [0.85, 0.95],
+}
+
+
+def test_fold_rows_have_the_spread():
+    assert fold_rows(None) == []
+    ((title, words),) = fold_rows(SCORES)
+    assert title == "2 folds"
+    assert words == "accuracy 0.9000, standard deviation 0.0500 (0.8500, 0.9500)"
+
+
+def test_view_rows_have_choice_and_cost():
+    assert view_rows(None) == []
+    choice = {"views": "flip", "reason": "A gain.", "multiply_adds": 2_000_000}
+    assert view_rows(choice) == [
+        ("test views", "flip. A gain. 2 M multiply-adds an image.")
+    ]
+    unknown = {**choice, "multiply_adds": None}
+    assert view_rows(unknown) == [("test views", "flip. A gain.")]
