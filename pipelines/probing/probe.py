@@ -257,7 +257,7 @@ def refit(
     """
     standardize = standardization_of(parts, alone=True)
     fitted = ridge.fit(standardize(parts), labels, groups=groups)
-    factor = np.float32(_sharpness(fitted.left_out, labels))
+    factor = np.float32(_sharpness(fitted.left_out, labels, None))
     return Refitted(
         Probe(standardize, fitted.kernel * factor, fitted.bias * factor),
         fitted.left_out * factor,

@@ -92,7 +92,7 @@ class MiniRocket(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights for this number of channels."""
-        channels = input_shape[-1]
+        channels = int(input_shape[-1] or 1)
 
         def fixed(name: str, shape: tuple[int, ...], initializer: Any):
             return self.add_weight(
@@ -158,12 +158,11 @@ class MiniRocket(keras.layers.Layer):
         for number, count in enumerate(self.thresholds_per_dilation):
             end = start + KERNEL_COUNT * count
             thresholds = tf.reshape(self.thresholds[start:end], [count, KERNEL_COUNT])
-            sums = self._convolved(halves, number)
             reach = KERNEL_STEPS // 2 * self.dilations[number]
             for parity, beyond in ((number % 2, 0), ((number + 1) % 2, reach)):
                 features.append(
                     _shares_above(
-                        sums[:, :, parity::2],
+                        self._convolved(halves, number, parity),
                         thresholds[:, parity::2],
                         counted,
                         beyond=beyond,
@@ -172,12 +171,12 @@ class MiniRocket(keras.layers.Layer):
             start = end
         return tf.concat(features, axis=1)
 
-    def _convolved(self, halves: tf.Tensor, number: int) -> tf.Tensor:
-        """The sums under all kernels with one dilation, `[batch, steps, 84]`."""
-        weights = tf.constant(kernels())[:, None, :]
+    def _convolved(self, halves: tf.Tensor, number: int, parity: int) -> tf.Tensor:
+        """The sums under every second kernel with a dilation, `[batch, steps, 42]`."""
+        weights = tf.constant(kernels()[:, None, parity::2])
         if self.combinations is not None:
             first = KERNEL_COUNT * number
-            some = self.combinations[first : first + KERNEL_COUNT]
+            some = self.combinations[first + parity : first + KERNEL_COUNT : 2]
             weights = weights * tf.transpose(some)[None]
         both = tf.concat([weights, weights], axis=1)
         return tf.nn.conv1d(

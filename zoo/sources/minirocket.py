@@ -11,7 +11,7 @@ from zoo.catalog.series import KERNEL_COUNT, KERNEL_STEPS
 from zoo.errors import BackboneError
 from zoo.graph.gaps import filled, lengths
 from zoo.graph.minirocket import MiniRocket, dilations_for, kernels, quantiles
-from zoo.spec import BackboneSpec
+from zoo.spec import BackboneSpec, SeriesInput
 
 # A kernel adds up the channels of at most as many as it has steps.
 _MOST_CHANNELS = KERNEL_STEPS
@@ -26,12 +26,14 @@ def network(
     Dilations follow from the length of the series; those of a published row from the
     length that it was fitted to, because its thresholds belong to them.
     """
-    steps = spec.input.default_length_steps if spec.weights else series.shape[1]
+    steps = series.shape[1]
+    if spec.weights and isinstance(spec.input, SeriesInput):
+        steps = spec.input.default_length_steps
     dilations, counts = dilations_for(steps)
     return MiniRocket(dilations, counts, autocast=False, name=_LAYER)(series)
 
 
-def fit(model: keras.Model, series: np.ndarray, *, seed: int) -> None:
+def fit(model: keras.Model, examples: np.ndarray, *, seed: int) -> None:
     """Sets the weights to statistics of training series `[n, steps, channels]`.
 
     `mean` and `scale` are of every channel over all series, and the thresholds are
@@ -43,14 +45,14 @@ def fit(model: keras.Model, series: np.ndarray, *, seed: int) -> None:
     """
     layer = model.get_layer(_LAYER)
     draw = np.random.default_rng(seed)
-    mean, scale = _statistics(series)
+    mean, scale = _statistics(examples)
     layer.mean.assign(mean)
     layer.scale.assign(scale)
     if layer.combinations is not None:
         layer.combinations.assign(
-            _combinations(KERNEL_COUNT * len(layer.dilations), series.shape[2], draw)
+            _combinations(KERNEL_COUNT * len(layer.dilations), examples.shape[2], draw)
         )
-    layer.thresholds.assign(_thresholds(layer, series, draw))
+    layer.thresholds.assign(_thresholds(layer, examples, draw))
 
 
 def _statistics(series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
