@@ -202,7 +202,12 @@ def compare_labels(
     print(
         f"{name:<6}  mAP {test.mean_average_precision:.4f}"
         f"  f1 micro {test.f1_micro:.4f}  exact {test.exact_match:.4f}"
-        f"  loss {test.loss:.4f}  CPU s {solved.seconds:.0f}"
+        f"  loss {test.loss:.4f}  CPU s {solved.seconds:.0f}",
+        end="",
+        flush=True,
+    )
+    # With dozens of labels it takes many times as long.
+    print(
         f" | logistic: last {logistic(solved, solved.last):.4f}"
         f"  same {logistic(solved, solved.same):.4f}",
         flush=True,

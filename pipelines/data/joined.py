@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,15 +26,15 @@ def joined(first: Split, second: Split, *, name: str) -> Split:
             None if any(value is None for value in values) else np.concatenate(values)
         )
 
-    names = first.names, second.names
     digests = first.digest, second.digest
+    is_known = first.names is not None and second.names is not None
     return Split(
         name,
         joined_inputs(first.inputs, second.inputs),
         np.concatenate([first.labels, second.labels]),
         both("groups"),
         None if None in digests else hashlib.sha256(repr(digests).encode()).hexdigest(),
-        None if None in names else Strings.of([*first.names, *second.names]),
+        Strings.of([*(first.names or ()), *(second.names or ())]) if is_known else None,
         both("weights"),
     )
 
@@ -44,7 +44,7 @@ def joined_inputs(first: T, second: T) -> T:
 
     What is not one value for each input, such as the largest size, is of both.
     """
-    columns = {}
+    columns: dict[str, Any] = {}
     for field in dataclasses.fields(first):
         ours, theirs = getattr(first, field.name), getattr(second, field.name)
         if isinstance(ours, np.ndarray):
@@ -53,4 +53,5 @@ def joined_inputs(first: T, second: T) -> T:
             columns[field.name] = Strings.of([*ours, *theirs])
         elif ours != theirs:
             raise ValueError(f"Splits of the same data have different {field.name}.")
+    # Fields of `first`, with values of their types.
     return dataclasses.replace(first, **columns)

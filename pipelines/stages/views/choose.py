@@ -88,7 +88,7 @@ def _compared(
                 problem, probe, [part[own] for part in parts], units=problem.units
             )
             quality[row, own] = problem.judge(answers, split.labels[own]).quality
-    return choose_views(*quality, split.groups, asked=asked)
+    return choose_views(quality[0], quality[1], split.groups, asked=asked)
 
 
 def _parts(measured: Measured, plan: TransferPlan) -> list[np.ndarray]:
