@@ -74,7 +74,7 @@ def test_plan_refuses_blocks_the_backbone_lacks(capsys, flags, message):
 )
 def test_cut_takes_series_and_refuses_texts(capsys, tmp_path, backbone, message):
     values = {
-        "tiny_text": np.array([f"a word {i % 2}" for i in range(40)]),
+        "tiny_text": np.array([f"word {i} is {i % 2}" for i in range(40)]),
         "tiny_series": np.random.default_rng(0).normal(size=(40, 16, 1)),
     }[backbone]
     x = values if values.dtype.kind == "U" else values.astype(np.float32)
