@@ -102,10 +102,11 @@ def rank(
         finalists=tuple(score.backbone for score in best),
         left_out=left_out,
         missing=known.missing,
-        reason=reason(best or others, pixels, classes=kind.parts),
+        reason=reason(best or others, pixels, classes=kind.parts, metric=kind.metric),
         majority_accuracy=kind.floor(train.labels),
         pixel_accuracy=pixels,
         seconds={**clock.seconds, "total": clock.total_seconds},
+        metric=kind.metric,
     )
 
 

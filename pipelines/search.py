@@ -202,7 +202,7 @@ class _Objective:
         self._start = prepared.base.model.get_weights()
         self._pixels = PixelCache(config.input.cache_mib * 2**20)
         self._known: MutableMapping[Frozen, list[Activations]] = {}
-        self._probes: dict[tuple[tuple[str, ...], int], Probe | None] = {}
+        self._probes: dict[HeadPlan, Probe | None] = {}
 
     def __call__(self, trial: optuna.Trial) -> float:
         config = self._space.configured(trial)
@@ -226,12 +226,7 @@ class _Objective:
             precision=self._prepared.plan.precision,
             xla=self._prepared.plan.xla,
         )
-        model = add_head(
-            base,
-            classes=self._prepared.problem.units,
-            plan=plan.head,
-            probe=self._probe(plan),
-        )
+        model = add_head(base, **self._prepared.head_of(plan.head, self._probe(plan)))
         workspace = self._workspace(trial, plan.head, config)
         phases = fine_tune(model, splits, plan, workspace).phases
         if not phases:
@@ -287,12 +282,11 @@ class _Objective:
     def _probe(self, plan: TransferPlan) -> Probe | None:
         """The probe of a plan, solved once for each head."""
         head = plan.head
-        key = (head.reads, head.grid)
-        if key not in self._probes:
-            self._probes[key] = self._prepared.measured.probe(
+        if head not in self._probes:
+            self._probes[head] = self._prepared.measured.probe(
                 head, balanced=plan.balances_classes
             )
-        return self._probes[key]
+        return self._probes[head]
 
 
 class PruneByMedian(keras.callbacks.Callback):

@@ -211,9 +211,21 @@ def _why_not(n: int, logits: np.ndarray, calibration: CalibrationConfig) -> str:
     if calibration.method == "none":
         return "config.calibration.method is 'none'."
     if n < MIN_EXAMPLES:
-        return f"{n} held-out examples are too few; {MIN_EXAMPLES} are needed."
+        few = f"{n} held-out examples are too few; {MIN_EXAMPLES} are needed."
+        return f"{few}{_not_promised(calibration)}"
     if not np.isfinite(logits).all():
-        return "Held-out logits hold values that are not finite."
+        return (
+            "Held-out logits hold values that are not finite."
+            f"{_not_promised(calibration)}"
+        )
+    return ""
+
+
+def _not_promised(calibration: CalibrationConfig) -> str:
+    """A sentence on the rate that the config asks for, if it asks for one."""
+    for field in ("false_negative_rate", "least_precision"):
+        if getattr(calibration, field):
+            return f" So config.calibration.{field} is not kept."
     return ""
 
 

@@ -88,10 +88,11 @@ def open_finished(workdir: Path) -> FinishedRun:
         )
     if not plan.head.is_linear:
         raise ConfigError(
-            f"The head of {workdir} has trained layers of its own (hidden units, or"
-            " pooling with weights), and only a linear head is fitted in closed form."
-            " Train again with the classes that you want, or once without"
-            " config.head.hidden_units and config.head.pooling."
+            f"The head of {workdir} has trained layers of its own (new blocks, as of a"
+            " cut, hidden units, or pooling with weights), and only a linear head is"
+            " fitted in closed form. Train again with the classes that you want, or"
+            " once with config.strategy='head_only', without head.conv_blocks,"
+            " head.hidden_units and head.pooling."
         )
     if (report.get("test_views") or {}).get("views", "none") != "none":
         raise ConfigError(

@@ -36,6 +36,11 @@ from pipelines.stages.predictions import rows_of_held_out
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
+_SOLVED_ANEW = (
+    "Then the classes were changed: the head is one that is solved for training alone,"
+    " and validation, which it did not see, calibrates it."
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassChange:
@@ -86,10 +91,11 @@ def publish_changed(
     with clock.stage("calibrate", "on validation"):
         calibrated = _calibrated(model, kept, problem, run.config.calibration)
     evaluation = _evaluation(calibrated, problem, kept.train)
-    changed = _Changed(base, info, run.plan, problem)
+    plan = _plan_now(run)
+    changed = _Changed(base, info, plan, problem)
     card = model_card(changed, calibrated, evaluation)
     folder = RunFolder(run.path)
-    facts = record.artifact_facts(info, run.plan, evaluation)
+    facts = record.artifact_facts(info, plan, evaluation)
     facts["data"][FINGERPRINTS_BEFORE] = _fingerprints(run)
     with clock.stage("export", f"to {folder.artifact_base}"):
         exported = export(
@@ -107,6 +113,7 @@ def publish_changed(
         **run.report,
         **{row.split: dataclasses.asdict(row) for row in evaluation.reports},
         "calibration": problem.calibration_report(calibrated),
+        "plan": {"action": plan.action, "reason": plan.reason},
         "class_names": list(names),
         "data": facts["data"],
         "baselines": dict(evaluation.baselines),
@@ -114,6 +121,7 @@ def publish_changed(
         "parity": dict(exported.manifest.parity),
         "changes": [*run.report.get("changes", []), dict(change)],
     }
+    values.pop("folds", None)  # of heads that are no longer part of it
     update_gallery(run.path, kept, _rows(calibrated, kept))
     rows = _rows(calibrated, kept)
     again = "it publishes one more version"
@@ -126,6 +134,18 @@ def publish_changed(
         after=evaluation.test.accuracy,
         seconds=dict(clock.seconds),
         report=values,
+    )
+
+
+def _plan_now(run: FinishedRun) -> TransferPlan:
+    """The plan of the run, and a line on the head if that was of other examples."""
+    plan = run.plan
+    if not (plan.head.refit or run.config.folds):
+        return plan
+    return dataclasses.replace(
+        plan,
+        head=dataclasses.replace(plan.head, refit=False),
+        reason=f"{plan.reason}\n{_SOLVED_ANEW}",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.config.schema import RunConfig, field_paths, refuse_unknown
+from pipelines.config.schema import RunConfig, field_paths, refuse_unknown, to_dict
 from pipelines.config.validate import check_types
 from pipelines.display.records import dotted
 from pipelines.errors import ConfigError
@@ -34,6 +34,24 @@ def read_config(path: Path) -> RunConfig:
         return _from_dict(values)
     except ConfigError as error:
         raise ConfigError(f"{path} cannot be used: {error}") from error
+
+
+def with_later_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The saved values of a config, with the fields that its version did not have.
+
+    They have their defaults, as JSON writes them.
+    """
+    defaults = json.loads(json.dumps(to_dict(RunConfig())))
+    return _filled(values, defaults)
+
+
+def _filled(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {
+        name: _filled(values[name], default)
+        for name, default in defaults.items()
+        if isinstance(default, dict) and isinstance(values.get(name), dict)
+    }
+    return {**defaults, **values, **inner}
 
 
 def _from_dict(values: Mapping[str, Any]) -> RunConfig:

@@ -270,11 +270,13 @@ def _check_folds(config: RunConfig) -> None:
             " blocks, so set config.strategy='head_only', or leave config.folds out."
         )
     head = config.head
-    if head.init != "probe" or head.hidden_units or head.dropout:
+    has_layers = head.hidden_units or head.dropout or head.conv_blocks > 0
+    if head.init != "probe" or has_layers:
         raise ConfigError(
             "config.folds averages linear heads that are solved in closed form, which"
-            " have neither hidden layers nor dropout. Use head.init='probe' without"
-            " head.hidden_units and head.dropout, or leave config.folds out."
+            " have neither new blocks, nor hidden layers, nor dropout. Use"
+            " head.init='probe' without head.conv_blocks, head.hidden_units and"
+            " head.dropout, or leave config.folds out."
         )
 
 

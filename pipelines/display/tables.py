@@ -45,7 +45,8 @@ def result_table(report: Mapping[str, Any]) -> str:
         f"{name} left out, as validation has too little wrong to show a gain"
         for name in report["phases_not_needed"]
     ]
-    phases = "; ".join([*map(_phase, report["phases"]), *not_needed, *skipped])
+    phases = [*map(_phase, report["phases"]), *not_needed, *skipped]
+    measured = "in the last phase" if report["phases"] else "while measuring"
     rows = [
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
@@ -53,12 +54,12 @@ def result_table(report: Mapping[str, Any]) -> str:
         *fold_rows(report.get("folds")),
         *view_rows(report.get("test_views")),
         ("calibration", _calibration(report["calibration"])),
-        ("phases", phases),
+        ("phases", "; ".join(phases) or "none: no step was trained"),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
         ("precision", _computed(report["compute"])),
         ("parity", f"largest difference {report['parity']['largest_difference']:.1e}"),
         ("seconds", seconds),
-        ("images per second", f"{report['images_per_second']:.0f} in the last phase"),
+        ("images per second", f"{report['images_per_second']:.0f} {measured}"),
         ("peak memory", f"{report['peak_memory_bytes'] / 1e9:.2f} GB"),
         ("artifact", report["artifact"]),
     ]
@@ -126,7 +127,8 @@ def plan_table(planned: Mapping[str, Any]) -> str:
         for phase in plan["phases"]
     ]
     columns = ("phase", "blocks trained", "epochs", "optimizer", "rate", "kept")
-    parts.append(aligned([columns, *phases]))
+    if phases:
+        parts.append(aligned([columns, *phases]))
     options = [
         (phase["name"], words)
         for phase in plan["phases"]
@@ -195,11 +197,13 @@ def ranking_table(ranking: Mapping[str, Any]) -> str:
         for score in ranking["backbones"]
         for is_last in [score["backbone"] in ranking["finalists"]]
     ]
-    baselines = [("most frequent class", f"{ranking['majority_accuracy']:.4f}")]
+    metric = ranking.get("metric", "accuracy")
+    same = "most frequent class" if metric == "accuracy" else "the same for all"
+    baselines = [(same, f"{ranking['majority_accuracy']:.4f}")]
     if ranking["pixel_accuracy"] is not None:
         baselines.append(("tiny thumbnails", f"{ranking['pixel_accuracy']:.4f}"))
     width = len(_RANKED) + 2
-    rows = [("backbone", *_RANKED, ""), *measured]
+    rows = [("backbone", f"left-out {metric}", *_RANKED[1:], ""), *measured]
     rows += [(*row, *[""] * (width - len(row))) for row in baselines]
     parts = [ranking["reason"], aligned(rows)]
     if any(score["leep"] is None for score in ranking["backbones"]):

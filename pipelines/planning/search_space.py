@@ -146,6 +146,12 @@ def search_space(
         searches_multiplier=rates and not is_set["backbone_multiplier"],
         searches_decay=rates and not is_set["block_decay"],
     )
+    if space.is_empty and plan.head.refit:
+        raise ConfigError(
+            "There is nothing to search: the backbone is fitted to the data, and its"
+            " head is solved in closed form. Use `zoo train`, or set config.backbone to"
+            " one that trains."
+        )
     if space.is_empty:
         raise ConfigError(
             "There is nothing to search: the config sets every field that a search"

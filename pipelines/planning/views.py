@@ -41,9 +41,10 @@ def choose_views(
     both. A gain is clear beyond one standard error of the paired difference.
     """
     gain, error = paired_difference(mirrored, plain, groups)
+    change = f"{'worse' if gain < 0 else 'better'} by {abs(gain):.4f}"
     words = (
-        f"with a mirrored view {len(plain)} examples out of fold are answered better by"
-        f" {gain:.4f} (standard error {error:.4f})"
+        f"with a mirrored view {len(plain)} examples out of fold are answered {change}"
+        f" (standard error {error:.4f})"
     )
     if asked == FLIP:
         reason = f"As config.test_views says: {words}."

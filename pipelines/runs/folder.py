@@ -15,12 +15,14 @@ from typing import Any
 
 from pipelines import config as configs
 from pipelines.config import RunConfig
+from pipelines.config.saved import with_later_fields
 from pipelines.display.records import differences
 from pipelines.errors import ConfigError
 from pipelines.report import predictions
 from pipelines.report.predictions import PredictionRow
 from pipelines.runs import lock
 from pipelines.serving import artifact
+from zoo.registry import DEFAULTS
 from zoo.storage import durable
 
 _CONFIG = "config.json"
@@ -289,7 +291,11 @@ def _check_writable(path: Path) -> None:
 def _different_fields(path: Path, config: RunConfig) -> str:
     ours = json.loads(json.dumps(configs.to_dict(config)))
     try:
-        names = differences(ours, dict(json.loads(path.read_text())))
-    except (ValueError, TypeError):
+        theirs = with_later_fields(json.loads(path.read_text()))
+    except (ValueError, TypeError, AttributeError):
         return "config.json cannot be read, so all fields"
+    if not ours["backbone"] and theirs["backbone"] in DEFAULTS.values():
+        # The name of the default, as an older version wrote it; compared with the data.
+        ours["backbone"] = theirs["backbone"]
+    names = differences(ours, theirs)
     return ", ".join(name for name in names if name not in NOT_COMPARED)

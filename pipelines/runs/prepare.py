@@ -19,7 +19,7 @@ from pipelines.features.block_vectors import parts_of
 from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.compute import Compute
 from pipelines.planning.folds import folded
-from pipelines.planning.plan import TransferPlan
+from pipelines.planning.plan import HeadPlan, TransferPlan
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
@@ -103,10 +103,13 @@ class Prepared:
 
     def head(self) -> dict[str, Any]:
         """The arguments of `add_head`, besides the base."""
-        probe = self.probe()
+        return self.head_of(self.plan.head, self.probe())
+
+    def head_of(self, plan: HeadPlan, probe: Probe | None) -> dict[str, Any]:
+        """The arguments of `add_head`, besides the base, for another head."""
         return {
             "classes": self.problem.units,
-            "plan": self.plan.head,
+            "plan": plan,
             "probe": probe,
             "output_layers": self.problem.output_layers(probe),
         }

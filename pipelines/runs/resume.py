@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import config as configs
 from pipelines.config import RunConfig
+from pipelines.config.saved import with_later_fields
 from pipelines.data.splits import Splits
 from pipelines.display.records import differences
 from pipelines.errors import ArtifactError, ConfigError
@@ -144,6 +145,8 @@ def _about(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     """The values that must be the same for a run to go on, as they are after JSON."""
     plan = {"plan": to_dict(prepared.plan)}
     about = about_program(config) | about_data(prepared.splits) | plan
+    # An older version wrote the name of the default, and ours may leave it open.
+    about["config"]["backbone"] = config.backbone or prepared.base.spec.name
     return json.loads(json.dumps(about))
 
 
@@ -169,9 +172,15 @@ def _upgraded(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, An
     """The values of a checkpoint, with the decisions that older versions left out.
 
     Their plans had no precision, which lay beside the plan, and none of the decisions
-    that the config settles, which is compared too.
+    that the config settles, which is compared too. Fields that their config did not
+    have are at their defaults, which are what those versions did; where a default does
+    something else now, the plans differ.
     """
     values = dict(saved)
+    config = with_later_fields(saved["config"])
+    values["config"] = {
+        name: value for name, value in config.items() if name not in NOT_COMPARED
+    }
     plan = with_later_decisions(saved["plan"], ours["plan"])
     if "precision" in values:
         plan["precision"] = values.pop("precision")

@@ -112,11 +112,15 @@ def evaluate_artifact(
     return tally.report(part.name)
 
 
+# The end of a sentence, as in "; for names, config.problem='single_label' fits."
+_ADVICE = re.compile(r"(; for [^,;]*)?, (and )?config\.problem='\w+' fits")
+
+
 def _without_config(error: DataError, problem: str) -> DataError:
     """The same error, without advice to change the config: an artifact has its kind."""
-    sentences = re.split(r"(?<=\.) ", str(error))
+    sentences = re.split(r"(?<=\.) ", _ADVICE.sub("", str(error)))
     kept = [sentence for sentence in sentences if "config.problem" not in sentence]
-    if len(kept) == len(sentences):
+    if "config.problem" not in str(error):
         return error
     fault = " ".join(kept)
     return DataError(

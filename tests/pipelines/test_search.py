@@ -170,11 +170,22 @@ def test_epochs_below_the_median_end_a_trial():
     assert "worse than the median" in trial.user_attrs["reason"]
 
 
-def test_searches_compare_the_metric_of_the_problem(tmp_path):
+TARGETS = {
+    "multi_label": lambda bright: (bright > 0.5) * 1,
+    "ordinal": lambda bright: (3 * bright[:, 0]).astype(np.int64),
+}
+
+
+@pytest.mark.parametrize(
+    ("problem", "metric"),
+    [("multi_label", "mean average precision"), ("ordinal", "quadratic kappa")],
+)
+def test_searches_compare_the_metric_of_the_problem(tmp_path, problem, metric):
     rng = np.random.default_rng(0)
     bright = rng.random((80, 3))
     x = np.repeat(np.repeat(bright[:, None] * 200, 9, axis=1)[:, :, None], 9, axis=2)
-    np.savez(tmp_path / "labels.npz", x=x.astype(np.uint8), y=(bright > 0.5) * 1)
+    labels = TARGETS[problem](bright)
+    np.savez(tmp_path / "labels.npz", x=x.astype(np.uint8), y=labels)
     config = RunConfig()
     config.head.epochs = 1
     result = pipelines.tune(
@@ -182,11 +193,12 @@ def test_searches_compare_the_metric_of_the_problem(tmp_path):
         workdir=tmp_path / "search",
         trials=2,
         head=config.head,
+        problem=problem,
         **{**FIELDS, "strategy": "head_only"},
     )
     assert {trial.outcome for trial in result.trials} == {"complete"}
     assert result.trials[0].accuracy > 0.7
-    assert "its mean average precision of" in result.warning
+    assert f"its {metric} of" in result.warning
 
 
 def test_changed_data_are_refused(copied):

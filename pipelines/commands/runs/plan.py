@@ -15,14 +15,13 @@ from pipelines.errors import ConfigError
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "what training would do with the data, and why"
-_REQUIRED = ("data", "backbone")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of the config; they may be written without `config.` here."""
     add_config_flags(parser)
     parser.usage = (
-        "%(prog)s --data REF --backbone NAME [--FIELD VALUE ...] [OPTION ...]"
+        "%(prog)s --data REF [--backbone NAME] [--FIELD VALUE ...] [OPTION ...]"
     )
     parser.epilog = f"--FIELD is short for --config.FIELD.\n\n{parser.epilog}"
 
@@ -31,7 +30,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     """Measures, and answers with the plan and its evidence.
 
     Raises:
-        ConfigError: if no flag and no file names the data and the backbone.
+        ConfigError: if no flag and no file names the data.
     """
     config = checked(_config(arguments.config_flags), writes=False)
     start_tensorflow()
@@ -59,12 +58,10 @@ def run(arguments: argparse.Namespace) -> Answer:
 def _config(arguments: Sequence[str]) -> RunConfig:
     flags = list(_with_prefix(arguments))
     names = {flag.partition("=")[0] for flag in flags}
-    missing = [name for name in _REQUIRED if f"--config.{name}" not in names]
-    if missing and "--config" not in names:
-        flags_missing = ", ".join(f"--{name}" for name in missing)
+    if not names & {"--config.data", "--config"}:
         raise ConfigError(
-            f"the following arguments are required: {flags_missing}; or a file that"
-            " sets them, --config=FILE"
+            "the following arguments are required: --data; or a file that sets it,"
+            " --config=FILE"
         )
     return parse(flags)
 

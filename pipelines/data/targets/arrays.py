@@ -51,8 +51,9 @@ def number_labels(
             y.astype(np.float32), _names(names, y, "label", where), MultiLabel.name
         )
     if y.dtype.kind != "f":
+        other = "of 0 and 1" if is_binary else "other than 0 and 1"
         raise DataError(
-            f"y in {where} has shape {y.shape} and whole numbers other than 0 and 1."
+            f"y in {where} has shape {y.shape} and whole numbers {other}."
             " For several labels it is 1 where an example has a label, else 0; for"
             " numbers to predict save y.astype('float32'); for classes save one whole"
             " number for each example, [n]."

@@ -62,7 +62,8 @@ class Ranking:
 
     `finalists` were measured in full and lead; the others have the scores of the first
     round, at a lower resolution. `missing` backbones were not measured, because their
-    weights are not on this machine. `seconds` has the time of every part.
+    weights are not on this machine. `seconds` has the time of every part. Everything
+    that is called an accuracy is the `metric` of the problem.
     """
 
     backbones: tuple[BackboneScore, ...]
@@ -73,6 +74,7 @@ class Ranking:
     majority_accuracy: float
     pixel_accuracy: float | None
     seconds: dict[str, float]
+    metric: str = "accuracy"
 
     def __repr__(self) -> str:
         best = ", ".join(score.backbone for score in self.backbones[:3])
@@ -116,23 +118,29 @@ def reason(
     pixel_accuracy: float | None,
     *,
     classes: int = 0,
+    metric: str = "accuracy",
 ) -> str:
     """The reason for the first place in words, with a warning if nothing helps.
 
     `classes` is the number of classes of the data, if known.
     """
+    is_accuracy = metric == "accuracy"
+    reached, shown = ("on", _share) if is_accuracy else (f"at {metric}", _number)
     first, others = best_first[0], best_first[1:]
     alike = [
         score for score in others if _within(score, first) or _within(first, score)
     ]
-    words = f"'{first.backbone}': its probe is right on {_share(first.probe)}"
+    right = "is right" if is_accuracy else "is"
+    words = f"'{first.backbone}': its probe {right} {reached} {shown(first.probe)}"
     if alike:
         names = ", ".join(f"'{score.backbone}'" for score in alike)
         words += f"; {names} cannot be distinguished from it"
         if any(score.probe.accuracy > first.probe.accuracy for score in alike):
             words += "; it is the most accurate of them on ImageNet"
     elif others:
-        words += f", the next, '{others[0].backbone}', on {_share(others[0].probe)}"
+        words += (
+            f", the next, '{others[0].backbone}', {reached} {shown(others[0].probe)}"
+        )
     words += "."
     if first.classes < classes:
         words += (
@@ -162,3 +170,7 @@ def _within(score: BackboneScore, best: BackboneScore) -> bool:
 
 def _share(probe: ProbeScore) -> str:
     return f"{probe.accuracy:.1%} (standard error {probe.standard_error:.1%})"
+
+
+def _number(probe: ProbeScore) -> str:
+    return f"{probe.accuracy:.3f} (standard error {probe.standard_error:.3f})"

@@ -15,7 +15,7 @@ def training(run: RunFiles) -> dict[str, Any]:
     report, history = run.report, run.history
     return {
         "curves": [learning_curve(history, name) for name in _measures(history)],
-        "phases": _phases(report["phases"]),
+        "phases": _phases(report["phases"]) if report["phases"] else None,
         "folds": _folds(report.get("folds")),
         "skipped": report["phases_skipped"],
         "receipts": [

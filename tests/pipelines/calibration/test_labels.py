@@ -74,7 +74,15 @@ def test_shares_of_new_examples_are_accepted():
 
 @pytest.mark.parametrize(
     ("count", "fields", "sentence"),
-    [(600, {"method": "none"}, "is 'none'"), (10, {}, "10 held-out examples")],
+    [
+        (600, {"method": "none"}, "is 'none'"),
+        (10, {}, "10 held-out examples"),
+        (
+            10,
+            {"least_precision": 0.9},
+            "config.calibration.least_precision is not kept",
+        ),
+    ],
 )
 def test_without_calibration_all_is_accepted(count, fields, sentence):
     found = calibrated(LOGITS[:count], **fields)

@@ -26,12 +26,15 @@ def test_open_finished_names_broken_plan(run_folder):
         open_finished(run_folder)
 
 
-def test_open_finished_refuses_head_with_layers(run_folder):
+@pytest.mark.parametrize(
+    ("field", "value"), [("hidden_units", [8]), ("conv_blocks", 1)]
+)
+def test_open_finished_refuses_head_with_layers(run_folder, field, value):
     path = run_folder / "plan.json"
     values = json.loads(path.read_text())
-    values["head"]["hidden_units"] = [8]
+    values["head"][field] = value
     path.write_text(json.dumps(values))
-    with pytest.raises(ConfigError, match="only a linear head"):
+    with pytest.raises(ConfigError, match=rf"only a linear head.*head\.{field}"):
         open_finished(run_folder)
 
 

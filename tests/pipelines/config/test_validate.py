@@ -306,11 +306,15 @@ REFUSED_WITH_FOLDS = {
             "strategy": "head_only",
             "head": HeadConfig(init="zeros", hidden_units=(8,)),
         },
-        "neither hidden layers nor dropout",
+        "nor hidden layers, nor dropout",
     ),
     "dropout": (
         {"folds": 5, "strategy": "head_only", "head": HeadConfig(dropout=0.1)},
-        "neither hidden layers nor dropout",
+        "nor hidden layers, nor dropout",
+    ),
+    "new blocks": (
+        {"folds": 5, "strategy": "head_only", "head": HeadConfig(conv_blocks=1)},
+        "neither new blocks",
     ),
 }
 

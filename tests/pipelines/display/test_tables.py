@@ -46,6 +46,9 @@ REPORT = {
 }
 
 
+_NO_PHASE = "phases none: no step was trained"
+
+
 def test_aligned_columns_line_up_with_numbers_at_right():
     table = aligned([("name", "count"), ("cat", 7), ("elephant", "1,234")])
     assert table.splitlines() == [
@@ -81,6 +84,17 @@ def test_a_result_says_quality_cost_and_place():
     assert values["images per second"].startswith("123")
     assert values["peak memory"] == "1.50 GB"
     assert values["artifact"] == "runs/photos/artifact/1"
+
+
+def test_result_of_a_solved_head_names_no_phase():
+    lines = result_table(
+        {**REPORT, "phases": [], "phases_skipped": [], "phases_not_needed": []}
+    ).splitlines()
+    assert any(
+        line.split() == ["phases", "none:", "no", "step", "was", "trained"]
+        for line in lines
+    )
+    assert any(line.endswith("123 while measuring") for line in lines)
 
 
 def test_an_evaluation_has_a_row_for_every_class():

@@ -103,3 +103,9 @@ def test_nothing_to_choose_is_an_error():
     assert not space_of(dataclasses.replace(fixed, head=HeadConfig())).is_empty
     with pytest.raises(ConfigError, match="nothing to search"):
         space_of(fixed)
+
+
+def test_fitted_backbone_has_nothing_to_search():
+    solved = dataclasses.replace(PLAN, head=dataclasses.replace(PLAN.head, refit=True))
+    with pytest.raises(ConfigError, match="the backbone is fitted to the data"):
+        search_space(RunConfig(), solved, None, modality="series", trainable=False)

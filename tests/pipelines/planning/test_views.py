@@ -33,3 +33,5 @@ def test_views_that_were_asked_for_are_taken():
     choice = _choice(0, asked="flip")
     assert choice.views == "flip"
     assert choice.reason.startswith("As config.test_views says")
+    worse = choose_views(PLAIN, np.zeros(100), None, asked="flip")
+    assert "are answered worse by 0.5000 (standard error" in worse.reason

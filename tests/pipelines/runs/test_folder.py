@@ -110,6 +110,16 @@ def test_interrupted_run_resumes_with_the_same_config(folder):
     assert sorted(contents(folder)) == [VERSIONS, "config.json", "environment.json"]
 
 
+def test_interrupted_run_of_an_older_version_resumes(folder):
+    path = interrupted(folder) / "config.json"
+    values = json.loads(path.read_text())
+    del values["folds"], values["auto"], values["finetune"]["guard"]
+    path.write_text(json.dumps({**values, "backbone": "efficientnet_lite0"}))
+    assert run_folder.claim(config_for(folder)).path == folder
+    with pytest.raises(ConfigError, match="not finished: folds differ"):
+        run_folder.claim(config_for(folder, folds=3))
+
+
 def test_interrupted_run_resumes_by_another_path_spelling(folder, monkeypatch):
     interrupted(folder, overwrite=True)
     monkeypatch.chdir(folder.parent)

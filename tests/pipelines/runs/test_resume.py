@@ -72,6 +72,7 @@ def saved_by_older_version(saved):
     about = content["values"]["about"]
     about["precision"] = about["plan"]["precision"]
     about["plan"] = without_later(about["plan"]) | {"reason": "in older words"}
+    del about["config"]["folds"], about["config"]["finetune"]["momentum"]
     body = json.dumps(content).encode()
     digest = hashlib.sha256(body).hexdigest().encode()
     path.write_bytes(digest + b"\n" + body)

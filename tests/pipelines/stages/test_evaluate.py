@@ -1,12 +1,15 @@
 """Validation and test are evaluated as the problem of the data says."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from pipelines.calibration.calibration import uncalibrated
+from pipelines.errors import DataError
 from pipelines.stages.calibrate import Calibrated
-from pipelines.stages.evaluate import evaluate_held_out
+from pipelines.stages.evaluate import evaluate_artifact, evaluate_held_out
 from pipelines.stages.outputs import Outputs
 
 
@@ -29,3 +32,19 @@ def test_both_splits_are_evaluated_with_their_scores(splits):
     info = dataclasses.replace(splits.info, problem="ordinal")
     graded = evaluate_held_out(calibrated, dataclasses.replace(splits, info=info))
     assert graded.test.quadratic_kappa == 1.0
+
+
+@pytest.mark.parametrize(
+    ("problem", "fault"),
+    [
+        ("multi_label", "so each example has exactly one label. The artifact answers"),
+        ("regression", "take them out. The artifact answers 'regression': name data"),
+    ],
+)
+def test_other_labels_are_named_without_config(tmp_path, problem, fault):
+    (tmp_path / "few.csv").write_text("text,label\na b,x\nc d,y\n")
+    manifest = SimpleNamespace(problem=problem, fingerprints=())
+    predictor = SimpleNamespace(artifact=SimpleNamespace(manifest=manifest))
+    with pytest.raises(DataError, match=fault) as refused:
+        evaluate_artifact(predictor, f"csv:{tmp_path}/few.csv", split="all")
+    assert "config." not in str(refused.value)

@@ -10,16 +10,19 @@ import zoo
 from pipelines.config import AugmentConfig, RunConfig
 from pipelines.data.input.augment import Augmentation
 from pipelines.data.input.batches import batches, view_batches
-from pipelines.data.load import load
+from pipelines.data.load import check_and_split, load
 from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Examples, Series
 from pipelines.features import views as viewing
 from pipelines.planning.policy import decide
 from pipelines.runtime.clock import Clock
 from pipelines.stages import measure as measuring
-from pipelines.stages.base import freeze_base
+from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.evidence import compare
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure, training_facts
+from pipelines.stages.obtain import obtain
+from pipelines.stages.plan import choose_plan
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +171,29 @@ def test_measure_skips_random_weights_that_will_train(base, splits):
     plan = decide(training_facts(base, splits, found), config)
     assert found.evidence is None
     assert found.probe(plan.head) is None
+
+
+@pytest.mark.parametrize(
+    ("backbone", "is_solved"), [("", True), ("tiny_series", False)]
+)
+def test_only_fitted_base_is_solved_for_both_splits(backbone, is_solved):
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    rate = np.where(labels, 0.4, 0.9)[:, None]
+    waves = np.sin(rate * np.arange(24) + rng.uniform(0, 6, (40, 1)))
+    series = Series(waves[..., None].astype(np.float32))
+    names = [f"series {i}" for i in range(40)]
+    examples = Examples(series, names, labels, ("fast", "slow"))
+    splits = check_and_split(examples, DatasetRef.parse("npz:waves.npz"))
+    config = RunConfig(data="npz:waves.npz", backbone=backbone, weights="none")
+    base = fit_base(obtain(config, series), splits.train, seed=0)
+    measured = measure(base, splits, config, Clock())
+    plan = choose_plan(base, splits, measured, config)
+    left_out = measured.left_out(plan.head)
+    assert plan.head.refit == is_solved
+    assert (measured.refitted is not None) == is_solved
+    assert (left_out is not None) == is_solved
+    if left_out is not None:
+        assert left_out.shape == (len(splits.validation), 2)
+        assert (left_out.argmax(axis=1) == splits.validation.labels).all()
+        assert measured.probe(plan.head) is measured.refitted.probe

@@ -25,6 +25,11 @@ def test_columns_get_the_declared_names():
         labels_of([[0, 1], [1, 1]], ("cat",))
 
 
+def test_whole_zeros_and_ones_are_no_numbers():
+    with pytest.raises(DataError, match="and whole numbers of 0 and 1.*astype"):
+        labels_of([[0, 1], [1, 1]], problem="regression")
+
+
 def test_zeros_and_ones_may_be_numbers():
     assert labels_of([[0.0, 1.0], [1.0, 0.0]], problem="regression").problem == (
         "regression"

@@ -88,6 +88,10 @@ def test_the_reason_says_what_decided():
         "'a': its probe is right on 90.0% (standard error 1.0%), the next, 'b',"
         " on 80.0% (standard error 1.0%)."
     )
+    assert reason(clear, 0.5, metric="r2") == (
+        "'a': its probe is at r2 0.900 (standard error 0.010), the next, 'b',"
+        " at r2 0.800 (standard error 0.010)."
+    )
     tied = ordered([_measured("a", 0.9, 0.7), _measured("b", 0.895, 0.8)])
     assert "'b': its probe is right on 89.5%" in reason(tied, None)
     assert "'a' cannot be distinguished from it; it is the most" in reason(tied, 0.1)

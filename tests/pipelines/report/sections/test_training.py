@@ -14,8 +14,9 @@ def test_training_has_curves_of_both_measures(files):
 
 
 def test_training_without_epochs_has_no_curve(files):
-    values = training(dataclasses.replace(files, history=[]))
-    assert (values["curves"], values["epochs"]) == ([], None)
+    report = {**files.report, "phases": []}
+    values = training(dataclasses.replace(files, history=[], report=report))
+    assert (values["curves"], values["epochs"], values["phases"]) == ([], None, None)
 
 
 def test_receipt_names_blocks_that_moved_though_frozen(files):
