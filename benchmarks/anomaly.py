@@ -12,7 +12,8 @@ evaluated as `zoo train` would; nothing is exported. 60 % of the normal examples
 Data are those of `benchmarks.development_data`, in `--data`, and of
 `benchmarks.series_data` in its folder `series`.
 
-Command: python -m benchmarks.anomaly --data=FOLDER [--classes=4] [--seeds=1] [--only=SET] [--methods dfm ...]
+Command: python -m benchmarks.anomaly --data=FOLDER [--classes=4] [--seeds=1]
+         [--only=SET] [--methods dfm ...]
 Cost:    about 7 CPU minutes.
 """
 
