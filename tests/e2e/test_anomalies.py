@@ -12,6 +12,8 @@ from PIL import Image
 import pipelines
 from pipelines import cli
 from pipelines.config import AnomalyConfig
+from pipelines.errors import ArtifactError
+from pipelines.runs import job
 from pipelines.serving.client import GrpcClient, RestClient
 from pipelines.serving.prediction import AnomalyPrediction
 from pipelines.serving.server.models.model_config import ModelConfig
@@ -169,3 +171,26 @@ def test_commands_that_need_classes_refuse_by_name(trained, tmp_path, command, c
     assert cli.main(flags[command]) != 0
     printed = capsys.readouterr()
     assert "anomaly" in printed.err + printed.out
+
+
+@pytest.mark.parametrize("trained", ["image"], indirect=True)
+def test_a_failed_export_is_repeated_alone(trained, tmp_path, monkeypatch):
+    _, run, _ = trained
+    fields = {
+        "backbone": "tiny_image",
+        "weights": "none",
+        "problem": "anomaly",
+        "anomaly": AnomalyConfig(alpha=0.1),
+        "workdir": tmp_path / "run",
+    }
+
+    def fails(*arguments, **options):
+        raise ArtifactError("The disk is full.")
+
+    data = run.report["data"]["reference"]
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "export", fails)
+        with pytest.raises(ArtifactError, match="disk is full"):
+            pipelines.fine_tune(data, **fields)
+    again = pipelines.fine_tune(data, **fields)
+    assert again.report["test"] == run.report["test"]
