@@ -36,12 +36,17 @@ def read_config(path: Path) -> RunConfig:
         raise ConfigError(f"{path} cannot be used: {error}") from error
 
 
-def with_later_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+def with_later_fields(
+    values: Mapping[str, Any], ours: Mapping[str, Any]
+) -> dict[str, Any]:
     """The saved values of a config, with the fields that its version did not have.
 
-    They have their defaults, as JSON writes them.
+    They have their defaults, as JSON writes them, which are what that version did.
+    `finetune.guard` is as in `ours`, another config: its default does something else,
+    which the plans of the runs show.
     """
     defaults = json.loads(json.dumps(to_dict(RunConfig())))
+    defaults["finetune"]["guard"] = ours["finetune"]["guard"]
     return _filled(values, defaults)
 
 

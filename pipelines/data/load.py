@@ -179,7 +179,7 @@ def _read(ref: DatasetRef, problem: str) -> Examples:
     if ref.scheme in ("arff", "ts"):
         return series_files.read(ref.scheme, ref.location)
     if ref.scheme == "csv" and ref.holds_series:
-        return series_table.read(ref)
+        return series_table.read(ref, problem)
     if ref.scheme == "csv":
         return table.read(ref, problem=problem)
     if ref.scheme == "tfrecord":

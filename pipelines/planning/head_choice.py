@@ -71,8 +71,9 @@ def choose_head(facts: TrainingFacts, config: RunConfig) -> HeadChoice:
             )
             raise ConfigError(
                 f"config.strategy is 'cut', but the backbone '{config.backbone}' {why},"
-                " so there is no depth to cut at. Use strategy='head_only' with"
-                " head.conv_blocks=1, which adds a new block on all of it."
+                " so there is no depth to cut at. Use strategy='head_only'; where the"
+                " features are a map or a sequence, head.conv_blocks=1 adds a new block"
+                " on all of them."
             )
         return _cut(facts, config, depth, facts.evidence.cuts)
     if (

@@ -40,7 +40,8 @@ def measurements(facts: TrainingFacts, read: ProbeScore | None) -> str:
         f" {read.standard_error:.1%}) reading {_in_words(read)}"
     )
     if read.reads != last.reads:
-        words += f", and on {last.accuracy:.1%} reading the last block alone"
+        on = "on" if evidence.metric == "accuracy" else "one of"
+        words += f", and {on} {last.accuracy:.1%} reading the last block alone"
     words += "."
     if len(evidence.depths) > 1 and facts.pretrained:
         words += (

@@ -21,12 +21,12 @@ def graph_answers(calibration: LabelCalibration, names: Sequence[str]) -> GraphA
 
     `label` has the predicted labels of an example in one string.
     """
-    temperatures = tf.constant(calibration.temperatures, tf.float32)
-    thresholds = tf.constant(calibration.thresholds, tf.float32)
 
     def answer(logits: tf.Tensor, features: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        # In the graph: converters take a tensor that is captured for an input.
+        temperatures = tf.constant(calibration.temperatures, tf.float32)
         plain = tf.nn.sigmoid(logits / temperatures)
-        decided = plain >= thresholds
+        decided = plain >= tf.constant(calibration.thresholds, tf.float32)
         confidence = tf.reduce_min(tf.where(decided, plain, 1.0 - plain), axis=1)
         predicted = decided & valid[:, None]
         ood_score = tf.where(

@@ -22,16 +22,17 @@ def graph_answers(calibration: NumberCalibration) -> GraphAnswers:
     With one target the signature `regress` gives its values as TensorFlow Serving's
     regressions need them.
     """
-    mean, scale, half = (
-        tf.constant(numbers, tf.float32)
-        for numbers in (
-            calibration.mean,
-            calibration.scale,
-            calibration.intervals[0].half_widths,
-        )
-    )
 
     def answer(outputs: tf.Tensor, features: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        # In the graph: converters take a tensor that is captured for an input.
+        mean, scale, half = (
+            tf.constant(numbers, tf.float32)
+            for numbers in (
+                calibration.mean,
+                calibration.scale,
+                calibration.intervals[0].half_widths,
+            )
+        )
         values = outputs * scale + mean
         ood_score = tf.where(
             valid, ood_scores(calibration.distance, calibration.space, features), 0.0

@@ -291,7 +291,7 @@ def _check_writable(path: Path) -> None:
 def _different_fields(path: Path, config: RunConfig) -> str:
     ours = json.loads(json.dumps(configs.to_dict(config)))
     try:
-        theirs = with_later_fields(json.loads(path.read_text()))
+        theirs = with_later_fields(json.loads(path.read_text()), ours)
     except (ValueError, TypeError, AttributeError):
         return "config.json cannot be read, so all fields"
     if not ours["backbone"] and theirs["backbone"] in DEFAULTS.values():

@@ -173,11 +173,10 @@ def _upgraded(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, An
 
     Their plans had no precision, which lay beside the plan, and none of the decisions
     that the config settles, which is compared too. Fields that their config did not
-    have are at their defaults, which are what those versions did; where a default does
-    something else now, the plans differ.
+    have are as `with_later_fields` says.
     """
     values = dict(saved)
-    config = with_later_fields(saved["config"])
+    config = with_later_fields(saved["config"], ours["config"])
     values["config"] = {
         name: value for name, value in config.items() if name not in NOT_COMPARED
     }

@@ -22,6 +22,9 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import index_classes, normal
 from pipelines.data.split_names import split_name
 from pipelines.data.splits import Examples
+from pipelines.data.targets.choice import SINGLE_LABEL
+from pipelines.data.targets.multi_label import MultiLabel
+from pipelines.data.weights import checked_weights
 from pipelines.display.text import is_blank, shown
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -70,11 +73,12 @@ class _Table:
         return f"{self.path.name}, line {self.lines[row]}"
 
 
-def read(ref: DatasetRef) -> Examples:
+def read(ref: DatasetRef, problem: str = SINGLE_LABEL) -> Examples:
     """The series of a table, in the order in which they first appear.
 
-    Empty cells are missing values. A long table has the class, the group and the split
-    of a series in each of its rows.
+    Empty cells are missing values. A long table has the class, the group, the split and
+    the weight of a series in each of its rows. An empty label is right where a series
+    may have none, as in other tables.
 
     Raises:
         DataError: naming lines, if columns are missing, if a cell is not a number, if
@@ -83,7 +87,7 @@ def read(ref: DatasetRef) -> Examples:
     table = _load(ref)
     taken = {
         option: table.place(option, name)
-        for option in ("label", "group", "split", "time", "series")
+        for option in ("label", "group", "split", "weight", "time", "series")
         if (name := getattr(ref, option) or ("label" if option == "label" else None))
     }
     if ref.series is None and "time" in taken:
@@ -94,19 +98,23 @@ def read(ref: DatasetRef) -> Examples:
     make = _wide if ref.series is None else _long
     names, series, rows, notes = make(table, taken, ref.values)
     labels = [table.cells[row][taken["label"]] for row in rows]
+    may_lack = problem == MultiLabel.name or ref.label_delimiter is not None
     blank = [table.where(row) for row, label in zip(rows, labels) if is_blank(label)]
-    if blank:
+    if blank and not may_lack:
         raise DataError(
             f"{table.path} has empty labels: {listing(blank, shown=_SHOWN)}."
         )
-    classes = index_classes(labels)
+    classes = index_classes(labels, is_checked=not may_lack)
 
     def column(option: str) -> list[str] | None:
         if option not in taken:
             return None
         return [normal(table.cells[row][taken[option]]) for row in rows]
 
-    splits = column("split")
+    splits, weights = column("split"), None
+    if "weight" in taken:
+        where = f"The column {shown(table.header[taken['weight']])} of {table.path}"
+        weights = checked_weights(column("weight") or [], names, where=where)
     return Examples(
         inputs=padded(series, names),
         names=names,
@@ -116,6 +124,7 @@ def read(ref: DatasetRef) -> Examples:
         splits=splits
         and [split_name(s, where=table.where(r)) for s, r in zip(splits, rows)],
         notes=(*table.notes, *classes.notes, *notes),
+        weights=weights,
     )
 
 
@@ -158,7 +167,7 @@ def _long(table: _Table, taken: dict[str, int], values: str | None) -> _Made:
     steps: dict[str, list[int]] = {}
     for row, cells in enumerate(table.cells):
         steps.setdefault(normal(cells[taken["series"]]), []).append(row)
-    for option in ("label", "group", "split"):
+    for option in ("label", "group", "split", "weight"):
         _require_constant(table, steps, taken, option)
     irregular, unsorted = [], []
     if "time" in taken:
@@ -262,8 +271,9 @@ def _numbers(table: _Table, places: Sequence[int]) -> dict[int, np.ndarray]:
 
 def _named(ref: DatasetRef) -> list[str]:
     """The columns that the reference names, by which a separator is recognized."""
-    options = (ref.label or "label", ref.group, ref.split, ref.series, ref.time)
-    return [normal(name) for name in options if name is not None]
+    options = (ref.group, ref.split, ref.weight, ref.series, ref.time)
+    named = (ref.label or "label", *options)
+    return [normal(name) for name in named if name is not None]
 
 
 def _load(ref: DatasetRef) -> _Table:

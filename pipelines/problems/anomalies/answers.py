@@ -18,10 +18,11 @@ def graph_answers(calibration: AnomalyCalibration) -> GraphAnswers:
 
     The signature `regress` gives the score as TensorFlow Serving's regressions need it.
     """
-    held_out = tf.constant(calibration.held_out)
     count = len(calibration.held_out)
 
     def answer(outputs: tf.Tensor, features: tf.Tensor, valid: tf.Tensor) -> Outputs:
+        # In the graph: made outside, it would be an input of files of other formats.
+        held_out = tf.constant(calibration.held_out)
         scores = outputs[:, 0] / calibration.largest
         below = tf.searchsorted(held_out, scores, side="left")
         p_value = tf.cast(1 + count - below, tf.float32) / (count + 1)

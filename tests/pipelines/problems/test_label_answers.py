@@ -27,3 +27,11 @@ def test_graph_and_numpy_give_the_same_answers():
     margins = wanted["predicted"].margins["probabilities"]
     assert margins.min() > 0
     assert margins[2, 1] < 0.02
+
+
+def test_graph_captures_no_tensor():
+    """Converters to other formats take captured ones for inputs."""
+    answer = tf.function(graph_answers(CALIBRATION, NAMES).answer)
+    numbers = [tf.TensorSpec([None, width], tf.float32) for width in (3, 2)]
+    traced = answer.get_concrete_function(*numbers, tf.TensorSpec([None], tf.bool))
+    assert not traced.captured_inputs

@@ -30,3 +30,14 @@ def test_one_target_has_the_signature_regress():
         (0.0,), (1.0,), (Interval(0.9, 0.9, (1.0,)),), 9, None, ""
     )
     assert graph_answers(fitted).examples == "regress"
+
+
+def test_graph_captures_no_tensor():
+    """Converters to other formats take captured ones for inputs."""
+    fitted = NumberCalibration(
+        (10.0, 0.0), (2.0, 1.0), (Interval(0.9, 0.9, (1.0, 0.5)),), 9, None, ""
+    )
+    specs = [tf.TensorSpec([None, 2], tf.float32)] * 2
+    answer = tf.function(graph_answers(fitted).answer)
+    traced = answer.get_concrete_function(*specs, tf.TensorSpec([None], tf.bool))
+    assert not traced.captured_inputs

@@ -116,6 +116,8 @@ def test_interrupted_run_of_an_older_version_resumes(folder):
     del values["folds"], values["auto"], values["finetune"]["guard"]
     path.write_text(json.dumps({**values, "backbone": "efficientnet_lite0"}))
     assert run_folder.claim(config_for(folder)).path == folder
+    unguarded = config_for(folder, finetune=FinetuneConfig(guard=False))
+    assert run_folder.claim(unguarded).path == folder
     with pytest.raises(ConfigError, match="not finished: folds differ"):
         run_folder.claim(config_for(folder, folds=3))
 

@@ -54,6 +54,31 @@ def test_wide_table_has_a_row_for_each_series(tmp_path):
     assert split.inputs.values.shape == (2, 2, 1)
 
 
+def test_series_of_several_labels_may_have_none(tmp_path):
+    table = WIDE.replace("up;1", "up|on;1").replace("down;3", ";3")
+    path = tmp_path / "tags.csv"
+    path.write_text(table)
+    options = "values=x_*&label_delimiter=|"
+    examples = read(DatasetRef.parse(f"csv:{path}?{options}"), "auto")
+    assert examples.class_names == ("on", "up")
+    assert examples.labels.tolist() == [[1, 1], [0, 0]]
+    with pytest.raises(DataError, match="has empty labels: table.csv, line 3"):
+        _read(tmp_path, table, "values=x_*")
+
+
+def test_weights_of_series_are_no_channel(tmp_path):
+    lines = zip(LONG.splitlines(), ["trust", "2", "2", ".5", ".5", ".5"])
+    long = "\n".join(f"{line},{trust}" for line, trust in lines)
+    examples = _read(tmp_path, long, "series=id&time=t&group=who&weight=trust")
+    assert examples.weights.tolist() == [2, 0.5]
+    assert examples.inputs.values.shape == (2, 3, 2)
+    with pytest.raises(DataError, match="series b in .* several values of weight"):
+        _read(tmp_path, f"{long}0", "series=id&time=t&group=who&weight=trust")
+    wide = WIDE.replace("split", "trust").replace("train", "3").replace("test", "-1")
+    with pytest.raises(DataError, match=r"column trust .* \(-1\)"):
+        _read(tmp_path, wide, "values=x_*&weight=trust")
+
+
 @pytest.mark.parametrize(
     ("times", "is_irregular"),
     [
