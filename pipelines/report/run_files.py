@@ -62,7 +62,7 @@ def read(folder: Path) -> RunFiles:
         )
     card, gallery = folder / "data_card.json", folder / GALLERY
     predictions = folder / PREDICTIONS
-    report = _json(folder / "report.json")
+    report = _report(folder / "report.json")
     has_classes = report.get("problem", _ONE_CLASS[0]) in _ONE_CLASS
     return RunFiles(
         report=report,
@@ -79,6 +79,13 @@ def read(folder: Path) -> RunFiles:
         answers=() if has_classes else _lines(predictions),
         gallery=_gallery(gallery) if gallery.is_file() else None,
     )
+
+
+def _report(path: Path) -> dict[str, Any]:
+    report = _json(path)
+    if not isinstance(report, dict):
+        raise _unreadable(path, ValueError("it holds no object"))
+    return report
 
 
 def _json(path: Path) -> Any:

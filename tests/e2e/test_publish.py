@@ -146,7 +146,8 @@ class TestSeries:
     def test_published_features_separate_other_waves_better_than_random(
         self, published, tmp_path
     ):
-        _series(tmp_path / "few.npz", 60, rates=(0.3, 0.7), seed=1)
+        # So close that random features do not tell them apart as well.
+        _series(tmp_path / "few.npz", 60, rates=(0.3, 0.4), seed=1)
         with np.load(tmp_path / "few.npz") as few:
             waves, labels = few["x"], few["y"]
         reused, random = (

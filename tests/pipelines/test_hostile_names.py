@@ -44,7 +44,8 @@ def test_a_table_has_no_formula(text):
     assert text.lstrip("\t\r") in first
     assert first.isprintable()
     assert probability == "0.5"
-    named = cells(header(".csv", [text], ["=cat"]))
+    answer = {"valid": True, "probabilities": {"=cat": 0.5}}
+    named = cells(header(".csv", [text], answer))
     assert not [name for name in named if name[0] in "=+-@\t\r"]
 
 

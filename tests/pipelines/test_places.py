@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines.cli import main
-from pipelines.serving import artifact
+from pipelines.serving import publication
 from tests.pipelines.conftest import TINY_DATA
 
 # It says that it takes files from root, and takes none.
@@ -49,7 +49,7 @@ def test_disk_too_small_is_noticed_before_training(
     tmp_path, tiny_flags, monkeypatch, capsys
 ):
     """A disk of that size would need rights that not everybody has."""
-    monkeypatch.setattr(artifact, "_OVERHEAD_BYTES", 2**60)
+    monkeypatch.setattr(publication, "_OVERHEAD_BYTES", 2**60)
     assert main(["train", *tiny_flags]) == 4
     said = capsys.readouterr()
     assert "There is no space to export to" in said.err

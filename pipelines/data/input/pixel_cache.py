@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines.data.splits import Split
+from pipelines.data.splits import Inputs, Split
 
 _log = logging.getLogger("zootune")
 
@@ -24,15 +24,16 @@ class PixelCache:
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self.held_bytes = 0
-        # With the split, so that its id stays its own.
-        self._held: dict[tuple[int, int], tuple[Split, Load]] = {}
+        # By the inputs: a split with other weights has the same pixels. They are held
+        # too, so that their id stays their own.
+        self._held: dict[tuple[str, int, int], tuple[Inputs, Load]] = {}
 
     def keeping(self, split: Split, size_px: int, load: Load) -> Load:
         """A function from an index to pixels that calls `load` once for each index."""
-        key = (id(split), size_px)
+        key = (split.name, id(split.inputs), size_px)
         if key not in self._held:
             kept = self._with_memory(split, size_px, load)
-            self._held[key] = split, kept
+            self._held[key] = split.inputs, kept
         return self._held[key][1]
 
     def _with_memory(self, split: Split, size_px: int, load: Load) -> Load:

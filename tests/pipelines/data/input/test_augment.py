@@ -283,7 +283,7 @@ def test_evaluation_is_never_augmented():
 
 def test_texts_are_refused():
     split = Split("train", Texts(np.array([b"a", b"b"], object)), np.arange(2))
-    with pytest.raises(ValueError, match="Only images can be augmented, and not text"):
+    with pytest.raises(ValueError, match="Only images have pixels, and not text"):
         training_batches(
             split, input_size_px=SIZE, batch_size=1, seed=0, augmentation=LIGHT
         )

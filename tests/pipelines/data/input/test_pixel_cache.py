@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_training_itself_fills_the_cache(split: Split) -> None:
     delete(split)
     again = taken(training_batches(split, cache=cache, **SETTINGS), steps)
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
+
+
+def test_weights_of_a_split_change_no_pixels(split: Split) -> None:
+    cache = PixelCache(2**20)
+    settings = {"input_size_px": SIZE, "batch_size": 10, "cache": cache}
+    ((whole, _),) = batches(split, **settings)
+    delete(split)
+    counted = dataclasses.replace(split, weights=np.ones(len(split), np.float32))
+    ((again, _, _),) = batches(counted, weighted=True, **settings)
+    assert (again.numpy() == whole.numpy()).all()
 
 
 def test_budget_keeps_the_first_images(split: Split) -> None:
