@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.config.schema import RunConfig, field_paths, refuse_unknown, to_dict
 from pipelines.config.validate import check_types
-from pipelines.display.records import dotted
+from pipelines.display.records import dotted, filled
 from pipelines.errors import ConfigError
 
 
@@ -47,16 +47,9 @@ def with_later_fields(
     """
     defaults = json.loads(json.dumps(to_dict(RunConfig())))
     defaults["finetune"]["guard"] = ours["finetune"]["guard"]
-    return _filled(values, defaults)
-
-
-def _filled(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    inner = {
-        name: _filled(values[name], default)
-        for name, default in defaults.items()
-        if isinstance(default, dict) and isinstance(values.get(name), dict)
-    }
-    return {**defaults, **values, **inner}
+    # Unpacked, so that a list or a number is refused here.
+    complete: dict[str, Any] = filled({**values}, defaults)
+    return complete
 
 
 def _from_dict(values: Mapping[str, Any]) -> RunConfig:

@@ -31,6 +31,29 @@ def differences(
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def filled(values: Any, others: Any) -> Any:
+    """The values, with those of another record where a name is missing, at any depth.
+
+    Items of lists that are equally long belong together.
+
+    >>> filled({"head": {"epochs": 1}}, {"seed": 0, "head": {"epochs": 9, "grid": 2}})
+    {'seed': 0, 'head': {'epochs': 1, 'grid': 2}}
+    """
+    if isinstance(values, Mapping) and isinstance(others, Mapping):
+        known = {
+            name: filled(value, others[name]) if name in others else value
+            for name, value in values.items()
+        }
+        return {**others, **known}
+    if (
+        isinstance(values, list)
+        and isinstance(others, list)
+        and len(values) == len(others)
+    ):
+        return [filled(value, other) for value, other in zip(values, others)]
+    return values
+
+
 def _leaves(value: Any, name: str, into_lists: bool) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         items: Any = value.items()

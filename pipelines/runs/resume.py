@@ -11,7 +11,7 @@ from pipelines import config as configs
 from pipelines.config import RunConfig
 from pipelines.config.saved import with_later_fields
 from pipelines.data.splits import Splits
-from pipelines.display.records import differences
+from pipelines.display.records import differences, filled
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning import compute
 from pipelines.planning.backbones import choice as backbone_choice
@@ -193,17 +193,4 @@ def with_later_decisions(
 
     The reason is ours too: its words may change from version to version.
     """
-    return {**_filled(saved, ours), "reason": ours["reason"]}
-
-
-def _filled(saved: Any, ours: Any) -> Any:
-    """The saved values, with ours where a name is missing, at any depth."""
-    if isinstance(saved, Mapping) and isinstance(ours, Mapping):
-        known = {
-            name: _filled(value, ours[name]) if name in ours else value
-            for name, value in saved.items()
-        }
-        return {**ours, **known}
-    if isinstance(saved, list) and isinstance(ours, list) and len(saved) == len(ours):
-        return [_filled(value, own) for value, own in zip(saved, ours)]
-    return saved
+    return {**filled(saved, ours), "reason": ours["reason"]}

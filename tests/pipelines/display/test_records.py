@@ -1,6 +1,6 @@
 """Nested values have dotted names, and records differ in some of them."""
 
-from pipelines.display.records import differences, dotted
+from pipelines.display.records import differences, dotted, filled
 
 RECORD = {"seed": 0, "head": {"sizes": [3, 4]}, "phases": [{"epochs": 2}], "empty": {}}
 
@@ -35,3 +35,15 @@ def test_differences_are_pairs_by_name():
         "phases.0.epochs": (2, None),
     }
     assert differences(RECORD, {**RECORD}) == {}
+
+
+def test_missing_names_are_filled_at_any_depth():
+    saved = {"phases": [{"epochs": 2}], "extra": 1, "head": 3}
+    ours = {"phases": [{"epochs": 9, "tune": "all"}], "head": {"grid": 1}, "seed": 0}
+    assert filled(saved, ours) == {
+        "phases": [{"epochs": 2, "tune": "all"}],
+        "head": 3,
+        "seed": 0,
+        "extra": 1,
+    }
+    assert filled([1], [2, 3]) == [1]
