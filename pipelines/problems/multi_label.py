@@ -25,7 +25,7 @@ from pipelines.problems import label_answers, label_reports
 from pipelines.problems.binary_probe import probe_of_targets, score_targets
 from pipelines.problems.class_answers import of_examples
 from pipelines.problems.label_reports import LabelReport, mean_average_precision
-from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import ANOMALIES_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.problems.single_label import first
 from pipelines.serving.graph_answers import GraphAnswers
@@ -293,11 +293,7 @@ class MultiLabel:
 
     def manifest(self, calibration: LabelCalibration) -> dict[str, Any]:
         """The fields of a calibration in the manifest of an artifact."""
-        values = calibration.to_manifest()
-        return {
-            **values,
-            "calibration": {"problem": self.name, **values["calibration"]},
-        }
+        return with_problem(calibration.to_manifest(), self.name)
 
     def graph_answers(self, calibration: LabelCalibration) -> GraphAnswers:
         """The answers of the artifact, in its graph."""

@@ -27,7 +27,7 @@ from pipelines.problems.cumulative_link import (
     steps_of,
 )
 from pipelines.problems.grade_reports import GradeReport, quadratic_kappa, with_kappa
-from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import (
     ANOMALIES_ONLY,
     LABELS_ONLY,
@@ -197,11 +197,7 @@ class Ordinal(SingleLabel):
 
     def manifest(self, calibration: Calibration) -> dict[str, Any]:
         """The fields of a calibration in the manifest of an artifact."""
-        values = super().manifest(calibration)
-        return {
-            **values,
-            "calibration": {"problem": self.name, **values["calibration"]},
-        }
+        return with_problem(super().manifest(calibration), self.name)
 
 
 class GradeTally(ClassTally):

@@ -267,3 +267,11 @@ class Problem(Protocol):
         self, answers: Mapping[str, Expected]
     ) -> dict[str, Expected]:
         """The answers of the signature that takes `tf.train.Example`."""
+
+
+def with_problem(manifest: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The fields of a calibration in a manifest, with the kind that they are of."""
+    return {
+        **manifest,
+        "calibration": {"problem": name, **manifest["calibration"]},
+    }

@@ -27,7 +27,7 @@ from pipelines.probing.probe import (
 )
 from pipelines.problems import number_answers, number_reports
 from pipelines.problems.number_reports import NumberReport
-from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import (
     ANOMALIES_ONLY,
     LABELS_ONLY,
@@ -314,11 +314,7 @@ class Regression:
 
     def manifest(self, calibration: NumberCalibration) -> dict[str, Any]:
         """The fields of a calibration in the manifest of an artifact."""
-        values = calibration.to_manifest()
-        return {
-            **values,
-            "calibration": {"problem": self.name, **values["calibration"]},
-        }
+        return with_problem(calibration.to_manifest(), self.name)
 
     def graph_answers(self, calibration: NumberCalibration) -> GraphAnswers:
         """The answers of the artifact, in its graph."""

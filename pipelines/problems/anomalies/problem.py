@@ -21,7 +21,7 @@ from pipelines.probing.probe import Probe
 from pipelines.problems.anomalies import answers, reports
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import layer_of
-from pipelines.problems.protocol import Judged, Outputs
+from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
@@ -263,11 +263,7 @@ class Anomaly:
 
     def manifest(self, calibration: AnomalyCalibration) -> dict[str, Any]:
         """The fields of a calibration in the manifest of an artifact."""
-        values = calibration.to_manifest()
-        return {
-            **values,
-            "calibration": {"problem": self.name, **values["calibration"]},
-        }
+        return with_problem(calibration.to_manifest(), self.name)
 
     def graph_answers(self, calibration: AnomalyCalibration) -> GraphAnswers:
         """The answers of the artifact, in its graph."""

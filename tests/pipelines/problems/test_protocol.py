@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.problems.protocol import Problem
+from pipelines.problems.protocol import Problem, with_problem
 from pipelines.problems.registry import NAMES, make, trains
 
 RNG = np.random.default_rng(0)
@@ -70,3 +70,11 @@ def test_labels_that_are_not_finite_outputs_are_worst(problem):
 
 def test_strata_have_a_code_for_each_example(problem):
     assert problem.strata(LABELS[problem.name]).shape == (80,)
+
+
+def test_a_manifest_names_the_kind_of_its_calibration():
+    fields = {"temperature": 1.0, "calibration": {"reason": "few"}}
+    assert with_problem(fields, "ordinal") == {
+        "temperature": 1.0,
+        "calibration": {"problem": "ordinal", "reason": "few"},
+    }
