@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.02
 # Of this process alone; each child has its own.
 _OWN_PLACES = {
     str(Path(__file__).resolve().parent),
-    *map(os.path.abspath, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+    *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
 }
 
 
