@@ -15,8 +15,8 @@ from pipelines.errors import ConfigError
 # single example that is now right is larger than the gain.
 NOTICEABLE = 2
 # Blocks that train put right this share of what a head has wrong, at best: of 27
-# trainings with 5 and 20 images per class the best put .36 right, the next one .14, half
-# of them none (benchmarks/RESULTS.md, "Rules for keeping a phase").
+# trainings with 5 and 20 images per class the best put .36 right, the next one .14, the
+# median .01 (docs/adr/0028-blocks-train-where-a-gain-can-show.md).
 _LARGEST_SHARE = 1 / 3
 
 

@@ -130,7 +130,7 @@ def test_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
 
 @pytest.mark.parametrize(
     ("phase", "wrong", "left_out"),
-    # Of 5 wrong, a third put right are 1.67, more than the square root of 2.67; of 4, not.
+    # A third of 5 put right is 1.67, more than the square root of 2.67; of 4, not.
     [("fine_tune", 4, True), ("fine_tune", 5, False), ("head", 1, True)]
     + [("head", 2, False), ("unguarded", 0, False)]
     # Asked for by name: left out only where no gain could show.
