@@ -70,19 +70,19 @@ P=tests/pipelines
 E=tests/e2e
 parts=(
   "docs tests/test_readme.py tests/docs tests/test_configs.py"
-  "zoo tests/zoo"
-  "contract-1/2 tests/zoo/contract"
-  "contract-2/2 tests/zoo/contract"
   "e2e-1 $E"
-  "pipelines $P"
-  "stages $P/stages $P/features"
+  "zoo tests/zoo"
   "training $P/training"
+  "stages $P/stages $P/features"
+  "pipelines $P"
   "data $P/data $P/audit"
-  "e2e-2 $E/test_end_to_end.py $E/test_kerashub.py"
   "commands $P/commands $P/config $P/runs $P/runtime"
+  "e2e-2 $E/test_end_to_end.py $E/test_kerashub.py"
+  "contract-1/2 tests/zoo/contract"
   "faults tests/faults"
-  "formats $P/batch $P/formats $P/report $P/planning $P/probing $P/calibration $P/serving"
   "e2e-3 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"
+  "contract-2/2 tests/zoo/contract"
+  "formats $P/batch $P/formats $P/report $P/planning $P/probing $P/calibration $P/serving"
   "server $P/serving/server"
   "rest tests"
 )
@@ -114,6 +114,6 @@ printf '%s\n' "${parts[@]}" | xargs -P 4 -L 1 bash -c 'part "$@"' part || failed
 awk -v ticks="$(getconf CLK_TCK)" \
   '{ printf "all parts and what they started: %.0f s of CPU\n", ($14 + $15 + $16 + $17) / ticks }' \
   "/proc/$warm/stat"
-rm "$scratch"/part-*.seconds "$scratch"/part-*.cpu
+rm -f "$scratch"/part-*.seconds "$scratch"/part-*.cpu
 cat "$scratch"/part-*
 exit $failed
