@@ -210,7 +210,7 @@ def load_model(path: str | Path) -> "keras.Model":
         ArtifactError: if there is no Keras model, or not the one that was published.
     """
     with started():
-        from pipelines.serving import keras_file
+        from pipelines.formats import keras_file
 
         return keras_file.load(Path(path))
 

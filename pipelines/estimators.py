@@ -42,7 +42,7 @@ class _Estimator(BaseEstimator):
         self.fields = fields
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803
-        """Fine-tunes on `X` and `y`, of which shares are held out for decisions.
+        """Fine-tunes on `X` and `y`; shares of them are held out for decisions.
 
         Raises:
             ConfigError, DataError, BackboneError, TrainingError, ArtifactError: as

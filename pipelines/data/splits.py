@@ -81,7 +81,7 @@ class ImageRecords:
 class ImageArray:
     """Images in memory, uint8 `[n, h, w, 3]`: all of `held`, or its `rows` int64 `[n]`.
 
-    Some of the images are a view, so that splits are no copies of a large array.
+    Some of the images are a view: splits copy nothing of a large array.
     """
 
     modality: ClassVar[str] = "image"

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 
 from pipelines.calibration.calibration import Calibration
+from pipelines.formats import keras_file
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
-from pipelines.serving import keras_file
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory

@@ -15,10 +15,11 @@ import tensorflow as tf
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
+from pipelines.formats import keras_file
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment, signals
 from pipelines.runtime.clock import Ticker
-from pipelines.serving import artifact, canonical, keras_file, publication, warm_up
+from pipelines.serving import artifact, canonical, publication, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
 from pipelines.serving.parity import DifferentError

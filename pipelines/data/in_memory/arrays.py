@@ -24,7 +24,7 @@ def of_arrays(x: Any, y: Any, weight: Any = None, **others: Any) -> Passed:
     are `group` and `split` `[n]`.
 
     Raises:
-        DataError: if these are no such arrays; the message says why.
+        DataError: if they are of another kind; the message says why.
     """
     where = "the arrays (x, y)"
     content, names, keeps = _inputs(x, where)

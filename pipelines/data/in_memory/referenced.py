@@ -34,10 +34,10 @@ def referenced(
 
     Among `fields`, names of columns (`image`, `text`, `label`, `group`, `split`,
     `weight`) and options of a reference (`validation`, `test`, `limit`, ...) say how
-    data that are no reference are read.
+    other data than a reference are read.
 
     Raises:
-        DataError: if it is none of the kinds that are known.
+        DataError: if data of this kind are not known.
     """
     known = (*frames.COLUMNS, *_OPTIONS)
     ours = {name: value for name, value in fields.items() if name in known}
@@ -66,8 +66,8 @@ def _passed(data: Any, columns: Mapping[str, Any]) -> Passed:
         return frames.of_hugging_face(data, columns)
     if columns and kind != "arrays":
         raise DataError(
-            f"{next(iter(columns))}= names a column of a table, and"
-            f" {type(data).__name__} is none. Leave it out."
+            f"{next(iter(columns))}= names a column of a table, and the data are a"
+            f" {type(data).__name__}. Leave it out."
         )
     if kind == "arrays":
         x, y, *weight = data
@@ -106,7 +106,7 @@ def _is_pair(row: Any) -> bool:
 
 def _hint(data: Any) -> str:
     if isinstance(data, PathLike):
-        return f" are no reference. For a folder write 'dir:{data}'."
+        return f" are not a reference. For a folder write 'dir:{data}'."
     if hasattr(data, "__next__"):
         return " have no length. Pass list(data)."
     if hasattr(data, "shape"):

@@ -95,6 +95,14 @@ def test_from_fields_differs_from_default_in_these():
     assert config == dataclasses.replace(RunConfig(), seed=3, strategy="full")
 
 
+def test_from_fields_takes_a_section_as_a_dict():
+    config = configs.from_fields({"head": {"dropout": 0.2}})
+    assert config.head == HeadConfig(dropout=0.2)
+    assert configs.from_fields({"head": HeadConfig(dropout=0.2)}) == config
+    with pytest.raises(ConfigError, match=r"no config\.head\.dropot\. Did you mean"):
+        configs.from_fields({"head": {"dropot": 0.2}})
+
+
 def test_from_fields_unknown_field_names_the_nearest():
     with pytest.raises(
         ConfigError, match=r"no config\.stratgy\. Did you mean config\.str"

@@ -27,7 +27,7 @@ def test_arrays_are_read_as_those_of_npz():
     assert examples(X, Y, [1, 2, 3, 4]).weights.tolist() == [1, 2, 3, 4]
 
 
-def test_numbers_and_several_labels_are_problems_of_their_own():
+def test_numbers_and_several_labels_are_other_problems():
     assert examples(X, [0.5, 1.5, 2.5, 9.25]).problem == "regression"
     several = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
     assert examples(X, several).problem == "multi_label"

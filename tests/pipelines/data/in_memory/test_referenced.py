@@ -22,7 +22,7 @@ def test_references_stay_as_they_are():
         assert fields == {"strategy": "full"}
 
 
-def test_data_are_a_reference_as_long_as_they_are_held():
+def test_data_are_a_reference_while_held():
     options = {"validation": 0.25, "strategy": "full"}
     with referenced((X, Y), options) as (reference, fields):
         assert fields == {"strategy": "full"}
@@ -63,7 +63,11 @@ def test_dict_of_splits_is_taken_as_it_is():
         ({"shoes": (X, Y)}, {}, "shoes"),
         ({"train": (X, Y), "training": (X, Y)}, {}, "one meaning"),
         ({"train": (X, Y)}, {"split": "s"}, "keep one"),
-        ([("a", 0)], {"label": "b"}, "names a column of a table, and list is none"),
+        (
+            [("a", 0)],
+            {"label": "b"},
+            "names a column of a table, and the data are a list",
+        ),
         (3, {}, "of the type int are not known"),
         ((X, Y), {"validation": 0.9}, "validation=0.9 is out of range"),
     ],

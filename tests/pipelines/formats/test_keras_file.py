@@ -12,7 +12,7 @@ import pytest
 import zootune
 from pipelines.data.readers import builtin
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.serving import keras_file
+from pipelines.formats import keras_file
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_arrays_give_the_run_that_a_reference_gives(run, finished_run):
     assert ours == (finished_run / "artifact/1" / variables).read_bytes()
 
 
-def test_model_of_run_artifact_and_file_is_the_trained_one(run, tmp_path):
+def test_every_place_gives_the_trained_model(run, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     wanted = run.model.predict(pixels, verbose=0)
     run.save(tmp_path / "model.keras")

@@ -29,7 +29,7 @@ def write(model: keras.Model, path: Path) -> None:
     """
     if path.suffix != _ENDING:
         raise ConfigError(
-            f"{path} is no name of a Keras file: it ends with {_ENDING}, as in"
+            f"{path} is not named as a Keras file, which ends with {_ENDING}, as in"
             " model.keras."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def load(place: Path) -> keras.Model:
     Of an artifact, the file is what the manifest says that was published.
 
     Raises:
-        ArtifactError: if there is none, or if it is not what was published.
+        ArtifactError: if there is not one, or not the one that was published.
     """
     zoo.keras_objects.register()
     path = place if place.suffix == _ENDING else _in_artifact(place)
