@@ -139,15 +139,14 @@ class _Classifier(ClassifierMixin, _Estimator):
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The label of each example, `[n]`, of the type that `y` had."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Calibrated probabilities, float64 `[n, classes]`, in order of `classes_`."""
+        answers = self._outputs(X)
         names = [str(i) for i in range(len(self.classes_))]
-        rows = [
-            [answer.probabilities[name] for name in names]
-            for answer in self._outputs(X)
-        ]
+        rows = [[answer.probabilities[name] for name in names] for answer in answers]
         # Rounded to float32, rows sum to 1 within 1e-6 or so.
         values = np.array(rows, np.float64).reshape(-1, len(names))
         return values / values.sum(axis=1, keepdims=True)

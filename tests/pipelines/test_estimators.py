@@ -18,13 +18,10 @@ from pipelines.errors import DataError
 STEPS = 20
 Y = np.array(["up", "down"])[np.arange(60) % 2]
 X = np.random.default_rng(0).normal(size=(60, STEPS)) + 2.0 * (Y == "up")[:, None]
-TINY = {"weights": "none"}
 
 
 def tiny(**parameters):
-    return zootune.SeriesClassifier(
-        "tiny_series", strategy="head_only", fields=TINY, **parameters
-    )
+    return zootune.SeriesClassifier(effort="seconds", **parameters)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +61,7 @@ def test_search_over_a_pipeline_takes_it():
 
 
 def test_numbers_have_the_shape_of_y():
-    estimator = zootune.SeriesRegressor(
-        "tiny_series", strategy="head_only", fields=TINY
-    )
+    estimator = zootune.SeriesRegressor(effort="seconds")
     y = X.mean(axis=1)
     assert estimator.fit(X, y).predict(X[:3]).shape == (3,)
     assert estimator.score(X, y) > 0.5
