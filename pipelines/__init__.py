@@ -139,12 +139,12 @@ def rank(
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
     """
     with preserved(shows_stages=True):
-        from pipelines import config as configs
         from pipelines import ranking
+        from pipelines.config.schema import refuse_unknown
         from pipelines.data.in_memory.referenced import referenced
 
         with referenced(data, options) as (reference, others):
-            configs.refuse_unknown(others, ())
+            refuse_unknown(others, ("backbones", "seed", "problem"))
             return ranking.rank(
                 reference, backbones=backbones, seed=seed, problem=problem
             )

@@ -57,7 +57,7 @@ def images_of(cells: Sequence[Any], *, where: str) -> CellImages:
     if kinds[0] == "array":
         return CellImages(_stacked(cells, where))
     if kinds[0] == "picture":
-        cells = (_png(cell) for cell in cells)
+        return _written((_png(cell) for cell in cells), where)
     return _written(cells, where)
 
 

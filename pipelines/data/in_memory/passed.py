@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from pipelines.data.readers.arrays import examples_of
 from pipelines.data.splits import EncodedImages, Examples, ImageFiles
 from pipelines.errors import DataError
+from zoo.storage.hashing import hash_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,8 +55,7 @@ class Passed:
             _add(digest, np.array(self.x.paths))
         else:
             for shard in self.x.shards:
-                with open(shard, "rb") as stream:  # noqa: PTH123 - for `file_digest`
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+                digest.update(hash_file(Path(shard), "sha256").encode())
         for name, column in sorted({"y": self.y, **self.others}.items()):
             digest.update(name.encode())
             _add(digest, column)
@@ -111,8 +112,9 @@ def _joined_inputs(
 ) -> np.ndarray | EncodedImages:
     if all(isinstance(some, np.ndarray) for some in inputs):
         return _concatenated(inputs, splits, "x", where)
-    if all(isinstance(some, ImageFiles) for some in inputs):
-        return ImageFiles([path for some in inputs for path in some.paths])
+    files = [some for some in inputs if isinstance(some, ImageFiles)]
+    if len(files) == len(inputs):
+        return ImageFiles([path for some in files for path in some.paths])
     raise DataError(
         f"The splits {', '.join(splits)} of {where} hold different kinds of examples."
         " Pass arrays for each of them, or paths of files for each."
