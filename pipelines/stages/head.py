@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import layers
 
+from pipelines.features.cells import cells_of
 from pipelines.features.new_blocks import new_blocks
 from pipelines.features.pooling import (
     Standardize,
@@ -15,6 +16,7 @@ from pipelines.features.pooling import (
     pooling_layers,
 )
 from pipelines.planning.plan import HeadPlan
+from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.probe import Probe
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
@@ -35,7 +37,7 @@ def add_head(
 
     `classes` is the number of units of the dense layer that gives the logits, 0 without
     it, and `output_layers` come behind it. `probe` says how to standardize what the
-    plan reads, and how the logits start.
+    plan reads, and how the logits start. A detector of places reads cells beside it.
 
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.
@@ -66,9 +68,16 @@ def add_head(
         *([logits] if classes else []),
         *output_layers,
     ]
+    cells = cells_of(base) if plan.detector in OF_CELLS else None
+    if cells is None:
+        answered = _applied(head, pooled)
+    else:
+        *below, last = head
+        answered = last([_applied(below, pooled), cells])
+        head_input = [pooled, cells]
     model = keras.Model(
         base.model.input,
-        _applied(head, pooled),
+        answered,
         name=f"{base.spec.name}_classifier",
     )
     if standardize and probe:

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from pipelines.calibration.anomalies import AnomalyCalibration
 from pipelines.serving.graph_answers import GraphAnswers, Outputs
-from pipelines.serving.naming import REGRESS
+from pipelines.serving.naming import ANOMALY_MAP, REGRESS
 from pipelines.serving.parity import Expected
 
 
 def graph_answers(calibration: AnomalyCalibration) -> GraphAnswers:
-    """`AnomalyCalibration.answer` in the graph; a bad example has zeros.
+    """`AnomalyCalibration.answer` and `maps` in the graph; a bad example has zeros.
 
     The signature `regress` gives the score as TensorFlow Serving's regressions need it.
     """
@@ -26,11 +26,16 @@ def graph_answers(calibration: AnomalyCalibration) -> GraphAnswers:
         scores = outputs[:, 0] / calibration.largest
         below = tf.searchsorted(held_out, scores, side="left")
         p_value = tf.cast(1 + count - below, tf.float32) / (count + 1)
-        return {
+        answers = {
             "anomaly_score": tf.where(valid, scores, 0.0),
             "p_value": tf.where(valid, p_value, 0.0),
             "anomalous": valid & (scores > 1.0),
         }
+        if calibration.grid:
+            cells = outputs[:, 1:] / calibration.largest_cell
+            maps = tf.reshape(cells, (-1, calibration.grid, calibration.grid))
+            answers[ANOMALY_MAP] = tf.where(valid[:, None, None], maps, 0.0)
+        return answers
 
     return GraphAnswers(
         answer,
@@ -42,8 +47,11 @@ def graph_answers(calibration: AnomalyCalibration) -> GraphAnswers:
 def numbers(
     calibration: AnomalyCalibration, outputs: np.ndarray, features: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The score."""
-    return {"other": calibration.answer(outputs, features).anomaly_score[:, None]}
+    """The score, and the cells of a map."""
+    scores = calibration.answer(outputs, features).anomaly_score[:, None]
+    maps = calibration.maps(outputs)
+    cells = [] if maps is None else [maps.reshape(len(maps), -1)]
+    return {"other": np.concatenate([scores, *cells], axis=1)}
 
 
 def expected(
@@ -58,7 +66,10 @@ def expected(
     size = np.maximum(np.abs(scores), 1.0)
     held_out = calibration.held_out.astype(np.float64)
     apart = np.abs(scores[:, None] - held_out).min(axis=1) / size
+    maps = calibration.maps(outputs)
+    also = {} if maps is None else {ANOMALY_MAP: Expected(maps.astype(np.float32))}
     return {
+        **also,
         "anomaly_score": Expected(scores.astype(np.float32)),
         "p_value": Expected(answers.p_value.astype(np.float32), {"other": apart}),
         "anomalous": Expected(answers.anomalous, {"other": np.abs(scores - 1) / size}),

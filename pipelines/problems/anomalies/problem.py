@@ -16,11 +16,13 @@ from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
 from pipelines.errors import ConfigError
 from pipelines.planning.evidence import ProbeScore
+from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
 from pipelines.probing.probe import Probe
 from pipelines.problems.anomalies import answers, reports
+from pipelines.problems.anomalies.map_layer import map_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
-from pipelines.problems.anomalies.score_layer import layer_of
+from pipelines.problems.anomalies.score_layer import score_layer
 from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
@@ -28,8 +30,6 @@ from pipelines.serving.parity import Expected
 
 # The area under the curve of a score that says nothing.
 _GUESSING = 0.5
-# The detector where the config leaves it open, by modality: best on development data.
-_DETECTORS = {"image": "dfm", "text": "dfm", "series": "nearest"}
 _ALLOWED: Mapping[str, Sequence[Any]] = {
     **ONE_CLASS_ONLY,
     **LABELS_ONLY,
@@ -88,9 +88,8 @@ class Anomaly:
         return config.anomaly
 
     def detector(self, config: RunConfig, modality: str) -> str:
-        """The method of the detector; never `auto`."""
-        method = config.anomaly.method
-        return _DETECTORS[modality] if method == "auto" else method
+        """The method of the detector, or `auto`."""
+        return config.anomaly.method
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -151,7 +150,9 @@ class Anomaly:
         """The detector, which is the whole head."""
         if not isinstance(probe, Detector):
             raise ValueError("A detector is fitted before its layer is made.")
-        return [layer_of(probe)]
+        if isinstance(probe, MapDetector):
+            return [map_layer(probe)]
+        return [score_layer(probe, probe.method)]
 
     def _not_trained(self) -> NoReturn:
         raise ValueError("A detector of anomalies is fitted, and nothing trains it.")
@@ -204,7 +205,7 @@ class Anomaly:
     ) -> AnomalyCalibration:
         """The calibration, from normal examples that the detector does not know."""
         return calibrate_anomalies(
-            held_out.logits[:, 0], held_out.labels, anomaly=calibration
+            held_out.logits, held_out.labels, anomaly=calibration
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:

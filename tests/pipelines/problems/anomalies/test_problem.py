@@ -42,10 +42,9 @@ def test_fields_that_train_or_compare_are_refused(path, value):
         PROBLEM.check_config(config)
 
 
-def test_auto_takes_a_detector_for_each_modality():
+def test_the_method_of_the_config_is_the_detector():
     config = RunConfig()
-    assert PROBLEM.detector(config, "image") == "dfm"
-    assert PROBLEM.detector(config, "series") == "nearest"
+    assert PROBLEM.detector(config, "image") == "auto"
     config.anomaly.method = "pca"
     assert PROBLEM.detector(config, "series") == "pca"
     assert PROBLEM.calibration_config(config) is config.anomaly

@@ -1,0 +1,94 @@
+"""Detectors are compared by normal examples, and changed copies of them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from pipelines.config import RunConfig
+from pipelines.data.load import check_and_split, read
+from pipelines.data.reference import DatasetRef
+from pipelines.data.splits import Series
+from pipelines.errors import ConfigError
+from pipelines.planning.plan import from_dict, to_dict
+from pipelines.runtime.clock import Clock
+from pipelines.stages.base import freeze_base
+from pipelines.stages.measure import measure
+from pipelines.stages.plan import choose_plan
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory):
+    """Two halves of grey: a pasted patch shows at a place, and hardly in the whole."""
+    pixels = RNG.integers(120, 124, (150, 32, 32, 3)).astype(np.uint8)
+    pixels[:, :, 16:] += 60
+    path = tmp_path_factory.mktemp("normal") / "normal.npz"
+    np.savez(path, x=pixels, y=np.array(["normal"] * 150))
+    reference = DatasetRef.parse(f"npz:{path}")
+    return check_and_split(read(reference, "anomaly"), reference)
+
+
+@pytest.fixture(scope="module")
+def base():
+    keras.utils.set_random_seed(0)
+    return freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
+
+
+def config(method="auto"):
+    made = RunConfig(backbone="tiny_image", weights="none", problem="anomaly")
+    made.anomaly.method = method
+    return made
+
+
+def test_auto_measures_and_records_its_choice(base, splits):
+    measured = measure(base, splits, config(), Clock())
+    methods = [score.method for score in measured.detectors]
+    assert methods == ["pca", "dfm", "nearest", "padim", "sum"]
+    assert all(0 <= score.auroc <= 1 for score in measured.detectors)
+    areas = {score.method: score.auroc for score in measured.detectors}
+    assert areas["padim"] > 0.6
+    plan = choose_plan(base, splits, measured, config())
+    assert plan.head.detector in methods
+    assert plan.head.detectors == measured.detectors
+    assert f"padim {areas['padim']:.3f}" in plan.reason
+    assert from_dict(to_dict(plan)) == plan
+    again = measure(base, splits, config(), Clock())
+    assert again.detectors == measured.detectors
+
+
+def test_a_named_method_compares_nothing(base, splits):
+    measured = measure(base, splits, config("dfm"), Clock())
+    assert measured.detectors == ()
+    plan = choose_plan(base, splits, measured, config("dfm"))
+    assert (plan.head.detector, plan.head.detectors) == ("dfm", ())
+
+
+def test_too_few_examples_leave_the_usual_choice(base, splits):
+    few = dataclasses.replace(splits, train=splits.train.take(np.arange(8)))
+    measured = measure(base, few, config(), Clock())
+    plan = choose_plan(base, few, measured, config())
+    assert (plan.head.detector, measured.detectors) == ("dfm", ())
+    assert "Too few normal examples" in plan.reason
+
+
+def test_places_need_a_network_with_maps(splits):
+    values = np.cumsum(RNG.normal(size=(60, 40, 1)), axis=1).astype(np.float32)
+
+    def as_series(part):
+        return dataclasses.replace(part, inputs=Series(values[: len(part)]))
+
+    own = dataclasses.replace(
+        splits,
+        train=as_series(splits.train.take(np.arange(40))),
+        validation=as_series(splits.validation.take(np.arange(10))),
+        test=as_series(splits.test.take(np.arange(10))),
+    )
+    rocket = freeze_base(
+        zoo.build("series_minirocket", weights=None, input_length=40, channels=1)
+    )
+    with pytest.raises(ConfigError, match="gives no square maps"):
+        measure(rocket, own, config("padim"), Clock())
