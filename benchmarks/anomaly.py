@@ -42,6 +42,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.planning.detectors import AUTO, BY_COST
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.detector import fit_detector
+from pipelines.probing.windows import WINDOWS
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runtime.clock import Clock
@@ -197,7 +198,7 @@ def main() -> None:
                     if method == PEER:
                         reached[name][method].append(peer(x, y, seed=seed))
                         continue
-                    if method in OF_CELLS and x.ndim != 4:
+                    if method in (OF_CELLS if x.ndim == 3 else (WINDOWS,)):
                         reached[name][method].append(np.nan)
                         continue
                     prepared, calibrated, report = solved(

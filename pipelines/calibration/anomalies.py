@@ -32,8 +32,9 @@ class AnomalyCalibration:
     `held_out` are the scores of held-out normal examples, float32 `[n]` in order, over
     the largest one that is not anomalous, `largest`. `alpha` is the share of false
     alarms that was asked for, and `promised` what the number of examples allows.
-    Where the detector gives a map, it has `grid` cells a side, and `largest_cell` is to
-    the strangest cells what `largest` is to the scores.
+    Where the detector looks at places, `places` is the shape of its answer, `(cells,
+    cells)` or `(steps,)`, and `largest_place` is to the strangest of them what
+    `largest` is to the scores.
     """
 
     held_out: np.ndarray
@@ -41,15 +42,15 @@ class AnomalyCalibration:
     alpha: float
     promised: float
     reason: str
-    grid: int = 0
-    largest_cell: float = 1.0
+    places: tuple[int, ...] = ()
+    largest_place: float = 1.0
 
     # Strangeness is the answer itself, and not one more threshold.
     distance: ClassVar[None] = None
     space: ClassVar[None] = None
 
     def answer(self, outputs: np.ndarray, features: np.ndarray) -> AnomalyAnswers:
-        """The answers of the artifact's graph for outputs `[n, 1 + cells]`."""
+        """The answers of the artifact's graph for outputs `[n, 1 + places]`."""
         scores = outputs[:, 0].astype(np.float64) / self.largest
         count = len(self.held_out)
         below = np.searchsorted(self.held_out, scores.astype(np.float32), side="left")
@@ -59,12 +60,12 @@ class AnomalyCalibration:
             anomalous=scores > 1,
         )
 
-    def maps(self, outputs: np.ndarray) -> np.ndarray | None:
-        """Float64 `[n, grid, grid]`: over 1 where a place alone is anomalous."""
-        if not self.grid:
+    def by_place(self, outputs: np.ndarray) -> np.ndarray | None:
+        """Float64 `[n, *places]`: over 1 where a place alone is anomalous."""
+        if not self.places:
             return None
-        cells = outputs[:, 1:].astype(np.float64) / self.largest_cell
-        return cells.reshape(-1, self.grid, self.grid)
+        strange = outputs[:, 1:].astype(np.float64) / self.largest_place
+        return strange.reshape(-1, *self.places)
 
     def to_manifest(self) -> dict[str, Any]:
         """The fields of a manifest: plain values, ready for JSON."""
@@ -81,12 +82,17 @@ class AnomalyCalibration:
 
 
 def calibrate_anomalies(
-    outputs: np.ndarray, labels: np.ndarray, *, anomaly: AnomalyConfig
+    outputs: np.ndarray,
+    labels: np.ndarray,
+    *,
+    anomaly: AnomalyConfig,
+    by_step: bool = False,
 ) -> AnomalyCalibration:
     """The calibration for held-out outputs, of the normal ones by `labels` `[n]`.
 
-    `outputs` `[n, 1 + cells]` have scores, and the cells of square maps if there are
-    any. With fewer than `1 / alpha - 1` normal examples the promise is `1 / (n + 1)`.
+    `outputs` `[n, 1 + places]` have scores, and the cells of square maps if there are
+    any, or steps if they are `by_step`. With fewer than `1 / alpha - 1` normal examples
+    the promise is `1 / (n + 1)`.
     """
     held_out = outputs[labels == 0].astype(np.float64)
     normal = np.sort(held_out[:, 0])
@@ -94,9 +100,11 @@ def calibrate_anomalies(
     rank = keep_rank(count, 1 - anomaly.alpha)
     promised = max(anomaly.alpha, 1 / (count + 1))
     largest = _largest(normal, rank)
-    grid, largest_cell = math.isqrt(outputs.shape[1] - 1), 1.0
-    if grid:
-        largest_cell = _largest(np.sort(held_out[:, 1:].max(axis=1)), rank)
+    places, largest_place = (), 1.0
+    if count_of_places := outputs.shape[1] - 1:
+        side = math.isqrt(count_of_places)
+        places = (count_of_places,) if by_step else (side, side)
+        largest_place = _largest(np.sort(held_out[:, 1:].max(axis=1)), rank)
     reason = (
         f"{anomaly.alpha:g} false alarms are promised, by the scores of {count} normal"
         " examples of validation."
@@ -115,8 +123,8 @@ def calibrate_anomalies(
         alpha=anomaly.alpha,
         promised=promised,
         reason=reason,
-        grid=grid,
-        largest_cell=largest_cell,
+        places=places,
+        largest_place=largest_place,
     )
 
 

@@ -393,11 +393,12 @@ class AnomalyConfig:
 
     method: str = option(
         "auto",
-        choices=("auto", "dfm", "pca", "nearest", "padim", "sum"),
+        choices=("auto", "dfm", "pca", "nearest", "padim", "sum", "windows"),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
         " length of what lies outside of them, nearest the distance to the nearest"
         " normal example. padim is a Gaussian for each place of an image and gives a"
-        " map, and sum adds dfm to it. auto compares them on normal examples with"
+        " map, and sum adds dfm to it. windows is PCA on short windows of series and"
+        " gives a score by step. auto compares them on normal examples with"
         " injected anomalies, and takes the cheapest of the best.",
     )
     alpha: float = option(

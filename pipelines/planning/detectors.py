@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 AUTO = "auto"
 # From the cheapest: in work for an answer, and in what the artifact keeps.
-BY_COST = ("pca", "dfm", "nearest", "padim", "sum")
+BY_COST = ("pca", "dfm", "nearest", "windows", "padim", "sum")
 # The detector by modality where too few examples compare them: best on public data.
 UNCOMPARED = {"image": "dfm", "text": "dfm", "series": "nearest"}
 

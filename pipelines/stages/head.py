@@ -18,6 +18,7 @@ from pipelines.features.pooling import (
 from pipelines.planning.plan import HeadPlan
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.probe import Probe
+from pipelines.probing.windows import WINDOWS
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
@@ -37,7 +38,7 @@ def add_head(
 
     `classes` is the number of units of the dense layer that gives the logits, 0 without
     it, and `output_layers` come behind it. `probe` says how to standardize what the
-    plan reads, and how the logits start. A detector of places reads cells beside it.
+    plan reads, and how the logits start. A detector of places reads these too.
 
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.
@@ -68,13 +69,13 @@ def add_head(
         *([logits] if classes else []),
         *output_layers,
     ]
-    cells = cells_of(base) if plan.detector in OF_CELLS else None
-    if cells is None:
+    beside = _beside(base, plan)
+    if beside is None:
         answered = _applied(head, pooled)
     else:
         *below, last = head
-        answered = last([_applied(below, pooled), cells])
-        head_input = [pooled, cells]
+        answered = last([_applied(below, pooled), beside])
+        head_input = [pooled, beside]
     model = keras.Model(
         base.model.input,
         answered,
@@ -89,6 +90,13 @@ def add_head(
     return TransferModel(
         model, base, head_input, pooled, pooled_blocks, (*trained, *head), plan
     )
+
+
+def _beside(base: Backbone, plan: HeadPlan) -> keras.KerasTensor | None:
+    """The places that a detector reads beside the features, if it does."""
+    if plan.detector == WINDOWS:
+        return base.model.input
+    return cells_of(base) if plan.detector in OF_CELLS else None
 
 
 _Pooling = tuple[

@@ -15,9 +15,7 @@ import numpy as np
 from pipelines.config import RunConfig
 from pipelines.data.input.imbalance import log_prior
 from pipelines.data.splits import Split, Splits
-from pipelines.errors import ConfigError
 from pipelines.features.block_vectors import parts_of, vectors_of
-from pipelines.features.cells import CELLS, cells_in, cells_of, grid_of
 from pipelines.features.divergence import BlockDivergence, block_divergences
 from pipelines.features.extract import Reader
 from pipelines.features.views import are_worth_it, count_views
@@ -30,7 +28,6 @@ from pipelines.planning.similarity import (
     source_answers,
     source_probabilities,
 )
-from pipelines.probing.cells import OF_CELLS, with_cells
 from pipelines.probing.detector import Detector
 from pipelines.probing.probe import Probe, Refitted, refit
 from pipelines.probing.rows import FEW_CLASSES, of_every_class
@@ -38,6 +35,7 @@ from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.detectors.compare import compare_detectors
+from pipelines.stages.detectors.places import cells_read, series_read, with_places
 from pipelines.stages.evidence.compare import compare_head_inputs
 from pipelines.stages.evidence.depths import with_depths
 from pipelines.stages.evidence.read import read, with_other_views
@@ -67,7 +65,8 @@ class Measured:
     one view. With `is_whole` that is every example of both splits. All of it is empty
     where the backbone starts from random weights. `known` has what a trained model
     need not read again. `refitted` is the head of a base that is fitted, solved for
-    training and then validation. `detectors` of anomalies were compared, if any.
+    training and then validation. `detectors` of anomalies were compared, if any, and
+    `series` are the training examples themselves where one looks at their steps.
     """
 
     evidence: Evidence | None
@@ -81,6 +80,7 @@ class Measured:
     weights: np.ndarray | None = None
     refitted: Refitted | None = None
     detectors: tuple[DetectorScore, ...] = ()
+    series: np.ndarray | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -104,10 +104,8 @@ class Measured:
         parts = parts_of(self.train, head)
         solved = problem.linear_probe(parts, labels, scored, weights=weights)
         if isinstance(solved, Detector):
-            solved = dataclasses.replace(solved, method=head.detector)
-            cells = cells_in(self.train)
-            is_of_cells = head.detector in OF_CELLS and cells is not None
-            return with_cells(solved, parts, *cells) if is_of_cells else solved
+            detector = solved.of_method(head.detector)
+            return with_places(detector, parts, self.train, self.series)
         if balanced and problem.reads_classes:
             return without_shares(solved, self.labels, self.weights)
         return solved
@@ -124,6 +122,7 @@ class Measured:
             train=train,
             labels=self.labels[~rows],
             weights=None if self.weights is None else self.weights[~rows],
+            series=None if self.series is None else self.series[~rows],
             is_whole=False,
             known=None,
         )
@@ -220,7 +219,7 @@ def measure(
     # Crops of an image lack parts, which is what a detector is to find.
     views = count_views(config, splits.train) if problem.trains else 1
     outputs = vectors_of(base)
-    outputs |= _cells(base, problem, config)
+    outputs |= cells_read(base, problem, config)
     some, also = _examples_read(splits, outputs, problem, views=views, seed=config.seed)
     reader = Reader(keras.Model(base.model.input, list(outputs.values())))
     vectors, rate = read(
@@ -254,6 +253,7 @@ def measure(
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
         views = 1
     train = with_other_views(first, reader, base, some, config, clock, views=views)
+    series = series_read(base, some, problem, config)
     detectors: tuple[DetectorScore, ...] = ()
     if problem.detector(config, base.spec.modality) == AUTO:
         clock.part("comparing detectors by injected anomalies")
@@ -264,6 +264,7 @@ def measure(
             first,
             [(name, head_input.grid) for name in head_input.reads],
             some,
+            series,
             batch_size=config.batch_size,
             seed=config.seed,
         )
@@ -286,25 +287,9 @@ def measure(
         ),
         problem=problem,
         detectors=detectors,
+        series=series,
         refitted=_refitted(base, splits, first, rest, problem) if is_whole else None,
     )
-
-
-def _cells(
-    base: Backbone, problem: Problem, config: RunConfig
-) -> dict[tuple[str, int], keras.KerasTensor]:
-    """Cells of middle blocks, where a detector may look at places."""
-    method = problem.detector(config, base.spec.modality)
-    if method not in (AUTO, *OF_CELLS):
-        return {}
-    cells = cells_of(base)
-    if cells is None and method != AUTO:
-        raise ConfigError(
-            f"config.anomaly.method is {method!r}, which looks at places of maps, and"
-            f" the backbone '{base.spec.name}' gives no square maps. Use method='auto',"
-            " or an image backbone of convolutions."
-        )
-    return {} if cells is None else {(CELLS, grid_of(cells)): cells}
 
 
 def _refitted(

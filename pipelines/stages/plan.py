@@ -10,6 +10,7 @@ from pipelines.planning.detectors import AUTO, UNCOMPARED, cheapest_of_best, in_
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
 from pipelines.probing.cells import OF_CELLS
+from pipelines.probing.windows import WINDOWS
 from pipelines.problems.registry import problem_of
 from pipelines.stages.measure import Measured, training_facts
 from zoo.builder import Backbone
@@ -37,8 +38,10 @@ def choose_plan(
     if detector:
         blocks = len(plan.head.reads)
         reads = f"{blocks} blocks" if blocks > 1 else "the last block"
-        also = " and of cells of middle blocks" if detector in OF_CELLS else ""
-        reason += f" Method: {detector}, on the averages of {reads}{also}."
+        on = f"the averages of {reads}"
+        if detector in OF_CELLS:
+            on = f"cells of middle blocks, and {on}" if detector == "sum" else "cells"
+        reason += f" Method: {detector}, on {'windows' if detector == WINDOWS else on}."
     return dataclasses.replace(
         plan,
         reason=reason,

@@ -19,10 +19,12 @@ from pipelines.planning.evidence import ProbeScore
 from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
 from pipelines.probing.probe import Probe
+from pipelines.probing.windows import WindowDetector
 from pipelines.problems.anomalies import answers, reports
 from pipelines.problems.anomalies.map_layer import map_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import score_layer
+from pipelines.problems.anomalies.window_layer import window_layer
 from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
 from pipelines.serving.graph_answers import GraphAnswers
@@ -152,6 +154,8 @@ class Anomaly:
             raise ValueError("A detector is fitted before its layer is made.")
         if isinstance(probe, MapDetector):
             return [map_layer(probe)]
+        if isinstance(probe, WindowDetector):
+            return [window_layer(probe)]
         return [score_layer(probe, probe.method)]
 
     def _not_trained(self) -> NoReturn:
@@ -205,7 +209,10 @@ class Anomaly:
     ) -> AnomalyCalibration:
         """The calibration, from normal examples that the detector does not know."""
         return calibrate_anomalies(
-            held_out.logits, held_out.labels, anomaly=calibration
+            held_out.logits,
+            held_out.labels,
+            anomaly=calibration,
+            by_step=held_out.modality == "series",
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:

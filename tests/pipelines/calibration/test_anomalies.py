@@ -65,8 +65,8 @@ def test_maps_exceed_one_where_normal_cells_never_do():
     )
     strange = outputs[:1].copy()
     strange[0, 5] = 4.0
-    (cells_of_it,) = calibration.maps(strange)
+    (cells_of_it,) = calibration.by_place(strange)
     assert cells_of_it.shape == (3, 3)
     assert np.argwhere(cells_of_it > 1).tolist() == [[1, 1]]
-    assert np.mean(calibration.maps(outputs).max(axis=(1, 2)) > 1) <= 0.1
-    assert calibrated(np.arange(1, 9), 0.2).maps(outputs[:, :1]) is None
+    assert np.mean(calibration.by_place(outputs).max(axis=(1, 2)) > 1) <= 0.1
+    assert calibrated(np.arange(1, 9), 0.2).by_place(outputs[:, :1]) is None

@@ -10,11 +10,9 @@ import zoo
 from pipelines.config import RunConfig
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Series
-from pipelines.errors import ConfigError
 from pipelines.planning.plan import from_dict, to_dict
 from pipelines.runtime.clock import Clock
-from pipelines.stages.base import freeze_base
+from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.measure import measure
 from pipelines.stages.plan import choose_plan
 
@@ -75,20 +73,16 @@ def test_too_few_examples_leave_the_usual_choice(base, splits):
     assert "Too few normal examples" in plan.reason
 
 
-def test_places_need_a_network_with_maps(splits):
-    values = np.cumsum(RNG.normal(size=(60, 40, 1)), axis=1).astype(np.float32)
-
-    def as_series(part):
-        return dataclasses.replace(part, inputs=Series(values[: len(part)]))
-
-    own = dataclasses.replace(
-        splits,
-        train=as_series(splits.train.take(np.arange(40))),
-        validation=as_series(splits.validation.take(np.arange(10))),
-        test=as_series(splits.test.take(np.arange(10))),
-    )
-    rocket = freeze_base(
-        zoo.build("series_minirocket", weights=None, input_length=40, channels=1)
-    )
-    with pytest.raises(ConfigError, match="gives no square maps"):
-        measure(rocket, own, config("padim"), Clock())
+def test_series_are_compared_by_windows_too(tmp_path):
+    waves = np.sin(np.linspace(0, 12, 60) + RNG.uniform(0, 1, (40, 1)))
+    np.savez(tmp_path / "x.npz", x=np.float32(waves)[..., None], y=["normal"] * 40)
+    reference = DatasetRef.parse(f"npz:{tmp_path}/x.npz")
+    own = check_and_split(read(reference, "anomaly"), reference)
+    rocket = zoo.build("series_minirocket", weights=None, input_length=60, channels=1)
+    rocket = fit_base(freeze_base(rocket), own.train, seed=0)
+    series = RunConfig(problem="anomaly")
+    measured = measure(rocket, own, series, Clock())
+    areas = {score.method: score.auroc for score in measured.detectors}
+    assert list(areas) == ["pca", "dfm", "nearest", "windows"]
+    assert areas["windows"] > 0.9
+    assert measured.series.shape == (len(own.train), 60, 1)
