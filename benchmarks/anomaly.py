@@ -39,10 +39,9 @@ from benchmarks.problem_data import opaque
 from pipelines.calibration.anomalies import calibrate_anomalies
 from pipelines.config import RunConfig
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.detectors import AUTO, BY_COST
+from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, WINDOWS
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.detector import fit_detector
-from pipelines.probing.windows import WINDOWS
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runtime.clock import Clock
@@ -58,7 +57,7 @@ _SPLITS, _ALPHA = 20, 0.05
 # Local outlier factors of scikit-learn, on pixels at 32 px or values of series.
 PEER, _PEER_PX = "peer", 32
 
-METHODS = (*BY_COST, AUTO, PEER)
+METHODS = (*BY_COST, AUTOENCODER, AUTO, PEER)
 
 Task = tuple[str, np.ndarray, np.ndarray]
 
@@ -198,7 +197,7 @@ def main() -> None:
                     if method == PEER:
                         reached[name][method].append(peer(x, y, seed=seed))
                         continue
-                    if method in (OF_CELLS if x.ndim == 3 else (WINDOWS,)):
+                    if method in (OF_CELLS if x.ndim == 3 else (WINDOWS, AUTOENCODER)):
                         reached[name][method].append(np.nan)
                         continue
                     prepared, calibrated, report = solved(

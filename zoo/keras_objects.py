@@ -36,6 +36,7 @@ CLASSES = {
     "TokenPooling": "pipelines.features.pooling",
     "AnomalyMap": "pipelines.problems.anomalies.map_layer",
     "AnomalyScore": "pipelines.problems.anomalies.score_layer",
+    "ReconstructionScores": "pipelines.problems.anomalies.reconstruction_layer",
     "WindowScores": "pipelines.problems.anomalies.window_layer",
     "CumulativeLink": "pipelines.problems.cumulative_link",
     "InferenceOnly": "pipelines.training.freezing",

@@ -6,10 +6,21 @@ import dataclasses
 from collections.abc import Sequence
 
 AUTO = "auto"
+WINDOWS, AUTOENCODER = "windows", "autoencoder"
 # From the cheapest: in work for an answer, and in what the artifact keeps.
-BY_COST = ("pca", "dfm", "nearest", "windows", "padim", "sum")
+BY_COST = ("pca", "dfm", "nearest", WINDOWS, "padim", "sum")
 # The detector by modality where too few examples compare them: best on public data.
 UNCOMPARED = {"image": "dfm", "text": "dfm", "series": "nearest"}
+
+
+def autoencoder_name(network: str, regularizer: str) -> str:
+    """The name of a detector in a plan, such as `autoencoder:dense:denoising`."""
+    return f"{AUTOENCODER}:{network}:{regularizer}"
+
+
+def reads_series(method: str) -> bool:
+    """True if a detector reads series themselves, and not only features of them."""
+    return method == WINDOWS or method.startswith(f"{AUTOENCODER}:")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,6 @@ import numpy as np
 
 from pipelines.probing.detector import Detector
 
-WINDOWS = "windows"
 # A window has this share of the steps of a series, between two bounds, and not more
 # numbers than this: covariances are kept small.
 _SHARE_OF_STEPS, _LEAST_STEPS, _MOST_STEPS, _MOST_NUMBERS = 16, 4, 64, 512

@@ -192,7 +192,7 @@ def with_later_decisions(
     """A saved plan, with the decisions of ours that its version did not write.
 
     The reason is ours too: its words may change from version to version. So are the
-    detectors that were compared: their last digits are no decision.
+    detectors that were compared: their last digits decide nothing.
     """
     plan = {**filled(saved, ours), "reason": ours["reason"]}
     if "head" in plan and "detectors" in ours.get("head", {}):

@@ -15,10 +15,10 @@ from pipelines.features.pooling import (
     pool_map,
     pooling_layers,
 )
+from pipelines.planning.detectors import reads_series
 from pipelines.planning.plan import HeadPlan
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.probe import Probe
-from pipelines.probing.windows import WINDOWS
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
@@ -94,7 +94,7 @@ def add_head(
 
 def _beside(base: Backbone, plan: HeadPlan) -> keras.KerasTensor | None:
     """The places that a detector reads beside the features, if it does."""
-    if plan.detector == WINDOWS:
+    if reads_series(plan.detector):
         return base.model.input
     return cells_of(base) if plan.detector in OF_CELLS else None
 

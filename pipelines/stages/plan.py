@@ -6,11 +6,16 @@ import dataclasses
 
 from pipelines.config import RunConfig
 from pipelines.data.splits import Splits
-from pipelines.planning.detectors import AUTO, UNCOMPARED, cheapest_of_best, in_words
+from pipelines.planning.detectors import (
+    AUTO,
+    UNCOMPARED,
+    cheapest_of_best,
+    in_words,
+    reads_series,
+)
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
 from pipelines.probing.cells import OF_CELLS
-from pipelines.probing.windows import WINDOWS
 from pipelines.problems.registry import problem_of
 from pipelines.stages.measure import Measured, training_facts
 from zoo.builder import Backbone
@@ -41,7 +46,9 @@ def choose_plan(
         on = f"the averages of {reads}"
         if detector in OF_CELLS:
             on = f"cells of middle blocks, and {on}" if detector == "sum" else "cells"
-        reason += f" Method: {detector}, on {'windows' if detector == WINDOWS else on}."
+        if reads_series(detector):
+            on = "the series themselves"
+        reason += f" Method: {detector}, on {on}."
     return dataclasses.replace(
         plan,
         reason=reason,

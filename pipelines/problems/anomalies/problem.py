@@ -15,18 +15,26 @@ from pipelines.config import AUTO_BACKBONE, AnomalyConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
 from pipelines.errors import ConfigError
+from pipelines.planning.detectors import AUTOENCODER, autoencoder_name
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
 from pipelines.probing.probe import Probe
 from pipelines.probing.windows import WindowDetector
 from pipelines.problems.anomalies import answers, reports
+from pipelines.problems.anomalies.autoencoder import AutoencoderDetector
 from pipelines.problems.anomalies.map_layer import map_layer
+from pipelines.problems.anomalies.reconstruction_layer import reconstruction_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import score_layer
 from pipelines.problems.anomalies.window_layer import window_layer
 from pipelines.problems.protocol import Judged, Outputs, with_problem
-from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import (
+    AUTOENCODERS_ONLY,
+    LABELS_ONLY,
+    ONE_CLASS_ONLY,
+    require_only,
+)
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 
@@ -78,6 +86,9 @@ class Anomaly:
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(config, self.name, _ALLOWED)
+        if config.anomaly.method != AUTOENCODER:
+            kind = f"{self.name} without anomaly.method={AUTOENCODER}"
+            require_only(config, kind, AUTOENCODERS_ONLY)
         if config.backbone == AUTO_BACKBONE:
             raise ConfigError(
                 "config.backbone is 'auto', which compares backbones by labels, and"
@@ -91,7 +102,10 @@ class Anomaly:
 
     def detector(self, config: RunConfig, modality: str) -> str:
         """The method of the detector, or `auto`."""
-        return config.anomaly.method
+        anomaly = config.anomaly
+        if anomaly.method == AUTOENCODER:
+            return autoencoder_name(anomaly.network, anomaly.regularizer)
+        return anomaly.method
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -156,6 +170,8 @@ class Anomaly:
             return [map_layer(probe)]
         if isinstance(probe, WindowDetector):
             return [window_layer(probe)]
+        if isinstance(probe, AutoencoderDetector):
+            return [reconstruction_layer(probe)]
         return [score_layer(probe, probe.method)]
 
     def _not_trained(self) -> NoReturn:

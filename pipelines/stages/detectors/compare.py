@@ -11,10 +11,10 @@ from pipelines.data.input.batches import batches
 from pipelines.data.splits import ImageArray, Series, Split
 from pipelines.features.cells import cells_in
 from pipelines.features.extract import Reader
-from pipelines.planning.detectors import BY_COST, DetectorScore
+from pipelines.planning.detectors import BY_COST, WINDOWS, DetectorScore
 from pipelines.probing.cells import OF_CELLS, MapDetector, with_cells
 from pipelines.probing.detector import fit_detector
-from pipelines.probing.windows import WINDOWS, with_windows
+from pipelines.probing.windows import with_windows
 from pipelines.stages.detectors.injected import cut_paste, defective
 from zoo.builder import Backbone
 from zoo.graph.gaps import filled

@@ -11,16 +11,16 @@ from pipelines.config import RunConfig
 from pipelines.data.splits import Series, Split
 from pipelines.errors import ConfigError
 from pipelines.features.cells import CELLS, cells_in, cells_of, grid_of
-from pipelines.planning.detectors import AUTO
+from pipelines.planning.detectors import AUTO, AUTOENCODER, WINDOWS, reads_series
 from pipelines.probing.cells import OF_CELLS, with_cells
 from pipelines.probing.detector import Detector
 from pipelines.probing.windows import (
     LONGEST,
     SHORTEST,
-    WINDOWS,
     has_windows,
     with_windows,
 )
+from pipelines.problems.anomalies.autoencoder import with_autoencoder
 from pipelines.problems.protocol import Problem
 from zoo.builder import Backbone
 from zoo.graph.gaps import filled
@@ -48,7 +48,7 @@ def series_read(
 ) -> np.ndarray | None:
     """The series themselves, filled, where a detector may look at their steps."""
     method = problem.detector(config, base.spec.modality)
-    if method not in (AUTO, WINDOWS):
+    if method != AUTO and not reads_series(method):
         return None
     inputs = some.inputs
     if isinstance(inputs, Series) and has_windows(inputs.values.shape[1]):
@@ -56,7 +56,7 @@ def series_read(
     if method == AUTO:
         return None
     raise ConfigError(
-        f"config.anomaly.method is {method!r}, which looks at windows of series of"
+        f"config.anomaly.method is '{config.anomaly.method}', which looks at series of"
         f" {SHORTEST} to {LONGEST} steps. Here is something else: {base.spec.modality}"
         f" {base.model.input.shape[1:]}. Use method='auto'."
     )
@@ -75,6 +75,8 @@ def with_places(
     """
     if detector.method == WINDOWS and series is not None:
         return with_windows(detector, series)
+    if detector.method.startswith(AUTOENCODER) and series is not None:
+        return with_autoencoder(detector, series)
     cells = cells_in(vectors)
     if detector.method not in OF_CELLS or cells is None:
         return detector

@@ -82,3 +82,16 @@ def test_tallies_of_batches_give_the_report_of_all(caplog):
 def test_questions_of_training_have_no_answer(question):
     with pytest.raises(ValueError, match="nothing trains"):
         getattr(Anomaly(ANOMALY_KINDS, np.zeros(3)), question)()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("network", "recurrent"), ("regularizer", "none")]
+)
+def test_networks_are_refused_without_an_autoencoder(field, value):
+    config = RunConfig()
+    setattr(config.anomaly, field, value)
+    with pytest.raises(ConfigError, match=rf"config\.anomaly\.{field}"):
+        PROBLEM.check_config(config)
+    config.anomaly.method = "autoencoder"
+    PROBLEM.check_config(config)
+    assert value in PROBLEM.detector(config, "series").split(":")
