@@ -100,7 +100,8 @@ def calibrate_anomalies(
     rank = keep_rank(count, 1 - anomaly.alpha)
     promised = max(anomaly.alpha, 1 / (count + 1))
     largest = _largest(normal, rank)
-    places, largest_place = (), 1.0
+    places: tuple[int, ...] = ()
+    largest_place = 1.0
     if count_of_places := outputs.shape[1] - 1:
         side = math.isqrt(count_of_places)
         places = (count_of_places,) if by_step else (side, side)
