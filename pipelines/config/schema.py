@@ -408,8 +408,8 @@ class AnomalyConfig:
         " normal example. padim is a Gaussian for each place of an image and gives a"
         " map, and sum adds dfm to it. windows is PCA on short windows of series and"
         " gives a score by step, and so does an autoencoder of series, which trains."
-        " auto compares all but that on normal examples with injected anomalies, and"
-        " takes the cheapest of the best.",
+        " auto compares all but these two on normal examples with injected anomalies,"
+        " and takes the cheapest of the best.",
     )
     network: str = option(
         "convolutional",

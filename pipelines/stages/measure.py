@@ -264,7 +264,6 @@ def measure(
             first,
             [(name, head_input.grid) for name in head_input.reads],
             some,
-            series,
             batch_size=config.batch_size,
             seed=config.seed,
         )

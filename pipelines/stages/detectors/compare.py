@@ -11,13 +11,11 @@ from pipelines.data.input.batches import batches
 from pipelines.data.splits import ImageArray, Series, Split
 from pipelines.features.cells import cells_in
 from pipelines.features.extract import Reader
-from pipelines.planning.detectors import BY_COST, WINDOWS, DetectorScore
+from pipelines.planning.detectors import BY_COST, DetectorScore
 from pipelines.probing.cells import OF_CELLS, MapDetector, with_cells
 from pipelines.probing.detector import fit_detector
-from pipelines.probing.windows import with_windows
 from pipelines.stages.detectors.injected import cut_paste, defective
 from zoo.builder import Backbone
-from zoo.graph.gaps import filled
 
 # Examples that are judged: a third, or each third in turn where they are few.
 _MOST_JUDGED, _FEW, _FOLDS = 200, 150, 3
@@ -34,15 +32,13 @@ def compare_detectors(
     vectors: Vectors,
     reads: Sequence[tuple[str, int]],
     normal: Split,
-    series: np.ndarray | None,
     *,
     batch_size: int,
     seed: int,
 ) -> tuple[DetectorScore, ...]:
     """The detectors in the order of their cost, each with its area under the curve.
 
-    `vectors` are those of `normal`, and `reads` the blocks that a detector reads;
-    `series` are the examples themselves where a detector can look at their steps. A
+    `vectors` are those of `normal`, and `reads` the blocks that a detector reads. A
     third is judged by detectors that are fitted to the rest; of few examples each third
     in turn, and the areas are averages. Nothing is compared of texts, which cannot be
     changed like that, and of too few examples.
@@ -66,12 +62,7 @@ def compare_detectors(
             for key, values in vectors.items()
         }
         is_strange = np.arange(2 * len(own)) >= len(own)
-        of_series = None
-        if series is not None and isinstance(changed.inputs, Series):
-            strange_series = filled(changed.inputs.values[its]).numpy()
-            both = np.concatenate([series[own], strange_series])
-            of_series = series[fitted], both
-        for method, scores in _scores(known, new, reads, of_series).items():
+        for method, scores in _scores(known, new, reads).items():
             area = float(roc_auc_score(is_strange, scores))
             areas.setdefault(method, []).append(area)
     return tuple(
@@ -96,7 +87,6 @@ def _scores(
     known: Vectors,
     new: Vectors,
     reads: Sequence[tuple[str, int]],
-    series: tuple[np.ndarray, np.ndarray] | None,
 ) -> dict[str, np.ndarray]:
     """Scores `[n]` of new examples by the name of each detector, cheaper ones first."""
     detector = fit_detector([known[key] for key in reads])
@@ -104,11 +94,6 @@ def _scores(
     scores = {}
     for method in BY_COST:
         own = detector.of_method(method)
-        if method == WINDOWS:
-            if series is not None:
-                windowed = with_windows(own, series[0])
-                scores[method] = windowed.scores_of_series(series[1])
-            continue
         if method not in OF_CELLS:
             scores[method] = own.scores(parts)
             continue

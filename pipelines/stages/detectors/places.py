@@ -46,15 +46,13 @@ def cells_read(
 def series_read(
     base: Backbone, some: Split, problem: Problem, config: RunConfig
 ) -> np.ndarray | None:
-    """The series themselves, filled, where a detector may look at their steps."""
+    """The series themselves, filled, where a detector looks at their steps."""
     method = problem.detector(config, base.spec.modality)
-    if method != AUTO and not reads_series(method):
+    if not reads_series(method):
         return None
     inputs = some.inputs
     if isinstance(inputs, Series) and has_windows(inputs.values.shape[1]):
         return np.asarray(filled(inputs.values))
-    if method == AUTO:
-        return None
     raise ConfigError(
         f"config.anomaly.method is '{config.anomaly.method}', which looks at series of"
         f" {SHORTEST} to {LONGEST} steps. Here is something else: {base.spec.modality}"

@@ -73,7 +73,7 @@ def test_too_few_examples_leave_the_usual_choice(base, splits):
     assert "Too few normal examples" in plan.reason
 
 
-def test_series_are_compared_by_windows_too(tmp_path):
+def test_series_are_compared_by_features_alone(tmp_path):
     waves = np.sin(np.linspace(0, 12, 60) + RNG.uniform(0, 1, (40, 1)))
     np.savez(tmp_path / "x.npz", x=np.float32(waves)[..., None], y=["normal"] * 40)
     reference = DatasetRef.parse(f"npz:{tmp_path}/x.npz")
@@ -83,6 +83,6 @@ def test_series_are_compared_by_windows_too(tmp_path):
     series = RunConfig(problem="anomaly")
     measured = measure(rocket, own, series, Clock())
     areas = {score.method: score.auroc for score in measured.detectors}
-    assert list(areas) == ["pca", "dfm", "nearest", "windows"]
-    assert areas["windows"] > 0.9
-    assert measured.series.shape == (len(own.train), 60, 1)
+    assert list(areas) == ["pca", "dfm", "nearest"]
+    assert areas["nearest"] > 0.7
+    assert measured.series is None

@@ -32,10 +32,11 @@ def rocket():
 def test_series_have_steps_and_no_cells(rocket):
     values = np.float32([[[1], [np.nan], [3]] * 8]).repeat(4, axis=0)
     some = split_of(Series(values))
-    for method in ("auto", "windows"):
+    for method in ("autoencoder", "windows"):
         series = series_read(rocket, some, PROBLEM, config(method))
         assert series[0, :3, 0].tolist() == [1, 2, 3]
-    assert series_read(rocket, some, PROBLEM, config("pca")) is None
+    for method in ("auto", "pca"):
+        assert series_read(rocket, some, PROBLEM, config(method)) is None
     assert cells_read(rocket, PROBLEM, config("auto")) == {}
     with pytest.raises(ConfigError, match="gives no square maps"):
         cells_read(rocket, PROBLEM, config("padim"))
