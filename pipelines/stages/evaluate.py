@@ -27,6 +27,7 @@ from pipelines.runtime.clock import Ticker
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.predictions import example_names, rows_of
+from zoo.published import columns_of
 
 _BATCH_SIZE = 32
 
@@ -100,6 +101,7 @@ def evaluate_artifact(
             split,
             trained_on=manifest.fingerprints,
             problem=manifest.problem,
+            columns=columns_of(manifest.preprocessing.get("columns") or ()),
         )
     except DataError as error:
         raise _without_config(error, manifest.problem) from error

@@ -188,7 +188,8 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         ),
         can_refit=measured.refitted is not None,
         trains=problem.trains,
-        untrained_series=base.spec.modality == "series" and base.weights == "random",
+        trains_from_random=base.spec.modality in ("series", "table")
+        and base.weights == "random",
         bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
         norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )

@@ -1,4 +1,4 @@
-"""From splits to batches of what a model takes: pixels, texts or series."""
+"""From splits to batches of what a model takes: pixels, texts, series or rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipelines.data.input.order import (
     shuffled_epochs,
 )
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.splits import ImageArray, Series, Split, Texts
+from pipelines.data.splits import ImageArray, Series, Split, Table, Texts
 
 # A function of its own is traced once for a size, and not for every data set.
 _decode_and_resize = tf.function(decode_and_resize, autograph=False)
@@ -46,9 +46,9 @@ def batches(
     Yields inputs and labels, a row of the split's labels for each example, and if they
     are to be `weighted` and the split has weights, these, float32 `[batch]` with a mean
     of 1 over the split. Inputs are
-    pixels, uint8 `[batch, input_size_px, input_size_px, 3]`; strings `[batch]`; or
-    series, float32 `[batch, steps, channels]`, and these two have no size. The last
-    batch may be smaller.
+    pixels, uint8 `[batch, input_size_px, input_size_px, 3]`; strings `[batch]`;
+    series, float32 `[batch, steps, channels]`; or rows of a table, float32 `[batch,
+    columns]`, and these have no size. The last batch may be smaller.
     """
     split = split if weighted else dataclasses.replace(split, weights=None)
     to_batches = _loader(split, input_size_px, batch_size, cache)
@@ -155,7 +155,7 @@ def _loader(
         return _row_loader(
             split, inputs.pixels, batch_size, lambda rows: resize(rows, size)
         )
-    if isinstance(inputs, Texts | Series):
+    if isinstance(inputs, Texts | Series | Table):
         return _row_loader(split, inputs.values, batch_size)
     pixels_of = _pixel_loader(split, _required(size_px), cache)
     targets = _targets(split)
@@ -197,7 +197,7 @@ def _pixel_loader(
     if isinstance(inputs, ImageArray):
         array = _on_host(inputs.pixels)
         return lambda i: resize(tf.gather(array, i), size_px)
-    if isinstance(inputs, Texts | Series):
+    if isinstance(inputs, Texts | Series | Table):
         raise ValueError(f"Only images have pixels, and not {inputs.modality}.")
     read = reader_of(inputs)
 
