@@ -51,6 +51,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
         *_quality(report, "validation"),
+        *simple_model_rows(report.get("simple_models")),
         *fold_rows(report.get("folds")),
         *view_rows(report.get("test_views")),
         ("calibration", _calibration(report["calibration"])),
@@ -76,6 +77,23 @@ def _quality(report: Mapping[str, Any], split: str) -> list[tuple[str, str]]:
     first, *others = (f"{name.replace('_', ' ')} {values[name]:.4g}" for name in names)
     words = f"{first} on {values['examples']} examples ({', '.join(others)})"
     return [(split, words)]
+
+
+def simple_model_rows(
+    compared: Mapping[str, Any] | None,
+) -> Iterator[tuple[str, str]]:
+    """Models for tables beside the network, with losses, and the one that won."""
+    if not compared:
+        return
+    measure, loss = (compared[key].replace("_", " ") for key in ("measure", "loss"))
+    for name, values in compared["models"].items():
+        yield (
+            name.replace("_", " "),
+            f"{measure} {values['validation']:.4f} on validation ({loss}"
+            f" {values['validation_loss']:.4f}), {values['test']:.4f} on test ({loss}"
+            f" {values['test_loss']:.4f})",
+        )
+    yield "recommended", f"{compared['recommended'].replace('_', ' ')}, by validation"
 
 
 def _baselines_of(accuracies: Mapping[str, float]) -> str:
