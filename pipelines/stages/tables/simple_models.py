@@ -64,9 +64,9 @@ def compare_simple(
     best = _simplest(models, sign)
     if best != NETWORK:
         _logger.warning(
-            "On validation %s is as good as the network on this table, or better, and it"
-            " needs none: %s %.4g (loss %.4g) against %.4g (loss %.4g). It is the one to"
-            " use, unless you need what the network brings: transfer, or a served"
+            "On validation %s is as good as the network on this table, or better, and"
+            " needs none: %s %.4g (loss %.4g) against %.4g (loss %.4g). It is the one"
+            " to use, unless you need what the network brings: transfer, or a served"
             " artifact.",
             best.replace("_", " "),
             measure.replace("_", " "),

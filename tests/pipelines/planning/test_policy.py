@@ -43,7 +43,7 @@ def test_every_strategy_of_the_config_is_a_case():
 
 @pytest.mark.parametrize("effort", ["seconds", "minutes", "hours"])
 def test_untrained_series_train_everything_by_steps(effort):
-    facts = measured_facts(untrained_series=True, pretrained=False, examples=40)
+    facts = measured_facts(trains_from_random=True, pretrained=False, examples=40)
     plan = decide(facts, RunConfig(effort=effort, batch_size=32))
     (phase,) = plan.phases
     assert phase.trainable_blocks == BLOCKS
