@@ -33,6 +33,8 @@ _MOST_ROWS = 20_000
 _MOST_CATEGORIES = 250
 _MOST_STEPS = 1000
 _SMALLEST = 1e-7
+# Standard errors; a network is asked for where it is better by more.
+_CLEARLY = 2.0
 
 _logger = logging.getLogger("zootune")
 
@@ -43,8 +45,8 @@ def compare_simple(
     """Validation and test of both models beside the network's, by name.
 
     `reports` are of the network: validation and test. `recommended` is the simplest
-    whose measure on validation is within its standard error of the best: linear, trees,
-    network. None for other data than tables, and for labels that they do not answer.
+    whose measure on validation is within two standard errors of the best: linear,
+    trees, network. None for other data than tables, and for labels that they do not answer.
     """
     inputs = splits.train.inputs
     if not isinstance(inputs, Table) or problem not in _MEASURES:
@@ -90,7 +92,7 @@ def _simplest(models: Mapping[str, Mapping[str, float]], sign: float) -> str:
     *simple, network = (*(name for name in models if name != NETWORK), NETWORK)
     for name in simple:
         values = models[name]
-        if sign * values["validation"] >= best - values["standard_error"]:
+        if sign * values["validation"] >= best - _CLEARLY * values["standard_error"]:
             return name
     return network
 
