@@ -18,7 +18,7 @@ SPECS = (
         handle="dense",
         input=TableInput(_COLUMNS),
         feature_width=WIDTH,
-        parameters=133_900,
+        parameters=133_896,
         blocks=(
             Boundary("columns", "columns_activation"),
             Boundary("block1", "block1_add"),

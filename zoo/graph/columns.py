@@ -39,7 +39,7 @@ class ColumnSums(keras.layers.Layer):
     those of unknown ones.
 
     `columns` are pairs of a name and a list of categories, or None for numbers. `scale`
-    of a column is 0 until `fit_scales`.
+    of a column is 0 until `fit_scales`, and numbers are read as they are.
     """
 
     def __init__(
@@ -96,7 +96,6 @@ class ColumnSums(keras.layers.Layer):
             is_missing = ops.isnan(values)
             scale = ops.where(self.scale > 0, self.scale, 1.0)
             scaled = ops.where(is_missing, 0.0, (values - self.centre) / scale)
-            scaled = ops.where(self.scale > 0, scaled, 0.0)
             scaled = ops.clip(scaled, -_MOST_BEFORE, _MOST_BEFORE)
             pressed = scaled / ops.sqrt(1.0 + ops.square(scaled / _MOST_DEVIATIONS))
             total = total + ops.matmul(pressed, self.of_numbers)

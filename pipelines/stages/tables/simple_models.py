@@ -46,7 +46,8 @@ def compare_simple(
 
     `reports` are of the network: validation and test. `recommended` is the simplest
     whose measure on validation is within two standard errors of the best: linear,
-    trees, network. None for other data than tables, and for labels that they do not answer.
+    trees, network. None for other data than tables, and for labels that they do not
+    answer.
     """
     inputs = splits.train.inputs
     if not isinstance(inputs, Table) or problem not in _MEASURES:
