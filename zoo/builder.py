@@ -122,7 +122,7 @@ def build(
     published file or of one that `backbone.model.save_weights` wrote. `input_size_px`
     is for images, `input_length` for texts, in tokens, and for series, in steps, and
     `channels` for series. `columns` are of tables: a row that was published with others
-    keeps the weights of those that both have, and answers at first as if the new ones
+    keeps the weights of shared columns, and answers at first as if the new ones
     were not there. A row that is `fitted` has no weights before `fit`, unless
     it was published with some.
 

@@ -123,7 +123,7 @@ class Source:
 def parse(text: str, *, modality: str, columns: Sequence[Column] = ()) -> Source:
     """The source that a folder, or a reference `dir:`, `csv:` or `parquet:`, names.
 
-    `columns` are those that an artifact for tables takes: all rows have them.
+    An artifact for tables takes `columns`: all rows have them.
 
     Raises:
         DataError: if it does not exist, or holds something that the artifact does

@@ -54,7 +54,7 @@ def requests(
 ) -> dict[str, Request]:
     """The ways to ask a model by signature; its input is named after its modality.
 
-    That of a table has an input for each column, named after it, and a signature
+    A table has an input for each column, named after it, and one more signature,
     `table` for rows as training reads them.
 
     Encoded images of more than `maximum_megapixels` are not valid.

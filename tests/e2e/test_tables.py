@@ -32,7 +32,7 @@ def _write(path, count, *, more=()):
         for i in range(count):
             age, job = draw.randint(18, 80), draw.choice(JOBS)
             label = "yes" if age / 20 + JOBS.index(job) > 3.5 else "no"
-            cells = ["" if i % 11 == 3 else age, "?" if i % 13 == 4 else job]
+            cells = ["" if i % 10 == 3 else age, "?" if i % 10 == 4 else job]
             writer.writerow([i, *cells, *(draw.random() for _ in more), label])
     return path
 

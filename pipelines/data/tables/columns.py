@@ -20,7 +20,7 @@ MISSING_WORDS = ("", "nan", "na", "n/a", "null", "none", "?", "-")
 BLANKS = " \t\n\r\v\f"
 # A category of its own for each, of the most frequent.
 MOST_CATEGORIES = 1000
-# From so many rows on a column whose cells all differ is a name of its rows.
+# From this number of rows on, a column whose cells all differ names its rows.
 _FEWEST_NAMES = 20
 _MOSTLY = 0.9
 _SHOWN = 5

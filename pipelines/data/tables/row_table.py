@@ -7,6 +7,9 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from pipelines.data.blanks import HOW_TO_SKIP, SKIP
 from pipelines.data.names import listing
 from pipelines.data.readers.series_table import load_cells
 from pipelines.data.reference import DatasetRef
@@ -108,7 +111,7 @@ def read(
     if "weight" in taken:
         where = f"The column {shown(taken['weight'])} of {table.path}"
         weights = checked_weights(column("weight") or [], table.names, where=where)
-    return Examples(
+    examples = Examples(
         inputs=read_as.table,
         names=table.names,
         labels=classes.labels,
@@ -118,6 +121,27 @@ def read(
         notes=(*table.notes, *unnamed, *read_as.notes, *classes.notes),
         weights=weights,
     )
+    return _without_empty(examples, read_as.table.values, ref)
+
+
+def _without_empty(examples: Examples, values: np.ndarray, ref: DatasetRef) -> Examples:
+    """The examples but for rows in which every value is missing.
+
+    Raises:
+        DataError: if there are some, unless the reference leaves them out.
+    """
+    empty = np.flatnonzero(np.isnan(values).all(axis=1))
+    if not len(empty):
+        return examples
+    names = [examples.names[i] for i in empty.tolist()]
+    if ref.on_bad != SKIP:
+        raise DataError(
+            f"{ref.location} has rows without a value: {listing(names, shown=_SHOWN)}."
+            f" Take them out. {HOW_TO_SKIP}"
+        )
+    rest = examples.take(np.setdiff1d(np.arange(len(examples)), empty))
+    skipped = tuple((name, "every value is missing") for name in names)
+    return dataclasses.replace(rest, skipped=(*examples.skipped, *skipped))
 
 
 def read_inputs(

@@ -175,7 +175,7 @@ def _weights(model: Any, weights: np.ndarray) -> Mapping[str, np.ndarray]:
 
 def _table(split: Split) -> np.ndarray:
     if not isinstance(split.inputs, Table):
-        raise ValueError(f"{split.inputs.modality} examples are no table.")
+        raise ValueError(f"{split.inputs.modality} examples are not rows.")
     return split.inputs.values.astype(np.float64)
 
 

@@ -115,3 +115,12 @@ def test_parquet_is_the_same_table(tmp_path):
     examples = read(DatasetRef.parse(f"parquet:{path}"))
     np.testing.assert_array_equal(examples.inputs.values, [[39, 1], [np.nan, 2]])
     assert examples.class_names == ("1", "2")
+
+
+def test_rows_without_a_value_are_refused_or_left(table):
+    rows = ("39,cook,yes", ",?,no", "40,pilot,no")
+    with pytest.raises(DataError, match=r"without a value: people.csv, line 3\."):
+        read(table(*rows))
+    examples = read(table(*rows, options="columns=*&on_bad=skip"))
+    assert len(examples) == 2
+    assert examples.skipped == (("people.csv, line 3", "every value is missing"),)
