@@ -74,7 +74,8 @@ def evaluate_calibrated(calibrated: Calibrated, problem: Problem) -> Evaluation:
         problem.evaluate(calibrated.calibration, outputs, scores=of_split)
         for outputs, of_split in zip(held_out, scores)
     )
-    return Evaluation(validation, test, {}, *scores)
+    of_validation, of_test = scores
+    return Evaluation(validation, test, {}, of_validation, of_test)
 
 
 def _drop(rows: Iterator[Any]) -> None:

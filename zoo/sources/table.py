@@ -47,11 +47,10 @@ def transfer(source: keras.Model, target: keras.Model) -> None:
     columns are trained.
     """
     for layer in target.layers:
-        other = source.get_layer(layer.name) if layer.weights else None
         if isinstance(layer, ColumnSums):
-            graph.copy_columns(other, layer)
-        elif other is not None:
-            layer.set_weights(other.get_weights())
+            graph.copy_columns(source.get_layer(layer.name), layer)
+        elif layer.weights:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
 def fit_scales(model: keras.Model, rows: np.ndarray) -> None:

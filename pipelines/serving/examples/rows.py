@@ -70,7 +70,8 @@ def _category(name: str, value: Any) -> bytes:
     if isinstance(value, (bool, np.bool_)):
         return b"true" if value else b"false"
     if isinstance(value, numbers.Real):  # as in a table: 7.0 is 7
-        return (str(int(value)) if value == int(value) else repr(float(value))).encode()
+        number = float(value)
+        return (str(int(number)) if number.is_integer() else repr(number)).encode()
     if not isinstance(value, str):
         raise DataError(
             f"The column {name!r} takes texts; a {type_name(value)} came,"
