@@ -83,12 +83,16 @@ def _series(read: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _rows(read: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows with a category that nobody listed, with gaps, and with far values."""
-    gaps, none = read[0].copy(), np.zeros_like(read[0])
-    gaps[1::2] = np.nan
-    last = read[-1].copy()
-    last[:1] = np.nan if len(last) > 1 else last[:1]
-    return {"zeros and new categories": none, "every second missing": gaps, "one": last}
+    """Rows with gaps, and with zeros: the code of a category that is new."""
+    whole = np.nan_to_num(read[0])
+    gaps, one = whole.copy(), np.nan_to_num(read[-1])
+    gaps[1::2] = np.nan  # the first value stays: a row without any is not valid
+    one[1:2] = np.nan
+    return {
+        "zeros and new categories": np.zeros_like(whole),
+        "every second value missing": gaps,
+        "one value missing": one,
+    }
 
 
 def _texts(values: list[bytes]) -> dict[str, bytes]:
