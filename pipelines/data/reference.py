@@ -18,14 +18,17 @@ MAXIMUM_MEGAPIXELS = 50.0
 MAXIMUM_BYTES_PER_PIXEL = 16
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
-SCHEMES = ("arff", "builtin", "csv", "dir", "npz", "parquet", "tfds", "tfrecord", "ts")
+SCHEMES = (
+    *("arff", "builtin", "csv", "dir", "memory", "npz", "parquet"),
+    *("tfds", "tfrecord", "ts"),
+)
 # Options that only some schemes know.
 _SPECIAL = {
     "group": ("csv", "dir", "parquet", "tfds", "tfrecord"),
     "image": ("csv", "tfds", "tfrecord"),
     "text": ("csv", "tfds", "tfrecord"),
     "label": ("csv", "parquet", "tfds", "tfrecord"),
-    "label_delimiter": ("csv", "parquet"),
+    "label_delimiter": ("csv", "memory", "parquet"),
     "split": ("csv", "parquet", "tfrecord"),
     "series": ("csv",),
     "time": ("csv",),
