@@ -21,6 +21,7 @@ CLASSES = {
     "PixelNormalization": "zoo.graph.preprocessing",
     "SeriesNormalization": "zoo.graph.preprocessing",
     "MiniRocket": "zoo.graph.minirocket",
+    "ColumnSums": "zoo.graph.columns",
     "SavedModelLayer": "zoo.saved_model.layer",
     "PatchMap": "zoo.sources.kerashub",
     "HashedWords": "zoo.tokenization.hashed_words",

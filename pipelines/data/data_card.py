@@ -22,6 +22,7 @@ from pipelines.data.splits import (
     Inputs,
     Series,
     Splits,
+    Table,
     Texts,
 )
 from pipelines.display.text import shown
@@ -37,8 +38,9 @@ def card_of(
 ) -> dict[str, Any]:
     """Counts, sizes, fingerprints, copies and what was skipped, ready for JSON.
 
-    Sizes are pixels of upright images, characters of texts, and steps and channels of
-    series. `seed` is the seed of the run; the reference has the seed of the splits.
+    Sizes are pixels of upright images, characters of texts, steps and channels of
+    series, and columns of tables with the missing values of a row. `seed` is the seed
+    of the run; the reference has the seed of the splits.
     """
     info = splits.info
     parts = [getattr(splits, name) for name in SPLIT_NAMES]
@@ -160,6 +162,11 @@ def sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, .
             return ["characters"], [(len(text.decode()),) for text in texts]
         case Series(values):
             return ["steps", "channels"], [values.shape[1:]] * len(values)
+        case Table(_, values):
+            missing = np.isnan(values).sum(axis=1)
+            return ["columns", "missing"], [
+                (values.shape[1], int(count)) for count in missing
+            ]
 
 
 def _encoded_size(images: EncodedImages, i: int) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.display.text import shown
+from zoo.spec import Column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +139,24 @@ class Series:
         return Series(self.values[np.asarray(indices, np.int64)])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of a table in memory, `values` float32 `[n, columns]`, as `Column` says."""
+
+    modality: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Table:
+        """Some of the rows."""
+        return Table(self.columns, self.values[np.asarray(indices, np.int64)])
+
+
 EncodedImages = ImageFiles | ImageRecords
-Inputs = EncodedImages | ImageArray | Texts | Series
+Inputs = EncodedImages | ImageArray | Texts | Series | Table
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

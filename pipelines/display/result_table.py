@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.display.optional_rows import fold_rows, view_rows
+from pipelines.display.optional_rows import fold_rows, simple_model_rows, view_rows
 from pipelines.display.tables import accuracy_of, aligned, computed
 
 
@@ -25,6 +25,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *_quality(report, "test"),
         ("without a network", _baselines_of(report["baselines"])),
         *_quality(report, "validation"),
+        *simple_model_rows(report.get("simple_models")),
         *fold_rows(report.get("folds")),
         *view_rows(report.get("test_views")),
         ("calibration", _calibration(report["calibration"])),

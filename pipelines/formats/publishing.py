@@ -83,7 +83,7 @@ def export_run(
     reference, source = _finished(run)
     _refuse_other_model(base, source.manifest)
     if targets:
-        _refuse_texts(source, targets)
+        _refuse_strings(source, targets)
     with contextlib.ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
@@ -167,11 +167,16 @@ def _short(values: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
-def _refuse_texts(source: Artifact, targets: Sequence[Target]) -> None:
-    if source.manifest.preprocessing["modality"] == "text":
+def _refuse_strings(source: Artifact, targets: Sequence[Target]) -> None:
+    reads = {
+        "text": "texts, and they become tokens",
+        "table": "rows of a table, and categories become numbers",
+    }
+    modality = source.manifest.preprocessing["modality"]
+    if modality in reads:
         names = ", ".join(target.name for target in targets)
         raise ArtifactError(
-            f"{source.path} takes texts, and they become tokens inside its graph by"
+            f"{source.path} takes {reads[modality]} inside its graph by"
             " tables and string operations that only TensorFlow has. It cannot be"
             f" exported to {names}; --format savedmodel can."
         )

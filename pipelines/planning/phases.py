@@ -158,7 +158,7 @@ def long_enough(facts: TrainingFacts, config: RunConfig) -> FinetuneConfig:
         return config.finetune
     per_epoch = -(-facts.examples // config.batch_size)
     steps, most = _STEPS_FROM_RANDOM, _MOST_EPOCHS
-    if facts.untrained_series:
+    if facts.trains_from_random:
         steps, most = _STEPS_OF_SERIES, _MOST_EPOCHS_OF_SERIES
     epochs = min(most, max(_EPOCHS, -(-steps // per_epoch)))
     patience = -(-config.finetune.patience_epochs * epochs // _EPOCHS)

@@ -52,6 +52,12 @@ def _measures(run: RunFiles) -> dict[str, Any]:
         (f"{key.replace('_', ' ')}, without a network", value)
         for key, value in report["baselines"].items()
     ]
+    compared = report.get("simple_models") or {"models": {}}
+    simple += [
+        (f"{key.replace('_', ' ')}, on test", values["test"])
+        for key, values in compared["models"].items()
+        if key != "network"
+    ]
     numbers = [key for key, value in test.items() if isinstance(value, (int, float))]
     rows: list[tuple[Cell, ...]] = [
         (key.replace("_", " "), *(report[split][key] for split in _SPLITS))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 # Signatures of an artifact.
 DEFAULT = "serving_default"
+TABLE = "table"
 FEATURES = "features"
 CLASSIFY = "classify"
 EXPLAIN = "explain"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -15,20 +15,30 @@ import tensorflow as tf
 from pipelines.data.images.decode import Reader, readers, resize
 from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
-from pipelines.display.text import BLANK
-from pipelines.serving.naming import DEFAULT
+from pipelines.display.text import BLANK, input_name
+from pipelines.serving.naming import DEFAULT, TABLE
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
+from zoo.graph.columns import codes_of, columns_of
+from zoo.spec import Column
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
     """One way to ask: what comes in, and how it is read.
 
-    `read` gives what the model takes, and which examples are valid, bool `[batch]`.
+    `inputs` are by name: one, or a column of a table each. `read` takes their tensors
+    in this order; it gives what the model takes, and which examples are valid, bool
+    `[batch]`.
     """
 
-    input: tf.TensorSpec
-    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    inputs: Mapping[str, tf.TensorSpec]
+    read: Callable[..., tuple[tf.Tensor, tf.Tensor]]
+
+
+def _of_one(
+    spec: tf.TensorSpec, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+) -> Request:
+    return Request({spec.name: spec}, read)
 
 
 def requests(
@@ -36,32 +46,49 @@ def requests(
 ) -> dict[str, Request]:
     """The ways to ask a model by signature; its input is named after its modality.
 
+    A table has an input for each column, named after it, and one more signature,
+    `table` for rows as training reads them.
+
     Encoded images of more than `maximum_megapixels` are not valid.
     """
     takes = model.input
     if takes.name == "pixels":
         size_px = takes.shape[1]
         return {
-            DEFAULT: Request(
+            DEFAULT: _of_one(
                 tf.TensorSpec([None], tf.string, name="image_bytes"),
                 decoder(size_px, maximum_megapixels),
             ),
-            "pixels": Request(
+            "pixels": _of_one(
                 tf.TensorSpec(takes.shape, tf.uint8, name="pixels"), _as_it_is
             ),
         }
     if takes.name == "text":
-        return {DEFAULT: Request(tf.TensorSpec([None], tf.string, name="text"), texts)}
+        spec = tf.TensorSpec([None], tf.string, name="text")
+        return {DEFAULT: _of_one(spec, texts)}
+    if takes.name == TABLE:
+        columns = columns_of(model)
+        return {
+            DEFAULT: Request(column_specs(columns), functools.partial(rows, columns)),
+            TABLE: _of_one(tf.TensorSpec(takes.shape, tf.float32, name=TABLE), coded),
+        }
     spec = tf.TensorSpec(takes.shape, tf.float32, name="series")
-    return {DEFAULT: Request(spec, series)}
+    return {DEFAULT: _of_one(spec, series)}
 
 
-def parse_examples(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
-    """The feature of serialized `tf.train.Example` named by `spec`, `[batch, ...]`.
+def parse_examples(
+    serialized: tf.Tensor, specs: Iterable[tf.TensorSpec]
+) -> list[tf.Tensor]:
+    """The features of serialized `tf.train.Example` named by `specs`, `[batch, ...]`.
 
     A feature that is missing or of another type or length, or bytes that are not an
-    example, become a value that is not valid: the empty string, or NaN.
+    example, become a value that is not valid: the empty string, or NaN. Of a table,
+    that is a missing value.
     """
+    return [_parsed(serialized, spec) for spec in specs]
+
+
+def _parsed(serialized: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
     feature = tf.io.FixedLenFeature(spec.shape[1:], spec.dtype)
     missing = "" if spec.dtype == tf.string else float("nan")
     blank = tf.fill(spec.shape[1:], tf.constant(missing, spec.dtype))
@@ -89,6 +116,37 @@ def series(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     is_sound = tf.reduce_all(is_missing | tf.math.is_finite(values), axis=[1, 2])
     valid = is_sound & ~tf.reduce_all(is_missing, axis=[1, 2])
     return tf.where(valid[:, None, None], values, 0.0), valid
+
+
+def column_specs(columns: Sequence[Column]) -> dict[str, tf.TensorSpec]:
+    """The inputs for the columns of a table, by name: float32 or string, `[batch]`."""
+    specs = {}
+    for column in columns:
+        name = input_name(column.name)
+        dtype = tf.float32 if column.is_number else tf.string
+        specs[name] = tf.TensorSpec([None], dtype, name=name)
+    return specs
+
+
+def rows(columns: Sequence[Column], *cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Rows `[batch, columns]` of the cells `[batch]` of each column; see `coded`."""
+    values = [
+        cell if column.categories is None else codes_of(cell, column.categories)
+        for column, cell in zip(columns, cells)
+    ]
+    return coded(tf.stack(values, axis=1))
+
+
+def coded(table: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Rows of a table as training reads them, zeros where they are not valid.
+
+    NaN is a missing value. A row without any other is not valid, nor is one with
+    infinity.
+    """
+    is_missing = tf.math.is_nan(table)
+    is_sound = tf.reduce_all(is_missing | tf.math.is_finite(table), axis=1)
+    valid = is_sound & ~tf.reduce_all(is_missing, axis=1)
+    return tf.where(valid[:, None], table, 0.0), valid
 
 
 @functools.lru_cache(maxsize=8)

@@ -42,7 +42,8 @@ def signatures(
 
     # A function, as `Request.read` is, so that every signature calls the same graph.
     ways = requests(model, maximum_megapixels=maximum_megapixels)
-    *_, taken = (way.input for way in ways.values())  # what the model takes, unread
+    *_, last = (way.inputs for way in ways.values())  # what the model takes, unread
+    (taken,) = last.values()
     # With a signature, or TensorFlow makes it again for an input of another origin.
     run = tf.function(
         lambda inputs: run_on_batch(model, inputs),
@@ -56,7 +57,9 @@ def signatures(
 
     def of_examples(serialized: tf.Tensor) -> Outputs:
         request = ways[DEFAULT]
-        answer = classify(*request.read(parse_examples(serialized, request.input)))
+        answer = classify(
+            *request.read(*parse_examples(serialized, request.inputs.values()))
+        )
         return making.of_examples(answer)
 
     def feature_vectors(inputs: tf.Tensor, valid: tf.Tensor) -> Outputs:
@@ -255,11 +258,11 @@ def feature_distance(space: FeatureSpace, features: tf.Tensor) -> tf.Tensor:
 def _function(
     request: Request, answer: Callable[[tf.Tensor, tf.Tensor], Outputs]
 ) -> tf.types.experimental.PolymorphicFunction:
-    name = request.input.name
+    specs = dict(request.inputs)
 
-    @tf.function(input_signature=[{name: request.input}], autograph=False)
+    @tf.function(input_signature=[specs], autograph=False)
     def serve(inputs):
-        return answer(*request.read(inputs[name]))
+        return answer(*request.read(*(inputs[name] for name in specs)))
 
     return serve
 

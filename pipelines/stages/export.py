@@ -33,8 +33,9 @@ from pipelines.stages.prove import prove
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone, is_unpinned
 from zoo.graph.blocks import layers_inside
+from zoo.graph.columns import columns_of
 from zoo.graph.folding import folded, folded_copy
-from zoo.spec import ImageInput
+from zoo.spec import ImageInput, TableInput
 
 _logger = logging.getLogger("zootune")
 
@@ -117,7 +118,7 @@ def _write(subject: _Subject, folder: Path, *, model_card: str) -> dict[str, Any
 def _write_warm_up(subject: _Subject, folder: Path, *, examples: str) -> None:
     """Writes the requests that a server warms up with."""
     asked = requests(subject.model.model).items()
-    inputs = {name: request.input for name, request in asked}
+    inputs = {name: request.inputs for name, request in asked}
     asked_of = warm_up.requests(inputs, explain=subject.explain, examples=examples)
     warm_up.write(folder, asked_of)
 
@@ -368,6 +369,9 @@ def _preprocessing(backbone: Backbone, *, maximum_megapixels: float) -> dict[str
         facts["input_size_px"] = backbone.input_size_px
         facts["maximum_megapixels"] = maximum_megapixels
         facts["resize"] = "bilinear, antialias, stretched to a square, rounded to uint8"
+    elif isinstance(takes, TableInput):
+        columns = columns_of(backbone.model)
+        facts["columns"] = [dataclasses.asdict(column) for column in columns]
     else:
         facts["input_length"] = backbone.input_length
     return facts

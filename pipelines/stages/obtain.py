@@ -8,7 +8,7 @@ import logging
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
 from pipelines.data.readers.arrays import as_pixels
-from pipelines.data.splits import ImageArray, Inputs, Series
+from pipelines.data.splits import ImageArray, Inputs, Series, Table
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from zoo.builder import Backbone
@@ -31,7 +31,8 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     Random ones only where the config asks for them, or where nobody published any:
     then that is said, here and by `weights` of the backbone, which goes on record. One
     that is fitted to training data has none yet: see `fit_base`.
-    Series are taken at the length and with the channels that the data have.
+    Series are taken at the length and with the channels that the data have, tables
+    with their columns.
 
     Raises:
         ConfigError: if it takes another modality than the data are of.
@@ -58,6 +59,7 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
         input_size_px=config.input_size_px or None,
         input_length=config.input_length or steps,
         channels=channels,
+        columns=inputs.columns if isinstance(inputs, Table) else None,
     )
     _require_modality(backbone.spec, inputs, config.data)
     return backbone

@@ -14,6 +14,8 @@ from pipelines.errors import ConfigError
 from zoo import published
 from zoo.builder import Backbone
 from zoo.errors import BackboneError, CorruptWeightsError
+from zoo.graph import columns as graph
+from zoo.published import columns_of
 from zoo.registry import TAKES_HANDLE
 from zoo.saved_model.export import save_module
 from zoo.spec import (
@@ -23,6 +25,7 @@ from zoo.spec import (
     Boundary,
     ImageInput,
     Input,
+    TableInput,
     TextInput,
     WeightsFile,
 )
@@ -52,6 +55,7 @@ def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str,
         "input_size_px": backbone.input_size_px,
         "input_length": backbone.input_length,
         "channels": takes.shape[-1] if takes.name == "series" else None,
+        "columns": _columns(backbone),
         "file": path.name,
         "sha256": hash_file(path, "sha256"),
     }
@@ -145,7 +149,15 @@ def _rebuilt(kept: Mapping[str, Any]) -> Backbone:
         input_size_px=kept["input_size_px"],
         input_length=kept["input_length"],
         channels=kept["channels"],
+        columns=columns_of(kept["columns"]) if kept.get("columns") else None,
     )
+
+
+def _columns(backbone: Backbone) -> list[dict[str, Any]] | None:
+    """The columns of a network for tables, as values of JSON."""
+    if not isinstance(backbone.spec.input, TableInput):
+        return None
+    return [dataclasses.asdict(column) for column in graph.columns_of(backbone.model)]
 
 
 def _hides_blocks(spec: BackboneSpec) -> bool:
@@ -187,6 +199,8 @@ def _input(backbone: Backbone) -> Input:
         return dataclasses.replace(takes, default_size_px=size)
     if isinstance(takes, TextInput):
         return dataclasses.replace(takes, default_length_tokens=backbone.input_length)
+    if isinstance(takes, TableInput):
+        return TableInput(graph.columns_of(backbone.model))
     _, steps, channels = backbone.model.input_shape
     return dataclasses.replace(
         takes,

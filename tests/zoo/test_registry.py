@@ -28,6 +28,7 @@ SERIES = [
     *(f"series_{kind}" for kind in ("conv", "resnet", "inception")),
     *(f"series_{kind}" for kind in ("rnn", "gru", "lstm", "bigru", "bilstm")),
 ]
+TABLE = ["table_dense"]
 TEXT = ["minilm_l6", "use_multilingual"]
 PLAIN = ["vgg16", "xception", "mobilenet"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]
@@ -46,7 +47,8 @@ def renamed():
 
 
 def test_catalog_is_listed_in_order():
-    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *TEXT, *HUB, *TINY]
+    everything = [*APPLICATIONS, *LITE, *SERIES, *TABLE, *TEXT, *HUB, *TINY]
+    assert zoo.list_backbones() == everything
     assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
 
@@ -58,7 +60,7 @@ def test_catalog_is_listed_in_order():
         ({"pattern": "VGG*"}, []),
         ({"source": "applications"}, APPLICATIONS),
         ({"source": "efficientnet_lite"}, LITE),
-        ({"pretrained": False}, [*SERIES, *TINY]),
+        ({"pretrained": False}, [*SERIES, *TABLE, *TINY]),
         ({"pretrained": True}, [*APPLICATIONS, *LITE, *TEXT, *HUB]),
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),

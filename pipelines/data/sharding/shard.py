@@ -63,7 +63,8 @@ def shard(
     must see the data and `to` under the same paths.
 
     Raises:
-        DataError: as `load`; if the data are series; or if `to` is there already.
+        DataError: as `load`; if the data are series or a table; or if `to` is there
+            already.
         ConfigError: if Beam is not installed.
     """
     to = expanded(to).absolute()
@@ -75,6 +76,11 @@ def shard(
     splits = load(ref, on_progress=on_progress)
     if splits.train.inputs.modality == "series":
         raise DataError(f"{ref} holds series; 'npz:' keeps those, and records do not.")
+    if splits.train.inputs.modality == "table":
+        raise DataError(
+            f"{ref} holds rows of a table; 'csv:' and 'parquet:' keep those, and"
+            " records do not."
+        )
     with _published(to) as folder:
         jobs = list(_jobs(splits, folder, shards))
         run_jobs(beam, jobs, write_file, runner=runner, options=options)

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from pipelines.data.images.thumbnails import as_jpeg, thumbnail
-from pipelines.data.splits import Inputs, Series, Texts
+from pipelines.data.splits import Inputs, Series, Table, Texts
+from pipelines.data.tables.rows import row_of
 from pipelines.display.text import shortened
 
 _THUMBNAIL_PX, _QUALITY = 96, 70
@@ -28,6 +29,9 @@ def write_content(
     if isinstance(inputs, Texts):
         text = inputs.values[row].decode("utf-8", errors="replace")
         return {"text": shortened(text, _CHARACTERS)}
+    if isinstance(inputs, Table):
+        cells = (f"{name}: {_cell(x)}" for name, x in row_of(inputs, row).items())
+        return {"text": shortened(", ".join(cells), _CHARACTERS)}
     if isinstance(inputs, Series):
         steps = np.linspace(0, inputs.values.shape[1] - 1, _STEPS).round().astype(int)
         values = inputs.values[row, np.unique(steps), :_CHANNELS].T
@@ -37,6 +41,12 @@ def write_content(
         return {}
     (folder / f"{stem}.jpg").write_bytes(as_jpeg(picture, quality=_QUALITY))
     return {"picture": f"{stem}.jpg"}
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "missing"
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def write_heat(folder: Path, picture: str, heat: np.ndarray) -> str:

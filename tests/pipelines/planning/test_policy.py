@@ -41,9 +41,18 @@ def test_every_strategy_of_the_config_is_a_case():
     assert {case[1] for case in CASES} == set(CHOICES["effort"])
 
 
+def test_new_columns_train_everything_at_once():
+    facts = measured_facts(has_new_columns=True, examples=40)
+    plan = decide(facts, RunConfig())
+    (phase,) = plan.phases
+    assert phase.trainable_blocks == BLOCKS
+    assert plan.head.init == "zeros"
+    assert "start at zero" in plan.reason
+
+
 @pytest.mark.parametrize("effort", ["seconds", "minutes", "hours"])
 def test_untrained_series_train_everything_by_steps(effort):
-    facts = measured_facts(untrained_series=True, pretrained=False, examples=40)
+    facts = measured_facts(trains_from_random=True, pretrained=False, examples=40)
     plan = decide(facts, RunConfig(effort=effort, batch_size=32))
     (phase,) = plan.phases
     assert phase.trainable_blocks == BLOCKS

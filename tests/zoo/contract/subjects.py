@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.graph.blocks import KeepsStatistics
-from zoo.spec import ImageInput, SeriesInput, TextInput
+from zoo.spec import ImageInput, SeriesInput, TableInput, TextInput
 
 EXAMPLES = 4
 SEED = 7
@@ -72,6 +72,8 @@ def smallest(spec: zoo.BackboneSpec) -> dict:
             return start
         case TextInput():
             return {**start, "input_length": _TEXT_TOKENS}
+        case TableInput():
+            return start
         case SeriesInput():
             return {**start, "input_length": spec.input.minimum_length_steps}
 
@@ -87,6 +89,10 @@ def examples(backbone: zoo.Backbone) -> tf.Tensor:
             return tf.constant(_TEXTS)
         case "series":
             return tf.constant(rng.normal(size=shape), tf.float32)
+        case "table":  # every column lacks a value somewhere
+            rows = rng.normal(size=shape)
+            rows[np.arange(shape[1]) % len(rows), np.arange(shape[1])] = np.nan
+            return tf.constant(rows, tf.float32)
 
 
 def run(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:
