@@ -137,7 +137,9 @@ class Regression:
             parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = self.standardized(labels)
         features = standardization_of(parts, weights)(parts)
-        fitted = ridge.fit_targets(features, targets, groups=groups, weights=weights)
+        fitted = ridge.fit_targets(
+            features, targets, groups=groups, weights=weights, is_refined=True
+        )
         errors = np.square(fitted.left_out - targets).mean(axis=1)
         mean = float(np.average(errors, weights=weights))
         return ProbeScore(
