@@ -42,8 +42,8 @@ _MOST_SPREADS = 10
 class Suspect:
     """A label of an example that is probably wrong, and what it looks like instead.
 
-    `label_probability` is the probability that the probe gives to the label; of a
-    number that of an error as large.
+    `label_probability` is the probability that the probe gives to the label or, of a
+    number, to an error as large.
     """
 
     example: int
@@ -130,8 +130,8 @@ def suspects_of_numbers(
     `labels` are `[examples, targets]`. A ridge predicts each example without its group.
     Errors are compared with their typical size, by their median, which wrong numbers
     hardly change. Suspect is an error that not one in twice as many examples would have
-    if errors were normal (Chauvenet's criterion), and no less than four times that of a
-    standard deviation, because errors have longer tails.
+    if errors were normal (Chauvenet's criterion), and no less than four standard
+    deviations, because errors have longer tails.
 
     Raises:
         DataError: if there are fewer than ten independent examples.

@@ -1,7 +1,7 @@
 """Features of a few new examples by the artifact of a run.
 
-Its graph is that of the trained network, proved to be the same. To load the part of it
-that gives features takes a third of the time in which Keras builds the network and the
+Its graph is the trained network, proved to be the same. To load the part of it that
+gives features takes a third of the time in which Keras builds the network and the
 input pipeline anew.
 """
 
@@ -58,7 +58,7 @@ def served_features(
 
 
 def _artifact_of(run: FinishedRun) -> Path | None:
-    """The verified version that the report names, if it is that of its data."""
+    """The verified version that the report names, if it knows the same data."""
     name = Path(str(run.report.get("artifact", ""))).name
     try:
         version = open_verified(RunFolder(run.path).artifact_base / name)

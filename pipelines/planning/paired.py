@@ -20,8 +20,8 @@ def paired_gain(
     never more than a standard error:
 
     * Where all changes have one size, the `unit`, as where answers are right or wrong,
-      the error is that of two models that are equally good, whose changes lie around
-      0, with one change more than was seen.
+      the error is the one of two models that are equally good, whose changes lie
+      around 0, with one change more than was seen.
     * Else changes lie around their mean, and the largest one counts twice.
     """
     share = np.full(len(before), 1 / len(before))

@@ -36,6 +36,11 @@ LABELS_ONLY: Mapping[str, Sequence[Any]] = {
     "calibration.false_negative_rate": (0.0,),
     "calibration.least_precision": (0.0,),
 }
+# The fields that only numbers have, and the values that others take.
+NUMBERS_ONLY: Mapping[str, Sequence[Any]] = {
+    "calibration.widths": ("auto",),
+    "finetune.number_loss": ("huber",),
+}
 # The fields that only a detector of anomalies has, and the values that others take.
 ANOMALIES_ONLY: Mapping[str, Sequence[Any]] = {
     "anomaly.method": ("auto",),

@@ -22,7 +22,12 @@ from pipelines.problems.anomalies import answers, reports
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import layer_of
 from pipelines.problems.protocol import Judged, Outputs, with_problem
-from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import (
+    LABELS_ONLY,
+    NUMBERS_ONLY,
+    ONE_CLASS_ONLY,
+    require_only,
+)
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 
@@ -33,6 +38,7 @@ _DETECTORS = {"image": "dfm", "text": "dfm", "series": "nearest"}
 _ALLOWED: Mapping[str, Sequence[Any]] = {
     **ONE_CLASS_ONLY,
     **LABELS_ONLY,
+    **NUMBERS_ONLY,
     "strategy": ("auto", "head_only"),
     "folds": (0,),
     "test_views": ("none",),
@@ -155,6 +161,10 @@ class Anomaly:
 
     def _not_trained(self) -> NoReturn:
         raise ValueError("A detector of anomalies is fitted, and nothing trains it.")
+
+    def with_loss(self, number_loss: str) -> Anomaly:
+        """The same: the loss of numbers is not one of this kind."""
+        return self
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """Nothing trains."""

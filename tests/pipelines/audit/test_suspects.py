@@ -99,7 +99,9 @@ def test_labels_that_examples_lack_are_found() -> None:
         for suspect in suspected
         if suspect.example in which and "small" in suspect.label
     ]
-    assert len(hits) >= 0.8 * len(which)
+    small = [suspect for suspect in suspected if "small" in suspect.label]
+    assert len(hits) >= max(0.65 * len(which), 0.4 * len(small))
+    assert np.mean([suspect.example in which for suspect in small[:10]]) >= 0.8
     first = suspected[0]
     assert {first.label, first.suggested} == {"small", "no small"}
     assert not any("any" in suspect.label for suspect in suspected)

@@ -253,3 +253,8 @@ def test_gain_needs_two_examples(examples):
         after = np.arange(examples) < right
         gain, error = paired_gain(before, after, unit=1.0)
         assert (gain > error) is shows
+
+
+def test_every_phase_has_the_loss_of_numbers():
+    plan = decide(FACTS, _tuned(number_loss="squared"))
+    assert {phase.number_loss for phase in plan.phases} == {"squared"}
