@@ -8,7 +8,7 @@ from pipelines.config import RunConfig
 from pipelines.planning.boundary import AUTO, blocks_from, last_share, unfrozen_share
 from pipelines.planning.head_choice import HeadChoice
 from pipelines.planning.phases import block_phases, head_phase
-from pipelines.planning.plan import NOTICEABLE, Phase
+from pipelines.planning.plan import Phase, blocks_could_gain
 from pipelines.planning.reasons import rounded_down
 from pipelines.planning.training_facts import TrainingFacts
 
@@ -108,11 +108,11 @@ def _why_head_only(facts: TrainingFacts, config: RunConfig, choice: HeadChoice) 
     if facts.validation is None:
         return ""
     wrong = facts.validation * (1 - read.accuracy)
-    if wrong < NOTICEABLE:
+    if not blocks_could_gain(wrong):
         return (
             f"Trains the head only: it starts at {read.accuracy:.1%}, which is"
-            f" {rounded_down(wrong)} of {facts.validation} validation examples wrong,"
-            " and no gain shows there beyond its standard error with fewer than"
-            f" {NOTICEABLE}."
+            f" {rounded_down(wrong)} of {facts.validation} validation examples wrong:"
+            " blocks put a third of that right at best, which would not exceed its"
+            " standard error."
         )
     return ""

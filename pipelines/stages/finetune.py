@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import time
 from collections.abc import Sequence
 
@@ -15,7 +14,12 @@ import keras
 
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Splits
-from pipelines.planning.plan import NOTICEABLE, Phase, TransferPlan
+from pipelines.planning.plan import (
+    NOTICEABLE,
+    Phase,
+    TransferPlan,
+    blocks_could_gain,
+)
 from pipelines.problems.registry import problem_of
 from pipelines.training import lora
 from pipelines.training.distributed.workers import Workers
@@ -26,8 +30,6 @@ from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
 
 _MAXIMUM_RETRIES = 2
-# Of what a head has wrong, blocks that train put so much right at best, in expectation.
-_LARGEST_SHARE = 0.5
 
 _logger = logging.getLogger("zootune")
 
@@ -125,9 +127,7 @@ def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
     wrong = round((1 - last.accuracy_after) * len(splits.validation))
     if wrong < NOTICEABLE:
         return True
-    put_right = _LARGEST_SHARE * wrong
-    is_expected = put_right > math.sqrt(put_right + 1)
-    return not (is_expected or phase.trains_head_only or phase.whole)
+    return not (blocks_could_gain(wrong) or phase.trains_head_only or phase.whole)
 
 
 def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:

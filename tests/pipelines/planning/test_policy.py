@@ -234,7 +234,7 @@ def test_nearly_perfect_head_is_left_alone():
 
 @pytest.mark.parametrize(
     ("accuracy", "validation", "phases"),
-    [(0.95, 39, 1), (0.95, 41, 2), (0.9, 19, 1), (0.9, 21, 2), (0.95, None, 2)],
+    [(0.95, 97, 1), (0.95, 98, 2), (0.9, 48, 1), (0.9, 49, 2), (0.95, None, 2)],
 )
 def test_blocks_train_only_for_visible_gains(accuracy, validation, phases):
     facts = measured_facts(heads=(0.7, 0.8, accuracy), validation=validation)
