@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
-from pipelines.errors import DataError
+from pipelines.errors import ConfigError, DataError
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing import ridge
 from pipelines.probing.error_sizes import fit_spread
@@ -99,10 +100,22 @@ class Regression:
                 "calibration.method": ("auto", "none"),
             },
         )
+        if config.folds and config.calibration.widths == "by_example":
+            raise ConfigError(
+                f"config.calibration.widths is 'by_example' and config.folds is"
+                f" {config.folds}: with folds every example trains, and widths by"
+                " example need some that do not. Leave one of them out."
+            )
 
     def calibration_config(self, config: RunConfig) -> CalibrationConfig:
-        """The part of a config that `calibrate` takes."""
-        return config.calibration
+        """The part of a config that `calibrate` takes; with folds of one width.
+
+        With folds the held-out examples are those of training, so that what learned
+        the size of errors from these would know them.
+        """
+        if not config.folds:
+            return config.calibration
+        return dataclasses.replace(config.calibration, widths="same")
 
     def detector(self, config: RunConfig, modality: str) -> str:
         """The detector that is fitted; empty where the head trains."""

@@ -51,3 +51,14 @@ def test_label_smoothing_of_numbers_is_refused_by_name():
         PROBLEM.check_config(config)
     with pytest.raises(ValueError, match="no label smoothing"):
         PROBLEM.smoothed(LABELS, 0.1)
+
+
+def test_folds_have_intervals_of_one_width():
+    """Their held-out examples train too."""
+    config = RunConfig(folds=5)
+    PROBLEM.check_config(config)
+    assert PROBLEM.calibration_config(config).widths == "same"
+    assert PROBLEM.calibration_config(RunConfig()).widths == "auto"
+    config.calibration.widths = "by_example"
+    with pytest.raises(ConfigError, match="'by_example' and config.folds is 5"):
+        PROBLEM.check_config(config)
