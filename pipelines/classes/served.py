@@ -90,7 +90,9 @@ class FeatureGraph:
         )
         (meta_graph,) = model.meta_graphs
         if FEATURES not in meta_graph.signature_def:
-            raise ArtifactError(f"{folder} has no signature '{FEATURES}'.")
+            raise ArtifactError(
+                f"{folder} has no signature '{FEATURES}'. Use an artifact of `zoo train`."
+            )
         signature = meta_graph.signature_def[FEATURES]
         ((self._takes, taken),) = signature.inputs.items()
         self._input, self._output = taken.name, signature.outputs["features"].name
