@@ -91,7 +91,7 @@ class FeatureGraph:
         (meta_graph,) = model.meta_graphs
         if FEATURES not in meta_graph.signature_def:
             raise ArtifactError(
-                f"{folder} has no signature '{FEATURES}'. Use an artifact of `zoo train`."
+                f"{folder} has no signature '{FEATURES}'. Use one of `zoo train`."
             )
         signature = meta_graph.signature_def[FEATURES]
         ((self._takes, taken),) = signature.inputs.items()
@@ -164,7 +164,8 @@ def _part_of(meta_graph: Any, names: list[str]) -> tf.compat.v1.GraphDef:
     """The nodes that these need, and the functions that those call."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     functions = functions_of(meta_graph)
-    needed, calls = _reached(names, nodes), set()
+    needed = _reached(names, nodes)
+    calls: set[str] = set()
     waiting = [nodes[name] for name in needed]
     while waiting:
         new = {name for name in called(waiting.pop()) if name in functions} - calls

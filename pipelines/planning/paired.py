@@ -31,7 +31,8 @@ def paired_gain(
     gain = float(share @ change)
     draws = share * (change if unit is not None else change - gain)
     if groups is not None:
-        draws = np.bincount(np.unique(groups, return_inverse=True)[1], weights=draws)
+        own = np.unique(groups, return_inverse=True)[1]
+        draws = np.bincount(own, weights=draws).astype(np.float64)
     seen = np.square(draws)
     more = seen.max() if unit is None else np.square(unit * share.max())
     return gain, float(np.sqrt(seen.sum() + more))
