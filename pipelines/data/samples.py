@@ -56,7 +56,7 @@ def _write(example: Inputs, stem: Path) -> Path:
         path.write_bytes(content)
     elif isinstance(example, ImageArray):
         path = stem.with_name(f"{stem.name}.png")
-        path.write_bytes(tf.io.encode_png(example.pixels[0]).numpy())
+        path.write_bytes(tf.io.encode_png(example[0]).numpy())
     elif isinstance(example, Texts):
         path = stem.with_name(f"{stem.name}.txt")
         path.write_bytes(example.values[0])

@@ -80,8 +80,8 @@ def check_content(
                     deepest.append(inspection.deepest)
             note = deep_note(deepest, len(inputs))
             return ContentCheck(hashes.packed(), bad, (note,) if note else ())
-        case ImageArray(pixels):
-            return ContentCheck(Strings.of(_hash_array(image) for image in pixels))
+        case ImageArray():
+            return ContentCheck(Strings.of(_hash_array(image) for image in inputs))
         case Texts(texts):
             hashes_of_texts = (hashlib.sha256(text).hexdigest() for text in texts)
             return ContentCheck(Strings.of(hashes_of_texts))
