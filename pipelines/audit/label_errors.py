@@ -52,7 +52,8 @@ def label_findings(
         raise ConfigError(
             "--labels needs the package cleanlab: pip install 'zootune[labels]'"
         )
-    if examples.problem not in _WAYS:
+    way = _WAYS.get(examples.problem)
+    if way is None:
         raise DataError(
             f"--labels judges classes, labels, grades and numbers, and {data} is read"
             f" for {examples.problem!r}. Leave --labels or --problem out."
@@ -60,7 +61,7 @@ def label_findings(
     good = np.setdiff1d(np.arange(len(examples)), np.array(bad, np.int64))
     sound = examples.take(good)
     groups, names = _groups(sound), examples.class_names
-    require, find = _WAYS[examples.problem]
+    require, find = way
     require(sound.labels, groups, names)  # before features are computed
     features = _features(sound, backbone, data)
     suspected = find(features, sound.labels, groups, class_names=names)
