@@ -406,10 +406,34 @@ class AnomalyConfig:
 
     method: str = option(
         "auto",
-        choices=("auto", "dfm", "pca", "nearest"),
+        choices=(
+            "auto",
+            "dfm",
+            "pca",
+            "nearest",
+            "padim",
+            "sum",
+            "windows",
+            "autoencoder",
+        ),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
         " length of what lies outside of them, nearest the distance to the nearest"
-        " normal example. auto is dfm for images and texts, and nearest for series.",
+        " normal example. padim is a Gaussian for each place of an image and gives a"
+        " map, and sum adds dfm to it. windows is PCA on short windows of series and"
+        " gives a score by step, and so does an autoencoder of series, which trains."
+        " auto compares all but these two on normal examples with injected anomalies,"
+        " and takes the cheapest of the best.",
+    )
+    network: str = option(
+        "convolutional",
+        choices=("dense", "convolutional", "recurrent"),
+        help="The layers of method=autoencoder.",
+    )
+    regularizer: str = option(
+        "denoising",
+        choices=("none", "denoising", "sparse", "contractive", "variational"),
+        help="What keeps method=autoencoder from repeating anomalies too: noise on what"
+        " it reads, small codes, codes that change little, or random codes.",
     )
     alpha: float = option(
         0.05,

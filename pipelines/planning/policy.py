@@ -157,8 +157,7 @@ _SOLVED = (
 
 
 _FITTED = (
-    "Fits a detector of anomalies to the frozen features of normal examples, in closed"
-    " form; nothing trains."
+    "Fits a detector of anomalies to normal examples; nothing trains in the backbone."
 )
 
 

@@ -23,8 +23,9 @@ from pipelines.serving import artifact, canonical, publication, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
 from pipelines.serving.parity import DifferentError
+from pipelines.serving.requests import requests
 from pipelines.serving.server.scan.ops import harmless_graph
-from pipelines.serving.signatures import requests, signatures
+from pipelines.serving.signatures import signatures
 from pipelines.stages.explain import explained_map
 from pipelines.stages.outputs import answering
 from pipelines.stages.proof.asking import is_coarse

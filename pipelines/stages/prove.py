@@ -23,7 +23,8 @@ from pipelines.problems.protocol import Problem
 from pipelines.serving import parity, parity_process
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
 from pipelines.serving.parity import Expected, Yardstick
-from pipelines.serving.signatures import DEFAULT, EXAMPLES, EXPLAIN, FEATURES, requests
+from pipelines.serving.requests import requests
+from pipelines.serving.signatures import DEFAULT, EXAMPLES, EXPLAIN, FEATURES
 from pipelines.stages.proof.asking import ModelOutputs, asking, is_coarse
 from pipelines.stages.proof.examples import (
     as_in_training,

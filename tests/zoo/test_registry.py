@@ -180,6 +180,5 @@ def test_listing_and_reading_specs_import_no_tensorflow():
     ) == (set())
 
 
-@pytest.mark.slow
-def test_building_does_import_tensorflow():
-    assert "tensorflow" in _modules_after("import zoo; zoo.build")
+def test_modules_after_names_heavy_modules():
+    assert _modules_after("import numpy") == {"numpy"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.commands.console import Answer
 from pipelines.config import CHOICES, RunConfig
-from pipelines.display.tables import audit_table
+from pipelines.display.audit_table import audit_table
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow

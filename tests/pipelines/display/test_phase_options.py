@@ -1,6 +1,6 @@
 """`zoo plan` prints the options that are set."""
 
-from pipelines.display.tables import plan_table
+from pipelines.display.plan_table import plan_table
 
 
 def test_a_plan_names_options_that_are_set():

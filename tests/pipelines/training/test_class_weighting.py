@@ -25,7 +25,7 @@ from pipelines.data.splits import (
     Splits,
     Texts,
 )
-from pipelines.display.tables import result_table
+from pipelines.display.result_table import result_table
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
 from pipelines.problems.class_reports import evaluate
