@@ -325,6 +325,12 @@ class FinetuneConfig:
         high=0.5,
         help="Share of each training label that is spread evenly over all answers.",
     )
+    number_loss: str = option(
+        "huber",
+        choices=("huber", "squared"),
+        help="regression: squared counts an error by its square; huber counts one above"
+        " 1.345 deviations of the target by its size, so that outliers count less.",
+    )
     accumulate_steps: int = option(
         1,
         low=1,
@@ -384,6 +390,13 @@ class CalibrationConfig:
         help="multi_label: the share of predictions of a label that are right, kept"
         " with 90 % certainty; a label that cannot keep it is never predicted. 0 takes"
         " the thresholds with the best F1.",
+    )
+    widths: str = option(
+        "auto",
+        choices=("auto", "same", "by_example"),
+        help="regression: intervals of the same width for every example, or by_example,"
+        " as wide as the error that its features lead to expect. auto is by_example"
+        " where features predict errors on examples left out.",
     )
 
 
@@ -588,8 +601,14 @@ class RunConfig:
         low=0,
         high=50,
         help="Folds of train and validation: each is answered by a head that is solved"
-        " on the others, and the artifact has the average of these heads. Needs"
-        " strategy=head_only; 0 is one head, and validation as it is.",
+        " on the others. Needs strategy=head_only; 0 is one head, and validation as it"
+        " is.",
+    )
+    fold_head: str = option(
+        "average",
+        choices=("average", "best"),
+        help="With folds: the artifact has the average of their heads, or the best one"
+        " on the fold that it did not see.",
     )
     test_views: str = option(
         "none",

@@ -13,7 +13,10 @@ def fold_rows(scores: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     spread = f"{scores['mean']:.4f}, standard deviation"
     spread += f" {scores['standard_deviation']:.4f}"
     each = ", ".join(f"{value:.4f}" for value in scores["per_fold"])
-    return [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
+    rows = [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
+    if scores.get("chosen") is not None:
+        rows.append(("head", f"the best, of fold {scores['chosen'] + 1}"))
+    return rows
 
 
 def view_rows(choice: Mapping[str, Any] | None) -> list[tuple[str, str]]:

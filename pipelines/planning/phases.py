@@ -40,6 +40,7 @@ def head_phase(
         # A head that starts from a probe is already at its best, or nearly. New blocks
         # are not, and without a guard they stay.
         only_if_better=config.finetune.guard or not new_blocks,
+        number_loss=config.finetune.number_loss,
     )
 
 
@@ -122,6 +123,7 @@ def block_phase(
         tune=finetune.tune,
         label_smoothing=finetune.label_smoothing,
         accumulate_steps=finetune.accumulate_steps,
+        number_loss=finetune.number_loss,
     )
 
 

@@ -88,10 +88,10 @@ class Phase:
     off. `soup` is the number of best epochs whose average is kept if it is better than
     the best one. With `lora_rank` the blocks train factors of that rank, with 0 whole
     kernels. `tune` is `all`, or the weights of its blocks that train: `bias` or `norm`.
-    `label_smoothing` is the share of a label that is spread over all answers, and
-    `accumulate_steps` the number of batches that make an update. With
-    `find_learning_rate` a range test replaces the rate, here and in later phases that
-    train blocks.
+    `label_smoothing` is the share of a label that is spread over all answers,
+    `number_loss` the loss of numbers, `huber` or `squared`, and `accumulate_steps` the
+    number of batches that make an update. With `find_learning_rate` a range test
+    replaces the rate, here and in later phases that train blocks.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Phase:
     tune: str = "all"
     label_smoothing: float = 0.0
     accumulate_steps: int = 1
+    number_loss: str = "huber"
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -172,6 +172,9 @@ class Problem(Protocol):
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
 
+    def with_loss(self, number_loss: str) -> Problem:
+        """The same with a loss of numbers, `huber` or `squared`; others have one."""
+
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
 

@@ -36,6 +36,11 @@ LABELS_ONLY: Mapping[str, Sequence[Any]] = {
     "calibration.false_negative_rate": (0.0,),
     "calibration.least_precision": (0.0,),
 }
+# The fields that only numbers have, and the values that others take.
+NUMBERS_ONLY: Mapping[str, Sequence[Any]] = {
+    "calibration.widths": ("auto",),
+    "finetune.number_loss": ("huber",),
+}
 # The fields that only an autoencoder has, and the values that other detectors take.
 AUTOENCODERS_ONLY: Mapping[str, Sequence[Any]] = {
     "anomaly.network": (AnomalyConfig().network,),

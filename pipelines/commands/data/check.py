@@ -101,7 +101,6 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
     from pipelines.audit.audit import audit
-    from pipelines.data.targets.choice import one_class_each
 
     clock = Clock()
     result = audit(
@@ -112,7 +111,6 @@ def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
     )
     if not arguments.labels:
         return result
-    one_class_each(result.examples, reference, what_for="zoo check --labels")
     start_tensorflow()
     from pipelines.audit.label_errors import label_findings
 

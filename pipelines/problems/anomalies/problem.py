@@ -32,6 +32,7 @@ from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import (
     AUTOENCODERS_ONLY,
     LABELS_ONLY,
+    NUMBERS_ONLY,
     ONE_CLASS_ONLY,
     require_only,
 )
@@ -43,6 +44,7 @@ _GUESSING = 0.5
 _ALLOWED: Mapping[str, Sequence[Any]] = {
     **ONE_CLASS_ONLY,
     **LABELS_ONLY,
+    **NUMBERS_ONLY,
     "strategy": ("auto", "head_only"),
     "folds": (0,),
     "test_views": ("none",),
@@ -176,6 +178,10 @@ class Anomaly:
 
     def _not_trained(self) -> NoReturn:
         raise ValueError("A detector of anomalies is fitted, and nothing trains it.")
+
+    def with_loss(self, number_loss: str) -> Anomaly:
+        """The same: the loss of numbers is not one of this kind."""
+        return self
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """Nothing trains."""

@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.config import HeadConfig, RunConfig
 from pipelines.errors import ConfigError
+from pipelines.planning.paired import paired_gain
 from pipelines.planning.policy import decide
-from pipelines.training.guard import paired_gain
 from tests.support.training_facts import BLOCKS, FACTS, facts_to_cut, measured_facts
 
 LAST_HALF = BLOCKS[2:]
@@ -260,5 +260,10 @@ def test_gain_needs_two_examples(examples):
     before = np.zeros(examples, bool)
     for right, shows in ((1, False), (2, True)):
         after = np.arange(examples) < right
-        gain, error = paired_gain(before, after, np.ones(examples))
+        gain, error = paired_gain(before, after, unit=1.0)
         assert (gain > error) is shows
+
+
+def test_every_phase_has_the_loss_of_numbers():
+    plan = decide(FACTS, _tuned(number_loss="squared"))
+    assert {phase.number_loss for phase in plan.phases} == {"squared"}
