@@ -21,6 +21,8 @@ CLASSES = {
     "PixelNormalization": "zoo.graph.preprocessing",
     "SeriesNormalization": "zoo.graph.preprocessing",
     "MiniRocket": "zoo.graph.minirocket",
+    "LogMel": "zoo.sounds.log_mel",
+    "SpectrogramPicture": "zoo.sounds.picture",
     "SavedModelLayer": "zoo.saved_model.layer",
     "PatchMap": "zoo.sources.kerashub",
     "HashedWords": "zoo.tokenization.hashed_words",

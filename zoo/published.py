@@ -24,6 +24,7 @@ from zoo.spec import (
     Input,
     PixelConvention,
     SeriesInput,
+    SoundInput,
     TextInput,
     Tokenizer,
     WeightsFile,
@@ -36,7 +37,7 @@ MODULE = "module"
 _FORMAT = 1
 _PRIVATE = 0o700
 _INPUTS: dict[str, type[Input]] = {
-    kind.modality: kind for kind in (ImageInput, TextInput, SeriesInput)
+    kind.modality: kind for kind in (ImageInput, TextInput, SeriesInput, SoundInput)
 }
 
 

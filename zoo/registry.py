@@ -24,6 +24,7 @@ DEFAULTS = {
     "image": "efficientnet_lite0",
     "text": "minilm_l6",
     "series": "series_minirocket",
+    "sound": "sound_minirocket",
 }
 
 _specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}

@@ -16,9 +16,9 @@ _TABLES = (".csv", ".tsv", ".tab")
 def parse_example(content: bytes, path: Path, modality: str) -> bytes | np.ndarray:
     """The input of an artifact of this modality.
 
-    Images and texts are the bytes themselves. A series is a `.npy` array or lines of
-    numbers, `[steps, channels]` or `[steps]`, and becomes float32 `[steps, channels]`.
-    The file shows which character separates numbers.
+    Images, texts and sounds are the bytes themselves. A series is a `.npy` array or
+    lines of numbers, `[steps, channels]` or `[steps]`, and becomes float32 `[steps,
+    channels]`. The file shows which character separates numbers.
 
     Raises:
         DataError: if the file holds no series, or is a table of many examples.

@@ -6,7 +6,7 @@ import re
 import textwrap
 
 # The examples of each modality.
-PLURALS = {"image": "images", "text": "texts", "series": "series"}
+PLURALS = {"image": "images", "text": "texts", "series": "series", "sound": "sounds"}
 
 # Characters that join letters, or keep them apart, inside a word: in Persian and Hindi,
 # and in emoji of several people. They are harmless.

@@ -24,6 +24,7 @@ from pipelines.serving.grad_cam import grad_cam
 from pipelines.serving.graph_answers import GraphAnswers, Outputs
 from pipelines.serving.naming import CLASSIFY, DEFAULT, EXPLAIN, FEATURES
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
+from zoo.sounds.decode import WaveHeaders, headers, is_finite
 
 EXAMPLES = "inputs"
 
@@ -60,6 +61,9 @@ def requests(
         }
     if takes.name == "text":
         return {DEFAULT: Request(tf.TensorSpec([None], tf.string, name="text"), texts)}
+    if takes.name == "sound_bytes":
+        spec = tf.TensorSpec([None], tf.string, name=takes.name)
+        return {DEFAULT: Request(spec, sounds)}
     spec = tf.TensorSpec(takes.shape, tf.float32, name="series")
     return {DEFAULT: Request(spec, series)}
 
@@ -356,6 +360,18 @@ def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     cleaned = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
     valid = tf.equal(cleaned, text) & ~tf.strings.regex_full_match(text, BLANK)
     return tf.where(valid, text, ""), valid
+
+
+def sounds(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """WAV files `[batch]`, empty where they are not valid."""
+    parts = headers(content)
+    finite = tf.map_fn(
+        lambda row: is_finite(row[0], WaveHeaders(*row[1:])),
+        (content, *parts),
+        fn_output_signature=tf.bool,
+    )
+    valid = parts.valid & finite
+    return tf.where(valid, content, ""), valid
 
 
 def series(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

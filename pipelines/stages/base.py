@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoo
-from pipelines.data.splits import Series, Split
+from pipelines.data.splits import Series, Sounds, Split
 from pipelines.training.freezing import set_trainable
 from zoo.builder import UNFITTED, Backbone
 
@@ -26,6 +26,6 @@ def fit_base(base: Backbone, train: Split, *, seed: int) -> Backbone:
     Raises:
         BackboneError: if the examples do not fit it.
     """
-    if base.weights != UNFITTED or not isinstance(train.inputs, Series):
+    if base.weights != UNFITTED or not isinstance(train.inputs, Series | Sounds):
         return base
     return zoo.fit(base, train.inputs.values, seed=seed)

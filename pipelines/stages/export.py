@@ -32,7 +32,7 @@ from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone, is_unpinned
 from zoo.graph.blocks import layers_inside
 from zoo.graph.folding import folded, folded_copy
-from zoo.spec import ImageInput
+from zoo.spec import ImageInput, SoundInput
 
 _logger = logging.getLogger("zootune")
 
@@ -364,4 +364,6 @@ def _preprocessing(backbone: Backbone, *, maximum_megapixels: float) -> dict[str
         facts["resize"] = "bilinear, antialias, stretched to a square, rounded to uint8"
     else:
         facts["input_length"] = backbone.input_length
+    if isinstance(takes, SoundInput):
+        facts["rate_hz"] = backbone.rate_hz
     return facts

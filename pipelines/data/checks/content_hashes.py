@@ -11,18 +11,23 @@ import numpy as np
 from pipelines.data.blanks import HOW_TO_SKIP
 from pipelines.data.checks.inspect_files import OnProgress, inspect_images
 from pipelines.data.images.sixteen_bit import deep_note
+from pipelines.data.names import listing
 from pipelines.data.packed_strings import Packer, Strings
+from pipelines.data.sounds.inspect_sound import SILENT, inspect_sound
+from pipelines.data.sounds.reading import in_words, why_not_read
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
     ImageRecords,
     Inputs,
     Series,
+    Sounds,
     Texts,
 )
 from pipelines.errors import DataError
 
 _SHOWN = 10
+_PLURALS = {ImageFiles: "image files", Sounds: "sound files"}
 HOW_TO_GO_ON = (
     f"`zoo check --fix DIR` makes a copy of a folder without them. {HOW_TO_SKIP}"
 )
@@ -82,11 +87,33 @@ def check_content(
             return ContentCheck(hashes.packed(), bad, (note,) if note else ())
         case ImageArray(pixels):
             return ContentCheck(Strings.of(_hash_array(image) for image in pixels))
+        case Sounds():
+            return check_sounds(inputs)
         case Texts(texts):
             hashes_of_texts = (hashlib.sha256(text).hexdigest() for text in texts)
             return ContentCheck(Strings.of(hashes_of_texts))
         case Series(values):
             return ContentCheck(Strings.of(_hash_array(series) for series in values))
+
+
+def check_sounds(sounds: Sounds) -> ContentCheck:
+    """Hashes and checks sounds; those of silence are named in a note."""
+    bad, silent = {}, []
+    for i, content in enumerate(sounds.values):
+        inspection = inspect_sound(content)
+        if inspection.bad:
+            reason = "" if content else why_not_read(sounds.paths[i])
+            bad[i] = reason or inspection.bad
+        elif SILENT in inspection.odd:
+            silent.append(sounds.where(i))
+    notes = [in_words(sounds)]
+    if silent:
+        notes.append(
+            f"{len(silent)} of {len(sounds)} sounds are silent, every sample the same:"
+            f" {listing(silent, shown=_SHOWN)}."
+        )
+    hashes = (hashlib.sha256(content).hexdigest() for content in sounds.values)
+    return ContentCheck(Strings.of(hashes), bad, tuple(note for note in notes if note))
 
 
 def _hash_array(array: np.ndarray) -> str:
@@ -95,13 +122,13 @@ def _hash_array(array: np.ndarray) -> str:
 
 
 def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
-    """A message that names up to ten images with their reasons."""
-    if not isinstance(inputs, ImageFiles | ImageRecords):
+    """A message that names up to ten files with their reasons."""
+    if not isinstance(inputs, ImageFiles | ImageRecords | Sounds):
         raise ValueError(f"{inputs.modality} examples are not refused one by one.")
     shown = list(bad.items())[:_SHOWN]
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-    plural = "image files" if isinstance(inputs, ImageFiles) else "images"
+    plural = _PLURALS.get(type(inputs), "images")
     # The words of `inspect_files` and of the graph on an image that is too large.
     is_size = any("million pixels" in reason for reason in bad.values())
     return (

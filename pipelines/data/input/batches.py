@@ -22,7 +22,7 @@ from pipelines.data.input.order import (
     shuffled_epochs,
 )
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.splits import ImageArray, Series, Split, Texts
+from pipelines.data.splits import ImageArray, Series, Sounds, Split, Texts
 
 # A function of its own is traced once for a size, and not for every data set.
 _decode_and_resize = tf.function(decode_and_resize, autograph=False)
@@ -155,7 +155,7 @@ def _loader(
         return _row_loader(
             split, inputs.pixels, batch_size, lambda rows: resize(rows, size)
         )
-    if isinstance(inputs, Texts | Series):
+    if isinstance(inputs, Texts | Series | Sounds):
         return _row_loader(split, inputs.values, batch_size)
     pixels_of = _pixel_loader(split, _required(size_px), cache)
     targets = _targets(split)
@@ -197,7 +197,7 @@ def _pixel_loader(
     if isinstance(inputs, ImageArray):
         array = _on_host(inputs.pixels)
         return lambda i: resize(tf.gather(array, i), size_px)
-    if isinstance(inputs, Texts | Series):
+    if isinstance(inputs, Texts | Series | Sounds):
         raise ValueError(f"Only images have pixels, and not {inputs.modality}.")
     read = reader_of(inputs)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.data.sounds.inspect_sound import inspect_sound
 from pipelines.serving.examples.images import PNG_SIGNATURE
-from pipelines.serving.examples.inputs import IMAGE, SERIES, TEXT, InputSpec
+from pipelines.serving.examples.inputs import IMAGE, SERIES, SOUND, TEXT, InputSpec
 
 
 def why_not_valid(example: Any, takes: InputSpec) -> str:
@@ -16,6 +17,8 @@ def why_not_valid(example: Any, takes: InputSpec) -> str:
         return _why_no_text(example)
     if takes.name == SERIES:
         return _why_no_series(example)
+    if takes.name == SOUND:
+        return _why_no_sound(example)
     if takes.name == IMAGE and isinstance(example, bytes):
         return _why_no_image(example)
     return "the artifact cannot read it"
@@ -27,6 +30,11 @@ def _why_no_text(text: bytes) -> str:
     except UnicodeDecodeError as error:
         return f"the text is not UTF-8: {error.reason} at byte {error.start}"
     return "the text is blank" if not decoded.strip() else "the text cannot be read"
+
+
+def _why_no_sound(content: bytes) -> str:
+    bad = inspect_sound(content).bad or "cannot be read"
+    return bad if bad.startswith("there") else f"the sound {bad}"
 
 
 def _why_no_series(series: np.ndarray) -> str:

@@ -17,7 +17,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, features
 
-from pipelines.data.splits import ImageFiles, Inputs, Series, Split, Texts
+from pipelines.data.packed_strings import Strings
+from pipelines.data.splits import ImageFiles, Inputs, Series, Sounds, Split, Texts
+from pipelines.stages.proof.sound_probes import sound_probes
 
 # Of the size that the model takes: larger, so that JPEG is decoded at a half.
 _LARGE = 4.5
@@ -48,6 +50,12 @@ def probes_of(
             texts = np.empty(len(made), object)
             texts[:] = list(made.values())
             return _split(Texts(texts), made)
+        case Sounds(values):
+            made = sound_probes(list(values), rate_hz=inputs.rate_hz)
+            files = np.empty(len(made), object)
+            files[:] = list(made.values())
+            paths = Strings.of(made)
+            return _split(dataclasses.replace(inputs, values=files, paths=paths), made)
         case Series():
             series = _series(read)
             return _split(Series(np.stack(list(series.values()))), series)
