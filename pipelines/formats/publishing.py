@@ -83,7 +83,7 @@ def export_run(
     reference, source = _finished(run)
     _refuse_other_model(base, source.manifest)
     if targets:
-        _refuse_texts(source, targets)
+        _refuse_strings(source, targets)
     with contextlib.ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
@@ -167,8 +167,16 @@ def _short(values: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
-def _refuse_texts(source: Artifact, targets: Sequence[Target]) -> None:
-    if source.manifest.preprocessing["modality"] == "text":
+def _refuse_strings(source: Artifact, targets: Sequence[Target]) -> None:
+    modality = source.manifest.preprocessing["modality"]
+    if modality == "sound":
+        names = ", ".join(target.name for target in targets)
+        raise ArtifactError(
+            f"{source.path} takes sounds, whose files are decoded inside its graph by"
+            " operations that only TensorFlow has. It cannot be exported to"
+            f" {names}; --format savedmodel can."
+        )
+    if modality == "text":
         names = ", ".join(target.name for target in targets)
         raise ArtifactError(
             f"{source.path} takes texts, and they become tokens inside its graph by"

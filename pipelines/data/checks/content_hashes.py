@@ -13,7 +13,11 @@ from pipelines.data.checks.inspect_files import OnProgress, inspect_images
 from pipelines.data.images.sixteen_bit import deep_note
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Packer, Strings
-from pipelines.data.sounds.inspect_sound import SILENT, inspect_sound
+from pipelines.data.sounds.inspect_sound import (
+    SILENT,
+    SoundInspection,
+    inspect_sound,
+)
 from pipelines.data.sounds.reading import in_words, why_not_read
 from pipelines.data.splits import (
     ImageArray,
@@ -99,11 +103,9 @@ def check_content(
 def check_sounds(sounds: Sounds) -> ContentCheck:
     """Hashes and checks sounds; those of silence are named in a note."""
     bad, silent = {}, []
-    for i, content in enumerate(sounds.values):
-        inspection = inspect_sound(content)
+    for i, inspection in enumerate(inspected_sounds(sounds)):
         if inspection.bad:
-            reason = "" if content else why_not_read(sounds.paths[i])
-            bad[i] = reason or inspection.bad
+            bad[i] = inspection.bad
         elif SILENT in inspection.odd:
             silent.append(sounds.where(i))
     notes = [in_words(sounds)]
@@ -112,8 +114,23 @@ def check_sounds(sounds: Sounds) -> ContentCheck:
             f"{len(silent)} of {len(sounds)} sounds are silent, every sample the same:"
             f" {listing(silent, shown=_SHOWN)}."
         )
-    hashes = (hashlib.sha256(content).hexdigest() for content in sounds.values)
-    return ContentCheck(Strings.of(hashes), bad, tuple(note for note in notes if note))
+    hashes = Strings.of(sound_hash(content) for content in sounds.values)
+    return ContentCheck(hashes, bad, tuple(note for note in notes if note))
+
+
+def inspected_sounds(sounds: Sounds) -> list[SoundInspection]:
+    """An inspection of every sound; one without bytes has the system's reason."""
+    inspections = [inspect_sound(content) for content in sounds.values]
+    for i, content in enumerate(sounds.values):
+        reason = "" if content else why_not_read(sounds.paths[i])
+        if reason:
+            inspections[i] = SoundInspection(reason)
+    return inspections
+
+
+def sound_hash(content: bytes) -> str:
+    """The sha256 of the bytes of a file."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _hash_array(array: np.ndarray) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -142,16 +142,17 @@ def read_flat(location: str, *, class_name: str) -> Examples:
     )
 
 
-def every_image(root: Path) -> Iterator[str]:
-    """The paths of all images below a folder, at any depth, relative to it, in order.
+def every_file(root: Path, extensions: Collection[str]) -> Iterator[str]:
+    """The paths of all files with these endings below a folder, relative to it.
 
-    Each is listed when it is needed, and there need not be classes.
+    They come in order and at any depth; each is listed when it is needed, and there
+    need not be classes.
 
     Raises:
         DataError: if a folder cannot be read.
     """
     for path in files_below(str(root), seen=set()):
-        if extension(path) in EXTENSIONS:
+        if extension(path) in extensions:
             yield path
 
 

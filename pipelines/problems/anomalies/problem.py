@@ -29,7 +29,7 @@ from pipelines.serving.parity import Expected
 # The area under the curve of a score that says nothing.
 _GUESSING = 0.5
 # The detector where the config leaves it open, by modality: best on development data.
-_DETECTORS = {"image": "dfm", "text": "dfm", "series": "nearest"}
+_DETECTORS = {"image": "dfm", "text": "dfm", "series": "nearest", "sound": "nearest"}
 _ALLOWED: Mapping[str, Sequence[Any]] = {
     **ONE_CLASS_ONLY,
     **LABELS_ONLY,

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.data.sounds.inspect_sound import inspect_sound
 from pipelines.serving.examples.images import PNG_SIGNATURE
 from pipelines.serving.examples.inputs import IMAGE, SERIES, SOUND, TEXT, InputSpec
 
@@ -33,8 +32,17 @@ def _why_no_text(text: bytes) -> str:
 
 
 def _why_no_sound(content: bytes) -> str:
-    bad = inspect_sound(content).bad or "cannot be read"
-    return bad if bad.startswith("there") else f"the sound {bad}"
+    if not content:
+        return "there are no bytes"
+    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+        return (
+            "it begins as WAV and cannot be read: it is damaged, cut short, compressed,"
+            " shorter than 32 ms, or has numbers that are not finite"
+        )
+    other = next((name for name, begins in _SOUNDS.items() if begins(content)), None)
+    if other:
+        return f"it is {other} and not WAV; convert it: ffmpeg -i IN OUT.wav"
+    return f"it is not a WAV file: it begins with {content[:12]!r}"
 
 
 def _why_no_series(series: np.ndarray) -> str:
@@ -70,6 +78,12 @@ _READ = {
     "GIF": lambda c: c.startswith(b"GIF8"),
     "BMP": lambda c: c.startswith(b"BM"),
     "WebP": lambda c: c.startswith(b"RIFF") and c[8:12] == b"WEBP",
+}
+_SOUNDS = {
+    "FLAC": lambda c: c.startswith(b"fLaC"),
+    "Ogg": lambda c: c.startswith(b"OggS"),
+    "MP3": lambda c: c.startswith((b"ID3", b"\xff\xfb", b"\xff\xf3")),
+    "MPEG-4": lambda c: c[4:8] == b"ftyp",
 }
 _OTHERS = {
     "HEIC or AVIF": lambda c: c[4:8] == b"ftyp",

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from pipelines.data.sounds.samples import samples_of
 from pipelines.data.sounds.wave_file import wave_bytes
-from zoo.sounds.decode import WaveHeaders, headers, samples
 
-_SECONDS = 2
+_LENGTH_MS = 2_000
 _OTHER_RATES_HZ = (11_025, 44_100, 48_000)
 
 
 def sound_probes(values: Sequence[bytes], *, rate_hz: int) -> dict[str, bytes]:
     """Files of the first of some real sounds, changed, by the change."""
-    x = _samples(values[0], rate_hz)
-    other = np.resize(_samples(values[-1], rate_hz), len(x))
+    x = samples_of(values[0], rate_hz=rate_hz, length_ms=_LENGTH_MS)
+    other = samples_of(values[-1], rate_hz=rate_hz, length_ms=_LENGTH_MS)
+    other = np.resize(other, len(x))
     both = np.stack([x, other], axis=1)
     made = {
         "a mixture": wave_bytes((x + other) / 2, rate_hz),
@@ -32,10 +32,3 @@ def sound_probes(values: Sequence[bytes], *, rate_hz: int) -> dict[str, bytes]:
     }
     rates = {f"at {rate} Hz": wave_bytes(x, rate) for rate in _OTHER_RATES_HZ}
     return made | rates
-
-
-def _samples(content: bytes, rate_hz: int) -> np.ndarray:
-    parts = headers(tf.constant([content]))
-    header = WaveHeaders(*(part[0] for part in parts))
-    most = _SECONDS * rate_hz
-    return samples(tf.constant(content), header, rate_hz=rate_hz, most=most).numpy()

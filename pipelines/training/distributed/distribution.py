@@ -140,10 +140,10 @@ def refuse_undoable(
     """
     if distribution.strategy is None:
         return
-    if distribution.kind == "tpu" and inputs.modality == "text":
+    if distribution.kind == "tpu" and inputs.modality in ("text", "sound"):
         raise ConfigError(
-            "config.distribution is 'tpu', and texts are strings, which a TPU cannot"
-            " take. Use config.distribution='none' or 'mirrored'."
+            f"config.distribution is 'tpu', and {PLURALS[inputs.modality]} are strings"
+            " of bytes, which a TPU cannot take. Use config.distribution='none' or 'mirrored'."
         )
     trained = {name for phase in plan.phases for name in phase.trainable_blocks}
     graphs = [
