@@ -146,7 +146,7 @@ def samples(
 ) -> tf.Tensor:
     """The middle of one sound in -1..1, float32 `[n]`, n from 1 to `most`.
 
-    Channels are averaged, and what is no finite number becomes 0.
+    Channels are averaged, and NaN and infinity become 0.
     """
     own_rate = tf.cast(header.rate_hz, tf.int64)
     needed = tf.cast(-(-most * own_rate // rate_hz), tf.int32)

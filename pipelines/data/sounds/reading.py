@@ -20,7 +20,7 @@ from zoo.spec import LONGEST_SOUND_MS, SOUND_RATES_HZ
 MOST_BYTES = 4 * 2**30
 # The share of sounds that the length is long enough for.
 _WHOLE = 0.95
-# And of those that the rate is not too high for: a few files do not decide.
+# The share of sounds of a lower rate that does not lower the rate of all.
 _SLOW = 0.05
 # A round length, and the longest without being asked for: ten seconds.
 _ROUND_MS, _USUAL_MS, _SHORTEST_MS = 100, 10_000, 200

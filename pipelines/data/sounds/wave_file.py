@@ -26,7 +26,7 @@ def wave_bytes(
     b'RIFF'
 
     Raises:
-        ValueError: if a sample cannot have so many bits.
+        ValueError: if samples of this kind cannot have these bits.
     """
     tag = FLOAT if floating else PCM
     if (tag, bits) not in SAMPLE_KINDS:
