@@ -53,6 +53,11 @@ class ContentCheck:
     notes: tuple[str, ...] = ()
 
 
+def how_to_go_on(inputs: Inputs) -> str:
+    """The sentence on what to do about examples that cannot be used."""
+    return HOW_TO_SKIP if isinstance(inputs, Sounds) else HOW_TO_GO_ON
+
+
 def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
     """The sha256 of each example; encoded images are also decoded, as in training.
 
@@ -64,7 +69,7 @@ def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> 
     """
     checked = check_content(inputs, on_progress=on_progress)
     if checked.bad:
-        raise DataError(f"{refusal(inputs, checked.bad)}\n{HOW_TO_GO_ON}")
+        raise DataError(f"{refusal(inputs, checked.bad)}\n{how_to_go_on(inputs)}")
     return checked.hashes
 
 

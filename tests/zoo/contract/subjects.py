@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from pipelines.data.sounds.wave_file import wave_bytes
+from tests.support.tones import RATE_HZ, tone
 from zoo.graph.blocks import KeepsStatistics
-from zoo.spec import ImageInput, SeriesInput, TextInput
+from zoo.spec import ImageInput, SeriesInput, SoundInput, TextInput
 
 EXAMPLES = 4
 SEED = 7
@@ -74,6 +76,9 @@ def smallest(spec: zoo.BackboneSpec) -> dict:
             return {**start, "input_length": _TEXT_TOKENS}
         case SeriesInput():
             return {**start, "input_length": spec.input.minimum_length_steps}
+        case SoundInput():
+            length = {"input_length": spec.input.minimum_length_ms, "rate_hz": RATE_HZ}
+            return {**start, **length}
 
 
 def examples(backbone: zoo.Backbone) -> tf.Tensor:
@@ -87,6 +92,9 @@ def examples(backbone: zoo.Backbone) -> tf.Tensor:
             return tf.constant(_TEXTS)
         case "series":
             return tf.constant(rng.normal(size=shape), tf.float32)
+        case "sound":
+            tones = (tone(300 * (i + 1), seed=i) for i in range(EXAMPLES))
+            return tf.constant([wave_bytes(x, RATE_HZ) for x in tones])
 
 
 def run(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:
