@@ -97,9 +97,8 @@ def usable(
     checked = check_content(examples.inputs, on_progress=on_progress)
     hashes, bad = checked.hashes, checked.bad
     if bad and ref.on_bad == "fail":
-        raise DataError(
-            f"{refusal(examples.inputs, bad)}\n{how_to_go_on(examples.inputs)}"
-        )
+        inputs = examples.inputs
+        raise DataError(f"{refusal(inputs, bad)}\n{how_to_go_on(inputs)}")
     skipped = (*examples.skipped, *((examples.names[i], bad[i]) for i in bad))
     total = len(examples) + len(examples.skipped)
     if len(skipped) > ref.bad_limit * total:

@@ -26,8 +26,8 @@ SPECS = (
         input=_INPUT,
         feature_width=_ROCKET.feature_width,
         # A threshold for each feature, the mean and scale of a band, and the bands that
-        # a kernel adds up: 84 kernels with 7 dilations on a second of sound.
-        parameters=None,
+        # each kernel of each dilation adds up; longer sounds have more dilations.
+        parameters=47_036,
         blocks=(Boundary("kernels", OUTPUT),),
         license=_ROCKET.license,
         paper=_ROCKET.paper,
