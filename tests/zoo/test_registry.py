@@ -28,6 +28,7 @@ SERIES = [
     *(f"series_{kind}" for kind in ("conv", "resnet", "inception")),
     *(f"series_{kind}" for kind in ("rnn", "gru", "lstm", "bigru", "bilstm")),
 ]
+SOUNDS = ["sound_minirocket", "sound_efficientnet_lite0"]
 TEXT = ["minilm_l6", "use_multilingual"]
 PLAIN = ["vgg16", "xception", "mobilenet"]
 TINY = ["tiny_image", "tiny_text", "tiny_series"]
@@ -46,7 +47,9 @@ def renamed():
 
 
 def test_catalog_is_listed_in_order():
-    assert zoo.list_backbones() == [*APPLICATIONS, *LITE, *SERIES, *TEXT, *HUB, *TINY]
+    assert zoo.list_backbones() == [
+        *APPLICATIONS, *LITE, *SERIES, *SOUNDS, *TEXT, *HUB, *TINY
+    ]
     assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
 
@@ -54,12 +57,12 @@ def test_catalog_is_listed_in_order():
     ("filters", "expected"),
     [
         ({"pattern": "vgg*"}, ["vgg16", "vgg19"]),
-        ({"pattern": "*_lite?"}, LITE),
+        ({"pattern": "*_lite?", "modality": "image"}, LITE),
         ({"pattern": "VGG*"}, []),
         ({"source": "applications"}, APPLICATIONS),
-        ({"source": "efficientnet_lite"}, LITE),
+        ({"source": "efficientnet_lite"}, [*LITE, SOUNDS[1]]),
         ({"pretrained": False}, [*SERIES, *TINY]),
-        ({"pretrained": True}, [*APPLICATIONS, *LITE, *TEXT, *HUB]),
+        ({"pretrained": True}, [*APPLICATIONS, *LITE, SOUNDS[1], *TEXT, *HUB]),
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),
         ({"pattern": "resnet50*", "source": "efficientnet_lite"}, []),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines.data.demo.photos import PHOTOS
 from pipelines.data.demo.series import SERIES
+from pipelines.data.demo.sounds import SOUNDS
 from pipelines.data.demo.texts import TEXTS
 from pipelines.data.names import natural_key
 from pipelines.data.reference import DatasetRef
@@ -16,7 +17,7 @@ from pipelines.errors import ConfigError
 from zoo.storage import durable
 from zoo.storage.home import expanded
 
-KINDS = {"photos": PHOTOS, "texts": TEXTS, "series": SERIES}
+KINDS = {"photos": PHOTOS, "texts": TEXTS, "series": SERIES, "sounds": SOUNDS}
 README = "README.txt"
 FEWEST = 3
 

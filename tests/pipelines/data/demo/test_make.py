@@ -20,7 +20,12 @@ def _contents(folder):
 
 @pytest.mark.parametrize(
     ("kind", "classes", "modality"),
-    [("photos", 10, "image"), ("texts", 2, "text"), ("series", 4, "series")],
+    [
+        ("photos", 10, "image"),
+        ("texts", 2, "text"),
+        ("series", 4, "series"),
+        ("sounds", 4, "sound"),
+    ],
 )
 def test_make_gives_data_that_load(tmp_path, kind, classes, modality):
     demo = make(kind, tmp_path / "deep" / "data", limit=FEWEST)
