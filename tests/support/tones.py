@@ -13,7 +13,8 @@ def tone(hertz, *, rate_hz=RATE_HZ, seconds=0.3, seed=0):
     rng = np.random.default_rng(seed)
     time = np.arange(int(rate_hz * seconds)) / rate_hz
     wave = 0.5 * np.sin(2 * np.pi * hertz * rng.uniform(0.9, 1.1) * time)
-    return wave + rng.normal(0, 0.02, len(time))
+    # As much noise in each band at every rate.
+    return wave + rng.normal(0, 0.02 * (rate_hz / RATE_HZ) ** 0.5, len(time))
 
 
 def write_tones(folder, *, each=12):
