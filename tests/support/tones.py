@@ -44,7 +44,7 @@ def bad_sounds():
     slow[24:28] = (100).to_bytes(4, "little")
     return {
         "no bytes": b"",
-        "cut short": good[: len(good) // 2],
+        "is cut short": good[: len(good) // 2],
         "1 sample at": short,
         "not a WAV file": b"this is no sound, it is only called so",
         "no format": good[:12] + good[36:],

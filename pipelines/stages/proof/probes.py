@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,9 @@ def probes_of(
             texts = np.empty(len(made), object)
             texts[:] = list(made.values())
             return _split(Texts(texts), made)
-        case Sounds(values):
-            made = sound_probes(list(values), rate_hz=inputs.rate_hz)
-            files = np.empty(len(made), object)
-            files[:] = list(made.values())
-            paths = Strings.of(made)
-            return _split(dataclasses.replace(inputs, values=files, paths=paths), made)
+        case Sounds():
+            files = sound_probes(list(inputs.values), rate_hz=inputs.rate_hz)
+            return _split(_like(inputs, files), files)
         case Series():
             series = _series(read)
             return _split(Series(np.stack(list(series.values()))), series)
@@ -66,6 +63,13 @@ def probes_of(
         paths[name] = str(path)
     files = ImageFiles(tuple(paths.values()), maximum_megapixels=maximum_megapixels)
     return _split(files, paths)
+
+
+def _like(sounds: Sounds, files: Mapping[str, bytes]) -> Sounds:
+    """Other files, to be read as these sounds are."""
+    values = np.empty(len(files), object)
+    values[:] = list(files.values())
+    return dataclasses.replace(sounds, values=values, paths=Strings.of(files))
 
 
 def _split(inputs: Inputs, names: Collection[str]) -> Probes:
