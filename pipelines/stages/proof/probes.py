@@ -51,8 +51,8 @@ def probes_of(
             texts[:] = list(made.values())
             return _split(Texts(texts), made)
         case Sounds():
-            files = sound_probes(list(inputs.values), rate_hz=inputs.rate_hz)
-            return _split(_like(inputs, files), files)
+            waves = sound_probes(list(inputs.values), rate_hz=inputs.rate_hz)
+            return _split(_like(inputs, waves), waves)
         case Series():
             series = _series(read)
             return _split(Series(np.stack(list(series.values()))), series)
