@@ -19,6 +19,8 @@ working_folder.refuse_strangers("zoo", zoo.__file__)
 from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of ours, that is sure now
 
 if TYPE_CHECKING:
+    import keras
+
     from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
     from pipelines.planning.backbones.ranking import Ranking
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def fine_tune(
-    data: str,
+    data: object,
     *,
     backbone: str = "",
     workdir: str | Path,
@@ -38,9 +40,16 @@ def fine_tune(
 ) -> "Run":
     """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
 
+    `data` is a reference such as `dir:photos`; or arrays `(x, y)` or
+    `(x, y, sample_weight)`, a table of pandas or Polars, a `tf.data.Dataset`, a data
+    set of Hugging Face, a list of `(path, label)`, or a dict of splits with these. Then
+    `image`, `text`, `label`, `group`, `split` and `weight` name columns of a table, and
+    `validation=0.2` and other options of a reference are keywords. The same data in
+    another form give the same run.
+
     Without a `backbone` it is the default for images, texts or series. `fields` are any
-    others of `pipelines.config.RunConfig`, such as `strategy="full"` or
-    `input_size_px=160`.
+    others of `pipelines.config.RunConfig`, such as `strategy="full"`,
+    `input_size_px=160` or `head={"dropout": 0.2}`.
 
     >>> run = fine_tune(
     ...     "builtin:digits?limit=120",
@@ -58,20 +67,22 @@ def fine_tune(
     """
     with preserved(shows_stages=True):
         from pipelines import config as configs
+        from pipelines.data.in_memory.referenced import referenced
         from pipelines.run import run
 
-        values = {
-            "data": data,
-            "backbone": backbone,
-            "workdir": str(workdir),
-            "seed": seed,
-            **fields,
-        }
-        return run(configs.from_fields(values))
+        with referenced(data, fields) as (reference, others):
+            values = {
+                "data": reference,
+                "backbone": backbone,
+                "workdir": str(workdir),
+                "seed": seed,
+                **others,
+            }
+            return run(configs.from_fields(values))
 
 
 def tune(
-    data: str,
+    data: object,
     *,
     backbone: str = "",
     workdir: str | Path,
@@ -82,8 +93,9 @@ def tune(
 ) -> "Search":
     """Tries several ways to fine-tune, and writes the best as a config file.
 
-    Trials are compared on validation; fields that are set are not searched. The same
-    call resumes an interrupted search. Needs the extra `tune`.
+    `data` is as for `fine_tune`. Trials are compared on validation; fields that are set
+    are not searched. The same call resumes an interrupted search. Needs the extra
+    `tune`.
 
     Raises:
         ConfigError, DataError, BackboneError, TrainingError: with a sentence that says
@@ -91,37 +103,51 @@ def tune(
     """
     with preserved(shows_stages=True):
         from pipelines import config as configs
+        from pipelines.data.in_memory.referenced import referenced
         from pipelines.search import search
 
-        values = {
-            "data": data,
-            "backbone": backbone,
-            "workdir": str(workdir),
-            "seed": seed,
-            **fields,
-        }
-        return search(
-            configs.from_fields(values),
-            trials=trials,
-            time_budget_seconds=time_budget_seconds,
-        )
+        with referenced(data, fields) as (reference, others):
+            values = {
+                "data": reference,
+                "backbone": backbone,
+                "workdir": str(workdir),
+                "seed": seed,
+                **others,
+            }
+            return search(
+                configs.from_fields(values),
+                trials=trials,
+                time_budget_seconds=time_budget_seconds,
+            )
 
 
 def rank(
-    data: str, *, backbones: str = "*", seed: int = 0, problem: str = "auto"
+    data: object,
+    *,
+    backbones: str = "*",
+    seed: int = 0,
+    problem: str = "auto",
+    **options: object,
 ) -> "Ranking":
     """Ranks the backbones with weights on this machine by a probe on data.
 
-    `backbones` is a pattern such as `efficientnet*`, and `problem` the kind of labels,
-    as `config.problem`. Nothing is downloaded or trained.
+    `data` and its `options` are as for `fine_tune`. `backbones` is a pattern such as
+    `efficientnet*`, and `problem` the kind of labels, as `config.problem`. Nothing is
+    downloaded or trained.
 
     Raises:
         ConfigError, DataError, BackboneError: with a sentence that says what to do.
     """
     with preserved(shows_stages=True):
         from pipelines import ranking
+        from pipelines.config.schema import refuse_unknown
+        from pipelines.data.in_memory.referenced import referenced
 
-        return ranking.rank(data, backbones=backbones, seed=seed, problem=problem)
+        with referenced(data, options) as (reference, others):
+            refuse_unknown(others, ("backbones", "seed", "problem"))
+            return ranking.rank(
+                reference, backbones=backbones, seed=seed, problem=problem
+            )
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":
@@ -172,6 +198,21 @@ def compare(*runs: str | Path) -> "Comparison":
     from pipelines.comparison import compare as comparing
 
     return comparing.compare([Path(run) for run in runs])
+
+
+def load_model(path: str | Path) -> "keras.Model":
+    """The trained classifier as a plain Keras model, from raw inputs to logits.
+
+    `path` is a run folder or an artifact that was made with `config.export.keras`, or
+    a file that `run.save` wrote. The model trains on with `compile` and `fit`.
+
+    Raises:
+        ArtifactError: if there is no Keras model, or not the one that was published.
+    """
+    with started():
+        from pipelines.formats import keras_file
+
+        return keras_file.load(Path(path))
 
 
 def load(artifact_dir: str | Path) -> "Predictor":

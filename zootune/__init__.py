@@ -33,7 +33,16 @@ def _refuse_strangers() -> None:
 # Before an import runs a line of a stranger.
 _refuse_strangers()
 
-from pipelines import add_class, compare, fine_tune, load, publish, rank, tune  # noqa: E402
+from pipelines import (  # noqa: E402
+    add_class,
+    compare,
+    fine_tune,
+    load,
+    load_model,
+    publish,
+    rank,
+    tune,
+)
 from pipelines.errors import (  # noqa: E402
     ArtifactError,
     ChangedFilesError,
@@ -51,6 +60,14 @@ from zoo.errors import (  # noqa: E402
 from zoo.version import VERSION as __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from pipelines.estimators import (
+        ImageClassifier,
+        ImageRegressor,
+        SeriesClassifier,
+        SeriesRegressor,
+        TextClassifier,
+        TextRegressor,
+    )
     from zoo import build
 
 __all__ = [
@@ -59,7 +76,13 @@ __all__ = [
     "ChangedFilesError",
     "ConfigError",
     "DataError",
+    "ImageClassifier",
+    "ImageRegressor",
     "MissingWeightsError",
+    "SeriesClassifier",
+    "SeriesRegressor",
+    "TextClassifier",
+    "TextRegressor",
     "TrainingError",
     "UnknownBackboneError",
     "WeightsError",
@@ -71,6 +94,7 @@ __all__ = [
     "get_spec",
     "list_backbones",
     "load",
+    "load_model",
     "publish",
     "rank",
     "register",
@@ -79,9 +103,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`build`, which imports TensorFlow, when it is asked for."""
+    """`build` and the estimators, which import much, when they are asked for."""
     if name == "build":
         import zoo
 
         return zoo.build
+    if name.endswith(("Classifier", "Regressor")) and name in __all__:
+        from pipelines import estimators
+
+        return getattr(estimators, name)
     raise AttributeError(f"module 'zootune' has no attribute '{name}'")

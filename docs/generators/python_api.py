@@ -23,13 +23,28 @@ RESULTS = {
 }
 
 
+_OF_CLASSIFIERS = ("fit", "predict", "predict_proba")
+_OF_REGRESSORS = ("fit", "predict")
+_MEMBERS = {
+    **dict.fromkeys(
+        ("ImageClassifier", "TextClassifier", "SeriesClassifier"), _OF_CLASSIFIERS
+    ),
+    **dict.fromkeys(
+        ("ImageRegressor", "TextRegressor", "SeriesRegressor"), _OF_REGRESSORS
+    ),
+}
+
+
 def page() -> str:
     """Functions, results, and errors."""
     functions = [n for n in exported() if not is_error(n)]
     failures = [n for n in exported() if is_error(n)]
+    values = [n for n in functions if inspect.isclass(getattr(zootune, n))]
     parts = [
         "## Functions",
-        *(_directive("function", f"zootune.{n}") for n in functions),
+        *(_directive("function", f"zootune.{n}") for n in functions if n not in values),
+        "## Classes",
+        *(_directive("class", f"zootune.{n}", _MEMBERS.get(n, ())) for n in values),
     ]
     parts += ["## Results and clients"]
     parts += [_directive("class", name, members) for name, members in RESULTS.items()]

@@ -410,12 +410,18 @@ class AnomalyConfig:
 
 @dataclasses.dataclass(slots=True)
 class ExportConfig:
-    """Signatures of the artifact besides predictions."""
+    """Contents of the artifact besides predictions."""
 
     explain: bool = option(
         False,
         help="Adds the signature `explain`: a map of where on an image the network"
         " looked.",
+    )
+    keras: bool = option(
+        False,
+        help="Keeps the classifier as a Keras model in the artifact too, from raw"
+        " inputs to logits, for zootune.load_model. It takes the space of the weights"
+        " once more.",
     )
 
 
@@ -595,14 +601,31 @@ BOUNDS = {path: known.bounds for path, known in OPTIONS.items() if known.bounds}
 def from_fields(fields: Mapping[str, Any]) -> RunConfig:
     """A configuration that differs from the default in these fields.
 
-    >>> from_fields({"data": "dir:photos", "seed": 3}).seed
-    3
+    Fields of a section are a dict of their own.
+
+    >>> from_fields({"data": "dir:photos", "head": {"dropout": 0.2}}).head.dropout
+    0.2
 
     Raises:
         ConfigError: for a field that does not exist, with the nearest one.
     """
     refuse_unknown(fields, [field.name for field in dataclasses.fields(RunConfig)])
-    return RunConfig(**fields)
+    default = RunConfig()
+    return RunConfig(
+        **{
+            name: _section(name, getattr(default, name), value)
+            for name, value in fields.items()
+        }
+    )
+
+
+def _section(name: str, default: Any, value: Any) -> Any:
+    """A value of a field; of a section also its fields that differ, as a dict."""
+    if not dataclasses.is_dataclass(default) or not isinstance(value, Mapping):
+        return value
+    known = [f"{name}.{field.name}" for field in dataclasses.fields(default)]
+    refuse_unknown([f"{name}.{field}" for field in value], known)
+    return dataclasses.replace(default, **value)  # type: ignore[type-var]
 
 
 def refuse_unknown(paths: Iterable[str], known: Sequence[str]) -> None:

@@ -155,9 +155,9 @@ def sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, .
             spread = np.linspace(0, len(inputs) - 1, min(at_most, len(inputs)))
             sizes = (_encoded_size(inputs, int(i)) for i in spread)
             return ["width", "height"], [size for size in sizes if size]
-        case ImageArray(pixels):
-            height, width = pixels.shape[1:3]
-            return ["width", "height"], [(width, height)] * len(pixels)
+        case ImageArray(held):
+            height, width = held.shape[1:3]
+            return ["width", "height"], [(width, height)] * len(inputs)
         case Texts(texts):
             return ["characters"], [(len(text.decode()),) for text in texts]
         case Sounds():

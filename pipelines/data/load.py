@@ -15,6 +15,7 @@ from pipelines.data.readers import (
     arrays,
     builtin,
     folder,
+    memory,
     records,
     series_files,
     series_table,
@@ -106,11 +107,13 @@ def usable(
             f"{_refusal(skipped, total)}\nThat is more than on_bad=skip leaves out:"
             f" bad_limit={ref.bad_limit:g} of all."
         )
-    good = np.setdiff1d(np.arange(len(examples)), list(bad))
+    if bad:
+        good = np.setdiff1d(np.arange(len(examples)), list(bad))
+        examples, hashes = examples.take(good), hashes.take(good)
     examples = dataclasses.replace(
-        examples.take(good), skipped=skipped, notes=(*examples.notes, *checked.notes)
+        examples, skipped=skipped, notes=(*examples.notes, *checked.notes)
     )
-    return without_shared(examples, hashes.take(good), ref)
+    return without_shared(examples, hashes, ref)
 
 
 def _refusal(skipped: Sequence[tuple[str, str]], total: int) -> str:
@@ -177,6 +180,8 @@ def _read(ref: DatasetRef, problem: str) -> Examples:
         return folder.read(ref.location, group=ref.group, layout=ref.layout)
     if ref.scheme == "npz":
         return arrays.read(ref.location, on_bad=ref.on_bad, problem=problem)
+    if ref.scheme == "memory":
+        return memory.read(ref.location, on_bad=ref.on_bad, problem=problem)
     if ref.scheme in ("arff", "ts"):
         return series_files.read(ref.scheme, ref.location)
     if ref.scheme == "csv" and ref.holds_series:

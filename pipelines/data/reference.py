@@ -18,7 +18,7 @@ MAXIMUM_MEGAPIXELS = 50.0
 MAXIMUM_BYTES_PER_PIXEL = 16
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
-SCHEMES = ("arff", "builtin", "csv", "dir", "npz", "tfds", "tfrecord", "ts")
+SCHEMES = ("arff", "builtin", "csv", "dir", "memory", "npz", "tfds", "tfrecord", "ts")
 # Options that only some schemes know.
 _SPECIAL = {
     "group": ("csv", "dir", "tfds", "tfrecord"),
@@ -26,7 +26,7 @@ _SPECIAL = {
     "text": ("csv", "tfds", "tfrecord"),
     "sound": ("csv",),
     "label": ("csv", "tfds", "tfrecord"),
-    "label_delimiter": ("csv",),
+    "label_delimiter": ("csv", "memory"),
     "split": ("csv", "tfrecord"),
     "series": ("csv",),
     "time": ("csv",),

@@ -57,7 +57,7 @@ def _write(example: Inputs, stem: Path) -> Path:
         path.write_bytes(content)
     elif isinstance(example, ImageArray):
         path = stem.with_name(f"{stem.name}.png")
-        path.write_bytes(tf.io.encode_png(example.pixels[0]).numpy())
+        path.write_bytes(tf.io.encode_png(example[0]).numpy())
     elif isinstance(example, Sounds):
         path = stem.with_name(f"{stem.name}.wav")
         path.write_bytes(example.values[0])

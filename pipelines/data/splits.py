@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -79,17 +79,33 @@ class ImageRecords:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageArray:
-    """Images in memory, `pixels` uint8 `[n, h, w, 3]`."""
+    """Images in memory, uint8 `[n, h, w, 3]`: all of `held`, or its `rows` int64 `[n]`.
+
+    Some of the images are a view: splits copy nothing of a large array.
+    """
 
     modality: ClassVar[str] = "image"
-    pixels: np.ndarray
+    held: np.ndarray
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.held if self.rows is None else self.rows)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        return self.held[i if self.rows is None else self.rows[i]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """All of the images, uint8 `[n, h, w, 3]`: a copy, if these are some rows."""
+        return self.held if self.rows is None else self.held[self.rows]
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageArray:
         """Some of the images."""
-        return ImageArray(self.pixels[np.asarray(indices, np.int64)])
+        rows = np.asarray(indices, np.int64)
+        return ImageArray(self.held, rows if self.rows is None else self.rows[rows])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -255,6 +255,7 @@ class RunJob:
                 facts=facts,
                 model_card=model_card(prepared, calibrated, evaluation),
                 explain=self.config.export.explain,
+                keeps_keras=self.config.export.keras,
                 process=self._proof,
             )
         except ArtifactError:

@@ -14,23 +14,23 @@ from zoo.storage.home import expanded
 
 
 def next_commands(workdir: Path, report: Mapping[str, Any]) -> list[str]:
-    """Three commands, ready for a shell: predict, the page of the run, and serve.
+    """Commands, ready for a shell: predict, the page of the run, and serve.
 
-    To predict, a file of the test split is named; data without files are evaluated.
+    To predict, a file of the test split is named; data without files are evaluated, if
+    another process has them.
     """
     base = Path(report["artifact"]).parent
     reference = report["data"]["reference"]
-    file = _test_file(workdir, DatasetRef.parse(reference))
-    first = (
-        ["zoo", "predict", _argument(base), _argument(file)]
-        if file
-        else ["zoo", "evaluate", _argument(base), f"--data={reference}"]
-    )
+    ref = DatasetRef.parse(reference)
+    file = _test_file(workdir, ref)
     commands = [
-        first,
         ["zoo", "report", _argument(workdir)],
         ["zoo", "serve", _argument(base)],
     ]
+    if file:
+        commands.insert(0, ["zoo", "predict", _argument(base), _argument(file)])
+    elif ref.scheme != "memory":  # which no other process has
+        commands.insert(0, ["zoo", "evaluate", _argument(base), f"--data={reference}"])
     return [shlex.join(command) for command in commands]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from pipelines.calibration.calibration import Calibration
+from pipelines.formats import keras_file
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
@@ -34,6 +35,16 @@ class Run:
     model: keras.Model
     workdir: Path
     artifact_dir: Path
+
+    def save(self, path: str | Path) -> None:
+        """Writes `model` as a `.keras` file, from raw inputs to logits.
+
+        `keras.models.load_model(path)` gives it back wherever `zootune` is imported.
+
+        Raises:
+            ConfigError: if the name does not end with `.keras`.
+        """
+        keras_file.write(self.model, Path(path))
 
     def __repr__(self) -> str:
         test, name = self.report["test"], self.report["headline"][0]

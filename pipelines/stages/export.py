@@ -15,6 +15,7 @@ import tensorflow as tf
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
+from pipelines.formats import keras_file
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment, signals
 from pipelines.runtime.clock import Ticker
@@ -47,13 +48,15 @@ def export(
     facts: Mapping[str, Any],
     model_card: str = "",
     explain: bool = False,
+    keeps_keras: bool = False,
     process: FreshProcess | None = None,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
 
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`, and `model_card` is Markdown for people, a file beside the
-    graph. With `explain` it can say where on an image the network looked. `process` is
+    graph. With `explain` it can say where on an image the network looked, and with
+    `keeps_keras` it holds the Keras model too. `process` is
     one of `parity_process.fresh_process` that was started early.
 
     Raises:
@@ -67,6 +70,8 @@ def export(
     try:
         with publication.unpublished(base) as unpublished:
             described = _write(subject, unpublished, model_card=model_card)
+            if keeps_keras:
+                keras_file.write(model.model, unpublished / keras_file.PLACE)
             with _kept_if_refused(unpublished, base):
                 record = _prove(subject, examples, unpublished, process)
             manifest = _manifest(

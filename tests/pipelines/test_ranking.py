@@ -9,6 +9,7 @@ import pipelines
 import zoo
 from pipelines import ranking
 from pipelines.cli import main
+from pipelines.data.readers import builtin
 from pipelines.errors import ConfigError
 from pipelines.planning.backbones.ranking import Ranking
 from zoo.errors import BackboneError, MissingWeightsError, UnknownBackboneError
@@ -81,8 +82,16 @@ def test_in_python_it_is_the_same_value(registered):
     assert isinstance(found, Ranking)
     assert found.finalists == ("rank_a",)
     assert found.backbones[0].probe.accuracy > found.majority_accuracy
-    again = pipelines.rank(DATA, backbones="rank_a")
+    digits = builtin.read("mnist_5k")
+    arrays = (digits.inputs.pixels, digits.labels)
+    again = pipelines.rank(arrays, limit=240, backbones="rank_a")
     assert again.backbones[0].probe == found.backbones[0].probe
+
+
+def test_options_that_are_not_known_are_refused():
+    arrays = (np.zeros((4, 8, 8, 3), np.uint8), ["a", "b"] * 2)
+    with pytest.raises(ConfigError, match=r"config\.limt\."):
+        pipelines.rank(arrays, limt=240)
 
 
 def test_rank_names_unrankable_backbones_and_ranks_the_rest(registered):

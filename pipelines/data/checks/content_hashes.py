@@ -94,8 +94,8 @@ def check_content(
                     deepest.append(inspection.deepest)
             note = deep_note(deepest, len(inputs))
             return ContentCheck(hashes.packed(), bad, (note,) if note else ())
-        case ImageArray(pixels):
-            return ContentCheck(Strings.of(_hash_array(image) for image in pixels))
+        case ImageArray():
+            return ContentCheck(Strings.of(_hash_array(image) for image in inputs))
         case Sounds():
             return check_sounds(inputs)
         case Texts(texts):

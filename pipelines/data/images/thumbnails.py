@@ -20,7 +20,7 @@ def thumbnail(inputs: Inputs, i: int, *, size_px: int) -> Image.Image | None:
     megapixels than its data allow.
     """
     if isinstance(inputs, ImageArray):
-        return _small(Image.fromarray(np.asarray(inputs.pixels[i])), size_px)
+        return _small(Image.fromarray(np.asarray(inputs[i])), size_px)
     if not isinstance(inputs, ImageFiles | ImageRecords):
         return None
     try:

@@ -24,6 +24,9 @@ from pipelines.data.input.order import (
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.splits import ImageArray, Series, Sounds, Split, Texts
 
+# Pixels that are copied into a pipeline, in bytes. Of a larger array, batches are taken
+# through Python: slower, but a pipeline of each stage would hold another copy.
+_LARGEST_COPY = 2**28
 # A function of its own is traced once for a size, and not for every data set.
 _decode_and_resize = tf.function(decode_and_resize, autograph=False)
 
@@ -152,11 +155,11 @@ def _loader(
     inputs = split.inputs
     if isinstance(inputs, ImageArray):
         size = _required(size_px)
-        return _row_loader(
-            split, inputs.pixels, batch_size, lambda rows: resize(rows, size)
-        )
+        gather = _gatherer(inputs)
+        return _row_loader(split, lambda i: resize(gather(i), size), batch_size)
     if isinstance(inputs, Texts | Series | Sounds):
-        return _row_loader(split, inputs.values, batch_size)
+        values = _on_host(inputs.values)
+        return _row_loader(split, lambda i: tf.gather(values, i), batch_size)
     pixels_of = _pixel_loader(split, _required(size_px), cache)
     targets = _targets(split)
     return lambda indices: _in_parallel(
@@ -195,8 +198,8 @@ def _pixel_loader(
     """A function from an index to pixels, uint8 `[size_px, size_px, 3]`."""
     inputs = split.inputs
     if isinstance(inputs, ImageArray):
-        array = _on_host(inputs.pixels)
-        return lambda i: resize(tf.gather(array, i), size_px)
+        gather = _gatherer(inputs)
+        return lambda i: resize(gather(i), size_px)
     if isinstance(inputs, Texts | Series | Sounds):
         raise ValueError(f"Only images have pixels, and not {inputs.modality}.")
     read = reader_of(inputs)
@@ -264,16 +267,13 @@ def _augmented(
 
 
 def _row_loader(
-    split: Split,
-    array: np.ndarray,
-    batch_size: int,
-    prepare: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
+    split: Split, inputs_of: Callable[[tf.Tensor], tf.Tensor], batch_size: int
 ) -> ToBatches:
-    values, targets = _on_host(array), _targets(split)
+    targets = _targets(split)
 
     # Whole batches at once: for small rows the call costs more than the work.
     def load(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return prepare(tf.gather(values, rows)), *targets(rows)
+        return inputs_of(rows), *targets(rows)
 
     return lambda indices: _in_parallel(indices.batch(batch_size), load)
 
@@ -283,6 +283,21 @@ def _in_parallel(
     load: Callable[..., tuple[tf.Tensor, ...]],
 ) -> tf.data.Dataset:
     return items.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _gatherer(images: ImageArray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from an index, or several, to those images."""
+    if len(images) * images.held[:1].nbytes <= _LARGEST_COPY:
+        pixels = _on_host(images.pixels)
+        return lambda i: tf.gather(pixels, i)
+    held = images.held
+    rows = np.arange(len(held)) if images.rows is None else images.rows
+
+    def gather(i: tf.Tensor) -> tf.Tensor:
+        taken = tf.numpy_function(lambda j: held[rows[j]], [i], tf.uint8)
+        return tf.ensure_shape(taken, [*i.shape, *held.shape[1:]])
+
+    return gather
 
 
 def _on_host(array: np.ndarray) -> tf.Tensor:

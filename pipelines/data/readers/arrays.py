@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,14 @@ from pipelines.data.spelling import (
     normal_all,
 )
 from pipelines.data.split_names import split_name
-from pipelines.data.splits import Examples, ImageArray, Series, Texts
+from pipelines.data.splits import (
+    EncodedImages,
+    Examples,
+    ImageArray,
+    Inputs,
+    Series,
+    Texts,
+)
 from pipelines.data.targets.arrays import NumberLabels, number_labels
 from pipelines.data.targets.choice import SINGLE_LABEL
 from pipelines.data.weights import checked_weights
@@ -51,9 +60,27 @@ def read(
         DataError: if the file or one of its arrays is missing or of another kind.
     """
     path = expanded(location).absolute()
-    arrays = _load(path)
+    return examples_of(_load(path), str(path), on_bad=on_bad, problem=problem)
+
+
+def examples_of(
+    arrays: Mapping[str, Any],
+    path: str,
+    *,
+    on_bad: str = "fail",
+    problem: str = SINGLE_LABEL,
+    names: Sequence[str] | None = None,
+) -> Examples:
+    """The examples of arrays with the names and contents that `read` describes.
+
+    `path` says in messages where they come from. `x` may be encoded images too, and
+    `names` are those of the examples.
+
+    Raises:
+        DataError: if one is of another kind or length.
+    """
     x, y = arrays["x"], arrays["y"]
-    blanks = Blanks(on_bad, str(path))
+    blanks = Blanks(on_bad, path)
     inputs = _inputs(x, path, blanks)
     numbers = _numbers(arrays, path, problem)
     for name in ("y", "group", "split", "sample_weight"):
@@ -66,7 +93,8 @@ def read(
                 f"({len(x)},)."
             )
     classes = numbers or _classes(y, arrays.get("class_names"), path)
-    names = tuple(f"{inputs.modality} {i}" for i in range(len(x)))
+    if names is None:
+        names = tuple(f"{inputs.modality} {i}" for i in range(len(x)))
     return blanks.taken_out(
         Examples(
             inputs=inputs,
@@ -83,7 +111,7 @@ def read(
 
 
 def _weights(
-    arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path
+    arrays: Mapping[str, np.ndarray], names: Sequence[str], path: str
 ) -> np.ndarray | None:
     values = arrays.get("sample_weight")
     if values is None:
@@ -97,14 +125,14 @@ def _weights(
 
 
 def _numbers(
-    arrays: dict[str, np.ndarray], path: Path, problem: str
+    arrays: Mapping[str, np.ndarray], path: str, problem: str
 ) -> NumberLabels | None:
     """The labels if they are numbers and not classes."""
     if problem == SINGLE_LABEL and arrays["y"].ndim == 1:
         return None
     declared = arrays.get("class_names")
     names = None if declared is None else _texts(declared.ravel(), "class_names", path)
-    return number_labels(arrays["y"], names, where=str(path), problem=problem)
+    return number_labels(arrays["y"], names, where=path, problem=problem)
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:
@@ -171,7 +199,9 @@ def _refusal(path: Path, *, unknown: list[str], missing: list[str]) -> str:
     return f"Unknown array {unknown[0]!r} in {path}. {choices(unknown[0], _ARRAYS)}"
 
 
-def _inputs(x: np.ndarray, path: Path, blanks: Blanks) -> ImageArray | Texts | Series:
+def _inputs(x: np.ndarray | EncodedImages, path: str, blanks: Blanks) -> Inputs:
+    if not isinstance(x, np.ndarray):
+        return x
     if x.dtype.kind in "US":
         return _read_texts(x, path, blanks)
     if x.dtype.kind == "f" and x.ndim in (2, 3):
@@ -180,7 +210,7 @@ def _inputs(x: np.ndarray, path: Path, blanks: Blanks) -> ImageArray | Texts | S
     return ImageArray(rgb(x))
 
 
-def _read_texts(x: np.ndarray, path: Path, blanks: Blanks) -> Texts:
+def _read_texts(x: np.ndarray, path: str, blanks: Blanks) -> Texts:
     if x.ndim != 1:
         raise DataError(f"x in {path} has shape {x.shape}; texts are [n].")
     texts = np.empty(len(x), object)
@@ -206,7 +236,7 @@ def _fault_of(error: UnicodeError) -> str:
     return f"text ({error})"
 
 
-def _read_series(x: np.ndarray, path: Path) -> Series:
+def _read_series(x: np.ndarray, path: str) -> Series:
     if 0 in x.shape:
         raise DataError(f"x in {path} has shape {x.shape} and so holds no number.")
     with np.errstate(over="ignore"):
@@ -228,7 +258,7 @@ def _read_series(x: np.ndarray, path: Path) -> Series:
     return Series(values if values.ndim == 3 else values[..., np.newaxis])
 
 
-def _check_pixels(x: np.ndarray, path: Path) -> None:
+def _check_pixels(x: np.ndarray, path: str) -> None:
     if 0 in x.shape:
         raise DataError(f"x in {path} has shape {x.shape} and so holds no pixel.")
     if x.dtype != np.uint8:
@@ -285,7 +315,7 @@ def _for_rows_of_numbers(x: np.ndarray) -> str:
     )
 
 
-def _classes(y: np.ndarray, declared: np.ndarray | None, path: Path) -> Classes:
+def _classes(y: np.ndarray, declared: np.ndarray | None, path: str) -> Classes:
     if declared is None:
         values, labels = np.unique(y, return_inverse=True)
         names = _texts(values, "y", path)
@@ -307,7 +337,7 @@ def _classes(y: np.ndarray, declared: np.ndarray | None, path: Path) -> Classes:
     return index_declared(texts, class_names, where=where)
 
 
-def _indices(y: np.ndarray, classes: int, path: Path) -> np.ndarray:
+def _indices(y: np.ndarray, classes: int, path: str) -> np.ndarray:
     if y.min() < 0 or y.max() >= classes:
         raise DataError(
             f"y in {path} goes from {y.min()} to {y.max()}; with {classes} class_names "
@@ -316,12 +346,12 @@ def _indices(y: np.ndarray, classes: int, path: Path) -> np.ndarray:
     return y.astype(np.int64)
 
 
-def _splits(split: np.ndarray, path: Path) -> tuple[str, ...]:
+def _splits(split: np.ndarray, path: str) -> tuple[str, ...]:
     texts = _texts(split, "split", path)
-    return tuple(split_name(text, where=str(path)) for text in texts)
+    return tuple(split_name(text, where=path) for text in texts)
 
 
-def _groups(values: np.ndarray, path: Path) -> list[str]:
+def _groups(values: np.ndarray, path: str) -> list[str]:
     groups = list(normal_all(_texts(values, "group", path)))
     for i, group in enumerate(groups):
         if is_blank(group):
@@ -332,7 +362,7 @@ def _groups(values: np.ndarray, path: Path) -> list[str]:
     return groups
 
 
-def _texts(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
+def _texts(values: np.ndarray, name: str, path: str) -> tuple[str, ...]:
     if values.dtype.kind not in "iuUS":
         raise DataError(
             f"{name} in {path} is {values.dtype}; it needs whole numbers or strings."

@@ -152,8 +152,8 @@ def _encoded(inputs: Inputs, i: int) -> bytes:
     match inputs:
         case ImageFiles() | ImageRecords():
             return encoded_bytes(inputs, i)
-        case ImageArray(pixels):  # as PNG, which loses nothing
-            return tf.io.encode_png(pixels[i]).numpy()
+        case ImageArray() as images:  # as PNG, which loses nothing
+            return tf.io.encode_png(images[i]).numpy()
         case Texts(values):
             return values[i]
         case _:

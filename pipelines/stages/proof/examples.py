@@ -55,8 +55,8 @@ def as_sent(split: Split) -> np.ndarray:
     match split.inputs:
         case ImageFiles() | ImageRecords() as images:
             return _objects([encoded_bytes(images, i) for i in range(len(images))])
-        case ImageArray(pixels):  # as PNG, which loses nothing
-            return _objects([tf.io.encode_png(image).numpy() for image in pixels])
+        case ImageArray() as images:  # as PNG, which loses nothing
+            return _objects([tf.io.encode_png(image).numpy() for image in images])
         case Texts(values) | Sounds(values):
             return _objects(list(values))
         case Series(values):

@@ -27,7 +27,7 @@ FREE_TEXT = {
 
 def test_options_numbers_have_bounds_and_texts_choices():
     defaults = dotted(configs.to_dict(RunConfig()))
-    assert len(defaults) == 80
+    assert len(defaults) == 81
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
@@ -93,6 +93,14 @@ def test_reads_finds_only_readers():
 def test_from_fields_differs_from_default_in_these():
     config = configs.from_fields({"seed": 3, "strategy": "full"})
     assert config == dataclasses.replace(RunConfig(), seed=3, strategy="full")
+
+
+def test_from_fields_takes_a_section_as_a_dict():
+    config = configs.from_fields({"head": {"dropout": 0.2}})
+    assert config.head == HeadConfig(dropout=0.2)
+    assert configs.from_fields({"head": HeadConfig(dropout=0.2)}) == config
+    with pytest.raises(ConfigError, match=r"no config\.head\.dropot\. Did you mean"):
+        configs.from_fields({"head": {"dropot": 0.2}})
 
 
 def test_from_fields_unknown_field_names_the_nearest():

@@ -1,0 +1,1 @@
+"""Data that a caller has in Python, in place of a reference."""
