@@ -173,6 +173,13 @@ def _refuse_strings(source: Artifact, targets: Sequence[Target]) -> None:
         "table": "rows of a table, and categories become numbers",
     }
     modality = source.manifest.preprocessing["modality"]
+    if modality == "sound":
+        names = ", ".join(target.name for target in targets)
+        raise ArtifactError(
+            f"{source.path} takes sounds, whose files are decoded inside its graph by"
+            " operations that only TensorFlow has. It cannot be exported to"
+            f" {names}; --format savedmodel can."
+        )
     if modality in reads:
         names = ", ".join(target.name for target in targets)
         raise ArtifactError(
