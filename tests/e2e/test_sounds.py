@@ -113,3 +113,15 @@ def test_other_backbones_and_augmentation_are_refused(run, tmp_path, capsys):
     config = ["--config.augment.strength=light", f"--config.workdir={tmp_path / 'b'}"]
     assert main(["train", f"--config.data={reference}", *config]) == 2
     assert "hold sounds; only images" in capsys.readouterr().err
+
+
+def test_class_of_sounds_is_added(run, tmp_path):
+    folder = shutil.copytree(run.workdir, tmp_path / "run")
+    (tmp_path / "mid").mkdir()
+    for i in range(8):
+        samples = tone(600, seed=500 + i)
+        (tmp_path / "mid" / f"{i}.wav").write_bytes(wave_bytes(samples, RATE_HZ))
+    pipelines.add_class(folder, name="mid", data=f"dir:{tmp_path / 'mid'}")
+    asked = [wave_bytes(tone(hz, seed=9), RATE_HZ) for hz in (300, 600, 1_200)]
+    answers = pipelines.load(folder / "artifact").predict(asked)
+    assert [answer.label for answer in answers] == ["low", "mid", "high"]
