@@ -6,6 +6,8 @@ defect. Series are small public sets. Each is prepared, fitted, calibrated and
 evaluated as `zoo train` would; nothing is exported. 60 % of the normal examples train.
 
 * auroc: area under the curve on test, the mean over classes and seeds, by method.
+* peer: local outlier factors of scikit-learn on pixels or values, without a network.
+* auto: the choice by injected anomalies, with how often it took a detector.
 * false alarms: promised and seen on test, the mean over 20 splits of one class, with
   the standard error of that mean.
 
@@ -30,12 +32,16 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import LocalOutlierFactor
 
 from benchmarks.problem_data import opaque
 from pipelines.calibration.anomalies import calibrate_anomalies
 from pipelines.config import RunConfig
 from pipelines.data.reference import DatasetRef
-from pipelines.probing.detector import METHODS, fit_detector
+from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, WINDOWS
+from pipelines.probing.cells import OF_CELLS
+from pipelines.probing.detector import fit_detector
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runtime.clock import Clock
@@ -48,6 +54,10 @@ _SIZE_PX, _EMOJI_PX = 96, 64
 # Examples of the normal class, and anomalies, of a set of images.
 _NORMAL, _OTHERS = 400, 300
 _SPLITS, _ALPHA = 20, 0.05
+# Local outlier factors of scikit-learn, on pixels at 32 px or values of series.
+PEER, _PEER_PX = "peer", 32
+
+METHODS = (*BY_COST, AUTOENCODER, AUTO, PEER)
 
 Task = tuple[str, np.ndarray, np.ndarray]
 
@@ -76,6 +86,21 @@ def solved(
         known=prepared.measured.known,
     )
     return prepared, calibrated, evaluate_calibrated(calibrated, prepared.problem).test
+
+
+def peer(x: np.ndarray, y: np.ndarray, *, seed: int) -> float:
+    """The area under the curve of local outlier factors, on as many normal ones."""
+    rows = x.reshape(len(x), -1)
+    if x.ndim == 4:
+        side = -(-x.shape[1] // _PEER_PX)
+        rows = x[:, ::side, ::side].reshape(len(x), -1)
+    normal = np.random.default_rng(seed).permutation(np.flatnonzero(y == "normal"))
+    count = len(normal) * 3 // 5
+    fitted = LocalOutlierFactor(min(20, count - 1), novelty=True)
+    fitted.fit(rows[normal[:count]].astype(np.float64))
+    held_out = np.concatenate([normal[count:], np.flatnonzero(y != "normal")])
+    scores = -fitted.score_samples(rows[held_out].astype(np.float64))
+    return float(roc_auc_score(y[held_out] != "normal", scores))
 
 
 def in_turn(
@@ -141,7 +166,7 @@ def false_alarms(prepared: Prepared, calibrated: Calibrated) -> np.ndarray:
         detector = fit_detector([part[:third] for part in parts])
         scores = detector.scores([part[third:] for part in parts]).astype(np.float32)
         known = calibrate_anomalies(
-            scores[:third], np.zeros(third, np.int64), anomaly=config.anomaly
+            scores[:third, None], np.zeros(third, np.int64), anomaly=config.anomaly
         )
         new = scores[third:, None]
         rates.append(known.answer(new, new).anomalous.mean())
@@ -158,6 +183,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     arguments = parser.parse_args()
     reached: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    chosen: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     methods, alarms = arguments.methods, None
     started = time.process_time()
     with tempfile.TemporaryDirectory() as scratch:
@@ -168,16 +194,27 @@ def main() -> None:
                 if arguments.only not in (None, name):
                     continue
                 for method in methods:
+                    if method == PEER:
+                        reached[name][method].append(peer(x, y, seed=seed))
+                        continue
+                    if method in (OF_CELLS if x.ndim == 3 else (WINDOWS, AUTOENCODER)):
+                        reached[name][method].append(np.nan)
+                        continue
                     prepared, calibrated, report = solved(
                         x, y, method=method, seed=seed, folder=Path(scratch)
                     )
                     reached[name][method].append(report.auroc or np.nan)
+                    chosen[name][prepared.plan.head.detector] += method == AUTO
                 if alarms is None:
                     alarms = false_alarms(prepared, calibrated)
     print(f"| auroc | {' | '.join(methods)} |\n| --- |{' ---: |' * len(methods)}")
     for name, by_method in reached.items():
         cells = (f"{np.mean(by_method[method]):.3f}" for method in methods)
         print(f"| {name} ({len(by_method[methods[0]])} tasks) | {' | '.join(cells)} |")
+    if AUTO in methods:
+        for name, counts in chosen.items():
+            taken = (f"{method} {count}" for method, count in counts.items() if count)
+            print(f"auto on {name}: {', '.join(taken)}")
     if alarms is not None:
         error = alarms.std(ddof=1) / np.sqrt(len(alarms))
         print(

@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 from pipelines.audit import label_errors
+from pipelines.audit.suspects import suspects_of_classes
 from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splitting import keep_some
@@ -37,7 +38,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         changed, labels = _changed(examples.labels, arguments.share, seed)
         started = time.monotonic()
-        suspects = label_errors.suspects(
+        suspects = suspects_of_classes(
             features, labels, groups, class_names=examples.class_names
         )
         seconds = time.monotonic() - started

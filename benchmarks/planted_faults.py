@@ -20,7 +20,7 @@ import tensorflow as tf
 from pipelines.calibration.calibration import Calibration
 from pipelines.data.images import decode, jpeg_header
 from pipelines.problems.single_label import SingleLabel
-from pipelines.serving import parity
+from pipelines.serving import parity, requests
 from pipelines.serving import signatures as served_signatures
 from pipelines.stages import export
 from pipelines.stages.prove import Questions, questions
@@ -280,12 +280,12 @@ def _other_epsilon(subject: Subject) -> dict[str, np.ndarray]:
 def _reading(name: str, value: Any, module: Any = decode) -> Any:
     def plant(subject: Subject) -> dict[str, np.ndarray]:
         # Traced with the fault, and afterwards without it.
-        served_signatures.decoder.cache_clear()
+        requests.decoder.cache_clear()
         try:
             with mock.patch.object(module, name, value):
                 return answers(subject, signatures=_READING)
         finally:
-            served_signatures.decoder.cache_clear()
+            requests.decoder.cache_clear()
 
     return plant
 

@@ -46,7 +46,13 @@ _SHORT = (
     *("mobilenet_v3_small", "mobilenet_v2", "efficientnet_lite0", "efficientnet_b0"),
     *("resnet50", "efficientnet_v2_s", "convnext_tiny", "convnext_base"),
 )
-_HEADINGS = {"image": "Images", "text": "Texts", "series": "Series", "sound": "Sounds"}
+_HEADINGS = {
+    "image": "Images",
+    "text": "Texts",
+    "series": "Series",
+    "sound": "Sounds",
+    "table": "Tables",
+}
 
 
 def page() -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.comparison.compare import Comparison
     from pipelines.planning.backbones.ranking import Ranking
     from pipelines.runs.result import Run
-    from pipelines.search import Search
+    from pipelines.runs.search_result import Search
     from pipelines.serving.predictor import Predictor
     from zoo.spec import BackboneSpec
 

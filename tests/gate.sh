@@ -52,9 +52,10 @@ tail -n 1 "$scratch/lint"
 timed=half_a_second
 "$bin/python" -m pytest -k "$timed" tests/pipelines/test_cli.py tests/zoo/test_plugins.py
 
-# The processes of tests are forked from this one: see tests/support/warm_python.py.
+# All parts, and the processes of their tests, are forked from this one: see
+# tests/support/warm_python.py.
 export ZOOTUNE_WARM_PYTHON="$scratch/warm"
-"$bin/python" -I tests/support/warm_server.py "$ZOOTUNE_WARM_PYTHON" 2>"$scratch/log" &
+"$bin/python" tests/support/warm_server.py "$ZOOTUNE_WARM_PYTHON" 2>"$scratch/log" &
 warm=$!
 until [ -S "$ZOOTUNE_WARM_PYTHON" ]; do
   kill -0 "$warm" 2>/dev/null || { cat "$scratch/log"; exit 1; }
@@ -69,19 +70,19 @@ P=tests/pipelines
 E=tests/e2e
 parts=(
   "docs tests/test_readme.py tests/docs tests/test_configs.py"
-  "zoo tests/zoo"
-  "contract-1/2 tests/zoo/contract"
-  "contract-2/2 tests/zoo/contract"
   "e2e-1 $E"
-  "pipelines $P"
-  "stages $P/stages $P/features"
+  "zoo tests/zoo"
   "training $P/training"
+  "stages $P/stages $P/features"
+  "pipelines $P"
   "data $P/data $P/audit"
-  "e2e-2 $E/test_end_to_end.py $E/test_kerashub.py"
   "commands $P/commands $P/config $P/runs $P/runtime"
+  "e2e-2 $E/test_end_to_end.py $E/test_kerashub.py"
+  "contract-1/2 tests/zoo/contract"
   "faults tests/faults"
-  "formats $P/batch $P/formats $P/report $P/planning $P/probing $P/calibration $P/serving"
   "e2e-3 $E/test_quickstart.py $E/test_records.py $E/test_same_seed.py"
+  "contract-2/2 tests/zoo/contract"
+  "formats $P/batch $P/formats $P/report $P/planning $P/probing $P/calibration $P/serving"
   "server $P/serving/server"
   "rest tests"
 )
@@ -94,13 +95,16 @@ part() {
     [[ " $* " == *" $folder "* ]] || others+=(-path "$folder" -prune -o)
   done
   for folder in "$@"; do folders+=("$folder"); done
-  local TIMEFORMAT='%0R s, %0U s of CPU'
+  local TIMEFORMAT='%0R s'
   [[ $name != contract-* ]] || export CONTRACT_PART="${name#contract-}"
+  export ZOOTUNE_PART_SECONDS="$log.cpu"
   {
     time find "${folders[@]}" "${others[@]}" -name 'test_*.py' -print | sort |
-      xargs "$bin/python" -m pytest -k "not $timed" --durations=15 >"$log" 2>&1
+      xargs "$bin/python" -S tests/support/warm_python.py \
+        -m pytest -k "not $timed" --durations=15 >"$log" 2>&1
   } 2>"$log.seconds" || status=$?
-  echo "$name, $(tail -n 1 "$log.seconds"): $(tail -n 1 "$log")"
+  echo "$name, $(tail -n 1 "$log.seconds"), $(cat "$log.cpu" || true) s of CPU:" \
+    "$(tail -n 1 "$log")"
   return $status
 }
 export bin scratch named timed
@@ -108,8 +112,8 @@ export -f part
 failed=0
 printf '%s\n' "${parts[@]}" | xargs -P 4 -L 1 bash -c 'part "$@"' part || failed=1
 awk -v ticks="$(getconf CLK_TCK)" \
-  '{ printf "forked for all parts: %.0f s of CPU\n", ($14 + $15 + $16 + $17) / ticks }' \
+  '{ printf "all parts and what they started: %.0f s of CPU\n", ($14 + $15 + $16 + $17) / ticks }' \
   "/proc/$warm/stat"
-rm "$scratch"/part-*.seconds
+rm -f "$scratch"/part-*.seconds "$scratch"/part-*.cpu
 cat "$scratch"/part-*
 exit $failed

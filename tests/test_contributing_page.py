@@ -29,7 +29,7 @@ def test_six_additions_have_a_place_and_a_test():
 def test_functions_on_the_page_are_in_their_files():
     for name, path in (
         ("_assign", "pipelines/data/splitting.py"),
-        ("result_table", "pipelines/display/tables.py"),
+        ("result_table", "pipelines/display/result_table.py"),
         ("report", "pipelines/runs/record.py"),
         ("_operations", "pipelines/data/input/augment.py"),
         ("chosen_augmentation", "pipelines/training/class_weighting.py"),

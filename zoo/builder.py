@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -19,6 +20,7 @@ from zoo.errors import (
 )
 from zoo.graph import preprocessing
 from zoo.graph.blocks import Block, find_blocks
+from zoo.graph.columns import columns_of
 from zoo.plugins import Fit, Network
 from zoo.registry import TAKES_HANDLE, get_fit, get_network, get_spec
 from zoo.sounds.log_mel import LogMel
@@ -31,6 +33,7 @@ from zoo.sources import (
     minirocket,
     saved_model,
     series,
+    table,
     tiny,
     use_multilingual,
     word_vectors,
@@ -38,10 +41,12 @@ from zoo.sources import (
 from zoo.spec import (
     CENTRED_127,
     BackboneSpec,
+    Column,
     ImageInput,
     InputSize,
     SeriesInput,
     SoundInput,
+    TableInput,
     TextInput,
 )
 from zoo.weights import files as weight_files
@@ -56,6 +61,7 @@ _NETWORKS: dict[str, Network] = {
     "minilm": minilm.network,
     "minirocket": minirocket.network,
     "series": series.network,
+    "table": table.network,
     "tfhub": saved_model.network,
     "tiny": tiny.network,
     "use_multilingual": use_multilingual.network,
@@ -85,11 +91,11 @@ class Backbone:
     * series: float32 `[batch, steps, channels]`, and gives a feature sequence, or a
       feature vector;
     * sounds: the bytes of WAV files `[batch]`, and gives what its network gives for a
-      series or a picture.
+      series or a picture;
+    * rows of tables: float32 `[batch, columns]`, and gives a feature vector.
 
     `input_size_px` is the size of images, `input_length` the length of texts, in
-    tokens, of series, in steps, and of sounds, in milliseconds; the other one is
-    `None`. `rate_hz` is the rate that sounds are brought to. `weights` names the
+    tokens, and of series, in steps; the other one is `None`. `weights` names the
     source of the weights: `default`, a path, or `random`; `fitted` where they are
     statistics of training data, and `unfitted` before.
     """
@@ -112,6 +118,7 @@ def build(
     input_size_px: int | None = None,
     input_length: int | None = None,
     channels: int | None = None,
+    columns: Sequence[Column] | None = None,
     rate_hz: int | None = None,
 ) -> Backbone:
     """A backbone by its name in the registry, or by its handle.
@@ -123,7 +130,9 @@ def build(
     published file or of one that `backbone.model.save_weights` wrote. `input_size_px`
     is for images, `input_length` for texts, in tokens, for series, in steps, and for
     sounds, in milliseconds; `channels` is for series, and `rate_hz` for sounds, which
-    are brought to that rate. A row that is `fitted` has no weights before `fit`, unless
+    are brought to that rate. `columns` are of tables: a row that was published with
+    others keeps the weights of shared columns, and answers at first as if the new ones
+    were not there. A row that is `fitted` has no weights before `fit`, unless
     it was published with some.
 
     >>> backbone = build("tiny_image", weights=None, input_size_px=32)
@@ -137,7 +146,8 @@ def build(
         CorruptWeightsError: if the weight file is not the published one, or if a weight
             is not a finite number.
     """
-    requested = InputSize(input_size_px, input_length, channels, rate_hz)
+    of_table = None if columns is None else tuple(columns)
+    requested = InputSize(input_size_px, input_length, channels, of_table, rate_hz)
     spec, network = _resolve_network(name, handle, requested)
     size = spec.input.size_for(spec.name, requested)
     if spec.is_to_be_fitted and weights == "default":
@@ -148,7 +158,7 @@ def build(
     features = network(spec, prepared, published)
     model = keras.Model(inputs, features, name=spec.name)
     if saved:
-        _load_saved_weights(model, saved)
+        _load_saved_weights(model, saved, spec, network)
     if weights is not None:
         _refuse_not_finite(spec, model)
     return Backbone(
@@ -166,8 +176,7 @@ def fit(backbone: Backbone, examples: np.ndarray, *, seed: int = 0) -> Backbone:
     """The same backbone with its weights fitted to training examples.
 
     `examples` are what it takes: series float32 `[n, steps, channels]`, NaN where a
-    value is missing, or the bytes of sounds `[n]`. The same examples and seed give the
-    same bits.
+    value is missing. The same examples and seed give the same bits.
 
     Raises:
         BackboneError: if it is not one that is fitted, or the examples do not fit it.
@@ -187,6 +196,25 @@ def fit(backbone: Backbone, examples: np.ndarray, *, seed: int = 0) -> Backbone:
     fitting = _FITS.get(spec.source) or get_fit(spec)
     fitting(backbone.model, examples, seed=seed)
     return dataclasses.replace(backbone, weights=FITTED)
+
+
+def standardize(backbone: Backbone, examples: np.ndarray) -> Backbone:
+    """The same backbone for tables with the scales of columns that it had none of.
+
+    `examples` are rows for training, float32 `[n, columns]`. Columns that the backbone
+    was trained on keep their scale. The weights are set in place.
+
+    Raises:
+        BackboneError: if it takes no tables, or other columns.
+    """
+    takes = backbone.model.input_shape[1:]
+    if backbone.spec.modality != TableInput.modality or examples.shape[1:] != takes:
+        raise BackboneError(
+            f"{backbone.spec.name} takes examples of shape {takes}, and rows of a table"
+            f" of shape {examples.shape[1:]} came."
+        )
+    table.fit_scales(backbone.model, examples)
+    return backbone
 
 
 def _without_weights(spec: BackboneSpec) -> str:
@@ -259,6 +287,10 @@ def _inputs(
             return text, text
         vocabulary = weight_files.vocabulary(spec)
         return text, tokenization.layer(tokenizer, size.length, vocabulary)(text)
+    if isinstance(spec.input, TableInput):
+        columns = size.columns or spec.input.columns
+        rows = keras.Input((len(columns),), name="table")
+        return rows, table.entrance(spec, columns)(rows)
     if isinstance(spec.input, SoundInput) and size.length and size.rate_hz:
         files = keras.Input((), dtype="string", name="sound_bytes")
         bands = LogMel(
@@ -333,7 +365,22 @@ def _resolve_weights(
     return None, path
 
 
-def _load_saved_weights(model: keras.Model, path: Path) -> None:
+def _load_saved_weights(
+    model: keras.Model, path: Path, spec: BackboneSpec, network: Network
+) -> None:
+    """Loads weights; those for other columns of a table go to the columns of both."""
+    if not isinstance(spec.input, TableInput) or columns_of(model) == (
+        spec.input.columns
+    ):
+        _load(model, path)
+        return
+    inputs, prepared = _inputs(spec, InputSize(columns=spec.input.columns))
+    source = keras.Model(inputs, network(spec, prepared, None), name=spec.name)
+    _load(source, path)
+    table.transfer(source, model)
+
+
+def _load(model: keras.Model, path: Path) -> None:
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from zoo.errors import BackboneError
 from zoo.spec import (
     BackboneSpec,
     Boundary,
+    Column,
     ImageInput,
     Input,
     PixelConvention,
     SeriesInput,
     SoundInput,
+    TableInput,
     TextInput,
     Tokenizer,
     WeightsFile,
@@ -37,7 +39,8 @@ MODULE = "module"
 _FORMAT = 1
 _PRIVATE = 0o700
 _INPUTS: dict[str, type[Input]] = {
-    kind.modality: kind for kind in (ImageInput, TextInput, SeriesInput, SoundInput)
+    kind.modality: kind
+    for kind in (ImageInput, TextInput, SeriesInput, SoundInput, TableInput)
 }
 
 
@@ -195,4 +198,17 @@ def _input(modality: str, values: Mapping[str, Any]) -> Input:
         if tokenizer["vocabulary"]:
             tokenizer["vocabulary"] = WeightsFile(**tokenizer["vocabulary"])
         fields["tokenizer"] = Tokenizer(**tokenizer)
+    if modality == TableInput.modality:
+        fields["columns"] = columns_of(fields["columns"])
     return _INPUTS[modality](**fields)
+
+
+def columns_of(values: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns of a table from values of JSON."""
+    return tuple(
+        Column(
+            value["name"],
+            None if value["categories"] is None else tuple(value["categories"]),
+        )
+        for value in values
+    )

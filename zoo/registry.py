@@ -25,6 +25,7 @@ DEFAULTS = {
     "text": "minilm_l6",
     "series": "series_minirocket",
     "sound": "sound_minirocket",
+    "table": "table_dense",
 }
 
 _specs: dict[str, BackboneSpec] = {spec.name: spec for spec in CATALOG}

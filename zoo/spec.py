@@ -103,16 +103,42 @@ class WeightsFile:
 
 
 @dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, and its categories in order if it has no numbers.
+
+    In arrays a category is its place in `categories`, counted from 1. 0 is a category
+    that is not among them, and NaN a missing value.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """True for numbers, false for categories."""
+        return self.categories is None
+
+    @property
+    def problem(self) -> str | None:
+        """The contradiction in its categories, if any."""
+        if self.categories is None or len(set(self.categories)) == len(self.categories):
+            return None
+        return f"has a category twice in column '{self.name}'"
+
+
+@dataclasses.dataclass(frozen=True)
 class InputSize:
     """The size of the input to build a network for; `None` takes the default.
 
-    `size_px` is for images, `length` for texts in tokens, for series in steps and for
-    sounds in milliseconds, `channels` for series and `rate_hz` for sounds.
+    `size_px` is for images, `length` for texts in tokens, for series in steps and
+    for sounds in milliseconds, `channels` for series, `columns` for tables, and
+    `rate_hz` for sounds.
     """
 
     size_px: int | None = None
     length: int | None = None
     channels: int | None = None
+    columns: tuple[Column, ...] | None = None
     rate_hz: int | None = None
 
     def refuse_others(self, name: str, modality: str, *allowed: str) -> None:
@@ -120,8 +146,8 @@ class InputSize:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value is not None and field.name not in allowed:
-                prefix = "input_" if field.name in ("size_px", "length") else ""
-                argument = f"{prefix}{field.name}"
+                is_whole = field.name in ("channels", "columns", "rate_hz")
+                argument = field.name if is_whole else f"input_{field.name}"
                 raise BackboneError(
                     f"{argument} is {value}, but {name} takes {modality}, which has"
                     f" none. Leave {argument} out."
@@ -290,6 +316,42 @@ class SeriesInput:
 
 
 @dataclasses.dataclass(frozen=True)
+class TableInput:
+    """Rows of a table: float32, `[batch, columns]`, as `Column` says; NaN is missing.
+
+    The network takes any columns; `columns` are its own: the default, and what the
+    row's parameters are counted for.
+    """
+
+    modality: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+
+    @property
+    def problem(self) -> str | None:
+        """The contradiction in its columns, if any."""
+        names = [column.name for column in self.columns]
+        if not names or len(set(names)) < len(names):
+            return f"needs columns with distinct names, got {names}"
+        return next((c.problem for c in self.columns if c.problem), None)
+
+    def size_for(self, name: str, requested: InputSize) -> InputSize:
+        """The size to build for.
+
+        Raises:
+            BackboneError: if columns have the same name, or there is not a column.
+        """
+        requested.refuse_others(name, "rows of a table", "columns")
+        columns = self.columns if requested.columns is None else requested.columns
+        problem = TableInput(columns).problem
+        if problem:
+            raise BackboneError(f"{name} cannot take this table: it {problem}.")
+        return InputSize(columns=columns)
+
+    def __str__(self) -> str:
+        return "rows of a table, any columns of numbers and categories"
+
+
+@dataclasses.dataclass(frozen=True)
 class SoundInput:
     """Sounds: the bytes of WAV files, `[batch]`, decoded in the graph.
 
@@ -346,7 +408,7 @@ class SoundInput:
         return f"sound, at least {self.minimum_length_ms} ms"
 
 
-Input = ImageInput | TextInput | SeriesInput | SoundInput
+Input = ImageInput | TextInput | SeriesInput | SoundInput | TableInput
 
 
 @dataclasses.dataclass(frozen=True)
@@ -405,7 +467,7 @@ class BackboneSpec:
 
     @property
     def modality(self) -> str:
-        """`image`, `text`, `series` or `sound`."""
+        """`image`, `text`, `series`, `sound` or `table`."""
         return self.input.modality
 
     @property

@@ -11,7 +11,7 @@ RESULTS = {
     "pipelines.runs.result.Run": (),
     "pipelines.planning.plan.TransferPlan": (),
     "pipelines.planning.backbones.ranking.Ranking": (),
-    "pipelines.search.Search": (),
+    "pipelines.runs.search_result.Search": (),
     "pipelines.serving.predictor.Predictor": (
         *("modality", "predict", "features", "probabilities", "graph", "trained_on"),
     ),

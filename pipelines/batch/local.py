@@ -18,6 +18,7 @@ from pipelines.batch.rows import (
 from pipelines.batch.source import Source, parse
 from pipelines.runtime.startup import start_tensorflow
 from pipelines.serving.artifact import Artifact, open_verified
+from zoo.published import columns_of
 
 # The work that may be done twice. Batches start anew with every write, so that a file
 # that was cut short and goes on has the same bytes as one written at one go.
@@ -57,7 +58,9 @@ def predict_to_file(
     """
     form = form_of(to, kind=kind)
     opened = open_verified(artifact)
-    inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
+    facts = opened.manifest.preprocessing
+    columns = columns_of(facts.get("columns") or ())
+    inputs = parse(source, modality=facts["modality"], columns=columns)
     whose = identity(opened.manifest, inputs.fingerprint(), kind=kind)
     with open_output(to, whose) as output:
         before = output.progress.rows

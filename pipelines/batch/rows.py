@@ -109,15 +109,23 @@ def predicted(
 def _predictions(
     predictor: Predictor, contents: Sequence[bytes]
 ) -> Iterator[dict[str, Any]]:
-    yield from map(dataclasses.asdict, predictor.predict(contents))
+    examples = _examples(predictor, contents)
+    yield from map(dataclasses.asdict, predictor.predict(examples))
 
 
 def _features(
     predictor: Predictor, contents: Sequence[bytes]
 ) -> Iterator[dict[str, Any]]:
-    for row in predictor.features(contents):
+    for row in predictor.features(_examples(predictor, contents)):
         # By the artifact's convention, zeros only are an example that is not valid.
         yield {"features": row.tolist(), "valid": bool(row.any())}
+
+
+def _examples(predictor: Predictor, contents: Sequence[bytes]) -> list[Any]:
+    """What a predictor takes: the contents, or the rows that they write as JSON."""
+    if predictor.modality == "table":
+        return [json.loads(content) for content in contents]
+    return list(contents)
 
 
 _ANSWERS = {PREDICTIONS: _predictions, FEATURES: _features}

@@ -25,6 +25,7 @@ from pipelines.data.sharding.beam import import_beam, run_jobs
 from pipelines.errors import ConfigError
 from pipelines.serving.artifact import open_verified
 from pipelines.serving.predictor import Predictor, load
+from zoo.published import columns_of
 from zoo.storage.home import expanded
 
 _RECORD = "zoo_predictions.json"
@@ -69,7 +70,9 @@ def predict_to_shards(
         raise ConfigError(f"--shards is {shards}; it must be 1 or more.")
     beam = import_beam(otherwise=", or leave --shards out")
     opened = open_verified(artifact)
-    inputs = parse(source, modality=opened.manifest.preprocessing["modality"])
+    facts = opened.manifest.preprocessing
+    columns = columns_of(facts.get("columns") or ())
+    inputs = parse(source, modality=facts["modality"], columns=columns)
     whose = identity(opened.manifest, inputs.fingerprint(), kind=kind)
     to = expanded(to).absolute()
     names = _names(kind, min(shards, whose.examples))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import json
 import logging
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.data.readers import folder, folder_files, table
 from pipelines.data.reference import DatasetRef
+from pipelines.data.tables import row_table
+from pipelines.data.tables.columns import read_known
+from pipelines.data.tables.rows import row_of
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
+from zoo.spec import Column
 from zoo.storage.home import expanded
 
 _log = logging.getLogger(__name__)
@@ -39,23 +44,32 @@ class Fingerprint:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A folder of files, or a table of files or texts; parse one with `parse`."""
+    """A folder of images, or a table; parse one with `parse`.
+
+    A table has images, texts, or rows with the `columns` of an artifact.
+    """
 
     ref: DatasetRef
     modality: str
+    inputs: tuple[Column, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that name an example in the output."""
         if self.ref.scheme == "dir":
             return ("file",)
+        if self.modality == "table":
+            return ("row",)
         return ("line",) if self.modality == "text" else ("line", "file")
 
     def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
         """Some of the examples. Their order follows from names and rows alone."""
-        every = (
-            self._folder_items() if self.ref.scheme == "dir" else self._table_items()
-        )
+        if self.modality == "table":
+            every = self._row_items()
+        elif self.ref.scheme == "dir":
+            every = self._folder_items()
+        else:
+            every = self._table_items()
         return itertools.islice(every, start, stop)
 
     def fingerprint(self) -> Fingerprint:
@@ -101,9 +115,21 @@ class Source:
                 path = table.path_of(cell, Path(self.ref.location))
                 yield Item({"line": line, "file": cell}, path=path)
 
+    def _row_items(self) -> Iterator[Item]:
+        """Rows as objects of JSON."""
+        table = row_table.load_rows(self.ref)
+        read = read_known(
+            table.cells, self.inputs, table.where, of=table.path.name
+        ).table
+        for i, name in enumerate(table.names):
+            place = name.removeprefix(f"{table.path.name}, ")
+            yield Item({"row": place}, text=json.dumps(row_of(read, i)).encode())
 
-def parse(text: str, *, modality: str) -> Source:
-    """The source that a folder, or a reference `dir:` or `csv:`, names.
+
+def parse(text: str, *, modality: str, columns: Sequence[Column] = ()) -> Source:
+    """The source that a folder, or a reference `dir:`, `csv:` or `parquet:`, names.
+
+    An artifact for tables takes `columns`: all rows have them.
 
     Raises:
         DataError: if it does not exist, or holds something that the artifact does
@@ -114,6 +140,8 @@ def parse(text: str, *, modality: str) -> Source:
     location = str(expanded(ref.location).absolute())
     ref = dataclasses.replace(ref, location=location)
     bare = DatasetRef(ref.scheme, location)
+    if modality == "table" and ref.scheme in ("csv", "parquet"):
+        return _of_rows(text, ref, columns)
     if ref.scheme not in ("dir", "csv"):
         raise DataError(
             f"{text!r} cannot be predicted as a whole: give a folder of images, or a"
@@ -141,6 +169,19 @@ def parse(text: str, *, modality: str) -> Source:
             f" {PLURALS[modality]}."
         )
     return Source(ref, own)
+
+
+def _of_rows(text: str, ref: DatasetRef, columns: Sequence[Column]) -> Source:
+    """The rows of a table, for an artifact with these columns."""
+    bare = DatasetRef(ref.scheme, ref.location)
+    if dataclasses.replace(ref, columns=None, delimiter=None, encoding=None) != bare:
+        raise DataError(
+            f"{text!r} has options that mean nothing here: every row is predicted from"
+            " the columns of the artifact, and only delimiter= and encoding= are read."
+        )
+    for note in row_table.load_rows(ref).notes:
+        _log.warning("%s", note)
+    return Source(dataclasses.replace(ref, columns=None), "table", tuple(columns))
 
 
 def file_bytes(path: str) -> int:

@@ -55,6 +55,21 @@ class FinishedRun:
             path.unlink()
 
     @property
+    def modality(self) -> str:
+        """`image`, `text` or `series`: what the trained backbone takes."""
+        backbone = self.report["backbone"]
+        if backbone["input_size_px"] is not None:
+            return "image"
+        return "text" if backbone["channels"] is None else "series"
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Steps and channels of series; empty for what has any size."""
+        backbone = self.report["backbone"]
+        is_series = self.modality == "series"
+        return (backbone["input_length"], backbone["channels"]) if is_series else ()
+
+    @property
     def backbone_sha256(self) -> str:
         """The sha256 of the weights of the trained backbone."""
         return str(self.report["backbone"]["sha256"])

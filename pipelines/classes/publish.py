@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from pipelines.classes.finished import FinishedRun
@@ -19,6 +18,7 @@ from pipelines.data.splitting import fingerprint_of
 from pipelines.features import kept_features
 from pipelines.features.kept_features import KeptFeatures, KeptSplit
 from pipelines.planning.plan import TransferPlan
+from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import make
 from pipelines.report.predictions import PredictionRow
@@ -31,7 +31,7 @@ from pipelines.stages.calibrate import Calibrated, rows_of_each_class
 from pipelines.stages.evaluate import Evaluation, evaluate_calibrated
 from pipelines.stages.export import export
 from pipelines.stages.head import add_head
-from pipelines.stages.outputs import Outputs, logits_of_head
+from pipelines.stages.outputs import Outputs
 from pipelines.stages.predictions import rows_of_held_out
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
@@ -70,7 +70,7 @@ class _Changed:
 
 def publish_changed(
     run: FinishedRun,
-    base: Backbone,
+    trained: Callable[[], Backbone],
     kept: KeptFeatures,
     examples: Split,
     clock: Clock,
@@ -79,6 +79,7 @@ def publish_changed(
 ) -> ClassChange:
     """Fits the head, calibrates, exports with proof, and brings the report up to date.
 
+    `trained` gives the backbone of the run, which is exported with the new head.
     `examples` are some to prove parity with, and `change` goes on record.
 
     Raises:
@@ -87,11 +88,11 @@ def publish_changed(
     names, info = kept.class_names, _info(run, kept)
     problem = make(info.problem, names, kept.train.labels)
     with clock.stage("head", f"{len(names)} classes, in closed form"):
-        model = _model(run, base, kept)
+        probe = refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
     with clock.stage("calibrate", "on validation"):
-        calibrated = _calibrated(model, kept, problem, run.config.calibration)
+        calibrated = _calibrated(probe, kept, problem, run.config.calibration)
     evaluation = _evaluation(calibrated, problem, kept.train)
-    plan = _plan_now(run)
+    plan, base = _plan_now(run), trained()
     changed = _Changed(base, info, plan, problem)
     card = model_card(changed, calibrated, evaluation)
     folder = RunFolder(run.path)
@@ -99,7 +100,7 @@ def publish_changed(
     facts["data"][FINGERPRINTS_BEFORE] = _fingerprints(run)
     with clock.stage("export", f"to {folder.artifact_base}"):
         exported = export(
-            model,
+            _model(run, base, probe),
             calibrated.calibration,
             examples,
             folder.artifact_base,
@@ -155,24 +156,22 @@ def _fingerprints(run: FinishedRun) -> list[str]:
     return [*data.get(FINGERPRINTS_BEFORE, []), data["fingerprint"]]
 
 
-def _model(run: FinishedRun, base: Backbone, kept: KeptFeatures) -> TransferModel:
-    probe = refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
+def _model(run: FinishedRun, base: Backbone, probe: Probe) -> TransferModel:
     head = dataclasses.replace(run.plan.head, init="probe")
-    return add_head(base, classes=len(kept.class_names), plan=head, probe=probe)
+    return add_head(base, classes=len(probe.bias), plan=head, probe=probe)
 
 
 def _calibrated(
-    model: TransferModel,
+    probe: Probe,
     kept: KeptFeatures,
     problem: Problem,
     calibration: CalibrationConfig,
 ) -> Calibrated:
-    head = keras.Model(model.head_input, model.model.output)
     validation, test = (
         Outputs(
             name,
             split.labels,
-            logits_of_head(head, features),
+            probe.logits(kept.parts(features)),
             features,
             relative(split.sample_weights),
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipelines.classes.finished import FinishedRun
+from pipelines.classes.served import served_features
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load
@@ -31,14 +33,26 @@ _logger = logging.getLogger("zootune")
 
 
 class FeatureReader:
-    """Reads what the head of a run reads, with the backbone that the run trained."""
+    """Reads what the head of a run reads, with the backbone that the run trained.
 
-    def __init__(self, run: FinishedRun, base: Backbone) -> None:
-        self._run, self._base = run, base
-        outputs = vectors_of(base)
-        head = run.plan.head
-        self._outputs = [outputs[name, head.grid] for name in head.reads]
-        self._reader = Reader(keras.Model(base.model.input, self._outputs))
+    `base` gives that backbone, and is not called before something is read by it.
+    """
+
+    def __init__(self, run: FinishedRun, base: Callable[[], Backbone]) -> None:
+        self._run, self._trained = run, base
+
+    @functools.cached_property
+    def _base(self) -> Backbone:
+        return self._trained()
+
+    @functools.cached_property
+    def _outputs(self) -> list[keras.KerasTensor]:
+        outputs, head = vectors_of(self._base), self._run.plan.head
+        return [outputs[name, head.grid] for name in head.reads]
+
+    @functools.cached_property
+    def _reader(self) -> Reader:
+        return Reader(keras.Model(self._base.model.input, self._outputs))
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -69,12 +83,21 @@ class FeatureReader:
     ) -> dict[str, KeptSplit]:
         """The features of a few examples in splits by name, as `read` gives them.
 
-        Of training in this number of views. All are read in one pass, because to begin
-        another one costs as much as a hundred images.
+        Of training in this number of views. With one view by the artifact of the run,
+        if that can, and else by the network.
 
         Raises:
             DataError: naming files that have changed since they were checked.
         """
+        read = served_features(self._run, splits) if views == 1 else None
+        if read is None:
+            read = self._in_one_pass(splits, views=views)
+        return {name: self._kept(split, read[name]) for name, split in splits.items()}
+
+    def _in_one_pass(
+        self, splits: Mapping[str, Split], *, views: int
+    ) -> dict[str, np.ndarray]:
+        """By the network; to begin another pass costs as much as a hundred images."""
         counts = {
             name: views if name == "train" else 1
             for name, split in splits.items()
@@ -89,10 +112,7 @@ class FeatureReader:
                 features = self._passed(streams, Ticker("features", total), np.float32)
         ends = np.cumsum([n * len(splits[name]) for name, n in counts.items()])
         read = dict(zip(counts, np.split(features, ends)))
-        return {
-            name: self._kept(split, read.get(name, features[:0]))
-            for name, split in splits.items()
-        }
+        return {name: read.get(name, features[:0]) for name in splits}
 
     def _kept(self, split: Split, features: np.ndarray) -> KeptSplit:
         names = example_names(split, DatasetRef.parse(self._run.config.data))
@@ -145,7 +165,9 @@ def kept_or_read(run: FinishedRun, reader: FeatureReader) -> KeptFeatures:
             f" report of {run.path}, so one of the two files is of another time. Put"
             " the other back; or train again, with the classes that you want."
         )
-    if kept.backbone != run.backbone_sha256 or kept.widths != reader.widths:
+    head = run.plan.head
+    read_with = (run.backbone_sha256, head.reads, head.grid)
+    if (kept.backbone, kept.reads, kept.grid) != read_with:
         raise ConfigError(
             f"{run.features_path} has features of another backbone than the one that"
             f" the report of {run.path} names. Delete this file, and the images of the"

@@ -6,9 +6,9 @@ import numpy as np
 
 from pipelines.features.kept_features import KeptFeatures
 from pipelines.planning.head_inputs import HeadInput
-from pipelines.probing.probe import Probe, linear_probe
+from pipelines.probing.probe import Probe, linear_probe, score_and_fit
 from pipelines.problems.registry import make
-from pipelines.stages.evidence.compare import score_among
+from pipelines.stages.evidence.compare import compared_rows, score_among
 from pipelines.stages.measure import without_shares
 
 
@@ -24,6 +24,37 @@ def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:
     train = kept.train
     labels, weights = train.labels[train.rows], train.sample_weights
     weights = None if weights is None else weights[train.rows]
+    probe = _by_one_fit(kept, labels, weights, seed=seed)
+    if probe is None:
+        probe = _scored_and_solved(kept, labels, weights, seed=seed)
+    return without_shares(probe, labels, weights) if balanced else probe
+
+
+def _by_one_fit(
+    kept: KeptFeatures, labels: np.ndarray, weights: np.ndarray | None, *, seed: int
+) -> Probe | None:
+    """The probe by the fit that scores it; None unless both are of the same rows."""
+    train, problem = kept.train, make("single_label", kept.class_names, labels)
+    groups = train.groups[train.rows]
+    compared = compared_rows(problem, labels, groups, seed=seed)
+    if train.views > 1 or len(compared) < len(labels):
+        return None
+    parts = kept.parts(train.first_view())
+    _, probe = score_and_fit(
+        parts,
+        labels,
+        groups=groups,
+        reads=kept.reads,
+        grid=kept.grid,
+        weights=weights,
+    )
+    return probe
+
+
+def _scored_and_solved(
+    kept: KeptFeatures, labels: np.ndarray, weights: np.ndarray | None, *, seed: int
+) -> Probe:
+    train = kept.train
     scored = score_among(
         dict(zip(_keys(kept), kept.parts(train.first_view()))),
         labels,
@@ -33,13 +64,12 @@ def refit(kept: KeptFeatures, *, balanced: bool, seed: int) -> Probe:
         seed=seed,
         weights=weights,
     )
-    probe = linear_probe(
+    return linear_probe(
         kept.parts(train.features),
         np.tile(labels, train.views),
         scored,
         weights=None if weights is None else np.tile(weights, train.views),
     )
-    return without_shares(probe, labels, weights) if balanced else probe
 
 
 def _keys(kept: KeptFeatures) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
         ArtifactError: if the export failed; the run is as it was then.
     """
     name = normal(name)
-    with _opened(workdir) as (run, base, clock):
+    with _opened(workdir) as (run, trained, clock):
         if name in run.report["class_names"]:
             raise ConfigError(
                 f"{workdir} has a class '{name}' already. Choose another name, or train"
@@ -56,17 +57,17 @@ def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
                 data,
                 name,
                 run_data=DatasetRef.parse(run.config.data),
-                modality=base.spec.modality,
-                shape=base.model.input_shape[1:],
+                modality=run.modality,
+                shape=run.shape,
             )
-        reader = FeatureReader(run, base)
+        reader = FeatureReader(run, trained)
         with clock.stage("measure", "features of the new class"):
             old = kept_or_read(run, reader)
             new = reader.read_together(splits, views=old.train.views)
             kept = added(old, name, new)
         proof = splits["test"] if len(splits["test"]) else splits["train"]
         change = {"action": "add", "name": name, "data": data}
-        return publish_changed(run, base, kept, proof, clock, change=change)
+        return publish_changed(run, trained, kept, proof, clock, change=change)
 
 
 def remove_class(workdir: Path, *, name: str, data: str | None = None) -> ClassChange:
@@ -117,15 +118,15 @@ def _without_new_data(
     data: str | None,
     change: Mapping[str, Any],
 ) -> ClassChange:
-    with _opened(workdir) as (run, base, clock):
+    with _opened(workdir) as (run, trained, clock):
         with clock.stage("measure", "kept features"):
-            kept = apply(kept_or_read(run, FeatureReader(run, base)))
+            kept = apply(kept_or_read(run, FeatureReader(run, trained)))
         with clock.stage("data", "examples to prove the export with"):
-            proof = _proof_examples(run, data, base)
-        return publish_changed(run, base, kept, proof, clock, change=change)
+            proof = _proof_examples(run, data)
+        return publish_changed(run, trained, kept, proof, clock, change=change)
 
 
-def _proof_examples(run: FinishedRun, data: str | None, base: Backbone) -> Split:
+def _proof_examples(run: FinishedRun, data: str | None) -> Split:
     reference = data or run.config.data
     try:
         split, _ = load_part(DatasetRef.parse(reference), "all", trained_on=())
@@ -137,31 +138,32 @@ def _proof_examples(run: FinishedRun, data: str | None, base: Backbone) -> Split
     require_taken(
         split.inputs,
         reference,
-        modality=base.spec.modality,
-        shape=base.model.input_shape[1:],
+        modality=run.modality,
+        shape=run.shape,
     )
     rows = np.linspace(0, len(split) - 1, min(_PROOF_EXAMPLES, len(split)))
     return first(split.take(rows.astype(np.int64)), _PROOF_EXAMPLES)
 
 
 @contextlib.contextmanager
-def _opened(workdir: Path) -> Iterator[tuple[FinishedRun, Backbone, Clock]]:
-    """The finished run with its trained backbone, while nobody else changes it."""
+def _opened(
+    workdir: Path,
+) -> Iterator[tuple[FinishedRun, Callable[[], Backbone], Clock]]:
+    """The finished run, a function that gives its trained backbone, and a clock.
+
+    Nobody else changes the run meanwhile. The backbone is built when it is asked for,
+    once: what the run kept and its artifact mostly do for all but the export.
+    """
     clock = Clock()
     open_finished(workdir)  # before a lock is put into any folder
     instead = "Name a copy of the run that you may write to."
     with lock.alone_in(workdir, subject="The run", instead=instead):
         run = open_finished(workdir)  # another change may have come in between
-        with _as_trained(run, clock) as base:
-            yield run, base, clock
 
+        @functools.cache
+        def trained() -> Backbone:
+            with clock.stage("obtain", f"the backbone that {run.path} trained"):
+                return freeze_base(trained_backbone(run.path, run.report["backbone"]))
 
-@contextlib.contextmanager
-def _as_trained(run: FinishedRun, clock: Clock) -> Iterator[Backbone]:
-    with (
-        determinism(run.config.deterministic),
-        precision(run.plan.precision),
-    ):
-        with clock.stage("obtain", f"the backbone that {run.path} trained"):
-            base = freeze_base(trained_backbone(run.path, run.report["backbone"]))
-        yield base
+        with determinism(run.config.deterministic), precision(run.plan.precision):
+            yield run, trained, clock

@@ -325,6 +325,12 @@ class FinetuneConfig:
         high=0.5,
         help="Share of each training label that is spread evenly over all answers.",
     )
+    number_loss: str = option(
+        "huber",
+        choices=("huber", "squared"),
+        help="regression: squared counts an error by its square; huber counts one above"
+        " 1.345 deviations of the target by its size, so that outliers count less.",
+    )
     accumulate_steps: int = option(
         1,
         low=1,
@@ -385,6 +391,13 @@ class CalibrationConfig:
         " with 90 % certainty; a label that cannot keep it is never predicted. 0 takes"
         " the thresholds with the best F1.",
     )
+    widths: str = option(
+        "auto",
+        choices=("auto", "same", "by_example"),
+        help="regression: intervals of the same width for every example, or by_example,"
+        " as wide as the error that its features lead to expect. auto is by_example"
+        " where features predict errors on examples left out.",
+    )
 
 
 @dataclasses.dataclass(slots=True)
@@ -393,10 +406,34 @@ class AnomalyConfig:
 
     method: str = option(
         "auto",
-        choices=("auto", "dfm", "pca", "nearest"),
+        choices=(
+            "auto",
+            "dfm",
+            "pca",
+            "nearest",
+            "padim",
+            "sum",
+            "windows",
+            "autoencoder",
+        ),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
         " length of what lies outside of them, nearest the distance to the nearest"
-        " normal example. auto is dfm for images and texts, and nearest for series.",
+        " normal example. padim is a Gaussian for each place of an image and gives a"
+        " map, and sum adds dfm to it. windows is PCA on short windows of series and"
+        " gives a score by step, and so does an autoencoder of series, which trains."
+        " auto compares all but these two on normal examples with injected anomalies,"
+        " and takes the cheapest of the best.",
+    )
+    network: str = option(
+        "convolutional",
+        choices=("dense", "convolutional", "recurrent"),
+        help="The layers of method=autoencoder.",
+    )
+    regularizer: str = option(
+        "denoising",
+        choices=("none", "denoising", "sparse", "contractive", "variational"),
+        help="What keeps method=autoencoder from repeating anomalies too: noise on what"
+        " it reads, small codes, codes that change little, or random codes.",
     )
     alpha: float = option(
         0.05,
@@ -565,8 +602,14 @@ class RunConfig:
         low=0,
         high=50,
         help="Folds of train and validation: each is answered by a head that is solved"
-        " on the others, and the artifact has the average of these heads. Needs"
-        " strategy=head_only; 0 is one head, and validation as it is.",
+        " on the others. Needs strategy=head_only; 0 is one head, and validation as it"
+        " is.",
+    )
+    fold_head: str = option(
+        "average",
+        choices=("average", "best"),
+        help="With folds: the artifact has the average of their heads, or the best one"
+        " on the fold that it did not see.",
     )
     test_views: str = option(
         "none",

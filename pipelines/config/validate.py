@@ -257,6 +257,11 @@ def _check_auto(config: RunConfig) -> None:
 def _check_folds(config: RunConfig) -> None:
     """Refuses fields that heads in closed form, one for each fold, do not have."""
     if not config.folds:
+        if config.fold_head != "average":
+            raise ConfigError(
+                f"config.fold_head is '{config.fold_head}', but config.folds is 0, so"
+                " there is one head. Set config.folds=5, or leave config.fold_head out."
+            )
         return
     if config.folds == 1:
         raise ConfigError(

@@ -24,6 +24,7 @@ from pipelines.data.splits import (
     Series,
     Sounds,
     Splits,
+    Table,
     Texts,
 )
 from pipelines.display.text import shown
@@ -39,8 +40,9 @@ def card_of(
 ) -> dict[str, Any]:
     """Counts, sizes, fingerprints, copies and what was skipped, ready for JSON.
 
-    Sizes are pixels of upright images, characters of texts, and steps and channels of
-    series. `seed` is the seed of the run; the reference has the seed of the splits.
+    Sizes are pixels of upright images, characters of texts, steps and channels of
+    series, and columns of tables with the missing values of a row. `seed` is the seed
+    of the run; the reference has the seed of the splits.
     """
     info = splits.info
     parts = [getattr(splits, name) for name in SPLIT_NAMES]
@@ -168,6 +170,11 @@ def sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, .
             )
         case Series(values):
             return ["steps", "channels"], [values.shape[1:]] * len(values)
+        case Table(_, values):
+            missing = np.isnan(values).sum(axis=1)
+            return ["columns", "missing"], [
+                (values.shape[1], int(count)) for count in missing
+            ]
 
 
 def _encoded_size(images: EncodedImages, i: int) -> tuple[int, int] | None:

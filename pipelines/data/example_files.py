@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +15,21 @@ from pipelines.errors import DataError
 _TABLES = (".csv", ".tsv", ".tab")
 
 
-def parse_example(content: bytes, path: Path, modality: str) -> bytes | np.ndarray:
+def parse_example(
+    content: bytes, path: Path, modality: str
+) -> bytes | np.ndarray | dict[str, Any]:
     """The input of an artifact of this modality.
 
     Images, texts and sounds are the bytes themselves. A series is a `.npy` array or
     lines of numbers, `[steps, channels]` or `[steps]`, and becomes float32 `[steps,
-    channels]`. The file shows which character separates numbers.
+    channels]`. The file shows which character separates numbers. A row of a table is an
+    object of JSON.
 
     Raises:
         DataError: if the file holds no series, or is a table of many examples.
     """
+    if modality == "table":
+        return _row(content, path)
     if modality != "series":
         _refuse_table(path, modality)
         return content
@@ -43,6 +50,28 @@ def parse_example(content: bytes, path: Path, modality: str) -> bytes | np.ndarr
             f"{path} has shape {values.shape}; a series is [steps, channels]."
         )
     return values if values.ndim == 2 else values[:, np.newaxis]
+
+
+def _row(content: bytes, path: Path) -> dict[str, Any]:
+    if path.suffix.lower() in (*_TABLES, ".parquet"):
+        scheme = "parquet" if path.suffix.lower() == ".parquet" else "csv"
+        raise DataError(
+            f"{shown(str(path))} is a whole table. Predict its rows with: zoo predict"
+            f" ARTIFACT '{scheme}:{shown(str(path))}' --to OUT.csv"
+        )
+    try:
+        row = json.loads(content)
+    except ValueError as error:
+        raise DataError(
+            f"{shown(str(path))} is not a row of a table: {error}. Give a file of JSON"
+            ' such as {"age": 39, "job": "cook"}, with null for a missing value.'
+        ) from error
+    if not isinstance(row, dict):
+        raise DataError(
+            f"{shown(str(path))} holds a {type(row).__name__}; a row of a table is an"
+            ' object such as {"age": 39, "job": "cook"}.'
+        )
+    return row
 
 
 def _refuse_table(path: Path, modality: str) -> None:

@@ -38,10 +38,12 @@ from pipelines.data.splitting import (
     split_examples,
     without_shared,
 )
+from pipelines.data.tables import row_table
 from pipelines.data.targets.choice import SINGLE_LABEL, as_problem, kind_of
 from pipelines.data.weights import weights_in_words
 from pipelines.display.text import shown
 from pipelines.errors import DataError
+from zoo.spec import Column
 
 _SHOWN = 10
 
@@ -128,6 +130,7 @@ def load_part(
     *,
     trained_on: Collection[str],
     problem: str = SINGLE_LABEL,
+    columns: Sequence[Column] | None = None,
 ) -> tuple[Split, tuple[str, ...]]:
     """One split to evaluate on, and the names of its classes.
 
@@ -137,7 +140,8 @@ def load_part(
     Raises:
         DataError: as `load`, but that `all` may have any number of classes.
     """
-    examples = keep_some(read(ref, problem), limit=ref.limit, seed=ref.seed)
+    examples = read(ref, problem, columns)
+    examples = keep_some(examples, limit=ref.limit, seed=ref.seed)
     examples, hashes = usable(examples, ref, None)
     _notes(examples)
     if part == "auto":
@@ -157,16 +161,20 @@ def load_part(
     return getattr(splits, part), examples.class_names
 
 
-def read(ref: DatasetRef, problem: str = SINGLE_LABEL) -> Examples:
+def read(
+    ref: DatasetRef,
+    problem: str = SINGLE_LABEL,
+    columns: Sequence[Column] | None = None,
+) -> Examples:
     """All that a reference holds; images in files of their own are only listed.
 
     `problem` is the kind of labels that is asked for, or `auto`: the kind that is plain
-    to see.
+    to see. A table is read as rows with `columns`, if they are known.
 
     Raises:
         DataError: if there is nothing of this name, or it is of another kind.
     """
-    examples = as_problem(_read(ref, problem), problem, ref)
+    examples = as_problem(_read(ref, problem, columns), problem, ref)
     if not isinstance(examples.inputs, ImageFiles | ImageRecords):
         return examples
     limited = dataclasses.replace(
@@ -175,7 +183,7 @@ def read(ref: DatasetRef, problem: str = SINGLE_LABEL) -> Examples:
     return dataclasses.replace(examples, inputs=limited)
 
 
-def _read(ref: DatasetRef, problem: str) -> Examples:
+def _read(ref: DatasetRef, problem: str, columns: Sequence[Column] | None) -> Examples:
     if ref.scheme == "dir":
         return folder.read(ref.location, group=ref.group, layout=ref.layout)
     if ref.scheme == "npz":
@@ -184,6 +192,8 @@ def _read(ref: DatasetRef, problem: str) -> Examples:
         return memory.read(ref.location, on_bad=ref.on_bad, problem=problem)
     if ref.scheme in ("arff", "ts"):
         return series_files.read(ref.scheme, ref.location)
+    if ref.holds_rows or (columns and ref.scheme == "csv"):
+        return row_table.read(ref, problem, columns)
     if ref.scheme == "csv" and ref.holds_series:
         return series_table.read(ref, problem)
     if ref.scheme == "csv":

@@ -18,20 +18,24 @@ MAXIMUM_MEGAPIXELS = 50.0
 MAXIMUM_BYTES_PER_PIXEL = 16
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
-SCHEMES = ("arff", "builtin", "csv", "dir", "memory", "npz", "tfds", "tfrecord", "ts")
+SCHEMES = (
+    *("arff", "builtin", "csv", "dir", "memory", "npz", "parquet"),
+    *("tfds", "tfrecord", "ts"),
+)
 # Options that only some schemes know.
 _SPECIAL = {
-    "group": ("csv", "dir", "tfds", "tfrecord"),
+    "group": ("csv", "dir", "parquet", "tfds", "tfrecord"),
     "image": ("csv", "tfds", "tfrecord"),
     "text": ("csv", "tfds", "tfrecord"),
     "sound": ("csv",),
-    "label": ("csv", "tfds", "tfrecord"),
-    "label_delimiter": ("csv", "memory"),
-    "split": ("csv", "tfrecord"),
+    "label": ("csv", "parquet", "tfds", "tfrecord"),
+    "label_delimiter": ("csv", "memory", "parquet"),
+    "split": ("csv", "parquet", "tfrecord"),
     "series": ("csv",),
     "time": ("csv",),
     "values": ("csv",),
-    "weight": ("csv", "tfds", "tfrecord"),
+    "columns": ("csv", "parquet"),
+    "weight": ("csv", "parquet", "tfds", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
     "encoding": ("csv",),
@@ -39,6 +43,7 @@ _SPECIAL = {
 _MEANINGS = {
     "group": "says what stays together",
     "values": "names the columns of the numbers of series",
+    "columns": "names the columns of a table that are read",
     "data_dir": "is the folder of TensorFlow Datasets",
     "delimiter": "separates the cells of a table",
     "label_delimiter": "separates the labels in a cell of a table",
@@ -70,6 +75,7 @@ _OPTIONS: dict[str, Any] = {
     "series": str,
     "time": str,
     "values": str,
+    "columns": str,
     "label_delimiter": str,
     "split": str,
     "weight": str,
@@ -100,6 +106,10 @@ class DatasetRef:
     it is a step of, `time` orders these rows, and `values` has the names or patterns of
     the columns of numbers, parted by `|`.
 
+    In a table of numbers and categories, `columns` has the names or patterns of the
+    columns that are read, parted by commas; `*` is all that no other option names.
+    `parquet:` is such a table, and `csv:` with `columns`.
+
     `delimiter` and `encoding` describe a table whose file does not show them;
     `label_delimiter` is between the labels of an example that has several.
     `duplicates` is `fail`, or `drop` to leave out training examples whose content
@@ -127,6 +137,7 @@ class DatasetRef:
     series: str | None = None
     time: str | None = None
     values: str | None = None
+    columns: str | None = None
     label_delimiter: str | None = None
     split: str | None = None
     weight: str | None = None
@@ -182,6 +193,11 @@ class DatasetRef:
     def holds_series(self) -> bool:
         """True for a table whose numbers are series."""
         return any((self.series, self.time, self.values))
+
+    @property
+    def holds_rows(self) -> bool:
+        """True for a table of numbers and categories, whose rows are the examples."""
+        return self.scheme == "parquet" or self.columns is not None
 
     def _check_fractions(self) -> None:
         for name in ("validation", "test"):
@@ -249,6 +265,16 @@ class DatasetRef:
             raise DataError(
                 f"series= and values= describe series, and {named[0]} other"
                 " examples; keep one kind."
+            )
+        if self.columns is not None and (self.holds_series or named):
+            raise DataError(
+                "columns= describes a table of numbers and categories, and image=,"
+                " text=, series= and values= other examples; keep one kind."
+            )
+        if self.columns is not None and not self.columns.strip(", "):
+            raise DataError(
+                "columns= is empty; name columns, as in columns=age,job, or give"
+                " columns=* for all."
             )
         between = self.label_delimiter
         if between is not None and (not between.strip() or between.isalnum()):

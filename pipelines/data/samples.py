@@ -5,6 +5,7 @@ Command: python -m pipelines.data.samples REFERENCE FOLDER
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ from pipelines.data.splits import (
     Inputs,
     Sounds,
     Splits,
+    Table,
     Texts,
 )
+from pipelines.data.tables.rows import row_of
 from pipelines.runtime.startup import start_tensorflow
 
 
@@ -64,6 +67,9 @@ def _write(example: Inputs, stem: Path) -> Path:
     elif isinstance(example, Texts):
         path = stem.with_name(f"{stem.name}.txt")
         path.write_bytes(example.values[0])
+    elif isinstance(example, Table):
+        path = stem.with_name(f"{stem.name}.json")
+        path.write_text(json.dumps(row_of(example, 0)) + "\n")
     else:
         path = stem.with_name(f"{stem.name}.npy")
         np.save(path, example.values[0])

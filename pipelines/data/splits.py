@@ -12,6 +12,7 @@ from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.display.text import shown
+from zoo.spec import Column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +140,22 @@ class Series:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of a table in memory, `values` float32 `[n, columns]`, as `Column` says."""
+
+    modality: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Table:
+        """Some of the rows."""
+        return Table(self.columns, self.values[np.asarray(indices, np.int64)])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sounds:
     """Sounds in memory: the bytes of files in an array of objects `[n]`.
 
@@ -168,7 +185,7 @@ class Sounds:
 
 
 EncodedImages = ImageFiles | ImageRecords
-Inputs = EncodedImages | ImageArray | Texts | Series | Sounds
+Inputs = EncodedImages | ImageArray | Texts | Series | Sounds | Table
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

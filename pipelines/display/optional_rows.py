@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -13,7 +13,10 @@ def fold_rows(scores: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     spread = f"{scores['mean']:.4f}, standard deviation"
     spread += f" {scores['standard_deviation']:.4f}"
     each = ", ".join(f"{value:.4f}" for value in scores["per_fold"])
-    return [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
+    rows = [(f"{scores['count']} folds", f"{scores['metric']} {spread} ({each})")]
+    if scores.get("chosen") is not None:
+        rows.append(("head", f"the best, of fold {scores['chosen'] + 1}"))
+    return rows
 
 
 def view_rows(choice: Mapping[str, Any] | None) -> list[tuple[str, str]]:
@@ -23,3 +26,20 @@ def view_rows(choice: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     adds = choice["multiply_adds"]
     cost = "" if adds is None else f" {adds / 1e6:,.0f} M multiply-adds an image."
     return [("test views", f"{choice['views']}. {choice['reason']}{cost}")]
+
+
+def simple_model_rows(
+    compared: Mapping[str, Any] | None,
+) -> Iterator[tuple[str, str]]:
+    """Models for tables beside the network, with losses, and the one that won."""
+    if not compared:
+        return
+    measure, loss = (compared[key].replace("_", " ") for key in ("measure", "loss"))
+    for name, values in compared["models"].items():
+        yield (
+            name.replace("_", " "),
+            f"{measure} {values['validation']:.4f} on validation ({loss}"
+            f" {values['validation_loss']:.4f}), {values['test']:.4f} on test ({loss}"
+            f" {values['test_loss']:.4f})",
+        )
+    yield "recommended", f"{compared['recommended'].replace('_', ' ')}, by validation"

@@ -19,5 +19,7 @@ def phase_options(phase: Mapping[str, Any]) -> Iterator[str]:
         yield f"trains factors of rank {phase['lora_rank']}"
     if phase["label_smoothing"]:
         yield f"label smoothing {phase['label_smoothing']:g}"
+    if phase.get("number_loss", "huber") != "huber":
+        yield "squared loss"
     if phase["accumulate_steps"] > 1:
         yield f"one update for {phase['accumulate_steps']} batches"

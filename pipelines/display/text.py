@@ -6,7 +6,13 @@ import re
 import textwrap
 
 # The examples of each modality.
-PLURALS = {"image": "images", "text": "texts", "series": "series", "sound": "sounds"}
+PLURALS = {
+    "image": "images",
+    "text": "texts",
+    "series": "series",
+    "sound": "sounds",
+    "table": "rows of a table",
+}
 
 # Characters that join letters, or keep them apart, inside a word: in Persian and Hindi,
 # and in emoji of several people. They are harmless.
@@ -19,8 +25,22 @@ BLANK = f"[{_UNSEEN}\u3000\ufeff]*"
 _is_blank = re.compile(BLANK).fullmatch
 # The end of a sentence; a point inside of a number has no blank behind it.
 _NEXT_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z'\"(])")
+_UNSAFE = re.compile(r"[^A-Za-z0-9]+")
+_RESERVED = ("self", "inputs")
 # Longer than the name of any file.
 _LONGEST_ITEM = 300
+
+
+def input_name(column: str) -> str:
+    """The name of the input of a served model for a column of a table.
+
+    TensorFlow takes letters, digits and `_` there, and keeps two names for itself.
+
+    >>> input_name("sepal length (cm)")
+    'sepal_length_cm'
+    """
+    name = _UNSAFE.sub("_", column).strip("_")
+    return f"{name}_" if name in _RESERVED else name
 
 
 def is_blank(text: str) -> bool:

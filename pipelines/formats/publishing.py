@@ -168,18 +168,16 @@ def _short(values: Any) -> str:
 
 
 def _refuse_strings(source: Artifact, targets: Sequence[Target]) -> None:
+    reads = {
+        "text": "texts, and they become tokens",
+        "sound": "sounds, whose files are decoded",
+        "table": "rows of a table, and categories become numbers",
+    }
     modality = source.manifest.preprocessing["modality"]
-    if modality == "sound":
+    if modality in reads:
         names = ", ".join(target.name for target in targets)
         raise ArtifactError(
-            f"{source.path} takes sounds, whose files are decoded inside its graph by"
-            " operations that only TensorFlow has. It cannot be exported to"
-            f" {names}; --format savedmodel can."
-        )
-    if modality == "text":
-        names = ", ".join(target.name for target in targets)
-        raise ArtifactError(
-            f"{source.path} takes texts, and they become tokens inside its graph by"
+            f"{source.path} takes {reads[modality]} inside its graph by"
             " tables and string operations that only TensorFlow has. It cannot be"
             f" exported to {names}; --format savedmodel can."
         )

@@ -89,11 +89,12 @@ def choose_head(facts: TrainingFacts, config: RunConfig) -> HeadChoice:
 
 
 def _trains_anew(facts: TrainingFacts, config: RunConfig) -> bool:
-    """True if everything trains at once, from random weights."""
+    """True if everything trains at once: no block gives features of all inputs."""
     tune = config.finetune
     has_nothing_to_keep = not (tune.soup or tune.lora_rank or tune.from_block)
     is_whole = tune.tune == "all" and not config.folds
-    is_for_auto = facts.untrained_series and facts.trainable
+    reads_too_little = facts.trains_from_random or facts.has_new_columns
+    is_for_auto = reads_too_little and facts.trainable
     return config.strategy == "scratch" or (
         config.strategy == "auto" and is_for_auto and has_nothing_to_keep and is_whole
     )

@@ -40,6 +40,7 @@ def head_phase(
         # A head that starts from a probe is already at its best, or nearly. New blocks
         # are not, and without a guard they stay.
         only_if_better=config.finetune.guard or not new_blocks,
+        number_loss=config.finetune.number_loss,
     )
 
 
@@ -122,6 +123,7 @@ def block_phase(
         tune=finetune.tune,
         label_smoothing=finetune.label_smoothing,
         accumulate_steps=finetune.accumulate_steps,
+        number_loss=finetune.number_loss,
     )
 
 
@@ -158,7 +160,7 @@ def long_enough(facts: TrainingFacts, config: RunConfig) -> FinetuneConfig:
         return config.finetune
     per_epoch = -(-facts.examples // config.batch_size)
     steps, most = _STEPS_FROM_RANDOM, _MOST_EPOCHS
-    if facts.untrained_series:
+    if facts.trains_from_random:
         steps, most = _STEPS_OF_SERIES, _MOST_EPOCHS_OF_SERIES
     epochs = min(most, max(_EPOCHS, -(-steps // per_epoch)))
     patience = -(-config.finetune.patience_epochs * epochs // _EPOCHS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.config import AugmentConfig
 from pipelines.errors import ConfigError
+from pipelines.planning.detectors import DetectorScore
 
 # At least this many validation examples have to be wrong before a phase that has to
 # prove itself: a gain has to exceed its standard error, and the standard error of a
@@ -45,7 +46,7 @@ class HeadPlan:
 
     With `refit` the logits are solved for training and validation together, and
     validation is judged by what is solved without each example. A `detector` of
-    anomalies is the whole head, where it is named.
+    anomalies is the whole head, where it is named; `detectors` were compared for it.
     """
 
     reads: tuple[str, ...]
@@ -59,6 +60,7 @@ class HeadPlan:
     conv_blocks: int = 0
     refit: bool = False
     detector: str = ""
+    detectors: tuple[DetectorScore, ...] = ()
 
     @property
     def is_linear(self) -> bool:
@@ -86,10 +88,10 @@ class Phase:
     off. `soup` is the number of best epochs whose average is kept if it is better than
     the best one. With `lora_rank` the blocks train factors of that rank, with 0 whole
     kernels. `tune` is `all`, or the weights of its blocks that train: `bias` or `norm`.
-    `label_smoothing` is the share of a label that is spread over all answers, and
-    `accumulate_steps` the number of batches that make an update. With
-    `find_learning_rate` a range test replaces the rate, here and in later phases that
-    train blocks.
+    `label_smoothing` is the share of a label that is spread over all answers,
+    `number_loss` the loss of numbers, `huber` or `squared`, and `accumulate_steps` the
+    number of batches that make an update. With `find_learning_rate` a range test
+    replaces the rate, here and in later phases that train blocks.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Phase:
     tune: str = "all"
     label_smoothing: float = 0.0
     accumulate_steps: int = 1
+    number_loss: str = "huber"
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:
@@ -190,7 +193,10 @@ def from_dict(values: Mapping[str, Any]) -> TransferPlan:
     """
     values = {name: value for name, value in values.items() if name != "evidence"}
     lists = {name: tuple(values["head"][name]) for name in ("reads", "hidden_units")}
-    head = {**values["head"], **lists}
+    compared = tuple(
+        DetectorScore(**score) for score in values["head"].get("detectors", ())
+    )
+    head = {**values["head"], **lists, "detectors": compared}
     phases = tuple(
         Phase(
             **{

@@ -157,8 +157,7 @@ _SOLVED = (
 
 
 _FITTED = (
-    "Fits a detector of anomalies to the frozen features of normal examples, in closed"
-    " form; nothing trains."
+    "Fits a detector of anomalies to normal examples; nothing trains in the backbone."
 )
 
 
@@ -264,6 +263,12 @@ def _scratch(facts: TrainingFacts, config: RunConfig, choice: HeadChoice) -> _De
         f"Trains all {_blocks(facts)} and the head from random weights at one rate;"
         " BatchNorm statistics are learned, because random ones mean nothing."
     )
+    if facts.has_new_columns and config.strategy != "scratch":
+        reason = (
+            f"Trains all {_blocks(facts)} and the head at one rate: the weights of"
+            " columns that are new to the network start at zero, and nothing else reads"
+            " these columns."
+        )
     finetune = dataclasses.replace(
         long_enough(facts, config),
         backbone_multiplier=1.0,

@@ -23,9 +23,11 @@ class TrainingFacts:
     and `norm_blocks` norms with scales or offsets. `part` is the word for one of the
     `classes`, which may be labels or parts of a range. `can_refit` says that a head can
     be solved for training and validation together: all was read, each example has a
-    class, and no block trains. `untrained_series` says that it is a network for series
-    with random weights, whose features are worth nothing before it was trained. Where
-    the head does not train (`trains`), scores compare nothing.
+    class, and no block trains. `trains_from_random` says that it is a network for
+    series or tables with random weights, whose features are worth nothing before it was
+    trained; `has_new_columns`, that a table has columns that its published weights are
+    not for, which only training reads. Where the head does not train (`trains`), scores
+    compare nothing.
     """
 
     examples: int
@@ -41,7 +43,8 @@ class TrainingFacts:
     norm_blocks: tuple[str, ...] = ()
     part: str = "class"
     can_refit: bool = False
-    untrained_series: bool = False
+    trains_from_random: bool = False
+    has_new_columns: bool = False
     trains: bool = True
 
     @property

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.planning.backbones.choice import paired_difference
+from pipelines.planning.paired import paired_gain
 
 NONE, FLIP = "none", "flip"
 
@@ -40,7 +40,7 @@ def choose_views(
     `plain` and `mirrored` say how well each example is answered with one view and with
     both. A gain is clear beyond one standard error of the paired difference.
     """
-    gain, error = paired_difference(mirrored, plain, groups)
+    gain, error = paired_gain(plain, mirrored, groups=groups)
     change = f"{'worse' if gain < 0 else 'better'} by {abs(gain):.4f}"
     words = (
         f"with a mirrored view {len(plain)} examples out of fold are answered {change}"

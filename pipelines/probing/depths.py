@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.planning.boundary import PairedGain
 from pipelines.planning.evidence import ProbeScore
+from pipelines.planning.paired import paired_gain
 from pipelines.probing import ridge
 from pipelines.probing.probe import standardization_of
 
@@ -34,9 +35,6 @@ def paired_comparison(
     if weights is not None:
         rows = rows[weights[rows] > 0]
     own_weights = None if weights is None else weights[rows]
-    share = np.ones(len(rows))
-    if own_weights is not None:
-        share = own_weights / own_weights.mean(dtype=np.float64)
     own = np.unique(labels[rows], return_inverse=True)[1]
     own_groups = None if groups is None else groups[rows]
 
@@ -55,11 +53,9 @@ def paired_comparison(
     def compare(before: ProbeScore, after: ProbeScore) -> PairedGain:
         if (before.reads, before.grid) == (after.reads, after.grid):
             return PairedGain(0.0, 0.0)
-        difference = right(after).astype(np.float64) - right(before)
-        # One change more than was seen, so that a single example shows nothing.
-        changes = np.square(share * difference).sum() + np.square(share.max())
-        gain = float((share * difference).mean())
-        return PairedGain(gain, float(np.sqrt(changes) / len(difference)))
+        return PairedGain(
+            *paired_gain(right(before), right(after), weights=own_weights, unit=1.0)
+        )
 
     return compare
 

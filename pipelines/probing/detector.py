@@ -46,6 +46,10 @@ class Detector(Probe):
     left_out: np.ndarray
     method: str = METHODS[0]
 
+    def of_method(self, method: str) -> Detector:
+        """The same examples, scored by another method."""
+        return dataclasses.replace(self, method=method)
+
     def scores(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """How strange examples are, float64 `[n]`: 0 is the middle of the normal ones.
 

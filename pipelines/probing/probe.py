@@ -70,6 +70,10 @@ class Probe:
     kernel: np.ndarray
     bias: np.ndarray
 
+    def logits(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits `[rows, classes]` for features, an array for every block."""
+        return self.standardization(parts) @ self.kernel + self.bias
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Refitted:
@@ -174,6 +178,29 @@ def score(
     Raises:
         TrainingError: if a feature is not a finite number.
     """
+    scored, _ = score_and_fit(
+        parts, labels, groups=groups, reads=reads, grid=grid, weights=weights
+    )
+    return scored
+
+
+def score_and_fit(
+    parts: list[np.ndarray],
+    labels: np.ndarray,
+    *,
+    groups: np.ndarray | None,
+    reads: tuple[str, ...],
+    grid: int,
+    weights: np.ndarray | None = None,
+) -> tuple[ProbeScore, Probe | None]:
+    """As `score`, and the probe of all rows that the same fit gives.
+
+    It is the one of `linear_probe` to rounding, in no further time. None if the penalty
+    is not the measured one, because there are too few examples to measure it by.
+
+    Raises:
+        TrainingError: if a feature is not a finite number.
+    """
     require_finite(parts)
     if weights is not None:
         parts, weights, labels, groups = counting(parts, weights, labels, groups)
@@ -182,7 +209,7 @@ def score(
     fitted = ridge.fit(standardize(parts), labels, groups=groups, weights=weights)
     classes = fitted.left_out.shape[1]
     is_enough = len(labels) >= _ENOUGH_PER_CLASS * classes
-    return ProbeScore(
+    scored = ProbeScore(
         reads=reads,
         grid=grid,
         width=len(fitted.kernel),
@@ -194,6 +221,10 @@ def score(
             else _usual_sharpness(classes)
         ),
     )
+    if not is_enough:
+        return scored, None
+    factor = np.float32(scored.sharpness)
+    return scored, Probe(standardize, fitted.kernel * factor, fitted.bias * factor)
 
 
 def score_of_all(

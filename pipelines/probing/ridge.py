@@ -26,6 +26,8 @@ from pipelines.probing.row_weights import (
 
 # Penalties relative to the mean of the squared norms of rows.
 _PENALTIES = np.logspace(-4, 3, 15)
+# Factors around the best of them, for targets that are measured finely.
+_NEARER = 10.0 ** (np.array([-2, -1, 1, 2]) / 6)
 # Numbers of the hat matrix in memory at once: 64 MiB.
 _AT_ONCE = 2**23
 
@@ -245,10 +247,12 @@ def fit_targets(
     *,
     groups: np.ndarray | None = None,
     weights: np.ndarray | None = None,
+    is_refined: bool = False,
 ) -> Ridge:
     """As `fit`, for targets `[rows, targets]` of any numbers, which share one penalty.
 
-    The eigenvectors of the features serve all targets.
+    The eigenvectors of the features serve all targets. Refined, the penalty is searched
+    for a second time, between those beside the best one.
 
     Raises:
         ValueError: if a feature is not a finite number.
@@ -262,17 +266,24 @@ def fit_targets(
     rows_of_size = _rows_by_group_size(groups, len(x))
     scale = _mean_squared_norm(x)
     least, relative, left_out = np.inf, 0.0, centred
-    for candidate in _PENALTIES:
-        shrink = values / (values + candidate * scale)
-        residuals = centred - u @ (shrink[:, None] * projected)
-        held = _left_out(u, shrink, residuals, rows_of_size, roots)
-        error = float(np.square(held).mean())
-        if error < least:
-            least, relative = error, candidate
-            if roots is None:
-                left_out = centred + offset - held
-            else:
-                left_out = (centred - held) / roots[:, None] + offset
+
+    def search(penalties: np.ndarray) -> None:
+        nonlocal least, relative, left_out
+        for candidate in penalties:
+            shrink = values / (values + candidate * scale)
+            residuals = centred - u @ (shrink[:, None] * projected)
+            held = _left_out(u, shrink, residuals, rows_of_size, roots)
+            error = float(np.square(held).mean())
+            if error < least:
+                least, relative = error, candidate
+                if roots is None:
+                    left_out = centred + offset - held
+                else:
+                    left_out = (centred - held) / roots[:, None] + offset
+
+    search(_PENALTIES)
+    if is_refined:
+        search(relative * _NEARER)
     kernel = _weighted_rows(x, u @ (projected / (values + relative * scale)[:, None]))
     return Ridge(
         kernel=kernel.astype(np.float32),

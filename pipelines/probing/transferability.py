@@ -9,7 +9,6 @@ and worse than ImageNet accuracy alone. `zoo rank` shows them for information
 from __future__ import annotations
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
 
 from pipelines.probing.ridge import eigen
 
@@ -90,15 +89,36 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
         return 0.0
     # One scale for all changes no score and keeps squares from overflowing.
     x = x[:, varies] / np.abs(x).max()
-    covariance, shrinkage = ledoit_wolf(x, assume_centered=True)
-    sizes = np.bincount(which)
-    sums = np.zeros((len(classes), x.shape[1]))
-    np.add.at(sums, which, x)
-    weighted = sums / np.sqrt(sizes)[:, None] / np.sqrt(len(x))
+    rows, width = x.shape
+    is_of_class = np.eye(len(classes))[which]
+    weights = is_of_class / np.sqrt(rows * is_of_class.sum(axis=0))
+    weights -= weights.mean(axis=0)  # as features have, and so the sums are the same
+    # The products of columns and of rows lead to the same score: the smaller is solved.
+    is_wide = width > rows
+    product = (x @ x.T if is_wide else x.T @ x) / rows
+    shrinkage = _shrinkage(x, product)
     # Features that repeat each other leave a covariance without an inverse.
-    covariance.flat[:: len(covariance) + 1] += _TINY * np.trace(covariance)
-    solved = np.linalg.solve(covariance, weighted.T)
-    return float((1 - shrinkage) * np.sum(weighted.T * solved))
+    least = (shrinkage / width + _TINY) * np.trace(product)
+    shrunk = (1 - shrinkage) * product + least * np.eye(len(product))
+    sums = weights if is_wide else x.T @ weights
+    solved = np.linalg.solve(shrunk, sums)
+    left = rows * product @ weights if is_wide else sums
+    return float((1 - shrinkage) * np.sum(left * solved))
+
+
+def _shrinkage(x: np.ndarray, product: np.ndarray) -> float:
+    """The share of the identity in the covariance of centred features `[n, width]`.
+
+    As Ledoit and Wolf estimate it (https://doi.org/10.1016/S0047-259X(03)00096-4).
+    `product` is `x.T @ x / n` or `x @ x.T / n`: only its trace and its length count.
+    """
+    rows, width = x.shape
+    length = np.square(product).sum()
+    distance = length - np.trace(product) ** 2 / width
+    if width == 1 or distance <= 0:
+        return 0.0
+    noise = np.square(np.square(x).sum(axis=1)).mean() - length
+    return float(min(noise / rows / distance, 1.0))
 
 
 def leep(source_probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -26,7 +26,12 @@ from pipelines.problems.binary_probe import probe_of_targets, score_targets
 from pipelines.problems.class_answers import of_examples
 from pipelines.problems.label_reports import LabelReport, mean_average_precision
 from pipelines.problems.protocol import Judged, Outputs, with_problem
-from pipelines.problems.refusals import ANOMALIES_ONLY, ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import (
+    ANOMALIES_ONLY,
+    NUMBERS_ONLY,
+    ONE_CLASS_ONLY,
+    require_only,
+)
 from pipelines.problems.single_label import first
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
@@ -74,6 +79,7 @@ class MultiLabel:
             self.name,
             {
                 **ONE_CLASS_ONLY,
+                **NUMBERS_ONLY,
                 **ANOMALIES_ONLY,
                 "imbalance": ("none", "auto", "weights"),
                 "calibration.method": ("auto", "none", "temperature"),
@@ -141,6 +147,10 @@ class MultiLabel:
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
         return []
+
+    def with_loss(self, number_loss: str) -> MultiLabel:
+        """The same: the loss of numbers is not one of this kind."""
+        return self
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""

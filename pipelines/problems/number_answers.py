@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.calibration.intervals import NumberCalibration
+from pipelines.calibration.spread import Spread
 from pipelines.problems.distance import ood_scores
 from pipelines.serving.graph_answers import GraphAnswers, Outputs
 from pipelines.serving.naming import REGRESS
@@ -34,13 +35,18 @@ def graph_answers(calibration: NumberCalibration) -> GraphAnswers:
             )
         )
         values = outputs * scale + mean
+        accepted = valid
+        if calibration.spread is not None:
+            spread = _spread(calibration.spread, features)
+            half = half * spread
+            accepted &= tf.reduce_max(spread, axis=1) <= calibration.largest_spread
         ood_score = tf.where(
             valid, ood_scores(calibration.distance, calibration.space, features), 0.0
         )
         numbers = {"values": values, "lower": values - half, "upper": values + half}
         return {
             **{name: tf.where(valid[:, None], x, 0.0) for name, x in numbers.items()},
-            "accepted": valid & (ood_score <= 1.0),
+            "accepted": accepted & (ood_score <= 1.0),
             "ood_score": ood_score,
         }
 
@@ -51,12 +57,28 @@ def graph_answers(calibration: NumberCalibration) -> GraphAnswers:
     )
 
 
+def _spread(spread: Spread, features: tf.Tensor) -> tf.Tensor:
+    """`Spread` in the graph."""
+    mean, scale, kernel, bias, floor = (
+        tf.constant(numbers, tf.float32)
+        for numbers in (
+            spread.mean,
+            spread.scale,
+            spread.kernel,
+            spread.bias,
+            spread.floor,
+        )
+    )
+    return tf.maximum(tf.matmul((features - mean) / scale, kernel) + bias, floor)
+
+
 def numbers(
     calibration: NumberCalibration, outputs: np.ndarray, features: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Values, on the scale of the outputs, and strangeness."""
+    """Values and intervals, on the scale of the outputs, and strangeness."""
     answers = calibration.answer(outputs, features)
-    return {"other": answers.values, "ood_score": answers.ood_score}
+    other = np.concatenate([answers.values, answers.upper], axis=1)
+    return {"other": other, "ood_score": answers.ood_score}
 
 
 def expected(
@@ -69,6 +91,9 @@ def expected(
     """The answers that the signatures must give for these outputs in memory."""
     answers = calibration.answer(outputs, features)
     far = {"ood_score": np.abs(answers.ood_score - 1) / unit}
+    if calibration.spread is not None:
+        largest = calibration.spread(features).max(axis=1)
+        far["other"] = np.abs(largest - calibration.largest_spread)
     return {
         **{
             name: Expected(getattr(answers, name).astype(np.float32))

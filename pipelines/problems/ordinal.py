@@ -31,6 +31,7 @@ from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import (
     ANOMALIES_ONLY,
     LABELS_ONLY,
+    NUMBERS_ONLY,
     ONE_CLASS_ONLY,
     require_only,
 )
@@ -70,7 +71,9 @@ class Ordinal(SingleLabel):
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(
-            config, self.name, {**ONE_CLASS_ONLY, **LABELS_ONLY, **ANOMALIES_ONLY}
+            config,
+            self.name,
+            {**ONE_CLASS_ONLY, **LABELS_ONLY, **NUMBERS_ONLY, **ANOMALIES_ONLY},
         )
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:

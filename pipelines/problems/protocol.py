@@ -29,7 +29,8 @@ class Outputs:
     """Float32 logits `[n, units]` and features `[n, width]`, and the labels.
 
     If only features were requested, there are no logits: `[0, units]`. `weights` have a
-    mean of 1 over the examples; None if all count the same.
+    mean of 1 over the examples; None if all count the same. `modality` is of the
+    examples, where it is known.
     """
 
     split: str
@@ -37,6 +38,7 @@ class Outputs:
     logits: np.ndarray
     features: np.ndarray
     weights: np.ndarray | None = None
+    modality: str = ""
 
     def counting(self) -> Outputs:
         """The outputs of the examples whose weight is above 0."""
@@ -169,6 +171,9 @@ class Problem(Protocol):
 
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
+
+    def with_loss(self, number_loss: str) -> Problem:
+        """The same with a loss of numbers, `huber` or `squared`; others have one."""
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""

@@ -36,10 +36,21 @@ LABELS_ONLY: Mapping[str, Sequence[Any]] = {
     "calibration.false_negative_rate": (0.0,),
     "calibration.least_precision": (0.0,),
 }
+# The fields that only numbers have, and the values that others take.
+NUMBERS_ONLY: Mapping[str, Sequence[Any]] = {
+    "calibration.widths": ("auto",),
+    "finetune.number_loss": ("huber",),
+}
+# The fields that only an autoencoder has, and the values that other detectors take.
+AUTOENCODERS_ONLY: Mapping[str, Sequence[Any]] = {
+    "anomaly.network": (AnomalyConfig().network,),
+    "anomaly.regularizer": (AnomalyConfig().regularizer,),
+}
 # The fields that only a detector of anomalies has, and the values that others take.
 ANOMALIES_ONLY: Mapping[str, Sequence[Any]] = {
     "anomaly.method": ("auto",),
     "anomaly.alpha": (AnomalyConfig().alpha,),
+    **AUTOENCODERS_ONLY,
 }
 # The fields that only a classifier has, and the values that others take.
 ONE_CLASS_ONLY: Mapping[str, Sequence[Any]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,9 +17,10 @@ from pipelines.calibration.reliability import PredictionScores
 from pipelines.config import CalibrationConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
-from pipelines.errors import DataError
+from pipelines.errors import ConfigError, DataError
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing import ridge
+from pipelines.probing.error_sizes import fit_spread
 from pipelines.probing.probe import (
     Probe,
     counting,
@@ -67,6 +70,7 @@ class Regression:
         self.mean = labels.mean(axis=0, dtype=np.float64)
         deviation = labels.std(axis=0, dtype=np.float64)
         self.scale = np.where(deviation > 0, deviation, 1.0)
+        self.threshold = _HUBER
 
     @property
     def units(self) -> int:
@@ -96,10 +100,22 @@ class Regression:
                 "calibration.method": ("auto", "none"),
             },
         )
+        if config.folds and config.calibration.widths == "by_example":
+            raise ConfigError(
+                f"config.calibration.widths is 'by_example' and config.folds is"
+                f" {config.folds}: with folds every example trains, and widths by"
+                " example need some that do not. Leave one of them out."
+            )
 
     def calibration_config(self, config: RunConfig) -> CalibrationConfig:
-        """The part of a config that `calibrate` takes."""
-        return config.calibration
+        """The part of a config that `calibrate` takes; with folds of one width.
+
+        With folds the held-out examples are those of training, so that what learned
+        the size of errors from these would know them.
+        """
+        if not config.folds:
+            return config.calibration
+        return dataclasses.replace(config.calibration, widths="same")
 
     def detector(self, config: RunConfig, modality: str) -> str:
         """The detector that is fitted; empty where the head trains."""
@@ -137,7 +153,9 @@ class Regression:
             parts, weights, labels, groups = counting(parts, weights, labels, groups)
         targets = self.standardized(labels)
         features = standardization_of(parts, weights)(parts)
-        fitted = ridge.fit_targets(features, targets, groups=groups, weights=weights)
+        fitted = ridge.fit_targets(
+            features, targets, groups=groups, weights=weights, is_refined=True
+        )
         errors = np.square(fitted.left_out - targets).mean(axis=1)
         mean = float(np.average(errors, weights=weights))
         return ProbeScore(
@@ -175,9 +193,15 @@ class Regression:
         """The layers behind the dense one of the head; they start as the probe says."""
         return []
 
+    def with_loss(self, number_loss: str) -> Regression:
+        """The same with a loss of numbers, `huber` or `squared`."""
+        changed = copy.copy(self)
+        changed.threshold = np.inf if number_loss == "squared" else _HUBER
+        return changed
+
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""
-        return StandardizedHuber(self.mean, self.scale)
+        return StandardizedHuber(self.mean, self.scale, self.threshold)
 
     def balanced_loss(self) -> keras.losses.Loss | None:
         """The loss with all outputs of equal weight; None if examples are weighed."""
@@ -204,7 +228,8 @@ class Regression:
     def judge(self, outputs: np.ndarray, labels: np.ndarray) -> Judged:
         """How well each example is answered."""
         error = np.abs(outputs - self.standardized(labels))
-        huber = np.where(error <= _HUBER, error**2 / 2, _HUBER * error - _HUBER**2 / 2)
+        near = np.minimum(error, self.threshold)
+        huber = near * error - np.square(near) / 2
         return Judged(1 - np.square(error).mean(axis=1), -huber.mean(axis=1))
 
     def least_quality(self, labels: np.ndarray) -> float:
@@ -230,6 +255,12 @@ class Regression:
         calibration: CalibrationConfig,
     ) -> NumberCalibration:
         """The calibration, from examples that trained nothing."""
+        spread, why_not = None, ""
+        if calibration.widths != "same":
+            targets = self.standardized(train_labels)
+            spread, why_not = fit_spread(train_features, targets)
+        if calibration.widths == "by_example" and spread is None:
+            _logger.warning("All intervals are of one width: %s", why_not)
         return calibrate_numbers(
             held_out.logits,
             held_out.labels,
@@ -240,6 +271,7 @@ class Regression:
             scale=self.scale,
             calibration=calibration,
             weights=held_out.weights,
+            spread=spread,
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:
@@ -264,9 +296,11 @@ class Regression:
                 {
                     "level": row.level,
                     "promised": row.promised,
-                    "coverage": float((error <= np.array(row.half_widths)).mean()),
+                    "coverage": float(
+                        (error <= calibration.half_widths(of.features, place)).mean()
+                    ),
                 }
-                for row in calibration.intervals
+                for place, row in enumerate(calibration.intervals)
             ],
         }
 
@@ -344,20 +378,26 @@ class Regression:
 
 
 class StandardizedHuber(keras.losses.Loss):
-    """The Huber loss of standardised targets, for targets in their own units."""
+    """The Huber loss of standardised targets, for targets in their own units.
 
-    def __init__(self, mean: np.ndarray, scale: np.ndarray) -> None:
+    Errors beyond the `threshold` count by their size; with infinity none does, and all
+    count by their square.
+    """
+
+    def __init__(self, mean: np.ndarray, scale: np.ndarray, threshold: float) -> None:
         super().__init__(name="standardized_huber")
         self._mean = mean.astype(np.float32)
         self._scale = scale.astype(np.float32)
+        self._threshold = threshold
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         targets = (ops.cast(y_true, y_pred.dtype) - self._mean) / self._scale
         error = ops.abs(y_pred - targets)
-        beyond = _HUBER * error - _HUBER**2 / 2
-        return ops.mean(
-            ops.where(error <= _HUBER, ops.square(error) / 2, beyond), axis=-1
-        )
+        square = ops.square(error) / 2
+        if np.isinf(self._threshold):
+            return ops.mean(square, axis=-1)
+        beyond = self._threshold * error - self._threshold**2 / 2
+        return ops.mean(ops.where(error <= self._threshold, square, beyond), axis=-1)
 
 
 class NumberTally:

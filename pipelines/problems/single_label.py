@@ -29,7 +29,12 @@ from pipelines.problems import class_answers, class_reports
 from pipelines.problems.class_baselines import baselines, warn_where_no_better
 from pipelines.problems.class_reports import EvalReport
 from pipelines.problems.protocol import Judged, Outputs
-from pipelines.problems.refusals import ANOMALIES_ONLY, LABELS_ONLY, require_only
+from pipelines.problems.refusals import (
+    ANOMALIES_ONLY,
+    LABELS_ONLY,
+    NUMBERS_ONLY,
+    require_only,
+)
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 from pipelines.serving.signatures import classifier
@@ -73,7 +78,9 @@ class SingleLabel:
 
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
-        require_only(config, self.name, {**LABELS_ONLY, **ANOMALIES_ONLY})
+        require_only(
+            config, self.name, {**LABELS_ONLY, **NUMBERS_ONLY, **ANOMALIES_ONLY}
+        )
 
     def calibration_config(self, config: RunConfig) -> CalibrationConfig:
         """The part of a config that `calibrate` takes."""
@@ -126,6 +133,10 @@ class SingleLabel:
     def output_layers(self, probe: Probe | None) -> list[keras.layers.Layer]:
         """The layers behind the dense one of the head; they start as the probe says."""
         return []
+
+    def with_loss(self, number_loss: str) -> SingleLabel:
+        """The same: the loss of numbers is not one of this kind."""
+        return self
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """The loss of training; `soft` where images and so labels were mixed."""

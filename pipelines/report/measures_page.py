@@ -13,6 +13,7 @@ from pipelines.display.text import shown
 from pipelines.report.plots.svg import NO_MATPLOTLIB
 from pipelines.report.run_files import RunFiles
 from pipelines.report.sections.cost import artifact, cost
+from pipelines.report.sections.examples import figures
 from pipelines.report.sections.plan import plan
 from pipelines.report.sections.settings import settings
 from pipelines.report.sections.training import training
@@ -20,6 +21,8 @@ from pipelines.report.sections.training import training
 _SPLITS = ("test", "validation")
 _MOST = 1000
 _WORST = 20
+# Figures of mistakes that show at once; the others unfold.
+_SHOWN = 16
 
 
 def page(run: RunFiles) -> str:
@@ -36,6 +39,7 @@ def page(run: RunFiles) -> str:
         reference=report["data"]["reference"],
         no_plot=NO_MATPLOTLIB,
         measures=_measures(run),
+        examples=_examples(run),
         training=training(run),
         plan=plan(run),
         cost=cost(run),
@@ -52,6 +56,12 @@ def _measures(run: RunFiles) -> dict[str, Any]:
         (f"{key.replace('_', ' ')}, without a network", value)
         for key, value in report["baselines"].items()
     ]
+    compared = report.get("simple_models") or {"models": {}}
+    simple += [
+        (f"{key.replace('_', ' ')}, on test", values["test"])
+        for key, values in compared["models"].items()
+        if key != "network"
+    ]
     numbers = [key for key, value in test.items() if isinstance(value, (int, float))]
     rows: list[tuple[Cell, ...]] = [
         (key.replace("_", " "), *(report[split][key] for split in _SPLITS))
@@ -67,6 +77,20 @@ def _measures(run: RunFiles) -> dict[str, Any]:
         "worst": _worst(run),
         "reason": report["calibration"]["reason"],
         "levels": _levels(report["calibration"]["test"]),
+    }
+
+
+def _examples(run: RunFiles) -> dict[str, Any] | None:
+    """The figures of the worst and the best answers; None without a gallery."""
+    if run.gallery is None or not run.gallery.examples:
+        return None
+    mistakes, best = (run.gallery.having(role) for role in ("mistake", "typical"))
+    return {
+        "is_of_numbers": bool(run.answers) and "values" in run.answers[0],
+        "mistakes": figures(run, mistakes[:_SHOWN]),
+        "more_mistakes": figures(run, mistakes[_SHOWN:]),
+        "best": figures(run, best),
+        "lost": sum(example.lost for example in run.gallery.examples),
     }
 
 

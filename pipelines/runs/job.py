@@ -226,6 +226,7 @@ class RunJob:
                 prepared.measured,
                 prepared.plan,
                 count=prepared.folds,
+                takes_best=self.config.fold_head == "best",
             )
         return self._trained
 

@@ -166,7 +166,11 @@ def _prepare(
         base = fit_base(base, splits.train, seed=config.seed)
         measure_all = measure_pooled if config.folds else measure
         measured = measure_all(base, splits, config, clock)
-    plan = folded(choose_plan(base, splits, measured, config), count=config.folds)
+    plan = folded(
+        choose_plan(base, splits, measured, config),
+        count=config.folds,
+        takes_best=config.fold_head == "best",
+    )
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )

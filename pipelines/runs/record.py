@@ -49,6 +49,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
     }
     if prepared.choice is not None:
         values["backbone_choice"] = chosen(prepared.choice)
+    if outcome.evaluation.simple_models is not None:
+        values["simple_models"] = dict(outcome.evaluation.simple_models)
     if outcome.folds is not None:
         values["folds"] = dataclasses.asdict(outcome.folds)
     if outcome.views is not None:

@@ -191,6 +191,10 @@ def with_later_decisions(
 ) -> dict[str, Any]:
     """A saved plan, with the decisions of ours that its version did not write.
 
-    The reason is ours too: its words may change from version to version.
+    The reason is ours too: its words may change from version to version. So are the
+    detectors that were compared: their last digits decide nothing.
     """
-    return {**filled(saved, ours), "reason": ours["reason"]}
+    plan = {**filled(saved, ours), "reason": ours["reason"]}
+    if "head" in plan and "detectors" in ours.get("head", {}):
+        plan["head"] = {**plan["head"], "detectors": ours["head"]["detectors"]}
+    return plan

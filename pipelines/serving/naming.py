@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 # Signatures of an artifact.
 DEFAULT = "serving_default"
+TABLE = "table"
 FEATURES = "features"
 CLASSIFY = "classify"
 EXPLAIN = "explain"
@@ -24,6 +25,8 @@ CLASSES_HEADER = "zootune-classes-digest"
 HEADERS = (VERSION_HEADER, CLASSES_HEADER)
 # The names of the kinds of examples where the problem is to find anomalies.
 ANOMALY_KINDS = ("normal", "anomaly")
+# The outputs with how strange the places of an image are, and the steps of a series.
+ANOMALY_MAP, ANOMALY_BY_STEP = "anomaly_map", "anomaly_by_step"
 # In the metadata of a model, beside its signatures.
 CLASS_NAMES = "class_names"
 

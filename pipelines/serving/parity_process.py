@@ -61,15 +61,19 @@ def work(job, report):
     found = {}
     with np.load(job["inputs"]) as arrays:
         strings = read_strings(arrays)
-        for number, key in enumerate(job["keys"], 1):
+        asked = {}
+        of_strings = set(job["of_strings"])
+        for key in job["keys"]:
             signature, size, name = key.split("/")
-            where = f"{number} of {len(job['keys'])}"
-            report(f"running {signature} on {size} examples ({where})")
             given = arrays[key]
-            if key in job["of_strings"]:
+            if key in of_strings:
                 given = tf.constant([strings[i] for i in given], tf.string)
+            asked.setdefault((signature, size), {})[name] = tf.constant(given)
+        for number, ((signature, size), given) in enumerate(asked.items(), 1):
+            where = f"{number} of {len(asked)}"
+            report(f"running {signature} on {size} examples ({where})")
             serve = model.signatures[signature]
-            for output, value in serve(**{name: tf.constant(given)}).items():
+            for output, value in serve(**given).items():
                 found[f"{signature}/{size}/{output}"] = value.numpy()
     report("writing what it found")
     # Strings come back as objects, which npz could only hold pickled; and a long label

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.serving.naming import ANOMALY_KINDS
+from pipelines.serving.naming import ANOMALY_BY_STEP, ANOMALY_KINDS, ANOMALY_MAP
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +90,10 @@ class AnomalyPrediction:
 
     `anomaly_score` is over 1 for an example that is `anomalous`. At most the share
     `p_value` of new normal examples is as strange, and at most the share
-    `manifest.calibration["promised"]` of them is called anomalous. `valid` and `reason`
-    are as in `Prediction`.
+    `manifest.calibration["promised"]` of them is called anomalous. `anomaly_map` has
+    rows of cells of an image, and `anomaly_by_step` the steps of a series, over 1 where
+    such a place alone is anomalous; None without a detector of places. `valid` and
+    `reason` are as in `Prediction`.
     """
 
     anomaly_score: float
@@ -99,6 +101,8 @@ class AnomalyPrediction:
     anomalous: bool
     valid: bool
     reason: str = ""
+    anomaly_map: tuple[tuple[float, ...], ...] | None = None
+    anomaly_by_step: tuple[float, ...] | None = None
 
     def in_words(self) -> tuple[str, str]:
         """The kind of example, and its p-value."""
@@ -139,7 +143,12 @@ def has_label(row: Mapping[str, Any]) -> bool:
 
 
 def _anomaly(row: Mapping[str, Any], reason: str) -> AnomalyPrediction:
+    cells, steps = row.get(ANOMALY_MAP), row.get(ANOMALY_BY_STEP)
+    if cells is not None:
+        cells = tuple(map(tuple, np.asarray(cells).tolist()))
     return AnomalyPrediction(
+        anomaly_map=cells,
+        anomaly_by_step=None if steps is None else tuple(np.asarray(steps).tolist()),
         anomaly_score=float(row["anomaly_score"]),
         p_value=float(row["p_value"]),
         anomalous=bool(row["anomalous"]),

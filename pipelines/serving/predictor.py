@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,11 +17,13 @@ from pipelines.serving.examples.faults import why_not_valid
 from pipelines.serving.examples.images import pixels
 from pipelines.serving.examples.inputs import (
     SERIES,
+    TABLE,
     InputSpec,
     as_inputs,
     as_list,
     refuse_one_array,
 )
+from pipelines.serving.examples.rows import stacked
 from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
 from pipelines.serving.naming import DEFAULT, FEATURES
@@ -42,11 +44,7 @@ class Predictor:
         ops.harmless_graph(artifact.path)
         # Kept, because a signature alone does not keep its variables alive.
         self.saved_model = _loaded(artifact.path)
-        serve = self.saved_model.signatures[DEFAULT]
-        (spec,) = serve.structured_input_signature[1].values()
-        self._takes = InputSpec(
-            spec.name, spec.dtype.name, tuple(spec.shape.as_list()[1:])
-        )
+        self._takes = _takes_of(self.saved_model.signatures)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -57,7 +55,7 @@ class Predictor:
 
     @property
     def modality(self) -> str:
-        """`image`, `text` or `series`."""
+        """`image`, `text`, `series` or `table`."""
         return self.artifact.manifest.preprocessing["modality"]
 
     def predict(self, examples: Any) -> list[AnyPrediction]:
@@ -65,7 +63,8 @@ class Predictor:
 
         An example is an image (encoded as JPEG, PNG, GIF, BMP or WebP, its path, an
         open file, a Pillow image, or an array of uint8 `[height, width, 3]`); a text;
-        or a series, `[steps, channels]` of any numbers.
+        a series, `[steps, channels]` of any numbers; or a row of a table, a dictionary
+        by the names of its columns, with None for a missing value.
 
         >>> import numpy, pipelines
         >>> predictor = pipelines.load("runs/digits/artifact")
@@ -105,7 +104,8 @@ class Predictor:
     def probabilities(self, inputs: Any) -> np.ndarray:
         """Float32 `[batch, classes]` for what the model was trained on.
 
-        That is uint8 `[batch, size, size, 3]`, texts `[batch]`, or series.
+        That is uint8 `[batch, size, size, 3]`, texts `[batch]`, series, or rows of a
+        table as float32 `[batch, columns]`.
 
         Raises:
             DataError: if it is of another type or shape: nothing is cast.
@@ -126,6 +126,8 @@ class Predictor:
         """
         if self.modality == "image":
             batch: Any = pixels(inputs, tuple(self.trained_on.shape))
+        elif self.modality == TABLE:
+            batch = np.asarray(inputs, np.float32)
         else:
             batch = as_inputs(inputs, self._takes) or self._nothing()
         return self._run(self._raw, batch)
@@ -143,7 +145,7 @@ class Predictor:
 
     @property
     def _raw(self) -> str:
-        return "pixels" if self.modality == "image" else DEFAULT
+        return {"image": "pixels", TABLE: TABLE}.get(self.modality, DEFAULT)
 
     def _run(self, signature: str, inputs: Any) -> dict[str, np.ndarray]:
         forks.refuse_after_fork()
@@ -153,8 +155,18 @@ class Predictor:
                 " nothing has a value yet. Ask it outside, or use its `graph`."
             )
         serve = self.saved_model.signatures[signature]
-        (spec,) = serve.structured_input_signature[1].values()
-        outputs = serve(**{spec.name: tf.constant(inputs, spec.dtype)})
+        specs = serve.structured_input_signature[1]
+        if self._takes.columns and signature != TABLE:
+            inputs = stacked(inputs, self._takes.columns)
+        else:
+            (name,) = specs
+            inputs = {name: inputs}
+        outputs = serve(
+            **{
+                name: tf.constant(inputs[name], spec.dtype)
+                for name, spec in specs.items()
+            }
+        )
         return {name: value.numpy() for name, value in outputs.items()}
 
     def _batches(self, examples: Any) -> Iterator[list[Any]]:
@@ -169,6 +181,15 @@ class Predictor:
         if self._takes.name == SERIES:
             return np.zeros([0, *self._takes.shape], np.float32)
         return []
+
+
+def _takes_of(signatures: Mapping[str, Any]) -> InputSpec:
+    """The input of the default signature."""
+    specs = signatures[DEFAULT].structured_input_signature[1]
+    if TABLE in signatures:
+        return InputSpec.of_table({n: spec.dtype.name for n, spec in specs.items()})
+    (spec,) = specs.values()
+    return InputSpec(spec.name, spec.dtype.name, tuple(spec.shape.as_list()[1:]))
 
 
 def _loaded(folder: Path) -> Any:

@@ -28,17 +28,22 @@ Asked = tuple[str, Mapping[str, np.ndarray]]
 
 
 def requests(
-    ways: Mapping[str, tf.TensorSpec], *, explain: bool, examples: str = CLASSIFY
+    ways: Mapping[str, Mapping[str, tf.TensorSpec]],
+    *,
+    explain: bool,
+    examples: str = CLASSIFY,
 ) -> list[Asked]:
     """Requests for every signature, of nobody's data: grey, zeros, and a word.
 
-    `ways` are the inputs of the signatures that give predictions; with `explain` there
-    is one more that takes what the default one takes. The signature `examples` takes
-    `tf.train.Example`; it may have no name.
+    `ways` are the inputs by name of the signatures that give predictions; with
+    `explain` there is one more that takes what the default one takes. The signature
+    `examples` takes `tf.train.Example`; it may have no name.
     """
-    asked = {name: {spec.name: _made_up(spec)} for name, spec in ways.items()}
-    spec = ways[DEFAULT]
-    as_examples = [example_of(spec.name, value) for value in _made_up(spec)]
+    asked = {
+        name: {key: _made_up(spec) for key, spec in specs.items()}
+        for name, specs in ways.items()
+    }
+    as_examples = examples_of(asked[DEFAULT])
     asked[FEATURES] = asked[DEFAULT]
     if explain:
         asked[EXPLAIN] = asked[DEFAULT]
@@ -66,14 +71,23 @@ def _made_up(spec: tf.TensorSpec) -> np.ndarray:
     return np.zeros([rows, *shape], spec.dtype.as_numpy_dtype)
 
 
-def example_of(name: str, value: bytes | np.ndarray) -> bytes:
-    """A serialized `tf.train.Example` with one feature: bytes, or numbers in a row."""
+def examples_of(columns: Mapping[str, np.ndarray]) -> list[bytes]:
+    """Serialized `tf.train.Example` of each row, with a feature for each column."""
+    return [
+        example_of(dict(zip(columns, row)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def example_of(values: Mapping[str, bytes | np.ndarray]) -> bytes:
+    """A serialized `tf.train.Example`; a feature is bytes, or numbers in a row."""
     example = tf.train.Example()
-    feature = example.features.feature[name]
-    if isinstance(value, bytes):
-        feature.bytes_list.value.append(value)
-    else:
-        feature.float_list.value.extend(np.asarray(value).ravel())
+    for name, value in values.items():
+        feature = example.features.feature[name]
+        if isinstance(value, bytes):
+            feature.bytes_list.value.append(value)
+        else:
+            feature.float_list.value.extend(np.asarray(value).ravel())
     return example.SerializeToString()
 
 

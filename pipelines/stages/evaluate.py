@@ -27,6 +27,8 @@ from pipelines.runtime.clock import Ticker
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.predictions import example_names, rows_of
+from pipelines.stages.tables.simple_models import compare_simple
+from zoo.published import columns_of
 
 _BATCH_SIZE = 32
 
@@ -36,6 +38,7 @@ class Evaluation:
     """The reports of both held-out splits, and the metric on test without a network.
 
     The scores are of every example, in order, where each has one class.
+    `simple_models` are what `compare_simple` gives, for tables.
     """
 
     validation: Any
@@ -43,6 +46,7 @@ class Evaluation:
     baselines: Mapping[str, float]
     validation_scores: PredictionScores | None = None
     test_scores: PredictionScores | None = None
+    simple_models: Mapping[str, Any] | None = None
 
     @property
     def reports(self) -> tuple[Any, Any]:
@@ -55,7 +59,8 @@ def evaluate_held_out(calibrated: Calibrated, splits: Splits) -> Evaluation:
     problem = problem_of(splits)
     evaluation = evaluate_calibrated(calibrated, problem)
     baselines = problem.baselines(splits, evaluation.test)
-    return dataclasses.replace(evaluation, baselines=baselines)
+    simple = compare_simple(splits, problem.name, evaluation.reports)
+    return dataclasses.replace(evaluation, baselines=baselines, simple_models=simple)
 
 
 def evaluate_calibrated(calibrated: Calibrated, problem: Problem) -> Evaluation:
@@ -69,7 +74,8 @@ def evaluate_calibrated(calibrated: Calibrated, problem: Problem) -> Evaluation:
         problem.evaluate(calibrated.calibration, outputs, scores=of_split)
         for outputs, of_split in zip(held_out, scores)
     )
-    return Evaluation(validation, test, {}, *scores)
+    of_validation, of_test = scores
+    return Evaluation(validation, test, {}, of_validation, of_test)
 
 
 def _drop(rows: Iterator[Any]) -> None:
@@ -100,6 +106,7 @@ def evaluate_artifact(
             split,
             trained_on=manifest.fingerprints,
             problem=manifest.problem,
+            columns=columns_of(manifest.preprocessing.get("columns") or ()),
         )
     except DataError as error:
         raise _without_config(error, manifest.problem) from error

@@ -23,8 +23,9 @@ from pipelines.serving import artifact, canonical, publication, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
 from pipelines.serving.parity import DifferentError
+from pipelines.serving.requests import requests
 from pipelines.serving.server.scan.ops import harmless_graph
-from pipelines.serving.signatures import requests, signatures
+from pipelines.serving.signatures import signatures
 from pipelines.stages.explain import explained_map
 from pipelines.stages.outputs import answering
 from pipelines.stages.proof.asking import is_coarse
@@ -32,8 +33,9 @@ from pipelines.stages.prove import prove
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone, is_unpinned
 from zoo.graph.blocks import layers_inside
+from zoo.graph.columns import columns_of
 from zoo.graph.folding import folded, folded_copy
-from zoo.spec import ImageInput, SoundInput
+from zoo.spec import ImageInput, SoundInput, TableInput
 
 _logger = logging.getLogger("zootune")
 
@@ -116,7 +118,7 @@ def _write(subject: _Subject, folder: Path, *, model_card: str) -> dict[str, Any
 def _write_warm_up(subject: _Subject, folder: Path, *, examples: str) -> None:
     """Writes the requests that a server warms up with."""
     asked = requests(subject.model.model).items()
-    inputs = {name: request.input for name, request in asked}
+    inputs = {name: request.inputs for name, request in asked}
     asked_of = warm_up.requests(inputs, explain=subject.explain, examples=examples)
     warm_up.write(folder, asked_of)
 
@@ -367,6 +369,9 @@ def _preprocessing(backbone: Backbone, *, maximum_megapixels: float) -> dict[str
         facts["input_size_px"] = backbone.input_size_px
         facts["maximum_megapixels"] = maximum_megapixels
         facts["resize"] = "bilinear, antialias, stretched to a square, rounded to uint8"
+    elif isinstance(takes, TableInput):
+        columns = columns_of(backbone.model)
+        facts["columns"] = [dataclasses.asdict(column) for column in columns]
     else:
         facts["input_length"] = backbone.input_length
     if isinstance(takes, SoundInput):

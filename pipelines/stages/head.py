@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import layers
 
+from pipelines.features.cells import cells_of
 from pipelines.features.new_blocks import new_blocks
 from pipelines.features.pooling import (
     Standardize,
@@ -14,7 +15,9 @@ from pipelines.features.pooling import (
     pool_map,
     pooling_layers,
 )
+from pipelines.planning.detectors import reads_series
 from pipelines.planning.plan import HeadPlan
+from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.probe import Probe
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
@@ -35,7 +38,7 @@ def add_head(
 
     `classes` is the number of units of the dense layer that gives the logits, 0 without
     it, and `output_layers` come behind it. `probe` says how to standardize what the
-    plan reads, and how the logits start.
+    plan reads, and how the logits start. A detector of places reads these too.
 
     Raises:
         ConfigError: if the pooling of the plan does not go with the features.
@@ -66,9 +69,16 @@ def add_head(
         *([logits] if classes else []),
         *output_layers,
     ]
+    beside = _beside(base, plan)
+    if beside is None:
+        answered = _applied(head, pooled)
+    else:
+        *below, last = head
+        answered = last([_applied(below, pooled), beside])
+        head_input = [pooled, beside]
     model = keras.Model(
         base.model.input,
-        _applied(head, pooled),
+        answered,
         name=f"{base.spec.name}_classifier",
     )
     if standardize and probe:
@@ -80,6 +90,13 @@ def add_head(
     return TransferModel(
         model, base, head_input, pooled, pooled_blocks, (*trained, *head), plan
     )
+
+
+def _beside(base: Backbone, plan: HeadPlan) -> keras.KerasTensor | None:
+    """The places that a detector reads beside the features, if it does."""
+    if reads_series(plan.detector):
+        return base.model.input
+    return cells_of(base) if plan.detector in OF_CELLS else None
 
 
 _Pooling = tuple[

@@ -19,6 +19,7 @@ from pipelines.features.block_vectors import parts_of, vectors_of
 from pipelines.features.divergence import BlockDivergence, block_divergences
 from pipelines.features.extract import Reader
 from pipelines.features.views import are_worth_it, count_views
+from pipelines.planning.detectors import AUTO, DetectorScore
 from pipelines.planning.evidence import Evidence
 from pipelines.planning.plan import HeadPlan
 from pipelines.planning.policy import TrainingFacts
@@ -33,6 +34,8 @@ from pipelines.probing.rows import FEW_CLASSES, of_every_class
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
+from pipelines.stages.detectors.compare import compare_detectors
+from pipelines.stages.detectors.places import cells_read, series_read, with_places
 from pipelines.stages.evidence.compare import compare_head_inputs
 from pipelines.stages.evidence.depths import with_depths
 from pipelines.stages.evidence.read import read, with_other_views
@@ -41,6 +44,8 @@ from pipelines.training.batchnorm import batchnorm_layers
 from pipelines.training.freezing import biases, norm_weights
 from pipelines.training.lora import adaptable_layers
 from zoo.builder import Backbone, source_classifier
+from zoo.graph.columns import columns_of
+from zoo.spec import TableInput
 
 # Examples that are read at most, fewer where their features would take more memory.
 MOST_READ = 4000
@@ -62,7 +67,8 @@ class Measured:
     one view. With `is_whole` that is every example of both splits. All of it is empty
     where the backbone starts from random weights. `known` has what a trained model
     need not read again. `refitted` is the head of a base that is fitted, solved for
-    training and then validation.
+    training and then validation. `detectors` of anomalies were compared, if any, and
+    `series` are the training examples themselves where one looks at their steps.
     """
 
     evidence: Evidence | None
@@ -75,6 +81,8 @@ class Measured:
     problem: Problem | None = None
     weights: np.ndarray | None = None
     refitted: Refitted | None = None
+    detectors: tuple[DetectorScore, ...] = ()
+    series: np.ndarray | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -98,7 +106,8 @@ class Measured:
         parts = parts_of(self.train, head)
         solved = problem.linear_probe(parts, labels, scored, weights=weights)
         if isinstance(solved, Detector):
-            return dataclasses.replace(solved, method=head.detector)
+            detector = solved.of_method(head.detector)
+            return with_places(detector, parts, self.train, self.series)
         if balanced and problem.reads_classes:
             return without_shares(solved, self.labels, self.weights)
         return solved
@@ -115,6 +124,7 @@ class Measured:
             train=train,
             labels=self.labels[~rows],
             weights=None if self.weights is None else self.weights[~rows],
+            series=None if self.series is None else self.series[~rows],
             is_whole=False,
             known=None,
         )
@@ -188,10 +198,21 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         ),
         can_refit=measured.refitted is not None,
         trains=problem.trains,
-        untrained_series=base.spec.modality == "series" and base.weights == "random",
+        trains_from_random=base.spec.modality in ("series", "table")
+        and base.weights == "random",
+        has_new_columns=_has_new_columns(base),
         bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
         norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )
+
+
+def _has_new_columns(base: Backbone) -> bool:
+    """True if a network for tables has weights for other columns than it reads."""
+    own = base.spec.input
+    if not isinstance(own, TableInput) or base.weights == "random":
+        return False
+    known = {(column.name, column.is_number) for column in own.columns}
+    return any((c.name, c.is_number) not in known for c in columns_of(base.model))
 
 
 def measure(
@@ -211,6 +232,7 @@ def measure(
     # Crops of an image lack parts, which is what a detector is to find.
     views = count_views(config, splits.train) if problem.trains else 1
     outputs = vectors_of(base)
+    outputs |= cells_read(base, problem, config)
     some, also = _examples_read(splits, outputs, problem, views=views, seed=config.seed)
     reader = Reader(keras.Model(base.model.input, list(outputs.values())))
     vectors, rate = read(
@@ -244,6 +266,20 @@ def measure(
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
         views = 1
     train = with_other_views(first, reader, base, some, config, clock, views=views)
+    series = series_read(base, some, problem, config)
+    detectors: tuple[DetectorScore, ...] = ()
+    if problem.detector(config, base.spec.modality) == AUTO:
+        clock.part("comparing detectors by injected anomalies")
+        head_input = compared.heads[min(1, len(compared.heads) - 1)]
+        detectors = compare_detectors(
+            base,
+            reader,
+            first,
+            [(name, head_input.grid) for name in head_input.reads],
+            some,
+            batch_size=config.batch_size,
+            seed=config.seed,
+        )
     whole = {splits.train.name: first, splits.validation.name: rest}
     return Measured(
         evidence=dataclasses.replace(
@@ -262,6 +298,8 @@ def measure(
             base, reader, tuple(outputs), whole if is_whole else {}, fingerprint(base)
         ),
         problem=problem,
+        detectors=detectors,
+        series=series,
         refitted=_refitted(base, splits, first, rest, problem) if is_whole else None,
     )
 

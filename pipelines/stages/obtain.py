@@ -8,7 +8,7 @@ import logging
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
 from pipelines.data.readers.arrays import as_pixels
-from pipelines.data.splits import ImageArray, Inputs, Series, Sounds
+from pipelines.data.splits import ImageArray, Inputs, Series, Sounds, Table
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from zoo import published
@@ -34,6 +34,8 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     that is fitted to training data has none yet: see `fit_base`.
     Series are taken at the length and with the channels that the data have, and sounds
     at the length and the rate that were chosen for them.
+    Series are taken at the length and with the channels that the data have, tables
+    with their columns.
 
     Raises:
         ConfigError: if it takes another modality than the data are of.
@@ -61,6 +63,7 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
         input_length=config.input_length or length,
         channels=channels,
         rate_hz=rate_hz,
+        columns=inputs.columns if isinstance(inputs, Table) else None,
     )
     _require_modality(backbone.spec, inputs, config.data)
     return backbone

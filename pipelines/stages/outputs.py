@@ -117,7 +117,14 @@ def outputs(
     ends = np.cumsum(_lengths(examples))[:-1]
     kept_ends = np.cumsum([part.sum() for part in np.split(keeps, ends)])[:-1]
     return [
-        Outputs(part.name, part.labels, of_logits, of_features, part.relative_weights)
+        Outputs(
+            part.name,
+            part.labels,
+            of_logits,
+            of_features,
+            part.relative_weights,
+            part.inputs.modality,
+        )
         for part, of_logits, of_features in zip(
             examples,
             np.split(_whole(logits), kept_ends),
@@ -183,7 +190,14 @@ def _from_known(
         )
         weights = examples.relative_weights
         answers.append(
-            Outputs(examples.name, examples.labels, logits, features, weights)
+            Outputs(
+                examples.name,
+                examples.labels,
+                logits,
+                features,
+                weights,
+                examples.inputs.modality,
+            )
         )
     return answers
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from pipelines.problems.protocol import Problem
 from pipelines.serving import parity, parity_process
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
 from pipelines.serving.parity import Expected, Yardstick
-from pipelines.serving.signatures import DEFAULT, EXAMPLES, EXPLAIN, FEATURES, requests
+from pipelines.serving.requests import requests
+from pipelines.serving.signatures import DEFAULT, EXAMPLES, EXPLAIN, FEATURES
 from pipelines.stages.proof.asking import ModelOutputs, asking, is_coarse
 from pipelines.stages.proof.examples import (
+    Sent,
     as_in_training,
     as_sent,
     as_serialized,
     bad_example,
+    behind,
     names_of,
 )
 from pipelines.stages.proof.noise import noise_of, ood_unit, parts_of
@@ -37,6 +40,8 @@ from pipelines.stages.proof.probes import probes_of
 from pipelines.training.transfer_model import TransferModel
 
 _PARITY_EXAMPLES = 16
+# Signatures that take what the model takes, which is not read from what clients send.
+UNREAD = ("pixels", "table")
 
 _logger = logging.getLogger("zootune")
 
@@ -129,7 +134,10 @@ def questions(
     except OSError as error:
         raise temporary_folder_is_full(error) from error
     read = np.concatenate([read, as_in_training(model, probes.split)])
-    sent = np.concatenate([bad_example(some), as_sent(some), as_sent(probes.split)])
+    asked = {name: list(way.inputs) for name, way in requests(model.model).items()}
+    name = asked[DEFAULT][0]
+    made = [as_sent(split, name) for split in (some, probes.split)]
+    sent = behind([bad_example(some, name), *made])
     names = [*names_of(some), *probes.names]
     behind_bad = ["an example that is not valid", *names]
 
@@ -141,9 +149,6 @@ def questions(
         ood_unit=unit,
         is_coarse=is_coarse(reference),
     )
-    asked = {
-        name: request.input.name for name, request in requests(model.model).items()
-    }
     answers = problem.expected(calibration, outputs.logits, outputs.features, unit)
     of_examples = problem.graph_answers(calibration).examples
     inputs = _inputs(
@@ -162,7 +167,7 @@ def questions(
                 reference, calibration, ask, read, outputs, yardstick, problem
             ),
             examples={
-                signature: names if asked.get(signature) == "pixels" else behind_bad
+                signature: names if signature in UNREAD else behind_bad
                 for signature in expected
             },
         ),
@@ -172,26 +177,26 @@ def questions(
 
 
 def _inputs(
-    asked: Mapping[str, str],
+    asked: Mapping[str, Sequence[str]],
     read: np.ndarray,
-    raw: np.ndarray,
+    raw: Sent,
     *,
     explains: bool,
     examples: str,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The inputs of every signature; `asked` has the name of its input."""
-    inputs = {
-        signature: {name: read if name == "pixels" else raw}
-        for signature, name in asked.items()
+    """The inputs of every signature; `asked` has the names of its inputs."""
+    inputs: dict[str, dict[str, np.ndarray]] = {
+        signature: {signature: read} if signature in UNREAD else dict(raw)
+        for signature in asked
     }
     inputs[FEATURES] = inputs[DEFAULT]
     if examples:
-        inputs[examples] = {EXAMPLES: as_serialized(asked[DEFAULT], raw)}
+        inputs[examples] = {EXAMPLES: as_serialized(raw)}
     return {**inputs, EXPLAIN: inputs[DEFAULT]} if explains else inputs
 
 
 def _expected(
-    asked: Mapping[str, str],
+    asked: Iterable[str],
     answers: Mapping[str, Expected],
     outputs: ModelOutputs,
     problem: Problem,
@@ -201,8 +206,7 @@ def _expected(
     """The outputs that every signature must give."""
     behind_bad = _behind_bad(answers)
     expected: dict[str, Mapping[str, Expected]] = {
-        signature: answers if name == "pixels" else behind_bad
-        for signature, name in asked.items()
+        signature: answers if signature in UNREAD else behind_bad for signature in asked
     }
     expected[FEATURES] = _behind_bad({"features": Expected(outputs.features)})
     if examples:

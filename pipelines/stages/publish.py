@@ -14,6 +14,8 @@ from pipelines.errors import ConfigError
 from zoo import published
 from zoo.builder import Backbone
 from zoo.errors import BackboneError, CorruptWeightsError
+from zoo.graph import columns as graph
+from zoo.published import columns_of
 from zoo.registry import TAKES_HANDLE
 from zoo.saved_model.export import save_module
 from zoo.spec import (
@@ -24,6 +26,7 @@ from zoo.spec import (
     ImageInput,
     Input,
     SoundInput,
+    TableInput,
     TextInput,
     WeightsFile,
 )
@@ -54,6 +57,7 @@ def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str,
         "input_length": backbone.input_length,
         "channels": takes.shape[-1] if takes.name == "series" else None,
         "rate_hz": backbone.rate_hz,
+        "columns": _columns(backbone),
         "file": path.name,
         "sha256": hash_file(path, "sha256"),
     }
@@ -148,7 +152,15 @@ def _rebuilt(kept: Mapping[str, Any]) -> Backbone:
         input_length=kept["input_length"],
         channels=kept["channels"],
         rate_hz=kept.get("rate_hz"),  # older runs know no sounds
+        columns=columns_of(kept["columns"]) if kept.get("columns") else None,
     )
+
+
+def _columns(backbone: Backbone) -> list[dict[str, Any]] | None:
+    """The columns of a network for tables, as values of JSON."""
+    if not isinstance(backbone.spec.input, TableInput):
+        return None
+    return [dataclasses.asdict(column) for column in graph.columns_of(backbone.model)]
 
 
 def _hides_blocks(spec: BackboneSpec) -> bool:
@@ -200,6 +212,8 @@ def _input(backbone: Backbone) -> Input:
             ),
             rate_hz=backbone.rate_hz or takes.rate_hz,
         )
+    if isinstance(takes, TableInput):
+        return TableInput(graph.columns_of(backbone.model))
     _, steps, channels = backbone.model.input_shape
     return dataclasses.replace(
         takes,

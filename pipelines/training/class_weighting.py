@@ -33,17 +33,19 @@ class Feed:
     `imbalance` is `none`, `weights`, `sampling` or `prior_correction`. With any but
     `none`, every class counts the same on validation. `label_smoothing` is the share of
     a training label that is spread over all answers; validation has plain labels.
+    `number_loss` is the loss where labels are numbers.
     """
 
     splits: Splits
     imbalance: str
     augmentation: Augmentation | SeriesAugmentation | None = None
     label_smoothing: float = 0.0
+    number_loss: str = "huber"
 
     @functools.cached_property
     def problem(self) -> Problem:
         """The problem that the labels are of."""
-        return problem_of(self.splits)
+        return problem_of(self.splits).with_loss(self.number_loss)
 
     @property
     def examples(self) -> int:

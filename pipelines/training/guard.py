@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.calibration.portions import portions
+from pipelines.planning.paired import paired_gain
 from pipelines.problems.protocol import Problem
 from pipelines.training.callbacks import Score, score
 
@@ -73,7 +74,9 @@ def interpolate(
         model.set_weights(_blended(before, trained, blend))
         judged[blend] = _judged(model, validation, labels, weights, problem)
     best = max(judged, key=lambda blend: _score(judged[blend], weights))
-    gain, standard_error = paired_gain(base.quality, judged[best].quality, weights)
+    gain, standard_error = paired_gain(
+        base.quality, judged[best].quality, weights=weights, unit=1.0
+    )
     kept = best if gain > standard_error else 0.0
     if quarters and not kept and _lowers_loss(base, judged[_CAUTIOUS], weights):
         kept = _CAUTIOUS
@@ -92,20 +95,6 @@ def accuracy_and_loss(
     judged = _judged(model, inputs, labels, weights, problem)
     accuracy, negative_loss = _score(judged, weights)
     return accuracy, -negative_loss
-
-
-def paired_gain(
-    before: np.ndarray, after: np.ndarray, weights: np.ndarray
-) -> tuple[float, float]:
-    """The gain in quality from `before` to `after`, and its standard error.
-
-    Both are `[examples]` for the same examples, which count by their weights. The error
-    counts one change of 1 more than was seen, so that a single example proves nothing.
-    """
-    share = weights / weights.sum()
-    difference = after.astype(np.float64) - before.astype(np.float64)
-    seen = np.square(share * difference).sum()
-    return float(share @ difference), float(np.sqrt(seen + np.square(share).max()))
 
 
 def _lowers_loss(before: _Scored, after: _Scored, weights: np.ndarray) -> bool:

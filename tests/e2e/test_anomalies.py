@@ -23,6 +23,7 @@ from tests.support.servers import serving_here
 pytestmark = pytest.mark.slow
 
 RNG = np.random.default_rng(0)
+METHODS = {"image": "sum", "series": "windows", "autoencoder": "autoencoder"}
 KINDS = np.array(["normal"] * 140 + ["crack"] * 30)
 
 
@@ -42,7 +43,7 @@ def waves():
     return values[..., None].astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["image", "series"])
+@pytest.fixture(scope="module", params=["image", "series", "autoencoder"])
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     x = images() if request.param == "image" else waves()
@@ -52,10 +53,10 @@ def trained(request, tmp_path_factory):
         f"npz:{folder}/data.npz",
         problem="anomaly",
         workdir=folder / "run",
-        anomaly=AnomalyConfig(alpha=0.1),
+        anomaly=AnomalyConfig(METHODS[request.param], alpha=0.1),
         **(backbone if request.param == "image" else {}),
     )
-    return request.param, run, x
+    return "image" if request.param == "image" else "series", run, x
 
 
 def as_sent(modality, example):
@@ -72,7 +73,9 @@ def test_runs_are_proved_reported_and_find_anomalies(trained):
     assert report["parity"]["largest_difference"] <= report["parity"]["tolerance"]
     assert report["test"]["auroc"] > 0.95
     assert report["headline"] == ["auroc", "false_alarm_rate", "hit_rate"]
-    assert plan["head"]["detector"] == {"image": "dfm", "series": "nearest"}[modality]
+    method = plan["head"]["detector"]
+    assert method.partition(":")[0] in METHODS.values()
+    assert (method == "sum") == (modality == "image")
     assert (plan["phases"], plan["evidence"], report["phases"]) == ([], None, [])
     assert report["data"]["counts"]["train"] == {"normal": 98, "anomaly": 0}
     rates = report["calibration"]["test"]
@@ -108,7 +111,17 @@ def test_predictions_say_how_strange_examples_are(trained, tmp_path, capsys):
     assert (usual.anomalous, strange.anomalous) == (False, True)
     assert strange.anomaly_score > 1 > usual.anomaly_score
     assert strange.p_value <= 0.1 < usual.p_value
+    if modality == "series":
+        assert strange.anomaly_map is None
+        # It stops at 15 and goes on at 35.
+        steps = np.array(strange.anomaly_by_step)
+        assert steps.shape == (60,)
+        assert 10 <= steps.argmax() <= 40
     if modality == "image":
+        # The noise lies right of the left edge, and above the middle.
+        cells = np.array(strange.anomaly_map)
+        assert cells.max() > 1 > np.array(usual.anomaly_map).max()
+        assert cells[: len(cells) // 2].max() == cells.max()
         (tmp_path / "photos").mkdir()
         (tmp_path / "photos" / "a.png").write_bytes(as_sent(modality, x[-1]))
         (tmp_path / "photos" / "bad.png").write_bytes(b"not an image")
@@ -136,6 +149,9 @@ def test_servers_and_clients_answer_with_scores(trained):
             for answer, known in zip(client.predict(sent), expected, strict=True):
                 assert answer.anomalous == known.anomalous
                 assert answer.p_value == pytest.approx(known.p_value)
+                place = "anomaly_map" if modality == "image" else "anomaly_by_step"
+                places = np.float64(getattr(known, place))
+                np.testing.assert_allclose(getattr(answer, place), places, rtol=1e-3)
                 assert answer.anomaly_score == pytest.approx(
                     known.anomaly_score, rel=1e-4
                 )
@@ -180,7 +196,7 @@ def test_a_failed_export_is_repeated_alone(trained, tmp_path, monkeypatch):
         "backbone": "tiny_image",
         "weights": "none",
         "problem": "anomaly",
-        "anomaly": AnomalyConfig(alpha=0.1),
+        "anomaly": AnomalyConfig("sum", alpha=0.1),
         "workdir": tmp_path / "run",
     }
 

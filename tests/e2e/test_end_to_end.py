@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import sys
 
 import keras
@@ -15,6 +14,7 @@ import pipelines
 from pipelines.config import FinetuneConfig
 from pipelines.data.images.decode import decode_and_resize
 from pipelines.data.readers.builtin import read
+from tests.support import warm_python
 from tests.support.same_seed import fingerprint, trained_in_a_process
 
 SIZE = 64
@@ -122,7 +122,7 @@ def test_predict_in_a_fresh_process_gives_the_labels(run, photos):
     files = [str(photos / f"digit {label}") for label in range(4)]
     files = [str(sorted((photos / f).glob("*.jpg"))[0]) for f in files]
     command = [sys.executable, "-m", "pipelines.cli", "predict", "--json"]
-    ended = subprocess.run(
+    ended = warm_python.run(
         [*command, str(run.artifact_dir), *files],
         capture_output=True,
         text=True,

@@ -1,7 +1,6 @@
 """Presets of KerasHub go through the whole pipeline as native networks do."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from zoo.errors import BackboneError
 if sys.version_info < (3, 11):
     pytest.skip("KerasHub needs Python 3.11", allow_module_level=True)
 
-from tests.support import tiny_presets
+from tests.support import tiny_presets, warm_python
 
 DIGITS = "builtin:digits?limit=200"
 SENTENCES = {"sea": "an anchor and rope", "kitchen": "salt in the oven !"}
@@ -149,7 +148,7 @@ class TestTexts:
         assert manifest["preprocessing"]["requires"] == ["tensorflow_text"]
         load = "import sys, tensorflow as tf; {}tf.saved_model.load(sys.argv[1])"
         bare, imported = (
-            subprocess.run(
+            warm_python.run(
                 [sys.executable, "-c", load.format(first), str(text_run.artifact_dir)],
                 capture_output=True,
                 text=True,

@@ -100,6 +100,13 @@ def test_runs_of_every_kind_are_proved_and_reported(trained, capsys):
     ]
     worst = {"multi_label": "Wrong and surest", "regression": "Largest errors"}
     assert worst.get(problem, "") in page
+    gallery = json.loads((run.workdir / "gallery.json").read_text())["examples"]
+    tested = [row for row in gallery if row["split"] == "test"]
+    assert {"mistake", "typical"} >= {row["roles"][-1] for row in tested} - {"pair"}
+    for row in tested:
+        assert (run.workdir / "gallery" / row["picture"]).is_file()
+        assert kept[row["row"]]["example"] == row["name"]
+    assert page.count('<figure class="tile"') >= len(tested) > 0
 
 
 def test_artifacts_of_every_kind_answer_with_their_kind(trained, tmp_path, capsys):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import keras
@@ -18,7 +17,7 @@ import zoo
 from pipelines.cli import main
 from pipelines.config import FinetuneConfig, HeadConfig
 from pipelines.errors import ConfigError
-from tests.support import wheels
+from tests.support import warm_python, wheels
 from zoo import published as own
 from zoo.errors import BackboneError, CorruptWeightsError, MissingWeightsError
 
@@ -216,7 +215,7 @@ assert len(moved) > 10 and all(moved), moved
 assert any(not np.array_equal(a, b.numpy())
            for a, b in zip(statistics, layer.non_trainable_variables))
 """
-        ended = subprocess.run(
+        ended = warm_python.run(
             [sys.executable, "-c", program, str(module)],
             env={**os.environ, "PYTHONPATH": str(tmp_path / "packages")},
             capture_output=True,

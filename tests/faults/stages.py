@@ -22,7 +22,14 @@ class AtStage(logging.Handler):
             self.action()
 
 
-def train(data: str, workdir: Path, stage: str, action: Callable[[], object]) -> int:
+def train(
+    data: str,
+    workdir: Path,
+    stage: str,
+    action: Callable[[], object],
+    *,
+    strategy: str = "head_only",
+) -> int:
     """The main job on tiny parts, while something happens as a stage begins."""
     handler, logger = AtStage(stage, action), logging.getLogger("zootune")
     logger.addHandler(handler)
@@ -32,7 +39,7 @@ def train(data: str, workdir: Path, stage: str, action: Callable[[], object]) ->
                 f"--config.data={data}",
                 "--config.backbone=tiny_image",
                 "--config.weights=none",
-                "--config.strategy=full",
+                f"--config.strategy={strategy}",
                 "--config.augment.strength=none",
                 "--config.finetune.guard=False",
                 "--config.head.epochs=1",

@@ -11,6 +11,7 @@ import pytest
 
 import pipelines
 import zoo
+from tests.support import warm_python
 
 TINY_DATA = "builtin:digits?limit=120"
 
@@ -62,14 +63,18 @@ def tiny_flags(tmp_path) -> list[str]:
 def fresh_process(tmp_path):
     """Runs Python code with arguments in a new process, in a folder of its own.
 
-    TensorFlow's log level is left to the program, as it is for users.
+    TensorFlow's log level is left to the program, as it is for users. A `warm` process
+    has imported TensorFlow: for programs that would, and are not about their start.
     """
 
-    def run(code: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+    def run(
+        code: str, *arguments: str, warm: bool = False, **options
+    ) -> subprocess.CompletedProcess:
         unset = ("TF_CPP_MIN_LOG_LEVEL",)
         environment = {k: v for k, v in os.environ.items() if k not in unset}
         environment.update(options.pop("env", {}))
-        return subprocess.run(
+        start = warm_python.run if warm else subprocess.run
+        return start(
             [sys.executable, "-c", code, *arguments],
             **{"cwd": tmp_path, "text": True, "timeout": 120, **options},
             capture_output=True,

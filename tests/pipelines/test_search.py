@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -22,7 +21,6 @@ from pipelines.config import RunConfig, checked, to_dict
 from pipelines.config.flags import parse
 from pipelines.errors import ConfigError
 from pipelines.runs import lock
-from pipelines.search import PruneByMedian
 from tests.support import warm_python
 
 optuna = pytest.importorskip("optuna")
@@ -141,33 +139,6 @@ def test_trial_cut_short_by_deadline_counts_for_nothing(searched, tmp_path):
     assert time.monotonic() - started < 3 * budget + 30
     states = [one.state.name for one in study_in(tmp_path / "search").trials]
     assert states in (["PRUNED"], ["WAITING"])
-
-
-def test_epochs_below_the_median_end_a_trial():
-    study = optuna.create_study(
-        direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=3)
-    )
-    for _ in range(3):
-        good = study.ask()
-        good.report(2.0, 1)
-        study.tell(good, 2.0)
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    model.compile(
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    x, y = np.ones((8, 2), np.float32), np.arange(8) % 2
-    trial = study.ask()
-    with pytest.raises(optuna.TrialPruned, match="after epoch 1"):
-        model.fit(
-            x,
-            y,
-            validation_data=(x, y),
-            epochs=5,
-            verbose=0,
-            callbacks=[PruneByMedian(trial)],
-        )
-    assert "worse than the median" in trial.user_attrs["reason"]
 
 
 TARGETS = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.runs.result import Run
+from tests.support import warm_python
 
 _PROGRAM = """
 import json, subprocess, sys
@@ -45,9 +46,15 @@ def fingerprint(run: Run) -> dict[str, Any]:
     }
 
 
-def trained_in_a_process(workdir: Path, *runs: dict[str, Any]) -> list[dict[str, Any]]:
-    """The fingerprints of runs with these fields, one after the other."""
-    ended = subprocess.run(
+def trained_in_a_process(
+    workdir: Path, *runs: dict[str, Any], warm: bool = False
+) -> list[dict[str, Any]]:
+    """The fingerprints of runs with these fields, one after the other.
+
+    A `warm` process has TensorFlow imported, and hashes strings otherwise.
+    """
+    start = warm_python.run if warm else subprocess.run
+    ended = start(
         [sys.executable, "-c", _PROGRAM, str(workdir), *map(json.dumps, runs)],
         cwd=Path(__file__).parents[2],
         capture_output=True,

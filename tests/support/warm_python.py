@@ -4,6 +4,10 @@ A new Python needs four seconds of a core before TensorFlow is imported. Tests t
 a process of its own, and not what its start does, take it from here: `Popen` and `run`
 are those of `subprocess`. The proof of every export that a test process makes takes its
 process from here too; the commands that tests start, as users do, know nothing of it.
+
+    python -S warm_python.py ARGUMENTS
+
+is `python ARGUMENTS`, forked: the parts of the gate.
 """
 
 from __future__ import annotations
@@ -163,7 +167,7 @@ def _address() -> str:
         return address
     folder = Path(tempfile.mkdtemp(prefix="zootune_warm_"))
     address = str(folder / "socket")
-    server = _Cold([sys.executable, "-I", str(_SERVER), address])
+    server = _Cold([sys.executable, str(_SERVER), address])
     atexit.register(_end, server, folder)
     deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
     while not Path(address).exists():
@@ -178,3 +182,7 @@ def _end(server: subprocess.Popen, folder: Path) -> None:
     server.send_signal(signal.SIGTERM)
     server.wait()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run([sys.executable, *sys.argv[1:]], check=False).returncode)

@@ -1,6 +1,6 @@
 """A Python with TensorFlow imported, which forks for each program that it is sent.
 
-    python -I warm_server.py SOCKET
+    python warm_server.py SOCKET
 
 A connection brings the arguments of one Python process and its three standard streams;
 it is answered with the process id, and with the wait status when the process has ended.
@@ -28,6 +28,11 @@ import tensorflow
 
 _LARGEST_REQUEST_BYTES = 1 << 20
 _POLL_SECONDS = 0.02
+# Of this process alone; each child has its own.
+_OWN_PLACES = {
+    str(Path(__file__).resolve().parent),
+    *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+}
 
 
 def main(path: str) -> dict | None:
@@ -95,6 +100,7 @@ def become(request: dict) -> None:
         tensorflow.config.optimizer.set_experimental_options(options)
     numpy.random.seed()  # or all children would draw the same
     program, *rest = request["program"]
+    sys.path[:] = [place for place in sys.path if place not in _OWN_PLACES]
     if not request["isolated"]:
         extra = [p for p in request["env"].get("PYTHONPATH", "").split(":") if p]
         places = {"-m": request["cwd"], "-c": ""}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.commands.console import Answer
 from pipelines.config import CHOICES, RunConfig
-from pipelines.display.tables import audit_table
+from pipelines.display.audit_table import audit_table
 from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
@@ -101,7 +101,6 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
     from pipelines.audit.audit import audit
-    from pipelines.data.targets.choice import one_class_each
 
     clock = Clock()
     result = audit(
@@ -112,7 +111,6 @@ def _audit(reference: DatasetRef, arguments: argparse.Namespace) -> Audit:
     )
     if not arguments.labels:
         return result
-    one_class_each(result.examples, reference, what_for="zoo check --labels")
     start_tensorflow()
     from pipelines.audit.label_errors import label_findings
 

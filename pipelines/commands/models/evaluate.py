@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.display.tables import evaluation_table, mistakes_table
+from pipelines.display.evaluation_table import evaluation_table, mistakes_table
 from pipelines.errors import ConfigError
 from pipelines.report.predictions import WorstMistakes, lines
 from pipelines.runtime.startup import start_tensorflow

@@ -16,7 +16,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
-SUMMARY = "what an artifact says of files: images, texts, series, sounds"
+SUMMARY = "what an artifact says of files: images, texts, series, sounds, rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="OUT",
         help="predict all of one folder of images, or of one table"
-        " 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN', into OUT.jsonl or OUT.csv;"
-        " started again, it resumes",
+        " 'csv:PATH?image=COLUMN', 'csv:PATH?text=COLUMN', or 'csv:PATH' of numbers and"
+        " categories, into OUT.jsonl or OUT.csv; started again, it resumes",
     )
     parser.add_argument(
         "--features",
@@ -152,7 +152,9 @@ def _refuse_without_output(arguments: argparse.Namespace) -> None:
     if arguments.features:
         raise ConfigError("--features needs --to FILE.jsonl.")
     for path in arguments.files:
-        is_table = str(path).startswith(("csv:", "dir:")) and not path.exists()
+        is_table = (
+            str(path).startswith(("csv:", "dir:", "parquet:")) and not path.exists()
+        )
         if is_table or path.is_dir():
             raise ConfigError(
                 f"{path} has many examples: say with --to FILE.jsonl or --to FILE.csv"

@@ -10,7 +10,7 @@ from pipelines.commands.console import Answer, add_config_flags
 from pipelines.config import RunConfig, checked, field_paths
 from pipelines.config.flags import parse
 from pipelines.display.choice_table import choice_table
-from pipelines.display.tables import plan_table
+from pipelines.display.plan_table import plan_table
 from pipelines.errors import ConfigError
 from pipelines.runtime.startup import start_tensorflow
 

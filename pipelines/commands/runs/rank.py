@@ -9,7 +9,7 @@ import sys
 from pipelines.commands.console import Answer, say_progress
 from pipelines.config import RunConfig
 from pipelines.config.schema import CHOICES
-from pipelines.display.tables import ranking_table
+from pipelines.display.ranking_table import ranking_table
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "backbones, by what they are worth on the data"

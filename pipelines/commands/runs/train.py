@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     start_tensorflow()
     say_progress(sys.stdout)
     from pipelines.display.choice_table import choice_table
-    from pipelines.display.tables import result_table
+    from pipelines.display.result_table import result_table
     from pipelines.run import run as run_pipeline
     from pipelines.runs.next_commands import next_commands
 

@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> Answer:
     config = checked(parse(arguments.config_flags))
     start_tensorflow()
     say_progress(sys.stdout)
-    from pipelines.search import search, to_plain
+    from pipelines.runs.search_result import to_plain
+    from pipelines.search import search
 
     result = search(
         config,

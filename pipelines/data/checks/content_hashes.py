@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from pipelines.data.splits import (
     Inputs,
     Series,
     Sounds,
+    Table,
     Texts,
 )
 from pipelines.errors import DataError
@@ -103,6 +104,25 @@ def check_content(
             return ContentCheck(Strings.of(hashes_of_texts))
         case Series(values):
             return ContentCheck(Strings.of(_hash_array(series) for series in values))
+        case Table() as table:
+            return ContentCheck(Strings.of(_row_hashes(table)))
+
+
+def _row_hashes(table: Table) -> Iterator[str]:
+    """Hashes of what rows say, whatever the order of columns and of categories."""
+    order = sorted(range(len(table.columns)), key=lambda i: table.columns[i].name)
+    names = {
+        i: ("", *(table.columns[i].categories or ()))
+        for i in order
+        if not table.columns[i].is_number
+    }
+    for row in table.values.tolist():
+        cells = (
+            f"{table.columns[i].name}\0"
+            f"{names[i][int(row[i])] if i in names and row[i] == row[i] else row[i]}"
+            for i in order
+        )
+        yield hashlib.sha256("\0\0".join(cells).encode()).hexdigest()
 
 
 def check_sounds(sounds: Sounds) -> ContentCheck:

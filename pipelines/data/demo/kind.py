@@ -15,7 +15,8 @@ class DemoKind:
 
     `write` takes the paths of `files`, an empty folder, and the most examples of a
     class; it gives the number of examples of each class. `data_file` is the file in
-    that folder that a reference of `scheme` names, empty for the folder itself.
+    that folder that a reference of `scheme` names, empty for the folder itself;
+    the reference has `options`.
     """
 
     summary: str
@@ -28,3 +29,4 @@ class DemoKind:
     train_flags: tuple[str, ...]
     write: Callable[[tuple[Path, ...], Path, int], Mapping[str, int]]
     backbone_to_fetch: str = ""
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -6,10 +6,12 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipelines.data.demo.photos import PHOTOS
 from pipelines.data.demo.series import SERIES
 from pipelines.data.demo.sounds import SOUNDS
+from pipelines.data.demo.table import TABLE
 from pipelines.data.demo.texts import TEXTS
 from pipelines.data.names import natural_key
 from pipelines.data.reference import DatasetRef
@@ -17,7 +19,13 @@ from pipelines.errors import ConfigError
 from zoo.storage import durable
 from zoo.storage.home import expanded
 
-KINDS = {"photos": PHOTOS, "texts": TEXTS, "series": SERIES, "sounds": SOUNDS}
+KINDS = {
+    "photos": PHOTOS,
+    "texts": TEXTS,
+    "series": SERIES,
+    "sounds": SOUNDS,
+    "table": TABLE,
+}
 README = "README.txt"
 FEWEST = 3
 
@@ -83,7 +91,8 @@ def _require_empty(folder: Path) -> None:
 def _described(kind: str, folder: Path, counts: Mapping[str, int]) -> Demo:
     source = KINDS[kind]
     location = folder / source.data_file if source.data_file else folder
-    data = str(DatasetRef(scheme=source.scheme, location=str(location)))
+    options: dict[str, Any] = dict(source.options)
+    data = str(DatasetRef(source.scheme, str(location), **options))
     train = ["zoo", "train", f"--config.data={data}", *source.train_flags]
     commands = [shlex.join([*train, f"--config.workdir=runs/{kind}"])]
     if source.backbone_to_fetch:

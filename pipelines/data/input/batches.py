@@ -1,4 +1,4 @@
-"""From splits to batches of what a model takes: pixels, texts or series."""
+"""From splits to batches of what a model takes: pixels, texts, series or rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipelines.data.input.order import (
     shuffled_epochs,
 )
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.splits import ImageArray, Series, Sounds, Split, Texts
+from pipelines.data.splits import ImageArray, Series, Sounds, Split, Table, Texts
 
 # Pixels that are copied into a pipeline, in bytes. Of a larger array, batches are taken
 # through Python: slower, but a pipeline of each stage would hold another copy.
@@ -49,9 +49,9 @@ def batches(
     Yields inputs and labels, a row of the split's labels for each example, and if they
     are to be `weighted` and the split has weights, these, float32 `[batch]` with a mean
     of 1 over the split. Inputs are
-    pixels, uint8 `[batch, input_size_px, input_size_px, 3]`; strings `[batch]`; or
-    series, float32 `[batch, steps, channels]`, and these two have no size. The last
-    batch may be smaller.
+    pixels, uint8 `[batch, input_size_px, input_size_px, 3]`; strings `[batch]`;
+    series, float32 `[batch, steps, channels]`; or rows of a table, float32 `[batch,
+    columns]`, and these have no size. The last batch may be smaller.
     """
     split = split if weighted else dataclasses.replace(split, weights=None)
     to_batches = _loader(split, input_size_px, batch_size, cache)
@@ -157,7 +157,7 @@ def _loader(
         size = _required(size_px)
         gather = _gatherer(inputs)
         return _row_loader(split, lambda i: resize(gather(i), size), batch_size)
-    if isinstance(inputs, Texts | Series | Sounds):
+    if isinstance(inputs, Texts | Series | Sounds | Table):
         values = _on_host(inputs.values)
         return _row_loader(split, lambda i: tf.gather(values, i), batch_size)
     pixels_of = _pixel_loader(split, _required(size_px), cache)
@@ -200,7 +200,7 @@ def _pixel_loader(
     if isinstance(inputs, ImageArray):
         gather = _gatherer(inputs)
         return lambda i: resize(gather(i), size_px)
-    if isinstance(inputs, Texts | Series | Sounds):
+    if isinstance(inputs, Texts | Series | Sounds | Table):
         raise ValueError(f"Only images have pixels, and not {inputs.modality}.")
     read = reader_of(inputs)
 

@@ -36,7 +36,7 @@ _IRREGULAR = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Table:
+class CellTable:
     """The cells of a table `[rows, columns]`, and where each row ends."""
 
     path: Path
@@ -84,7 +84,7 @@ def read(ref: DatasetRef, problem: str = SINGLE_LABEL) -> Examples:
         DataError: naming lines, if columns are missing, if a cell is not a number, if
             the rows of a series disagree, or if a time is there twice.
     """
-    table = _load(ref)
+    table = load_cells(ref)
     taken = {
         option: table.place(option, name)
         for option in ("label", "group", "split", "weight", "time", "series")
@@ -132,7 +132,7 @@ def read(ref: DatasetRef, problem: str = SINGLE_LABEL) -> Examples:
 _Made = tuple[list[str], list[np.ndarray], list[int], tuple[str, ...]]
 
 
-def _wide(table: _Table, taken: dict[str, int], values: str | None) -> _Made:
+def _wide(table: CellTable, taken: dict[str, int], values: str | None) -> _Made:
     """A row for each series; a pattern of `values` for each channel."""
     channels = [table.matching(normal(part)) for part in (values or "").split("|")]
     if len({len(steps) for steps in channels}) > 1:
@@ -155,7 +155,7 @@ def _wide(table: _Table, taken: dict[str, int], values: str | None) -> _Made:
     return [table.where(row) for row in rows], series, rows, ()
 
 
-def _long(table: _Table, taken: dict[str, int], values: str | None) -> _Made:
+def _long(table: CellTable, taken: dict[str, int], values: str | None) -> _Made:
     """A row for each step; a column for each channel."""
     if values is None:
         places = [i for i in range(len(table.header)) if i not in taken.values()]
@@ -203,7 +203,7 @@ def _notes(unsorted: list[str], irregular: list[str], count: int) -> tuple[str, 
     return tuple(notes)
 
 
-def _is_irregular(distances: np.ndarray, table: _Table, rows: Sequence[int]) -> bool:
+def _is_irregular(distances: np.ndarray, table: CellTable, rows: Sequence[int]) -> bool:
     if not len(distances):
         return False
     if (distances == 0).any():
@@ -217,7 +217,7 @@ def _is_irregular(distances: np.ndarray, table: _Table, rows: Sequence[int]) -> 
 
 
 def _require_constant(
-    table: _Table, steps: dict[str, list[int]], taken: dict[str, int], option: str
+    table: CellTable, steps: dict[str, list[int]], taken: dict[str, int], option: str
 ) -> None:
     if option not in taken:
         return
@@ -231,7 +231,7 @@ def _require_constant(
             )
 
 
-def _times(table: _Table, place: int) -> np.ndarray:
+def _times(table: CellTable, place: int) -> np.ndarray:
     """Times as numbers: as they are, or seconds of dates, float64 `[rows]`."""
     cells = [row[place].strip() for row in table.cells]
     try:
@@ -248,7 +248,7 @@ def _times(table: _Table, place: int) -> np.ndarray:
     return dates.astype(np.int64) / 1e6
 
 
-def _numbers(table: _Table, places: Sequence[int]) -> dict[int, np.ndarray]:
+def _numbers(table: CellTable, places: Sequence[int]) -> dict[int, np.ndarray]:
     """The columns as float64; NaN where a cell is empty or says that it is missing."""
     columns = {}
     for place in places:
@@ -276,7 +276,7 @@ def _named(ref: DatasetRef) -> list[str]:
     return [normal(name) for name in named if name is not None]
 
 
-def _load(ref: DatasetRef) -> _Table:
+def load_cells(ref: DatasetRef) -> CellTable:
     path = expanded(ref.location).absolute()
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path after 'csv:'.")
@@ -301,4 +301,4 @@ def _load(ref: DatasetRef) -> _Table:
     if len(set(header)) < len(header):
         raise DataError(f"{path} has two columns of the same name.")
     lines, cells = zip(*rows[1:])
-    return _Table(path, header, list(cells), list(lines), form.notes)
+    return CellTable(path, header, list(cells), list(lines), form.notes)

@@ -63,7 +63,8 @@ def shard(
     must see the data and `to` under the same paths.
 
     Raises:
-        DataError: as `load`; if the data are series; or if `to` is there already.
+        DataError: as `load`; if the data are series or a table; or if `to` is there
+            already.
         ConfigError: if Beam is not installed.
     """
     to = expanded(to).absolute()
@@ -79,6 +80,11 @@ def shard(
         raise DataError(
             f"{ref} holds sounds, which stay files; records do not hold"
             " them. Train on the folder or the table itself."
+        )
+    if splits.train.inputs.modality == "table":
+        raise DataError(
+            f"{ref} holds rows of a table; 'csv:' and 'parquet:' keep those, and"
+            " records do not."
         )
     with _published(to) as folder:
         jobs = list(_jobs(splits, folder, shards))

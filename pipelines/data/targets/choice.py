@@ -66,22 +66,6 @@ def check_other_labels(examples: Examples, ref: DatasetRef) -> None:
         kind_of(examples.problem).check(examples, ref)
 
 
-def one_class_each(examples: Examples, ref: DatasetRef, *, what_for: str) -> Examples:
-    """The examples, if each has one class.
-
-    Raises:
-        DataError: if they have other labels; `what_for` begins the sentence.
-    """
-    examples = as_problem(examples, AUTO, ref)
-    if examples.problem != SINGLE_LABEL:
-        raise DataError(
-            f"{what_for} takes data with one class for each example, and {ref} has"
-            f" labels for {examples.problem!r}. `zoo plan` and `zoo train` check what"
-            " they read of such data."
-        )
-    return examples
-
-
 def _shape(examples: Examples) -> str:
     kind = "0 and 1" if examples.problem == MultiLabel.name else "numbers"
     return f"{kind} in an array of shape {examples.labels.shape}"

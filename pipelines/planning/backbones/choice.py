@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.planning.backbones.ranking import BackboneScore, LeftOut
+from pipelines.planning.paired import paired_gain
 from zoo.spec import ImageInput, Input
 
 SIZES_PX = (128, 160, 224)
@@ -126,23 +127,6 @@ def work_limit(effort: str) -> float:
     return _WORK[effort]
 
 
-def paired_difference(
-    better: np.ndarray, other: np.ndarray, groups: np.ndarray | None
-) -> tuple[float, float]:
-    """The mean of `better - other` over examples, and its standard error.
-
-    Examples with the same group count as one draw. The largest draw counts twice, so
-    that a single example, which may be chance, is no more than a standard error.
-    """
-    difference = better - other
-    mean = float(difference.mean())
-    apart = difference - mean
-    if groups is not None:
-        apart = np.bincount(np.unique(groups, return_inverse=True)[1], weights=apart)
-    squares = np.square(apart)
-    return mean, float(np.sqrt(squares.sum() + squares.max()) / len(difference))
-
-
 def choose(
     measured: Sequence[MeasuredBackbone],
     *,
@@ -181,7 +165,7 @@ def choose(
 
 
 def _compared(row: MeasuredBackbone, best: MeasuredBackbone) -> ComparedBackbone:
-    behind, error = paired_difference(best.quality, row.quality, best.groups)
+    behind, error = paired_gain(row.quality, best.quality, groups=best.groups)
     score = row.score
     return ComparedBackbone(
         backbone=score.backbone,

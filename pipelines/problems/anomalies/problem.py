@@ -15,24 +15,36 @@ from pipelines.config import AUTO_BACKBONE, AnomalyConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
 from pipelines.errors import ConfigError
+from pipelines.planning.detectors import AUTOENCODER, autoencoder_name
 from pipelines.planning.evidence import ProbeScore
+from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
 from pipelines.probing.probe import Probe
+from pipelines.probing.windows import WindowDetector
 from pipelines.problems.anomalies import answers, reports
+from pipelines.problems.anomalies.autoencoder import AutoencoderDetector
+from pipelines.problems.anomalies.map_layer import map_layer
+from pipelines.problems.anomalies.reconstruction_layer import reconstruction_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
-from pipelines.problems.anomalies.score_layer import layer_of
+from pipelines.problems.anomalies.score_layer import score_layer
+from pipelines.problems.anomalies.window_layer import window_layer
 from pipelines.problems.protocol import Judged, Outputs, with_problem
-from pipelines.problems.refusals import LABELS_ONLY, ONE_CLASS_ONLY, require_only
+from pipelines.problems.refusals import (
+    AUTOENCODERS_ONLY,
+    LABELS_ONLY,
+    NUMBERS_ONLY,
+    ONE_CLASS_ONLY,
+    require_only,
+)
 from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.parity import Expected
 
 # The area under the curve of a score that says nothing.
 _GUESSING = 0.5
-# The detector where the config leaves it open, by modality: best on development data.
-_DETECTORS = {"image": "dfm", "text": "dfm", "series": "nearest", "sound": "nearest"}
 _ALLOWED: Mapping[str, Sequence[Any]] = {
     **ONE_CLASS_ONLY,
     **LABELS_ONLY,
+    **NUMBERS_ONLY,
     "strategy": ("auto", "head_only"),
     "folds": (0,),
     "test_views": ("none",),
@@ -76,6 +88,9 @@ class Anomaly:
     def check_config(self, config: RunConfig) -> None:
         """Raises `ConfigError` for a field that this kind of problem does not have."""
         require_only(config, self.name, _ALLOWED)
+        if config.anomaly.method != AUTOENCODER:
+            kind = f"{self.name} without anomaly.method={AUTOENCODER}"
+            require_only(config, kind, AUTOENCODERS_ONLY)
         if config.backbone == AUTO_BACKBONE:
             raise ConfigError(
                 "config.backbone is 'auto', which compares backbones by labels, and"
@@ -88,9 +103,11 @@ class Anomaly:
         return config.anomaly
 
     def detector(self, config: RunConfig, modality: str) -> str:
-        """The method of the detector; never `auto`."""
-        method = config.anomaly.method
-        return _DETECTORS[modality] if method == "auto" else method
+        """The method of the detector, or `auto`."""
+        anomaly = config.anomaly
+        if anomaly.method == AUTOENCODER:
+            return autoencoder_name(anomaly.network, anomaly.regularizer)
+        return anomaly.method
 
     def imbalance(self, choice: str, labels: np.ndarray) -> str:
         """The treatment of classes of different size; never `auto`."""
@@ -151,10 +168,20 @@ class Anomaly:
         """The detector, which is the whole head."""
         if not isinstance(probe, Detector):
             raise ValueError("A detector is fitted before its layer is made.")
-        return [layer_of(probe)]
+        if isinstance(probe, MapDetector):
+            return [map_layer(probe)]
+        if isinstance(probe, WindowDetector):
+            return [window_layer(probe)]
+        if isinstance(probe, AutoencoderDetector):
+            return [reconstruction_layer(probe)]
+        return [score_layer(probe, probe.method)]
 
     def _not_trained(self) -> NoReturn:
         raise ValueError("A detector of anomalies is fitted, and nothing trains it.")
+
+    def with_loss(self, number_loss: str) -> Anomaly:
+        """The same: the loss of numbers is not one of this kind."""
+        return self
 
     def loss(self, *, soft: bool) -> keras.losses.Loss:
         """Nothing trains."""
@@ -204,7 +231,10 @@ class Anomaly:
     ) -> AnomalyCalibration:
         """The calibration, from normal examples that the detector does not know."""
         return calibrate_anomalies(
-            held_out.logits[:, 0], held_out.labels, anomaly=calibration
+            held_out.logits,
+            held_out.labels,
+            anomaly=calibration,
+            by_step=held_out.modality == "series",
         )
 
     def calibration_report(self, calibrated: Any) -> dict[str, Any]:

@@ -78,12 +78,12 @@ class AnomalyScore(keras.layers.Layer):
         }
 
 
-def layer_of(detector: Detector) -> AnomalyScore:
-    """The layer of a detector, with its numbers."""
+def score_layer(detector: Detector, method: str) -> AnomalyScore:
+    """The layer of a detector that scores by `method`, with its numbers."""
     width, directions = detector.kernel.shape
-    places = detector.neighbours if detector.method == "nearest" else None
+    places = detector.neighbours if method == "nearest" else None
     layer = AnomalyScore(
-        detector.method,
+        method,
         directions,
         0 if places is None else len(places),
         name="anomaly_score",

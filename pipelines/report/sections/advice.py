@@ -24,6 +24,7 @@ Step = dict[str, str]
 def advice(run: RunFiles) -> list[Step]:
     """Steps with a `title` and a `text`; none if no number asks for one."""
     return [
+        *_simple_model(run),
         *_simpler(run),
         *_weak_classes(run),
         *_labels(run),
@@ -32,6 +33,25 @@ def advice(run: RunFiles) -> list[Step]:
         *_calibration(run),
         *_time(run),
     ]
+
+
+def _simple_model(run: RunFiles) -> Iterator[Step]:
+    """A model for tables that the network is not clearly better than on validation."""
+    compared = run.report.get("simple_models")
+    if not compared or compared["recommended"] == "network":
+        return
+    name = compared["recommended"]
+    best, ours = (compared["models"][key] for key in (name, "network"))
+    loss = compared["loss"].replace("_", " ")
+    yield {
+        "title": f"Use {name.replace('_', ' ')} on this table",
+        "text": f"On validation its accuracy is {percent(best['validation'])} ({loss}"
+        f" {best['validation_loss']:.4f}), and the network's"
+        f" {percent(ours['validation'])} ({loss} {ours['validation_loss']:.4f});"
+        f" on test {percent(best['test'])} and {percent(ours['test'])}: as good as the"
+        " network or better, beside chance. It is in scikit-learn, and trains in"
+        " seconds. The network is for transfer, and for a served artifact.",
+    }
 
 
 def _simpler(run: RunFiles) -> Iterator[Step]:

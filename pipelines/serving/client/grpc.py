@@ -22,9 +22,11 @@ from pipelines.serving.client.versions import (
     input_spec_of,
     numbered,
     retried,
+    table_spec_of,
     warn_of_plain_token,
 )
-from pipelines.serving.examples.inputs import InputSpec
+from pipelines.serving.examples.inputs import TABLE, InputSpec
+from pipelines.serving.examples.rows import stacked
 
 
 class GrpcClient(ModelClient):
@@ -111,9 +113,8 @@ class GrpcClient(ModelClient):
         from tensorflow_serving.apis import predict_pb2
 
         request = predict_pb2.PredictRequest()
-        is_array = isinstance(examples[0], np.ndarray)
-        proto = tf.make_tensor_proto(np.stack(examples) if is_array else examples)
-        request.inputs[model.takes.name].CopyFrom(proto)
+        for name, array in _as_columns(model.takes, examples).items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
         response, metadata = self._ask(self._stub.Predict, request, deadline)
         outputs = {
             key: tf.make_ndarray(proto) for key, proto in response.outputs.items()
@@ -170,9 +171,20 @@ class GrpcClient(ModelClient):
             raise
 
 
+def _as_columns(takes: InputSpec, examples: list[Any]) -> Mapping[str, Any]:
+    """Examples by the names of inputs: one, or a column of a table each."""
+    if takes.columns:
+        return stacked(examples, takes.columns)
+    is_array = isinstance(examples[0], np.ndarray)
+    return {takes.name: np.stack(examples) if is_array else examples}
+
+
 def _takes_of_protos(signatures: Mapping[str, Any]) -> InputSpec:
     from tensorflow.core.framework import types_pb2
 
-    ((name, tensor),) = signatures["serving_default"].inputs.items()
-    dtype = types_pb2.DataType.Name(tensor.dtype)
+    inputs, name_of = signatures[naming.DEFAULT].inputs, types_pb2.DataType.Name
+    if TABLE in signatures:
+        return table_spec_of({key: name_of(spec.dtype) for key, spec in inputs.items()})
+    ((name, tensor),) = inputs.items()
+    dtype = name_of(tensor.dtype)
     return input_spec_of(name, dtype, [dim.size for dim in tensor.tensor_shape.dim])

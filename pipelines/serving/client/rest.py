@@ -27,9 +27,10 @@ from pipelines.serving.client.versions import (
     input_spec_of,
     numbered,
     retried,
+    table_spec_of,
     warn_of_plain_token,
 )
-from pipelines.serving.examples.inputs import InputSpec
+from pipelines.serving.examples.inputs import TABLE, InputSpec
 
 _RETRY_STATUSES = (429, 503)
 # `classify` names all classes, also for an empty example.
@@ -156,6 +157,9 @@ def _whose(headers: Mapping[str, str]) -> VersionId:
 
 def _takes_of(signatures: Mapping[str, Any]) -> InputSpec:
     """The input of the default signature, as REST writes it."""
+    if TABLE in signatures:
+        inputs = signatures[naming.DEFAULT]["inputs"]
+        return table_spec_of({n: tensor["dtype"] for n, tensor in inputs.items()})
     ((name, tensor),) = signatures["serving_default"]["inputs"].items()
     sizes = [int(dim["size"]) for dim in tensor["tensor_shape"].get("dim", ())]
     return input_spec_of(name, tensor["dtype"], sizes)
@@ -180,4 +184,16 @@ def _seconds(header: str | None) -> float | None:
 def _as_json(example: Any) -> Any:
     if isinstance(example, bytes):
         return {"b64": base64.b64encode(example).decode()}
+    if isinstance(example, dict):
+        return {name: _cell_as_json(cell) for name, cell in example.items()}
     return example.tolist() if isinstance(example, np.ndarray) else example
+
+
+def _cell_as_json(cell: float | bytes) -> float | str | dict[str, str]:
+    """A cell of a table: a text, or a number, which may be NaN here."""
+    if not isinstance(cell, bytes):
+        return cell
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return _as_json(cell)

@@ -275,9 +275,18 @@ def numbered(columns: int) -> tuple[str, ...]:
 
 def input_spec_of(name: str, dtype: str, sizes: Sequence[int]) -> InputSpec:
     """The input of a signature, from the names and numbers of TensorFlow."""
-    word = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
     shape = tuple(None if size < 0 else size for size in sizes[1:])
-    return InputSpec(name, word.get(dtype, dtype.removeprefix("DT_").lower()), shape)
+    return InputSpec(name, _dtype(dtype), shape)
+
+
+def table_spec_of(columns: Mapping[str, str]) -> InputSpec:
+    """The input of a table, from the names of TensorFlow for the types of columns."""
+    return InputSpec.of_table({name: _dtype(kind) for name, kind in columns.items()})
+
+
+def _dtype(name: str) -> str:
+    word = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
+    return word.get(name, name.removeprefix("DT_").lower())
 
 
 def warn_of_plain_token(host: str, instead: str) -> None:

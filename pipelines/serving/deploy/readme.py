@@ -19,6 +19,16 @@ _EXAMPLES = {
 }
 
 
+def _example(subject: Subject) -> str:
+    """The body of a request; of a table a row with a value for each column."""
+    if not subject.columns:
+        return _EXAMPLES[subject.input]
+    row = {
+        name: "a" if dtype == "string" else 1 for name, dtype in subject.columns.items()
+    }
+    return json.dumps({"instances": [row]})
+
+
 def text(subject: Subject, targets: Sequence[str], *, images: Images) -> str:
     """The page that lies beside the files of these targets."""
     parts = [_head(subject), _version_warning(subject, images.serving_version)]
@@ -87,7 +97,7 @@ token=$(openssl rand -hex 32)
 echo "\\"~^Bearer $token\\$\\" off;" >> proxy/{nginx.TOKENS}
 htpasswd -nB NAME >> proxy/{nginx.PASSWORDS}
 docker compose up --detach --wait
-curl -H "Authorization: Bearer $token" -d '{_EXAMPLES[subject.input]}' \\
+curl -H "Authorization: Bearer $token" -d '{_example(subject)}' \\
   localhost:8501/v1/models/{subject.name}:predict
 ```
 

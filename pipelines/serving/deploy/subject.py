@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.errors import ConfigError
@@ -32,7 +33,8 @@ class Subject:
     `base` is the folder of versions. `version` is the one that is served and nothing
     else; None is the newest, also when it comes later. `input` is what a request of the
     default signature holds, and `tensorflow` what the graph was written by. Images of
-    more than `megapixels` are refused by the graph; 0 if it takes none.
+    more than `megapixels` are refused by the graph; 0 if it takes none. A table has
+    `columns`: the type of each input by name.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Subject:
     input: str
     tensorflow: str
     megapixels: float = 0.0
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def memory_mib(self) -> int:
@@ -76,7 +79,9 @@ def subject(folder: Path, *, name: str | None) -> Subject:
             " may have up to 63 letters, digits, '_', '.' and '-', the first a letter"
             f" or a digit. Choose another with --name {_as_label(served_name)}"
         )
-    (read,) = opened.manifest.signatures[naming.DEFAULT]["inputs"]
+    inputs = opened.manifest.signatures[naming.DEFAULT]["inputs"]
+    is_table = naming.TABLE in opened.manifest.signatures
+    read = naming.TABLE if is_table else next(iter(inputs))
     versions = opened.manifest.versions
     return Subject(
         name=served_name,
@@ -85,6 +90,9 @@ def subject(folder: Path, *, name: str | None) -> Subject:
         newest=opened.version,
         model_bytes=sum(p.stat().st_size for p in path.rglob("*") if p.is_file()),
         input=read,
+        columns={name: spec["dtype"] for name, spec in inputs.items()}
+        if is_table
+        else {},
         tensorflow=versions.get("tensorflow") or versions.get("tensorflow-cpu") or "",
         megapixels=_megapixels(opened.manifest) if read == "image_bytes" else 0.0,
     )

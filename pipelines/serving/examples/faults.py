@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from pipelines.serving.examples.images import PNG_SIGNATURE
-from pipelines.serving.examples.inputs import IMAGE, SERIES, SOUND, TEXT, InputSpec
+from pipelines.serving.examples.inputs import (
+    IMAGE,
+    SERIES,
+    SOUND,
+    TABLE,
+    TEXT,
+    InputSpec,
+)
+from pipelines.serving.examples.rows import why_no_row
 
 
 def why_not_valid(example: Any, takes: InputSpec) -> str:
@@ -18,6 +26,8 @@ def why_not_valid(example: Any, takes: InputSpec) -> str:
         return _why_no_series(example)
     if takes.name == SOUND:
         return _why_no_sound(example)
+    if takes.name == TABLE:
+        return why_no_row(example)
     if takes.name == IMAGE and isinstance(example, bytes):
         return _why_no_image(example)
     return "the artifact cannot read it"

@@ -15,22 +15,32 @@ import numpy as np
 
 from pipelines.errors import ArtifactError, DataError
 from pipelines.serving.examples.images import image_bytes
+from pipelines.serving.examples.rows import table_row
 from pipelines.serving.examples.sounds import sound_bytes
 from pipelines.serving.examples.values import is_pillow, plain, shape_text, type_name
 
-IMAGE, TEXT, SERIES = "image_bytes", "text", "series"
+IMAGE, TEXT, SERIES, TABLE = "image_bytes", "text", "series", "table"
 SOUND = "sound_bytes"
-_WORDS = {IMAGE: "image", TEXT: "text", SERIES: "series", SOUND: "sound"}
+_WORDS = {IMAGE: "image", TEXT: "text", SERIES: "series", SOUND: "sound", TABLE: "row"}
 _SHOWN = 80
 
 
 @dataclasses.dataclass(frozen=True)
 class InputSpec:
-    """The input of a signature: its name, its type, and the shape of one example."""
+    """The input of a signature: its name, its type, and the shape of one example.
+
+    A table has an input for each of its `columns`, pairs of a name and a type.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of_table(cls, columns: Mapping[str, str]) -> InputSpec:
+        """The input of a table with columns of these types, by name."""
+        return cls(TABLE, "", (len(columns),), tuple(columns.items()))
 
     @property
     def word(self) -> str:
@@ -51,6 +61,8 @@ def as_list(examples: Any, word: str = "example") -> list[Any]:
             f"One {word} came where several are expected, as {type_name(examples)};"
             " pass a list with it: predict([it])."
         )
+    if word == _WORDS[TABLE] and hasattr(examples, "to_dict"):  # a data frame
+        return examples.to_dict("records")
     if isinstance(examples, (Mapping, Set)) or hasattr(examples, "columns"):
         raise DataError(
             f"A {type_name(examples)} came, which is not a list of examples; pass a"
@@ -73,6 +85,7 @@ def as_inputs(examples: Any, takes: InputSpec) -> list[Any]:
     array of uint8; a text is a string or its bytes in UTF-8; a series is `[steps,
     channels]` of any numbers; a sound is the bytes of a WAV file, its path, or an open
     file.
+    channels]` of any numbers; a row of a table is a dictionary by the names of columns.
 
     Raises:
         DataError: if one is something else, or cannot be read.
@@ -88,6 +101,8 @@ def as_inputs(examples: Any, takes: InputSpec) -> list[Any]:
         return [sound_bytes(item) for item in items]
     if takes.name == SERIES:
         return [_series(item, takes) for item in items]
+    if takes.name == TABLE:
+        return [table_row(item, takes.columns) for item in items]
     return [_as_it_is(item, takes) for item in items]
 
 

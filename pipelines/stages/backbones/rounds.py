@@ -10,8 +10,9 @@ import numpy as np
 
 from pipelines.config import RunConfig
 from pipelines.data.splits import Split
-from pipelines.planning.backbones.choice import MeasuredBackbone, paired_difference
+from pipelines.planning.backbones.choice import MeasuredBackbone
 from pipelines.planning.backbones.ranking import LeftOut, finalists
+from pipelines.planning.paired import paired_gain
 from pipelines.problems.protocol import Problem
 from pipelines.runtime.clock import Clock
 from pipelines.stages.backbones.compare import measure_backbone
@@ -89,7 +90,7 @@ class Rounds:
                 now = self._measure(name, size)
                 if now is None:
                     break
-                gain, _ = paired_difference(now.quality, before.quality, now.groups)
+                gain, _ = paired_gain(before.quality, now.quality, groups=now.groups)
                 if gain <= 0:
                     break
                 before = now

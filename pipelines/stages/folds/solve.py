@@ -33,6 +33,7 @@ class FoldScores:
     """The metric of each fold, by the head that did not see it, and of all together.
 
     `standard_deviation` is the spread between folds, and `examples` has their sizes.
+    `chosen` is the fold, from 0, whose head the model has; None if it has the average.
     """
 
     count: int
@@ -42,6 +43,7 @@ class FoldScores:
     standard_deviation: float
     per_fold: tuple[float, ...]
     examples: tuple[int, ...]
+    chosen: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,11 +69,13 @@ def solve_folds(
     plan: TransferPlan,
     *,
     count: int,
+    takes_best: bool = False,
 ) -> Trained:
     """Sets the head of the model to the average of the heads of all folds.
 
-    `splits` are pooled. Each head is solved on the examples of the other folds, in all
-    their views, with the penalty and the sharpness that were measured on all.
+    Or to the best one, on the fold that it did not see. `splits` are pooled. Each head
+    is solved on the examples of the other folds, in all their views, with the penalty
+    and the sharpness that were measured on all.
 
     Raises:
         TrainingError: if anything frozen moved.
@@ -88,7 +92,13 @@ def solve_folds(
     )
     heads, outputs = _solved(measured, problem, folds, plan, count=count)
     whole = _required(measured.probe(plan.head))
-    average = averaged(heads, whole.standardization)
+    scores = _scores(
+        problem, outputs, train.labels, folds, train.relative_weights, count=count
+    )
+    if takes_best:
+        scores = dataclasses.replace(scores, chosen=int(np.argmax(scores.per_fold)))
+    chosen = heads if scores.chosen is None else [heads[scores.chosen]]
+    average = averaged(chosen, whole.standardization)
     model.logits_layer.set_weights([average.kernel, average.bias])
     changes = measure_changes(before, layers, trainable=())
     receipt = tuple(
@@ -96,9 +106,6 @@ def solve_folds(
         for change in changes
     )
     refuse_moved(PHASE, receipt, statistics_frozen=True)
-    scores = _scores(
-        problem, outputs, train.labels, folds, train.relative_weights, count=count
-    )
     result = PhaseResult(
         name=PHASE,
         kept=True,

@@ -11,7 +11,8 @@ from PIL import Image
 
 from pipelines.data.images.thumbnails import as_jpeg, thumbnail
 from pipelines.data.sounds.samples import envelope
-from pipelines.data.splits import Inputs, Series, Sounds, Texts
+from pipelines.data.splits import Inputs, Series, Sounds, Table, Texts
+from pipelines.data.tables.rows import row_of
 from pipelines.display.text import shortened
 
 _THUMBNAIL_PX, _QUALITY = 96, 70
@@ -37,6 +38,9 @@ def write_content(
             points=_STEPS,
         )
         return {"series": [outline]}
+    if isinstance(inputs, Table):
+        cells = (f"{name}: {_cell(x)}" for name, x in row_of(inputs, row).items())
+        return {"text": shortened(", ".join(cells), _CHARACTERS)}
     if isinstance(inputs, Series):
         steps = np.linspace(0, inputs.values.shape[1] - 1, _STEPS).round().astype(int)
         values = inputs.values[row, np.unique(steps), :_CHANNELS].T
@@ -46,6 +50,12 @@ def write_content(
         return {}
     (folder / f"{stem}.jpg").write_bytes(as_jpeg(picture, quality=_QUALITY))
     return {"picture": f"{stem}.jpg"}
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "missing"
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def write_heat(folder: Path, picture: str, heat: np.ndarray) -> str:

@@ -23,10 +23,11 @@ from pipelines.problems.registry import problem_of
 from pipelines.serving.signatures import explanation
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.explain import explained_map
+from pipelines.stages.gallery.answer_picks import pick_answers
 from pipelines.stages.gallery.contents import write_content, write_heat
 from pipelines.stages.gallery.picks import Answered, pick, samples
 from pipelines.stages.outputs import answering
-from pipelines.stages.predictions import example_names
+from pipelines.stages.predictions import example_names, held_out_rows
 from pipelines.training.transfer_model import TransferModel
 from zoo.storage import durable
 
@@ -50,16 +51,16 @@ def write_gallery(
     """Writes `gallery.json` and the pictures in `gallery/` to the folder of a run.
 
     With `explain` the mistakes and typical examples have a second picture, of where the
-    network looked. A gallery that cannot be made is a warning, and costs no run. There
-    is one where each example has one class.
+    network looked, where each example has one class. A gallery that cannot be made is a
+    warning, and costs no run.
     """
-    if not problem_of(splits).reads_classes:
-        return
+    reads_classes = problem_of(splits).reads_classes
     try:
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
         (folder / FILE_NAME).unlink(missing_ok=True)
-        entries = _entries(folder / FOLDER, splits, calibrated)
-        if explain:
+        make = _entries if reads_classes else _entries_of_answers
+        entries = make(folder / FOLDER, splits, calibrated)
+        if explain and reads_classes:
             _add_heat(folder / FOLDER, entries, splits.test, calibrated, model)
         values = {
             "format": FORMAT,
@@ -108,14 +109,40 @@ def _entries(
     ]
 
 
+def _entries_of_answers(
+    folder: Path, splits: Splits, calibrated: Calibrated
+) -> list[dict[str, Any]]:
+    """Entries where labels are several, or numbers; there are no samples."""
+    rows = (row for row in held_out_rows(calibrated, splits) if row.split == "test")
+    picked = pick_answers(rows)
+    folder.mkdir(parents=True)
+    return [
+        {
+            "roles": [pick.role],
+            **_content(folder, splits.test, pick.row, splits.info),
+            "label": pick.label,
+            "predicted": pick.predicted,
+            **({} if pick.confidence is None else {"confidence": pick.confidence}),
+        }
+        for pick in picked
+    ]
+
+
 def _example(folder: Path, split: Split, row: int, info: DataInfo) -> dict[str, Any]:
-    """The entry of one example, named as in the kept predictions."""
+    """The entry of one example with its class."""
+    return {
+        **_content(folder, split, row, info),
+        "label": info.class_names[split.labels[row]],
+    }
+
+
+def _content(folder: Path, split: Split, row: int, info: DataInfo) -> dict[str, Any]:
+    """What there is to see of an example, named as in the kept predictions."""
     ref = DatasetRef.parse(info.reference)
     return {
         "split": split.name,
         "row": row,
         "name": next(example_names(split.take([row]), ref)),
-        "label": info.class_names[split.labels[row]],
         **write_content(folder, split.inputs, row, f"{split.name}_{row}"),
     }
 

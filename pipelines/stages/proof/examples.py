@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -16,8 +16,10 @@ from pipelines.data.splits import (
     Series,
     Sounds,
     Split,
+    Table,
     Texts,
 )
+from pipelines.data.tables import rows
 from pipelines.serving import warm_up
 from pipelines.training.transfer_model import TransferModel
 
@@ -40,8 +42,19 @@ def names_of(split: Split) -> list[str]:
     return [f"example {i} of the {split.name} split" for i in range(len(split))]
 
 
-def bad_example(split: Split) -> np.ndarray:
-    """A bad example, as a client sends it."""
+# By the names of the inputs of a signature; strings are arrays of objects.
+Sent = Mapping[str, np.ndarray]
+
+
+def bad_example(split: Split, name: str) -> Sent:
+    """A bad example, as a client sends it in the input of this name."""
+    if isinstance(split.inputs, Table):
+        missing = np.full_like(split.inputs.values[:1], np.nan)
+        return rows.as_sent(Table(split.inputs.columns, missing))
+    return {name: _bad(split)}
+
+
+def _bad(split: Split) -> np.ndarray:
     match split.inputs:
         case Texts():
             return _objects([_NOT_A_TEXT])
@@ -50,8 +63,17 @@ def bad_example(split: Split) -> np.ndarray:
     return _objects([_NOT_AN_IMAGE])
 
 
-def as_sent(split: Split) -> np.ndarray:
-    """All of a split, as a client sends them; strings as an array of objects."""
+def as_sent(split: Split, name: str) -> Sent:
+    """All of a split, as a client sends them in the input of this name.
+
+    A table has an input for each column.
+    """
+    if isinstance(split.inputs, Table):
+        return rows.as_sent(split.inputs)
+    return {name: _encoded(split)}
+
+
+def _encoded(split: Split) -> np.ndarray:
     match split.inputs:
         case ImageFiles() | ImageRecords() as images:
             return _objects([encoded_bytes(images, i) for i in range(len(images))])
@@ -61,11 +83,17 @@ def as_sent(split: Split) -> np.ndarray:
             return _objects(list(values))
         case Series(values):
             return values
+    raise ValueError(f"Nothing sends {split.inputs.modality} in one input.")
 
 
-def as_serialized(name: str, raw: np.ndarray) -> np.ndarray:
+def behind(parts: Sequence[Sent]) -> Sent:
+    """The rows of several parts, one part behind the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def as_serialized(sent: Sent) -> np.ndarray:
     """The same as serialized examples, for `classify`."""
-    return _objects([warm_up.example_of(name, row) for row in raw])
+    return _objects(warm_up.examples_of(sent))
 
 
 def _objects(items: Sequence[bytes]) -> np.ndarray:

@@ -18,7 +18,15 @@ import tensorflow as tf
 from PIL import Image, features
 
 from pipelines.data.packed_strings import Strings
-from pipelines.data.splits import ImageFiles, Inputs, Series, Sounds, Split, Texts
+from pipelines.data.splits import (
+    ImageFiles,
+    Inputs,
+    Series,
+    Sounds,
+    Split,
+    Table,
+    Texts,
+)
 from pipelines.stages.proof.sound_probes import sound_probes
 
 # Of the size that the model takes: larger, so that JPEG is decoded at a half.
@@ -56,6 +64,9 @@ def probes_of(
         case Series():
             series = _series(read)
             return _split(Series(np.stack(list(series.values()))), series)
+        case Table(columns, _):
+            rows = _rows(read)
+            return _split(Table(columns, np.stack(list(rows.values()))), rows)
     paths: dict[str, str] = {}
     for name, encoded in _images(read, maximum_megapixels).items():
         path = folder / f"{len(paths)}"
@@ -89,6 +100,19 @@ def _mixtures(read: np.ndarray) -> list[np.ndarray]:
 def _series(read: np.ndarray) -> dict[str, np.ndarray]:
     mixed = {f"mixture {i}": m for i, m in enumerate(_mixtures(read), 1)}
     return {**mixed, "doubled": 2 * read[0], "backwards": read[0][::-1]}
+
+
+def _rows(read: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows with gaps, and with zeros: the code of a category that is new."""
+    whole = np.nan_to_num(read[0])
+    gaps, one = whole.copy(), np.nan_to_num(read[-1])
+    gaps[1::2] = np.nan  # the first value stays: a row without any is not valid
+    one[1:2] = np.nan
+    return {
+        "zeros and new categories": np.zeros_like(whole),
+        "every second value missing": gaps,
+        "one value missing": one,
+    }
 
 
 def _texts(values: list[bytes]) -> dict[str, bytes]:

@@ -197,7 +197,8 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
     state = _PhaseState(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
         whole = whole_model(inputs)
-        reached = accuracy_and_loss(whole.model, whole.validation, problem_of(splits))
+        problem = problem_of(splits).with_loss(phase.number_loss)
+        reached = accuracy_and_loss(whole.model, whole.validation, problem)
         reestimate(
             model.model,
             blocks,

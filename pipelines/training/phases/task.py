@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data.input.augment import Augmentation
+from pipelines.data.input.augment_series import SeriesAugmentation
 from pipelines.data.input.autotune import untuned
 from pipelines.data.input.batches import batches, training_batches
 from pipelines.data.input.order import Sample, WorkerShard, shuffled_epochs
@@ -141,11 +143,24 @@ def _task_on_activations(inputs: PhaseInputs) -> PhaseTask | None:
     if known is not None and not inputs.phase.trains_head_only:
         known.clear()
         known[inputs.frozen] = kept
-    smoothing = inputs.phase.label_smoothing
-    feed = Feed(splits, inputs.plan.imbalance, label_smoothing=smoothing)
+    feed = _feed(inputs)
     task = _task_on(upper, kept, feed, inputs)
     rate = feed.examples / (time.monotonic() - started)
     return dataclasses.replace(task, images_per_second=rate)
+
+
+def _feed(
+    inputs: PhaseInputs,
+    augmentation: Augmentation | SeriesAugmentation | None = None,
+) -> Feed:
+    """The feed of the phase."""
+    return Feed(
+        inputs.splits,
+        inputs.plan.imbalance,
+        augmentation,
+        inputs.phase.label_smoothing,
+        inputs.phase.number_loss,
+    )
 
 
 def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
@@ -164,8 +179,7 @@ def _task_on_examples(inputs: PhaseInputs) -> PhaseTask:
             )
         ),
     )
-    smoothing = inputs.phase.label_smoothing
-    feed = Feed(splits, plan.imbalance, augmentation, smoothing)
+    feed = _feed(inputs, augmentation)
 
     def train_from(epoch: int, step: int, share: WorkerShard | None) -> tf.data.Dataset:
         return feed.training(

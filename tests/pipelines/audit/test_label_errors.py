@@ -1,4 +1,4 @@
-"""Flipped labels are found, and sound ones mostly left in peace."""
+"""The command lists labels that are probably wrong, of every kind."""
 
 from __future__ import annotations
 
@@ -7,81 +7,50 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
-from pipelines.audit.label_errors import PROBLEM, Suspect, suspects
+from pipelines.audit.label_errors import PROBLEM
 from pipelines.cli import main
 from pipelines.data.readers.builtin import read
-from pipelines.errors import DataError
-
-NAMES = tuple(str(digit) for digit in range(10))
 
 
-def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
-    pixels, labels = load_digits(return_X_y=True)
-    return pixels[:count].astype(np.float32), labels[:count].astype(np.int64)
+def ink(tmp_path: Path, name: str, labels: np.ndarray) -> str:
+    """Digits with these labels as a reference."""
+    pixels = read("digits").inputs.pixels[: len(labels)]
+    np.savez(tmp_path / f"{name}.npz", x=pixels, y=labels)
+    return f"npz:{tmp_path}/{name}.npz"
 
 
-def flipped(
-    labels: np.ndarray, *, share: float, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels with some wrong ones, and the places of these."""
-    rng = np.random.default_rng(seed)
-    which = rng.choice(len(labels), int(share * len(labels)), replace=False)
-    wrong = labels.copy()
-    wrong[which] = (wrong[which] + rng.integers(1, 10, len(which))) % 10
-    return wrong, which
+def listed(capsys: pytest.CaptureFixture[str], *command: str) -> list[str]:
+    """What the finding on labels is about."""
+    quick = ("--labels", "--backbone", "tiny_image", "--json")
+    assert main(["check", *command, *quick]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    return [
+        about for row in findings if row["what"] == PROBLEM for about in row["about"]
+    ]
 
 
-def found_in(
-    features: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
-) -> list[Suspect]:
-    each = np.arange(len(labels)) if groups is None else groups
-    return suspects(features, labels, each, class_names=NAMES)
+def test_numbers_and_labels_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digit = read("digits").labels[:120]
+    numbers = digit.astype(np.float32)
+    numbers[7] = 900
+    reference = ink(tmp_path, "numbers", numbers)
+    about = listed(capsys, reference, "--problem", "regression")
+    assert about[0].startswith("image 7: given 900, looks like ")
+    labels = np.stack([digit % 2, digit == 0], axis=1)
+    about = listed(capsys, ink(tmp_path, "labels", labels))
+    assert all(": given " in row and ", looks like " in row for row in about)
 
 
-def test_most_flipped_labels_are_found_and_little_else() -> None:
-    features, labels = digits(1000)
-    wrong, which = flipped(labels, share=0.03)
-    found = found_in(features, wrong)
-    hits = [one for one in found if one.example in which]
-    assert len(hits) / len(which) >= 0.8  # recall
-    assert len(hits) / len(found) >= 0.7  # precision
-    right = [one.suggested == NAMES[labels[one.example]] for one in hits]
-    assert np.mean(right) >= 0.8
-    assert all(one.label == NAMES[wrong[one.example]] for one in found)
-    certain = [one.label_probability for one in found]
-    assert certain == sorted(certain)
-    assert np.mean([one.example in which for one in found[:10]]) >= 0.8
-
-
-def test_sound_labels_are_left_in_peace() -> None:
-    features, labels = digits(1000)
-    assert len(found_in(features, labels)) <= 15
-
-
-def test_suspects_leave_out_whole_groups() -> None:
-    """A wrong label that came with ten copies is still found."""
-    features, labels = digits(500)
-    copies = np.repeat(np.flatnonzero(labels == 3)[:1], 10)
-    features = np.concatenate([features, features[copies]])
-    wrong = np.concatenate([labels, np.full(10, 8)])
-    wrong[copies[0]] = 8
-    groups = np.concatenate([np.arange(500), copies])
-    found = {one.example for one in found_in(features, wrong, groups)}
-    apart = {one.example for one in found_in(features, wrong)}
-    members = {int(copies[0]), *range(500, 510)}
-    assert len(found & members) >= 10
-    assert len(apart & members) <= 2
-
-
-def test_too_few_examples_are_an_error() -> None:
-    features, labels = digits(200)
-    few = np.concatenate([np.flatnonzero(labels != 7), np.flatnonzero(labels == 7)[:1]])
-    with pytest.raises(DataError, match="two examples that are independent.*'7'"):
-        found_in(features[few], labels[few])
-    few = np.concatenate([few, np.flatnonzero(labels == 7)[1:2]])
-    assert isinstance(found_in(features[few], labels[few]), list)
+def test_labels_of_normal_examples_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = ink(tmp_path, "normal", np.array(["normal"] * 20))
+    command = ["check", reference, "--labels", "--problem", "anomaly"]
+    assert main(command) == 3
+    assert "is read for 'anomaly'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -10,7 +10,9 @@ from pipelines.config import AnomalyConfig
 def calibrated(normal, alpha, strange=()):
     scores = np.concatenate([normal, strange]).astype(np.float32)
     labels = (np.arange(len(scores)) >= len(normal)).astype(np.int64)
-    return calibrate_anomalies(scores, labels, anomaly=AnomalyConfig(alpha=alpha))
+    return calibrate_anomalies(
+        scores[:, None], labels, anomaly=AnomalyConfig(alpha=alpha)
+    )
 
 
 @pytest.mark.parametrize(("alpha", "count"), [(0.05, 99), (0.1, 30), (0.02, 200)])
@@ -52,3 +54,19 @@ def test_scores_of_zero_only_give_a_threshold():
     calibration = calibrated(np.zeros(5), 0.2)
     outputs = np.float32([[0], [2]])
     assert calibration.answer(outputs, outputs).anomalous.tolist() == [False, True]
+
+
+def test_maps_exceed_one_where_normal_cells_never_do():
+    rng = np.random.default_rng(0)
+    cells = rng.uniform(1, 2, (60, 9)).astype(np.float32)
+    outputs = np.concatenate([cells.max(axis=1, keepdims=True), cells], axis=1)
+    calibration = calibrate_anomalies(
+        outputs, np.zeros(60, np.int64), anomaly=AnomalyConfig(alpha=0.1)
+    )
+    strange = outputs[:1].copy()
+    strange[0, 5] = 4.0
+    (cells_of_it,) = calibration.by_place(strange)
+    assert cells_of_it.shape == (3, 3)
+    assert np.argwhere(cells_of_it > 1).tolist() == [[1, 1]]
+    assert np.mean(calibration.by_place(outputs).max(axis=(1, 2)) > 1) <= 0.1
+    assert calibrated(np.arange(1, 9), 0.2).by_place(outputs[:, :1]) is None

@@ -14,7 +14,8 @@ from pipelines.calibration.reliability import calibration_error, reliability
 from pipelines.calibration.temperature import choose_temperature
 from pipelines.calibration.thresholds import energies, set_threshold
 from pipelines.config import CalibrationConfig
-from pipelines.display.tables import audit_table, evaluation_table
+from pipelines.display.audit_table import audit_table
+from pipelines.display.evaluation_table import evaluation_table
 from pipelines.probing import ridge
 from pipelines.probing.probe import linear_probe, score, score_of_all
 from pipelines.probing.rows import spread

@@ -15,7 +15,7 @@ from pipelines.stages.publish import trained_backbone
 @pytest.fixture(scope="module")
 def reader(trained):
     run = open_finished(trained)
-    return FeatureReader(run, trained_backbone(trained, run.report["backbone"]))
+    return FeatureReader(run, lambda: trained_backbone(trained, run.report["backbone"]))
 
 
 def test_images_read_again_give_kept_features(trained, run_folder, reader):

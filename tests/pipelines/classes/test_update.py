@@ -77,7 +77,9 @@ def test_head_equals_one_fitted_to_all(trained, digits, settings):
     names = whole.splits.info.class_names
     expected = whole.measured.probe(whole.plan.head)
     run = open_finished(trained)
-    reader = FeatureReader(run, trained_backbone(trained, run.report["backbone"]))
+    reader = FeatureReader(
+        run, lambda: trained_backbone(trained, run.report["backbone"])
+    )
     old = kept_features.load(run.features_path)
     first = dataclasses.replace(old.train, features=old.train.first_view())
     new = {}

@@ -90,7 +90,8 @@ def test_examine_missing_weights_and_engine_are_fixes(fresh_process):
 
 
 def test_doctor_as_json_is_one_object(fresh_process):
-    ended = fresh_process("from pipelines.cli import main; main()", "doctor", "--json")
+    code = "from pipelines.cli import main; main()"
+    ended = fresh_process(code, "doctor", "--json", warm=True)
     values = json.loads(ended.stdout)
     assert set(values) == {
         "versions",

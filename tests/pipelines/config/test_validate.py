@@ -68,6 +68,8 @@ def test_checked_choices_pass_and_others_are_refused(path):
         config = with_value(path, choice)
         if path == "head.pooling" and choice != "average":
             config.head.init = "epsilon"  # a probe refuses it
+        if path == "fold_head":
+            config.folds, config.strategy = 3, "head_only"
         if path == "test_views":
             config.strategy = "head_only"
         assert value_of(checked(config), path) == choice
@@ -298,6 +300,7 @@ def test_checked_auto_refuses_what_it_cannot_follow(case):
 
 
 REFUSED_WITH_FOLDS = {
+    "a head without folds": ({"fold_head": "best"}, "so there is one head"),
     "one fold": ({"folds": 1}, "leaves nothing to train on"),
     "blocks that train": ({"folds": 5}, r"set config\.strategy='head_only'"),
     "hidden layers": (

@@ -31,7 +31,7 @@ from pipelines.data.load import load, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageFiles, Split
 from pipelines.errors import DataError
-from pipelines.serving.signatures import decode_batch
+from pipelines.serving.requests import decode_batch
 
 ROWS = 42
 _NOBODY = 65534

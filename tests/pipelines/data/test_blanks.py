@@ -13,7 +13,7 @@ from pipelines.data.load import load, load_part
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import is_blank
 from pipelines.errors import DataError
-from pipelines.serving.signatures import texts
+from pipelines.serving.requests import texts
 
 BLANK = ("", " ", "\t\n", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u2028", " \u00ad ")
 SEEN = ("a", " a ", "\u3000。", "\u200bx", "-", "\u0301")

@@ -16,6 +16,7 @@ def test_fold_rows_have_the_spread():
     ((title, words),) = fold_rows(SCORES)
     assert title == "2 folds"
     assert words == "accuracy 0.9000, standard deviation 0.0500 (0.8500, 0.9500)"
+    assert fold_rows({**SCORES, "chosen": 1})[1] == ("head", "the best, of fold 2")
 
 
 def test_view_rows_have_choice_and_cost():

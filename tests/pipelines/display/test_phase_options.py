@@ -1,6 +1,6 @@
 """`zoo plan` prints the options that are set."""
 
-from pipelines.display.tables import plan_table
+from pipelines.display.plan_table import plan_table
 
 
 def test_a_plan_names_options_that_are_set():
@@ -16,6 +16,7 @@ def test_a_plan_names_options_that_are_set():
         "lora_rank": 0,
         "label_smoothing": 0.1,
         "accumulate_steps": 4,
+        "number_loss": "squared",
     }
     head = {**phase, "name": "head", "block_multipliers": [["stem", 0.0]]}
     plan = {"action": "partial", "reason": "So.", "phases": [head, phase]}
@@ -27,8 +28,9 @@ def test_a_plan_names_options_that_are_set():
         "momentum 0.5",
         "trains nothing but the scales and offsets of norms of its blocks",
         "label smoothing 0.1",
+        "squared loss",
         "one update for 4 batches",
     ]
     usual = {"optimizer": "adam", "tune": "all", "label_smoothing": 0.0}
-    phase.update(usual, accumulate_steps=1)
+    phase.update(usual, accumulate_steps=1, number_loss="huber")
     assert "option" not in plan_table(planned)

@@ -15,6 +15,7 @@ def test_folded_plan_has_one_phase_without_epochs():
     assert (phase.name, phase.epochs, phase.only_if_better) == (PHASE, 0, False)
     assert phase.trains_head_only
     assert "average of 5" in changed.reason
+    assert "best of 5" in folded(plan, count=5, takes_best=True).reason
     same = dataclasses.replace(changed, phases=plan.phases, reason=plan.reason)
     assert same == plan
 

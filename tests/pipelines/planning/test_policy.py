@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.config import HeadConfig, RunConfig
 from pipelines.errors import ConfigError
+from pipelines.planning.paired import paired_gain
 from pipelines.planning.policy import decide
-from pipelines.training.guard import paired_gain
 from tests.support.training_facts import BLOCKS, FACTS, facts_to_cut, measured_facts
 
 LAST_HALF = BLOCKS[2:]
@@ -41,9 +41,18 @@ def test_every_strategy_of_the_config_is_a_case():
     assert {case[1] for case in CASES} == set(CHOICES["effort"])
 
 
+def test_new_columns_train_everything_at_once():
+    facts = measured_facts(has_new_columns=True, examples=40)
+    plan = decide(facts, RunConfig())
+    (phase,) = plan.phases
+    assert phase.trainable_blocks == BLOCKS
+    assert plan.head.init == "zeros"
+    assert "start at zero" in plan.reason
+
+
 @pytest.mark.parametrize("effort", ["seconds", "minutes", "hours"])
 def test_untrained_series_train_everything_by_steps(effort):
-    facts = measured_facts(untrained_series=True, pretrained=False, examples=40)
+    facts = measured_facts(trains_from_random=True, pretrained=False, examples=40)
     plan = decide(facts, RunConfig(effort=effort, batch_size=32))
     (phase,) = plan.phases
     assert phase.trainable_blocks == BLOCKS
@@ -251,5 +260,10 @@ def test_gain_needs_two_examples(examples):
     before = np.zeros(examples, bool)
     for right, shows in ((1, False), (2, True)):
         after = np.arange(examples) < right
-        gain, error = paired_gain(before, after, np.ones(examples))
+        gain, error = paired_gain(before, after, unit=1.0)
         assert (gain > error) is shows
+
+
+def test_every_phase_has_the_loss_of_numbers():
+    plan = decide(FACTS, _tuned(number_loss="squared"))
+    assert {phase.number_loss for phase in plan.phases} == {"squared"}

@@ -1,5 +1,7 @@
 """LogME, H-score and LEEP against other ways to compute them, and where they end."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -36,14 +38,26 @@ def test_logme_is_the_largest_density_of_the_labels(shape):
     assert logme(x, labels) == pytest.approx(expected, abs=1e-5)
 
 
-def test_h_score_equals_the_published_formula():
-    x, labels = _data(60, 6)
+@pytest.mark.parametrize("shape", [(60, 6), (20, 40)], ids=["long", "wide"])
+def test_h_score_equals_the_published_formula(shape):
+    x, labels = _data(*shape)
     fitted = LedoitWolf().fit(x)
     means = np.stack([x[labels == one].mean(axis=0) for one in labels])
     between = np.cov(means, rowvar=False, bias=True)
     shrunk = (1 - fitted.shrinkage_) * between
     expected = np.trace(np.linalg.inv(fitted.covariance_) @ shrunk)
     assert h_score(x, labels) == pytest.approx(expected, rel=1e-6)
+
+
+def test_h_score_of_wide_features_needs_little_memory():
+    """As of MiniRocket: a covariance of them would have 800 MB."""
+    x, labels = _data(40, 10_000, apart=0.1)
+    tracemalloc.start()
+    try:
+        assert 0 < h_score(x, labels) < 2
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_h_score_of_point_classes_is_nearly_maximal():

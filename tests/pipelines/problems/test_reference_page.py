@@ -37,6 +37,8 @@ FIELDS = {
         "calibration.least_precision",
         0.9,
     ),
+    "`config.finetune.number_loss`": ("finetune.number_loss", "squared"),
+    "`config.calibration.widths`": ("calibration.widths", "same"),
     "`config.imbalance`": ("imbalance", "weights"),
     "`config.distribution`": ("distribution", "mirrored"),
     "`config.export.explain`, a map for": ("export.explain", True),
@@ -78,7 +80,8 @@ def test_metrics_and_refusals_are_those_of_the_table(kind):
     assert (cells["`zoo tune`"] == "refused") == (not problem.trains)
     pictures = cells["worst examples on the page of the run"] == "with pictures"
     scores = cells["`logme`, `h-score`, `leep` of `zoo rank`"] == "yes"
-    assert pictures == scores == problem.reads_classes
+    assert pictures == problem.trains
+    assert scores == problem.reads_classes
     manifest = types.SimpleNamespace(
         problem=problem.name, calibration={"label_thresholds": ()}
     )

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.planning.backbones.choice import BackboneChoice, to_dict
+from pipelines.planning.detectors import DetectorScore
 from pipelines.runs import folder as run_folder
 from pipelines.runs.resume import choice_before, exported_before, progress_of
 from pipelines.serving import artifact
@@ -24,6 +25,19 @@ def test_the_same_run_goes_on(saved, prepared):
 def test_how_often_it_saves_may_change(saved, prepared):
     config = config_for(saved.path, checkpoint_seconds=300.0)
     assert progress_of(config, prepared, saved).was_saved
+
+
+def test_scores_of_detectors_may_differ_and_methods_not(saved, prepared):
+    config, plan = config_for(saved.path), prepared.plan
+
+    def with_head(**fields):
+        head = dataclasses.replace(plan.head, **fields)
+        return dataclasses.replace(prepared, plan=dataclasses.replace(plan, head=head))
+
+    scored = with_head(detectors=(DetectorScore("pca", 0.9, 0.02),))
+    assert progress_of(config, scored, saved).was_saved
+    with pytest.raises(ConfigError, match=r"plan\.head\.detector differ"):
+        progress_of(config, with_head(detector="pca"), saved)
 
 
 def test_overwrite_starts_anew(saved, prepared):

@@ -1,7 +1,8 @@
 """Strict determinism is asked of TensorFlow, and its refusals are errors of ours."""
 
-import subprocess
 import sys
+
+from tests.support import warm_python
 
 PROGRAM = """
 import tensorflow as tf
@@ -25,7 +26,7 @@ except TrainingError as error:
 
 def test_strict_is_told_to_tensorflow():
     """In a process of its own, because there is no way back."""
-    ended = subprocess.run(
+    ended = warm_python.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     )
     assert "without a seed: Random ops require a seed" in ended.stdout

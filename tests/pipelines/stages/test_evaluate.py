@@ -43,7 +43,7 @@ def test_both_splits_are_evaluated_with_their_scores(splits):
 )
 def test_other_labels_are_named_without_config(tmp_path, problem, fault):
     (tmp_path / "few.csv").write_text("text,label\na b,x\nc d,y\n")
-    manifest = SimpleNamespace(problem=problem, fingerprints=())
+    manifest = SimpleNamespace(problem=problem, fingerprints=(), preprocessing={})
     predictor = SimpleNamespace(artifact=SimpleNamespace(manifest=manifest))
     with pytest.raises(DataError, match=fault) as refused:
         evaluate_artifact(predictor, f"csv:{tmp_path}/few.csv", split="all")

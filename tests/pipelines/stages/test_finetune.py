@@ -202,12 +202,11 @@ def test_after_the_deadline_only_the_first_phase_runs(tmp_path, splits):
 
 
 def test_order_of_examples_changes_with_phase_and_seed(tmp_path, splits):
-    results = {}
-    for seed in (0, 1):
-        config = tiny_config(strategy="full", seed=seed)
+    losses = []
+    for strategy, seed in (("full", 0), ("head_only", 1)):
+        config = tiny_config(strategy=strategy, seed=seed)
+        config.head.epochs = config.finetune.epochs = 1
         config.finetune.guard = False
-        results[seed] = train_stages(tmp_path, splits, config)[1]
-    losses = [
-        phase.epochs[0]["loss"] for run in results.values() for phase in run.phases
-    ]
-    assert len(set(losses)) == 4
+        _, history = train_stages(tmp_path, splits, config)
+        losses += [phase.epochs[0]["loss"] for phase in history.phases]
+    assert len(set(losses)) == 3

@@ -25,7 +25,7 @@ from pipelines.data.splits import (
     Splits,
     Texts,
 )
-from pipelines.display.tables import result_table
+from pipelines.display.result_table import result_table
 from pipelines.errors import ConfigError
 from pipelines.planning.policy import decide
 from pipelines.problems.class_reports import evaluate
@@ -300,3 +300,19 @@ def test_smoothing_is_of_training_labels_alone(splits):
     _, validated, _ = next(iter(feed.validation(batch)))
     np.testing.assert_array_equal(validated, tf.one_hot(labels, 3))
     assert isinstance(feed.loss(), keras.losses.CategoricalCrossentropy)
+
+
+def test_feed_has_the_loss_of_its_phase():
+    labels = np.float32([[1], [2], [9]])
+    images = ImageArray(np.zeros((3, 2, 2, 3), np.uint8))
+    parts = {
+        name: Split(name, images, labels) for name in ("train", "validation", "test")
+    }
+    info = DataInfo(("y",), {}, "", "npz:x", (), problem="regression")
+    for name, threshold in (("huber", 1.345), ("squared", np.inf)):
+        feed = Feed(Splits(**parts, info=info), "none", number_loss=name)
+        assert feed.problem.threshold == threshold
+        far = float(feed.loss()(labels, np.float32([[10], [10], [10]])))
+        assert -feed.problem.judge(
+            np.float32([[10], [10], [10]]), labels
+        ).log_p.mean() == pytest.approx(far, rel=1e-4)

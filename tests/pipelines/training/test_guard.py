@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.problems.single_label import SingleLabel
-from pipelines.training.guard import interpolate, paired_gain
+from pipelines.training.guard import interpolate
 
 CLASSES = SingleLabel("abcd")
 X = np.eye(4, dtype=np.float32).repeat(10, axis=0)
@@ -97,24 +97,9 @@ def test_whole_is_all_or_nothing(model, validation, share, blend):
     np.testing.assert_array_equal(model.get_weights()[0], kept[0])
 
 
-def test_the_gain_compares_the_same_examples():
-    before = np.array([True] * 50 + [False] * 50)
-    after = np.array([True] * 50 + [True] * 10 + [False] * 40)
-    gain, standard_error = paired_gain(before, after, np.ones(100))
-    assert gain == pytest.approx(0.1)
-    assert standard_error == pytest.approx(11**0.5 / 100)
-    assert paired_gain(before, before, np.ones(100)) == (0.0, 0.01)
-
-
 def test_examples_count_by_their_weights(model):
-    # Nine of one class lost and one of the other won: even, if both classes count.
     labels = np.array([0] * 18 + [1] * 2)
     weights = np.array([1.0] * 18 + [9.0] * 2)
-    before = np.array([True] * 18 + [False] * 2)
-    after = np.array([False] * 9 + [True] * 10 + [False])
-    gain, _ = paired_gain(before, after, weights)
-    assert gain == 0.0
-    assert paired_gain(before, after, np.ones(20))[0] == pytest.approx(-0.4)
     rows = np.eye(4, dtype=np.float32)[labels]
     soft = tf.data.Dataset.from_tensor_slices((rows, rows, weights)).batch(8)
     result = interpolate(model, WRONG, RIGHT, soft, CLASSES)

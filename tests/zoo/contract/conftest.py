@@ -43,6 +43,7 @@ ROWS_BY_SOURCE = {
     "minilm": 1,
     "minirocket": 1 + 1,
     "series": 8,
+    "table": 1,
     "tfhub": 19 + 2,
     "tiny": 3,
     "use_multilingual": 1,
@@ -153,6 +154,7 @@ def _param(name):
     is_quick = name in HANDLES or zoo.get_spec(name).source in (
         "minirocket",
         "series",
+        "table",
         "tiny",
     )
     return pytest.param(name, marks=() if is_quick else pytest.mark.slow)

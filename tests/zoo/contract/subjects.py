@@ -12,7 +12,7 @@ import zoo
 from pipelines.data.sounds.wave_file import wave_bytes
 from tests.support.tones import RATE_HZ, tone
 from zoo.graph.blocks import KeepsStatistics
-from zoo.spec import ImageInput, SeriesInput, SoundInput, TextInput
+from zoo.spec import ImageInput, SeriesInput, SoundInput, TableInput, TextInput
 
 EXAMPLES = 4
 SEED = 7
@@ -74,6 +74,8 @@ def smallest(spec: zoo.BackboneSpec) -> dict:
             return start
         case TextInput():
             return {**start, "input_length": _TEXT_TOKENS}
+        case TableInput():
+            return start
         case SeriesInput():
             return {**start, "input_length": spec.input.minimum_length_steps}
         case SoundInput():
@@ -95,6 +97,10 @@ def examples(backbone: zoo.Backbone) -> tf.Tensor:
         case "sound":
             tones = (tone(300 * (i + 1), seed=i) for i in range(EXAMPLES))
             return tf.constant([wave_bytes(x, RATE_HZ) for x in tones])
+        case "table":  # every column lacks a value somewhere
+            rows = rng.normal(size=shape)
+            rows[np.arange(shape[1]) % len(rows), np.arange(shape[1])] = np.nan
+            return tf.constant(rows, tf.float32)
 
 
 def run(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:

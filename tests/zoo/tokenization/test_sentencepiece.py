@@ -5,7 +5,6 @@ aa+a+aa), the library's rounding decides, and ours need not agree.
 """
 
 import io
-import subprocess
 import sys
 import textwrap
 
@@ -16,6 +15,7 @@ import sentencepiece
 import tensorflow as tf
 
 import zoo
+from tests.support import warm_python
 from zoo import tokenization
 from zoo.errors import BackboneError
 from zoo.tokenization.sentencepiece import SentencePiece
@@ -172,7 +172,7 @@ class TestSmallModel:
             (ids,) = serve["serving_default"](text=texts).values()
             print(ids.numpy().tolist())
         """
-        ran = subprocess.run(
+        ran = warm_python.run(
             [sys.executable, "-c", textwrap.dedent(program)],
             capture_output=True,
             text=True,

@@ -1,6 +1,5 @@
 """WordPiece in TensorFlow ops gives what the `tokenizers` package gives."""
 
-import subprocess
 import sys
 import textwrap
 import unicodedata
@@ -12,6 +11,7 @@ import tensorflow as tf
 import tokenizers
 
 import zoo
+from tests.support import warm_python
 from zoo import tokenization
 from zoo.errors import BackboneError
 from zoo.storage import fetch
@@ -204,7 +204,7 @@ class TestLayer:
             (ids,) = serve["serving_default"](text=texts).values()
             print(ids.numpy().tolist())
         """
-        ran = subprocess.run(
+        ran = warm_python.run(
             [sys.executable, "-c", textwrap.dedent(program)],
             capture_output=True,
             text=True,

@@ -219,8 +219,8 @@ def test_fetched_package_weights_train_without_the_package(tmp_path, fresh_proce
     building = hide + f"print(zoo.build('{LITE0}', weights=sys.argv[1]).weights)"
     offline = {"ZOOTUNE_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     for weights in ("default", str(carried)):
-        ended = fresh_process(building, weights, env=offline)
+        ended = fresh_process(building, weights, env=offline, warm=True)
         assert ended.stdout.strip() == weights, ended.stderr
     elsewhere = {**offline, "ZOOTUNE_HOME": os.devnull}
-    ended = fresh_process(building, "default", env=elsewhere)
+    ended = fresh_process(building, "default", env=elsewhere, warm=True)
     assert f"zoo fetch {LITE0}" in ended.stderr

@@ -43,6 +43,7 @@ def test_predict_as_json_is_one_object(finished_run, photo, fresh_process):
         str(finished_run / "artifact" / "1"),
         str(photo),
         "--json",
+        warm=True,
     )
     (prediction,) = json.loads(ended.stdout)["predictions"]
     assert prediction["file"] == str(photo)

@@ -28,7 +28,7 @@ def test_train_is_the_main_job(tiny_flags, tmp_path, capsys):
 
 def test_train_as_json_prints_only_the_report(tiny_flags, tmp_path, fresh_process):
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
-    ended = fresh_process(code, "train", *tiny_flags, "--json")
+    ended = fresh_process(code, "train", *tiny_flags, "--json", warm=True)
     assert ended.returncode == 0, ended.stderr
     saved = json.loads((tmp_path / "run" / "report.json").read_text())
     assert json.loads(ended.stdout) == saved

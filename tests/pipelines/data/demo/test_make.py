@@ -25,6 +25,7 @@ def _contents(folder):
         ("texts", 2, "text"),
         ("series", 4, "series"),
         ("sounds", 4, "sound"),
+        ("table", 3, "table"),
     ],
 )
 def test_make_gives_data_that_load(tmp_path, kind, classes, modality):

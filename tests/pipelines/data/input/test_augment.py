@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import subprocess
 import sys
 
 import numpy as np
@@ -16,6 +15,7 @@ from pipelines.data.input.augment import Augmentation, augmenter, mixer
 from pipelines.data.input.batches import batches, steps_per_epoch, training_batches
 from pipelines.data.input.order import Sample
 from pipelines.data.splits import ImageArray, ImageFiles, Split, Texts
+from tests.support import warm_python
 
 SIZE = 16
 LIGHT = Augmentation(flip="horizontal", crop=0.7, colour=0.1)
@@ -137,7 +137,7 @@ def digest() -> str:
 @pytest.mark.slow
 def test_two_processes_agree(request):
     command = [sys.executable, "-c", PROGRAM, str(request.path.parent)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    ended = warm_python.run(command, capture_output=True, text=True, check=True)
     assert ended.stdout.split()[-1] == digest()
 
 

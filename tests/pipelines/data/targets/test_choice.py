@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.data.load import read
 from pipelines.data.reference import DatasetRef
-from pipelines.data.targets.choice import kind_of, one_class_each
+from pipelines.data.targets.choice import kind_of
 from pipelines.errors import DataError
 from tests.support.labelled import in_arrays, in_table
 
@@ -62,11 +62,3 @@ def test_a_kind_that_does_not_fit_is_refused(tmp_path):
         read(texts, "ordinal")
     with pytest.raises(DataError, match="config.problem='single_label' fits"):
         read(texts, "multi_label")
-
-
-def test_commands_for_classes_refuse_other_labels(tmp_path):
-    ref = DatasetRef.parse(in_table(tmp_path, ["a|b", "b", "a|c", "c|b"]))
-    with pytest.raises(DataError, match="zoo check takes data with one class"):
-        one_class_each(read(ref), ref, what_for="zoo check")
-    plain = DatasetRef.parse(in_table(tmp_path, ["a", "b", "a"]))
-    assert len(one_class_each(read(plain), plain, what_for="zoo check")) == 3

@@ -12,7 +12,6 @@ from pipelines.planning.backbones.choice import (
     MeasuredBackbone,
     choose,
     input_sizes,
-    paired_difference,
 )
 from pipelines.planning.backbones.ranking import BackboneScore, LeftOut
 from pipelines.planning.evidence import ProbeScore
@@ -101,15 +100,6 @@ def test_a_budget_leaves_out_what_is_slow():
     assert "Time decided too: 1 of them" in reason
     assert _chosen(*rows, seconds_left=300.0)[0].backbone == "b"
     assert _chosen(rows[1], seconds_left=1.0)[0].backbone == "b"
-
-
-def test_a_group_counts_as_one_draw():
-    better, other = np.ones(8), np.repeat([1.0, 0.0], 4)
-    mean, alone = paired_difference(better, other, None)
-    _, grouped = paired_difference(better, other, np.arange(8) // 4)
-    assert mean == 0.5
-    assert alone == pytest.approx(1.5 / 8)
-    assert grouped == pytest.approx(12**0.5 / 8)
 
 
 def test_a_choice_survives_json():

@@ -8,7 +8,7 @@ from pipelines.problems.anomalies import answers
 
 NORMAL = np.arange(1, 41).astype(np.float32)
 CALIBRATION = calibrate_anomalies(
-    NORMAL, np.zeros(40, np.int64), anomaly=AnomalyConfig(alpha=0.1)
+    NORMAL[:, None], np.zeros(40, np.int64), anomaly=AnomalyConfig(alpha=0.1)
 )
 OUTPUTS = np.float32([[0.3], [20.5], [36.9], [99], [20]])
 

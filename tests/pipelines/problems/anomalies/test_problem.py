@@ -42,10 +42,9 @@ def test_fields_that_train_or_compare_are_refused(path, value):
         PROBLEM.check_config(config)
 
 
-def test_auto_takes_a_detector_for_each_modality():
+def test_the_method_of_the_config_is_the_detector():
     config = RunConfig()
-    assert PROBLEM.detector(config, "image") == "dfm"
-    assert PROBLEM.detector(config, "series") == "nearest"
+    assert PROBLEM.detector(config, "image") == "auto"
     config.anomaly.method = "pca"
     assert PROBLEM.detector(config, "series") == "pca"
     assert PROBLEM.calibration_config(config) is config.anomaly
@@ -83,3 +82,16 @@ def test_tallies_of_batches_give_the_report_of_all(caplog):
 def test_questions_of_training_have_no_answer(question):
     with pytest.raises(ValueError, match="nothing trains"):
         getattr(Anomaly(ANOMALY_KINDS, np.zeros(3)), question)()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("network", "recurrent"), ("regularizer", "none")]
+)
+def test_networks_are_refused_without_an_autoencoder(field, value):
+    config = RunConfig()
+    setattr(config.anomaly, field, value)
+    with pytest.raises(ConfigError, match=rf"config\.anomaly\.{field}"):
+        PROBLEM.check_config(config)
+    config.anomaly.method = "autoencoder"
+    PROBLEM.check_config(config)
+    assert value in PROBLEM.detector(config, "series").split(":")

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.features.pooling import Standardize
 from pipelines.probing.detector import METHODS, fit_detector
-from pipelines.problems.anomalies.score_layer import layer_of
+from pipelines.problems.anomalies.score_layer import score_layer
 
 RNG = np.random.default_rng(0)
 NORMAL = (3 + RNG.normal(size=(60, 4)) @ RNG.normal(size=(4, 12))).astype(np.float32)
@@ -18,7 +18,7 @@ NORMAL += 0.1 * RNG.normal(size=NORMAL.shape).astype(np.float32)
 @pytest.mark.parametrize("method", METHODS)
 def test_the_graph_gives_scores_of_the_detector(method, tmp_path):
     detector = dataclasses.replace(fit_detector([NORMAL]), method=method)
-    standardize, layer = Standardize(), layer_of(detector)
+    standardize, layer = Standardize(), score_layer(detector, method)
     inputs = keras.Input((12,))
     model = keras.Model(inputs, layer(standardize(inputs)))
     known = detector.standardization

@@ -89,3 +89,26 @@ def test_the_model_has_the_average_and_frozen_blocks(solved):
     assert phase.accuracy_after == trained.scores.out_of_fold
     assert {change.largest_change for change in phase.receipt[:-1]} == {0.0}
     assert phase.receipt[-1].trainable
+
+
+def test_best_head_is_that_of_best_fold(solved):
+    both, measured, plan, model, averaged = solved
+    before = model.logits_layer.get_weights()
+    trained = solve_folds(model, both, measured, plan, count=COUNT, takes_best=True)
+    scores = trained.scores
+    assert scores.per_fold == averaged.scores.per_fold
+    assert scores.per_fold[scores.chosen] == max(scores.per_fold)
+    own = folds_of(
+        both.train.labels,
+        both.train.groups,
+        problem="single_label",
+        count=COUNT,
+        seed=plan.seed,
+    )
+    probe = measured.without(own == scores.chosen).probe(plan.head)
+    parts = parts_of(measured.validation, plan.head)
+    expected = probe.logits(parts)
+    head = keras.Model(model.head_input, model.model.output)
+    features = np.concatenate(parts, axis=1).astype(np.float32)
+    np.testing.assert_allclose(logits_of_head(head, features), expected, atol=1e-3)
+    model.logits_layer.set_weights(before)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.splits import ImageArray, Series, Texts
+from pipelines.data.splits import ImageArray, Series, Table, Texts
 from pipelines.stages.proof.probes import probes_of
+from zoo.spec import Column
 
 SIZE = 16
 
@@ -51,3 +52,13 @@ def test_series_are_doubled_and_backwards(tmp_path):
     *_, doubled, backwards = probes.split.inputs.values
     np.testing.assert_array_equal(doubled, 2 * read[0])
     np.testing.assert_array_equal(backwards, read[0][::-1])
+
+
+def test_probes_of_rows_are_never_empty(tmp_path):
+    read = np.array([[np.nan, 1], [2, np.nan]], np.float32)
+    table = Table((Column("age"), Column("job", ("cook",))), read)
+    probes = probes_of(table, read, tmp_path, maximum_megapixels=1)
+    values = probes.split.inputs.values
+    assert len(values) == len(probes.names) == 3
+    assert not np.isnan(values).all(axis=1).any()
+    assert np.isnan(values).any()

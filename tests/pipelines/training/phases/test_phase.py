@@ -1,6 +1,7 @@
 """The options of a phase, in a run of the stages: they do what the plan says."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -30,9 +31,14 @@ def splits():
 
 @pytest.fixture(scope="module")
 def tuned(splits, tmp_path_factory):
-    """Fine-tunes a tiny backbone by a config and an edit of its last phase."""
+    """Fine-tunes a tiny backbone by a config and an edit of its last phase.
 
-    def run(edit=None, *, strategy="partial", head_alone=False, **options):
+    What is asked for again is not trained again: the model and its history are for
+    reading only.
+    """
+
+    @functools.cache
+    def trained(edit, strategy, head_alone, options):
         config = RunConfig(
             backbone="tiny_image",
             weights="none",
@@ -43,14 +49,14 @@ def tuned(splits, tmp_path_factory):
         config.finetune.guard = False
         # A probe is right on nearly all of validation here, which leaves nothing to do.
         config.head.init = "zeros"
-        for name, value in options.items():
+        for name, value in options:
             setattr(config.finetune, name, value)
         keras.utils.set_random_seed(config.seed)
         base = freeze_base(obtain(config, splits.train.inputs))
         measured = measure(base, splits, config, Clock())
         plan = decide(training_facts(base, splits, measured), config)
         *earlier, last = plan.phases
-        last = dataclasses.replace(last, **(edit or {}))
+        last = dataclasses.replace(last, **dict(edit))
         phases = tuple(earlier) if head_alone else (*earlier, last)
         plain = AugmentConfig(strength="none")
         plan = dataclasses.replace(plan, phases=phases, augment=plain)
@@ -63,6 +69,10 @@ def tuned(splits, tmp_path_factory):
             head_features=measured.head_features(plan.head),
         )
         return model, fine_tune(model, splits, plan, workspace)
+
+    def run(edit=None, *, strategy="partial", head_alone=False, **options):
+        edits = tuple(sorted((edit or {}).items()))
+        return trained(edits, strategy, head_alone, tuple(sorted(options.items())))
 
     return run
 

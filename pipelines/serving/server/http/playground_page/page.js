@@ -99,7 +99,8 @@ async function describe(name, version) {
   const found = await askWhose(`${path}/metadata`);
   const { model_spec: spec, metadata } = found.answer;
   const signatures = metadata.signature_def.signature_def;
-  const takes = Object.keys(signatures.serving_default?.inputs ?? {})[0];
+  const inputs = Object.keys(signatures.serving_default?.inputs ?? {});
+  const takes = "table" in signatures ? "rows of a table" : inputs[0];
   const gives = signatures.serving_default?.outputs ?? {};
   if ("values" in gives) {
     throw new Refused(0, `${name} answers with numbers; this page shows classes.`);

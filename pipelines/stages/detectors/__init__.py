@@ -1,0 +1,1 @@
+"""The choice among detectors of anomalies, on normal examples alone."""

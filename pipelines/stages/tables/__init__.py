@@ -1,0 +1,1 @@
+"""What only runs on tables have: models without a network to compare with."""

@@ -1,0 +1,88 @@
+"""Detectors are compared by normal examples, and changed copies of them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from pipelines.config import RunConfig
+from pipelines.data.load import check_and_split, read
+from pipelines.data.reference import DatasetRef
+from pipelines.planning.plan import from_dict, to_dict
+from pipelines.runtime.clock import Clock
+from pipelines.stages.base import fit_base, freeze_base
+from pipelines.stages.measure import measure
+from pipelines.stages.plan import choose_plan
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory):
+    """Two halves of grey: a pasted patch shows at a place, and hardly in the whole."""
+    pixels = RNG.integers(120, 124, (150, 32, 32, 3)).astype(np.uint8)
+    pixels[:, :, 16:] += 60
+    path = tmp_path_factory.mktemp("normal") / "normal.npz"
+    np.savez(path, x=pixels, y=np.array(["normal"] * 150))
+    reference = DatasetRef.parse(f"npz:{path}")
+    return check_and_split(read(reference, "anomaly"), reference)
+
+
+@pytest.fixture(scope="module")
+def base():
+    keras.utils.set_random_seed(0)
+    return freeze_base(zoo.build("tiny_image", weights=None, input_size_px=32))
+
+
+def config(method="auto"):
+    made = RunConfig(backbone="tiny_image", weights="none", problem="anomaly")
+    made.anomaly.method = method
+    return made
+
+
+def test_auto_measures_and_records_its_choice(base, splits):
+    measured = measure(base, splits, config(), Clock())
+    methods = [score.method for score in measured.detectors]
+    assert methods == ["pca", "dfm", "nearest", "padim", "sum"]
+    assert all(0 <= score.auroc <= 1 for score in measured.detectors)
+    areas = {score.method: score.auroc for score in measured.detectors}
+    assert areas["padim"] > 0.6
+    plan = choose_plan(base, splits, measured, config())
+    assert plan.head.detector in methods
+    assert plan.head.detectors == measured.detectors
+    assert f"padim {areas['padim']:.3f}" in plan.reason
+    assert from_dict(to_dict(plan)) == plan
+    again = measure(base, splits, config(), Clock())
+    assert again.detectors == measured.detectors
+
+
+def test_a_named_method_compares_nothing(base, splits):
+    measured = measure(base, splits, config("dfm"), Clock())
+    assert measured.detectors == ()
+    plan = choose_plan(base, splits, measured, config("dfm"))
+    assert (plan.head.detector, plan.head.detectors) == ("dfm", ())
+
+
+def test_too_few_examples_leave_the_usual_choice(base, splits):
+    few = dataclasses.replace(splits, train=splits.train.take(np.arange(8)))
+    measured = measure(base, few, config(), Clock())
+    plan = choose_plan(base, few, measured, config())
+    assert (plan.head.detector, measured.detectors) == ("dfm", ())
+    assert "Too few normal examples" in plan.reason
+
+
+def test_series_are_compared_by_features_alone(tmp_path):
+    waves = np.sin(np.linspace(0, 12, 60) + RNG.uniform(0, 1, (40, 1)))
+    np.savez(tmp_path / "x.npz", x=np.float32(waves)[..., None], y=["normal"] * 40)
+    reference = DatasetRef.parse(f"npz:{tmp_path}/x.npz")
+    own = check_and_split(read(reference, "anomaly"), reference)
+    rocket = zoo.build("series_minirocket", weights=None, input_length=60, channels=1)
+    rocket = fit_base(freeze_base(rocket), own.train, seed=0)
+    series = RunConfig(problem="anomaly")
+    measured = measure(rocket, own, series, Clock())
+    areas = {score.method: score.auroc for score in measured.detectors}
+    assert list(areas) == ["pca", "dfm", "nearest"]
+    assert areas["nearest"] > 0.7
+    assert measured.series is None
