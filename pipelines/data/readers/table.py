@@ -263,8 +263,8 @@ def _examples_column(
             f"{path} has the columns {listing(header, shown=_SHOWN)}. Say which one"
             " holds the examples, with image=COLUMN or sound=COLUMN for paths of"
             " files, or text=COLUMN; for a table of numbers and categories, name the"
-            " columns that are read with columns=NAME,NAME, or columns=* for all but the"
-            " label. If these are not its columns, say what separates them, as in"
+            " columns that are read with columns=NAME,NAME, or columns=* for all but"
+            " the label. If these are not its columns, say what separates them, as in"
             " delimiter=semicolon."
         )
     return present[0], present[0]
