@@ -170,16 +170,10 @@ def _short(values: Any) -> str:
 def _refuse_strings(source: Artifact, targets: Sequence[Target]) -> None:
     reads = {
         "text": "texts, and they become tokens",
+        "sound": "sounds, whose files are decoded",
         "table": "rows of a table, and categories become numbers",
     }
     modality = source.manifest.preprocessing["modality"]
-    if modality == "sound":
-        names = ", ".join(target.name for target in targets)
-        raise ArtifactError(
-            f"{source.path} takes sounds, whose files are decoded inside its graph by"
-            " operations that only TensorFlow has. It cannot be exported to"
-            f" {names}; --format savedmodel can."
-        )
     if modality in reads:
         names = ", ".join(target.name for target in targets)
         raise ArtifactError(

@@ -117,11 +117,12 @@ def test_other_backbones_and_augmentation_are_refused(run, tmp_path, capsys):
 
 def test_class_of_sounds_is_added(run, tmp_path):
     folder = shutil.copytree(run.workdir, tmp_path / "run")
-    (tmp_path / "mid").mkdir()
+    (tmp_path / "more" / "mid").mkdir(parents=True)
     for i in range(8):
         samples = tone(600, seed=500 + i)
-        (tmp_path / "mid" / f"{i}.wav").write_bytes(wave_bytes(samples, RATE_HZ))
-    pipelines.add_class(folder, name="mid", data=f"dir:{tmp_path / 'mid'}")
+        path = tmp_path / "more" / "mid" / f"{i}.wav"
+        path.write_bytes(wave_bytes(samples, RATE_HZ))
+    pipelines.add_class(folder, name="mid", data=f"dir:{tmp_path / 'more'}")
     asked = [wave_bytes(tone(hz, seed=9), RATE_HZ) for hz in (300, 600, 1_200)]
     answers = pipelines.load(folder / "artifact").predict(asked)
     assert [answer.label for answer in answers] == ["low", "mid", "high"]

@@ -149,3 +149,11 @@ def test_classes_of_a_table_are_not_changed(run, tmp_path):
     table = _write(tmp_path / "more.csv", 20)
     with pytest.raises(ConfigError, match="was trained on a table"):
         pipelines.add_class(run.workdir, name="maybe", data=f"csv:{table}?columns=*")
+
+
+def test_detectors_of_tables_are_refused(tmp_path):
+    table = _write(tmp_path / "people.csv", 40)
+    with pytest.raises(ConfigError, match="IsolationForest"):
+        pipelines.fine_tune(
+            f"csv:{table}?columns=*", problem="anomaly", workdir=tmp_path / "run"
+        )
