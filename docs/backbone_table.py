@@ -50,6 +50,7 @@ _HEADINGS = {
     "image": "Images",
     "text": "Texts",
     "series": "Series",
+    "sound": "Sounds",
     "table": "Tables",
 }
 

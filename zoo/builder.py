@@ -23,6 +23,8 @@ from zoo.graph.blocks import Block, find_blocks
 from zoo.graph.columns import columns_of
 from zoo.plugins import Fit, Network
 from zoo.registry import TAKES_HANDLE, get_fit, get_network, get_spec
+from zoo.sounds.log_mel import LogMel
+from zoo.sounds.picture import SpectrogramPicture
 from zoo.sources import (
     applications,
     efficientnet_lite,
@@ -37,11 +39,13 @@ from zoo.sources import (
     word_vectors,
 )
 from zoo.spec import (
+    CENTRED_127,
     BackboneSpec,
     Column,
     ImageInput,
     InputSize,
     SeriesInput,
+    SoundInput,
     TableInput,
     TextInput,
 )
@@ -86,10 +90,13 @@ class Backbone:
       feature sequence `[batch, tokens, width]`, zero at padding;
     * series: float32 `[batch, steps, channels]`, and gives a feature sequence, or a
       feature vector;
+    * sounds: the bytes of WAV files `[batch]`, and gives what its network gives for a
+      series or a picture;
     * rows of tables: float32 `[batch, columns]`, and gives a feature vector.
 
     `input_size_px` is the size of images, `input_length` the length of texts, in
-    tokens, and of series, in steps; the other one is `None`. `weights` names the
+    tokens, of series, in steps, and of sounds, in milliseconds; the other one is
+    `None`. `rate_hz` is the rate that sounds are brought to. `weights` names the
     source of the weights: `default`, a path, or `random`; `fitted` where they are
     statistics of training data, and `unfitted` before.
     """
@@ -100,6 +107,7 @@ class Backbone:
     input_size_px: int | None
     input_length: int | None
     weights: str
+    rate_hz: int | None = None
 
 
 @plain_settings()
@@ -112,6 +120,7 @@ def build(
     input_length: int | None = None,
     channels: int | None = None,
     columns: Sequence[Column] | None = None,
+    rate_hz: int | None = None,
 ) -> Backbone:
     """A backbone by its name in the registry, or by its handle.
 
@@ -120,9 +129,10 @@ def build(
     `kerashub` the name, the address or the folder of a preset. `weights` is `"default"`
     for the pretrained weights of the row, `None` for random ones, or the path of the
     published file or of one that `backbone.model.save_weights` wrote. `input_size_px`
-    is for images, `input_length` for texts, in tokens, and for series, in steps, and
-    `channels` for series. `columns` are of tables: a row that was published with others
-    keeps the weights of shared columns, and answers at first as if the new ones
+    is for images, `input_length` for texts, in tokens, for series, in steps, and for
+    sounds, in milliseconds; `channels` is for series, and `rate_hz` for sounds, which
+    are brought to that rate. `columns` are of tables: a row that was published with
+    others keeps the weights of shared columns, and answers at first as if the new ones
     were not there. A row that is `fitted` has no weights before `fit`, unless
     it was published with some.
 
@@ -138,7 +148,7 @@ def build(
             is not a finite number.
     """
     of_table = None if columns is None else tuple(columns)
-    requested = InputSize(input_size_px, input_length, channels, of_table)
+    requested = InputSize(input_size_px, input_length, channels, of_table, rate_hz)
     spec, network = _resolve_network(name, handle, requested)
     size = spec.input.size_for(spec.name, requested)
     if spec.is_to_be_fitted and weights == "default":
@@ -159,6 +169,7 @@ def build(
         input_size_px=size.size_px,
         input_length=size.length,
         weights=_without_weights(spec) if weights is None else str(weights),
+        rate_hz=size.rate_hz,
     )
 
 
@@ -166,7 +177,8 @@ def fit(backbone: Backbone, examples: np.ndarray, *, seed: int = 0) -> Backbone:
     """The same backbone with its weights fitted to training examples.
 
     `examples` are what it takes: series float32 `[n, steps, channels]`, NaN where a
-    value is missing. The same examples and seed give the same bits.
+    value is missing, or the bytes of sounds `[n]`. The same examples and seed give the
+    same bits.
 
     Raises:
         BackboneError: if it is not one that is fitted, or the examples do not fit it.
@@ -281,10 +293,27 @@ def _inputs(
         columns = size.columns or spec.input.columns
         rows = keras.Input((len(columns),), name="table")
         return rows, table.entrance(spec, columns)(rows)
+    if isinstance(spec.input, SoundInput) and size.length and size.rate_hz:
+        files = keras.Input((), dtype="string", name="sound_bytes")
+        bands = LogMel(
+            rate_hz=size.rate_hz,
+            length_ms=size.length,
+            bands=spec.input.bands,
+            name="log_mel",
+        )
+        return files, _as_picture(bands(files), spec.input.picture_px)
     values = keras.Input((size.length, size.channels), name="series")
-    if not spec.input.normalized:
+    if not getattr(spec.input, "normalized", False):
         return values, values
     return values, preprocessing.series_layer()(values)
+
+
+def _as_picture(bands: keras.KerasTensor, size_px: int | None) -> keras.KerasTensor:
+    """What a network for images reads; the bands themselves without a size."""
+    if size_px is None:
+        return bands
+    picture = SpectrogramPicture(size_px, name="picture", autocast=False)(bands)
+    return preprocessing.layer(CENTRED_127)(picture)
 
 
 def _refuse_other_channels(

@@ -22,6 +22,8 @@ CLASSES = {
     "SeriesNormalization": "zoo.graph.preprocessing",
     "MiniRocket": "zoo.graph.minirocket",
     "ColumnSums": "zoo.graph.columns",
+    "LogMel": "zoo.sounds.log_mel",
+    "SpectrogramPicture": "zoo.sounds.picture",
     "SavedModelLayer": "zoo.saved_model.layer",
     "PatchMap": "zoo.sources.kerashub",
     "HashedWords": "zoo.tokenization.hashed_words",

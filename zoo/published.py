@@ -25,6 +25,7 @@ from zoo.spec import (
     Input,
     PixelConvention,
     SeriesInput,
+    SoundInput,
     TableInput,
     TextInput,
     Tokenizer,
@@ -38,7 +39,8 @@ MODULE = "module"
 _FORMAT = 1
 _PRIVATE = 0o700
 _INPUTS: dict[str, type[Input]] = {
-    kind.modality: kind for kind in (ImageInput, TextInput, SeriesInput, TableInput)
+    kind.modality: kind
+    for kind in (ImageInput, TextInput, SeriesInput, SoundInput, TableInput)
 }
 
 

@@ -24,6 +24,7 @@ DEFAULTS = {
     "image": "efficientnet_lite0",
     "text": "minilm_l6",
     "series": "series_minirocket",
+    "sound": "sound_minirocket",
     "table": "table_dense",
 }
 

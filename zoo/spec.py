@@ -12,6 +12,9 @@ OUTPUT = "output"
 HEAD = "head"
 # Steps beyond this take gigabytes for a batch, in any network.
 LONGEST_SERIES = 65_536
+# A minute is 6,000 steps of a spectrogram.
+LONGEST_SOUND_MS = 60_000
+SOUND_RATES_HZ = (8_000, 16_000)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LAYER_BY_CLASS = re.compile(r"(?P<layer_class>[A-Za-z0-9]+)#(?P<ordinal>[1-9][0-9]*)")
 
@@ -127,22 +130,24 @@ class Column:
 class InputSize:
     """The size of the input to build a network for; `None` takes the default.
 
-    `size_px` is for images, `length` for texts in tokens and for series in steps,
-    `channels` for series, `columns` for tables.
+    `size_px` is for images, `length` for texts in tokens, for series in steps and for
+    sounds in milliseconds, `channels` for series, `columns` for tables and `rate_hz`
+    for sounds.
     """
 
     size_px: int | None = None
     length: int | None = None
     channels: int | None = None
     columns: tuple[Column, ...] | None = None
+    rate_hz: int | None = None
 
     def refuse_others(self, name: str, modality: str, *allowed: str) -> None:
         """Raises `BackboneError` for a size that the modality does not have."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value is not None and field.name not in allowed:
-                is_whole = field.name in ("channels", "columns")
-                argument = field.name if is_whole else f"input_{field.name}"
+                prefix = "input_" if field.name in ("size_px", "length") else ""
+                argument = f"{prefix}{field.name}"
                 raise BackboneError(
                     f"{argument} is {value}, but {name} takes {modality}, which has"
                     f" none. Leave {argument} out."
@@ -311,6 +316,63 @@ class SeriesInput:
 
 
 @dataclasses.dataclass(frozen=True)
+class SoundInput:
+    """Sounds: the bytes of WAV files, `[batch]`, decoded in the graph.
+
+    They are mixed to one channel, brought to `rate_hz` samples a second, cut or padded
+    to a length in milliseconds, and read as the energy of `bands` mel bands over time;
+    with `picture_px` as a picture of it for a network for images.
+    """
+
+    modality: ClassVar[str] = "sound"
+    default_length_ms: int
+    minimum_length_ms: int
+    rate_hz: int
+    bands: int
+    picture_px: int | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The contradiction in its sizes, if any."""
+        fits = 1 <= self.minimum_length_ms <= self.default_length_ms
+        if fits and self.default_length_ms <= LONGEST_SOUND_MS and self.bands >= 1:
+            return None
+        return (
+            f"has minimum length {self.minimum_length_ms} ms, default length"
+            f" {self.default_length_ms} ms and {self.bands} bands; expected 1 <="
+            f" minimum <= default <= {LONGEST_SOUND_MS} and at least one band"
+        )
+
+    def size_for(self, name: str, requested: InputSize) -> InputSize:
+        """The size to build for.
+
+        Raises:
+            BackboneError: if the network cannot take sounds of this length or rate.
+        """
+        requested.refuse_others(name, "sounds", "length", "rate_hz")
+        length = (
+            self.default_length_ms if requested.length is None else requested.length
+        )
+        rate_hz = self.rate_hz if requested.rate_hz is None else requested.rate_hz
+        if not self.minimum_length_ms <= length <= LONGEST_SOUND_MS:
+            raise BackboneError(
+                f"{name} cannot take sounds of {length} ms: allowed are"
+                f" {self.minimum_length_ms} to {LONGEST_SOUND_MS} ms. Set input_length"
+                " to one of these, or cut long sounds into pieces, each an example."
+            )
+        if rate_hz not in SOUND_RATES_HZ:
+            raise BackboneError(
+                f"{name} cannot read sounds at {rate_hz} samples a second; rate_hz is"
+                f" {' or '.join(map(str, SOUND_RATES_HZ))}, and sounds of other rates"
+                " are brought to it."
+            )
+        return InputSize(length=length, rate_hz=rate_hz)
+
+    def __str__(self) -> str:
+        return f"sound, at least {self.minimum_length_ms} ms"
+
+
+@dataclasses.dataclass(frozen=True)
 class TableInput:
     """Rows of a table: float32, `[batch, columns]`, as `Column` says; NaN is missing.
 
@@ -346,7 +408,7 @@ class TableInput:
         return "rows of a table, any columns of numbers and categories"
 
 
-Input = ImageInput | TextInput | SeriesInput | TableInput
+Input = ImageInput | TextInput | SeriesInput | SoundInput | TableInput
 
 
 @dataclasses.dataclass(frozen=True)
@@ -405,7 +467,7 @@ class BackboneSpec:
 
     @property
     def modality(self) -> str:
-        """`image`, `text`, `series` or `table`."""
+        """`image`, `text`, `series`, `sound` or `table`."""
         return self.input.modality
 
     @property

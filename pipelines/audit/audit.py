@@ -16,14 +16,17 @@ from pipelines.audit import folder_layout
 from pipelines.audit.duplicates import near_findings, same_findings
 from pipelines.audit.findings import Finding, class_findings, group_by_reason
 from pipelines.audit.folder_layout import FolderWalk, Found
+from pipelines.audit.sounds import sound_findings
 from pipelines.data.checks import content_hashes
 from pipelines.data.checks.inspect_files import OnProgress, inspect_images
 from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images.sixteen_bit import deep_note, is_dark
 from pipelines.data.load import read
+from pipelines.data.readers.folder_files import hold_sounds
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS, DatasetRef
+from pipelines.data.sounds.reading import read_sounds
 from pipelines.data.spelling import index_classes
-from pipelines.data.splits import Examples, ImageFiles, ImageRecords
+from pipelines.data.splits import Examples, ImageFiles, ImageRecords, Sounds
 from pipelines.data.targets.choice import AUTO, check_other_labels, kind_of, of_folders
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -110,6 +113,8 @@ def audit(
         )
         inspections = tuple(inspected)
         findings = list(_of_files(examples, inspections, ref))
+    elif isinstance(examples.inputs, Sounds):
+        findings = list(sound_findings(examples, is_dropped=_drops(ref)))
     else:
         hashes = content_hashes.content_hashes(examples.inputs)
         findings = list(same_findings(examples, hashes, is_dropped=_drops(ref)))
@@ -156,12 +161,15 @@ def _listed(
 
 
 def _examples(images: Sequence[Found], root: Path, ref: DatasetRef) -> Examples:
-    """The images of a folder that is refused as a whole."""
+    """The images or sounds of a folder that is refused as a whole."""
     names = [image.class_name for image in images]
+    paths = tuple(str(image.path) for image in images)
     classes = index_classes(names, is_checked=False)
     return Examples(
-        inputs=ImageFiles(
-            tuple(str(image.path) for image in images), ref.maximum_megapixels
+        inputs=(
+            read_sounds(paths)
+            if hold_sounds([root])
+            else ImageFiles(paths, ref.maximum_megapixels)
         ),
         names=tuple(image.path.relative_to(root).as_posix() for image in images),
         labels=classes.labels,

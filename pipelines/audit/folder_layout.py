@@ -9,9 +9,16 @@ from pathlib import Path
 
 from pipelines.audit.findings import Finding
 from pipelines.data.images.file_types import CONVERTIBLE
-from pipelines.data.readers.folder_files import EXTENSIONS, is_folder, is_hidden
+from pipelines.data.readers.folder_files import (
+    EXTENSIONS,
+    LISTED_SOUND_EXTENSIONS,
+    hold_sounds,
+    is_folder,
+    is_hidden,
+)
 from pipelines.data.readers.split_folders import LAYOUTS
 from pipelines.data.split_names import usual_split
+from pipelines.errors import DataError
 
 # Files that other programs leave in folders of images, and that nobody misses.
 _NOT_MISSED = frozenset(
@@ -45,9 +52,12 @@ def walk(root: Path, *, layout: str = LAYOUTS[0]) -> FolderWalk:
 
 
 class _Walker:
-    """A walk through a folder, which collects images and problems."""
+    """A walk through a folder, which collects images, or sounds, and problems."""
 
     def __init__(self, root: Path, layout: str) -> None:
+        holds_sounds = root.is_dir() and _hold_sounds(root)
+        self._extensions = LISTED_SOUND_EXTENSIONS if holds_sounds else EXTENSIONS
+        self._word = "a sound" if holds_sounds else "an image"
         self._root = root
         self._layout = layout
         self._problems: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -60,8 +70,10 @@ class _Walker:
             for path in self._read(folder):
                 if is_folder(path):
                     self._walk_class(split, path)
-                elif path.suffix.lower() in EXTENSIONS | CONVERTIBLE:
-                    self._note("warning", "left out: an image in no class folder", path)
+                elif path.suffix.lower() in self._extensions | CONVERTIBLE:
+                    self._note(
+                        "warning", f"left out: {self._word} in no class folder", path
+                    )
         findings = (
             Finding(severity, problem, tuple(names))
             for (severity, problem), names in self._problems.items()
@@ -85,7 +97,7 @@ class _Walker:
         seen = {_identity(parent) for parent in folder.parents}
         self._walk_below(Found(folder, folder.name, split), seen)
         if len(self._images) == before and self._unreadable == unreadable:
-            self._note("error", "a class without an image", folder)
+            self._note("error", f"a class without {self._word}", folder)
 
     def _walk_below(self, folder: Found, seen: set[tuple[int, int] | None]) -> None:
         # Iterators instead of calls: folders may lie in each other a thousand deep.
@@ -110,7 +122,7 @@ class _Walker:
 
     def _take(self, file: Found) -> None:
         suffix = file.path.suffix.lower()
-        if suffix in EXTENSIONS:
+        if suffix in self._extensions:
             self._images.append(file)
         elif suffix not in _NOT_MISSED:
             kind = f"named {suffix}" if suffix else "without an ending"
@@ -124,13 +136,22 @@ class _Walker:
             self._unreadable += 1
             self._note("error", f"an unreadable folder ({reason})", folder)
         for path in paths:
-            if path.name.startswith(".") and path.suffix.lower() in EXTENSIONS:
-                self._note("note", "left out: a hidden image", path)
+            if path.name.startswith(".") and path.suffix.lower() in self._extensions:
+                hidden = self._word.split()[-1]
+                self._note("note", f"left out: a hidden {hidden}", path)
         return [path for path in paths if not is_hidden(path.name)]
 
     def _note(self, severity: str, problem: str, path: Path) -> None:
         name = path.relative_to(self._root).as_posix()
         self._problems[severity, problem].append(name)
+
+
+def _hold_sounds(root: Path) -> bool:
+    """As the reader decides; a folder that cannot be read is named by the walk."""
+    try:
+        return hold_sounds([root])
+    except DataError:
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -44,9 +44,9 @@ class Fingerprint:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A folder of images, or a table; parse one with `parse`.
+    """A folder of files, or a table; parse one with `parse`.
 
-    A table has images, texts, or rows with the `columns` of an artifact.
+    A table has files, texts, or rows with the `columns` of an artifact.
     """
 
     ref: DatasetRef
@@ -88,16 +88,22 @@ class Source:
             for part in (name, str(size).encode(), item.text or b""):
                 digest.update(b"%d:%b" % (len(part), part))
         if not examples:
-            allowed = ", ".join(sorted(folder_files.EXTENSIONS))
+            allowed = ", ".join(sorted(self._extensions))
             raise DataError(
                 f"{self.ref.location} has no {self.modality} to predict."
                 + (f" Allowed: {allowed}." if self.ref.scheme == "dir" else "")
             )
         return Fingerprint(examples, digest.hexdigest())
 
+    @property
+    def _extensions(self) -> frozenset[str]:
+        if self.modality == "sound":
+            return folder_files.LISTED_SOUND_EXTENSIONS
+        return folder_files.EXTENSIONS
+
     def _folder_items(self) -> Iterator[Item]:
         root = Path(self.ref.location)
-        for name in folder.every_image(root):
+        for name in folder.every_file(root, self._extensions):
             yield Item({"file": name}, path=f"{root}/{name}")
 
     def _table_items(self) -> Iterator[Item]:
@@ -142,14 +148,15 @@ def parse(text: str, *, modality: str, columns: Sequence[Column] = ()) -> Source
             " table as 'csv:PATH?image=COLUMN' or 'csv:PATH?text=COLUMN'."
         )
     others = dataclasses.replace(
-        ref, image=None, text=None, delimiter=None, encoding=None
+        ref, image=None, text=None, sound=None, delimiter=None, encoding=None
     )
     if others != bare:
         raise DataError(
             f"{text!r} has options that mean nothing here: every row is predicted, and"
-            " only image=, text=, delimiter= and encoding= are read."
+            " only image=, sound=, text=, delimiter= and encoding= are read."
         )
-    own = "image"
+    # A folder has the files that the artifact takes, whatever lies beside them.
+    own = "sound" if modality == "sound" else "image"
     if ref.scheme == "csv":
         own, _ = table.unlabelled(ref)
         for note in table.notes_on(ref):

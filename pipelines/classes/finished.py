@@ -56,10 +56,12 @@ class FinishedRun:
 
     @property
     def modality(self) -> str:
-        """`image`, `text` or `series`: what the trained backbone takes."""
+        """What the trained backbone takes: `image`, `text`, `series` or `sound`."""
         backbone = self.report["backbone"]
         if backbone["input_size_px"] is not None:
             return "image"
+        if backbone.get("rate_hz") is not None:
+            return "sound"
         return "text" if backbone["channels"] is None else "series"
 
     @property
@@ -100,6 +102,12 @@ def open_finished(workdir: Path) -> FinishedRun:
             f"{workdir} has a problem of the kind {kind}, and classes are changed where"
             " each example has one class (single_label). Train again with the labels"
             " that you want."
+        )
+    if report["backbone"].get("columns"):
+        raise ConfigError(
+            f"{workdir} was trained on a table, whose categories are numbered as its"
+            " training data had them, so that rows of another table do not fit. Train"
+            " again with the classes that you want: a table takes seconds."
         )
     if not plan.head.is_linear:
         raise ConfigError(

@@ -20,7 +20,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from pipelines.classes.finished import FinishedRun
 from pipelines.data.images.encoded import encoded_bytes
-from pipelines.data.splits import ImageArray, Inputs, Series, Split, Texts
+from pipelines.data.splits import (
+    ImageArray,
+    Inputs,
+    Series,
+    Sounds,
+    Split,
+    Table,
+    Texts,
+)
 from pipelines.errors import ArtifactError, DataError
 from pipelines.runs.folder import RunFolder
 from pipelines.runtime.signals import obey
@@ -139,10 +147,12 @@ class FeatureGraph:
 
 def _as_sent(inputs: Inputs) -> Iterator[Any]:
     """Every example as a client sends it."""
-    if isinstance(inputs, Texts | Series):
+    if isinstance(inputs, Table):
+        raise ValueError("Classes of runs on tables are not changed.")
+    if isinstance(inputs, Texts | Series | Sounds):
         yield from inputs.values
     elif isinstance(inputs, ImageArray):
-        for pixels in inputs.pixels:
+        for pixels in inputs:
             stream = io.BytesIO()
             Image.fromarray(pixels).save(stream, "png", compress_level=1)
             yield stream.getvalue()

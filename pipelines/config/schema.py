@@ -520,7 +520,8 @@ class RunConfig:
         0,
         low=0,
         high=65536,
-        help="Tokens that texts are cut to; 0 is the backbone's default.",
+        help="Tokens that texts are cut to, or milliseconds that sounds are cut or"
+        " padded to; 0 is the backbone's default, and what nearly all sounds fit into.",
     )
     precision: str = option(
         "auto",

@@ -13,6 +13,7 @@ from PIL import Image
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.images.file_types import kind_of
+from pipelines.data.sounds.inspect_sound import inspect_sound
 from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import (
     EncodedImages,
@@ -21,6 +22,7 @@ from pipelines.data.splits import (
     ImageRecords,
     Inputs,
     Series,
+    Sounds,
     Splits,
     Table,
     Texts,
@@ -160,6 +162,12 @@ def sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, .
             return ["width", "height"], [(width, height)] * len(inputs)
         case Texts(texts):
             return ["characters"], [(len(text.decode()),) for text in texts]
+        case Sounds():
+            inspections = [inspect_sound(content) for content in inputs.values]
+            return (
+                ["milliseconds", "rate_hz", "channels"],
+                [(round(i.milliseconds), i.rate_hz, i.channels) for i in inspections],
+            )
         case Series(values):
             return ["steps", "channels"], [values.shape[1:]] * len(values)
         case Table(_, values):

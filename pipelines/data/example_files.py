@@ -20,10 +20,10 @@ def parse_example(
 ) -> bytes | np.ndarray | dict[str, Any]:
     """The input of an artifact of this modality.
 
-    Images and texts are the bytes themselves. A series is a `.npy` array or lines of
-    numbers, `[steps, channels]` or `[steps]`, and becomes float32 `[steps, channels]`.
-    The file shows which character separates numbers. A row of a table is an object of
-    JSON.
+    Images, texts and sounds are the bytes themselves. A series is a `.npy` array or
+    lines of numbers, `[steps, channels]` or `[steps]`, and becomes float32 `[steps,
+    channels]`. The file shows which character separates numbers. A row of a table is
+    an object of JSON.
 
     Raises:
         DataError: if the file holds no series, or is a table of many examples.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from pipelines.data.checks.content_hashes import HOW_TO_GO_ON, check_content, refusal
+from pipelines.data.checks.content_hashes import check_content, how_to_go_on, refusal
 from pipelines.data.checks.inspect_files import OnProgress
 from pipelines.data.packed_strings import Strings
 from pipelines.data.readers import (
@@ -100,7 +100,8 @@ def usable(
     checked = check_content(examples.inputs, on_progress=on_progress)
     hashes, bad = checked.hashes, checked.bad
     if bad and ref.on_bad == "fail":
-        raise DataError(f"{refusal(examples.inputs, bad)}\n{HOW_TO_GO_ON}")
+        inputs = examples.inputs
+        raise DataError(f"{refusal(inputs, bad)}\n{how_to_go_on(inputs)}")
     skipped = (*examples.skipped, *((examples.names[i], bad[i]) for i in bad))
     total = len(examples) + len(examples.skipped)
     if len(skipped) > ref.bad_limit * total:

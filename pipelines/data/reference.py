@@ -27,6 +27,7 @@ _SPECIAL = {
     "group": ("csv", "dir", "parquet", "tfds", "tfrecord"),
     "image": ("csv", "tfds", "tfrecord"),
     "text": ("csv", "tfds", "tfrecord"),
+    "sound": ("csv",),
     "label": ("csv", "parquet", "tfds", "tfrecord"),
     "label_delimiter": ("csv", "memory", "parquet"),
     "split": ("csv", "parquet", "tfrecord"),
@@ -69,6 +70,7 @@ _OPTIONS: dict[str, Any] = {
     "bad_limit": float,
     "image": str,
     "text": str,
+    "sound": str,
     "label": str,
     "series": str,
     "time": str,
@@ -97,8 +99,8 @@ class DatasetRef:
     `maximum_megapixels` are refused. `on_bad` is `fail`, or `skip` to leave out images
     that cannot be used, up to the fraction `bad_limit`. `group` is a regular expression
     for `dir:`. Elsewhere it names a column of a table, a key of records or a feature,
-    as `image` or `text`, `label`, `split` and `weight` do. `data_dir` is where `tfds:`
-    looks.
+    as `image`, `text` or `sound`, `label`, `split` and `weight` do. `data_dir` is where
+    `tfds:` looks.
 
     In a table of series, `series` names the column that says of each row which series
     it is a step of, `time` orders these rows, and `values` has the names or patterns of
@@ -130,6 +132,7 @@ class DatasetRef:
     bad_limit: float = 0.01
     image: str | None = None
     text: str | None = None
+    sound: str | None = None
     label: str | None = None
     series: str | None = None
     time: str | None = None
@@ -254,17 +257,19 @@ class DatasetRef:
                     f" with {_quoted(schemes)}, not with '{self.scheme}:'."
                     + _HINTS.get((name, self.scheme), "")
                 )
-        if self.image is not None and self.text is not None:
-            raise DataError("image= and text= are both given; keep one.")
-        if self.holds_series and (self.image or self.text):
+        columns = {"image": self.image, "text": self.text, "sound": self.sound}
+        named = [f"{name}=" for name, column in columns.items() if column is not None]
+        if len(named) > 1:
+            raise DataError(f"{' and '.join(named)} are both given; keep one.")
+        if self.holds_series and named:
             raise DataError(
-                "series= and values= describe series, and image= and text= other"
+                f"series= and values= describe series, and {named[0]} other"
                 " examples; keep one kind."
             )
-        if self.columns is not None and (self.holds_series or self.image or self.text):
+        if self.columns is not None and (self.holds_series or named):
             raise DataError(
                 "columns= describes a table of numbers and categories, and image=,"
-                " text=, series= and values= other examples; keep one kind."
+                " text=, sound=, series= and values= other examples; keep one kind."
             )
         if self.columns is not None and not self.columns.strip(", "):
             raise DataError(

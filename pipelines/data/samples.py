@@ -19,6 +19,7 @@ from pipelines.data.splits import (
     ImageFiles,
     ImageRecords,
     Inputs,
+    Sounds,
     Splits,
     Table,
     Texts,
@@ -60,6 +61,9 @@ def _write(example: Inputs, stem: Path) -> Path:
     elif isinstance(example, ImageArray):
         path = stem.with_name(f"{stem.name}.png")
         path.write_bytes(tf.io.encode_png(example[0]).numpy())
+    elif isinstance(example, Sounds):
+        path = stem.with_name(f"{stem.name}.wav")
+        path.write_bytes(example.values[0])
     elif isinstance(example, Texts):
         path = stem.with_name(f"{stem.name}.txt")
         path.write_bytes(example.values[0])

@@ -155,8 +155,37 @@ class Table:
         return Table(self.columns, self.values[np.asarray(indices, np.int64)])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sounds:
+    """Sounds in memory: the bytes of files in an array of objects `[n]`.
+
+    `paths` name the files. Networks read them at `rate_hz` and at most `length_ms` of
+    them, which were chosen for all sounds of a reference together.
+    """
+
+    modality: ClassVar[str] = "sound"
+    values: np.ndarray
+    paths: Strings
+    rate_hz: int
+    length_ms: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Sounds:
+        """Some of the sounds, to be read as all of them are."""
+        rows = np.asarray(indices, np.int64)
+        return dataclasses.replace(
+            self, values=self.values[rows], paths=self.paths.take(rows)
+        )
+
+    def where(self, i: int) -> str:
+        """The path of sound `i`, for a message."""
+        return shown(self.paths[i])
+
+
 EncodedImages = ImageFiles | ImageRecords
-Inputs = EncodedImages | ImageArray | Texts | Series | Table
+Inputs = EncodedImages | ImageArray | Texts | Series | Sounds | Table
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ PLURALS = {
     "image": "images",
     "text": "texts",
     "series": "series",
+    "sound": "sounds",
     "table": "rows of a table",
 }
 

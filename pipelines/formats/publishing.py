@@ -170,6 +170,7 @@ def _short(values: Any) -> str:
 def _refuse_strings(source: Artifact, targets: Sequence[Target]) -> None:
     reads = {
         "text": "texts, and they become tokens",
+        "sound": "sounds, whose files are decoded",
         "table": "rows of a table, and categories become numbers",
     }
     modality = source.manifest.preprocessing["modality"]

@@ -12,7 +12,10 @@ WINDOWS, AUTOENCODER = "windows", "autoencoder"
 # best, and on public data such a choice missed whole classes.
 BY_COST = ("pca", "dfm", "nearest", "padim", "sum")
 # The detector by modality where too few examples compare them: best on public data.
-UNCOMPARED = {"image": "dfm", "text": "dfm", "series": "nearest"}
+UNCOMPARED = {
+    **dict.fromkeys(("image", "text"), "dfm"),
+    **dict.fromkeys(("series", "sound"), "nearest"),
+}
 
 
 def autoencoder_name(network: str, regularizer: str) -> str:

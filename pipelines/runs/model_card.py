@@ -33,7 +33,11 @@ from pipelines.stages.evaluate import Evaluation
 from zoo.builder import Backbone
 
 FILE_NAME = artifact.MODEL_CARD
-_TASKS = {"image": "image-classification", "text": "text-classification"}
+_TASKS = {
+    "image": "image-classification",
+    "text": "text-classification",
+    "sound": "audio-classification",
+}
 # Rows of the table of classes; nobody reads thousands.
 _MOST_CLASSES = 50
 _NAMED = 5

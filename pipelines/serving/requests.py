@@ -19,6 +19,7 @@ from pipelines.display.text import BLANK, input_name
 from pipelines.serving.naming import DEFAULT, TABLE
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
 from zoo.graph.columns import codes_of, columns_of
+from zoo.sounds.decode import WaveHeaders, headers, is_finite
 from zoo.spec import Column
 
 
@@ -66,6 +67,9 @@ def requests(
     if takes.name == "text":
         spec = tf.TensorSpec([None], tf.string, name="text")
         return {DEFAULT: _of_one(spec, texts)}
+    if takes.name == "sound_bytes":
+        spec = tf.TensorSpec([None], tf.string, name=takes.name)
+        return {DEFAULT: _of_one(spec, sounds)}
     if takes.name == TABLE:
         columns = columns_of(model)
         return {
@@ -104,6 +108,18 @@ def texts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     cleaned = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
     valid = tf.equal(cleaned, text) & ~tf.strings.regex_full_match(text, BLANK)
     return tf.where(valid, text, ""), valid
+
+
+def sounds(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """WAV files `[batch]`, empty where they are not valid."""
+    parts = headers(content)
+    finite = tf.map_fn(
+        lambda row: is_finite(row[0], WaveHeaders(*row[1:])),
+        (content, *parts),
+        fn_output_signature=tf.bool,
+    )
+    valid = parts.valid & finite
+    return tf.where(valid, content, ""), valid
 
 
 def series(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

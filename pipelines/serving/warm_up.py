@@ -13,12 +13,14 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from pipelines.data.sounds.wave_file import wave_bytes
 from pipelines.serving.signatures import CLASSIFY, DEFAULT, EXAMPLES, EXPLAIN, FEATURES
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "zootune.warm_up"
 _SIDE_PX = 64
+_RATE_HZ = 11_025
 # A lone request, and a batch.
 _ROWS = (1, 4)
 
@@ -60,6 +62,9 @@ def _made_up(spec: tf.TensorSpec) -> np.ndarray:
         grey = tf.fill([_SIDE_PX, _SIDE_PX, 3], tf.constant(128, tf.uint8))
         kinds = [tf.io.encode_jpeg(grey).numpy(), tf.io.encode_png(grey).numpy()]
         return np.array([kinds[i % 2] for i in range(rows)], object)
+    if spec.name == "sound_bytes":
+        second = np.zeros(_RATE_HZ)
+        return np.array([wave_bytes(second, _RATE_HZ)] * rows, object)
     if spec.dtype == tf.string:
         return np.array([b"word"] * rows, object)
     shape = [size or _SIDE_PX for size in spec.shape[1:]]

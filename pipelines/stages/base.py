@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoo
-from pipelines.data.splits import Series, Split, Table
+from pipelines.data.splits import Series, Sounds, Split, Table
 from pipelines.training.freezing import set_trainable
 from zoo.builder import UNFITTED, Backbone, standardize
 
@@ -29,6 +29,6 @@ def fit_base(base: Backbone, train: Split, *, seed: int) -> Backbone:
     """
     if isinstance(train.inputs, Table):
         return standardize(base, train.inputs.values)
-    if base.weights != UNFITTED or not isinstance(train.inputs, Series):
+    if base.weights != UNFITTED or not isinstance(train.inputs, Series | Sounds):
         return base
     return zoo.fit(base, train.inputs.values, seed=seed)

@@ -35,7 +35,7 @@ from zoo.builder import Backbone, is_unpinned
 from zoo.graph.blocks import layers_inside
 from zoo.graph.columns import columns_of
 from zoo.graph.folding import folded, folded_copy
-from zoo.spec import ImageInput, TableInput
+from zoo.spec import ImageInput, SoundInput, TableInput
 
 _logger = logging.getLogger("zootune")
 
@@ -374,4 +374,6 @@ def _preprocessing(backbone: Backbone, *, maximum_megapixels: float) -> dict[str
         facts["columns"] = [dataclasses.asdict(column) for column in columns]
     else:
         facts["input_length"] = backbone.input_length
+    if isinstance(takes, SoundInput):
+        facts["rate_hz"] = backbone.rate_hz
     return facts

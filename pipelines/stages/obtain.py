@@ -8,9 +8,10 @@ import logging
 import zoo
 from pipelines.config import RANDOM_WEIGHTS, RunConfig
 from pipelines.data.readers.arrays import as_pixels
-from pipelines.data.splits import ImageArray, Inputs, Series, Table
+from pipelines.data.splits import ImageArray, Inputs, Series, Sounds, Table
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
+from zoo import published
 from zoo.builder import Backbone
 from zoo.registry import DEFAULTS
 from zoo.spec import BackboneSpec
@@ -32,7 +33,7 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
     then that is said, here and by `weights` of the backbone, which goes on record. One
     that is fitted to training data has none yet: see `fit_base`.
     Series are taken at the length and with the channels that the data have, tables
-    with their columns.
+    with their columns, and sounds at the length and the rate that were chosen for them.
 
     Raises:
         ConfigError: if it takes another modality than the data are of.
@@ -49,20 +50,31 @@ def obtain(config: RunConfig, inputs: Inputs) -> Backbone:
             "Nobody has published weights for %s, so it starts from random ones.",
             config.backbone,
         )
-    steps, channels = (
-        inputs.values.shape[1:] if isinstance(inputs, Series) else (None, None)
-    )
+    length, channels, rate_hz = _sizes(inputs)
+    if _is_published_here(config):  # its bands are those of its own rate
+        rate_hz = None
     backbone = zoo.build(
         config.backbone,
         handle=config.handle or None,
         weights=None if random else config.weights,
         input_size_px=config.input_size_px or None,
-        input_length=config.input_length or steps,
+        input_length=config.input_length or length,
         channels=channels,
         columns=inputs.columns if isinstance(inputs, Table) else None,
+        rate_hz=rate_hz,
     )
     _require_modality(backbone.spec, inputs, config.data)
     return backbone
+
+
+def _sizes(inputs: Inputs) -> tuple[int | None, int | None, int | None]:
+    """Length, channels and rate that the data have, where their modality has these."""
+    match inputs:
+        case Series(values):
+            return values.shape[1], values.shape[2], None
+        case Sounds():
+            return inputs.length_ms, None, inputs.rate_hz
+    return None, None, None
 
 
 def _has_none(config: RunConfig) -> bool:
@@ -71,6 +83,11 @@ def _has_none(config: RunConfig) -> bool:
         return False
     spec = zoo.get_spec(config.backbone)
     return not spec.pretrained and not spec.fitted
+
+
+def _is_published_here(config: RunConfig) -> bool:
+    """True for a row that the user published from a run."""
+    return not config.handle and published.find(config.backbone) is not None
 
 
 def _require_modality(spec: BackboneSpec, inputs: Inputs, reference: str) -> None:

@@ -25,6 +25,7 @@ from zoo.spec import (
     Boundary,
     ImageInput,
     Input,
+    SoundInput,
     TableInput,
     TextInput,
     WeightsFile,
@@ -56,6 +57,7 @@ def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str,
         "input_length": backbone.input_length,
         "channels": takes.shape[-1] if takes.name == "series" else None,
         "columns": _columns(backbone),
+        "rate_hz": backbone.rate_hz,
         "file": path.name,
         "sha256": hash_file(path, "sha256"),
     }
@@ -150,6 +152,7 @@ def _rebuilt(kept: Mapping[str, Any]) -> Backbone:
         input_length=kept["input_length"],
         channels=kept["channels"],
         columns=columns_of(kept["columns"]) if kept.get("columns") else None,
+        rate_hz=kept.get("rate_hz"),  # older runs know no sounds
     )
 
 
@@ -201,6 +204,16 @@ def _input(backbone: Backbone) -> Input:
         return dataclasses.replace(takes, default_length_tokens=backbone.input_length)
     if isinstance(takes, TableInput):
         return TableInput(graph.columns_of(backbone.model))
+    if isinstance(takes, SoundInput):
+        length_ms = backbone.input_length or takes.default_length_ms
+        return dataclasses.replace(
+            takes,
+            default_length_ms=length_ms,
+            minimum_length_ms=(
+                length_ms if backbone.spec.fitted else takes.minimum_length_ms
+            ),
+            rate_hz=backbone.rate_hz or takes.rate_hz,
+        )
     _, steps, channels = backbone.model.input_shape
     return dataclasses.replace(
         takes,

@@ -120,9 +120,13 @@ class Feed:
         return is_mixed or self.label_smoothing > 0
 
 
+# Strings, which nothing changes before a network reads them.
+_AS_THEY_ARE = ("text", "sound")
+
+
 def refuse_augmentation(augment: AugmentConfig, inputs: Inputs) -> None:
-    """Raises `ConfigError` if the config augments texts."""
-    if augment.strength in ("light", "strong") and inputs.modality == "text":
+    """Raises `ConfigError` if the config augments texts or sounds."""
+    if augment.strength in ("light", "strong") and inputs.modality in _AS_THEY_ARE:
         raise ConfigError(
             f"config.augment.strength is '{augment.strength}', but the data hold"
             f" {PLURALS[inputs.modality]}; only images and series can be augmented."
@@ -169,7 +173,7 @@ def chosen_augmentation(
     `from_random` means that the weights are random. `mirrors` measures if mirrored
     images keep their labels, and is called only if the config leaves that open.
     """
-    if augment.strength == "none" or train.inputs.modality == "text":
+    if augment.strength == "none" or train.inputs.modality in _AS_THEY_ARE:
         return None
     if train.inputs.modality == "series":
         return _of_series(augment, from_random=from_random)

@@ -12,7 +12,7 @@ import zoo
 from pipelines.batch.source import parse
 from pipelines.cli import main
 from pipelines.config import FinetuneConfig
-from pipelines.errors import DataError
+from pipelines.errors import ConfigError, DataError
 from pipelines.stages.publish import publish
 from zoo.published import columns_of
 
@@ -143,3 +143,17 @@ def test_published_network_moves_to_more_columns(run, tmp_path, monkeypatch):
     )
     np.testing.assert_array_equal(new.of_numbers[0], old.of_numbers[0])
     np.testing.assert_array_equal(new.of_numbers[1], np.zeros(256))
+
+
+def test_classes_of_a_table_are_not_changed(run, tmp_path):
+    table = _write(tmp_path / "more.csv", 20)
+    with pytest.raises(ConfigError, match="was trained on a table"):
+        pipelines.add_class(run.workdir, name="maybe", data=f"csv:{table}?columns=*")
+
+
+def test_detectors_of_tables_are_refused(tmp_path):
+    table = _write(tmp_path / "people.csv", 40)
+    with pytest.raises(ConfigError, match="IsolationForest"):
+        pipelines.fine_tune(
+            f"csv:{table}?columns=*", problem="anomaly", workdir=tmp_path / "run"
+        )

@@ -28,6 +28,7 @@ SERIES = [
     *(f"series_{kind}" for kind in ("conv", "resnet", "inception")),
     *(f"series_{kind}" for kind in ("rnn", "gru", "lstm", "bigru", "bilstm")),
 ]
+SOUNDS = ["sound_minirocket", "sound_efficientnet_lite0"]
 TABLE = ["table_dense"]
 TEXT = ["minilm_l6", "use_multilingual"]
 PLAIN = ["vgg16", "xception", "mobilenet"]
@@ -47,8 +48,16 @@ def renamed():
 
 
 def test_catalog_is_listed_in_order():
-    everything = [*APPLICATIONS, *LITE, *SERIES, *TABLE, *TEXT, *HUB, *TINY]
-    assert zoo.list_backbones() == everything
+    assert zoo.list_backbones() == [
+        *APPLICATIONS,
+        *LITE,
+        *SERIES,
+        *SOUNDS,
+        *TABLE,
+        *TEXT,
+        *HUB,
+        *TINY,
+    ]
     assert len(CATALOG) == len(zoo.list_backbones()) > 44
 
 
@@ -56,12 +65,12 @@ def test_catalog_is_listed_in_order():
     ("filters", "expected"),
     [
         ({"pattern": "vgg*"}, ["vgg16", "vgg19"]),
-        ({"pattern": "*_lite?"}, LITE),
+        ({"pattern": "*_lite?", "modality": "image"}, LITE),
         ({"pattern": "VGG*"}, []),
         ({"source": "applications"}, APPLICATIONS),
-        ({"source": "efficientnet_lite"}, LITE),
-        ({"pretrained": False}, [*SERIES, *TABLE, *TINY]),
-        ({"pretrained": True}, [*APPLICATIONS, *LITE, *TEXT, *HUB]),
+        ({"source": "efficientnet_lite"}, [*LITE, SOUNDS[1]]),
+        ({"pretrained": False}, [*SERIES, SOUNDS[0], *TABLE, *TINY]),
+        ({"pretrained": True}, [*APPLICATIONS, *LITE, SOUNDS[1], *TEXT, *HUB]),
         ({"modality": "image", "source": "tiny"}, ["tiny_image"]),
         ({"modality": "smell"}, []),
         ({"pattern": "resnet50*", "source": "efficientnet_lite"}, []),

@@ -11,11 +11,13 @@ from zoo.catalog.series import KERNEL_COUNT, KERNEL_STEPS
 from zoo.errors import BackboneError
 from zoo.graph.gaps import filled, lengths
 from zoo.graph.minirocket import MiniRocket, dilations_for, kernels, quantiles
-from zoo.spec import BackboneSpec, SeriesInput
+from zoo.sounds.log_mel import steps_for
+from zoo.spec import BackboneSpec, SeriesInput, SoundInput
 
 # A kernel adds up the channels of at most as many as it has steps.
 _MOST_CHANNELS = KERNEL_STEPS
 _LAYER = "kernels"
+_AT_ONCE = 256
 
 
 def network(
@@ -29,12 +31,16 @@ def network(
     steps = series.shape[1]
     if spec.weights and isinstance(spec.input, SeriesInput):
         steps = spec.input.default_length_steps
+    elif spec.weights and isinstance(spec.input, SoundInput):
+        steps = steps_for(spec.input.default_length_ms)
     dilations, counts = dilations_for(steps)
     return MiniRocket(dilations, counts, autocast=False, name=_LAYER)(series)
 
 
 def fit(model: keras.Model, examples: np.ndarray, *, seed: int) -> None:
     """Sets the weights to statistics of training series `[n, steps, channels]`.
+
+    Examples of another kind are read as series first, by the layers before.
 
     `mean` and `scale` are of every channel over all series, and the thresholds are
     quantiles of what a kernel gives for a series that is drawn for it. The same series
@@ -44,6 +50,9 @@ def fit(model: keras.Model, examples: np.ndarray, *, seed: int) -> None:
         BackboneError: if no value of the series is a finite number.
     """
     layer = model.get_layer(_LAYER)
+    if layer.input is not model.input:
+        read = keras.Model(model.input, layer.input)
+        examples = np.concatenate([_read(read, some) for some in _slices(examples)])
     draw = np.random.default_rng(seed)
     mean, scale = _statistics(examples)
     layer.mean.assign(mean)
@@ -53,6 +62,14 @@ def fit(model: keras.Model, examples: np.ndarray, *, seed: int) -> None:
             _combinations(KERNEL_COUNT * len(layer.dilations), examples.shape[2], draw)
         )
     layer.thresholds.assign(_thresholds(layer, examples, draw))
+
+
+def _slices(examples: np.ndarray) -> list[np.ndarray]:
+    return [examples[at : at + _AT_ONCE] for at in range(0, len(examples), _AT_ONCE)]
+
+
+def _read(model: keras.Model, examples: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(examples)))
 
 
 def _statistics(series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -141,6 +141,11 @@ def _fix(
     from pipelines.audit.audit import audit
     from pipelines.audit.repair import repair
 
+    if result.examples.inputs.modality == "sound":
+        raise ConfigError(
+            "--fix copies folders of images, and this one holds sounds. Convert or"
+            " remove the files that the check names; ?on_bad=skip leaves them out."
+        )
     done = repair(result, Path(reference.location), arguments.fix)
     copy = dataclasses.replace(reference, location=str(arguments.fix))
     return audit(copy), done

@@ -16,7 +16,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.startup import start_tensorflow
 
-SUMMARY = "what an artifact says of files: images, texts, series, rows"
+SUMMARY = "what an artifact says of files: images, texts, series, sounds, rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,19 +11,28 @@ import numpy as np
 from pipelines.data.blanks import HOW_TO_SKIP
 from pipelines.data.checks.inspect_files import OnProgress, inspect_images
 from pipelines.data.images.sixteen_bit import deep_note
+from pipelines.data.names import listing
 from pipelines.data.packed_strings import Packer, Strings
+from pipelines.data.sounds.inspect_sound import (
+    SILENT,
+    SoundInspection,
+    inspect_sound,
+)
+from pipelines.data.sounds.reading import in_words, why_not_read
 from pipelines.data.splits import (
     ImageArray,
     ImageFiles,
     ImageRecords,
     Inputs,
     Series,
+    Sounds,
     Table,
     Texts,
 )
 from pipelines.errors import DataError
 
 _SHOWN = 10
+_PLURALS = {ImageFiles: "image files", Sounds: "sound files"}
 HOW_TO_GO_ON = (
     f"`zoo check --fix DIR` makes a copy of a folder without them. {HOW_TO_SKIP}"
 )
@@ -45,6 +54,11 @@ class ContentCheck:
     notes: tuple[str, ...] = ()
 
 
+def how_to_go_on(inputs: Inputs) -> str:
+    """The sentence on what to do about examples that cannot be used."""
+    return HOW_TO_SKIP if isinstance(inputs, Sounds) else HOW_TO_GO_ON
+
+
 def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> Strings:
     """The sha256 of each example; encoded images are also decoded, as in training.
 
@@ -56,7 +70,7 @@ def content_hashes(inputs: Inputs, *, on_progress: OnProgress | None = None) -> 
     """
     checked = check_content(inputs, on_progress=on_progress)
     if checked.bad:
-        raise DataError(f"{refusal(inputs, checked.bad)}\n{HOW_TO_GO_ON}")
+        raise DataError(f"{refusal(inputs, checked.bad)}\n{how_to_go_on(inputs)}")
     return checked.hashes
 
 
@@ -83,6 +97,8 @@ def check_content(
             return ContentCheck(hashes.packed(), bad, (note,) if note else ())
         case ImageArray():
             return ContentCheck(Strings.of(_hash_array(image) for image in inputs))
+        case Sounds():
+            return check_sounds(inputs)
         case Texts(texts):
             hashes_of_texts = (hashlib.sha256(text).hexdigest() for text in texts)
             return ContentCheck(Strings.of(hashes_of_texts))
@@ -109,19 +125,52 @@ def _row_hashes(table: Table) -> Iterator[str]:
         yield hashlib.sha256("\0\0".join(cells).encode()).hexdigest()
 
 
+def check_sounds(sounds: Sounds) -> ContentCheck:
+    """Hashes and checks sounds; those of silence are named in a note."""
+    bad, silent = {}, []
+    for i, inspection in enumerate(inspected_sounds(sounds)):
+        if inspection.bad:
+            bad[i] = inspection.bad
+        elif SILENT in inspection.odd:
+            silent.append(sounds.where(i))
+    notes = [in_words(sounds)]
+    if silent:
+        notes.append(
+            f"{len(silent)} of {len(sounds)} sounds are silent, every sample the same:"
+            f" {listing(silent, shown=_SHOWN)}."
+        )
+    hashes = Strings.of(sound_hash(content) for content in sounds.values)
+    return ContentCheck(hashes, bad, tuple(note for note in notes if note))
+
+
+def inspected_sounds(sounds: Sounds) -> list[SoundInspection]:
+    """An inspection of every sound; one without bytes has the system's reason."""
+    inspections = [inspect_sound(content) for content in sounds.values]
+    for i, content in enumerate(sounds.values):
+        reason = "" if content else why_not_read(sounds.paths[i])
+        if reason:
+            inspections[i] = SoundInspection(reason)
+    return inspections
+
+
+def sound_hash(content: bytes) -> str:
+    """The sha256 of the bytes of a file."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def _hash_array(array: np.ndarray) -> str:
     # With the shape: the same bytes in another shape are another example.
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def refusal(inputs: Inputs, bad: Mapping[int, str]) -> str:
-    """A message that names up to ten images with their reasons."""
-    if not isinstance(inputs, ImageFiles | ImageRecords):
+    """A message that names up to ten files with their reasons."""
+    if not isinstance(inputs, ImageFiles | ImageRecords | Sounds):
         raise ValueError(f"{inputs.modality} examples are not refused one by one.")
     shown = list(bad.items())[:_SHOWN]
     lines = "".join(f"\n  {inputs.where(i)}: {reason}" for i, reason in shown)
     more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-    plural = "image files" if isinstance(inputs, ImageFiles) else "images"
+    plural = _PLURALS.get(type(inputs), "images")
     # The words of `inspect_files` and of the graph on an image that is too large.
     is_size = any("million pixels" in reason for reason in bad.values())
     return (

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.data.demo.photos import PHOTOS
 from pipelines.data.demo.series import SERIES
+from pipelines.data.demo.sounds import SOUNDS
 from pipelines.data.demo.table import TABLE
 from pipelines.data.demo.texts import TEXTS
 from pipelines.data.names import natural_key
@@ -18,7 +19,13 @@ from pipelines.errors import ConfigError
 from zoo.storage import durable
 from zoo.storage.home import expanded
 
-KINDS = {"photos": PHOTOS, "texts": TEXTS, "series": SERIES, "table": TABLE}
+KINDS = {
+    "photos": PHOTOS,
+    "texts": TEXTS,
+    "series": SERIES,
+    "sounds": SOUNDS,
+    "table": TABLE,
+}
 README = "README.txt"
 FEWEST = 3
 

@@ -22,7 +22,7 @@ from pipelines.data.input.order import (
     shuffled_epochs,
 )
 from pipelines.data.input.pixel_cache import PixelCache
-from pipelines.data.splits import ImageArray, Series, Split, Table, Texts
+from pipelines.data.splits import ImageArray, Series, Sounds, Split, Table, Texts
 
 # Pixels that are copied into a pipeline, in bytes. Of a larger array, batches are taken
 # through Python: slower, but a pipeline of each stage would hold another copy.
@@ -157,7 +157,7 @@ def _loader(
         size = _required(size_px)
         gather = _gatherer(inputs)
         return _row_loader(split, lambda i: resize(gather(i), size), batch_size)
-    if isinstance(inputs, Texts | Series | Table):
+    if isinstance(inputs, Texts | Series | Sounds | Table):
         values = _on_host(inputs.values)
         return _row_loader(split, lambda i: tf.gather(values, i), batch_size)
     pixels_of = _pixel_loader(split, _required(size_px), cache)
@@ -200,7 +200,7 @@ def _pixel_loader(
     if isinstance(inputs, ImageArray):
         gather = _gatherer(inputs)
         return lambda i: resize(gather(i), size_px)
-    if isinstance(inputs, Texts | Series | Table):
+    if isinstance(inputs, Texts | Series | Sounds | Table):
         raise ValueError(f"Only images have pixels, and not {inputs.modality}.")
     read = reader_of(inputs)
 

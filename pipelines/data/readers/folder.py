@@ -1,12 +1,13 @@
-"""`dir:` - a folder with one folder of images per class."""
+"""`dir:` - a folder with one folder of images, or of sounds, per class."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,20 @@ from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
 from pipelines.data.readers.folder_files import (
     EXTENSIONS,
+    LISTED_SOUND_EXTENSIONS,
+    SOUND_EXTENSIONS,
     Identity,
     extension,
     files_below,
+    hold_sounds,
     identity,
     is_folder_entry,
     visible,
 )
 from pipelines.data.readers.split_folders import LAYOUTS, parts_of
+from pipelines.data.sounds.reading import read_sounds
 from pipelines.data.spelling import index_classes, normal
-from pipelines.data.splits import Examples, ImageFiles
+from pipelines.data.splits import Examples, ImageFiles, Inputs
 from pipelines.display.text import is_blank
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -44,10 +49,24 @@ _ARCHIVES = (
 _log = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """A kind of files: the endings that are listed and read, and what they become."""
+
+    word: str
+    listed: frozenset[str]
+    read: frozenset[str]
+    inputs: Callable[[Strings], Inputs]
+
+
+_IMAGES = _Kind("image", EXTENSIONS, EXTENSIONS, ImageFiles)
+_SOUNDS = _Kind("sound", LISTED_SOUND_EXTENSIONS, SOUND_EXTENSIONS, read_sounds)
+
+
 def read(
     location: str, *, group: str | None = None, layout: str = LAYOUTS[0]
 ) -> Examples:
-    """Every image below `location`, in the order of the relative paths.
+    """Every image, or sound, below `location`, in the order of the relative paths.
 
     The folder holds class folders, or `train`, `validation` and `test`, as they are
     usually spelt, with class folders inside, or class folders with these inside. A
@@ -64,22 +83,23 @@ def read(
     pattern = None if group is None else _compile(group)
     _require_folder(root)
     parts = parts_of(root, layout=layout)
+    kind = _SOUNDS if hold_sounds(part.folder for part in parts) else _IMAGES
     counts: list[int] = []
     groups: list[str] = []
 
-    def images() -> Iterator[str]:
+    def files() -> Iterator[str]:
         for part in parts:
-            relative = _images(part.folder)
+            relative = _files(part.folder, kind)
             counts.append(len(relative))
             if pattern is not None:
                 groups.extend(_group(pattern, path, part.folder) for path in relative)
             yield from (f"{part.folder}/{path}" for path in relative)
 
-    paths = Strings.of(images())
+    paths = Strings.of(files())
     classes = index_classes([part.class_name for part in parts])
     splits = (part.split for part, n in zip(parts, counts) for _ in range(n))
     return Examples(
-        inputs=ImageFiles(paths),
+        inputs=kind.inputs(paths),
         names=_names_below(root, paths),
         labels=np.repeat(classes.labels, counts),
         class_names=classes.names,
@@ -90,7 +110,7 @@ def read(
 
 
 def holds_images(location: str) -> bool:
-    """True if images lie in the folder itself, and not in folders of classes.
+    """True if images or sounds lie in the folder itself, not in folders of classes.
 
     Raises:
         DataError: if the folder is missing or cannot be read.
@@ -98,38 +118,41 @@ def holds_images(location: str) -> bool:
     root = expanded(location).absolute()
     _require_folder(root)
     return any(
-        extension(entry.name) in EXTENSIONS and not is_folder_entry(entry)
+        extension(entry.name) in EXTENSIONS | LISTED_SOUND_EXTENSIONS
+        and not is_folder_entry(entry)
         for entry in visible(root)
     )
 
 
 def read_flat(location: str, *, class_name: str) -> Examples:
-    """Every image below `location`, at any depth, as one class.
+    """Every image, or sound, below `location`, at any depth, as one class.
 
     Raises:
         DataError: if the folder is missing or holds no image.
     """
     root = expanded(location).absolute()
     _require_folder(root)
-    paths = Strings.of(f"{root}/{path}" for path in _images(root))
+    kind = _SOUNDS if hold_sounds([root]) else _IMAGES
+    paths = Strings.of(f"{root}/{path}" for path in _files(root, kind))
     return Examples(
-        inputs=ImageFiles(paths),
+        inputs=kind.inputs(paths),
         names=_names_below(root, paths),
         labels=np.zeros(len(paths), np.int64),
         class_names=(class_name,),
     )
 
 
-def every_image(root: Path) -> Iterator[str]:
-    """The paths of all images below a folder, at any depth, relative to it, in order.
+def every_file(root: Path, extensions: Collection[str]) -> Iterator[str]:
+    """The paths of all files with these endings below a folder, relative to it.
 
-    Each is listed when it is needed, and there need not be classes.
+    They come in order and at any depth; each is listed when it is needed, and there
+    need not be classes.
 
     Raises:
         DataError: if a folder cannot be read.
     """
     for path in files_below(str(root), seen=set()):
-        if extension(path) in EXTENSIONS:
+        if extension(path) in extensions:
             yield path
 
 
@@ -150,20 +173,21 @@ def _require_folder(root: Path) -> None:
         )
 
 
-def _images(class_folder: Path) -> list[str]:
-    """The paths of the images below a class folder, sorted, relative to it."""
-    # A link to a parent would bring the images of other classes.
+def _files(class_folder: Path, kind: _Kind) -> list[str]:
+    """The paths of the examples below a class folder, sorted, relative to it."""
+    # A link to a parent would bring the examples of other classes.
     seen: set[Identity] = {identity(parent) for parent in class_folder.parents}
     files = sorted(files_below(str(class_folder), seen=seen))
-    images = [path for path in files if extension(path) in EXTENSIONS]
+    examples = [path for path in files if extension(path) in kind.listed]
     kinds = Counter(extension(path) or "no extension" for path in files)
-    left_out = [f"{n} {kind}" for kind, n in kinds.items() if kind not in EXTENSIONS]
-    allowed = ", ".join(sorted(EXTENSIONS))
-    if not images:
+    left_out = [f"{n} {end}" for end, n in kinds.items() if end not in kind.listed]
+    allowed = ", ".join(sorted(kind.read))
+    if not examples:
         content = f"it has {listing(left_out, shown=5)}" if left_out else "it is empty"
         raise DataError(
-            f"Class {class_folder.name!r} has no image: {content} ({class_folder}). "
-            f"Allowed: {allowed}. Add images or remove the folder."
+            f"Class {class_folder.name!r} has no {kind.word}: {content}"
+            f" ({class_folder}). Allowed: {allowed}. Add {kind.word}s or remove the"
+            " folder."
         )
     if left_out:
         _log.warning(
@@ -172,7 +196,7 @@ def _images(class_folder: Path) -> list[str]:
             listing(left_out, shown=5),
             allowed,
         )
-    return images
+    return examples
 
 
 def _compile(group: str) -> re.Pattern[str]:

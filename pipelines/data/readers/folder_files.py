@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.display.text import shortened, shown
 from pipelines.errors import DataError
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"})
+SOUND_EXTENSIONS = frozenset({".wav", ".wave"})
+# Sounds that are listed to be refused by name, with the command that converts them.
+OTHER_SOUND_EXTENSIONS = frozenset(
+    {".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".au"}
+)
+LISTED_SOUND_EXTENSIONS = SOUND_EXTENSIONS | OTHER_SOUND_EXTENSIONS
 
 # A folder, wherever its path leads over links: device and number.
 Identity = tuple[int, int]
@@ -119,3 +125,17 @@ def _unreadable(folder: str | Path, error: OSError) -> DataError:
         f"The folder {shortened(shown(str(folder)))} cannot be read: {error.strerror}."
         f" {advice}"
     )
+
+
+def hold_sounds(class_folders: Iterable[Path]) -> bool:
+    """True if the first folder with images or sounds has more sounds than images.
+
+    Covers of albums do not make a folder of images, nor a sound or two one of sounds.
+    """
+    for folder in class_folders:
+        files = [extension(path) for path in files_below(str(folder), seen=set())]
+        images = sum(end in EXTENSIONS for end in files)
+        sounds = sum(end in LISTED_SOUND_EXTENSIONS for end in files)
+        if images or sounds:
+            return sounds > images
+    return False

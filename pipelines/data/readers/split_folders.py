@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.data.names import choices, listing
 from pipelines.data.readers.folder_files import (
     EXTENSIONS,
+    LISTED_SOUND_EXTENSIONS,
     extension,
     folders,
     is_folder_entry,
@@ -146,7 +147,8 @@ def _splits_inside(class_folder: Path) -> list[tuple[str, Path]]:
     """The splits in a class folder that holds these and nothing else."""
     entries = visible(class_folder)
     inside = [Path(entry.path) for entry in entries if is_folder_entry(entry)]
-    if any(extension(entry.name) in EXTENSIONS for entry in entries):
+    examples = EXTENSIONS | LISTED_SOUND_EXTENSIONS
+    if any(extension(entry.name) in examples for entry in entries):
         return []
     by_split = {usual_split(path.name): path for path in inside}
     if len(by_split) < len(inside):

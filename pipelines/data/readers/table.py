@@ -1,4 +1,4 @@
-"""`csv:` - a table that names an image file, or holds a text, in every row."""
+"""`csv:` - a table that names a file, or holds a text, in every row."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from pipelines.data.names import choices, listing
 from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.readers.table_format import Form, form_of, not_utf8
 from pipelines.data.reference import DatasetRef
+from pipelines.data.sounds.reading import read_sounds
 from pipelines.data.spelling import index_classes, normal, normal_all
 from pipelines.data.split_names import split_name
-from pipelines.data.splits import Examples, ImageFiles, Texts
+from pipelines.data.splits import Examples, ImageFiles, Sounds, Texts
 from pipelines.data.targets.choice import SINGLE_LABEL
 from pipelines.data.targets.multi_label import MultiLabel
 from pipelines.data.weights import checked_weights
@@ -28,6 +29,7 @@ from pipelines.errors import DataError
 from zoo.storage.home import expanded
 
 _SHOWN = 10
+_MODALITIES = ("image", "text", "sound")
 # A text may be a whole document; the default limit of the csv module is 128 KiB.
 _MAXIMUM_CELL = 2**24
 
@@ -82,7 +84,7 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
         inputs=(
             _texts(cells["text"])
             if modality == "text"
-            else _images(cells["image"], lines=lines, table=path, may_miss=skips)
+            else _files(cells[modality], modality, lines, table=path, may_miss=skips)
         ),
         names=names,
         labels=classes.labels,
@@ -146,7 +148,8 @@ def _names(path: Path, lines: Sequence[int]) -> Iterator[str]:
 
 
 def _form(ref: DatasetRef, path: Path) -> Form:
-    examples = [ref.image or ref.text] if ref.image or ref.text else ["image", "text"]
+    column = ref.image or ref.text or ref.sound
+    examples = [column] if column else list(_MODALITIES)
     named = [ref.label or "label", ref.group, ref.split, ref.weight, *examples]
     return form_of(
         path,
@@ -250,19 +253,19 @@ def _examples_column(
     ref: DatasetRef, header: Sequence[str], path: Path
 ) -> tuple[str, str]:
     """The modality, and the column that holds the examples."""
-    for modality in ("image", "text"):
+    for modality in _MODALITIES:
         named = getattr(ref, modality)
         if named is not None:
             return modality, _column(modality, named, header, path)
-    present = [modality for modality in ("image", "text") if modality in header]
+    present = [modality for modality in _MODALITIES if modality in header]
     if len(present) != 1:
         raise DataError(
             f"{path} has the columns {listing(header, shown=_SHOWN)}. Say which one"
-            " holds the examples, with image=COLUMN for paths of images or"
-            " text=COLUMN; for a table of numbers and categories, name the columns that"
-            " are read with columns=NAME,NAME, or columns=* for all but the label. If"
-            " these are not its columns, say what separates them, as in"
-            " delimiter=semicolon."
+            " holds the examples, with image=COLUMN for paths of images, sound=COLUMN"
+            " for paths of sounds, or text=COLUMN; for a table of numbers and"
+            " categories, name the columns that are read with columns=NAME,NAME, or"
+            " columns=* for all but the label. If these are not its columns, say what"
+            " separates them, as in delimiter=semicolon."
         )
     return present[0], present[0]
 
@@ -283,10 +286,15 @@ def _texts(values: Strings) -> Texts:
     return Texts(texts)
 
 
-def _images(
-    values: Strings, *, lines: Sequence[int], table: Path, may_miss: bool
-) -> ImageFiles:
-    """The files that cells name; missing ones are bad images if they `may_miss`."""
+def _files(
+    values: Strings,
+    modality: str,
+    lines: Sequence[int],
+    *,
+    table: Path,
+    may_miss: bool,
+) -> ImageFiles | Sounds:
+    """The files that cells name; missing ones are bad examples if they `may_miss`."""
     folder = str(table.parent)
     paths = Strings.of(_path_of(value.strip(), folder) for value in values)
     missing = [
@@ -307,10 +315,14 @@ def _images(
         again = np.setdiff1d(np.arange(len(codes)), first)
         twice = [f"line {lines[i]} and line {lines[row_of[codes[i]]]}" for i in again]
         raise DataError(
-            f"{table} names an image twice: {listing(twice, shown=_SHOWN)}. Keep one"
-            " row for each image."
+            f"{table} names {_a(modality)} twice: {listing(twice, shown=_SHOWN)}. Keep"
+            f" one row for each {modality}."
         )
-    return ImageFiles(paths)
+    return read_sounds(paths) if modality == "sound" else ImageFiles(paths)
+
+
+def _a(modality: str) -> str:
+    return f"an {modality}" if modality == "image" else f"a {modality}"
 
 
 def _path_of(value: str, folder: str) -> str:

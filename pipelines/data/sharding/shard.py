@@ -81,6 +81,11 @@ def shard(
             f"{ref} holds rows of a table; 'csv:' and 'parquet:' keep those, and"
             " records do not."
         )
+    if splits.train.inputs.modality == "sound":
+        raise DataError(
+            f"{ref} holds sounds, which stay files; records do not hold"
+            " them. Train on the folder or the table itself."
+        )
     with _published(to) as folder:
         jobs = list(_jobs(splits, folder, shards))
         run_jobs(beam, jobs, write_file, runner=runner, options=options)

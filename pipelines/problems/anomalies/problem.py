@@ -103,7 +103,18 @@ class Anomaly:
         return config.anomaly
 
     def detector(self, config: RunConfig, modality: str) -> str:
-        """The method of the detector, or `auto`."""
+        """The method of the detector, or `auto`.
+
+        Raises:
+            ConfigError: for tables, whose networks know nothing before they train.
+        """
+        if modality == "table":
+            raise ConfigError(
+                "config.problem is 'anomaly', and the data are a table: a detector"
+                " reads what a network knows before, and one for a table begins with"
+                " random weights. scikit-learn's IsolationForest finds rows that are"
+                " unlike the others."
+            )
         anomaly = config.anomaly
         if anomaly.method == AUTOENCODER:
             return autoencoder_name(anomaly.network, anomaly.regularizer)

@@ -13,6 +13,7 @@ from pipelines.serving.deploy.subject import Subject
 FILE = "README.md"
 _EXAMPLES = {
     "image_bytes": '{"instances": [{"b64": "\'"$(base64 -w0 photo.jpg)"\'"}]}',
+    "sound_bytes": '{"instances": [{"b64": "\'"$(base64 -w0 sound.wav)"\'"}]}',
     "text": '{"instances": ["a text"]}',
     "series": '{"instances": [[[0.1], [0.2]]]}',
 }

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from pipelines.serving.examples.images import PNG_SIGNATURE
-from pipelines.serving.examples.inputs import IMAGE, SERIES, TABLE, TEXT, InputSpec
+from pipelines.serving.examples.inputs import (
+    IMAGE,
+    SERIES,
+    SOUND,
+    TABLE,
+    TEXT,
+    InputSpec,
+)
 from pipelines.serving.examples.rows import why_no_row
 
 
@@ -19,6 +26,8 @@ def why_not_valid(example: Any, takes: InputSpec) -> str:
         return _why_no_series(example)
     if takes.name == TABLE:
         return why_no_row(example)
+    if takes.name == SOUND:
+        return _why_no_sound(example)
     if takes.name == IMAGE and isinstance(example, bytes):
         return _why_no_image(example)
     return "the artifact cannot read it"
@@ -30,6 +39,20 @@ def _why_no_text(text: bytes) -> str:
     except UnicodeDecodeError as error:
         return f"the text is not UTF-8: {error.reason} at byte {error.start}"
     return "the text is blank" if not decoded.strip() else "the text cannot be read"
+
+
+def _why_no_sound(content: bytes) -> str:
+    if not content:
+        return "there are no bytes"
+    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+        return (
+            "it begins as WAV and cannot be read: it is damaged, cut short, compressed,"
+            " shorter than 32 ms, or has numbers that are not finite"
+        )
+    other = next((name for name, begins in _SOUNDS.items() if begins(content)), None)
+    if other:
+        return f"it is {other} and not WAV; convert it: ffmpeg -i IN OUT.wav"
+    return f"it is not a WAV file: it begins with {content[:12]!r}"
 
 
 def _why_no_series(series: np.ndarray) -> str:
@@ -65,6 +88,12 @@ _READ = {
     "GIF": lambda c: c.startswith(b"GIF8"),
     "BMP": lambda c: c.startswith(b"BM"),
     "WebP": lambda c: c.startswith(b"RIFF") and c[8:12] == b"WEBP",
+}
+_SOUNDS = {
+    "FLAC": lambda c: c.startswith(b"fLaC"),
+    "Ogg": lambda c: c.startswith(b"OggS"),
+    "MP3": lambda c: c.startswith((b"ID3", b"\xff\xfb", b"\xff\xf3")),
+    "MPEG-4": lambda c: c[4:8] == b"ftyp",
 }
 _OTHERS = {
     "HEIC or AVIF": lambda c: c[4:8] == b"ftyp",

@@ -16,10 +16,18 @@ import numpy as np
 from pipelines.errors import ArtifactError, DataError
 from pipelines.serving.examples.images import image_bytes
 from pipelines.serving.examples.rows import table_row
+from pipelines.serving.examples.sounds import sound_bytes
 from pipelines.serving.examples.values import is_pillow, plain, shape_text, type_name
 
 IMAGE, TEXT, SERIES, TABLE = "image_bytes", "text", "series", "table"
-_WORDS = {IMAGE: "image", TEXT: "text", SERIES: "series", TABLE: "row"}
+SOUND = "sound_bytes"
+_WORDS = {
+    IMAGE: "image",
+    TEXT: "text",
+    SERIES: "series",
+    SOUND: "sound",
+    TABLE: "row",
+}
 _SHOWN = 80
 
 
@@ -81,7 +89,8 @@ def as_inputs(examples: Any, takes: InputSpec) -> list[Any]:
 
     An image may be encoded bytes, a path, a file that is open, a Pillow image, or an
     array of uint8; a text is a string or its bytes in UTF-8; a series is `[steps,
-    channels]` of any numbers; a row of a table is a dictionary by the names of columns.
+    channels]` of any numbers; a sound is the bytes of a WAV file, its path, or an open
+    file; a row of a table is a dictionary by the names of columns.
 
     Raises:
         DataError: if one is something else, or cannot be read.
@@ -93,6 +102,8 @@ def as_inputs(examples: Any, takes: InputSpec) -> list[Any]:
         return [image_bytes(item) for item in items]
     if takes.name == TEXT:
         return [_text(item) for item in items]
+    if takes.name == SOUND:
+        return [sound_bytes(item) for item in items]
     if takes.name == SERIES:
         return [_series(item, takes) for item in items]
     if takes.name == TABLE:
@@ -103,13 +114,14 @@ def as_inputs(examples: Any, takes: InputSpec) -> list[Any]:
 def refuse_one_array(examples: Any, takes: InputSpec) -> None:
     """Raises `DataError` for an array that is one example, or not a batch of them."""
     array = plain(examples)
-    rank = {IMAGE: 4, TEXT: 1, SERIES: 3}.get(takes.name)
+    rank = {IMAGE: 4, TEXT: 1, SERIES: 3, SOUND: 1}.get(takes.name)
     if not isinstance(array, np.ndarray) or rank is None or array.dtype == object:
         return
     if array.ndim != rank and array.size:
         shapes = {
             IMAGE: "[images, height, width, channels]",
             TEXT: "[texts]",
+            SOUND: "[sounds], the bytes of WAV files",
             SERIES: "[series, steps, channels]",
         }[takes.name]
         raise DataError(

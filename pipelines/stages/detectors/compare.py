@@ -20,6 +20,8 @@ from zoo.builder import Backbone
 # Examples that are judged: a third, or each third in turn where they are few.
 _MOST_JUDGED, _FEW, _FOLDS = 200, 150, 3
 _FEWEST = 9
+# The modalities whose examples are changed into anomalies.
+_CHANGED = ("image", "series")
 # Examples that a detector is fitted to here.
 _MOST_FITTED = 1000
 
@@ -40,10 +42,10 @@ def compare_detectors(
 
     `vectors` are those of `normal`, and `reads` the blocks that a detector reads. A
     third is judged by detectors that are fitted to the rest; of few examples each third
-    in turn, and the areas are averages. Nothing is compared of texts, which cannot be
-    changed like that, and of too few examples.
+    in turn, and the areas are averages. Nothing is compared of texts and sounds, which
+    cannot be changed like that, and of too few examples.
     """
-    if len(normal) < _FEWEST or base.spec.modality == "text":
+    if len(normal) < _FEWEST or base.spec.modality not in _CHANGED:
         return ()
     rows = np.random.default_rng(seed).permutation(len(normal))
     folds = [np.sort(rows[i::_FOLDS][:_MOST_JUDGED]) for i in range(_FOLDS)]

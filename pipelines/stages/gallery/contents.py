@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from pipelines.data.images.thumbnails import as_jpeg, thumbnail
-from pipelines.data.splits import Inputs, Series, Table, Texts
+from pipelines.data.sounds.samples import envelope
+from pipelines.data.splits import Inputs, Series, Sounds, Table, Texts
 from pipelines.data.tables.rows import row_of
 from pipelines.display.text import shortened
 
@@ -32,6 +33,14 @@ def write_content(
     if isinstance(inputs, Table):
         cells = (f"{name}: {_cell(x)}" for name, x in row_of(inputs, row).items())
         return {"text": shortened(", ".join(cells), _CHARACTERS)}
+    if isinstance(inputs, Sounds):
+        outline = envelope(
+            inputs.values[row],
+            rate_hz=inputs.rate_hz,
+            length_ms=inputs.length_ms,
+            points=_STEPS,
+        )
+        return {"series": [outline]}
     if isinstance(inputs, Series):
         steps = np.linspace(0, inputs.values.shape[1] - 1, _STEPS).round().astype(int)
         values = inputs.values[row, np.unique(steps), :_CHANNELS].T

@@ -14,6 +14,7 @@ from pipelines.data.splits import (
     ImageFiles,
     ImageRecords,
     Series,
+    Sounds,
     Split,
     Table,
     Texts,
@@ -36,8 +37,8 @@ def as_in_training(model: TransferModel, split: Split) -> np.ndarray:
 def names_of(split: Split) -> list[str]:
     """The names of the examples, for a report."""
     match split.inputs:
-        case ImageFiles() | ImageRecords() as images:
-            return [images.where(i) for i in range(len(images))]
+        case ImageFiles() | ImageRecords() | Sounds() as files:
+            return [files.where(i) for i in range(len(files))]
     return [f"example {i} of the {split.name} split" for i in range(len(split))]
 
 
@@ -78,7 +79,7 @@ def _encoded(split: Split) -> np.ndarray:
             return _objects([encoded_bytes(images, i) for i in range(len(images))])
         case ImageArray() as images:  # as PNG, which loses nothing
             return _objects([tf.io.encode_png(image).numpy() for image in images])
-        case Texts(values):
+        case Texts(values) | Sounds(values):
             return _objects(list(values))
         case Series(values):
             return values

@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image, features
 
-from pipelines.data.splits import ImageFiles, Inputs, Series, Split, Table, Texts
+from pipelines.data.packed_strings import Strings
+from pipelines.data.splits import (
+    ImageFiles,
+    Inputs,
+    Series,
+    Sounds,
+    Split,
+    Table,
+    Texts,
+)
+from pipelines.stages.proof.sound_probes import sound_probes
 
 # Of the size that the model takes: larger, so that JPEG is decoded at a half.
 _LARGE = 4.5
@@ -48,6 +58,9 @@ def probes_of(
             texts = np.empty(len(made), object)
             texts[:] = list(made.values())
             return _split(Texts(texts), made)
+        case Sounds():
+            waves = sound_probes(list(inputs.values), rate_hz=inputs.rate_hz)
+            return _split(_like(inputs, waves), waves)
         case Series():
             series = _series(read)
             return _split(Series(np.stack(list(series.values()))), series)
@@ -61,6 +74,13 @@ def probes_of(
         paths[name] = str(path)
     files = ImageFiles(tuple(paths.values()), maximum_megapixels=maximum_megapixels)
     return _split(files, paths)
+
+
+def _like(sounds: Sounds, files: Mapping[str, bytes]) -> Sounds:
+    """Other files, to be read as these sounds are."""
+    values = np.empty(len(files), object)
+    values[:] = list(files.values())
+    return dataclasses.replace(sounds, values=values, paths=Strings.of(files))
 
 
 def _split(inputs: Inputs, names: Collection[str]) -> Probes:

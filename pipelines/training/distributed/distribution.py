@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.input.order import WorkerShard
 from pipelines.data.splits import Inputs
+from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError
 from pipelines.planning.plan import Phase, TransferPlan
 from pipelines.training.batchnorm import batchnorm_layers
@@ -140,10 +141,10 @@ def refuse_undoable(
     """
     if distribution.strategy is None:
         return
-    if distribution.kind == "tpu" and inputs.modality == "text":
+    if distribution.kind == "tpu" and inputs.modality in ("text", "sound"):
         raise ConfigError(
-            "config.distribution is 'tpu', and texts are strings, which a TPU cannot"
-            " take. Use config.distribution='none' or 'mirrored'."
+            f"config.distribution is 'tpu', and {PLURALS[inputs.modality]} are strings,"
+            " which a TPU cannot take. Use config.distribution='none' or 'mirrored'."
         )
     trained = {name for phase in plan.phases for name in phase.trainable_blocks}
     graphs = [

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from pipelines.data.sounds.wave_file import wave_bytes
+from tests.support.tones import RATE_HZ, tone
 from zoo.graph.blocks import KeepsStatistics
-from zoo.spec import ImageInput, SeriesInput, TableInput, TextInput
+from zoo.spec import ImageInput, SeriesInput, SoundInput, TableInput, TextInput
 
 EXAMPLES = 4
 SEED = 7
@@ -76,6 +78,9 @@ def smallest(spec: zoo.BackboneSpec) -> dict:
             return start
         case SeriesInput():
             return {**start, "input_length": spec.input.minimum_length_steps}
+        case SoundInput():
+            # At its default length, which parameters are counted for.
+            return {**start, "rate_hz": RATE_HZ}
 
 
 def examples(backbone: zoo.Backbone) -> tf.Tensor:
@@ -93,6 +98,9 @@ def examples(backbone: zoo.Backbone) -> tf.Tensor:
             rows = rng.normal(size=shape)
             rows[np.arange(shape[1]) % len(rows), np.arange(shape[1])] = np.nan
             return tf.constant(rows, tf.float32)
+        case "sound":
+            tones = (tone(300 * (i + 1), seed=i) for i in range(EXAMPLES))
+            return tf.constant([wave_bytes(x, RATE_HZ) for x in tones])
 
 
 def run(model: keras.Model, inputs: tf.Tensor) -> np.ndarray:

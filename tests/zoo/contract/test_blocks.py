@@ -21,13 +21,20 @@ def test_model_takes_what_it_was_built_for(backbone):
         "text": ("text", (None,)),
         "series": ("series", (None, length, getattr(takes, "channels", 1))),
         "table": ("table", (None, len(getattr(takes, "columns", ())))),
+        "sound": ("sound_bytes", (None,)),
     }
     given = backbone.model.input
     assert (given.name, given.shape) == shapes[backbone.spec.modality]
 
 
 def test_features_have_the_width_of_the_spec(backbone):
-    ranks = {"image": (4,), "text": (2, 3), "series": (2, 3), "table": (2,)}
+    ranks = {
+        "image": (4,),
+        "text": (2, 3),
+        "series": (2, 3),
+        "sound": (2, 4),
+        "table": (2,),
+    }
     rank = ranks[backbone.spec.modality]
     _, *places, width = backbone.model.output_shape
     assert len(places) + 2 in rank

@@ -25,6 +25,7 @@ def _contents(folder):
         ("texts", 2, "text"),
         ("series", 4, "series"),
         ("table", 3, "table"),
+        ("sounds", 4, "sound"),
     ],
 )
 def test_make_gives_data_that_load(tmp_path, kind, classes, modality):

@@ -13,9 +13,19 @@ from pathlib import Path
 import pytest
 
 from pipelines.audit.folder_layout import walk
-from pipelines.data.readers.folder import every_image, read
+from pipelines.data.readers.folder import every_file, read
+from pipelines.data.readers.folder_files import EXTENSIONS, hold_sounds
 from pipelines.errors import DataError
 from tests.support.folders import fill
+
+
+def test_folder_holds_what_it_has_more_of(tmp_path: Path) -> None:
+    root = fill(tmp_path, "cat/a.wav", "cat/b.flac", "cat/cover.jpg", "dog/a.jpg")
+    assert hold_sounds([root / "cat", root / "dog"])
+    assert not hold_sounds([root / "dog", root / "cat"])
+    (root / "none").mkdir()
+    assert hold_sounds([root / "none", root / "cat"])
+    assert not hold_sounds([root / "none"])
 
 
 def test_class_folder_as_broken_link_is_named(tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def test_deep_folders_are_read_in_linear_time(tmp_path: Path, depth: int) -> Non
     examples = read(str(root))
     assert examples.names == ("cat/a.jpg", "dog/a.jpg", f"dog/{'d/' * depth}deep.jpg")
     assert len(walk(root).images) == 3
-    assert [*every_image(root)] == list(examples.names)
+    assert [*every_file(root, EXTENSIONS)] == list(examples.names)
     # 0.1 s; 55 s when every folder asked for its real path.
     assert time.process_time() - started < 10
     # `shutil.rmtree` calls itself for every folder.

@@ -15,6 +15,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.sharding.shard import shard
 from pipelines.data.splits import ImageRecords, Texts
 from pipelines.errors import DataError
+from tests.support.tones import write_tones
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,13 @@ def test_arrays_and_texts(tmp_path: Path) -> None:
         texts.info.fingerprint == load(DatasetRef("csv", str(table))).info.fingerprint
     )
     assert len(list((tmp_path / "texts" / "test").iterdir())) == len(texts.test)
+
+
+def test_sounds_are_refused_by_name(tmp_path: Path) -> None:
+    sounds = DatasetRef("dir", str(write_tones(tmp_path / "sounds", each=4)))
+    with pytest.raises(DataError, match="holds sounds, which stay files"):
+        shard(sounds, tmp_path / "new", shards=1)
+    assert not (tmp_path / "new").exists()
 
 
 def test_refusals_write_nothing(photos: Path, written: Path, tmp_path: Path) -> None:

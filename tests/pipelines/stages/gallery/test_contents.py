@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.data.sounds.reading import read_sounds
 from pipelines.data.splits import ImageArray, ImageFiles, Series, Texts
 from pipelines.stages.gallery.contents import write_content, write_heat
 from tests.support.pictures import noise
+from tests.support.tones import write_tones
 
 
 def test_image_becomes_a_small_jpeg(tmp_path):
@@ -34,6 +36,13 @@ def test_long_series_is_thinned_out(tmp_path):
     (*lines,) = write_content(tmp_path, Series(values), 0, "x")["series"]
     assert [len(line) for line in lines] == [96, 96, 96]
     assert (lines[0][0], lines[0][-1]) == (0.0, 1996.0)
+
+
+def test_sound_is_shown_by_its_outline(tmp_path):
+    (path, *_) = sorted(write_tones(tmp_path, each=1).glob("low/*.wav"))
+    (outline,) = write_content(tmp_path, read_sounds([str(path)]), 0, "x")["series"]
+    assert len(outline) == 96
+    assert 0.4 < max(outline) < 0.7
 
 
 def test_heat_colours_the_hot_half(tmp_path):

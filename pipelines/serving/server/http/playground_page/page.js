@@ -2,6 +2,19 @@
 
 const SHOWN_CLASSES = 5;
 const HEAT_SIGNATURE = "explain";
+// What models take as files, and the words of the page for it.
+const FILES = {
+  image_bytes: {
+    heading: "Photos",
+    label: "Choose photos, or drop them here",
+    accept: "image/*",
+  },
+  sound_bytes: {
+    heading: "Sounds",
+    label: "Choose WAV files, or drop them here",
+    accept: "audio/*,.wav",
+  },
+};
 const byId = (id) => document.getElementById(id);
 
 // An answer says which version gave it, and which classes that has. A server may load
@@ -98,8 +111,8 @@ async function describe(name, version) {
   if (!("probabilities" in gives) || !("classify" in signatures)) {
     throw new Refused(0, `${name} is not an artifact of zoo; this page cannot ask it.`);
   }
-  if (takes !== "image_bytes" && takes !== "text") {
-    throw new Refused(0, `${name} takes ${takes}; this page has photos and texts.`);
+  if (!(takes in FILES) && takes !== "text") {
+    throw new Refused(0, `${name} takes ${takes}; this page has photos, sounds and texts.`);
   }
   const classes = metadata.class_names ?? (await namesOf(name, spec.version));
   const explains = HEAT_SIGNATURE in signatures;
@@ -117,7 +130,13 @@ async function namesOf(name, version) {
 
 function use(model) {
   chosen = model;
-  byId("photos").hidden = model.takes !== "image_bytes";
+  byId("photos").hidden = !(model.takes in FILES);
+  if (model.takes in FILES) {
+    const { heading, label, accept } = FILES[model.takes];
+    byId("photos-heading").textContent = heading;
+    byId("drop").querySelector("label").textContent = label;
+    byId("files").accept = accept;
+  }
   byId("texts").hidden = model.takes !== "text";
   byId("looked").hidden = !model.explains;
 }
@@ -164,7 +183,8 @@ function base64(file) {
 }
 
 async function askOfFile(file) {
-  const card = addCard(file.name, URL.createObjectURL(file));
+  const isPhoto = chosen.takes === "image_bytes";
+  const card = addCard(file.name, isPhoto ? URL.createObjectURL(file) : null);
   await answerInto(card, file.name, async () => ({ b64: await base64(file) }));
 }
 
