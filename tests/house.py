@@ -281,15 +281,17 @@ def single_modules_in_contracts() -> Rows:
 
 def config_fields_without_a_sentence() -> Rows:
     """Fields of the config whose declaration carries no `help`."""
-    source = Source(ROOT / "pipelines/config/schema.py")
-    rows = []
-    for record in ast.walk(source.tree):
-        if not isinstance(record, ast.ClassDef) or not record.name.endswith("Config"):
-            continue
-        for field in record.body:
-            if isinstance(field, ast.AnnAssign) and not _is_part_or_has_help(field):
-                rows.append(source.at(field, f"{record.name}.{ast.unparse(field)}"))
-    return rows
+    config = ROOT / "pipelines/config"
+    sources = [Source(config / "schema.py")]
+    sources += [Source(path) for path in sorted((config / "sections").glob("*.py"))]
+    return [
+        source.at(field, f"{record.name}.{ast.unparse(field)}")
+        for source in sources
+        for record in ast.walk(source.tree)
+        if isinstance(record, ast.ClassDef) and record.name.endswith("Config")
+        for field in record.body
+        if isinstance(field, ast.AnnAssign) and not _is_part_or_has_help(field)
+    ]
 
 
 def _is_part_or_has_help(field: ast.AnnAssign) -> bool:

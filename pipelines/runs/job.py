@@ -140,6 +140,8 @@ class RunJob:
         self.on_chief(self._begin_folder)
         for line in short_lines(prepared.plan.reason):
             self._clock.part(line)
+        if all(phase.trains_head_only for phase in prepared.plan.phases):
+            self.start_proof()  # a head trains in seconds, and leaves a core idle
         keras.utils.set_random_seed(self.config.seed)
 
     def _begin_folder(self) -> None:

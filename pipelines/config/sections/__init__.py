@@ -1,0 +1,1 @@
+"""The sections of a config, a dataclass each; annotations are not postponed."""
