@@ -229,8 +229,8 @@ def test_servers_take_them_and_classify_examples(text_run, series_run):
     for name, (run, value) in given.items():
         # Runs the warm-up requests too; one that fails is an error.
         loaded = servable.load("m", run.artifact_dir, Loading(require_manifest=True))
-        other = example_of("another", value)
-        examples = [example_of(name, value), b"\xff", b"", other]
+        other = example_of({"another": value})
+        examples = [example_of({name: value}), b"\xff", b"", other]
         found = loaded.run("classify", {"inputs": np.array(examples, object)})
         (wanted,) = pipelines.load(run.artifact_dir).predict([value])
         np.testing.assert_allclose(
