@@ -22,7 +22,7 @@ from pipelines.data.checks.inspect_files import OnProgress, inspect_images
 from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images.sixteen_bit import deep_note, is_dark
 from pipelines.data.load import read
-from pipelines.data.readers.folder_files import hold_sounds
+from pipelines.data.readers.folder_files import are_sounds
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS, DatasetRef
 from pipelines.data.sounds.reading import read_sounds
 from pipelines.data.spelling import index_classes
@@ -168,7 +168,7 @@ def _examples(images: Sequence[Found], root: Path, ref: DatasetRef) -> Examples:
     return Examples(
         inputs=(
             read_sounds(paths)
-            if hold_sounds([root])
+            if are_sounds(paths)
             else ImageFiles(paths, ref.maximum_megapixels)
         ),
         names=tuple(image.path.relative_to(root).as_posix() for image in images),

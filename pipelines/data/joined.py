@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipelines.data.packed_strings import Strings
-from pipelines.data.splits import Inputs, Split
+from pipelines.data.splits import ImageArray, Inputs, Split
 
 T = TypeVar("T", bound=Inputs)
 
@@ -44,6 +44,8 @@ def joined_inputs(first: T, second: T) -> T:
 
     What is not one value for each input, such as the largest size, is of both.
     """
+    if isinstance(first, ImageArray) and isinstance(second, ImageArray):
+        return dataclasses.replace(first, **_joined_views(first, second))
     columns: dict[str, Any] = {}
     for field in dataclasses.fields(first):
         ours, theirs = getattr(first, field.name), getattr(second, field.name)
@@ -55,3 +57,12 @@ def joined_inputs(first: T, second: T) -> T:
             raise ValueError(f"Splits of the same data have different {field.name}.")
     # Fields of `first`, with values of their types.
     return dataclasses.replace(first, **columns)
+
+
+def _joined_views(first: ImageArray, second: ImageArray) -> dict[str, Any]:
+    """The fields of both: rows of the array that both hold, or else a new array."""
+    if first.held is not second.held:
+        return {"held": np.concatenate([first.pixels, second.pixels]), "rows": None}
+    every = np.arange(len(first.held))
+    rows = [every if part.rows is None else part.rows for part in (first, second)]
+    return {"rows": np.concatenate(rows)}

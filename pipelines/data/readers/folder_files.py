@@ -131,11 +131,25 @@ def hold_sounds(class_folders: Iterable[Path]) -> bool:
     """True if the first folder with images or sounds has more sounds than images.
 
     Covers of albums do not make a folder of images, nor a sound or two one of sounds.
+    A folder that cannot be read decides nothing; who lists its files names it.
     """
     for folder in class_folders:
-        files = [extension(path) for path in files_below(str(folder), seen=set())]
-        images = sum(end in EXTENSIONS for end in files)
-        sounds = sum(end in LISTED_SOUND_EXTENSIONS for end in files)
+        try:
+            sounds, images = _counted(files_below(str(folder), seen=set()))
+        except DataError:
+            continue
         if images or sounds:
             return sounds > images
     return False
+
+
+def are_sounds(paths: Iterable[str]) -> bool:
+    """True if more of the files are sounds than images, by their names."""
+    sounds, images = _counted(paths)
+    return sounds > images
+
+
+def _counted(paths: Iterable[str]) -> tuple[int, int]:
+    ends = [extension(path) for path in paths]
+    sounds = sum(end in LISTED_SOUND_EXTENSIONS for end in ends)
+    return sounds, sum(end in EXTENSIONS for end in ends)

@@ -6,9 +6,10 @@ shown both, with their losses, and which of the three won on validation.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,7 @@ from pipelines.data.splits import Split, Splits, Table
 from zoo.spec import Column
 
 NETWORK = "network"
-LINEAR, TREES = "linear_model", "histogram_gradient_boosting"
-_NAMES = {
-    "single_label": {LINEAR: "logistic_regression", TREES: TREES},
-    "regression": {LINEAR: "ridge_regression", TREES: TREES},
-}
-# The measure that decides, its loss, and the sign that makes more of it better.
-_MEASURES = {
-    "single_label": ("accuracy", "loss", 1.0),
-    "regression": ("mean_absolute_error", "root_mean_squared_error", -1.0),
-}
+TREES = "histogram_gradient_boosting"
 # Rows of training that they are fitted to at most: a minute of one core.
 _MOST_ROWS = 20_000
 # Of what scikit-learn's trees read as categories of their own.
@@ -37,6 +29,25 @@ _SMALLEST = 1e-7
 _CLEARLY = 2.0
 
 _logger = logging.getLogger("zootune")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """The models for a kind of problem, and how they are judged.
+
+    `models` gives a linear model and trees, for a seed and the columns that trees read
+    as categories. `measure` decides, and more of it is better if `sign` is 1. `loss` is
+    the attribute of a report, called `loss_name` in ours. `judged` gives both and the
+    standard error of the measure.
+    """
+
+    linear: str
+    models: Callable[[int, Sequence[int] | None], tuple[Any, Any]]
+    measure: str
+    loss: str
+    loss_name: str
+    sign: float
+    judged: Callable[[Any, Split], tuple[float, float, float]]
 
 
 def compare_simple(
@@ -50,21 +61,20 @@ def compare_simple(
     answer.
     """
     inputs = splits.train.inputs
-    if not isinstance(inputs, Table) or problem not in _MEASURES:
+    kind = _KINDS.get(problem)
+    if kind is None or not isinstance(inputs, Table):
         return None
-    measure, loss, sign = _MEASURES[problem]
     train = splits.train.take(_rows(len(splits.train), seed))
     models = {
         NETWORK: {
             f"{split}{suffix}": float(getattr(report, name))
             for split, report in zip(("validation", "test"), reports, strict=True)
-            for suffix, name in (("", measure), ("_loss", loss))
+            for suffix, name in (("", kind.measure), ("_loss", kind.loss))
         }
     }
-    for kind, model in _models(inputs.columns, problem, seed):
-        name = _NAMES[problem][kind]
-        models[name] = _measured(model, train, splits, problem)
-    best = _simplest(models, sign)
+    for name, model in _models(inputs.columns, kind, seed):
+        models[name] = _measured(model, train, splits, kind)
+    best = _simplest(models, kind.sign)
     if best != NETWORK:
         _logger.warning(
             "On validation %s is as good as the network on this table, or better, and"
@@ -72,15 +82,15 @@ def compare_simple(
             " to use, unless you need what the network brings: transfer, or a served"
             " artifact.",
             best.replace("_", " "),
-            measure.replace("_", " "),
+            kind.measure.replace("_", " "),
             models[best]["validation"],
             models[best]["validation_loss"],
             models[NETWORK]["validation"],
             models[NETWORK]["validation_loss"],
         )
     return {
-        "measure": measure,
-        "loss": "log_loss" if problem == "single_label" else loss,
+        "measure": kind.measure,
+        "loss": kind.loss_name,
         "rows": len(train),
         "models": models,
         "recommended": best,
@@ -106,16 +116,11 @@ def _rows(count: int, seed: int) -> np.ndarray:
 
 
 def _models(
-    columns: Sequence[Column], problem: str, seed: int
+    columns: Sequence[Column], kind: _Kind, seed: int
 ) -> Iterator[tuple[str, Any]]:
     """The models of scikit-learn, unfitted, each with its preparation of columns."""
     from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import (
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
-    )
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -129,26 +134,40 @@ def _models(
         (make_pipeline(filled, StandardScaler()), numbers), (one_hot, kinds)
     )
     few = [i for i in kinds if len(columns[i].categories or ()) <= _MOST_CATEGORIES]
-    settings = {"categorical_features": few or None, "random_state": seed}
-    if problem == "regression":
-        yield LINEAR, make_pipeline(prepared, Ridge())
-        yield TREES, HistGradientBoostingRegressor(**settings)
-        return
-    yield LINEAR, make_pipeline(prepared, LogisticRegression(max_iter=_MOST_STEPS))
-    yield TREES, HistGradientBoostingClassifier(**settings)
+    linear, trees = kind.models(seed, few or None)
+    yield kind.linear, make_pipeline(prepared, linear)
+    yield TREES, trees
+
+
+def _classifiers(seed: int, categories: Sequence[int] | None) -> tuple[Any, Any]:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    trees = HistGradientBoostingClassifier(
+        categorical_features=categories, random_state=seed
+    )
+    return LogisticRegression(max_iter=_MOST_STEPS), trees
+
+
+def _regressors(seed: int, categories: Sequence[int] | None) -> tuple[Any, Any]:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.multioutput import MultiOutputRegressor
+
+    trees = HistGradientBoostingRegressor(
+        categorical_features=categories, random_state=seed
+    )
+    return Ridge(), MultiOutputRegressor(trees)
 
 
 def _measured(
-    model: Any, train: Split, splits: Splits, problem: str
+    model: Any, train: Split, splits: Splits, kind: _Kind
 ) -> dict[str, float]:
     """The measure and the loss of a model, fitted to training, on both other splits."""
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.multioutput import MultiOutputRegressor
     from threadpoolctl import threadpool_limits
 
     rows, labels, weights = _table(train), train.labels, train.weights
-    if problem == "regression":
-        model = MultiOutputRegressor(model)
     # Trees of small tables wait for threads: one takes a second where two take minutes.
     with warnings.catch_warnings(), threadpool_limits(1):
         # The last step counts as it is: they are compared, and not published.
@@ -158,7 +177,7 @@ def _measured(
         model.fit(rows, labels, **fit_with)
         values: dict[str, float] = {}
         for split in (splits.validation, splits.test):
-            measure, loss, error = _OF[problem](model, split)
+            measure, loss, error = kind.judged(model, split)
             values[split.name], values[f"{split.name}_loss"] = measure, loss
             values.setdefault("standard_error", error)  # of validation
     return values
@@ -168,8 +187,6 @@ def _weights(model: Any, weights: np.ndarray) -> Mapping[str, np.ndarray]:
     """The argument for weights; a pipeline hands them to its last step."""
     if hasattr(model, "steps"):
         return {f"{model.steps[-1][0]}__sample_weight": weights}
-    if hasattr(model, "estimator") and hasattr(model.estimator, "steps"):
-        return {f"{model.estimator.steps[-1][0]}__sample_weight": weights}
     return {"sample_weight": weights}
 
 
@@ -208,4 +225,23 @@ def _of_numbers(model: Any, split: Split) -> tuple[float, float, float]:
     )
 
 
-_OF = {"single_label": _of_classes, "regression": _of_numbers}
+_KINDS = {
+    "single_label": _Kind(
+        linear="logistic_regression",
+        models=_classifiers,
+        measure="accuracy",
+        loss="loss",
+        loss_name="log_loss",
+        sign=1.0,
+        judged=_of_classes,
+    ),
+    "regression": _Kind(
+        linear="ridge_regression",
+        models=_regressors,
+        measure="mean_absolute_error",
+        loss="root_mean_squared_error",
+        loss_name="root_mean_squared_error",
+        sign=-1.0,
+        judged=_of_numbers,
+    ),
+}

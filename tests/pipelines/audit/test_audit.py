@@ -173,8 +173,6 @@ def test_labels_and_numbers_are_audited(tmp_path: Path, capsys) -> None:
     assert (numbers["problem"], numbers["counts"]) == ("regression", {"target": 30})
     assert main(["check", f"npz:{tmp_path / 'same.npz'}"]) == 3
     assert "is on every example" in capsys.readouterr().out
-    assert main(["check", f"npz:{tmp_path / 'labels.npz'}", "--labels"]) == 3
-    assert "zoo check --labels takes data with one class" in capsys.readouterr().err
 
 
 def test_folders_of_links_are_audited_as_labels(folder: Path, capsys) -> None:
