@@ -9,6 +9,8 @@ from pipelines.runtime import working_folder
 if working_folder.is_module_run():
     working_folder.import_nothing_from_here()
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
+    from pipelines.config import RunConfig
     from pipelines.planning.backbones.ranking import Ranking
     from pipelines.runs.result import Run
     from pipelines.runs.search_result import Search
@@ -66,19 +69,11 @@ def fine_tune(
             sentence that says what to do.
     """
     with preserved(shows_stages=True):
-        from pipelines import config as configs
-        from pipelines.data.in_memory.referenced import referenced
         from pipelines.run import run
 
-        with referenced(data, fields) as (reference, others):
-            values = {
-                "data": reference,
-                "backbone": backbone,
-                "workdir": str(workdir),
-                "seed": seed,
-                **others,
-            }
-            return run(configs.from_fields(values))
+        fields |= {"backbone": backbone, "workdir": str(workdir), "seed": seed}
+        with _configured(data, fields) as config:
+            return run(config)
 
 
 def tune(
@@ -102,23 +97,23 @@ def tune(
             what to do.
     """
     with preserved(shows_stages=True):
-        from pipelines import config as configs
-        from pipelines.data.in_memory.referenced import referenced
         from pipelines.search import search
 
-        with referenced(data, fields) as (reference, others):
-            values = {
-                "data": reference,
-                "backbone": backbone,
-                "workdir": str(workdir),
-                "seed": seed,
-                **others,
-            }
+        fields |= {"backbone": backbone, "workdir": str(workdir), "seed": seed}
+        with _configured(data, fields) as config:
             return search(
-                configs.from_fields(values),
-                trials=trials,
-                time_budget_seconds=time_budget_seconds,
+                config, trials=trials, time_budget_seconds=time_budget_seconds
             )
+
+
+@contextlib.contextmanager
+def _configured(data: object, fields: Mapping[str, object]) -> Iterator["RunConfig"]:
+    """Inside, the config of a call has what was passed as its data."""
+    from pipelines import config as configs
+    from pipelines.data.in_memory.referenced import referenced
+
+    with referenced(data, fields) as (reference, others):
+        yield configs.from_fields({"data": reference, **others})
 
 
 def rank(

@@ -7,7 +7,6 @@ input pipeline anew.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,20 +14,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from pipelines.classes.finished import FinishedRun
-from pipelines.data.images.encoded import encoded_bytes
-from pipelines.data.splits import (
-    ImageArray,
-    Inputs,
-    Series,
-    Sounds,
-    Split,
-    Table,
-    Texts,
-)
+from pipelines.data.images.encoded import sent_bytes
+from pipelines.data.splits import Inputs, Series, Split
 from pipelines.errors import ArtifactError, DataError
 from pipelines.runs.folder import RunFolder
 from pipelines.runtime.signals import obey
@@ -147,18 +137,9 @@ class FeatureGraph:
 
 def _as_sent(inputs: Inputs) -> Iterator[Any]:
     """Every example as a client sends it."""
-    if isinstance(inputs, Table):
-        raise ValueError("Classes of runs on tables are not changed.")
-    if isinstance(inputs, Texts | Series | Sounds):
-        yield from inputs.values
-    elif isinstance(inputs, ImageArray):
-        for pixels in inputs:
-            stream = io.BytesIO()
-            Image.fromarray(pixels).save(stream, "png", compress_level=1)
-            yield stream.getvalue()
-    else:
-        for i in range(len(inputs)):
-            yield encoded_bytes(inputs, i)
+    if isinstance(inputs, Series):
+        return iter(inputs.values)
+    return (sent_bytes(inputs, i) for i in range(len(inputs)))
 
 
 def _plain_settings() -> tf.compat.v1.ConfigProto:

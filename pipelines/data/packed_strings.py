@@ -104,6 +104,13 @@ class Strings(Sequence[str]):
             (rank[content] for content in self._bytes()), np.int64, len(self)
         )
 
+    def repeats(self) -> list[tuple[int, int]]:
+        """For each string that was there before: its first place, and its own."""
+        codes = self.codes()
+        _, first = np.unique(codes, return_index=True)
+        again = np.setdiff1d(np.arange(len(codes)), first)
+        return list(zip(first[codes[again]].tolist(), again.tolist()))
+
     def _bytes(self) -> Iterator[bytes]:
         block = self.block
         for first in range(0, len(self), _BLOCK):

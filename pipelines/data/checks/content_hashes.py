@@ -128,12 +128,13 @@ def _row_hashes(table: Table) -> Iterator[str]:
 def check_sounds(sounds: Sounds) -> ContentCheck:
     """Hashes and checks sounds; those of silence are named in a note."""
     bad, silent = {}, []
-    for i, inspection in enumerate(inspected_sounds(sounds)):
+    inspections = inspected_sounds(sounds)
+    for i, inspection in enumerate(inspections):
         if inspection.bad:
             bad[i] = inspection.bad
         elif SILENT in inspection.odd:
             silent.append(sounds.where(i))
-    notes = [in_words(sounds)]
+    notes = [in_words(sounds, inspections)]
     if silent:
         notes.append(
             f"{len(silent)} of {len(sounds)} sounds are silent, every sample the same:"

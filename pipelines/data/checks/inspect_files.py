@@ -138,7 +138,7 @@ def _inspect_file(path: str, maximum_megapixels: float) -> _Fresh:
 
     inspected_ns = time.time_ns()
     try:
-        with open(path, "rb", opener=_open_without_waiting) as stream:
+        with open(path, "rb", opener=open_without_waiting) as stream:
             before = os.fstat(stream.fileno())
             if not stat.S_ISREG(before.st_mode):
                 return _Fresh(Inspection(bad="a pipe, not a file", whole=False))
@@ -176,7 +176,7 @@ def _too_large(size_bytes: int, maximum_megapixels: float) -> str:
     )
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
+def open_without_waiting(path: str, flags: int) -> int:
     """Opens a file; the usual way would wait for the writer of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 

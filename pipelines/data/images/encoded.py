@@ -10,7 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.packed_strings import Strings
-from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
+from pipelines.data.splits import (
+    EncodedImages,
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Inputs,
+    Sounds,
+    Texts,
+)
 from pipelines.display.text import shown
 from pipelines.errors import DataError
 
@@ -53,6 +61,25 @@ def _record_reader(images: ImageRecords) -> Callable[[tf.Tensor], tf.Tensor]:
         return tf.ensure_shape(tf.numpy_function(content, [i], tf.string), [])
 
     return read
+
+
+def sent_bytes(inputs: Inputs, i: int) -> bytes:
+    """Example `i` as a client sends it: a file, a text, or pixels as PNG.
+
+    PNG loses nothing.
+
+    Raises:
+        DataError: if it cannot be read.
+        ValueError: for series and tables, which are not sent as bytes.
+    """
+    match inputs:
+        case ImageFiles() | ImageRecords():
+            return encoded_bytes(inputs, i)
+        case ImageArray() as images:
+            return tf.io.encode_png(images[i]).numpy()
+        case Texts(values) | Sounds(values):
+            return values[i]
+    raise ValueError(f"{inputs.modality} examples are not sent as bytes.")
 
 
 def encoded_bytes(images: EncodedImages, i: int) -> bytes:

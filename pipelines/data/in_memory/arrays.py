@@ -16,28 +16,29 @@ from pipelines.errors import DataError
 _SHOWN = 10
 
 
-def of_arrays(x: Any, y: Any, weight: Any = None, **others: Any) -> Passed:
+def of_arrays(
+    x: Any, y: Any, weight: Any = None, *, group: Any = None, split: Any = None
+) -> Passed:
     """The examples of arrays, or of sequences of paths, bytes, pictures or texts.
 
     `x` is uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]` for images; strings
-    `[n]` for texts; floats `[n, steps]` or `[n, steps, channels]` for series. `others`
-    are `group` and `split` `[n]`.
+    `[n]` for texts; floats `[n, steps]` or `[n, steps, channels]` for series. `group`
+    and `split` are `[n]`.
 
     Raises:
         DataError: if they are of another kind; the message says why.
     """
     where = "the arrays (x, y)"
     content, names, keeps = _inputs(x, where)
-    columns = {"group": others.get("group"), "split": others.get("split")}
-    extra = {
+    others = {
         name: labels_of(column, name=name, where=where)
-        for name, column in columns.items()
+        for name, column in {"group": group, "split": split}.items()
         if column is not None
     }
     if weight is not None:
-        extra["sample_weight"] = np.asarray(weight)
+        others["sample_weight"] = np.asarray(weight)
     return Passed(
-        content, labels_of(y, name="y", where=where), where, extra, names, keeps=keeps
+        content, labels_of(y, name="y", where=where), where, others, names, keeps=keeps
     )
 
 

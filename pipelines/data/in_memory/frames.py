@@ -97,7 +97,7 @@ def _of_columns(
                 f"{where.capitalize()} has no column {name!r}, which {option}= names."
                 f" {choices(name, columns)}"
             )
-    holder = _examples_column(columns, named, where)
+    kind, examples = _examples_column(columns, named, where)
     label = named.get("label", "label")
     if label not in columns:
         raise DataError(
@@ -110,8 +110,8 @@ def _of_columns(
             key = "sample_weight" if option == "weight" else option
             others[key] = labels_of(column(named[option]), name=option, where=where)
     labels = labels_of(column(label), name="label", where=where)
-    cells = column(holder.name)
-    if holder.holds_texts:
+    cells = column(examples)
+    if kind == "text":
         return Passed(texts_of(cells, where=where), labels, where, others)
     images = images_of(cells, where=where)
     return Passed(
@@ -119,16 +119,10 @@ def _of_columns(
     )
 
 
-class _Holder:
-    """The column that holds the examples."""
-
-    def __init__(self, name: str, *, holds_texts: bool) -> None:
-        self.name, self.holds_texts = name, holds_texts
-
-
 def _examples_column(
     columns: Sequence[str], named: Mapping[str, str], where: str
-) -> _Holder:
+) -> tuple[str, str]:
+    """The kind of the examples, `image` or `text`, and the column that holds them."""
     kinds = [kind for kind in ("image", "text") if kind in named]
     kinds = kinds or [kind for kind in ("image", "text") if kind in columns]
     if len(kinds) != 1:
@@ -137,7 +131,7 @@ def _examples_column(
             " Say which one holds the examples, as in image='path' or text='review'."
         )
     (kind,) = kinds
-    return _Holder(named.get(kind, kind), holds_texts=kind == "text")
+    return kind, named.get(kind, kind)
 
 
 def _kind(frame: Any) -> str:

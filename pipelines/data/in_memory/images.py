@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.data.names import listing
+from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
@@ -90,7 +91,7 @@ def _in_words(cell: Any) -> str:
 
 
 def _of_paths(paths: Sequence[str], where: str) -> CellImages:
-    files = [str(expanded(path).absolute()) for path in paths]
+    files = Strings.of(str(expanded(path).absolute()) for path in paths)
     missing = [
         f"image {i} ({paths[i]})"
         for i, path in enumerate(files)
@@ -101,13 +102,8 @@ def _of_paths(paths: Sequence[str], where: str) -> CellImages:
             f"Files in {where} are not there: {listing(missing, shown=_SHOWN)}. Paths"
             f" are relative to {Path.cwd()}."
         )
-    first: dict[str, int] = {}
-    twice = [
-        f"images {first[path]} and {i}"
-        for i, path in enumerate(files)
-        if first.setdefault(path, i) != i
-    ]
-    if twice:
+    if repeats := files.repeats():
+        twice = [f"images {first} and {i}" for first, i in repeats]
         raise DataError(
             f"Files in {where} are there twice: {listing(twice, shown=_SHOWN)}. Keep"
             " one row for each image."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -12,12 +11,14 @@ import tensorflow as tf
 from pipelines.data.in_memory.arrays import of_arrays
 from pipelines.data.in_memory.images import images_of
 from pipelines.data.in_memory.passed import Passed
-from pipelines.data.readers.arrays import as_pixels
+from pipelines.data.readers.arrays import (
+    MEMORY_SHARE,
+    as_pixels,
+    machine_memory_bytes,
+)
 from pipelines.errors import DataError
 
 _WHERE = "the tf.data.Dataset"
-# Of the machine's memory.
-_MEMORY_SHARE = 0.5
 
 
 def of_dataset(dataset: tf.data.Dataset) -> Passed:
@@ -98,14 +99,14 @@ def _is_batched(parts: Sequence[tf.TensorSpec]) -> bool:
 
 
 def _collected(dataset: tf.data.Dataset, *, is_batched: bool) -> list[np.ndarray]:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = machine_memory_bytes()
     rows: list[tuple[np.ndarray, ...]] = []
     held = 0
     for element in dataset.as_numpy_iterator():
         rows.append(tuple(np.asarray(part) for part in element))
         held += rows[-1][0].nbytes
         # Twice: the parts, and the whole that they are joined to.
-        if 2 * held > memory * _MEMORY_SHARE:
+        if 2 * held > memory * MEMORY_SHARE:
             raise DataError(
                 f"{_WHERE} holds more than fits into half of this machine's memory"
                 f" ({memory / 1e9:.1f} GB). Pass files or records: those stay on disk."

@@ -36,8 +36,8 @@ from pipelines.display.text import PLURALS, is_blank
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
 
-# Splits are copies of the arrays, so they are in memory twice.
-_MEMORY_SHARE = 0.5
+# What reading holds is in memory twice: series in splits are copies, for instance.
+MEMORY_SHARE = 0.5
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -135,6 +135,11 @@ def _numbers(
     return number_labels(arrays["y"], names, where=path, problem=problem)
 
 
+def machine_memory_bytes() -> int:
+    """The memory of this machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def rgb(pixels: np.ndarray) -> np.ndarray:
     """Grey images `[n, h, w]` or `[n, h, w, 1]` in three channels; colour as is."""
     if pixels.ndim == 3:
@@ -182,8 +187,8 @@ def _require_honest_sizes(archive: zipfile.ZipFile, path: Path) -> None:
                 f" the file holds {held}. It is damaged, or meant to do harm."
             )
         total += member.file_size
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if total > memory * _MEMORY_SHARE:
+    memory = machine_memory_bytes()
+    if total > memory * MEMORY_SHARE:
         raise DataError(
             f"{path} unpacks to {total / 1e9:.1f} GB, which is more than half of this"
             f" machine's memory ({memory / 1e9:.1f} GB). Save the images as files, for"

@@ -308,12 +308,8 @@ def _files(
             f"{table} names files that are not there: {listing(missing, shown=_SHOWN)}."
             f" Paths are relative to {table.parent}."
         )
-    codes = paths.codes()
-    _, first = np.unique(codes, return_index=True)
-    if len(first) < len(codes):
-        row_of = dict(zip(codes[first].tolist(), first.tolist()))
-        again = np.setdiff1d(np.arange(len(codes)), first)
-        twice = [f"line {lines[i]} and line {lines[row_of[codes[i]]]}" for i in again]
+    if repeats := paths.repeats():
+        twice = [f"line {lines[i]} and line {lines[first]}" for first, i in repeats]
         raise DataError(
             f"{table} names {_a(modality)} twice: {listing(twice, shown=_SHOWN)}. Keep"
             f" one row for each {modality}."

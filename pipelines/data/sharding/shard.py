@@ -14,21 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.checks.inspect_files import OnProgress
-from pipelines.data.images.encoded import encoded_bytes
+from pipelines.data.images.encoded import sent_bytes
 from pipelines.data.load import load
 from pipelines.data.readers.sidecar import Sidecar
 from pipelines.data.reference import DatasetRef
 from pipelines.data.sharding.beam import LOCAL, import_beam, run_jobs
 from pipelines.data.splits import (
-    ImageArray,
-    ImageFiles,
-    ImageRecords,
-    Inputs,
     Split,
     Splits,
-    Texts,
 )
-from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 from zoo.storage import durable
 from zoo.storage.home import expanded
@@ -107,7 +101,7 @@ def write_file(job: ShardJob) -> int:
     with tf.io.TFRecordWriter(job.path) as writer:
         for i, label in enumerate(job.split.labels):
             features = {
-                modality: _bytes(_encoded(inputs, i)),
+                modality: _bytes(sent_bytes(inputs, i)),
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
                 "split": _bytes(job.split.name.encode()),
             }
@@ -152,15 +146,3 @@ def _published(to: Path) -> Iterator[Path]:
 
 def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _encoded(inputs: Inputs, i: int) -> bytes:
-    match inputs:
-        case ImageFiles() | ImageRecords():
-            return encoded_bytes(inputs, i)
-        case ImageArray() as images:  # as PNG, which loses nothing
-            return tf.io.encode_png(images[i]).numpy()
-        case Texts(values):
-            return values[i]
-        case _:
-            raise ValueError(f"{PLURALS[inputs.modality]} have no encoded form.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.data.checks.inspect_files import open_without_waiting
 from pipelines.data.packed_strings import Strings
 from pipelines.data.sounds.inspect_sound import SoundInspection, inspect_sound
 from pipelines.data.splits import Sounds
@@ -74,13 +74,9 @@ def length_for(sounds: Sequence[SoundInspection]) -> int:
     return min(max(rounded, _SHORTEST_MS), _USUAL_MS, LONGEST_SOUND_MS)
 
 
-def in_words(sounds: Sounds) -> str:
+def in_words(sounds: Sounds, inspections: Sequence[SoundInspection]) -> str:
     """A sentence on how sounds are read, for the log and the data card."""
-    seconds = [
-        inspection.milliseconds / 1000
-        for inspection in map(inspect_sound, sounds.values)
-        if not inspection.bad
-    ]
+    seconds = [each.milliseconds / 1000 for each in inspections if not each.bad]
     if not seconds:
         return ""
     longer = sum(1000 * s > sounds.length_ms for s in seconds)
@@ -94,7 +90,7 @@ def in_words(sounds: Sounds) -> str:
 def why_not_read(path: str) -> str:
     """The reason of the system why a file has no bytes; empty if it is empty."""
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
+        with open(path, "rb", opener=open_without_waiting) as stream:
             stream.read(1)
     except OSError as error:
         return f"cannot be read ({(error.strerror or str(error)).lower()})"
@@ -110,12 +106,7 @@ def _size(path: str) -> int:
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
+        with open(path, "rb", opener=open_without_waiting) as stream:
             return stream.read()
     except OSError:
         return b""
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens a file; the usual way would wait for the writer of a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

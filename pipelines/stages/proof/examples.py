@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from pipelines.data.images.encoded import encoded_bytes
+from pipelines.data.images.encoded import sent_bytes
 from pipelines.data.input.batches import batches
 from pipelines.data.splits import (
-    ImageArray,
     ImageFiles,
     ImageRecords,
     Series,
@@ -74,16 +72,9 @@ def as_sent(split: Split, name: str) -> Sent:
 
 
 def _encoded(split: Split) -> np.ndarray:
-    match split.inputs:
-        case ImageFiles() | ImageRecords() as images:
-            return _objects([encoded_bytes(images, i) for i in range(len(images))])
-        case ImageArray() as images:  # as PNG, which loses nothing
-            return _objects([tf.io.encode_png(image).numpy() for image in images])
-        case Texts(values) | Sounds(values):
-            return _objects(list(values))
-        case Series(values):
-            return values
-    raise ValueError(f"Nothing sends {split.inputs.modality} in one input.")
+    if isinstance(split.inputs, Series):
+        return split.inputs.values
+    return _objects([sent_bytes(split.inputs, i) for i in range(len(split))])
 
 
 def behind(parts: Sequence[Sent]) -> Sent:

@@ -83,3 +83,12 @@ def test_shown_fits_into_a_line() -> None:
     assert shown("it's naïve 猫") == "it's naïve 猫"
     assert shown("two\nlines") == r"two\nlines"
     assert shown(os.fsdecode(b"\xff.jpg")) == r"\udcff.jpg"
+
+
+def test_repeats_name_the_first_place_of_a_string() -> None:
+    assert Strings.of(["b", "a", "b", "c", "a", "b"]).repeats() == [
+        (0, 2),
+        (1, 4),
+        (0, 5),
+    ]
+    assert Strings.of(["b", "a"]).repeats() == Strings.of([]).repeats() == []

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from pipelines.data.images.encoded import encoded_bytes, reader_of
-from pipelines.data.splits import EncodedImages, ImageFiles, ImageRecords
+from pipelines.data.images.encoded import encoded_bytes, reader_of, sent_bytes
+from pipelines.data.splits import (
+    EncodedImages,
+    ImageArray,
+    ImageFiles,
+    ImageRecords,
+    Series,
+    Texts,
+)
 from pipelines.errors import DataError
 
 CONTENTS = [bytes([i]) * (i + 1) for i in range(70)]
@@ -58,3 +67,15 @@ def test_shorter_record_file_is_named(records: ImageRecords) -> None:
     assert encoded_bytes(records, 68) == CONTENTS[68]
     with pytest.raises(DataError, match="one.bin, record 69 ends early"):
         encoded_bytes(records, 69)
+
+
+def test_examples_are_sent_as_bytes(tmp_path: Path) -> None:
+    pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    sent = sent_bytes(ImageArray(pixels), 1)
+    with Image.open(io.BytesIO(sent)) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels[1])
+    (tmp_path / "a.png").write_bytes(sent)
+    assert sent_bytes(ImageFiles([str(tmp_path / "a.png")]), 0) == sent
+    assert sent_bytes(Texts(np.array([b"a", b"bc"], object)), 1) == b"bc"
+    with pytest.raises(ValueError, match="series examples are not sent as bytes"):
+        sent_bytes(Series(np.zeros((2, 3, 1), np.float32)), 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.data.sounds import reading
-from pipelines.data.sounds.inspect_sound import SoundInspection
+from pipelines.data.sounds.inspect_sound import SoundInspection, inspect_sound
 from pipelines.data.sounds.reading import (
     in_words,
     length_for,
@@ -39,7 +39,8 @@ def test_rate_is_high_where_nearly_all_have_it():
 def test_sentence_has_lengths_and_rate(tmp_path):
     folder = write_tones(tmp_path, each=3)
     sounds = read_sounds(sorted(map(str, folder.glob("*/*.wav"))))
-    assert in_words(sounds).startswith(
+    inspections = [inspect_sound(content) for content in sounds.values]
+    assert in_words(sounds, inspections).startswith(
         "Sounds of 0.20 to 0.22 s are read as 0.3 s at 8000 samples a second"
     )
 
