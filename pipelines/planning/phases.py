@@ -41,6 +41,7 @@ def head_phase(
         # are not, and without a guard they stay.
         only_if_better=config.finetune.guard or not new_blocks,
         number_loss=config.finetune.number_loss,
+        asked_for=config.strategy != "auto" or config.effort == "hours",
     )
 
 
@@ -54,7 +55,8 @@ def of_whole_network(phase: Phase, block_names: Sequence[str]) -> Phase:
 def guarded(phases: Sequence[Phase]) -> tuple[Phase, ...]:
     """The same phases, each kept whole or undone, as validation says."""
     return tuple(
-        dataclasses.replace(phase, only_if_better=True, whole=True) for phase in phases
+        dataclasses.replace(phase, only_if_better=True, whole=True, asked_for=True)
+        for phase in phases
     )
 
 

@@ -82,7 +82,8 @@ class Phase:
     `batchnorm` is `frozen` (statistics, scale and offset stay), `trained`, or
     `reestimated`: frozen, after the statistics were set to those of the training data.
     With `only_if_better` the phase is undone unless validation improves; else the best
-    blend of the weights before and after is kept, or with `whole` those after.
+    blend of the weights before and after is kept, or with `whole` those after. One that
+    is `asked_for` by name is left out only where no gain at all could be noticed.
 
     `ema_decay` is the decay of an exponential moving average of the weights; 0 turns it
     off. `soup` is the number of best epochs whose average is kept if it is better than
@@ -115,6 +116,7 @@ class Phase:
     label_smoothing: float = 0.0
     accumulate_steps: int = 1
     number_loss: str = "huber"
+    asked_for: bool = False
 
     @property
     def trainable_blocks(self) -> tuple[str, ...]:

@@ -79,9 +79,9 @@ class Objective:
         model = add_head(base, **self._prepared.head_of(plan.head, self._probe(plan)))
         workspace = self._workspace(trial, plan.head, config)
         phases = fine_tune(model, splits, plan, workspace).phases
-        if not phases:
+        if not plan.phases:
             return self._left_out(plan)
-        if self._prepared.problem.counts_mistakes:
+        if phases and self._prepared.problem.counts_mistakes:
             return phases[-1].accuracy_after
         return self._metric_on_validation(model, plan)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.splits import Splits
@@ -23,7 +24,7 @@ from pipelines.planning.plan import (
 from pipelines.problems.registry import problem_of
 from pipelines.training import lora
 from pipelines.training.distributed.workers import Workers
-from pipelines.training.phases.phase import TrainingExplodedError, run_phase
+from pipelines.training.phases.phase import TrainingExplodedError, is_solved, run_phase
 from pipelines.training.phases.result import PhaseResult, result_of
 from pipelines.training.phases.task import PhaseInputs
 from pipelines.training.phases.workspace import Workspace
@@ -82,19 +83,15 @@ def fine_tune(
             if results and is_late and not progress.is_inside(index):
                 skipped.append(phase.name)
                 continue
-            if (
-                results
-                and problem_of(splits).counts_mistakes
-                and _cannot_gain(phase, results[-1], splits)
-            ):
+            phase = _at_found_rate(phase, results)
+            seed = plan.seed + index
+            inputs = PhaseInputs(model, splits, plan, phase, workspace, seed)
+            if not progress.is_inside(index) and _cannot_gain(inputs, results):
                 _logger.info(
                     "%s: left out, too few validation examples are wrong", phase.name
                 )
                 not_needed.append(phase.name)
                 continue
-            phase = _at_found_rate(phase, results)
-            seed = plan.seed + index
-            inputs = PhaseInputs(model, splits, plan, phase, workspace, seed)
             # So that what a phase draws does not depend on the ones before it.
             keras.utils.set_random_seed(seed)
             attempt = progress.phase_begins(index, model.model)
@@ -114,20 +111,44 @@ def _of_chief(
     return result_of(workers.broadcast(dataclasses.asdict(result)))
 
 
-def _cannot_gain(phase: Phase, last: PhaseResult, splits: Splits) -> bool:
-    """True if validation could not show the gain of a guarded phase.
-
-    Training the head is cheap: it is left out only if no gain could be noticed.
-    Training blocks takes a while: it is left out if the expected gain would not exceed
-    its standard error, unless the strategy asks for them by name (`whole`).
-    """
+def _cannot_gain(inputs: PhaseInputs, results: Sequence[PhaseResult]) -> bool:
+    """True if validation could not show the gain of a guarded phase."""
+    phase, plan, splits = inputs.phase, inputs.plan, inputs.splits
     # Where classes are balanced, an accuracy says nothing of the number of examples.
-    if not phase.only_if_better or last.imbalance != "none":
+    if not phase.only_if_better or plan.imbalance != "none":
         return False
-    wrong = round((1 - last.accuracy_after) * len(splits.validation))
+    if not problem_of(splits).counts_mistakes:
+        return False
+    accuracy = results[-1].accuracy_after if results else _accuracy_at_start(inputs)
+    if accuracy is None:
+        return False
+    wrong = round((1 - accuracy) * len(splits.validation))
+    return _is_too_little(wrong, phase, solved=is_solved(plan, phase))
+
+
+def _is_too_little(wrong: int, phase: Phase, *, solved: bool) -> bool:
+    """True if too few validation examples are wrong for a phase to be kept.
+
+    Blocks, which take a while, and a head that is solved already are left out if the
+    expected gain would not exceed its standard error. Other heads are cheap: they train
+    if any gain could be noticed, as does a phase that is asked for by name.
+    """
     if wrong < NOTICEABLE:
         return True
-    return not (blocks_could_gain(wrong) or phase.trains_head_only or phase.whole)
+    is_cheap = phase.trains_head_only and not solved
+    return not (is_cheap or phase.asked_for or blocks_could_gain(wrong))
+
+
+def _accuracy_at_start(inputs: PhaseInputs) -> float | None:
+    """The validation accuracy of a solved head that nobody asked to train, or `None`."""
+    model, splits, kept = inputs.model, inputs.splits, inputs.workspace.head_features
+    solved = is_solved(inputs.plan, inputs.phase)
+    if kept is None or inputs.phase.asked_for or not solved:
+        return None
+    head = keras.Model(model.head_input, model.model.output)
+    logits = np.asarray(head(kept[1], training=False), np.float32)
+    answers = problem_of(splits).judge(logits, splits.validation.labels).quality
+    return float(np.average(answers, weights=splits.validation.relative_weights))
 
 
 def _at_found_rate(phase: Phase, earlier: Sequence[PhaseResult]) -> Phase:

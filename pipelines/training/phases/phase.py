@@ -118,18 +118,18 @@ def run_phase(inputs: PhaseInputs, *, may_explode: bool) -> PhaseResult:
         imbalance=task.feed.imbalance,
         augmentation=task.feed.augmentation,
         profile=watched.with_callbacks(profiled),
-        solved=_is_solved(plan, phase),
+        solved=is_solved(plan, phase),
     )
 
 
-def _is_solved(plan: TransferPlan, phase: Phase) -> bool:
+def is_solved(plan: TransferPlan, phase: Phase) -> bool:
     """True if a phase starts with a head that was solved in closed form."""
     head = plan.head
     return phase.trains_head_only and head.standardized and head.init == "probe"
 
 
 def _announce(phase: Phase, plan: TransferPlan, before: _BestSoFar) -> None:
-    if _is_solved(plan, phase):
+    if is_solved(plan, phase):
         doing = (
             "goes on from a solution in closed form: training accuracy is near 1 from"
             " the first step on, and what counts is validation"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-import types
 
 import numpy as np
 import pytest
@@ -131,10 +130,11 @@ def test_guarded_phase_that_does_not_help_is_undone(tmp_path, splits):
 @pytest.mark.parametrize(
     ("phase", "wrong", "left_out"),
     # A third of 5 put right is 1.67, more than the square root of 2.67; of 4, not.
-    [("fine_tune", 4, True), ("fine_tune", 5, False), ("head", 1, True)]
-    + [("head", 2, False), ("unguarded", 0, False)]
+    [("fine_tune", 4, True), ("fine_tune", 5, False)]
+    # So does a head that is solved already; any other one is cheap.
+    + [("solved", 4, True), ("solved", 5, False), ("head", 1, True), ("head", 2, False)]
     # Asked for by name: left out only where no gain could show.
-    + [("named", 1, True), ("named", 2, False)],
+    + [("named", 1, True), ("named", 2, False), ("named head", 2, False)],
 )
 def test_guarded_phase_needs_gain_above_its_standard_error(phase, wrong, left_out):
     config = RunConfig(strategy="partial")
@@ -142,14 +142,14 @@ def test_guarded_phase_needs_gain_above_its_standard_error(phase, wrong, left_ou
     facts = TrainingFacts(examples=400, classes=10, block_names=("a", "b"))
     head, blocks = decide(facts, config).phases
     asked = {
-        "head": head,
+        "head": dataclasses.replace(head, asked_for=False),
         "fine_tune": dataclasses.replace(blocks, only_if_better=True),
-        "named": dataclasses.replace(blocks, only_if_better=True, whole=True),
-        "unguarded": blocks,
+        "named": dataclasses.replace(blocks, only_if_better=True, asked_for=True),
+        "solved": dataclasses.replace(head, asked_for=False),
+        "named head": head,
     }[phase]
-    last = types.SimpleNamespace(imbalance="none", accuracy_after=1 - wrong / 100)
-    splits = types.SimpleNamespace(validation=range(100))
-    assert finetune._cannot_gain(asked, last, splits) is left_out
+    solved = phase in ("solved", "named head")
+    assert finetune._is_too_little(wrong, asked, solved=solved) is left_out
 
 
 def test_guarded_phase_with_no_possible_gain_is_skipped(tmp_path, splits):
@@ -164,6 +164,21 @@ def test_guarded_phase_with_no_possible_gain_is_skipped(tmp_path, splits):
     config.finetune.guard = False
     _, unguarded = train_stages(tmp_path, splits, config)
     assert unguarded.not_needed == ()
+
+
+def test_solved_head_with_too_little_wrong_stays(tmp_path, splits):
+    """`auto` knows the validation accuracy of a solved head without training it."""
+    known = splits.train.take(np.arange(20))
+    splits = dataclasses.replace(splits, validation=known)
+
+    config = tiny_config(strategy="auto")
+    model, history = train_stages(tmp_path, splits, config)
+    assert history.phases == ()
+    assert history.not_needed == ("head",)
+    assert _report(model, splits.validation, splits).accuracy == 1.0
+    config.effort = "hours"
+    _, asked = train_stages(tmp_path, splits, config)
+    assert [phase.name for phase in asked.phases] == ["head"]
 
 
 def test_nan_loss_error_says_to_lower_the_rate(tmp_path, splits):
