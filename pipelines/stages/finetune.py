@@ -140,7 +140,7 @@ def _is_too_little(wrong: int, phase: Phase, *, solved: bool) -> bool:
 
 
 def _accuracy_at_start(inputs: PhaseInputs) -> float | None:
-    """The validation accuracy of a solved head that nobody asked to train, or `None`."""
+    """The validation accuracy of a solved head that is not `asked_for`, or `None`."""
     model, splits, kept = inputs.model, inputs.splits, inputs.workspace.head_features
     solved = is_solved(inputs.plan, inputs.phase)
     if kept is None or inputs.phase.asked_for or not solved:

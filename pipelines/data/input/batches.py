@@ -93,7 +93,10 @@ def view_batches(
     loaded = _augmented(split, load, augmentation, seed=seed, classes=None)
     numbers = untuned(tf.data.Dataset.range(len(split)))
     epoch, repeat = tf.constant(view, tf.int64), tf.constant(0, tf.int64)
-    samples = numbers.map(lambda index: Sample(index, epoch, repeat))
+    sample = tf.autograph.experimental.do_not_convert(
+        lambda index: Sample(index, epoch, repeat)
+    )
+    samples = numbers.map(sample)
     return loaded(samples).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
@@ -282,7 +285,9 @@ def _in_parallel(
     items: tf.data.Dataset,
     load: Callable[..., tuple[tf.Tensor, ...]],
 ) -> tf.data.Dataset:
-    return items.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # Operations of TensorFlow only: to convert their Python takes longer than to trace.
+    plain = tf.autograph.experimental.do_not_convert(load)
+    return items.map(plain, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _gatherer(images: ImageArray) -> Callable[[tf.Tensor], tf.Tensor]:

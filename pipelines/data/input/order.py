@@ -94,6 +94,7 @@ def shuffled_epochs(
             filled = share.of(tf.data.Dataset.range(first, full))
             positions = filled.map(lambda i: tf.minimum(i, examples - 1))
 
+        @tf.autograph.experimental.do_not_convert
         def sample(position: tf.Tensor) -> Sample:
             return pick(place_of(position), epoch)
 
@@ -105,7 +106,9 @@ def shuffled_epochs(
         return to_batches(positions.map(sample).batch(at_once))
 
     epochs = untuned(tf.data.Dataset.counter(start=first_epoch))
-    return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    # Operations of TensorFlow only: to convert their Python takes longer than to trace.
+    plain = tf.autograph.experimental.do_not_convert(one_epoch)
+    return epochs.flat_map(plain).prefetch(tf.data.AUTOTUNE)
 
 
 def _shuffler(

@@ -108,7 +108,7 @@ def test_without_it_nothing_is_reestimated(tuned):
 def test_the_guard_undoes_reestimation_below_what_trains_too(tuned, after_head):
     # A rate that no network survives.
     ruin = {"learning_rate": 30.0, "clip_norm": 1e6, "only_if_better": True}
-    ruin |= {"whole": True}  # as by name: 4 wrong examples are enough to try
+    ruin |= {"asked_for": True}  # as by name: 4 wrong examples are enough to try
     model, history = tuned(ruin, batchnorm="reestimated")
     ruined = history.phases[-1]
     assert ruined.receipt[0].reestimated_change > 0
