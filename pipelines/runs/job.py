@@ -18,6 +18,7 @@ from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
+from pipelines.planning.folds import solves_folds
 from pipelines.runs import folder as run_folder
 from pipelines.runs import keep_features, record, report, resume
 from pipelines.runs.agreement import agree, gather_workers
@@ -35,12 +36,15 @@ from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, fine_tune
 from pipelines.stages.folds.measure import with_every_example
-from pipelines.stages.folds.solve import Trained, solve_folds
+from pipelines.stages.folds.result import Trained
+from pipelines.stages.folds.solve import solve_folds
+from pipelines.stages.folds.train import train_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
 from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
+from pipelines.training.progress import Progress
 from pipelines.training.transfer_model import TransferModel
 
 # After this number of restarts the disk is probably failing.
@@ -207,7 +211,8 @@ class RunJob:
     def train(self, model: TransferModel) -> Trained:
         """Trains the model in place: phase by phase, or by the heads of all folds.
 
-        The result has the model with its views at test time.
+        Or by a network for each fold. The result has the model with its views at test
+        time, and the splits that it is calibrated on.
         """
         prepared = self._prepared
         if not prepared.folds:
@@ -221,17 +226,27 @@ class RunJob:
                 asked=self.config.test_views,
             )
             left_out = prepared.left_out()
-            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
-        else:
-            measured = with_every_example(
-                prepared.base,
-                prepared.splits,
-                prepared.measured,
-                prepared.plan.head,
-                self.config,
-                self._clock,
+            self._trained = Trained(
+                viewed, history, prepared.splits, out_of_fold=left_out, views=views
             )
-            self._trained = solve_folds(
+        else:
+            self._trained = self._train_folds(model)
+            # Where networks train, validation is the fold of the best one.
+            self._prepared = dataclasses.replace(prepared, splits=self._trained.splits)
+        return self._trained
+
+    def _train_folds(self, model: TransferModel) -> Trained:
+        prepared = self._prepared
+        measured = with_every_example(
+            prepared.base,
+            prepared.splits,
+            prepared.measured,
+            prepared.plan.head,
+            self.config,
+            self._clock,
+        )
+        if solves_folds(self.config):
+            return solve_folds(
                 model,
                 prepared.splits,
                 measured,
@@ -239,7 +254,16 @@ class RunJob:
                 count=prepared.folds,
                 takes_best=self.config.fold_head == "best",
             )
-        return self._trained
+        # A run that is cut short begins with its first fold again.
+        workspace = dataclasses.replace(self.workspace(), progress=Progress())
+        return train_folds(
+            prepared.base,
+            prepared.splits,
+            measured,
+            prepared.plan,
+            workspace,
+            count=prepared.folds,
+        )
 
     def start_proof(self) -> None:
         """Starts the process that proves the export, so that it is ready by then."""
