@@ -35,6 +35,7 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, fine_tune
+from pipelines.stages.folds.measure import with_every_example
 from pipelines.stages.folds.solve import Trained, solve_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
@@ -230,10 +231,18 @@ class RunJob:
             left_out = prepared.left_out()
             self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
         else:
+            measured = with_every_example(
+                prepared.base,
+                prepared.splits,
+                prepared.measured,
+                prepared.plan.head,
+                self.config,
+                self._clock,
+            )
             self._trained = solve_folds(
                 model,
                 prepared.splits,
-                prepared.measured,
+                measured,
                 prepared.plan,
                 count=prepared.folds,
                 takes_best=self.config.fold_head == "best",
