@@ -26,8 +26,8 @@ class TrainingFacts:
     class, and no block trains. `trains_from_random` says that it is a network for
     series or tables with random weights, whose features are worth nothing before it was
     trained; `has_new_inputs`, that a table has columns, or series have channels, that
-    the published weights are not for, and only training reads. Where the head does not train (`trains`), scores
-    compare nothing.
+    the published weights are not for, and only training reads. Where the head does not
+    train (`trains`), scores compare nothing.
     """
 
     examples: int
