@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from typing import Any
 
+from pipelines.config import conditions
 from pipelines.config.conflicts import conflicts
 from pipelines.config.schema import (
     AUTO_BACKBONE,
@@ -69,6 +70,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     if message:
         raise ConfigError(message)
     _check_calibration(config)
+    conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 
 

@@ -62,8 +62,8 @@ def require_memory(
 ) -> None:
     """Raises `ConfigError` if what a head reads of all examples does not fit.
 
-    Half of `memory_bytes`, by default that of this machine, may be used. A head that
-    starts from no probe needs nothing.
+    Half of `memory_bytes` may be used, by default half of this machine's memory. A head
+    that starts from no probe needs nothing.
     """
     if not head.standardized:
         return

@@ -35,7 +35,7 @@ class FoldScores:
 class Trained:
     """The trained model and its history; with folds, their scores and their answers.
 
-    `splits` are those that the model is calibrated, evaluated and proved on: where a
+    With `splits` the model is calibrated, evaluated and proved: where a
     network was trained for each fold, the fold that the best one did not see is their
     validation. The model has the chosen `views`, if the config asks for some.
     `out_of_fold` are the outputs for validation, of heads or networks that did not see

@@ -21,6 +21,7 @@ from pipelines.stages.head import add_head
 from pipelines.stages.measure import Measured
 from pipelines.stages.outputs import outputs
 from pipelines.training.phases.workspace import Workspace
+from pipelines.training.progress import Progress
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
@@ -52,7 +53,8 @@ def train_folds(
     Each starts from the weights of `base`, trains on the other folds, and has its own
     as validation, which ends its phases and guards them. Then it answers that. `splits`
     are pooled; those of the result have the fold of the best network as validation.
-    What is left of the time is shared by the folds that are left.
+    What is left of the time is shared by the folds that are left. A run that is cut
+    short begins with the first fold again.
 
     Raises:
         TrainingError, DataError: as `fine_tune`.
@@ -136,5 +138,6 @@ def _workspace(
         workspace,
         deadline_seconds=now + (workspace.deadline_seconds - now) / left,
         head_features=features,
+        progress=Progress(),
         pixel_cache=PixelCache(pixels.budget_bytes) if pixels else None,
     )
