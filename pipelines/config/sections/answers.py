@@ -95,6 +95,12 @@ class AnomalyConfig:
         help="What keeps method=autoencoder from repeating anomalies too: noise on what"
         " it reads, small codes, codes that change little, or random codes.",
     )
+    transfer: str = option(
+        "",
+        help="A run or an artifact with a detector of another source. Ways to take it"
+        " over are compared with detectors of these data alone, and the best is taken"
+        " only if it is better than all of those by more than one standard error.",
+    )
     alpha: float = option(
         0.05,
         low=0.0001,

@@ -15,7 +15,7 @@ from pipelines.config import AUTO_BACKBONE, AnomalyConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
 from pipelines.errors import ConfigError
-from pipelines.planning.detectors import AUTOENCODER, autoencoder_name
+from pipelines.planning.detectors import AUTO, AUTOENCODER, autoencoder_name
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
@@ -91,6 +91,13 @@ class Anomaly:
         if config.anomaly.method != AUTOENCODER:
             kind = f"{self.name} without anomaly.method={AUTOENCODER}"
             require_only(config, kind, AUTOENCODERS_ONLY)
+        if config.anomaly.transfer and config.anomaly.method != AUTO:
+            raise ConfigError(
+                f"config.anomaly.method is {config.anomaly.method!r} beside"
+                f" config.anomaly.transfer={config.anomaly.transfer!r}: a detector of"
+                " another source is compared with all detectors of the data. Use"
+                " method='auto', or leave transfer out."
+            )
         if config.backbone == AUTO_BACKBONE:
             raise ConfigError(
                 "config.backbone is 'auto', which compares backbones by labels, and"
