@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from typing import Any
 
+from pipelines.config import conditions
 from pipelines.config.schema import (
     AUTO_BACKBONE,
     OPTIONS,
@@ -67,6 +68,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         )
     _check_finetune(config)
     _check_calibration(config)
+    conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 
 

@@ -18,8 +18,9 @@ from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
+from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
-from pipelines.runs import keep_features, record, report, resume
+from pipelines.runs import gated, keep_features, record, report, resume
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
@@ -34,6 +35,7 @@ from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, fine_tune
+from pipelines.stages.folds.measure import with_every_example
 from pipelines.stages.folds.solve import Trained, solve_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
@@ -84,6 +86,7 @@ class RunJob:
         self.config, self.dataset, self.folder = config, dataset, folder
         self._distribution, self._clock = distribution, clock
         self._workers = distribution.workers
+        self._gate, self._verdict = Gate(), GateResult()
 
     def retry_on_changed_files(self, run: Callable[[RunJob], T]) -> T:
         """Runs; with `on_bad=skip` again without the files that changed on the way.
@@ -108,8 +111,10 @@ class RunJob:
     def prepare(self) -> Prepared:
         """Obtains the base, reads the data, measures, and plans; see `prepare`.
 
-        All workers get the chief's plan.
+        All workers get the chief's plan. The quality gate is opened first, so that a
+        mistake in it costs no training.
         """
+        self.on_chief(self._open_gate)
         precision_name = self._distribution.precision(self.config.precision)
         prepared = prepare(
             dataclasses.replace(self.config, precision=precision_name),
@@ -118,7 +123,11 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
+        self.on_chief(gated.require_possible, self._gate, prepared)
         return agree(prepared, self._distribution)
+
+    def _open_gate(self) -> None:
+        self._gate = gated.opened(self.config)
 
     def begin(self, prepared: Prepared) -> None:
         """Begins the run folder, or goes on with the run that was saved there.
@@ -222,10 +231,18 @@ class RunJob:
             left_out = prepared.left_out()
             self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
         else:
+            measured = with_every_example(
+                prepared.base,
+                prepared.splits,
+                prepared.measured,
+                prepared.plan.head,
+                self.config,
+                self._clock,
+            )
             self._trained = solve_folds(
                 model,
                 prepared.splits,
-                prepared.measured,
+                measured,
                 prepared.plan,
                 count=prepared.folds,
                 takes_best=self.config.fold_head == "best",
@@ -241,12 +258,19 @@ class RunJob:
     ) -> Mapping[str, Any]:
         """The artifact of the run: its path and its parity record.
 
+        Both are None if the model does not pass the quality gate: nothing is published.
         An artifact that this run published before it was cut short is taken as it is.
         If the export fails, the trained model is saved, so that the same command tries
         it again without training.
         """
         prepared, folder = self._prepared, self.folder
         splits = prepared.splits
+        if self._gate:
+            self._verdict = gated.judged(
+                self._gate, prepared, calibrated, evaluation, workdir=folder.path
+            )
+        if not self._verdict.passed:
+            return {"path": None, "parity": None}
         facts = record.artifact_facts(splits.info, prepared.plan, evaluation)
         try:
             exported = resume.exported_before(folder, facts) or export(
@@ -284,7 +308,11 @@ class RunJob:
         exported: Mapping[str, Any],
         backbone: Mapping[str, Any],
     ) -> Run:
-        """Writes predictions and report, which ends the run. Returns the run."""
+        """Writes predictions and report, which ends the run. Returns the run.
+
+        Raises:
+            GateError: after that, if the model was not published.
+        """
         with self.stage("gallery"):
             self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
@@ -297,13 +325,20 @@ class RunJob:
             seconds={**self.seconds, "total": self._clock.total_seconds},
             folds=self._trained.scores,
             views=self._trained.views,
+            gate=self._verdict.values() if self._gate else None,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
+        values = self.on_chief(_reported, self.folder, outcome)
+        self.on_chief(
+            self._verdict.require_passed,
+            f"The report, the predictions and the page of the run are in"
+            f" {self.config.workdir}.",
+        )
         return Run(
             self._prepared.plan,
             history,
             calibrated.calibration,
-            self.on_chief(_reported, self.folder, outcome),
+            values,
             model.model,
             Path(self.config.workdir),
             Path(exported["path"]),

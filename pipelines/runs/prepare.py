@@ -28,7 +28,7 @@ from pipelines.runtime.precision import precision
 from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
-from pipelines.stages.folds.measure import measure_pooled
+from pipelines.stages.folds.measure import measure_pooled, require_memory
 from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
@@ -171,6 +171,8 @@ def _prepare(
         count=config.folds,
         takes_best=config.fold_head == "best",
     )
+    if config.folds:
+        require_memory(measured, plan.head, examples=len(splits.train))
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )

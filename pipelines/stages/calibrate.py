@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.data.splits import Splits
 from pipelines.problems.registry import problem_of
+from pipelines.runtime.blas import one_thread
 from pipelines.stages.outputs import Known, OutputRequest, Outputs, outputs
 from pipelines.training.transfer_model import TransferModel
 
@@ -63,9 +64,10 @@ def calibrate_model(
     )
     validation, test = [out_of_fold, *others] if out_of_fold else others
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
-    fitted = problem.calibrate(
-        validation.counting(), some.features, some.labels, calibration=calibration
-    )
+    with one_thread():
+        fitted = problem.calibrate(
+            validation.counting(), some.features, some.labels, calibration=calibration
+        )
     return Calibrated(fitted, validation, test)
 
 
