@@ -39,7 +39,7 @@ from benchmarks.problem_data import opaque
 from pipelines.calibration.anomalies import calibrate_anomalies
 from pipelines.config import RunConfig
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, WINDOWS
+from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, PATCHCORE, WINDOWS
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.detector import fit_detector
 from pipelines.problems.anomalies.reports import AnomalyReport
@@ -57,7 +57,7 @@ _SPLITS, _ALPHA = 20, 0.05
 # Local outlier factors of scikit-learn, on pixels at 32 px or values of series.
 PEER, _PEER_PX = "peer", 32
 
-METHODS = (*BY_COST, AUTOENCODER, AUTO, PEER)
+METHODS = (*BY_COST, PATCHCORE, AUTOENCODER, AUTO, PEER)
 
 Task = tuple[str, np.ndarray, np.ndarray]
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 AUTO = "auto"
-WINDOWS, AUTOENCODER = "windows", "autoencoder"
+WINDOWS, AUTOENCODER, PATCHCORE = "windows", "autoencoder", "patchcore"
 # From the cheapest: in work for an answer, and in what the artifact keeps.
 # No detector of series by step: injected anomalies lie at a few steps, which these see
 # best, and on public data such a choice missed whole classes.

@@ -73,15 +73,18 @@ class AnomalyConfig:
             "nearest",
             "padim",
             "sum",
+            "patchcore",
             "windows",
             "autoencoder",
         ),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
         " length of what lies outside of them, nearest the distance to the nearest"
         " normal example. padim is a Gaussian for each place of an image and gives a"
-        " map, and sum adds dfm to it. windows is PCA on short windows of series and"
-        " gives a score by step, and so does an autoencoder of series, which trains."
-        " auto compares all but these two on normal examples with injected anomalies,"
+        " map, and sum adds dfm to it. patchcore compares patches with those of normal"
+        " images, at any place, and gives a map too. windows is PCA on short windows of"
+        " series and gives a score by step, and so does an autoencoder of series, which"
+        " trains."
+        " auto compares all but these three on normal examples with injected anomalies,"
         " and takes the cheapest of the best.",
     )
     network: str = option(

@@ -19,11 +19,13 @@ from pipelines.planning.detectors import AUTO, AUTOENCODER, autoencoder_name
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
+from pipelines.probing.patches import PatchDetector
 from pipelines.probing.probe import Probe
 from pipelines.probing.windows import WindowDetector
 from pipelines.problems.anomalies import answers, reports
 from pipelines.problems.anomalies.autoencoder import AutoencoderDetector
 from pipelines.problems.anomalies.map_layer import map_layer
+from pipelines.problems.anomalies.patch_layer import patch_layer
 from pipelines.problems.anomalies.reconstruction_layer import reconstruction_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import score_layer
@@ -189,6 +191,8 @@ class Anomaly:
             raise ValueError("A detector is fitted before its layer is made.")
         if isinstance(probe, MapDetector):
             return [map_layer(probe)]
+        if isinstance(probe, PatchDetector):
+            return [patch_layer(probe)]
         if isinstance(probe, WindowDetector):
             return [window_layer(probe)]
         if isinstance(probe, AutoencoderDetector):

@@ -11,9 +11,16 @@ from pipelines.config import RunConfig
 from pipelines.data.splits import Series, Split
 from pipelines.errors import ConfigError
 from pipelines.features.cells import CELLS, cells_in, cells_of, grid_of
-from pipelines.planning.detectors import AUTO, AUTOENCODER, WINDOWS, reads_series
+from pipelines.planning.detectors import (
+    AUTO,
+    AUTOENCODER,
+    PATCHCORE,
+    WINDOWS,
+    reads_series,
+)
 from pipelines.probing.cells import OF_CELLS, with_cells
 from pipelines.probing.detector import Detector
+from pipelines.probing.patches import with_patches
 from pipelines.probing.windows import (
     LONGEST,
     SHORTEST,
@@ -91,4 +98,6 @@ def with_places(
         return with_autoencoder(detector, series)
     if detector.method not in OF_CELLS or cells is None:
         return detector
+    if detector.method == PATCHCORE:
+        return with_patches(detector, *cells)
     return with_cells(detector, parts, *cells)
