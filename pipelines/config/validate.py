@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from typing import Any
 
+from pipelines.config.adaptation import check_adapt
 from pipelines.config.schema import (
     AUTO_BACKBONE,
     OPTIONS,
@@ -67,6 +68,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         )
     _check_finetune(config)
     _check_calibration(config)
+    check_adapt(config)
     return copy.deepcopy(config)
 
 

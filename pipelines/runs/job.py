@@ -15,7 +15,7 @@ from pipelines.config import RunConfig, checked
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
-from pipelines.errors import ArtifactError, ChangedFilesError
+from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
 from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.runs import folder as run_folder
@@ -30,6 +30,8 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
+from pipelines.stages.adaptation.apply import apply_adaptation
+from pipelines.stages.adaptation.decide import decide_adaptation
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
@@ -118,7 +120,22 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
-        return agree(prepared, self._distribution)
+        return agree(self._adapted(prepared), self._distribution)
+
+    def _adapted(self, prepared: Prepared) -> Prepared:
+        """The same with the plan that adapts to a target, if there is one."""
+        if prepared.target is None:
+            return prepared
+        if not self._workers.is_alone:
+            raise ConfigError(
+                "config.adapt.target is set, and several workers train. A head is"
+                " adapted by one worker, in seconds: run it without TF_CONFIG."
+            )
+        with self._clock.stage("adapt", self.config.adapt.method):
+            decided = decide_adaptation(
+                prepared.target, prepared.plan, self.config, prepared.base
+            )
+        return dataclasses.replace(prepared, plan=decided.plan, adaptation=decided)
 
     def begin(self, prepared: Prepared) -> None:
         """Begins the run folder, or goes on with the run that was saved there.
@@ -209,7 +226,12 @@ class RunJob:
         The result has the model with its views at test time.
         """
         prepared = self._prepared
-        if not prepared.folds:
+        decided = prepared.adaptation
+        if prepared.target and decided and decided.adapted:
+            self._trained = apply_adaptation(
+                model, prepared.splits, prepared.target, decided
+            )
+        elif not prepared.folds:
             history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
             viewed, views = with_chosen_views(
                 model,
@@ -220,7 +242,13 @@ class RunJob:
                 asked=self.config.test_views,
             )
             left_out = prepared.left_out()
-            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
+            self._trained = Trained(
+                viewed,
+                history,
+                out_of_fold=left_out,
+                views=views,
+                adaptation=decided.record if decided else None,
+            )
         else:
             self._trained = solve_folds(
                 model,
@@ -297,6 +325,7 @@ class RunJob:
             seconds={**self.seconds, "total": self._clock.total_seconds},
             folds=self._trained.scores,
             views=self._trained.views,
+            adaptation=self._trained.adaptation,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
         return Run(
@@ -320,6 +349,10 @@ class RunJob:
         prepared = self._prepared
         if prepared.folds or self._trained.views:
             return
+        if prepared.target and self._trained.moved:  # kept as the network gives them
+            own = prepared.target.domains.validation
+            validation = dataclasses.replace(calibrated.validation, features=own)
+            calibrated = dataclasses.replace(calibrated, validation=validation)
         kept = keep_features.of_run(
             prepared.measured,
             calibrated,

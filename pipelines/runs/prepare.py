@@ -25,6 +25,8 @@ from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
+from pipelines.stages.adaptation.decide import AdaptedPlan
+from pipelines.stages.adaptation.read import TargetRead, read_domains, with_advice
 from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
@@ -63,7 +65,9 @@ class Prepared:
 
     `compute` has the measurements behind the precision of the plan, and `choice` the
     comparison of backbones where the config left it to be measured. With `folds`
-    train and validation of the splits are the same examples.
+    train and validation of the splits are the same examples. `target` is the domain to
+    adapt to, if there is one, and `adaptation` what was decided on it: then `plan` is
+    its plan.
     """
 
     base: Backbone
@@ -73,6 +77,8 @@ class Prepared:
     compute: Compute
     choice: BackboneChoice | None = None
     folds: int = 0
+    target: TargetRead | None = None
+    adaptation: AdaptedPlan | None = None
 
     @property
     def info(self) -> DataInfo:
@@ -171,6 +177,9 @@ def _prepare(
         count=config.folds,
         takes_best=config.fold_head == "best",
     )
+    target = _target(config, splits, measured, plan, clock)
+    if target is not None:
+        plan = with_advice(plan, target, config)
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )
@@ -182,8 +191,29 @@ def _prepare(
     )
     measured = measured.for_base(chosen.base)
     return Prepared(
-        chosen.base, splits, measured, plan, chosen.compute, choice, config.folds
+        chosen.base,
+        splits,
+        measured,
+        plan,
+        chosen.compute,
+        choice,
+        config.folds,
+        target,
     )
+
+
+def _target(
+    config: RunConfig,
+    splits: Splits,
+    measured: Measured,
+    plan: TransferPlan,
+    clock: Clock,
+) -> TargetRead | None:
+    """The domain to adapt to, read and measured; None without one."""
+    if not config.adapt.target:
+        return None
+    with clock.stage("target", config.adapt.target):
+        return read_domains(config, splits, measured, plan)
 
 
 def _split(

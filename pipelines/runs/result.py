@@ -11,6 +11,7 @@ import keras
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.formats import keras_file
+from pipelines.planning.adaptation.evidence import Adaptation
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
@@ -60,7 +61,8 @@ class Outcome:
 
     `exported` has the path and the parity record of the artifact, `backbone` the values
     that rebuild the trained backbone, `seconds` the time of each stage, and `folds` the
-    scores of folds and `views` the choice of views, where the run has some.
+    scores of folds, `views` the choice of views and `adaptation` the record of a
+    target, where the run has some.
     """
 
     prepared: Prepared
@@ -72,3 +74,4 @@ class Outcome:
     seconds: Mapping[str, float]
     folds: FoldScores | None = None
     views: ViewChoice | None = None
+    adaptation: Adaptation | None = None

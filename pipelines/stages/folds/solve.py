@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from pipelines.data.folds import folds_of
 from pipelines.data.splits import Splits
 from pipelines.features.block_vectors import parts_of
+from pipelines.planning.adaptation.evidence import Adaptation
 from pipelines.planning.folds import PHASE
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
@@ -53,6 +55,9 @@ class Trained:
     The model has the chosen `views`, if the config asks for some. `out_of_fold` are
     the outputs for train and validation together, each by the head that did not see the
     example; without folds for validation, if the head was solved for that too.
+
+    After an `adaptation` they are those of the head for the source, and `moved` gives
+    source features `[rows, width]` the place of the target's.
     """
 
     model: TransferModel
@@ -60,6 +65,8 @@ class Trained:
     scores: FoldScores | None = None
     out_of_fold: Outputs | None = None
     views: ViewChoice | None = None
+    adaptation: Adaptation | None = None
+    moved: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def solve_folds(
