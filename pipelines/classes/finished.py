@@ -96,6 +96,12 @@ def open_finished(workdir: Path) -> FinishedRun:
             f"{path} cannot be read: {error!r}. It says what the head of the run reads;"
             " train again, with the classes that you want."
         ) from error
+    if report.get("artifact", workdir) is None:
+        raise ConfigError(
+            f"{workdir} has no artifact: its model did not pass the quality gate"
+            " (`gate` in its report.json), so a class cannot be added to it. Train a"
+            " better one."
+        )
     kind = report.get("problem", "single_label")
     if not classes_can_change(kind):
         raise ConfigError(

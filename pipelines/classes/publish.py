@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipelines.report.predictions import PredictionRow
 from pipelines.runs import record, report
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
+from pipelines.runtime.blas import one_thread
 from pipelines.runtime.clock import Clock
 from pipelines.serving.artifact import FINGERPRINTS_BEFORE
 from pipelines.stages.calibrate import Calibrated, rows_of_each_class
@@ -38,6 +40,8 @@ from pipelines.stages.predictions import rows_of_held_out
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
+# Rows up to which one core solves a head as fast as several.
+_FEW = 2000
 _SOLVED_ANEW = (
     "Then the classes were changed: the head is one that is solved for training alone,"
     " and validation, which it did not see, calibrates it."
@@ -99,14 +103,8 @@ def publish_changed(
     """
     names, info = kept.class_names, _info(run, kept)
     problem = make(info.problem, names, kept.train.labels)
-    if adaptation is not None:
-        adapted = adaptation.adapted
-    else:
-        with clock.stage("head", f"{len(names)} classes, in closed form"):
-            adapted = unchanged(
-                refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
-            )
-    with clock.stage("calibrate", "on validation"):
+    adapted = adaptation.adapted if adaptation else _fitted(run, kept, clock)
+    with clock.stage("calibrate", "on validation"), one_thread():
         calibrated = _calibrated(adapted, kept, problem, run.config.calibration)
     evaluation = _evaluation(calibrated, problem, kept.train)
     plan, base = _plan_now(run), trained()
@@ -155,6 +153,21 @@ def publish_changed(
         seconds=dict(clock.seconds),
         report=values,
     )
+
+
+def _fitted(run: FinishedRun, kept: KeptFeatures, clock: Clock) -> Adapted:
+    """The head in closed form, which is adapted to nothing."""
+    in_words = f"{len(kept.class_names)} classes, in closed form"
+    with clock.stage("head", in_words), _threads(kept):
+        return unchanged(
+            refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
+        )
+
+
+def _threads(kept: KeptFeatures) -> contextlib.AbstractContextManager[object]:
+    """One thread for a head of few examples; else as many as there are."""
+    is_small = len(kept.train.features) <= _FEW
+    return one_thread() if is_small else contextlib.nullcontext()
 
 
 def _plan_now(run: FinishedRun) -> TransferPlan:

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from typing import Any
 
+from pipelines.config import conditions
 from pipelines.config.adaptation import check_adapt
 from pipelines.config.schema import (
     AUTO_BACKBONE,
@@ -69,6 +70,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     _check_finetune(config)
     _check_calibration(config)
     check_adapt(config)
+    conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 
 

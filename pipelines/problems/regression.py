@@ -59,6 +59,7 @@ class Regression:
     epoch_metric = "r2"
     counts_mistakes = False
     trains = True
+    report_type = NumberReport
     trains_in_replicas = False
     part_name = "tenth of the range"
     reads_classes = False

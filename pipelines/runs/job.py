@@ -15,11 +15,12 @@ from pipelines.config import RunConfig, checked
 from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
-from pipelines.errors import ArtifactError, ChangedFilesError, ConfigError
-from pipelines.features import kept_features
+from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.features.activation_cache import ActivationCache
+from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
-from pipelines.runs import keep_features, record, report, resume
+from pipelines.runs import gated, keep_features, record, report, resume
+from pipelines.runs.adapted import adapted
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
@@ -31,11 +32,11 @@ from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
 from pipelines.stages.adaptation.apply import apply_adaptation
-from pipelines.stages.adaptation.decide import decide_adaptation
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
 from pipelines.stages.finetune import FitHistory, fine_tune
+from pipelines.stages.folds.measure import with_every_example
 from pipelines.stages.folds.solve import Trained, solve_folds
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.predictions import held_out_rows
@@ -86,6 +87,7 @@ class RunJob:
         self.config, self.dataset, self.folder = config, dataset, folder
         self._distribution, self._clock = distribution, clock
         self._workers = distribution.workers
+        self._gate, self._verdict = Gate(), GateResult()
 
     def retry_on_changed_files(self, run: Callable[[RunJob], T]) -> T:
         """Runs; with `on_bad=skip` again without the files that changed on the way.
@@ -110,8 +112,10 @@ class RunJob:
     def prepare(self) -> Prepared:
         """Obtains the base, reads the data, measures, and plans; see `prepare`.
 
-        All workers get the chief's plan.
+        All workers get the chief's plan. The quality gate is opened first, so that a
+        mistake in it costs no training.
         """
+        self.on_chief(self._open_gate)
         precision_name = self._distribution.precision(self.config.precision)
         prepared = prepare(
             dataclasses.replace(self.config, precision=precision_name),
@@ -120,22 +124,12 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
-        return agree(self._adapted(prepared), self._distribution)
+        prepared = adapted(prepared, self.config, self._clock, self._workers)
+        self.on_chief(gated.require_possible, self._gate, prepared)
+        return agree(prepared, self._distribution)
 
-    def _adapted(self, prepared: Prepared) -> Prepared:
-        """The same with the plan that adapts to a target, if there is one."""
-        if prepared.target is None:
-            return prepared
-        if not self._workers.is_alone:
-            raise ConfigError(
-                "config.adapt.target is set, and several workers train. A head is"
-                " adapted by one worker, in seconds: run it without TF_CONFIG."
-            )
-        with self._clock.stage("adapt", self.config.adapt.method):
-            decided = decide_adaptation(
-                prepared.target, prepared.plan, self.config, prepared.base
-            )
-        return dataclasses.replace(prepared, plan=decided.plan, adaptation=decided)
+    def _open_gate(self) -> None:
+        self._gate = gated.opened(self.config)
 
     def begin(self, prepared: Prepared) -> None:
         """Begins the run folder, or goes on with the run that was saved there.
@@ -250,10 +244,18 @@ class RunJob:
                 adaptation=decided.record if decided else None,
             )
         else:
+            measured = with_every_example(
+                prepared.base,
+                prepared.splits,
+                prepared.measured,
+                prepared.plan.head,
+                self.config,
+                self._clock,
+            )
             self._trained = solve_folds(
                 model,
                 prepared.splits,
-                prepared.measured,
+                measured,
                 prepared.plan,
                 count=prepared.folds,
                 takes_best=self.config.fold_head == "best",
@@ -269,12 +271,19 @@ class RunJob:
     ) -> Mapping[str, Any]:
         """The artifact of the run: its path and its parity record.
 
+        Both are None if the model does not pass the quality gate: nothing is published.
         An artifact that this run published before it was cut short is taken as it is.
         If the export fails, the trained model is saved, so that the same command tries
         it again without training.
         """
         prepared, folder = self._prepared, self.folder
         splits = prepared.splits
+        if self._gate:
+            self._verdict = gated.judged(
+                self._gate, prepared, calibrated, evaluation, workdir=folder.path
+            )
+        if not self._verdict.passed:
+            return {"path": None, "parity": None}
         facts = record.artifact_facts(splits.info, prepared.plan, evaluation)
         try:
             exported = resume.exported_before(folder, facts) or export(
@@ -312,7 +321,11 @@ class RunJob:
         exported: Mapping[str, Any],
         backbone: Mapping[str, Any],
     ) -> Run:
-        """Writes predictions and report, which ends the run. Returns the run."""
+        """Writes predictions and report, which ends the run. Returns the run.
+
+        Raises:
+            GateError: after that, if the model was not published.
+        """
         with self.stage("gallery"):
             self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
@@ -326,13 +339,20 @@ class RunJob:
             folds=self._trained.scores,
             views=self._trained.views,
             adaptation=self._trained.adaptation,
+            gate=self._verdict.values() if self._gate else None,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
+        values = self.on_chief(_reported, self.folder, outcome)
+        self.on_chief(
+            self._verdict.require_passed,
+            f"The report, the predictions and the page of the run are in"
+            f" {self.config.workdir}.",
+        )
         return Run(
             self._prepared.plan,
             history,
             calibrated.calibration,
-            self.on_chief(_reported, self.folder, outcome),
+            values,
             model.model,
             Path(self.config.workdir),
             Path(exported["path"]),
@@ -346,26 +366,15 @@ class RunJob:
         The heads of folds were fitted to other examples each, and a model of several
         views reads other features.
         """
-        prepared = self._prepared
-        if prepared.folds or self._trained.views:
+        if self._prepared.folds or self._trained.views:
             return
-        if prepared.target and self._trained.moved:  # kept as the network gives them
-            own = prepared.target.domains.validation
-            validation = dataclasses.replace(calibrated.validation, features=own)
-            calibrated = dataclasses.replace(calibrated, validation=validation)
-        kept = keep_features.of_run(
-            prepared.measured,
+        keep_features.write(
+            self._prepared,
             calibrated,
-            prepared.splits,
-            prepared.plan,
+            self.folder.checkpoints_dir,
             backbone=backbone["sha256"],
+            is_moved=self._trained.moved is not None,
         )
-        if kept is not None:
-            path = self.folder.checkpoints_dir / kept_features.FILE_NAME
-            try:
-                kept_features.save(kept, path)
-            except OSError as error:  # they only save a pass over the images later
-                _logger.warning("%s could not be written: %s", path, error)
 
 
 def _require_space(folder: RunFolder, prepared: Prepared) -> None:

@@ -30,7 +30,7 @@ from pipelines.stages.adaptation.read import TargetRead, read_domains, with_advi
 from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
-from pipelines.stages.folds.measure import measure_pooled
+from pipelines.stages.folds.measure import measure_pooled, require_memory
 from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
@@ -180,6 +180,8 @@ def _prepare(
     target = _target(config, splits, measured, plan, clock)
     if target is not None:
         plan = with_advice(plan, target, config)
+    if config.folds:
+        require_memory(measured, plan.head, examples=len(splits.train))
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )

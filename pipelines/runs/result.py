@@ -59,10 +59,11 @@ class Run:
 class Outcome:
     """The values of all stages, from which the report is made.
 
-    `exported` has the path and the parity record of the artifact, `backbone` the values
-    that rebuild the trained backbone, `seconds` the time of each stage, and `folds` the
-    scores of folds, `views` the choice of views and `adaptation` the record of a
-    target, where the run has some.
+    `exported` has the path and the parity record of the artifact, None where it was not
+    published, `backbone` the values that rebuild the trained backbone, `seconds` the
+    time of each stage, and `folds` the scores of folds, `views` the choice of views,
+    `gate` the result of the quality gate and `adaptation` the record of a target,
+    where the run has some.
     """
 
     prepared: Prepared
@@ -74,4 +75,5 @@ class Outcome:
     seconds: Mapping[str, float]
     folds: FoldScores | None = None
     views: ViewChoice | None = None
+    gate: Mapping[str, Any] | None = None
     adaptation: Adaptation | None = None

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.data.splits import Splits
 from pipelines.problems.registry import problem_of
+from pipelines.runtime.blas import one_thread
 from pipelines.stages.outputs import Known, OutputRequest, Outputs, outputs
 from pipelines.training.transfer_model import TransferModel
 
@@ -67,9 +68,10 @@ def calibrate_model(
     validation, test = [out_of_fold, *others] if out_of_fold else others
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
     features = some.features if moved is None else moved(some.features)
-    fitted = problem.calibrate(
-        validation.counting(), features, some.labels, calibration=calibration
-    )
+    with one_thread():
+        fitted = problem.calibrate(
+            validation.counting(), features, some.labels, calibration=calibration
+        )
     return Calibrated(fitted, validation, test)
 
 

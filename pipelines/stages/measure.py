@@ -45,7 +45,7 @@ from pipelines.training.freezing import biases, norm_weights
 from pipelines.training.lora import adaptable_layers
 from zoo.builder import Backbone, source_classifier
 from zoo.graph.columns import columns_of
-from zoo.spec import TableInput
+from zoo.spec import SeriesInput, TableInput
 
 # Examples that are read at most, fewer where their features would take more memory.
 MOST_READ = 4000
@@ -200,16 +200,20 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         trains=problem.trains,
         trains_from_random=base.spec.modality in ("series", "table")
         and base.weights == "random",
-        has_new_columns=_has_new_columns(base),
+        has_new_inputs=_has_new_inputs(base),
         bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
         norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )
 
 
-def _has_new_columns(base: Backbone) -> bool:
-    """True if a network for tables has weights for other columns than it reads."""
+def _has_new_inputs(base: Backbone) -> bool:
+    """True if a network's weights are for other columns or channels than it reads."""
     own = base.spec.input
-    if not isinstance(own, TableInput) or base.weights == "random":
+    if base.weights == "random":
+        return False
+    if isinstance(own, SeriesInput):
+        return own.channels != base.model.input_shape[-1]
+    if not isinstance(own, TableInput):
         return False
     known = {(column.name, column.is_number) for column in own.columns}
     return any((c.name, c.is_number) not in known for c in columns_of(base.model))

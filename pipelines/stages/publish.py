@@ -15,6 +15,7 @@ from zoo import published
 from zoo.builder import Backbone
 from zoo.errors import BackboneError, CorruptWeightsError
 from zoo.graph import columns as graph
+from zoo.graph.channels import channels_inside
 from zoo.published import columns_of
 from zoo.registry import TAKES_HANDLE
 from zoo.saved_model.export import save_module
@@ -219,6 +220,7 @@ def _input(backbone: Backbone) -> Input:
         takes,
         default_length_steps=steps,
         channels=channels,
+        inner_channels=channels_inside(backbone.model),
         # What was fitted has dilations that reach over the whole series.
         minimum_length_steps=(
             steps if backbone.spec.fitted else takes.minimum_length_steps

@@ -107,7 +107,7 @@ class AnomalyConfig:
 
 @dataclasses.dataclass(slots=True)
 class ExportConfig:
-    """Contents of the artifact besides predictions."""
+    """The artifact: contents besides predictions, and the gate in front of it."""
 
     explain: bool = option(
         False,
@@ -119,4 +119,25 @@ class ExportConfig:
         help="Keeps the classifier as a Keras model in the artifact too, from raw"
         " inputs to logits, for zootune.load_model. It takes the space of the weights"
         " once more.",
+    )
+    minimum: str = option(
+        "",
+        help="Bounds that a model must keep to be published, parted by commas, on any"
+        " number that report.json has for validation or test:"
+        " 'test.balanced_accuracy>=0.9,test.loss<=0.3'. Where one is missed nothing is"
+        " published, and the command ends with code 5 and the report.",
+    )
+    not_worse_than: str = option(
+        "",
+        help="A finished run or an artifact. A model is published if its accuracy on"
+        " the same test examples is certainly (97.5 %) not lower by export.margin or"
+        " more.",
+    )
+    margin: float = option(
+        0.02,
+        low=0.0,
+        high=0.5,
+        help="The accuracy that export.not_worse_than lets a model lose. The smaller it"
+        " is, the more test examples it takes to pass with an equal model; 0 asks for a"
+        " better one.",
     )

@@ -73,6 +73,7 @@ class Anomaly:
     epoch_metric = "auroc"
     counts_mistakes = False
     trains = False
+    report_type = AnomalyReport
     trains_in_replicas = False
     part_name = "class"
     reads_classes = False
