@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "data.check",
     "shard": "data.shard",
     "add-class": "runs.add_class",
+    "adapt": "runs.adapt",
     "report": "runs.report",
     "compare": "runs.compare",
     "doctor": "doctor",
