@@ -97,7 +97,7 @@ def unlabelled(images: Any) -> Iterator[Inputs]:
 @contextlib.contextmanager
 def content_of(example: Any) -> Iterator[bytes]:
     """Inside, the sha256 of one example, as for `unlabelled` but alone."""
-    several = example if isinstance(example, str) and ":" in example else [example]
+    several: Any = example if isinstance(example, str) and ":" in example else [example]
     if isinstance(example, np.ndarray):
         several = example[np.newaxis]
     with unlabelled(several) as inputs:

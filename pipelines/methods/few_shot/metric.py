@@ -24,8 +24,8 @@ def learned_metric(
     Each half of the base classes judges the metric that the other half gives. One that
     is not better by a standard error is refused, for the next simpler one.
     """
-    halves = np.random.default_rng(setting.seed).permutation(np.unique(labels))
-    halves = np.array_split(halves, 2)
+    order = np.random.default_rng(setting.seed).permutation(np.unique(labels))
+    halves = np.array_split(order, 2)
     scores: dict[float, list[np.ndarray]] = {share: [] for share in _SHARES}
     for judged, fitted in (halves, halves[::-1]):
         is_fitted, is_judged = np.isin(labels, fitted), np.isin(labels, judged)

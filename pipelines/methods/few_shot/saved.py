@@ -52,7 +52,7 @@ def save(state: State, path: Path) -> None:
         "reference": state.reference,
         "names": state.kept.names,
     }
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for i, rows in enumerate(state.kept.classes.values()):
         arrays[f"features_{i}"], arrays[f"contents_{i}"] = rows.features, rows.contents
     if state.normalization is not None:
