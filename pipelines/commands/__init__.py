@@ -7,6 +7,7 @@ COMMANDS = {
     "fetch": "backbones.fetch",
     "plan": "runs.plan",
     "rank": "runs.rank",
+    "few-shot": "runs.few_shot",
     "train": "runs.train",
     "tune": "runs.tune",
     "evaluate": "models.evaluate",
