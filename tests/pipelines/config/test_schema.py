@@ -22,6 +22,7 @@ from pipelines.errors import ConfigError
 FREE_TEXT = {
     *("data", "backbone", "handle", "weights", "workdir"),
     *("auto.backbones", "head.cut_after", "finetune.from_block"),
+    *("export.minimum", "export.not_worse_than"),
 }
 
 
