@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "data.demo",
     "check": "data.check",
     "shard": "data.shard",
+    "suggest": "models.suggest",
     "add-class": "runs.add_class",
     "report": "runs.report",
     "compare": "runs.compare",
