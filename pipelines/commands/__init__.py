@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "data.demo",
     "check": "data.check",
     "shard": "data.shard",
+    "suggest": "models.suggest",
     "add-class": "runs.add_class",
     "adapt": "runs.adapt",
     "report": "runs.report",
