@@ -42,6 +42,7 @@ def _run(job: RunJob) -> Run:
             batch_size=plan.batch_size,
             known=prepared.measured.known,
             out_of_fold=trained.out_of_fold,
+            moved=trained.moved,
         )
     with job.stage("evaluate"):
         evaluation = evaluate.evaluate_held_out(calibrated, splits)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipelines.config.options import option, options
+from pipelines.config.sections.adapt import AdaptConfig
 from pipelines.config.sections.answers import (
     AnomalyConfig,
     CalibrationConfig,
@@ -182,6 +183,7 @@ class RunConfig:
     anomaly: AnomalyConfig = dataclasses.field(default_factory=AnomalyConfig)
     export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
     auto: AutoConfig = dataclasses.field(default_factory=AutoConfig)
+    adapt: AdaptConfig = dataclasses.field(default_factory=AdaptConfig)
 
 
 OPTIONS = dict(options(RunConfig()))

@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any
 
 from pipelines.config import conditions
+from pipelines.config.adaptation import check_adapt
 from pipelines.config.conflicts import conflicts
 from pipelines.config.schema import (
     AUTO_BACKBONE,
@@ -70,6 +71,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     if message:
         raise ConfigError(message)
     _check_calibration(config)
+    check_adapt(config)
     conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 

@@ -16,11 +16,11 @@ from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
-from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
 from pipelines.runs import gated, keep_features, record, report, resume
+from pipelines.runs.adapted import adapted
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
@@ -31,6 +31,7 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
+from pipelines.stages.adaptation.apply import apply_adaptation
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import export
@@ -123,6 +124,7 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
+        prepared = adapted(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
         return agree(prepared, self._distribution)
 
@@ -219,7 +221,12 @@ class RunJob:
         time, and the splits that it is calibrated on.
         """
         prepared = self._prepared
-        if not prepared.folds:
+        decided = prepared.adaptation
+        if prepared.target and decided and decided.adapted:
+            self._trained = apply_adaptation(
+                model, prepared.splits, prepared.target, decided
+            )
+        elif not prepared.folds:
             history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
             viewed, views = with_chosen_views(
                 model,
@@ -231,7 +238,12 @@ class RunJob:
             )
             left_out = prepared.left_out()
             self._trained = Trained(
-                viewed, history, prepared.splits, out_of_fold=left_out, views=views
+                viewed,
+                history,
+                prepared.splits,
+                out_of_fold=left_out,
+                views=views,
+                adaptation=decided.record if decided else None,
             )
         else:
             self._trained = fit_folds(
@@ -323,6 +335,7 @@ class RunJob:
             seconds={**self.seconds, "total": self._clock.total_seconds},
             folds=self._trained.scores,
             views=self._trained.views,
+            adaptation=self._trained.adaptation,
             gate=self._verdict.values() if self._gate else None,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
@@ -350,22 +363,15 @@ class RunJob:
         The heads of folds were fitted to other examples each, and a model of several
         views reads other features.
         """
-        prepared = self._prepared
-        if prepared.folds or self._trained.views:
+        if self._prepared.folds or self._trained.views:
             return
-        kept = keep_features.of_run(
-            prepared.measured,
+        keep_features.write(
+            self._prepared,
             calibrated,
-            prepared.splits,
-            prepared.plan,
+            self.folder.checkpoints_dir,
             backbone=backbone["sha256"],
+            is_moved=self._trained.moved is not None,
         )
-        if kept is not None:
-            path = self.folder.checkpoints_dir / kept_features.FILE_NAME
-            try:
-                kept_features.save(kept, path)
-            except OSError as error:  # they only save a pass over the images later
-                _logger.warning("%s could not be written: %s", path, error)
 
 
 def _require_space(folder: RunFolder, prepared: Prepared) -> None:

@@ -30,6 +30,8 @@ from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
+from pipelines.stages.adaptation.decide import AdaptedPlan
+from pipelines.stages.adaptation.read import TargetRead, read_domains, with_advice
 from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
@@ -68,7 +70,9 @@ class Prepared:
 
     `compute` has the measurements behind the precision of the plan, and `choice` the
     comparison of backbones where the config left it to be measured. With `folds`
-    train and validation of the splits are the same examples.
+    train and validation of the splits are the same examples. `target` is the domain to
+    adapt to, if there is one, and `adaptation` what was decided on it: then `plan` is
+    its plan.
     """
 
     base: Backbone
@@ -78,6 +82,8 @@ class Prepared:
     compute: Compute
     choice: BackboneChoice | None = None
     folds: int = 0
+    target: TargetRead | None = None
+    adaptation: AdaptedPlan | None = None
 
     @property
     def info(self) -> DataInfo:
@@ -173,6 +179,9 @@ def _prepare(
         measured = measure_all(base, splits, config, clock)
     decided = choose_plan(base, _planned_for(splits, config), measured, config)
     plan = folded(decided, config)
+    target = _target(config, splits, measured, plan, clock)
+    if target is not None:
+        plan = with_advice(plan, target, config)
     if config.folds:
         require_memory(measured, plan.head, examples=len(splits.train))
     chosen = choose_precision(
@@ -186,7 +195,14 @@ def _prepare(
     )
     measured = measured.for_base(chosen.base)
     return Prepared(
-        chosen.base, splits, measured, plan, chosen.compute, choice, config.folds
+        chosen.base,
+        splits,
+        measured,
+        plan,
+        chosen.compute,
+        choice,
+        config.folds,
+        target,
     )
 
 
@@ -203,6 +219,20 @@ def _planned_for(splits: Splits, config: RunConfig) -> Splits:
         seed=config.seed,
     )
     return without_fold(splits, folds == 0)
+
+
+def _target(
+    config: RunConfig,
+    splits: Splits,
+    measured: Measured,
+    plan: TransferPlan,
+    clock: Clock,
+) -> TargetRead | None:
+    """The domain to adapt to, read and measured; None without one."""
+    if not config.adapt.target:
+        return None
+    with clock.stage("target", config.adapt.target):
+        return read_domains(config, splits, measured, plan)
 
 
 def _split(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from pipelines.data.splits import Splits
+from pipelines.planning.adaptation.evidence import Adaptation
 from pipelines.planning.views import ViewChoice
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.stages.finetune import FitHistory
@@ -40,6 +42,9 @@ class Trained:
     validation. The model has the chosen `views`, if the config asks for some.
     `out_of_fold` are the outputs for validation, of heads or networks that did not see
     the example, where they are known.
+
+    After an `adaptation` they are of the head for the source, and `moved` gives source
+    features `[rows, width]` the place that the target's have.
     """
 
     model: TransferModel
@@ -48,6 +53,8 @@ class Trained:
     scores: FoldScores | None = None
     out_of_fold: Outputs | None = None
     views: ViewChoice | None = None
+    adaptation: Adaptation | None = None
+    moved: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def metric_of(

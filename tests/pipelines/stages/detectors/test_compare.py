@@ -11,10 +11,13 @@ from pipelines.config import RunConfig
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.plan import from_dict, to_dict
+from pipelines.probing.detector import fit_detector
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.measure import measure
+from pipelines.stages.outputs import fingerprint
 from pipelines.stages.plan import choose_plan
+from tests.support.detectors import publish
 
 RNG = np.random.default_rng(0)
 
@@ -56,6 +59,27 @@ def test_auto_measures_and_records_its_choice(base, splits):
     assert from_dict(to_dict(plan)) == plan
     again = measure(base, splits, config(), Clock())
     assert again.detectors == measured.detectors
+
+
+def test_a_source_is_judged_beside_all_others(base, splits, tmp_path):
+    """A source that knows nothing of the data is not taken, and that is said."""
+    alone = measure(base, splits, config(), Clock())
+    plan = choose_plan(base, splits, alone, config())
+    reads = [(name, plan.head.grid) for name in plan.head.reads]
+    width = sum(alone.train[key].shape[1] for key in reads)
+    known = fit_detector([RNG.normal(size=(40, width))]).of_method("dfm")
+    own = {"backbone": fingerprint(base), "reads": plan.head.reads}
+    asked = config()
+    asked.anomaly.transfer = str(publish(known, tmp_path / "1", **own))
+    measured = measure(base, splits, asked, Clock())
+    assert measured.detectors[:-2] == alone.detectors
+    ways = [score.method for score in measured.detectors[-2:]]
+    assert ways == ["transfer:as_is", "transfer:threshold"]
+    chosen = choose_plan(base, splits, measured, asked)
+    assert (chosen.head.transfer, chosen.head.detector) == ("", plan.head.detector)
+    assert chosen.head.source == measured.source.digest
+    assert "not taken, which would be negative transfer" in chosen.reason
+    assert from_dict(to_dict(chosen)) == chosen
 
 
 def test_a_named_method_compares_nothing(base, splits):
