@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "data.check",
     "shard": "data.shard",
     "suggest": "models.suggest",
+    "drift": "models.drift",
     "add-class": "runs.add_class",
     "report": "runs.report",
     "compare": "runs.compare",
