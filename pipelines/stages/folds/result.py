@@ -57,6 +57,18 @@ class Trained:
     moved: Callable[[np.ndarray], np.ndarray] | None = None
 
 
+def metric_of(
+    problem: Problem,
+    outputs: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+) -> float:
+    """The metric that the problem compares, of outputs for all these labels."""
+    quality = problem.judge(outputs, labels).quality
+    mean = float(np.average(quality, weights=weights))
+    return float(problem.reached(outputs, labels, mean, weights))
+
+
 def fold_scores(
     problem: Problem,
     outputs: np.ndarray,
@@ -72,10 +84,8 @@ def fold_scores(
     """
 
     def reached(rows: np.ndarray) -> float:
-        quality = problem.judge(outputs[rows], labels[rows]).quality
         own = None if weights is None else weights[rows]
-        mean = float(np.average(quality, weights=own))
-        return float(problem.reached(outputs[rows], labels[rows], mean, own))
+        return metric_of(problem, outputs[rows], labels[rows], own)
 
     per_fold = [reached(folds == fold) for fold in range(count)]
     return FoldScores(

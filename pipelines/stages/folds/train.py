@@ -16,7 +16,7 @@ from pipelines.planning.plan import HeadPlan, TransferPlan
 from pipelines.problems.protocol import Outputs
 from pipelines.problems.registry import problem_of
 from pipelines.stages.finetune import FitHistory, fine_tune
-from pipelines.stages.folds.result import Trained, fold_scores
+from pipelines.stages.folds.result import Trained, fold_scores, metric_of
 from pipelines.stages.head import add_head
 from pipelines.stages.measure import Measured
 from pipelines.stages.outputs import outputs
@@ -30,13 +30,18 @@ _logger = logging.getLogger("zootune")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Network:
-    """A trained network of a fold, with its weights, and its answers for that fold."""
+    """A trained network of a fold, with its weights, and its answers for that fold.
+
+    `reached` is the metric of these. Only the best one so far is held.
+    """
 
     model: TransferModel
     weights: list[np.ndarray]
     history: FitHistory
     splits: Splits
     answers: Outputs
+    reached: float
+    fold: int = 0
 
 
 def train_folds(
@@ -64,35 +69,36 @@ def train_folds(
         train.labels, train.groups, problem=problem.name, count=count, seed=plan.seed
     )
     start = base.model.get_weights()
-    networks: list[_Network] = []
+    best: _Network | None = None
+    logits: list[np.ndarray] = []
     for fold in range(count):
         _logger.info("fold %d of %d", fold + 1, count)
         base.model.set_weights(start)
         own = folds == fold
-        networks.append(
-            _trained(
-                base,
-                without_fold(splits, own),
-                measured.without(own) if plan.head.standardized else measured,
-                plan,
-                _workspace(workspace, measured, plan.head, own, left=count - fold),
-            )
+        network = _trained(
+            base,
+            without_fold(splits, own),
+            measured.without(own) if plan.head.standardized else measured,
+            plan,
+            _workspace(workspace, measured, plan.head, own, left=count - fold),
         )
-    answers = [network.answers for network in networks]
-    every = np.zeros((len(folds), answers[0].logits.shape[1]), np.float32)
-    for fold, part in enumerate(answers):
-        every[folds == fold] = part.logits
+        logits.append(network.answers.logits)
+        if best is None or network.reached > best.reached:
+            best = dataclasses.replace(network, fold=fold)
+    if best is None:
+        raise ValueError("There are no folds to train on.")
+    every = np.zeros((len(folds), logits[0].shape[1]), np.float32)
+    for fold, part in enumerate(logits):
+        every[folds == fold] = part
     scores = fold_scores(
         problem, every, train.labels, folds, train.relative_weights, count=count
     )
-    chosen = int(np.argmax(scores.per_fold))
-    best = networks[chosen]
     best.model.model.set_weights(best.weights)
     return Trained(
         best.model,
         best.history,
         best.splits,
-        dataclasses.replace(scores, chosen=chosen),
+        dataclasses.replace(scores, chosen=best.fold),
         best.answers,
     )
 
@@ -117,7 +123,9 @@ def _trained(
     )
     history = fine_tune(model, splits, plan, workspace)
     (answers,) = outputs(model, [splits.validation], batch_size=plan.batch_size)
-    return _Network(model, model.model.get_weights(), history, splits, answers)
+    reached = metric_of(problem, answers.logits, answers.labels, answers.weights)
+    weights = model.model.get_weights()
+    return _Network(model, weights, history, splits, answers, reached)
 
 
 def _workspace(
