@@ -203,7 +203,8 @@ def main() -> None:
                     prepared, calibrated, report = solved(
                         x, y, method=method, seed=seed, folder=Path(scratch)
                     )
-                    reached[name][method].append(report.auroc or np.nan)
+                    area = np.nan if report.auroc is None else report.auroc
+                    reached[name][method].append(area)
                     chosen[name][prepared.plan.head.detector] += method == AUTO
                 if alarms is None:
                     alarms = false_alarms(prepared, calibrated)

@@ -80,7 +80,8 @@ def area(prepared: Prepared, config: RunConfig, head: HeadPlan) -> float:
         batch_size=32,
         known=prepared.measured.known,
     )
-    return evaluate_calibrated(calibrated, prepared.problem).test.auroc or np.nan
+    reached = evaluate_calibrated(calibrated, prepared.problem).test.auroc
+    return np.nan if reached is None else reached
 
 
 def row(reference: str, place: Path, scratch: Path) -> str:

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "data.check",
     "shard": "data.shard",
     "suggest": "models.suggest",
+    "drift": "models.drift",
     "add-class": "runs.add_class",
     "adapt": "runs.adapt",
     "report": "runs.report",

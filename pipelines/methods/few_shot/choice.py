@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 from pipelines.methods.few_shot.heads import HEADS, Linear
 
@@ -42,6 +43,14 @@ def choose(rows: np.ndarray, labels: np.ndarray, *, head: str, seed: int = 0) ->
     least for each head.
     """
     names = tuple(HEADS) if head == AUTO else (head,)
+    # Products of small matrices, again and again: threads would wait for each other.
+    with threadpool_limits(1):
+        return _chosen(rows, labels, names, seed=seed)
+
+
+def _chosen(
+    rows: np.ndarray, labels: np.ndarray, names: Sequence[str], *, seed: int
+) -> Chosen:
     if np.bincount(labels).min() < 2:
         name = names[0]
         return Chosen(

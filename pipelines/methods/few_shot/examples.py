@@ -16,6 +16,7 @@ from pipelines.data.one_class import read_class
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import normal
 from pipelines.data.splits import Inputs
+from pipelines.data.splitting import keep_some
 from pipelines.errors import DataError
 
 
@@ -89,7 +90,8 @@ def unlabelled(images: Any) -> Iterator[Inputs]:
         DataError: if no example is there, or one cannot be read.
     """
     with _with_label(images, "example") as reference:
-        inputs = read(DatasetRef.parse(reference)).inputs
+        ref = DatasetRef.parse(reference)
+        inputs = keep_some(read(ref), limit=ref.limit, seed=ref.seed).inputs
         content_hashes(inputs)
         yield inputs
 

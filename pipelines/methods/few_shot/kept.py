@@ -83,7 +83,8 @@ class Kept:
         """
         if name not in self.classes:
             raise ConfigError(
-                f"There is no class '{name}'. {choices(name, self.names)}"
+                f"There is no class '{name}'. {choices(name, self.names)} Name one of"
+                " these."
             )
         self._require_two_without(name)
         return Kept({other: at for other, at in self.classes.items() if other != name})

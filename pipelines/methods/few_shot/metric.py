@@ -32,8 +32,9 @@ def learned_metric(
         some = setting.smaller(labels[is_judged], episodes=_EPISODES)
         if some is None:
             return np.eye(rows.shape[1])
+        spectrum = _spectrum(rows[is_fitted], labels[is_fitted])
         for share in _SHARES:
-            matrix = _metric(rows[is_fitted], labels[is_fitted], share)
+            matrix = _metric(spectrum, share)
             scores[share].append(
                 accuracies(
                     stretched(rows[is_judged], matrix),
@@ -42,7 +43,10 @@ def learned_metric(
                     [centroid],
                 )[0]
             )
-    return _metric(rows, labels, _safest(scores))
+    share = _safest(scores)
+    if share == 1.0:
+        return np.eye(rows.shape[1])
+    return _metric(_spectrum(rows, labels), share)
 
 
 def stretched(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -62,13 +66,18 @@ def _safest(scores: dict[float, list[np.ndarray]]) -> float:
     return best
 
 
-def _metric(rows: np.ndarray, labels: np.ndarray, share: float) -> np.ndarray:
-    """The square root of the inverse of the shrunk covariance within classes."""
-    if share == 1.0:
-        return np.eye(rows.shape[1])
+def _spectrum(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors of the covariance within classes."""
     _, codes = np.unique(labels, return_inverse=True)
     residuals = rows - class_means(rows, codes)[codes]
-    values, vectors = np.linalg.eigh(residuals.T @ residuals / len(rows))
+    return np.linalg.eigh(residuals.T @ residuals / len(rows))
+
+
+def _metric(spectrum: tuple[np.ndarray, np.ndarray], share: float) -> np.ndarray:
+    """The square root of the inverse of the shrunk covariance."""
+    values, vectors = spectrum
+    if share == 1.0:
+        return np.eye(len(values))
     spread = values.mean()
     stretch = np.sqrt(spread / ((1 - share) * np.maximum(values, 0) + share * spread))
     return (vectors * stretch) @ vectors.T

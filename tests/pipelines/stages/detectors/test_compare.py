@@ -14,6 +14,7 @@ from pipelines.planning.plan import from_dict, to_dict
 from pipelines.probing.detector import fit_detector
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import fit_base, freeze_base
+from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure
 from pipelines.stages.outputs import fingerprint
 from pipelines.stages.plan import choose_plan
@@ -87,6 +88,24 @@ def test_a_named_method_compares_nothing(base, splits):
     assert measured.detectors == ()
     plan = choose_plan(base, splits, measured, config("dfm"))
     assert (plan.head.detector, plan.head.detectors) == ("dfm", ())
+
+
+def test_a_head_of_patches_scores_every_cell(base, splits):
+    measured = measure(base, splits, config("patchcore"), Clock())
+    plan = choose_plan(base, splits, measured, config("patchcore"))
+    assert (plan.head.detector, measured.detectors) == ("patchcore", ())
+    assert plan.reason.endswith("Method: patchcore, on cells.")
+    probe = measured.probe(plan.head)
+    layers = measured.problem.output_layers(probe)
+    model = add_head(
+        base, classes=0, plan=plan.head, probe=probe, output_layers=layers
+    ).model
+    some = splits.train.take(np.arange(6))
+    strange = some.inputs.pixels.copy()
+    strange[3:, 4:12, 4:12] = RNG.integers(0, 256, (3, 8, 8, 3))
+    scores = np.asarray(model(strange))
+    assert scores.shape == (6, 1 + probe.bank.cells)
+    assert scores[3:, 0].min() > 2 * scores[:3, 0].max()
 
 
 def test_too_few_examples_leave_the_usual_choice(base, splits):
