@@ -37,6 +37,7 @@ CLASSES = {
     "GridPooling": "pipelines.features.pooling",
     "Standardize": "pipelines.features.pooling",
     "TokenPooling": "pipelines.features.pooling",
+    "GradientReversal": "pipelines.methods.adaptation.dann",
     "AnomalyMap": "pipelines.problems.anomalies.map_layer",
     "AnomalyScore": "pipelines.problems.anomalies.score_layer",
     "NearestPatches": "pipelines.problems.anomalies.patch_layer",

@@ -16,6 +16,7 @@ from pipelines.planning.detectors import can_move
 from pipelines.planning.plan import HeadPlan
 from pipelines.probing.probe import Standardization
 from pipelines.problems.anomalies.moving import SourceDetector
+from pipelines.problems.registry import trains
 from pipelines.serving import artifact
 from zoo.storage.home import expanded
 
@@ -69,7 +70,7 @@ def read(place: Path) -> SourceDetector:
     if (base / "artifact").is_dir():
         base = base / "artifact"
     opened = artifact.open_verified(base)
-    if opened.manifest.problem != "anomaly":
+    if trains(opened.manifest.problem):
         raise ArtifactError(
             f"{opened.path} answers {opened.manifest.problem}, not anomalies, and has"
             " nothing to take over. Give a run of config.problem=anomaly."

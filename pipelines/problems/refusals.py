@@ -57,4 +57,5 @@ ANOMALIES_ONLY: Mapping[str, Sequence[Any]] = {
 ONE_CLASS_ONLY: Mapping[str, Sequence[Any]] = {
     "imbalance": ("none", "auto"),
     "distribution": ("auto", "none"),
+    "adapt.target": ("",),
 }

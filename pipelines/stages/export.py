@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
@@ -41,6 +41,13 @@ from zoo.spec import ImageInput, SoundInput, TableInput
 _logger = logging.getLogger("zootune")
 
 
+class Extra(Protocol):
+    """Facts on the training data that lie beside the graph of an artifact."""
+
+    def save(self, folder: Path) -> None:
+        """Writes them into the folder of an artifact."""
+
+
 def export(
     model: TransferModel,
     calibration: Any,
@@ -52,6 +59,7 @@ def export(
     model_card: str = "",
     explain: bool = False,
     keeps_keras: bool = False,
+    extras: Sequence[Extra] = (),
     process: FreshProcess | None = None,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
@@ -59,8 +67,9 @@ def export(
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`, and `model_card` is Markdown for people, a file beside the
     graph. With `explain` it can say where on an image the network looked, and with
-    `keeps_keras` it holds the Keras model too. `process` is
-    one of `parity_process.fresh_process` that was started early.
+    `keeps_keras` it holds the Keras model too. `extras` are saved beside the graph:
+    what the artifact knows of its training data. `process` is one of
+    `parity_process.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
@@ -77,6 +86,8 @@ def export(
                 keras_file.write(model.model, unpublished / keras_file.PLACE)
             if can_move(model.plan.detector, model.backbone.spec.modality):
                 _write_detector(model, unpublished)
+            for extra in extras:
+                extra.save(unpublished)
             with _kept_if_refused(unpublished, base):
                 record = _prove(subject, examples, unpublished, process)
             manifest = _manifest(

@@ -258,26 +258,7 @@ def measure(
     rest = {key: values[len(some) :] for key, values in vectors.items()}
     is_whole = also is not None
     clock.part("comparing what a head could read")
-    compared = compare_head_inputs(
-        base,
-        first,
-        some.labels,
-        some.groups,
-        problem,
-        seed=config.seed,
-        rate=rate,
-        weights=some.weights,
-    )
-    compared = with_depths(
-        compared,
-        base,
-        first,
-        some.labels,
-        some.groups,
-        problem,
-        config,
-        weights=some.weights,
-    )
+    compared = _compared(base, first, some, problem, config, rate=rate)
     left_out, per_class = compared.best_head.accuracy, len(splits.train) / problem.parts
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
         views = 1
@@ -286,20 +267,8 @@ def measure(
     detectors: tuple[DetectorScore, ...] = ()
     if problem.detector(config, base.spec.modality) == AUTO:
         clock.part("comparing detectors by injected anomalies")
-        head_input = compared.heads[min(1, len(compared.heads) - 1)]
-        reads = [(name, head_input.grid) for name in head_input.reads]
-        if source is not None:
-            require_reads(source, reads, base.spec.modality)
-        detectors = compare_detectors(
-            base,
-            reader,
-            first,
-            reads,
-            some,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            source=source,
-            series=series,
+        detectors = _detectors(
+            base, reader, first, some, compared, config, source=source, series=series
         )
     whole = {splits.train.name: first, splits.validation.name: rest}
     return Measured(
@@ -323,6 +292,51 @@ def measure(
         series=series,
         source=source,
         refitted=_refitted(base, splits, first, rest, problem) if is_whole else None,
+    )
+
+
+def _compared(
+    base: Backbone,
+    vectors: Mapping[tuple[str, int], np.ndarray],
+    some: Split,
+    problem: Problem,
+    config: RunConfig,
+    *,
+    rate: float,
+) -> Evidence:
+    """What a head could read, and where the network could be cut, by probes."""
+    known = base, vectors, some.labels, some.groups, problem
+    compared = compare_head_inputs(
+        *known, seed=config.seed, rate=rate, weights=some.weights
+    )
+    return with_depths(compared, *known, config, weights=some.weights)
+
+
+def _detectors(
+    base: Backbone,
+    reader: Reader,
+    vectors: Mapping[tuple[str, int], np.ndarray],
+    some: Split,
+    compared: Evidence,
+    config: RunConfig,
+    *,
+    source: SourceDetector | None,
+    series: np.ndarray | None,
+) -> tuple[DetectorScore, ...]:
+    head_input = compared.heads[min(1, len(compared.heads) - 1)]
+    reads = [(name, head_input.grid) for name in head_input.reads]
+    if source is not None:
+        require_reads(source, reads, base.spec.modality)
+    return compare_detectors(
+        base,
+        reader,
+        vectors,
+        reads,
+        some,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        source=source,
+        series=series,
     )
 
 

@@ -129,6 +129,16 @@ class ExportConfig:
         " inputs to logits, for zootune.load_model. It takes the space of the weights"
         " once more.",
     )
+    neighbours: bool = option(
+        False,
+        help="Keeps the features and names of training examples in the artifact, for"
+        " predictor.neighbours: the ones nearest to an example. It takes up to 64 MiB.",
+    )
+    drift: bool = option(
+        False,
+        help="Keeps statistics of held-out examples in the artifact (scores, answers,"
+        " projected features), for `zoo drift`.",
+    )
     minimum: str = option(
         "",
         help="Bounds that a model must keep to be published, parted by commas, on any"
