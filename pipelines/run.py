@@ -31,8 +31,8 @@ def _run(job: RunJob) -> Run:
     with job.stage("head"):
         model = head.add_head(base, **prepared.head())
     with job.stage("finetune"):
-        trained = job.train(model)  # phase by phase, or a head for each fold
-    model = trained.model
+        trained = job.train(model)  # phase by phase, or once for each fold
+    model, splits = trained.model, trained.splits
     job.start_proof()
     with job.stage("calibrate"):
         calibrated = calibrate.calibrate_model(

@@ -40,6 +40,7 @@ CLASSES = {
     "GradientReversal": "pipelines.methods.adaptation.dann",
     "AnomalyMap": "pipelines.problems.anomalies.map_layer",
     "AnomalyScore": "pipelines.problems.anomalies.score_layer",
+    "NearestPatches": "pipelines.problems.anomalies.patch_layer",
     "ReconstructionScores": "pipelines.problems.anomalies.reconstruction_layer",
     "WindowScores": "pipelines.problems.anomalies.window_layer",
     "CumulativeLink": "pipelines.problems.cumulative_link",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,11 @@ from pipelines.runs.model_card import model_card
 from pipelines.runtime.blas import one_thread
 from pipelines.runtime.clock import Clock
 from pipelines.serving.artifact import FINGERPRINTS_BEFORE
+from pipelines.serving.training_data.neighbours import NeighbourIndex
 from pipelines.stages.calibrate import Calibrated, rows_of_each_class
+from pipelines.stages.drift_reference import reference_of
 from pipelines.stages.evaluate import Evaluation, evaluate_calibrated
-from pipelines.stages.export import export
+from pipelines.stages.export import Extra, export
 from pipelines.stages.head import add_head
 from pipelines.stages.outputs import Outputs
 from pipelines.stages.predictions import rows_of_held_out
@@ -123,6 +125,7 @@ def publish_changed(
             facts=facts,
             model_card=card,
             explain=run.config.export.explain,
+            extras=_extras(run, kept, calibrated, names),
         )
     kept_features.save(kept, run.next_features_path)
     values = {
@@ -272,3 +275,24 @@ def _info(run: FinishedRun, kept: KeptFeatures) -> DataInfo:
         reference=run.report["data"]["reference"],
         skipped=(),
     )
+
+
+def _extras(
+    run: FinishedRun,
+    kept: KeptFeatures,
+    calibrated: Calibrated,
+    class_names: Sequence[str],
+) -> list[Extra]:
+    """What the artifact is to know of its training data, as the config of the run says.
+
+    The index is of the features that the head is fitted to.
+    """
+    asked, train = run.config.export, kept.train
+    extras: list[Extra] = []
+    if asked.neighbours:
+        labels = [kept.class_names[label] for label in train.labels[train.rows]]
+        names = train.names[train.rows].tolist()
+        extras.append(NeighbourIndex.of(train.first_view(), names, labels))
+    if asked.drift:
+        extras.append(reference_of(calibrated, class_names=class_names))
+    return extras

@@ -17,7 +17,7 @@ from pipelines.report.predictions import PredictionRow
 # A probability that rounds to 0 in float32 costs what the smallest number does.
 _TINY = float(np.finfo(np.float32).tiny)
 # Problems whose examples have one class, or grade, each.
-COMPARED = ("single_label", "ordinal")
+_COMPARED = ("single_label", "ordinal")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,6 +60,11 @@ class FinishedRun:
     answers: Answers
 
 
+def is_compared(kind: str) -> bool:
+    """True if runs of this kind of problem are compared, example by example."""
+    return kind in _COMPARED
+
+
 def read(folder: Path) -> FinishedRun:
     """The files of a finished run.
 
@@ -69,7 +74,7 @@ def read(folder: Path) -> FinishedRun:
     """
     report = read_report(folder)
     kind = report.get("problem", "single_label")
-    if kind not in COMPARED:
+    if not is_compared(kind):
         raise ConfigError(
             f"{folder} has a problem of the kind {kind}, and runs are compared by"
             " examples that have one class each. Compare the values of `test` in"

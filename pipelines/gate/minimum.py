@@ -86,8 +86,8 @@ def _unknown(condition: Condition, known: Sequence[str]) -> ConfigError:
     parts = [name for name in known if ".per_" in name]
     own = [name for name in (*whole, *parts) if name.startswith(f"{split}.")]
     return ConfigError(
-        f"The gate names {condition.measure!r}, and the report of this run has another"
-        f" set of measures.{hint} Use one of {listing(own, shown=_NAMED)}."
+        f"The gate names {condition.measure!r}, and the measures in the report of this"
+        f" run are {listing(own, shown=_NAMED)}.{hint} Use the name of one of these."
     )
 
 

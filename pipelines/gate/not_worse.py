@@ -60,7 +60,7 @@ def require_comparable(
     Raises:
         ConfigError: for another kind of problem, or other classes.
     """
-    if problem not in finished.COMPARED:
+    if not finished.is_compared(problem):
         raise ConfigError(
             f"config.export.not_worse_than compares answers of one class each, and the"
             f" problem is {problem}. Use config.export.minimum, with a bound on its own"

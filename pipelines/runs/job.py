@@ -33,12 +33,14 @@ from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
 from pipelines.stages.adaptation.apply import apply_adaptation
 from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.drift_reference import reference_of
 from pipelines.stages.evaluate import Evaluation
-from pipelines.stages.export import export
+from pipelines.stages.export import Extra, export
 from pipelines.stages.finetune import FitHistory, fine_tune
-from pipelines.stages.folds.measure import with_every_example
-from pipelines.stages.folds.solve import Trained, solve_folds
+from pipelines.stages.folds.fit import fit_folds
+from pipelines.stages.folds.result import Trained
 from pipelines.stages.gallery.write import write_gallery
+from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
 from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.distributed.distribution import Distribution
@@ -126,6 +128,10 @@ class RunJob:
         )
         prepared = adapted(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
+        asked = self.config.export
+        for name in ("neighbours", "drift"):
+            if getattr(asked, name):
+                require_classes(prepared.problem, name)
         return agree(prepared, self._distribution)
 
     def _open_gate(self) -> None:
@@ -217,7 +223,8 @@ class RunJob:
     def train(self, model: TransferModel) -> Trained:
         """Trains the model in place: phase by phase, or by the heads of all folds.
 
-        The result has the model with its views at test time.
+        Or by a network for each fold. The result has the model with its views at test
+        time, and the splits that it is calibrated on.
         """
         prepared = self._prepared
         decided = prepared.adaptation
@@ -239,27 +246,23 @@ class RunJob:
             self._trained = Trained(
                 viewed,
                 history,
+                prepared.splits,
                 out_of_fold=left_out,
                 views=views,
                 adaptation=decided.record if decided else None,
             )
         else:
-            measured = with_every_example(
-                prepared.base,
-                prepared.splits,
-                prepared.measured,
-                prepared.plan.head,
-                self.config,
-                self._clock,
-            )
-            self._trained = solve_folds(
+            self._trained = fit_folds(
                 model,
                 prepared.splits,
-                measured,
+                prepared.measured,
                 prepared.plan,
-                count=prepared.folds,
-                takes_best=self.config.fold_head == "best",
+                self.workspace(),
+                config=self.config,
+                clock=self._clock,
             )
+            # Where networks train, validation is the fold of the best one.
+            self._prepared = dataclasses.replace(prepared, splits=self._trained.splits)
         return self._trained
 
     def start_proof(self) -> None:
@@ -296,12 +299,30 @@ class RunJob:
                 model_card=model_card(prepared, calibrated, evaluation),
                 explain=self.config.export.explain,
                 keeps_keras=self.config.export.keras,
+                extras=self._extras(model, calibrated),
                 process=self._proof,
             )
         except ArtifactError:
             self._progress.save_trained(model.model)
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
+
+    def _extras(self, model: TransferModel, calibrated: Calibrated) -> list[Extra]:
+        """What the artifact is to know of its training data."""
+        prepared, asked = self._prepared, self.config.export
+        extras: list[Extra] = []
+        if asked.neighbours:
+            index = index_of_training(
+                model,
+                prepared.splits,
+                batch_size=prepared.plan.batch_size,
+                known=prepared.measured.known,
+            )
+            extras.append(index)
+        if asked.drift:
+            names = prepared.splits.info.class_names
+            extras.append(reference_of(calibrated, class_names=names))
+        return extras
 
     def _write_gallery(self, model: TransferModel, calibrated: Calibrated) -> None:
         write_gallery(

@@ -11,14 +11,19 @@ import numpy as np
 
 from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
-from pipelines.data.folds import pooled, require_one_in_each
+from pipelines.data.folds import (
+    folds_of,
+    pooled,
+    require_one_in_each,
+    without_fold,
+)
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Examples, Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.compute import Compute
-from pipelines.planning.folds import folded
+from pipelines.planning.folds import folded, solves_folds
 from pipelines.planning.plan import HeadPlan, TransferPlan
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
@@ -172,11 +177,8 @@ def _prepare(
         base = fit_base(base, splits.train, seed=config.seed)
         measure_all = measure_pooled if config.folds else measure
         measured = measure_all(base, splits, config, clock)
-    plan = folded(
-        choose_plan(base, splits, measured, config),
-        count=config.folds,
-        takes_best=config.fold_head == "best",
-    )
+    decided = choose_plan(base, _planned_for(splits, config), measured, config)
+    plan = folded(decided, config)
     target = _target(config, splits, measured, plan, clock)
     if target is not None:
         plan = with_advice(plan, target, config)
@@ -202,6 +204,21 @@ def _prepare(
         config.folds,
         target,
     )
+
+
+def _planned_for(splits: Splits, config: RunConfig) -> Splits:
+    """The splits that a plan is for: of one fold, where each trains a network."""
+    if not config.folds or solves_folds(config):
+        return splits
+    train = splits.train
+    folds = folds_of(
+        train.labels,
+        train.groups,
+        problem=splits.info.problem,
+        count=config.folds,
+        seed=config.seed,
+    )
+    return without_fold(splits, folds == 0)
 
 
 def _target(

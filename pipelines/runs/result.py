@@ -18,7 +18,7 @@ from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory
-from pipelines.stages.folds.solve import FoldScores
+from pipelines.stages.folds.result import FoldScores
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -17,7 +17,7 @@ from pipelines.problems.protocol import Outputs
 from pipelines.stages.adaptation.decide import PHASE, AdaptedPlan
 from pipelines.stages.adaptation.read import TargetRead
 from pipelines.stages.finetune import FitHistory
-from pipelines.stages.folds.solve import Trained
+from pipelines.stages.folds.result import Trained
 from pipelines.stages.outputs import outputs
 from pipelines.training.batchnorm import reestimate
 from pipelines.training.phases.result import PhaseResult
@@ -67,11 +67,12 @@ def apply_adaptation(
     result = _result(record, changes, adapted.head, time.monotonic() - started)
     history = FitHistory((result,) if decided.plan.phases else (), ())
     if passes:
-        return Trained(model, history, adaptation=record)
+        return Trained(model, history, splits, adaptation=record)
     validation = splits.validation
     return Trained(
         model,
         history,
+        splits,
         out_of_fold=Outputs(
             validation.name,
             validation.labels,

@@ -62,8 +62,11 @@ def require_memory(
 ) -> None:
     """Raises `ConfigError` if what a head reads of all examples does not fit.
 
-    Half of `memory_bytes`, by default that of this machine, may be used.
+    Half of `memory_bytes` may be used, by default half of this machine's memory. A head
+    that starts from no probe needs nothing.
     """
+    if not head.standardized:
+        return
     width = sum(measured.train[name, head.grid].shape[1] for name in head.reads)
     memory = machine_memory_bytes() if memory_bytes is None else memory_bytes
     for_one = measured.views * width * _BYTES_OF_A_NUMBER
@@ -73,7 +76,7 @@ def require_memory(
     views = f" in {measured.views} views" if measured.views > 1 else ""
     fewer = " head.views=1," if measured.views > 1 else ""
     raise ConfigError(
-        f"config.folds solves heads on all {examples} examples of train and validation"
+        f"config.folds fits heads to all {examples} examples of train and validation"
         f" together. The head reads {width} numbers of each{views}, which takes"
         f" {examples * for_one / 1e9:.1f} GB, and half of this machine's memory is"
         f" {memory * MEMORY_SHARE / 1e9:.1f} GB. Take at most {fit_in} examples with"
@@ -92,14 +95,15 @@ def with_every_example(
 ) -> Measured:
     """The same with what the head reads of all examples, in every view.
 
-    Nothing is read where everything was measured. `base` is the one that the head is
+    Nothing is read where everything was measured, and for a head that starts from no
+    probe. `base` is the one that the head is
     on; the pass ends early if the time budget does not allow it.
 
     Raises:
         ConfigError: if one pass does not end within the time budget.
         DataError: naming files that have changed since they were checked.
     """
-    if len(measured.labels) == len(splits.train):
+    if len(measured.labels) == len(splits.train) or not head.standardized:
         return measured
     every, views = splits.train, measured.views
     clock.part(f"the blocks that the head reads, of all {len(every)} examples")

@@ -41,7 +41,9 @@ def test_refused_run_keeps_its_report(finished_run, tiny_flags, tmp_path, capsys
 def test_impossible_gate_is_refused_before_training(tiny_flags, tmp_path, capsys):
     flags = [*tiny_flags, "--config.export.minimum=test.r2>0"]
     assert cli.main(["train", *flags]) == 2
-    assert "Use one of test.examples, test.accuracy" in capsys.readouterr().err
+    assert (
+        "report of this run are test.examples, test.accuracy" in capsys.readouterr().err
+    )
     assert not (tmp_path / "run" / "plan.json").exists()
     missing = f"--config.export.not_worse_than={tmp_path / 'none'}"
     assert cli.main(["train", *tiny_flags, missing]) == 2
