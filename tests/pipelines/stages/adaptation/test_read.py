@@ -31,7 +31,7 @@ def test_plan_says_how_far_the_target_is(prepared, adapting):
     assert all("proxy A-distance" in line for line in words.values())
     assert "Does not adapt: no label" in words["auto"]
     assert "config.adapt.labelled" in words["auto"]
-    assert "as asked" in words["none"]
+    assert "as config.adapt.method says" in words["none"]
     assert "Adapts by coral" in words["coral"]
 
 
