@@ -40,3 +40,7 @@ class ArtifactError(_BoundedError, RuntimeError):
 
 class TrainingError(_BoundedError, RuntimeError):
     """Training ran and its result cannot be trusted."""
+
+
+class GateError(TrainingError):
+    """A model does not reach what `config.export` asks of it, and is not published."""

@@ -29,7 +29,10 @@ _CODE_MEANS = {
     2: "Wrong usage or config: nothing was done.",
     3: "The data cannot be used as they are. `zoo check` ends with it, too.",
     4: "A backbone, its weights or an artifact cannot be used.",
-    5: "Training failed, or its result cannot be trusted.",
+    5: (
+        "Training failed, its result cannot be trusted, or the model does not pass the"
+        " quality gate and is not published."
+    ),
     codes.HUNG_UP: (
         "The terminal was closed (SIGHUP); the same command resumes the run."
     ),

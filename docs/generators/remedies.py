@@ -10,6 +10,9 @@ import re
 from .messages import Message
 
 BY_TEXT = {
+    r"The gate names": (
+        "Take a name from the list: [the gate](../howto/quality_gate.md) has examples."
+    ),
     r"cannot be read as a table": (
         "Save it as UTF-8 with a header line, or say `delimiter=` and `encoding=`."
     ),

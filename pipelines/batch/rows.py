@@ -52,7 +52,7 @@ def form_of(path: Path, *, kind: str) -> str:
 
 def header(form: str, columns: Sequence[str], first: Mapping[str, Any]) -> str:
     """The line before the `first` row of an output; JSON has none."""
-    return "" if form == ".jsonl" else _cells([*columns, *_by_column(first)])
+    return "" if form == ".jsonl" else cells([*columns, *_by_column(first)])
 
 
 def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str:
@@ -60,7 +60,7 @@ def line_of(form: str, columns: Sequence[str], values: Mapping[str, Any]) -> str
     if form == ".jsonl":
         return json.dumps(values, allow_nan=False) + "\n"
     origin = [values[name] for name in columns]
-    return _cells([*origin, *_by_column(values).values()])
+    return cells([*origin, *_by_column(values).values()])
 
 
 def _by_column(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +157,8 @@ def _content(item: Item, most: int) -> bytes:
         return b""
 
 
-def _cells(values: Sequence[Any]) -> str:
+def cells(values: Sequence[Any]) -> str:
+    """The values as a line of a table, without a formula in it."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(map(_harmless, values))
     return text.getvalue()

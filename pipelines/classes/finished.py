@@ -58,11 +58,7 @@ class FinishedRun:
     def modality(self) -> str:
         """What the trained backbone takes: `image`, `text`, `series` or `sound`."""
         backbone = self.report["backbone"]
-        if backbone["input_size_px"] is not None:
-            return "image"
-        if backbone.get("rate_hz") is not None:
-            return "sound"
-        return "text" if backbone["channels"] is None else "series"
+        return str(backbone.get("modality") or _modality_before(backbone))
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -75,6 +71,15 @@ class FinishedRun:
     def backbone_sha256(self) -> str:
         """The sha256 of the weights of the trained backbone."""
         return str(self.report["backbone"]["sha256"])
+
+
+def _modality_before(backbone: Mapping[str, Any]) -> str:
+    """The modality of a run of a version that did not write it, by other values."""
+    if backbone["input_size_px"] is not None:
+        return "image"
+    if backbone.get("rate_hz") is not None:
+        return "sound"
+    return "text" if backbone["channels"] is None else "series"
 
 
 def open_finished(workdir: Path) -> FinishedRun:
@@ -96,6 +101,12 @@ def open_finished(workdir: Path) -> FinishedRun:
             f"{path} cannot be read: {error!r}. It says what the head of the run reads;"
             " train again, with the classes that you want."
         ) from error
+    if report.get("artifact", workdir) is None:
+        raise ConfigError(
+            f"{workdir} has no artifact: its model did not pass the quality gate"
+            " (`gate` in its report.json), so a class cannot be added to it. Train a"
+            " better one."
+        )
     kind = report.get("problem", "single_label")
     if not classes_can_change(kind):
         raise ConfigError(

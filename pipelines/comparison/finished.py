@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.errors import ConfigError
 from pipelines.report import predictions
+from pipelines.report.predictions import PredictionRow
 
 # A probability that rounds to 0 in float32 costs what the smallest number does.
 _TINY = float(np.finfo(np.float32).tiny)
@@ -59,6 +60,11 @@ class FinishedRun:
     answers: Answers
 
 
+def is_compared(kind: str) -> bool:
+    """True if runs of this kind of problem are compared, example by example."""
+    return kind in _COMPARED
+
+
 def read(folder: Path) -> FinishedRun:
     """The files of a finished run.
 
@@ -66,14 +72,9 @@ def read(folder: Path) -> FinishedRun:
         ConfigError: if the folder holds no finished run, a file cannot be read, or an
             older version wrote it, which kept no predictions.
     """
-    if not (folder / "report.json").is_file():
-        raise ConfigError(
-            f"{folder} holds no finished run: it has no report.json. Name the"
-            " config.workdir of a finished one."
-        )
-    report = _object(folder / "report.json")
+    report = read_report(folder)
     kind = report.get("problem", "single_label")
-    if kind not in _COMPARED:
+    if not is_compared(kind):
         raise ConfigError(
             f"{folder} has a problem of the kind {kind}, and runs are compared by"
             " examples that have one class each. Compare the values of `test` in"
@@ -89,6 +90,34 @@ def read(folder: Path) -> FinishedRun:
     return FinishedRun(folder, _object(folder / "config.json"), report, answers)
 
 
+def read_report(folder: Path) -> Mapping[str, Any]:
+    """The values of `report.json` of a finished run.
+
+    Raises:
+        ConfigError: if the folder holds no finished run, or the file cannot be read.
+    """
+    if not (folder / "report.json").is_file():
+        raise ConfigError(
+            f"{folder} holds no finished run: it has no report.json. Name the"
+            " config.workdir of a finished one."
+        )
+    return _object(folder / "report.json")
+
+
+def answers_of(rows: Iterable[PredictionRow]) -> Answers:
+    """The answers of predictions whose examples have one class each, in order."""
+    examples, labels, right, confidence, of_label = [], [], [], [], []
+    names: dict[str, str] = {}  # one object for each class, however many its examples
+    for row in rows:
+        examples.append(row.example)
+        labels.append(names.setdefault(row.label, row.label))
+        right.append(row.is_right)
+        confidence.append(row.confidence)
+        of_label.append(row.probabilities[row.label])
+    loss = -np.log(np.maximum(np.array(of_label), _TINY))
+    return Answers(examples, labels, np.array(right, bool), np.array(confidence), loss)
+
+
 def _object(path: Path) -> Mapping[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -100,19 +129,10 @@ def _object(path: Path) -> Mapping[str, Any]:
 
 
 def _answers(path: Path) -> Answers:
-    examples, labels, right, confidence, of_label = [], [], [], [], []
-    names: dict[str, str] = {}  # one object for each class, however many its examples
-    for row in predictions.read(path):
-        if row.split == "test":
-            examples.append(row.example)
-            labels.append(names.setdefault(row.label, row.label))
-            right.append(row.is_right)
-            confidence.append(row.confidence)
-            of_label.append(row.probabilities[row.label])
-    if not examples:
+    answers = answers_of(row for row in predictions.read(path) if row.split == "test")
+    if not len(answers):
         raise ConfigError(
             f"{path} has no row of the test split. Only runs whose examples have one"
             " class each can be compared."
         )
-    loss = -np.log(np.maximum(np.array(of_label), _TINY))
-    return Answers(examples, labels, np.array(right), np.array(confidence), loss)
+    return answers

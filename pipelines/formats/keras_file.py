@@ -69,7 +69,13 @@ def _in_artifact(place: Path) -> Path:
     report = base / "report.json"
     if report.is_file():
         try:
-            base = Path(json.loads(report.read_text(encoding="utf-8"))["artifact"])
+            named = json.loads(report.read_text(encoding="utf-8"))["artifact"]
+            if named is None:
+                raise ArtifactError(
+                    f"{base} has no artifact: its model did not pass the quality gate"
+                    " (`gate` in its report.json). Train a better one."
+                )
+            base = Path(named)
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactError(
                 f"{report} does not name an artifact: {error!r}. Give its folder."

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,13 +53,15 @@ def export_run(
     formats: str = "savedmodel",
     max_accuracy_loss: float = 0.01,
     data: str | None = None,
+    gate: Callable[[], None] | None = None,
 ) -> Published:
     """The artifact of a finished run as the next version under `base`.
 
     A version always holds the SavedModel, unchanged. The files of other formats lie in
     its `assets.extra`, beside a record of how they compare with it on test examples.
     The version appears complete, by one rename, or not at all. `data` is where the
-    data of the run are now, if they were moved.
+    data of the run are now, if they were moved. `gate` is called before anything is
+    written, and raises if the model is not to be published.
 
     Raises:
         ConfigError: if the run is not finished, a format is unknown or not installed,
@@ -74,7 +76,7 @@ def export_run(
             f"--max-accuracy-loss is {max_accuracy_loss:g}; it is a fraction of all"
             " examples, from 0 to 1."
         )
-    if data and not targets:
+    if data and not (targets or gate):
         raise ConfigError(
             "--data is for formats that are compared on examples, and the SavedModel is"
             " published as it is. Leave --data out, or name formats with --format."
@@ -84,6 +86,8 @@ def export_run(
     _refuse_other_model(base, source.manifest)
     if targets:
         _refuse_strings(source, targets)
+    if gate:
+        gate()
     with contextlib.ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
@@ -121,6 +125,11 @@ def _finished(run: Path) -> tuple[str, Artifact]:
     try:
         report = json.loads((run / "report.json").read_text())
         config = json.loads((run / "config.json").read_text())
+        if report["artifact"] is None:
+            raise ArtifactError(
+                f"{run} has no artifact to export: its model did not pass the quality"
+                " gate (`gate` in its report.json). Train a better one."
+            )
         # A run folder may have been moved; its versions went with it.
         newest = run / "artifact" / Path(report["artifact"]).name
         reference = config["data"]

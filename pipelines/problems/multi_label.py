@@ -47,6 +47,7 @@ class MultiLabel:
     epoch_metric = "average_precision"
     counts_mistakes = False
     trains = True
+    report_type = LabelReport
     trains_in_replicas = False
     part_name = "label"
     reads_classes = False

@@ -53,6 +53,7 @@ class Ordinal(SingleLabel):
     epoch_metric = "agreement"
     counts_mistakes = False
     part_name = "grade"
+    report_type = GradeReport
     trains_in_replicas = False
     _noun = "grades"
 

@@ -51,6 +51,7 @@ class SingleLabel:
     epoch_metric = "accuracy"
     counts_mistakes = True
     trains = True
+    report_type = EvalReport
     trains_in_replicas = True
     part_name = "class"
     reads_classes = True

@@ -16,10 +16,11 @@ from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
-from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
+from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
-from pipelines.runs import keep_features, record, report, resume
+from pipelines.runs import gated, keep_features, record, report, resume
+from pipelines.runs.adapted import adapted
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
@@ -30,12 +31,16 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
+from pipelines.stages.adaptation.apply import apply_adaptation
 from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.drift_reference import reference_of
 from pipelines.stages.evaluate import Evaluation
-from pipelines.stages.export import export
+from pipelines.stages.export import Extra, export
 from pipelines.stages.finetune import FitHistory, fine_tune
-from pipelines.stages.folds.solve import Trained, solve_folds
+from pipelines.stages.folds.fit import fit_folds
+from pipelines.stages.folds.result import Trained
 from pipelines.stages.gallery.write import write_gallery
+from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
 from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.distributed.distribution import Distribution
@@ -84,6 +89,7 @@ class RunJob:
         self.config, self.dataset, self.folder = config, dataset, folder
         self._distribution, self._clock = distribution, clock
         self._workers = distribution.workers
+        self._gate, self._verdict = Gate(), GateResult()
 
     def retry_on_changed_files(self, run: Callable[[RunJob], T]) -> T:
         """Runs; with `on_bad=skip` again without the files that changed on the way.
@@ -108,8 +114,10 @@ class RunJob:
     def prepare(self) -> Prepared:
         """Obtains the base, reads the data, measures, and plans; see `prepare`.
 
-        All workers get the chief's plan.
+        All workers get the chief's plan. The quality gate is opened first, so that a
+        mistake in it costs no training.
         """
+        self.on_chief(self._open_gate)
         precision_name = self._distribution.precision(self.config.precision)
         prepared = prepare(
             dataclasses.replace(self.config, precision=precision_name),
@@ -118,7 +126,16 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
+        prepared = adapted(prepared, self.config, self._clock, self._workers)
+        self.on_chief(gated.require_possible, self._gate, prepared)
+        asked = self.config.export
+        for name in ("neighbours", "drift"):
+            if getattr(asked, name):
+                require_classes(prepared.problem, name)
         return agree(prepared, self._distribution)
+
+    def _open_gate(self) -> None:
+        self._gate = gated.opened(self.config)
 
     def begin(self, prepared: Prepared) -> None:
         """Begins the run folder, or goes on with the run that was saved there.
@@ -206,10 +223,16 @@ class RunJob:
     def train(self, model: TransferModel) -> Trained:
         """Trains the model in place: phase by phase, or by the heads of all folds.
 
-        The result has the model with its views at test time.
+        Or by a network for each fold. The result has the model with its views at test
+        time, and the splits that it is calibrated on.
         """
         prepared = self._prepared
-        if not prepared.folds:
+        decided = prepared.adaptation
+        if prepared.target and decided and decided.adapted:
+            self._trained = apply_adaptation(
+                model, prepared.splits, prepared.target, decided
+            )
+        elif not prepared.folds:
             history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
             viewed, views = with_chosen_views(
                 model,
@@ -220,16 +243,26 @@ class RunJob:
                 asked=self.config.test_views,
             )
             left_out = prepared.left_out()
-            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
+            self._trained = Trained(
+                viewed,
+                history,
+                prepared.splits,
+                out_of_fold=left_out,
+                views=views,
+                adaptation=decided.record if decided else None,
+            )
         else:
-            self._trained = solve_folds(
+            self._trained = fit_folds(
                 model,
                 prepared.splits,
                 prepared.measured,
                 prepared.plan,
-                count=prepared.folds,
-                takes_best=self.config.fold_head == "best",
+                self.workspace(),
+                config=self.config,
+                clock=self._clock,
             )
+            # Where networks train, validation is the fold of the best one.
+            self._prepared = dataclasses.replace(prepared, splits=self._trained.splits)
         return self._trained
 
     def start_proof(self) -> None:
@@ -241,12 +274,19 @@ class RunJob:
     ) -> Mapping[str, Any]:
         """The artifact of the run: its path and its parity record.
 
+        Both are None if the model does not pass the quality gate: nothing is published.
         An artifact that this run published before it was cut short is taken as it is.
         If the export fails, the trained model is saved, so that the same command tries
         it again without training.
         """
         prepared, folder = self._prepared, self.folder
         splits = prepared.splits
+        if self._gate:
+            self._verdict = gated.judged(
+                self._gate, prepared, calibrated, evaluation, workdir=folder.path
+            )
+        if not self._verdict.passed:
+            return {"path": None, "parity": None}
         facts = record.artifact_facts(splits.info, prepared.plan, evaluation)
         try:
             exported = resume.exported_before(folder, facts) or export(
@@ -259,12 +299,30 @@ class RunJob:
                 model_card=model_card(prepared, calibrated, evaluation),
                 explain=self.config.export.explain,
                 keeps_keras=self.config.export.keras,
+                extras=self._extras(model, calibrated),
                 process=self._proof,
             )
         except ArtifactError:
             self._progress.save_trained(model.model)
             raise
         return {"path": str(exported.path), "parity": dict(exported.manifest.parity)}
+
+    def _extras(self, model: TransferModel, calibrated: Calibrated) -> list[Extra]:
+        """What the artifact is to know of its training data."""
+        prepared, asked = self._prepared, self.config.export
+        extras: list[Extra] = []
+        if asked.neighbours:
+            index = index_of_training(
+                model,
+                prepared.splits,
+                batch_size=prepared.plan.batch_size,
+                known=prepared.measured.known,
+            )
+            extras.append(index)
+        if asked.drift:
+            names = prepared.splits.info.class_names
+            extras.append(reference_of(calibrated, class_names=names))
+        return extras
 
     def _write_gallery(self, model: TransferModel, calibrated: Calibrated) -> None:
         write_gallery(
@@ -284,7 +342,11 @@ class RunJob:
         exported: Mapping[str, Any],
         backbone: Mapping[str, Any],
     ) -> Run:
-        """Writes predictions and report, which ends the run. Returns the run."""
+        """Writes predictions and report, which ends the run. Returns the run.
+
+        Raises:
+            GateError: after that, if the model was not published.
+        """
         with self.stage("gallery"):
             self.on_chief(self._write_gallery, model, calibrated)
         outcome = Outcome(
@@ -297,13 +359,21 @@ class RunJob:
             seconds={**self.seconds, "total": self._clock.total_seconds},
             folds=self._trained.scores,
             views=self._trained.views,
+            adaptation=self._trained.adaptation,
+            gate=self._verdict.values() if self._gate else None,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
+        values = self.on_chief(_reported, self.folder, outcome)
+        self.on_chief(
+            self._verdict.require_passed,
+            f"The report, the predictions and the page of the run are in"
+            f" {self.config.workdir}.",
+        )
         return Run(
             self._prepared.plan,
             history,
             calibrated.calibration,
-            self.on_chief(_reported, self.folder, outcome),
+            values,
             model.model,
             Path(self.config.workdir),
             Path(exported["path"]),
@@ -317,22 +387,15 @@ class RunJob:
         The heads of folds were fitted to other examples each, and a model of several
         views reads other features.
         """
-        prepared = self._prepared
-        if prepared.folds or self._trained.views:
+        if self._prepared.folds or self._trained.views:
             return
-        kept = keep_features.of_run(
-            prepared.measured,
+        keep_features.write(
+            self._prepared,
             calibrated,
-            prepared.splits,
-            prepared.plan,
+            self.folder.checkpoints_dir,
             backbone=backbone["sha256"],
+            is_moved=self._trained.moved is not None,
         )
-        if kept is not None:
-            path = self.folder.checkpoints_dir / kept_features.FILE_NAME
-            try:
-                kept_features.save(kept, path)
-            except OSError as error:  # they only save a pass over the images later
-                _logger.warning("%s could not be written: %s", path, error)
 
 
 def _require_space(folder: RunFolder, prepared: Prepared) -> None:

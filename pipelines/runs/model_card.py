@@ -254,7 +254,12 @@ def _made(prepared: Described, outcome: Outcome | None) -> list[str]:
     )
     if outcome is None:
         return [proof]
-    parity: Mapping[str, Any] = outcome.exported["parity"]
+    parity: Mapping[str, Any] | None = outcome.exported["parity"]
+    if parity is None:
+        return [
+            *sentences(prepared.plan.reason),
+            "The model did not pass the quality gate, and was not published.",
+        ]
     return [
         *sentences(prepared.plan.reason),
         proof,

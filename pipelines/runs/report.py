@@ -99,7 +99,7 @@ def finish(
         folder.finish(dict(report))
     except OSError as error:
         raise ArtifactError(
-            f"{report['artifact']} is complete, but the report of the run could not be"
+            f"{_published(report)}, but the report of the run could not be"
             f" written: {error}. Fix this and run the same command again:"
             f" {again}."
         ) from error
@@ -109,7 +109,12 @@ def finish(
     # A file of the run that something broke in the meantime is not the page's fault.
     except (OSError, ConfigError, *run_page.DO_NOT_FIT) as error:
         raise ArtifactError(
-            f"The run is finished and {report['artifact']} is complete, but its page"
+            f"The run is finished and {_published(report)}, but its page"
             f" could not be written: {error}. Fix this, and write it with: zoo report"
             f" {folder.path}"
         ) from error
+
+
+def _published(report: Mapping[str, Any]) -> str:
+    path = report["artifact"]
+    return f"{path} is complete" if path else "its model is not published"

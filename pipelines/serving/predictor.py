@@ -29,6 +29,8 @@ from pipelines.serving.loading import load_saved_model
 from pipelines.serving.naming import DEFAULT, FEATURES
 from pipelines.serving.prediction import AnyPrediction, from_outputs
 from pipelines.serving.server.scan import ops
+from pipelines.serving.training_data.neighbours import Neighbour, NeighbourIndex
+from pipelines.serving.training_data.neighbours import load as load_index
 
 _BATCH_SIZE = 32
 
@@ -45,6 +47,7 @@ class Predictor:
         # Kept, because a signature alone does not keep its variables alive.
         self.saved_model = _loaded(artifact.path)
         self._takes = _takes_of(self.saved_model.signatures)
+        self._index: NeighbourIndex | None = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -100,6 +103,21 @@ class Predictor:
         return np.concatenate(
             [self._run(FEATURES, batch)["features"] for batch in batches]
         )
+
+    def neighbours(self, examples: Any, k: int = 5) -> list[list[Neighbour]]:
+        """The `k` training examples nearest to each of several, nearest first.
+
+        Examples are as for `predict`; one that is not valid has none. The artifact
+        needs an index of its training examples, by `config.export.neighbours`.
+
+        Raises:
+            DataError: for a single example, and for one of another kind.
+            ArtifactError: if it has no index.
+            ConfigError: if `k` is below 1.
+        """
+        if self._index is None:
+            self._index = load_index(self.artifact.path)
+        return self._index.nearest(self.features(examples), k)
 
     def probabilities(self, inputs: Any) -> np.ndarray:
         """Float32 `[batch, classes]` for what the model was trained on.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
@@ -15,7 +15,8 @@ import tensorflow as tf
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
-from pipelines.formats import keras_file
+from pipelines.formats import detector_file, keras_file
+from pipelines.planning.detectors import can_move
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment, signals
 from pipelines.runtime.clock import Ticker
@@ -27,7 +28,7 @@ from pipelines.serving.requests import requests
 from pipelines.serving.server.scan.ops import harmless_graph
 from pipelines.serving.signatures import signatures
 from pipelines.stages.explain import explained_map
-from pipelines.stages.outputs import answering
+from pipelines.stages.outputs import answering, fingerprint
 from pipelines.stages.proof.asking import is_coarse
 from pipelines.stages.prove import prove
 from pipelines.training.transfer_model import TransferModel
@@ -38,6 +39,13 @@ from zoo.graph.folding import folded, folded_copy
 from zoo.spec import ImageInput, SoundInput, TableInput
 
 _logger = logging.getLogger("zootune")
+
+
+class Extra(Protocol):
+    """Facts on the training data that lie beside the graph of an artifact."""
+
+    def save(self, folder: Path) -> None:
+        """Writes them into the folder of an artifact."""
 
 
 def export(
@@ -51,6 +59,7 @@ def export(
     model_card: str = "",
     explain: bool = False,
     keeps_keras: bool = False,
+    extras: Sequence[Extra] = (),
     process: FreshProcess | None = None,
 ) -> Artifact:
     """A new version under `base`, which appears complete and proved, or not at all.
@@ -58,8 +67,9 @@ def export(
     `examples` are real ones to prove parity with; `facts` are the manifest's `data`,
     `plan` and `metrics`, and `model_card` is Markdown for people, a file beside the
     graph. With `explain` it can say where on an image the network looked, and with
-    `keeps_keras` it holds the Keras model too. `process` is
-    one of `parity_process.fresh_process` that was started early.
+    `keeps_keras` it holds the Keras model too. `extras` are saved beside the graph:
+    what the artifact knows of its training data. `process` is one of
+    `parity_process.fresh_process` that was started early.
 
     Raises:
         ArtifactError: if there is no space, or if the SavedModel in a fresh process
@@ -74,6 +84,10 @@ def export(
             described = _write(subject, unpublished, model_card=model_card)
             if keeps_keras:
                 keras_file.write(model.model, unpublished / keras_file.PLACE)
+            if can_move(model.plan.detector, model.backbone.spec.modality):
+                _write_detector(model, unpublished)
+            for extra in extras:
+                extra.save(unpublished)
             with _kept_if_refused(unpublished, base):
                 record = _prove(subject, examples, unpublished, process)
             manifest = _manifest(
@@ -89,6 +103,20 @@ def export(
             f"The export to {base} failed and was taken back: {error}. The versions"
             f" that were there are untouched: {artifact.versions(base)}."
         ) from error
+
+
+def _write_detector(model: TransferModel, folder: Path) -> None:
+    """Writes the head of a detector, for data of another source to take over."""
+    standardize, *_, scores = model.head_layers
+    inputs = model.head_input
+    detector_file.write(
+        standardize,
+        scores,
+        beside=inputs[1].shape[1:] if isinstance(inputs, list) else None,
+        plan=model.plan,
+        backbone=fingerprint(model.backbone),
+        folder=folder,
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

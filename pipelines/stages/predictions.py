@@ -58,7 +58,7 @@ def rows_of_held_out(
     """The rows of validation and test, with the names of the examples of each."""
     held_out = (calibrated.validation, calibrated.test)
     every = itertools.chain.from_iterable(
-        _answered(outputs, own, calibrated.calibration, class_names=class_names)
+        rows_of_outputs(outputs, own, calibrated.calibration, class_names=class_names)
         for outputs, own in zip(held_out, names)
     )
     tick = Ticker("predictions", sum(len(outputs.labels) for outputs in held_out))
@@ -67,7 +67,7 @@ def rows_of_held_out(
         yield row
 
 
-def _answered(
+def rows_of_outputs(
     outputs: Outputs,
     names: Iterator[str],
     calibration: Any,

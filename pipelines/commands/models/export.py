@@ -10,7 +10,9 @@ from typing import Any
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.display.tables import aligned
+from pipelines.errors import ConfigError
 from pipelines.formats import targets
+from pipelines.gate.gate import Gate, gate_of, judge_finished
 from pipelines.runtime.startup import start_tensorflow
 
 SUMMARY = "publish the artifact of a run as a new version, also in other formats"
@@ -38,17 +40,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="REF", help="the data of the run, if they moved"
     )
+    parser.add_argument(
+        "--minimum",
+        action="append",
+        default=[],
+        metavar="CONDITIONS",
+        help="publish only if measures of report.json keep these bounds, as in"
+        " 'test.balanced_accuracy>=0.9,test.loss<=0.3'; may be repeated",
+    )
+    parser.add_argument(
+        "--not-worse-than",
+        default="",
+        metavar="RUN_OR_ARTIFACT",
+        help="publish only if the accuracy on the same test examples is certainly"
+        " (97.5 %%) not lower by --margin or more",
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        default=0.02,
+        metavar="FRACTION",
+        help="accuracy that --not-worse-than lets a model lose; default 0.02",
+    )
 
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Publishes a version, and answers with its path and formats.
 
-    TensorFlow starts only for formats besides the SavedModel.
+    TensorFlow starts only for formats besides the SavedModel, and for the answers of
+    an artifact that it is compared with.
     """
     formats = targets.parse(arguments.format)
     targets.require_installed(formats)
+    gate = _gate(arguments)
     say_progress(sys.stderr)
-    if formats:
+    if formats or gate.reads_data:
         start_tensorflow()
     from pipelines.formats.publishing import export_run
 
@@ -58,6 +84,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         formats=arguments.format,
         max_accuracy_loss=arguments.max_accuracy_loss,
         data=arguments.data,
+        gate=(lambda: _pass(gate, arguments)) if gate else None,
     )
     path, records = published.artifact.path, published.formats
     values = {
@@ -67,6 +94,23 @@ def run(arguments: argparse.Namespace) -> Answer:
     }
     table = [_table(records)] if records else []
     return Answer(values, "\n".join([*table, f"published: {path}"]))
+
+
+def _gate(arguments: argparse.Namespace) -> Gate:
+    if not 0 <= arguments.margin <= 0.5:
+        raise ConfigError(
+            f"--margin is {arguments.margin:g}; it is a difference of accuracies, from"
+            " 0 to 0.5."
+        )
+    conditions = ",".join(arguments.minimum)
+    reference = arguments.not_worse_than
+    return gate_of(conditions, reference, margin=arguments.margin, field="--minimum")
+
+
+def _pass(gate: Gate, arguments: argparse.Namespace) -> None:
+    """Raises `GateError` if the run does not pass the gate."""
+    verdict = judge_finished(gate, arguments.run, arguments.data)
+    verdict.require_passed(f"Nothing was written to {arguments.to}.")
 
 
 def _table(records: tuple[Mapping[str, Any], ...]) -> str:

@@ -73,15 +73,18 @@ class AnomalyConfig:
             "nearest",
             "padim",
             "sum",
+            "patchcore",
             "windows",
             "autoencoder",
         ),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
         " length of what lies outside of them, nearest the distance to the nearest"
         " normal example. padim is a Gaussian for each place of an image and gives a"
-        " map, and sum adds dfm to it. windows is PCA on short windows of series and"
-        " gives a score by step, and so does an autoencoder of series, which trains."
-        " auto compares all but these two on normal examples with injected anomalies,"
+        " map, and sum adds dfm to it. patchcore compares patches with those of normal"
+        " images, at any place, and gives a map too. windows is PCA on short windows of"
+        " series and gives a score by step, and so does an autoencoder of series, which"
+        " trains."
+        " auto compares all but these three on normal examples with injected anomalies,"
         " and takes the cheapest of the best.",
     )
     network: str = option(
@@ -95,6 +98,12 @@ class AnomalyConfig:
         help="What keeps method=autoencoder from repeating anomalies too: noise on what"
         " it reads, small codes, codes that change little, or random codes.",
     )
+    transfer: str = option(
+        "",
+        help="A run or an artifact with a detector of another source. Ways to take it"
+        " over are compared with detectors of these data alone, and the best is taken"
+        " only if it is better than all of those by more than one standard error.",
+    )
     alpha: float = option(
         0.05,
         low=0.0001,
@@ -107,7 +116,7 @@ class AnomalyConfig:
 
 @dataclasses.dataclass(slots=True)
 class ExportConfig:
-    """Contents of the artifact besides predictions."""
+    """The artifact: contents besides predictions, and the gate in front of it."""
 
     explain: bool = option(
         False,
@@ -119,4 +128,35 @@ class ExportConfig:
         help="Keeps the classifier as a Keras model in the artifact too, from raw"
         " inputs to logits, for zootune.load_model. It takes the space of the weights"
         " once more.",
+    )
+    neighbours: bool = option(
+        False,
+        help="Keeps the features and names of training examples in the artifact, for"
+        " predictor.neighbours: the ones nearest to an example. It takes up to 64 MiB.",
+    )
+    drift: bool = option(
+        False,
+        help="Keeps statistics of held-out examples in the artifact (scores, answers,"
+        " projected features), for `zoo drift`.",
+    )
+    minimum: str = option(
+        "",
+        help="Bounds that a model must keep to be published, parted by commas, on any"
+        " number that report.json has for validation or test:"
+        " 'test.balanced_accuracy>=0.9,test.loss<=0.3'. Where one is missed nothing is"
+        " published, and the command ends with code 5 and the report.",
+    )
+    not_worse_than: str = option(
+        "",
+        help="A finished run or an artifact. A model is published if its accuracy on"
+        " the same test examples is certainly (97.5 %) not lower by export.margin or"
+        " more.",
+    )
+    margin: float = option(
+        0.02,
+        low=0.0,
+        high=0.5,
+        help="The accuracy that export.not_worse_than lets a model lose. The smaller it"
+        " is, the more test examples it takes to pass with an equal model; 0 asks for a"
+        " better one.",
     )

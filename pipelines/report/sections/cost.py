@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.display.html import Table
 from pipelines.report.plots.times import time_by_stage
 from pipelines.report.run_files import RunFiles
+from pipelines.report.sections.gate import gate_table
 
 _PARITY = ("outputs_compared", "largest_difference", "tolerance")
 
@@ -24,9 +25,13 @@ def cost(run: RunFiles) -> dict[str, Any]:
 
 
 def artifact(run: RunFiles) -> dict[str, Any]:
-    """The path of the artifact, and its proof."""
+    """The path of the artifact and its proof, and the verdict of the quality gate.
+
+    Path and proof are None where the gate had nothing published.
+    """
     parity = run.report["parity"]
     return {
         "path": run.report["artifact"],
-        "parity": {name: parity[name] for name in _PARITY},
+        "parity": parity and {name: parity[name] for name in _PARITY},
+        "gate": gate_table(run.report.get("gate")),
     }

@@ -1,0 +1,1 @@
+"""Is what comes in like what was trained on? `zoo drift`."""

@@ -1,0 +1,1 @@
+"""What an artifact knows of the examples that it was trained on."""
