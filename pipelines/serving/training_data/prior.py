@@ -11,7 +11,6 @@ from pipelines.errors import ArtifactError, DataError
 from pipelines.serving.artifact import Manifest
 from pipelines.serving.prediction import Prediction
 
-_WITH_CLASSES = ("single_label", "ordinal")
 _ROUNDING = 0.01
 _MOST_STEPS = 1000
 _ENOUGH = 1e-8
@@ -51,7 +50,8 @@ def trained_shares(manifest: Manifest) -> np.ndarray:
     """
     counts = manifest.data.get("counts", {}).get("validation", {})
     names = manifest.class_names
-    if manifest.problem not in _WITH_CLASSES or set(counts) != set(names):
+    outputs = manifest.signatures["serving_default"]["outputs"]
+    if "label" not in outputs or set(counts) != set(names):
         raise ArtifactError(
             f"A prior is for shares of classes, and this artifact answers"
             f" {manifest.problem} without counts of them. Ask it without a prior."
