@@ -39,7 +39,7 @@ from benchmarks.problem_data import opaque
 from pipelines.calibration.anomalies import calibrate_anomalies
 from pipelines.config import RunConfig
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, WINDOWS
+from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, PATCHCORE, WINDOWS
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.detector import fit_detector
 from pipelines.problems.anomalies.reports import AnomalyReport
@@ -49,7 +49,7 @@ from pipelines.stages.calibrate import Calibrated, calibrate_model
 from pipelines.stages.evaluate import evaluate_calibrated
 from pipelines.stages.head import add_head
 
-_SERIES = ("Coffee", "GunPoint", "Trace")
+SERIES = ("Coffee", "GunPoint", "Trace")
 _SIZE_PX, _EMOJI_PX = 96, 64
 # Examples of the normal class, and anomalies, of a set of images.
 _NORMAL, _OTHERS = 400, 300
@@ -57,7 +57,7 @@ _SPLITS, _ALPHA = 20, 0.05
 # Local outlier factors of scikit-learn, on pixels at 32 px or values of series.
 PEER, _PEER_PX = "peer", 32
 
-METHODS = (*BY_COST, AUTOENCODER, AUTO, PEER)
+METHODS = (*BY_COST, PATCHCORE, AUTOENCODER, AUTO, PEER)
 
 Task = tuple[str, np.ndarray, np.ndarray]
 
@@ -143,7 +143,7 @@ def tasks(folder: Path, *, classes: int, seed: int) -> Iterator[Task]:
     categories = np.array([path.parent.name for path in paths])
     yield from in_turn("emoji", emoji, categories, classes=classes, seed=seed)
     yield from defects(fashion, items, classes=classes, seed=seed)
-    for name in _SERIES:
+    for name in SERIES:
         with np.load(folder / "series" / f"{name}.npz") as arrays:
             yield from in_turn(name, arrays["x"], arrays["y"], classes=9, seed=seed)
 
@@ -203,7 +203,8 @@ def main() -> None:
                     prepared, calibrated, report = solved(
                         x, y, method=method, seed=seed, folder=Path(scratch)
                     )
-                    reached[name][method].append(report.auroc or np.nan)
+                    area = np.nan if report.auroc is None else report.auroc
+                    reached[name][method].append(area)
                     chosen[name][prepared.plan.head.detector] += method == AUTO
                 if alarms is None:
                     alarms = false_alarms(prepared, calibrated)

@@ -115,7 +115,7 @@ def _reference(size: int, seed: int) -> str:
 def _ours(size: int, seed: int, size_px: int) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
         folder, started = Path(scratch) / "run", time.time()
-        seconds, processor = _timed(
+        seconds, processor = timed(
             [
                 *(sys.executable, "-m", "pipelines.cli", "train"),
                 f"--config.data={_reference(size, seed)}",
@@ -142,7 +142,7 @@ def _ours(size: int, seed: int, size_px: int) -> Result:
 def _guide(size: int, seed: int, size_px: int) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
         into = Path(scratch) / "result.json"
-        seconds, processor = _timed(
+        seconds, processor = timed(
             [
                 *(sys.executable, "-c", _GUIDE, _reference(size, seed), BACKBONE),
                 *(str(size_px), str(seed), str(into)),
@@ -156,7 +156,7 @@ def _guide(size: int, seed: int, size_px: int) -> Result:
 _RUN = {OURS: _ours, GUIDE: _guide}
 
 
-def _timed(command: Sequence[str]) -> tuple[float, float]:
+def timed(command: Sequence[str]) -> tuple[float, float]:
     """Seconds of a process, and of all processors in it and what it started.
 
     Raises:

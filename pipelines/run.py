@@ -31,8 +31,8 @@ def _run(job: RunJob) -> Run:
     with job.stage("head"):
         model = head.add_head(base, **prepared.head())
     with job.stage("finetune"):
-        trained = job.train(model)  # phase by phase, or a head for each fold
-    model = trained.model
+        trained = job.train(model)  # phase by phase, or once for each fold
+    model, splits = trained.model, trained.splits
     job.start_proof()
     with job.stage("calibrate"):
         calibrated = calibrate.calibrate_model(
@@ -42,6 +42,7 @@ def _run(job: RunJob) -> Run:
             batch_size=plan.batch_size,
             known=prepared.measured.known,
             out_of_fold=trained.out_of_fold,
+            moved=trained.moved,
         )
     with job.stage("evaluate"):
         evaluation = evaluate.evaluate_held_out(calibrated, splits)

@@ -18,6 +18,7 @@ from zoo.errors import (
     MissingWeightsError,
     WeightsError,
 )
+from zoo.graph import channels as channel_mix
 from zoo.graph import preprocessing
 from zoo.graph.blocks import Block, find_blocks
 from zoo.graph.columns import columns_of
@@ -133,8 +134,8 @@ def build(
     sounds, in milliseconds; `channels` is for series, and `rate_hz` for sounds, which
     are brought to that rate. `columns` are of tables: a row that was published with
     others keeps the weights of shared columns, and answers at first as if the new ones
-    were not there. A row that is `fitted` has no weights before `fit`, unless
-    it was published with some.
+    were not there; one for series with other channels begins with their mean. A row
+    that is `fitted` has no weights before `fit`, unless it was published with some.
 
     >>> backbone = build("tiny_image", weights=None, input_size_px=32)
     >>> len(backbone.blocks), backbone.model.input_shape
@@ -303,9 +304,14 @@ def _inputs(
         )
         return files, _as_picture(bands(files), spec.input.picture_px)
     values = keras.Input((size.length, size.channels), name="series")
-    if not getattr(spec.input, "normalized", False):
+    if not isinstance(spec.input, SeriesInput) or not spec.input.normalized:
         return values, values
-    return values, preprocessing.series_layer()(values)
+    normalized = preprocessing.series_layer()(values)
+    inner = spec.input.inner_channels or spec.input.channels
+    # Without weights of its own a network is made for the channels that come.
+    if spec.weights is None or size.channels == inner:
+        return values, normalized
+    return values, channel_mix.mixed(normalized, inner)
 
 
 def _as_picture(bands: keras.KerasTensor, size_px: int | None) -> keras.KerasTensor:
@@ -319,14 +325,14 @@ def _as_picture(bands: keras.KerasTensor, size_px: int | None) -> keras.KerasTen
 def _refuse_other_channels(
     spec: BackboneSpec, size: InputSize, weights: str | Path | None
 ) -> None:
-    """The first weights of a network for series belong to its channels."""
+    """What was fitted to channels has nothing to learn how others are to be mixed."""
     if not isinstance(spec.input, SeriesInput) or weights != "default":
         return
-    if size.channels != spec.input.channels:
+    if spec.fitted and size.channels != spec.input.channels:
         raise BackboneError(
-            f"{spec.name} was trained on series with {spec.input.channels} channels,"
-            f" and these have {size.channels}. Choose as many, or train it anew with"
-            " weights=None."
+            f"{spec.name} was fitted to series with {spec.input.channels} channels,"
+            f" and these have {size.channels}. Choose as many, or fit it anew: that"
+            " takes seconds, with the row that it was published from."
         )
 
 
@@ -370,16 +376,29 @@ def _resolve_weights(
 def _load_saved_weights(
     model: keras.Model, path: Path, spec: BackboneSpec, network: Network
 ) -> None:
-    """Loads weights; those for other columns of a table go to the columns of both."""
-    if not isinstance(spec.input, TableInput) or columns_of(model) == (
-        spec.input.columns
-    ):
+    """Loads weights; those for another input go to what both have.
+
+    That is the columns of both tables, or all behind the channels of series.
+    """
+    if isinstance(spec.input, TableInput) and columns_of(model) != spec.input.columns:
+        transfer, size = table.transfer, InputSize(columns=spec.input.columns)
+    elif isinstance(spec.input, SeriesInput) and _has_other_channels(spec, model):
+        length = model.input_shape[1]
+        transfer = channel_mix.transfer
+        size = InputSize(length=length, channels=spec.input.channels)
+    else:
         _load(model, path)
         return
-    inputs, prepared = _inputs(spec, InputSize(columns=spec.input.columns))
+    inputs, prepared = _inputs(spec, size)
     source = keras.Model(inputs, network(spec, prepared, None), name=spec.name)
     _load(source, path)
-    table.transfer(source, model)
+    transfer(source, model)
+
+
+def _has_other_channels(spec: BackboneSpec, model: keras.Model) -> bool:
+    """True for the row's own weights, and series of other channels than these."""
+    own = isinstance(spec.input, SeriesInput) and spec.weights is not None
+    return own and model.input_shape[-1] != spec.input.channels
 
 
 def _load(model: keras.Model, path: Path) -> None:

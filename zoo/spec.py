@@ -267,6 +267,7 @@ class SeriesInput:
     The network takes any number of channels; `channels` is what the row's parameters
     are counted for, and its default. With `normalized` it reads every channel of every
     series at mean 0 and deviation 1; else the numbers as they come, gaps included.
+    `inner_channels` are read by a network behind a layer that mixes `channels`.
     """
 
     modality: ClassVar[str] = "series"
@@ -274,6 +275,7 @@ class SeriesInput:
     minimum_length_steps: int
     channels: int = 1
     normalized: bool = True
+    inner_channels: int | None = None
 
     @property
     def problem(self) -> str | None:

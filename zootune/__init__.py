@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         TextClassifier,
         TextRegressor,
     )
+    from pipelines.methods.few_shot.classifier import FewShotClassifier
     from zoo import build
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "ChangedFilesError",
     "ConfigError",
     "DataError",
+    "FewShotClassifier",
     "ImageClassifier",
     "ImageRegressor",
     "MissingWeightsError",
@@ -108,6 +110,10 @@ def __getattr__(name: str) -> Any:
         import zoo
 
         return zoo.build
+    if name == "FewShotClassifier":
+        from pipelines.methods.few_shot.classifier import FewShotClassifier
+
+        return FewShotClassifier
     if name.endswith(("Classifier", "Regressor")) and name in __all__:
         from pipelines import estimators
 

@@ -29,6 +29,10 @@ _MEMBERS = {
     **dict.fromkeys(
         ("ImageClassifier", "TextClassifier", "SeriesClassifier"), _OF_CLASSIFIERS
     ),
+    "FewShotClassifier": (
+        *("fit", "add_class", "remove_class", "forget", "predict", "predict_proba"),
+        *("save", "load", "export", "kept_bytes"),
+    ),
     **dict.fromkeys(
         ("ImageRegressor", "TextRegressor", "SeriesRegressor"), _OF_REGRESSORS
     ),

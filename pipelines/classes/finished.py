@@ -58,11 +58,7 @@ class FinishedRun:
     def modality(self) -> str:
         """What the trained backbone takes: `image`, `text`, `series` or `sound`."""
         backbone = self.report["backbone"]
-        if backbone["input_size_px"] is not None:
-            return "image"
-        if backbone.get("rate_hz") is not None:
-            return "sound"
-        return "text" if backbone["channels"] is None else "series"
+        return str(backbone.get("modality") or _modality_before(backbone))
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -75,6 +71,15 @@ class FinishedRun:
     def backbone_sha256(self) -> str:
         """The sha256 of the weights of the trained backbone."""
         return str(self.report["backbone"]["sha256"])
+
+
+def _modality_before(backbone: Mapping[str, Any]) -> str:
+    """The modality of a run of a version that did not write it, by other values."""
+    if backbone["input_size_px"] is not None:
+        return "image"
+    if backbone.get("rate_hz") is not None:
+        return "sound"
+    return "text" if backbone["channels"] is None else "series"
 
 
 def open_finished(workdir: Path) -> FinishedRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from pipelines.data.splits import DataInfo, Split, relative
 from pipelines.data.splitting import fingerprint_of
 from pipelines.features import kept_features
 from pipelines.features.kept_features import KeptFeatures, KeptSplit
+from pipelines.methods.adaptation.head import Adapted, unchanged
+from pipelines.planning.adaptation.evidence import Adaptation
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Problem
@@ -25,6 +28,7 @@ from pipelines.report.predictions import PredictionRow
 from pipelines.runs import record, report
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
+from pipelines.runtime.blas import one_thread
 from pipelines.runtime.clock import Clock
 from pipelines.serving.artifact import FINGERPRINTS_BEFORE
 from pipelines.serving.training_data.neighbours import NeighbourIndex
@@ -38,6 +42,8 @@ from pipelines.stages.predictions import rows_of_held_out
 from pipelines.training.transfer_model import TransferModel
 from zoo.builder import Backbone
 
+# Rows up to which one core solves a head as fast as several.
+_FEW = 2000
 _SOLVED_ANEW = (
     "Then the classes were changed: the head is one that is solved for training alone,"
     " and validation, which it did not see, calibrates it."
@@ -61,6 +67,14 @@ class ClassChange:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class AdaptationChange:
+    """A linear head that was adapted to a target, and the record of it."""
+
+    adapted: Adapted
+    record: Adaptation
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Changed:
     """The run with changed classes, as its card describes it."""
 
@@ -78,21 +92,22 @@ def publish_changed(
     clock: Clock,
     *,
     change: Mapping[str, Any],
+    adaptation: AdaptationChange | None = None,
 ) -> ClassChange:
     """Fits the head, calibrates, exports with proof, and brings the report up to date.
 
     `trained` gives the backbone of the run, which is exported with the new head.
-    `examples` are some to prove parity with, and `change` goes on record.
+    `examples` are some to prove parity with, and `change` goes on record. With an
+    `adaptation` its head is taken, and none is fitted.
 
     Raises:
         ArtifactError: if the export failed; the run is as it was then.
     """
     names, info = kept.class_names, _info(run, kept)
     problem = make(info.problem, names, kept.train.labels)
-    with clock.stage("head", f"{len(names)} classes, in closed form"):
-        probe = refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
-    with clock.stage("calibrate", "on validation"):
-        calibrated = _calibrated(probe, kept, problem, run.config.calibration)
+    adapted = adaptation.adapted if adaptation else _fitted(run, kept, clock)
+    with clock.stage("calibrate", "on validation"), one_thread():
+        calibrated = _calibrated(adapted, kept, problem, run.config.calibration)
     evaluation = _evaluation(calibrated, problem, kept.train)
     plan, base = _plan_now(run), trained()
     changed = _Changed(base, info, plan, problem)
@@ -102,7 +117,7 @@ def publish_changed(
     facts["data"][FINGERPRINTS_BEFORE] = _fingerprints(run)
     with clock.stage("export", f"to {folder.artifact_base}"):
         exported = export(
-            _model(run, base, probe),
+            _model(run, base, adapted.head),
             calibrated.calibration,
             examples,
             folder.artifact_base,
@@ -126,6 +141,8 @@ def publish_changed(
         "changes": [*run.report.get("changes", []), dict(change)],
     }
     values.pop("folds", None)  # of heads that are no longer part of it
+    if adaptation is not None:
+        values["adaptation"] = dataclasses.asdict(adaptation.record)
     update_gallery(run.path, kept, _rows(calibrated, kept))
     rows = _rows(calibrated, kept)
     again = "it publishes one more version"
@@ -139,6 +156,21 @@ def publish_changed(
         seconds=dict(clock.seconds),
         report=values,
     )
+
+
+def _fitted(run: FinishedRun, kept: KeptFeatures, clock: Clock) -> Adapted:
+    """The head in closed form, which is adapted to nothing."""
+    in_words = f"{len(kept.class_names)} classes, in closed form"
+    with clock.stage("head", in_words), _threads(kept):
+        return unchanged(
+            refit(kept, balanced=run.plan.balances_classes, seed=run.plan.seed)
+        )
+
+
+def _threads(kept: KeptFeatures) -> contextlib.AbstractContextManager[object]:
+    """One thread for a head of few examples; else as many as there are."""
+    is_small = len(kept.train.features) <= _FEW
+    return one_thread() if is_small else contextlib.nullcontext()
 
 
 def _plan_now(run: FinishedRun) -> TransferPlan:
@@ -165,27 +197,33 @@ def _model(run: FinishedRun, base: Backbone, probe: Probe) -> TransferModel:
 
 
 def _calibrated(
-    probe: Probe,
+    adapted: Adapted,
     kept: KeptFeatures,
     problem: Problem,
     calibration: CalibrationConfig,
 ) -> Calibrated:
-    validation, test = (
-        Outputs(
-            name,
-            split.labels,
-            probe.logits(kept.parts(features)),
-            features,
-            relative(split.sample_weights),
-        )
-        for name, split in (("validation", kept.validation), ("test", kept.test))
-        for features in [split.features.astype(np.float32)]
+    """The calibration, on source examples where those of a target would lie."""
+
+    def answered(name: str, split: KeptSplit, head: Probe, features: Any) -> Outputs:
+        logits = head.logits(kept.parts(split.features.astype(np.float32)))
+        weights = relative(split.sample_weights)
+        return Outputs(name, split.labels, logits, features, weights)
+
+    validation, test = kept.validation, kept.test
+    moved = adapted.moved if adapted.head is not adapted.for_source else _as_it_is
+    of_validation = answered(
+        "validation", validation, adapted.for_source, moved(validation.features)
     )
+    of_test = answered("test", test, adapted.head, _as_it_is(test.features))
     labels, features = _train_features(kept.train)
     fitted = problem.calibrate(
-        validation.counting(), features, labels, calibration=calibration
+        of_validation.counting(), moved(features), labels, calibration=calibration
     )
-    return Calibrated(fitted, validation, test)
+    return Calibrated(fitted, of_validation, of_test)
+
+
+def _as_it_is(features: np.ndarray) -> np.ndarray:
+    return features.astype(np.float32)
 
 
 def _evaluation(

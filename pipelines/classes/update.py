@@ -46,7 +46,7 @@ def add_class(workdir: Path, *, name: str, data: str) -> ClassChange:
         ArtifactError: if the export failed; the run is as it was then.
     """
     name = normal(name)
-    with _opened(workdir) as (run, trained, clock):
+    with changeable(workdir) as (run, trained, clock):
         if name in run.report["class_names"]:
             raise ConfigError(
                 f"{workdir} has a class '{name}' already. Choose another name, or train"
@@ -118,7 +118,7 @@ def _without_new_data(
     data: str | None,
     change: Mapping[str, Any],
 ) -> ClassChange:
-    with _opened(workdir) as (run, trained, clock):
+    with changeable(workdir) as (run, trained, clock):
         with clock.stage("measure", "kept features"):
             kept = apply(kept_or_read(run, FeatureReader(run, trained)))
         with clock.stage("data", "examples to prove the export with"):
@@ -146,7 +146,28 @@ def _proof_examples(run: FinishedRun, data: str | None) -> Split:
 
 
 @contextlib.contextmanager
-def _opened(
+def changeable(
+    workdir: Path,
+) -> Iterator[tuple[FinishedRun, Callable[[], Backbone], Clock]]:
+    """As `opened`, for a run whose head can be fitted anew.
+
+    Raises:
+        ConfigError: if it was adapted to a target, which a new fit would undo.
+    """
+    with opened(workdir) as (run, trained, clock):
+        adapted = run.report.get("adaptation") or {"method": "none"}
+        if adapted["method"] != "none":
+            raise ConfigError(
+                f"The head of {workdir} is adapted to {adapted['target']} by"
+                f" {adapted['method']}, and a changed class is fitted to the source"
+                " alone. Change the classes in a copy of the run from before, and adapt"
+                " that again."
+            )
+        yield run, trained, clock
+
+
+@contextlib.contextmanager
+def opened(
     workdir: Path,
 ) -> Iterator[tuple[FinishedRun, Callable[[], Backbone], Clock]]:
     """The finished run, a function that gives its trained backbone, and a clock.

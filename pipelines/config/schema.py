@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipelines.config.options import option, options
+from pipelines.config.sections.adapt import AdaptConfig
 from pipelines.config.sections.answers import (
     AnomalyConfig,
     CalibrationConfig,
@@ -150,14 +151,14 @@ class RunConfig:
         low=0,
         high=50,
         help="Folds of train and validation: each is answered by a head that is solved"
-        " on the others. Needs strategy=head_only; 0 is one head, and validation as it"
-        " is.",
+        " on the others, or with fold_head=best and blocks that train, by a network. 0"
+        " is one of them, and validation as it is.",
     )
     fold_head: str = option(
         "average",
         choices=("average", "best"),
-        help="With folds: the artifact has the average of their heads, or the best one"
-        " on the fold that it did not see.",
+        help="With folds: the artifact has the average of their heads, which needs"
+        " strategy=head_only, or the best one on the fold that it did not see.",
     )
     test_views: str = option(
         "none",
@@ -182,6 +183,7 @@ class RunConfig:
     anomaly: AnomalyConfig = dataclasses.field(default_factory=AnomalyConfig)
     export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
     auto: AutoConfig = dataclasses.field(default_factory=AutoConfig)
+    adapt: AdaptConfig = dataclasses.field(default_factory=AdaptConfig)
 
 
 OPTIONS = dict(options(RunConfig()))

@@ -5,11 +5,12 @@ import dataclasses
 from typing import Any
 
 from pipelines.config import conditions
+from pipelines.config.adaptation import check_adapt
+from pipelines.config.conflicts import conflicts
 from pipelines.config.schema import (
     AUTO_BACKBONE,
     OPTIONS,
     AutoConfig,
-    FinetuneConfig,
     RunConfig,
     to_dict,
 )
@@ -66,8 +67,11 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
             " is. Leave config.head.reads and config.head.grid out, or use"
             " head.pooling='average'."
         )
-    _check_finetune(config)
+    message = next(conflicts(config), "")
+    if message:
+        raise ConfigError(message)
     _check_calibration(config)
+    check_adapt(config)
     conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 
@@ -105,127 +109,6 @@ def _check_value(path: str, value: Any) -> None:
         raise ConfigError(
             f"config.{path} is {value}; allowed: {low:.10g} to {high:.10g}."
         )
-
-
-def _check_finetune(config: RunConfig) -> None:
-    """Refuses options of the phases that train blocks where they exclude each other."""
-    strategy, tune = config.strategy, config.finetune
-    trains_no_block = strategy == "head_only" or (
-        strategy == "cut" and not tune.from_block
-    )
-    options = {
-        "ema_decay": tune.ema_decay,
-        "soup": tune.soup,
-        "lora_rank": tune.lora_rank,
-        "tune": tune.tune != "all",
-        "label_smoothing": tune.label_smoothing,
-        "accumulate_steps": tune.accumulate_steps > 1,
-        "find_learning_rate": tune.find_learning_rate,
-    }
-    useless = [name for name, value in options.items() if value]
-    # A condition that makes a conflict, and its message.
-    conflicts = (
-        (
-            tune.batchnorm == "reestimated"
-            and (trains_no_block or strategy == "scratch"),
-            f"config.finetune.batchnorm is 'reestimated', but strategy '{strategy}'"
-            " trains no blocks that were trained before. Use another strategy, or"
-            " leave config.finetune.batchnorm out.",
-        ),
-        (
-            useless and trains_no_block,
-            f"config.finetune.{' and '.join(useless)} set, but strategy '{strategy}'"
-            " trains no blocks, and these are for phases that do. Use another strategy,"
-            " or leave them out.",
-        ),
-        (
-            tune.soup and (tune.batchnorm == "trained" or strategy == "scratch"),
-            "config.finetune.soup averages weights of several epochs, and with"
-            " BatchNorm in training the statistics of none of them go with the average."
-            " Use finetune.batchnorm='frozen', or finetune.ema_decay in place of it.",
-        ),
-        (
-            tune.lora_rank and (tune.soup or tune.ema_decay),
-            "config.finetune.lora_rank goes with neither soup nor ema_decay: the"
-            " product of averaged factors is not the average of their products. Leave"
-            " one of them out.",
-        ),
-        (
-            tune.lora_rank and strategy == "scratch",
-            "config.finetune.lora_rank keeps what was learned before and adapts it, and"
-            " strategy 'scratch' starts from random weights. Leave lora_rank out, or"
-            " use strategy 'full'.",
-        ),
-        (
-            tune.lora_rank and tune.batchnorm == "trained",
-            "config.finetune.lora_rank trains nothing but its factors, and"
-            " finetune.batchnorm is 'trained'. Use 'frozen' or 'reestimated'.",
-        ),
-        (
-            tune.tune != "all" and strategy == "scratch",
-            f"config.finetune.tune is '{tune.tune}', and strategy 'scratch' starts from"
-            " random weights, which all have to train. Use strategy 'full', or tune"
-            " 'all'.",
-        ),
-        (
-            tune.tune != "all" and tune.lora_rank,
-            f"config.finetune.tune is '{tune.tune}', and lora_rank trains factors in"
-            " place of weights. Leave one of them out.",
-        ),
-        (
-            tune.momentum != FinetuneConfig().momentum and tune.optimizer != "sgd",
-            f"config.finetune.momentum is {tune.momentum:g}, and the optimizer is"
-            f" '{tune.optimizer}', which has momenta of its own. Use"
-            " finetune.optimizer='sgd', or leave momentum out.",
-        ),
-        (
-            tune.accumulate_steps > 1 and tune.find_learning_rate,
-            "config.finetune.find_learning_rate tries a rate with each batch, and"
-            " accumulate_steps makes one update of several. Leave one of them out.",
-        ),
-        (
-            tune.accumulate_steps > 1 and tune.ema_decay,
-            "config.finetune.ema_decay averages after each batch, and accumulate_steps"
-            " makes one update of several. Leave one of them out.",
-        ),
-        (
-            tune.find_learning_rate and tune.learning_rate,
-            f"config.finetune.learning_rate is {tune.learning_rate:g}, and"
-            " find_learning_rate is to find another. Leave one of them out.",
-        ),
-    )
-    for is_conflict, message in (*conflicts, *_boundary_conflicts(config)):
-        if is_conflict:
-            raise ConfigError(message)
-
-
-def _boundary_conflicts(config: RunConfig) -> tuple[tuple[object, str], ...]:
-    """Conflicts of the fields that say where the network is cut, or what trains."""
-    strategy, head, start = config.strategy, config.head, config.finetune.from_block
-    return (
-        (
-            start and strategy in ("head_only", "full", "scratch"),
-            f"config.finetune.from_block is '{start}', but strategy '{strategy}'"
-            f" trains {'no block' if strategy == 'head_only' else 'every block'}. Use"
-            " strategy 'partial', 'cut' or 'auto', or leave it out.",
-        ),
-        (
-            head.cut_after and strategy != "cut",
-            f"config.head.cut_after is '{head.cut_after}', but strategy '{strategy}'"
-            " does not cut. Use strategy 'cut', or leave it out.",
-        ),
-        (
-            strategy == "cut" and head.pooling != "average",
-            f"config.head.pooling is '{head.pooling}', and strategy 'cut' averages the"
-            " blocks that are left. Leave it out, or use another strategy.",
-        ),
-        (
-            head.conv_blocks > 0 and strategy == "scratch",
-            f"config.head.conv_blocks is {head.conv_blocks}, and strategy 'scratch'"
-            " trains all blocks from random weights. Use another strategy, or leave it"
-            " out.",
-        ),
-    )
 
 
 def _check_auto(config: RunConfig) -> None:
@@ -270,11 +153,20 @@ def _check_folds(config: RunConfig) -> None:
             "config.folds is 1, which leaves nothing to train on. Set 2 or more, or 0"
             " for one head and validation as it is."
         )
+    if config.strategy == "scratch":
+        raise ConfigError(
+            f"config.folds is {config.folds}, and config.strategy is 'scratch'. Each"
+            " fold starts from what the features of a pretrained network are worth, so"
+            " set another config.strategy, or leave config.folds out."
+        )
+    if config.fold_head == "best":
+        return
     if config.strategy != "head_only":
         raise ConfigError(
             f"config.folds is {config.folds}, and config.strategy is"
-            f" '{config.strategy}'. Heads of all folds read one pass through frozen"
-            " blocks, so set config.strategy='head_only', or leave config.folds out."
+            f" '{config.strategy}'. Networks whose blocks train have no average, so set"
+            " config.fold_head='best' to train one for each fold and keep the best;"
+            " or config.strategy='head_only', or leave config.folds out."
         )
     head = config.head
     has_layers = head.hidden_units or head.dropout or head.conv_blocks > 0
@@ -283,7 +175,7 @@ def _check_folds(config: RunConfig) -> None:
             "config.folds averages linear heads that are solved in closed form, which"
             " have neither new blocks, nor hidden layers, nor dropout. Use"
             " head.init='probe' without head.conv_blocks, head.hidden_units and"
-            " head.dropout, or leave config.folds out."
+            " head.dropout; or config.fold_head='best', or leave config.folds out."
         )
 
 

@@ -13,7 +13,6 @@ from PIL import Image
 from pipelines.data.images import exif
 from pipelines.data.images.encoded import encoded_bytes
 from pipelines.data.images.file_types import kind_of
-from pipelines.data.sounds.inspect_sound import inspect_sound
 from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import (
     EncodedImages,
@@ -163,10 +162,12 @@ def sizes_of(inputs: Inputs, at_most: int) -> tuple[list[str], list[tuple[int, .
         case Texts(texts):
             return ["characters"], [(len(text.decode()),) for text in texts]
         case Sounds():
-            inspections = [inspect_sound(content) for content in inputs.values]
             return (
                 ["milliseconds", "rate_hz", "channels"],
-                [(round(i.milliseconds), i.rate_hz, i.channels) for i in inspections],
+                [
+                    (round(each.milliseconds), each.rate_hz, each.channels)
+                    for each in inputs.inspections
+                ],
             )
         case Series(values):
             return ["steps", "channels"], [values.shape[1:]] * len(values)

@@ -45,6 +45,16 @@ def pooled(splits: Splits) -> Splits:
     return dataclasses.replace(splits, train=every, validation=as_validation)
 
 
+def without_fold(splits: Splits, own: np.ndarray) -> Splits:
+    """The splits of one fold of pooled ones: it is validation, and the others train.
+
+    `own` are the examples of the fold, bool `[n]`.
+    """
+    validation = splits.validation.take(np.flatnonzero(own))
+    train = splits.train.take(np.flatnonzero(~own))
+    return dataclasses.replace(splits, train=train, validation=validation)
+
+
 def require_one_in_each(splits: Splits, *, count: int) -> None:
     """Checks that each class has an independent example for every fold.
 

@@ -215,6 +215,13 @@ class DatasetRef:
             )
 
     def _check_rest(self) -> None:
+        self._check_amounts()
+        self._check_folders_and_files()
+        self._check_schemes()
+        self._check_columns()
+        self._check_tables()
+
+    def _check_amounts(self) -> None:
         if self.seed < 0:
             raise DataError(f"seed={self.seed} is negative; use 0 or more.")
         if self.limit is not None and self.limit < 1:
@@ -227,6 +234,8 @@ class DatasetRef:
                 " how many million pixels an image may have, more than 0 and at most"
                 f" {_MOST_MEGAPIXELS:g}."
             )
+
+    def _check_folders_and_files(self) -> None:
         if self.on_bad not in ON_BAD:
             raise DataError(
                 f"on_bad={self.on_bad!r} is unknown. {choices(self.on_bad, ON_BAD)}"
@@ -249,6 +258,8 @@ class DatasetRef:
             )
         if self.group == "":
             raise DataError("group= is empty; give a pattern, or leave it out.")
+
+    def _check_schemes(self) -> None:
         for name, schemes in _SPECIAL.items():
             if getattr(self, name) is not None and self.scheme not in schemes:
                 meaning = _MEANINGS.get(name, "names a column or a key")
@@ -257,6 +268,8 @@ class DatasetRef:
                     f" with {_quoted(schemes)}, not with '{self.scheme}:'."
                     + _HINTS.get((name, self.scheme), "")
                 )
+
+    def _check_columns(self) -> None:
         columns = {"image": self.image, "text": self.text, "sound": self.sound}
         named = [f"{name}=" for name, column in columns.items() if column is not None]
         if len(named) > 1:
@@ -276,6 +289,8 @@ class DatasetRef:
                 "columns= is empty; name columns, as in columns=age,job, or give"
                 " columns=* for all."
             )
+
+    def _check_tables(self) -> None:
         between = self.label_delimiter
         if between is not None and (not between.strip() or between.isalnum()):
             raise DataError(

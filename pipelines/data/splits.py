@@ -159,13 +159,15 @@ class Table:
 class Sounds:
     """Sounds in memory: the bytes of files in an array of objects `[n]`.
 
-    `paths` name the files. Networks read them at `rate_hz` and at most `length_ms` of
-    them, which were chosen for all sounds of a reference together.
+    `paths` name the files, and `inspections` `[n]` have a `SoundInspection` of each.
+    Networks read them at `rate_hz` and at most `length_ms` of them, which were chosen
+    for all sounds of a reference together.
     """
 
     modality: ClassVar[str] = "sound"
     values: np.ndarray
     paths: Strings
+    inspections: np.ndarray
     rate_hz: int
     length_ms: int
 
@@ -176,7 +178,10 @@ class Sounds:
         """Some of the sounds, to be read as all of them are."""
         rows = np.asarray(indices, np.int64)
         return dataclasses.replace(
-            self, values=self.values[rows], paths=self.paths.take(rows)
+            self,
+            values=self.values[rows],
+            paths=self.paths.take(rows),
+            inspections=self.inspections[rows],
         )
 
     def where(self, i: int) -> str:

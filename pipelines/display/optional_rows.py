@@ -28,6 +28,22 @@ def view_rows(choice: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     return [("test views", f"{choice['views']}. {choice['reason']}{cost}")]
 
 
+def adaptation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The target of a run, and its distance before and after, where it has one."""
+    if not record:
+        return []
+    before, after = record["before"], record["after"]
+    words = f"proxy A-distance {before['distance']:.2f}"
+    if after:
+        words += f" before, {after['distance']:.2f} after {record['method']}"
+        accuracy = (before["validation_accuracy"], after["validation_accuracy"])
+        if None not in accuracy:
+            words += "; source validation {:.4f} before, {:.4f} after".format(*accuracy)
+    else:
+        words += ", not adapted; the reason is in report.json"
+    return [("target", f"{record['examples']} examples, {words}")]
+
+
 def simple_model_rows(
     compared: Mapping[str, Any] | None,
 ) -> Iterator[tuple[str, str]]:

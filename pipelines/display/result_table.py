@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.display.optional_rows import fold_rows, simple_model_rows, view_rows
+from pipelines.display.optional_rows import (
+    adaptation_rows,
+    fold_rows,
+    simple_model_rows,
+    view_rows,
+)
 from pipelines.display.tables import accuracy_of, aligned, computed
 
 
@@ -28,6 +33,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *simple_model_rows(report.get("simple_models")),
         *fold_rows(report.get("folds")),
         *view_rows(report.get("test_views")),
+        *adaptation_rows(report.get("adaptation")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", "; ".join(phases) or "none: no step was trained"),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),

@@ -1,22 +1,43 @@
-"""The plan of a run with folds: heads in closed form, and nothing that trains."""
+"""The plan of a run with folds: heads in closed form, or networks that train."""
 
 from __future__ import annotations
 
 import dataclasses
 
+from pipelines.config import RunConfig
 from pipelines.planning.plan import TransferPlan
 
 PHASE = "folds"
 
 
-def folded(plan: TransferPlan, *, count: int, takes_best: bool = False) -> TransferPlan:
+def solves_folds(config: RunConfig) -> bool:
+    """True if the heads of all folds are solved in closed form, and nothing trains."""
+    head = config.head
+    has_layers = head.hidden_units or head.dropout or head.conv_blocks > 0
+    is_linear = head.init == "probe" and not has_layers
+    return config.strategy == "head_only" and is_linear
+
+
+def folded(plan: TransferPlan, config: RunConfig) -> TransferPlan:
     """The plan with one phase, which solves a head for each fold and averages them.
 
-    Or takes the best one. A plan without folds, `count` 0, stays as it is.
+    Or takes the best one. Where networks train, one for each fold, phases stay as they
+    are; and so does a plan without folds.
     """
+    count = config.folds
     if not count:
         return plan
+    if not solves_folds(config):
+        return dataclasses.replace(
+            plan,
+            reason=(
+                f"{plan.reason}\nThat is done {count} times, each time with another"
+                " fold of train and validation together as validation, and the best"
+                " network stays."
+            ),
+        )
     (phase,) = plan.phases  # a head alone
+    takes_best = config.fold_head == "best"
     chosen = f"the best of {count}" if takes_best else f"the average of {count}"
     return dataclasses.replace(
         plan,

@@ -93,7 +93,7 @@ def _trains_anew(facts: TrainingFacts, config: RunConfig) -> bool:
     tune = config.finetune
     has_nothing_to_keep = not (tune.soup or tune.lora_rank or tune.from_block)
     is_whole = tune.tune == "all" and not config.folds
-    reads_too_little = facts.trains_from_random or facts.has_new_columns
+    reads_too_little = facts.trains_from_random or facts.has_new_inputs
     is_for_auto = reads_too_little and facts.trainable
     return config.strategy == "scratch" or (
         config.strategy == "auto" and is_for_auto and has_nothing_to_keep and is_whole

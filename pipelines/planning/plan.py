@@ -47,6 +47,8 @@ class HeadPlan:
     With `refit` the logits are solved for training and validation together, and
     validation is judged by what is solved without each example. A `detector` of
     anomalies is the whole head, where it is named; `detectors` were compared for it.
+    With `transfer`, the way, it is of another source, and `source` is the sha256 of
+    what is known of that.
     """
 
     reads: tuple[str, ...]
@@ -61,6 +63,8 @@ class HeadPlan:
     refit: bool = False
     detector: str = ""
     detectors: tuple[DetectorScore, ...] = ()
+    transfer: str = ""
+    source: str = ""
 
     @property
     def is_linear(self) -> bool:

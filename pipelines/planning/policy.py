@@ -263,11 +263,11 @@ def _scratch(facts: TrainingFacts, config: RunConfig, choice: HeadChoice) -> _De
         f"Trains all {_blocks(facts)} and the head from random weights at one rate;"
         " BatchNorm statistics are learned, because random ones mean nothing."
     )
-    if facts.has_new_columns and config.strategy != "scratch":
+    if facts.has_new_inputs and config.strategy != "scratch":
         reason = (
-            f"Trains all {_blocks(facts)} and the head at one rate: the weights of"
-            " columns that are new to the network start at zero, and nothing else reads"
-            " these columns."
+            f"Trains all {_blocks(facts)} and the head at one rate: the published"
+            " weights are for other inputs. Columns that are new to the network start"
+            " at zero, and channels as the mean of all."
         )
     finetune = dataclasses.replace(
         long_enough(facts, config),

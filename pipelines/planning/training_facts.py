@@ -25,9 +25,9 @@ class TrainingFacts:
     be solved for training and validation together: all was read, each example has a
     class, and no block trains. `trains_from_random` says that it is a network for
     series or tables with random weights, whose features are worth nothing before it was
-    trained; `has_new_columns`, that a table has columns that its published weights are
-    not for, which only training reads. Where the head does not train (`trains`), scores
-    compare nothing.
+    trained; `has_new_inputs`, that a table has columns, or series have channels, that
+    the published weights are not for, and only training reads. Where the head does not
+    train (`trains`), scores compare nothing.
     """
 
     examples: int
@@ -44,7 +44,7 @@ class TrainingFacts:
     part: str = "class"
     can_refit: bool = False
     trains_from_random: bool = False
-    has_new_columns: bool = False
+    has_new_inputs: bool = False
     trains: bool = True
 
     @property

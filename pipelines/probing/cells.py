@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.planning.detectors import PATCHCORE
 from pipelines.probing.detector import Detector, fit_detector
 
-OF_CELLS = ("padim", "sum")
+OF_CELLS = ("padim", "sum", PATCHCORE)
 # Shares of the covariance of a cell: of all cells together, and of a sphere.
 _SHARED, _SPHERE = 0.3, 0.1
 _TINY = 1e-6

@@ -49,6 +49,7 @@ AUTOENCODERS_ONLY: Mapping[str, Sequence[Any]] = {
 # The fields that only a detector of anomalies has, and the values that others take.
 ANOMALIES_ONLY: Mapping[str, Sequence[Any]] = {
     "anomaly.method": ("auto",),
+    "anomaly.transfer": (AnomalyConfig().transfer,),
     "anomaly.alpha": (AnomalyConfig().alpha,),
     **AUTOENCODERS_ONLY,
 }
@@ -56,4 +57,5 @@ ANOMALIES_ONLY: Mapping[str, Sequence[Any]] = {
 ONE_CLASS_ONLY: Mapping[str, Sequence[Any]] = {
     "imbalance": ("none", "auto"),
     "distribution": ("auto", "none"),
+    "adapt.target": ("",),
 }

@@ -29,7 +29,7 @@ from pipelines.probing.probe import (
     standardization_of,
 )
 from pipelines.problems import number_answers, number_reports
-from pipelines.problems.number_reports import NumberReport
+from pipelines.problems.number_reports import NumberReport, NumberTally
 from pipelines.problems.protocol import Judged, Outputs, with_problem
 from pipelines.problems.refusals import (
     ANOMALIES_ONLY,
@@ -399,36 +399,3 @@ class StandardizedHuber(keras.losses.Loss):
             return ops.mean(square, axis=-1)
         beyond = self._threshold * error - self._threshold**2 / 2
         return ops.mean(ops.where(error <= self._threshold, square, beyond), axis=-1)
-
-
-class NumberTally:
-    """Counts answers on numbers."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-        self._labels: list[np.ndarray] = []
-        self._answers: list[dict[str, np.ndarray]] = []
-        self._weights: list[np.ndarray] = []
-
-    def add(
-        self,
-        labels: np.ndarray,
-        answers: Mapping[str, np.ndarray],
-        weights: np.ndarray | None = None,
-    ) -> None:
-        """Counts a batch: labels, outputs of the artifact by name, and weights."""
-        if weights is not None:
-            self._weights.append(weights)
-        self._labels.append(labels)
-        kept = ("values", "lower", "upper", "accepted")
-        self._answers.append({name: answers[name] for name in kept})
-
-    def report(self, split: str) -> NumberReport:
-        """The report of all batches."""
-        joined = {
-            name: np.concatenate([row[name] for row in self._answers])
-            for name in self._answers[0]
-        }
-        labels = np.concatenate(self._labels)
-        weights = np.concatenate(self._weights) if self._weights else None
-        return number_reports.report(split, labels, joined, self._names, weights)

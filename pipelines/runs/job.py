@@ -16,11 +16,11 @@ from pipelines.data.input.pixel_cache import PixelCache
 from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
-from pipelines.features import kept_features
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
 from pipelines.runs import gated, keep_features, record, report, resume
+from pipelines.runs.adapted import adapted
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
@@ -31,12 +31,14 @@ from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
 from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
+from pipelines.stages.adaptation.apply import apply_adaptation
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.drift_reference import reference_of
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import Extra, export
 from pipelines.stages.finetune import FitHistory, fine_tune
-from pipelines.stages.folds.solve import Trained, solve_folds
+from pipelines.stages.folds.fit import fit_folds
+from pipelines.stages.folds.result import Trained
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
@@ -124,6 +126,7 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
+        prepared = adapted(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
         asked = self.config.export
         for name in ("neighbours", "drift"):
@@ -220,10 +223,16 @@ class RunJob:
     def train(self, model: TransferModel) -> Trained:
         """Trains the model in place: phase by phase, or by the heads of all folds.
 
-        The result has the model with its views at test time.
+        Or by a network for each fold. The result has the model with its views at test
+        time, and the splits that it is calibrated on.
         """
         prepared = self._prepared
-        if not prepared.folds:
+        decided = prepared.adaptation
+        if prepared.target and decided and decided.adapted:
+            self._trained = apply_adaptation(
+                model, prepared.splits, prepared.target, decided
+            )
+        elif not prepared.folds:
             history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
             viewed, views = with_chosen_views(
                 model,
@@ -234,16 +243,26 @@ class RunJob:
                 asked=self.config.test_views,
             )
             left_out = prepared.left_out()
-            self._trained = Trained(viewed, history, out_of_fold=left_out, views=views)
+            self._trained = Trained(
+                viewed,
+                history,
+                prepared.splits,
+                out_of_fold=left_out,
+                views=views,
+                adaptation=decided.record if decided else None,
+            )
         else:
-            self._trained = solve_folds(
+            self._trained = fit_folds(
                 model,
                 prepared.splits,
                 prepared.measured,
                 prepared.plan,
-                count=prepared.folds,
-                takes_best=self.config.fold_head == "best",
+                self.workspace(),
+                config=self.config,
+                clock=self._clock,
             )
+            # Where networks train, validation is the fold of the best one.
+            self._prepared = dataclasses.replace(prepared, splits=self._trained.splits)
         return self._trained
 
     def start_proof(self) -> None:
@@ -340,6 +359,7 @@ class RunJob:
             seconds={**self.seconds, "total": self._clock.total_seconds},
             folds=self._trained.scores,
             views=self._trained.views,
+            adaptation=self._trained.adaptation,
             gate=self._verdict.values() if self._gate else None,
         )
         self.on_chief(self._keep_features, calibrated, backbone)
@@ -367,22 +387,15 @@ class RunJob:
         The heads of folds were fitted to other examples each, and a model of several
         views reads other features.
         """
-        prepared = self._prepared
-        if prepared.folds or self._trained.views:
+        if self._prepared.folds or self._trained.views:
             return
-        kept = keep_features.of_run(
-            prepared.measured,
+        keep_features.write(
+            self._prepared,
             calibrated,
-            prepared.splits,
-            prepared.plan,
+            self.folder.checkpoints_dir,
             backbone=backbone["sha256"],
+            is_moved=self._trained.moved is not None,
         )
-        if kept is not None:
-            path = self.folder.checkpoints_dir / kept_features.FILE_NAME
-            try:
-                kept_features.save(kept, path)
-            except OSError as error:  # they only save a pass over the images later
-                _logger.warning("%s could not be written: %s", path, error)
 
 
 def _require_space(folder: RunFolder, prepared: Prepared) -> None:

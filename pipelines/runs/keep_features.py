@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
+from pathlib import Path
+
 import numpy as np
 
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Split, Splits
+from pipelines.features import kept_features
 from pipelines.features.kept_features import KeptFeatures, KeptSplit, split_with
 from pipelines.planning.plan import TransferPlan
 from pipelines.probing.rows import of_every_class
 from pipelines.problems.registry import classes_can_change
+from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.measure import Measured
 from pipelines.stages.predictions import example_names
 
 # More is not kept: what it would save is a pass over the images.
 _MOST_BYTES = 2**28
+
+_logger = logging.getLogger("zootune")
 
 
 def of_run(
@@ -64,3 +72,35 @@ def of_run(
         validation=kept(splits.validation, calibrated.validation.features),
         test=kept(splits.test, calibrated.test.features),
     )
+
+
+def write(
+    prepared: Prepared,
+    calibrated: Calibrated,
+    folder: Path,
+    *,
+    backbone: str,
+    is_moved: bool,
+) -> None:
+    """Writes what `of_run` gives to a folder; a warning where the disk refuses.
+
+    Where validation `is_moved` to a target, its features are those of the source.
+    """
+    if is_moved and prepared.target is not None:
+        own = prepared.target.domains.validation
+        validation = dataclasses.replace(calibrated.validation, features=own)
+        calibrated = dataclasses.replace(calibrated, validation=validation)
+    kept = of_run(
+        prepared.measured,
+        calibrated,
+        prepared.splits,
+        prepared.plan,
+        backbone=backbone,
+    )
+    if kept is None:
+        return
+    path = folder / kept_features.FILE_NAME
+    try:
+        kept_features.save(kept, path)
+    except OSError as error:  # they only save a pass over the images later
+        _logger.warning("%s could not be written: %s", path, error)

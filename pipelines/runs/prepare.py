@@ -11,24 +11,31 @@ import numpy as np
 
 from pipelines.config import AUTO_BACKBONE, RunConfig
 from pipelines.data.checks.changed_files import broken_files_named
-from pipelines.data.folds import pooled, require_one_in_each
+from pipelines.data.folds import (
+    folds_of,
+    pooled,
+    require_one_in_each,
+    without_fold,
+)
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import DataInfo, Examples, Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.backbones.choice import BackboneChoice
 from pipelines.planning.compute import Compute
-from pipelines.planning.folds import folded
+from pipelines.planning.folds import folded, solves_folds
 from pipelines.planning.plan import HeadPlan, TransferPlan
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.precision import precision
+from pipelines.stages.adaptation.decide import AdaptedPlan
+from pipelines.stages.adaptation.read import TargetRead, read_domains, with_advice
 from pipelines.stages.backbones.choose import applied, choose_backbone
 from pipelines.stages.base import fit_base, freeze_base
 from pipelines.stages.explain import explained_map
-from pipelines.stages.folds.measure import measure_pooled
+from pipelines.stages.folds.measure import measure_pooled, require_memory
 from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
@@ -63,7 +70,9 @@ class Prepared:
 
     `compute` has the measurements behind the precision of the plan, and `choice` the
     comparison of backbones where the config left it to be measured. With `folds`
-    train and validation of the splits are the same examples.
+    train and validation of the splits are the same examples. `target` is the domain to
+    adapt to, if there is one, and `adaptation` what was decided on it: then `plan` is
+    its plan.
     """
 
     base: Backbone
@@ -73,6 +82,8 @@ class Prepared:
     compute: Compute
     choice: BackboneChoice | None = None
     folds: int = 0
+    target: TargetRead | None = None
+    adaptation: AdaptedPlan | None = None
 
     @property
     def info(self) -> DataInfo:
@@ -166,11 +177,13 @@ def _prepare(
         base = fit_base(base, splits.train, seed=config.seed)
         measure_all = measure_pooled if config.folds else measure
         measured = measure_all(base, splits, config, clock)
-    plan = folded(
-        choose_plan(base, splits, measured, config),
-        count=config.folds,
-        takes_best=config.fold_head == "best",
-    )
+    decided = choose_plan(base, _planned_for(splits, config), measured, config)
+    plan = folded(decided, config)
+    target = _target(config, splits, measured, plan, clock)
+    if target is not None:
+        plan = with_advice(plan, target, config)
+    if config.folds:
+        require_memory(measured, plan.head, examples=len(splits.train))
     chosen = choose_precision(
         config, base, splits, measured, plan, clock, before=before
     )
@@ -182,8 +195,44 @@ def _prepare(
     )
     measured = measured.for_base(chosen.base)
     return Prepared(
-        chosen.base, splits, measured, plan, chosen.compute, choice, config.folds
+        chosen.base,
+        splits,
+        measured,
+        plan,
+        chosen.compute,
+        choice,
+        config.folds,
+        target,
     )
+
+
+def _planned_for(splits: Splits, config: RunConfig) -> Splits:
+    """The splits that a plan is for: of one fold, where each trains a network."""
+    if not config.folds or solves_folds(config):
+        return splits
+    train = splits.train
+    folds = folds_of(
+        train.labels,
+        train.groups,
+        problem=splits.info.problem,
+        count=config.folds,
+        seed=config.seed,
+    )
+    return without_fold(splits, folds == 0)
+
+
+def _target(
+    config: RunConfig,
+    splits: Splits,
+    measured: Measured,
+    plan: TransferPlan,
+    clock: Clock,
+) -> TargetRead | None:
+    """The domain to adapt to, read and measured; None without one."""
+    if not config.adapt.target:
+        return None
+    with clock.stage("target", config.adapt.target):
+        return read_domains(config, splits, measured, plan)
 
 
 def _split(

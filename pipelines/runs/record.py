@@ -55,6 +55,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
         values["folds"] = dataclasses.asdict(outcome.folds)
     if outcome.views is not None:
         values["test_views"] = dataclasses.asdict(outcome.views)
+    if outcome.adaptation is not None:
+        values["adaptation"] = dataclasses.asdict(outcome.adaptation)
     if outcome.gate is not None:
         values["gate"] = dict(outcome.gate)
     return without_nan(values)

@@ -11,13 +11,14 @@ import keras
 
 from pipelines.calibration.calibration import Calibration
 from pipelines.formats import keras_file
+from pipelines.planning.adaptation.evidence import Adaptation
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory
-from pipelines.stages.folds.solve import FoldScores
+from pipelines.stages.folds.result import FoldScores
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -60,8 +61,9 @@ class Outcome:
 
     `exported` has the path and the parity record of the artifact, None where it was not
     published, `backbone` the values that rebuild the trained backbone, `seconds` the
-    time of each stage, and `folds` the scores of folds, `views` the choice of views and
-    `gate` the result of the quality gate, where the run has some.
+    time of each stage, and `folds` the scores of folds, `views` the choice of views,
+    `gate` the result of the quality gate and `adaptation` the record of a target,
+    where the run has some.
     """
 
     prepared: Prepared
@@ -74,3 +76,4 @@ class Outcome:
     folds: FoldScores | None = None
     views: ViewChoice | None = None
     gate: Mapping[str, Any] | None = None
+    adaptation: Adaptation | None = None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pipelines.data.splits import Splits
 from pipelines.problems.registry import problem_of
+from pipelines.runtime.blas import one_thread
 from pipelines.stages.outputs import Known, OutputRequest, Outputs, outputs
 from pipelines.training.transfer_model import TransferModel
 
@@ -41,12 +43,14 @@ def calibrate_model(
     batch_size: int,
     known: Known | None = None,
     out_of_fold: Outputs | None = None,
+    moved: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Calibrated:
     """The calibration of a trained model, from validation; test is only looked at.
 
     `calibration` is the part of the config that the problem names for it. Features that
     are `known` are not computed again. With `out_of_fold` these are the outputs for
-    validation, of heads that did not see the examples.
+    validation, of heads that did not see the examples. After an adaptation, `moved`
+    gives features of training the place of the target's.
     """
     width = int(model.pooled.shape[-1])
     problem = problem_of(splits)
@@ -63,9 +67,11 @@ def calibrate_model(
     )
     validation, test = [out_of_fold, *others] if out_of_fold else others
     _logger.info("  fitting on %d examples of validation", len(validation.labels))
-    fitted = problem.calibrate(
-        validation.counting(), some.features, some.labels, calibration=calibration
-    )
+    features = some.features if moved is None else moved(some.features)
+    with one_thread():
+        fitted = problem.calibrate(
+            validation.counting(), features, some.labels, calibration=calibration
+        )
     return Calibrated(fitted, validation, test)
 
 

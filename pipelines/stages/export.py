@@ -15,7 +15,8 @@ import tensorflow as tf
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.splits import ImageFiles, ImageRecords, Split
 from pipelines.errors import ArtifactError
-from pipelines.formats import keras_file
+from pipelines.formats import detector_file, keras_file
+from pipelines.planning.detectors import can_move
 from pipelines.problems.protocol import Problem
 from pipelines.runtime import environment, signals
 from pipelines.runtime.clock import Ticker
@@ -27,7 +28,7 @@ from pipelines.serving.requests import requests
 from pipelines.serving.server.scan.ops import harmless_graph
 from pipelines.serving.signatures import signatures
 from pipelines.stages.explain import explained_map
-from pipelines.stages.outputs import answering
+from pipelines.stages.outputs import answering, fingerprint
 from pipelines.stages.proof.asking import is_coarse
 from pipelines.stages.prove import prove
 from pipelines.training.transfer_model import TransferModel
@@ -83,6 +84,8 @@ def export(
             described = _write(subject, unpublished, model_card=model_card)
             if keeps_keras:
                 keras_file.write(model.model, unpublished / keras_file.PLACE)
+            if can_move(model.plan.detector, model.backbone.spec.modality):
+                _write_detector(model, unpublished)
             for extra in extras:
                 extra.save(unpublished)
             with _kept_if_refused(unpublished, base):
@@ -100,6 +103,20 @@ def export(
             f"The export to {base} failed and was taken back: {error}. The versions"
             f" that were there are untouched: {artifact.versions(base)}."
         ) from error
+
+
+def _write_detector(model: TransferModel, folder: Path) -> None:
+    """Writes the head of a detector, for data of another source to take over."""
+    standardize, *_, scores = model.head_layers
+    inputs = model.head_input
+    detector_file.write(
+        standardize,
+        scores,
+        beside=inputs[1].shape[1:] if isinstance(inputs, list) else None,
+        plan=model.plan,
+        backbone=fingerprint(model.backbone),
+        folder=folder,
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -31,11 +31,13 @@ from pipelines.planning.similarity import (
 from pipelines.probing.detector import Detector
 from pipelines.probing.probe import Probe, Refitted, refit
 from pipelines.probing.rows import FEW_CLASSES, of_every_class
+from pipelines.problems.anomalies.moving import SourceDetector
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
 from pipelines.runtime.clock import Clock
 from pipelines.stages.detectors.compare import compare_detectors
 from pipelines.stages.detectors.places import cells_read, series_read, with_places
+from pipelines.stages.detectors.source import require_reads, source_of
 from pipelines.stages.evidence.compare import compare_head_inputs
 from pipelines.stages.evidence.depths import with_depths
 from pipelines.stages.evidence.read import read, with_other_views
@@ -45,7 +47,7 @@ from pipelines.training.freezing import biases, norm_weights
 from pipelines.training.lora import adaptable_layers
 from zoo.builder import Backbone, source_classifier
 from zoo.graph.columns import columns_of
-from zoo.spec import TableInput
+from zoo.spec import SeriesInput, TableInput
 
 # Examples that are read at most, fewer where their features would take more memory.
 MOST_READ = 4000
@@ -68,7 +70,8 @@ class Measured:
     where the backbone starts from random weights. `known` has what a trained model
     need not read again. `refitted` is the head of a base that is fitted, solved for
     training and then validation. `detectors` of anomalies were compared, if any, and
-    `series` are the training examples themselves where one looks at their steps.
+    `series` are the training examples themselves where one looks at their steps, and
+    `source` is a detector of other data to take over.
     """
 
     evidence: Evidence | None
@@ -83,6 +86,7 @@ class Measured:
     refitted: Refitted | None = None
     detectors: tuple[DetectorScore, ...] = ()
     series: np.ndarray | None = None
+    source: SourceDetector | None = None
 
     def probe(self, head: HeadPlan, *, balanced: bool = False) -> Probe | None:
         """The probe on what a standardized head reads, fitted to all that was read.
@@ -107,7 +111,14 @@ class Measured:
         solved = problem.linear_probe(parts, labels, scored, weights=weights)
         if isinstance(solved, Detector):
             detector = solved.of_method(head.detector)
-            return with_places(detector, parts, self.train, self.series)
+            return with_places(
+                detector,
+                parts,
+                self.train,
+                self.series,
+                source=self.source,
+                way=head.transfer,
+            )
         if balanced and problem.reads_classes:
             return without_shares(solved, self.labels, self.weights)
         return solved
@@ -200,16 +211,20 @@ def training_facts(base: Backbone, splits: Splits, measured: Measured) -> Traini
         trains=problem.trains,
         trains_from_random=base.spec.modality in ("series", "table")
         and base.weights == "random",
-        has_new_columns=_has_new_columns(base),
+        has_new_inputs=_has_new_inputs(base),
         bias_blocks=tuple(block.name for block in base.blocks if biases(block)),
         norm_blocks=tuple(block.name for block in base.blocks if norm_weights(block)),
     )
 
 
-def _has_new_columns(base: Backbone) -> bool:
-    """True if a network for tables has weights for other columns than it reads."""
+def _has_new_inputs(base: Backbone) -> bool:
+    """True if a network's weights are for other columns or channels than it reads."""
     own = base.spec.input
-    if not isinstance(own, TableInput) or base.weights == "random":
+    if base.weights == "random":
+        return False
+    if isinstance(own, SeriesInput):
+        return own.channels != base.model.input_shape[-1]
+    if not isinstance(own, TableInput):
         return False
     known = {(column.name, column.is_number) for column in own.columns}
     return any((c.name, c.is_number) not in known for c in columns_of(base.model))
@@ -234,6 +249,7 @@ def measure(
     outputs = vectors_of(base)
     outputs |= cells_read(base, problem, config)
     some, also = _examples_read(splits, outputs, problem, views=views, seed=config.seed)
+    source = source_of(base, some, config)
     reader = Reader(keras.Model(base.model.input, list(outputs.values())))
     vectors, rate = read(
         reader, base, list(outputs), some, also, config, clock, views=views
@@ -242,43 +258,17 @@ def measure(
     rest = {key: values[len(some) :] for key, values in vectors.items()}
     is_whole = also is not None
     clock.part("comparing what a head could read")
-    compared = compare_head_inputs(
-        base,
-        first,
-        some.labels,
-        some.groups,
-        problem,
-        seed=config.seed,
-        rate=rate,
-        weights=some.weights,
-    )
-    compared = with_depths(
-        compared,
-        base,
-        first,
-        some.labels,
-        some.groups,
-        problem,
-        config,
-        weights=some.weights,
-    )
+    compared = _compared(base, first, some, problem, config, rate=rate)
     left_out, per_class = compared.best_head.accuracy, len(splits.train) / problem.parts
     if not are_worth_it(config, left_out=left_out, per_class=per_class):
         views = 1
     train = with_other_views(first, reader, base, some, config, clock, views=views)
-    series = series_read(base, some, problem, config)
+    series = series_read(base, some, problem, config, source)
     detectors: tuple[DetectorScore, ...] = ()
     if problem.detector(config, base.spec.modality) == AUTO:
         clock.part("comparing detectors by injected anomalies")
-        head_input = compared.heads[min(1, len(compared.heads) - 1)]
-        detectors = compare_detectors(
-            base,
-            reader,
-            first,
-            [(name, head_input.grid) for name in head_input.reads],
-            some,
-            batch_size=config.batch_size,
-            seed=config.seed,
+        detectors = _detectors(
+            base, reader, first, some, compared, config, source=source, series=series
         )
     whole = {splits.train.name: first, splits.validation.name: rest}
     return Measured(
@@ -300,7 +290,53 @@ def measure(
         problem=problem,
         detectors=detectors,
         series=series,
+        source=source,
         refitted=_refitted(base, splits, first, rest, problem) if is_whole else None,
+    )
+
+
+def _compared(
+    base: Backbone,
+    vectors: Mapping[tuple[str, int], np.ndarray],
+    some: Split,
+    problem: Problem,
+    config: RunConfig,
+    *,
+    rate: float,
+) -> Evidence:
+    """What a head could read, and where the network could be cut, by probes."""
+    known = base, vectors, some.labels, some.groups, problem
+    compared = compare_head_inputs(
+        *known, seed=config.seed, rate=rate, weights=some.weights
+    )
+    return with_depths(compared, *known, config, weights=some.weights)
+
+
+def _detectors(
+    base: Backbone,
+    reader: Reader,
+    vectors: Mapping[tuple[str, int], np.ndarray],
+    some: Split,
+    compared: Evidence,
+    config: RunConfig,
+    *,
+    source: SourceDetector | None,
+    series: np.ndarray | None,
+) -> tuple[DetectorScore, ...]:
+    head_input = compared.heads[min(1, len(compared.heads) - 1)]
+    reads = [(name, head_input.grid) for name in head_input.reads]
+    if source is not None:
+        require_reads(source, reads, base.spec.modality)
+    return compare_detectors(
+        base,
+        reader,
+        vectors,
+        reads,
+        some,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        source=source,
+        series=series,
     )
 
 

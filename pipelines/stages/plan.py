@@ -9,9 +9,12 @@ from pipelines.data.splits import Splits
 from pipelines.planning.detectors import (
     AUTO,
     UNCOMPARED,
+    best_way,
     cheapest_of_best,
     in_words,
+    of_these_data,
     reads_series,
+    transfer_in_words,
 )
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.policy import decide
@@ -33,13 +36,17 @@ def choose_plan(
     problem = problem_of(splits)
     detector = problem.detector(config, base.spec.modality)
     reason = plan.reason
+    source, way = measured.source, best_way(measured.detectors)
     if detector == AUTO:
         if measured.detectors:
-            detector, why = cheapest_of_best(measured.detectors), measured.detectors
-            reason += f" {in_words(why)}"
+            detector = cheapest_of_best(of_these_data(measured.detectors))
+            reason += f" {in_words(measured.detectors)}"
         else:
             detector = UNCOMPARED[base.spec.modality]
             reason += " Too few normal examples, or texts, compare no detectors."
+    if source is not None:
+        detector = source.method if way else detector
+        reason += f" {transfer_in_words(source.place, measured.detectors)}"
     if detector:
         blocks = len(plan.head.reads)
         reads = f"{blocks} blocks" if blocks > 1 else "the last block"
@@ -54,6 +61,10 @@ def choose_plan(
         reason=reason,
         imbalance=problem.imbalance(config.imbalance, splits.train.labels),
         head=dataclasses.replace(
-            plan.head, detector=detector, detectors=measured.detectors
+            plan.head,
+            detector=detector,
+            detectors=measured.detectors,
+            transfer=way,
+            source="" if source is None else source.digest,
         ),
     )

@@ -15,6 +15,7 @@ from zoo import published
 from zoo.builder import Backbone
 from zoo.errors import BackboneError, CorruptWeightsError
 from zoo.graph import columns as graph
+from zoo.graph.channels import channels_inside
 from zoo.published import columns_of
 from zoo.registry import TAKES_HANDLE
 from zoo.saved_model.export import save_module
@@ -53,6 +54,7 @@ def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str,
         "name": backbone.spec.name,
         "handle": handle,
         "weights": backbone.weights,
+        "modality": backbone.spec.modality,
         "input_size_px": backbone.input_size_px,
         "input_length": backbone.input_length,
         "channels": takes.shape[-1] if takes.name == "series" else None,
@@ -219,6 +221,7 @@ def _input(backbone: Backbone) -> Input:
         takes,
         default_length_steps=steps,
         channels=channels,
+        inner_channels=channels_inside(backbone.model),
         # What was fitted has dilations that reach over the whole series.
         minimum_length_steps=(
             steps if backbone.spec.fitted else takes.minimum_length_steps

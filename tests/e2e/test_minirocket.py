@@ -89,7 +89,7 @@ def test_published_row_keeps_its_thresholds(run, tmp_path, capsys):
     features = np.asarray(zoo.build("my_waves", channels=CHANNELS).model(series))
     loaded = tf.saved_model.load(str(published.module_folder("my_waves")))
     np.testing.assert_array_equal(loaded(tf.constant(series)), features)
-    with pytest.raises(BackboneError, match="trained on series with 2 channels"):
+    with pytest.raises(BackboneError, match="fitted to series with 2 channels"):
         zoo.build("my_waves", channels=3)
     with pytest.raises(BackboneError, match="at least 40 steps"):
         zoo.build("my_waves", channels=CHANNELS, input_length=STEPS - 1)

@@ -155,10 +155,23 @@ class TestSeries:
         )
         assert reused < random
 
-    def test_other_channels_are_refused(self, published, tmp_path):
+    def test_series_of_two_channels_begin_with_their_mean(self, published, tmp_path):
         data = _series(tmp_path / "two.npz", 40, rates=(0.3, 0.7), seed=1, channels=2)
-        with pytest.raises(BackboneError, match="with 1 channels, and these have 2"):
-            _run(data, tmp_path / "run", backbone="my_waves", strategy="head_only")
+        run = _run(data, tmp_path / "run", backbone="my_waves")
+        assert "channels as the mean of all" in run.report["plan"]["reason"]
+        assert run.report["test"]["accuracy"] >= 0.8
+        trained = run.model.get_layer("channels").kernel
+        # And what they learned is kept for the next run on two channels.
+        two = pipelines.publish(run.workdir, name="my_two").input
+        assert (two.channels, two.inner_channels) == (2, 1)
+        kept = zoo.build("my_two").model.get_layer("channels").kernel
+        np.testing.assert_array_equal(kept, trained)
+        three = zoo.build("my_two", channels=3).model
+        np.testing.assert_allclose(three.get_layer("channels").kernel, 1 / 3)
+        np.testing.assert_array_equal(
+            three.get_layer("block3_conv").kernel,
+            run.model.get_layer("block3_conv").kernel,
+        )
 
     def test_it_works_at_another_length(self, published):
         assert zoo.build("my_waves", input_length=25).model.input_shape == (None, 25, 1)

@@ -73,15 +73,18 @@ class AnomalyConfig:
             "nearest",
             "padim",
             "sum",
+            "patchcore",
             "windows",
             "autoencoder",
         ),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
         " length of what lies outside of them, nearest the distance to the nearest"
         " normal example. padim is a Gaussian for each place of an image and gives a"
-        " map, and sum adds dfm to it. windows is PCA on short windows of series and"
-        " gives a score by step, and so does an autoencoder of series, which trains."
-        " auto compares all but these two on normal examples with injected anomalies,"
+        " map, and sum adds dfm to it. patchcore compares patches with those of normal"
+        " images, at any place, and gives a map too. windows is PCA on short windows of"
+        " series and gives a score by step, and so does an autoencoder of series, which"
+        " trains."
+        " auto compares all but these three on normal examples with injected anomalies,"
         " and takes the cheapest of the best.",
     )
     network: str = option(
@@ -94,6 +97,12 @@ class AnomalyConfig:
         choices=("none", "denoising", "sparse", "contractive", "variational"),
         help="What keeps method=autoencoder from repeating anomalies too: noise on what"
         " it reads, small codes, codes that change little, or random codes.",
+    )
+    transfer: str = option(
+        "",
+        help="A run or an artifact with a detector of another source. Ways to take it"
+        " over are compared with detectors of these data alone, and the best is taken"
+        " only if it is better than all of those by more than one standard error.",
     )
     alpha: float = option(
         0.05,

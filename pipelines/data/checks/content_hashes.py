@@ -16,7 +16,6 @@ from pipelines.data.packed_strings import Packer, Strings
 from pipelines.data.sounds.inspect_sound import (
     SILENT,
     SoundInspection,
-    inspect_sound,
 )
 from pipelines.data.sounds.reading import in_words, why_not_read
 from pipelines.data.splits import (
@@ -146,7 +145,7 @@ def check_sounds(sounds: Sounds) -> ContentCheck:
 
 def inspected_sounds(sounds: Sounds) -> list[SoundInspection]:
     """An inspection of every sound; one without bytes has the system's reason."""
-    inspections = [inspect_sound(content) for content in sounds.values]
+    inspections: list[SoundInspection] = list(sounds.inspections)
     for i, content in enumerate(sounds.values):
         reason = "" if content else why_not_read(sounds.paths[i])
         if reason:

@@ -64,7 +64,8 @@ class Passed:
 
 def _add(digest: Any, column: np.ndarray) -> None:
     digest.update(f"{column.dtype} {column.shape}".encode())
-    digest.update(np.ascontiguousarray(column).data.cast("B"))
+    if column.size:  # no memory can be cast where it is empty
+        digest.update(np.ascontiguousarray(column).data.cast("B"))
 
 
 def joined(parts: Mapping[str, Passed], *, where: str) -> Passed:

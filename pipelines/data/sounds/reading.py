@@ -45,11 +45,13 @@ def read_sounds(paths: Sequence[str]) -> Sounds:
         )
     values = np.empty(len(paths), object)
     values[:] = [_content(path) for path in paths]
-    inspections = [inspect_sound(content) for content in values]
+    inspections = np.empty(len(paths), object)
+    inspections[:] = [inspect_sound(content) for content in values]
     good = [inspection for inspection in inspections if not inspection.bad]
     return Sounds(
         values,
         Strings.of(paths),
+        inspections,
         rate_hz=rate_for(good),
         length_ms=length_for(good),
     )

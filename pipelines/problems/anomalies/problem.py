@@ -15,15 +15,17 @@ from pipelines.config import AUTO_BACKBONE, AnomalyConfig, RunConfig
 from pipelines.data.splits import Splits
 from pipelines.data.targets.choice import kind_of
 from pipelines.errors import ConfigError
-from pipelines.planning.detectors import AUTOENCODER, autoencoder_name
+from pipelines.planning.detectors import AUTO, AUTOENCODER, autoencoder_name
 from pipelines.planning.evidence import ProbeScore
 from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
+from pipelines.probing.patches import PatchDetector
 from pipelines.probing.probe import Probe
 from pipelines.probing.windows import WindowDetector
 from pipelines.problems.anomalies import answers, reports
 from pipelines.problems.anomalies.autoencoder import AutoencoderDetector
 from pipelines.problems.anomalies.map_layer import map_layer
+from pipelines.problems.anomalies.patch_layer import patch_layer
 from pipelines.problems.anomalies.reconstruction_layer import reconstruction_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import score_layer
@@ -92,6 +94,13 @@ class Anomaly:
         if config.anomaly.method != AUTOENCODER:
             kind = f"{self.name} without anomaly.method={AUTOENCODER}"
             require_only(config, kind, AUTOENCODERS_ONLY)
+        if config.anomaly.transfer and config.anomaly.method != AUTO:
+            raise ConfigError(
+                f"config.anomaly.method is {config.anomaly.method!r} beside"
+                f" config.anomaly.transfer={config.anomaly.transfer!r}: a detector of"
+                " another source is compared with all detectors of the data. Use"
+                " method='auto', or leave transfer out."
+            )
         if config.backbone == AUTO_BACKBONE:
             raise ConfigError(
                 "config.backbone is 'auto', which compares backbones by labels, and"
@@ -182,6 +191,8 @@ class Anomaly:
             raise ValueError("A detector is fitted before its layer is made.")
         if isinstance(probe, MapDetector):
             return [map_layer(probe)]
+        if isinstance(probe, PatchDetector):
+            return [patch_layer(probe)]
         if isinstance(probe, WindowDetector):
             return [window_layer(probe)]
         if isinstance(probe, AutoencoderDetector):

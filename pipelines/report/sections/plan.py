@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.display.html import Cell, Table
 from pipelines.report.plots.depth import accuracy_by_depth, divergence_by_depth
 from pipelines.report.run_files import RunFiles
+from pipelines.report.sections.adaptation import adaptation
 
 
 def plan(run: RunFiles) -> dict[str, Any]:
@@ -16,6 +17,7 @@ def plan(run: RunFiles) -> dict[str, Any]:
         "action": run.plan["action"],
         "reasons": run.plan["reason"].splitlines(),
         "backbones": _backbones(run.report.get("backbone_choice")),
+        "adaptation": adaptation(run),
         "evidence": _evidence(run.plan["evidence"]),
     }
 

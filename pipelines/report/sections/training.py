@@ -58,7 +58,7 @@ def _folds(scores: Mapping[str, Any] | None) -> tuple[str, Table] | None:
     sentence = (
         f"{scores['count']} folds: {scores['metric']} {scores['mean']:.4f} on average,"
         f" with a standard deviation of {scores['standard_deviation']:.4f}; each was"
-        " answered by the head that was solved without it."
+        " answered by a model of the others."
     )
     rows = [
         (f"{number}", value, examples)

@@ -55,6 +55,7 @@ def serve(
     """
     share_cores(settings.batching.num_batch_threads)
     memory.settle()
+    memory.return_large_blocks()
     settings = with_room(settings)
     loop = new_loop(settings.limits.header_seconds)
     asyncio.set_event_loop(loop)

@@ -14,8 +14,11 @@ from pipelines.features.extract import Reader
 from pipelines.planning.detectors import BY_COST, DetectorScore
 from pipelines.probing.cells import OF_CELLS, MapDetector, with_cells
 from pipelines.probing.detector import fit_detector
+from pipelines.problems.anomalies.moving import SourceDetector
 from pipelines.stages.detectors.injected import cut_paste, defective
+from pipelines.stages.detectors.transfer import transfer_scores
 from zoo.builder import Backbone
+from zoo.graph.gaps import filled
 
 # Examples that are judged: a third, or each third in turn where they are few.
 _MOST_JUDGED, _FEW, _FOLDS = 200, 150, 3
@@ -37,13 +40,16 @@ def compare_detectors(
     *,
     batch_size: int,
     seed: int,
+    source: SourceDetector | None = None,
+    series: np.ndarray | None = None,
 ) -> tuple[DetectorScore, ...]:
     """The detectors in the order of their cost, each with its area under the curve.
 
     `vectors` are those of `normal`, and `reads` the blocks that a detector reads. A
     third is judged by detectors that are fitted to the rest; of few examples each third
     in turn, and the areas are averages. Nothing is compared of texts and sounds, which
-    cannot be changed like that, and of too few examples.
+    cannot be changed like that, and of too few examples. With a `source` the ways to
+    take it over follow, which may read the `series` too.
     """
     if len(normal) < _FEWEST or base.spec.modality not in _CHANGED:
         return ()
@@ -64,7 +70,19 @@ def compare_detectors(
             for key, values in vectors.items()
         }
         is_strange = np.arange(2 * len(own)) >= len(own)
-        for method, scores in _scores(known, new, reads).items():
+        all_scores = _scores(known, new, reads)
+        if source is not None:
+            all_scores |= transfer_scores(
+                source,
+                known,
+                new,
+                reads,
+                known_series=None if series is None else series[fitted],
+                new_series=None
+                if series is None
+                else np.concatenate([series[own], _filled(changed)[its]]),
+            )
+        for method, scores in all_scores.items():
             area = float(roc_auc_score(is_strange, scores))
             areas.setdefault(method, []).append(area)
     return tuple(
@@ -83,6 +101,13 @@ def _changed(base: Backbone, judged: Split, *, batch_size: int, seed: int) -> Sp
     else:
         made = ImageArray(cut_paste(inputs, seed=seed))
     return Split("injected anomalies", made, judged.labels)
+
+
+def _filled(changed: Split) -> np.ndarray:
+    """The changed series without missing values."""
+    if not isinstance(changed.inputs, Series):
+        raise ValueError("Steps are of series alone.")
+    return np.asarray(filled(changed.inputs.values))
 
 
 def _scores(

@@ -11,9 +11,16 @@ from pipelines.config import RunConfig
 from pipelines.data.splits import Series, Split
 from pipelines.errors import ConfigError
 from pipelines.features.cells import CELLS, cells_in, cells_of, grid_of
-from pipelines.planning.detectors import AUTO, AUTOENCODER, WINDOWS, reads_series
+from pipelines.planning.detectors import (
+    AUTO,
+    AUTOENCODER,
+    PATCHCORE,
+    WINDOWS,
+    reads_series,
+)
 from pipelines.probing.cells import OF_CELLS, with_cells
 from pipelines.probing.detector import Detector
+from pipelines.probing.patches import with_patches
 from pipelines.probing.windows import (
     LONGEST,
     SHORTEST,
@@ -21,6 +28,7 @@ from pipelines.probing.windows import (
     with_windows,
 )
 from pipelines.problems.anomalies.autoencoder import with_autoencoder
+from pipelines.problems.anomalies.moving import SourceDetector, moved
 from pipelines.problems.protocol import Problem
 from zoo.builder import Backbone
 from zoo.graph.gaps import filled
@@ -44,19 +52,25 @@ def cells_read(
 
 
 def series_read(
-    base: Backbone, some: Split, problem: Problem, config: RunConfig
+    base: Backbone,
+    some: Split,
+    problem: Problem,
+    config: RunConfig,
+    source: SourceDetector | None = None,
 ) -> np.ndarray | None:
     """The series themselves, filled, where a detector looks at their steps."""
     method = problem.detector(config, base.spec.modality)
-    if not reads_series(method):
+    if not reads_series(source.method if source else method):
         return None
     inputs = some.inputs
     if isinstance(inputs, Series) and has_windows(inputs.values.shape[1]):
         return np.asarray(filled(inputs.values))
+    fields = {"method": config.anomaly.method, "transfer": config.anomaly.transfer}
+    field = "method" if source is None else "transfer"
     raise ConfigError(
-        f"config.anomaly.method is '{config.anomaly.method}', which looks at series of"
+        f"config.anomaly.{field} is '{fields[field]}', which looks at series of"
         f" {SHORTEST} to {LONGEST} steps. Here is something else: {base.spec.modality}"
-        f" {base.model.input.shape[1:]}. Use method='auto'."
+        f" {base.model.input.shape[1:]}. Use method='auto' without transfer."
     )
 
 
@@ -65,17 +79,25 @@ def with_places(
     parts: Sequence[np.ndarray],
     vectors: Mapping[tuple[str, int], np.ndarray],
     series: np.ndarray | None,
+    *,
+    source: SourceDetector | None = None,
+    way: str = "",
 ) -> Detector:
     """The detector with what is normal at places, if its method looks at them.
 
     `parts`, `vectors` and `series` have a row for each example that it was fitted to,
-    or left out.
+    or left out. With a `way`, what is normal is known from a `source`.
     """
+    cells = cells_in(vectors)
+    if source is not None and way:
+        own_cells = None if cells is None else cells[0]
+        return moved(source, way, detector, series=series, cells=own_cells)
     if detector.method == WINDOWS and series is not None:
         return with_windows(detector, series)
     if detector.method.startswith(AUTOENCODER) and series is not None:
         return with_autoencoder(detector, series)
-    cells = cells_in(vectors)
     if detector.method not in OF_CELLS or cells is None:
         return detector
+    if detector.method == PATCHCORE:
+        return with_patches(detector, *cells)
     return with_cells(detector, parts, *cells)

@@ -12,7 +12,6 @@ from pipelines.data.splits import Splits
 from pipelines.features.block_vectors import parts_of
 from pipelines.planning.folds import PHASE
 from pipelines.planning.plan import TransferPlan
-from pipelines.planning.views import ViewChoice
 from pipelines.probing.probe import Probe
 from pipelines.problems.protocol import Outputs, Problem
 from pipelines.problems.registry import problem_of
@@ -20,46 +19,13 @@ from pipelines.runtime.clock import Ticker
 from pipelines.stages.finetune import FitHistory
 from pipelines.stages.folds.average import averaged
 from pipelines.stages.folds.out_of_fold import outputs_of
+from pipelines.stages.folds.result import FoldScores, Trained, fold_scores
 from pipelines.stages.measure import Measured
 from pipelines.training.phases.result import PhaseResult
+from pipelines.training.receipt import WeightChange, refuse_moved, snapshot
 from pipelines.training.receipt import measure as measure_changes
-from pipelines.training.receipt import refuse_moved, snapshot
 from pipelines.training.transfer_model import TransferModel
 from zoo.spec import HEAD
-
-
-@dataclasses.dataclass(frozen=True)
-class FoldScores:
-    """The metric of each fold, by the head that did not see it, and of all together.
-
-    `standard_deviation` is the spread between folds, and `examples` has their sizes.
-    `chosen` is the fold, from 0, whose head the model has; None if it has the average.
-    """
-
-    count: int
-    metric: str
-    out_of_fold: float
-    mean: float
-    standard_deviation: float
-    per_fold: tuple[float, ...]
-    examples: tuple[int, ...]
-    chosen: int | None = None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Trained:
-    """The trained model and its history; with folds, their scores and their answers.
-
-    The model has the chosen `views`, if the config asks for some. `out_of_fold` are
-    the outputs for train and validation together, each by the head that did not see the
-    example; without folds for validation, if the head was solved for that too.
-    """
-
-    model: TransferModel
-    history: FitHistory
-    scores: FoldScores | None = None
-    out_of_fold: Outputs | None = None
-    views: ViewChoice | None = None
 
 
 def solve_folds(
@@ -80,33 +46,59 @@ def solve_folds(
     Raises:
         TrainingError: if anything frozen moved.
     """
-    started, problem = time.monotonic(), problem_of(splits)
-    layers = {
-        **{block.name: block.layers for block in model.backbone.blocks},
-        HEAD: model.head_layers,
-    }
-    before = snapshot(layers)
-    train = splits.train
+    started, problem, train = time.monotonic(), problem_of(splits), splits.train
     folds = folds_of(
         train.labels, train.groups, problem=problem.name, count=count, seed=plan.seed
     )
     heads, outputs = _solved(measured, problem, folds, plan, count=count)
-    whole = _required(measured.probe(plan.head))
-    scores = _scores(
+    scores = fold_scores(
         problem, outputs, train.labels, folds, train.relative_weights, count=count
     )
     if takes_best:
         scores = dataclasses.replace(scores, chosen=int(np.argmax(scores.per_fold)))
     chosen = heads if scores.chosen is None else [heads[scores.chosen]]
-    average = averaged(chosen, whole.standardization)
-    model.logits_layer.set_weights([average.kernel, average.bias])
+    whole = _required(measured.probe(plan.head))
+    head = averaged(chosen, whole.standardization)
+    result = _phase(_set_head(model, head), head, scores, measured, plan, started)
+    features = np.concatenate(parts_of(measured.validation, plan.head), axis=1)
+    of_validation = Outputs(
+        splits.validation.name,
+        splits.validation.labels,
+        outputs,
+        features.astype(np.float32),
+        splits.validation.relative_weights,
+    )
+    return Trained(model, FitHistory((result,), ()), splits, scores, of_validation)
+
+
+def _set_head(model: TransferModel, head: Probe) -> tuple[WeightChange, ...]:
+    """Gives the model a head, and the receipt that nothing else moved."""
+    layers = {
+        **{block.name: block.layers for block in model.backbone.blocks},
+        HEAD: model.head_layers,
+    }
+    before = snapshot(layers)
+    model.logits_layer.set_weights([head.kernel, head.bias])
     changes = measure_changes(before, layers, trainable=())
     receipt = tuple(
         dataclasses.replace(change, trainable=change.block == HEAD)
         for change in changes
     )
     refuse_moved(PHASE, receipt, statistics_frozen=True)
-    result = PhaseResult(
+    return receipt
+
+
+def _phase(
+    receipt: tuple[WeightChange, ...],
+    head: Probe,
+    scores: FoldScores,
+    measured: Measured,
+    plan: TransferPlan,
+    started: float,
+) -> PhaseResult:
+    """The result of the phase that began at `started` and solved the heads."""
+    evidence = measured.evidence
+    return PhaseResult(
         name=PHASE,
         kept=True,
         blend=1.0,
@@ -116,28 +108,13 @@ def solve_folds(
         best_epoch=0,
         accuracy_before=None,
         accuracy_after=scores.out_of_fold,
-        images_per_second=measured.evidence.examples_per_second
-        if measured.evidence
-        else 0.0,
+        images_per_second=evidence.examples_per_second if evidence else 0.0,
         seconds=time.monotonic() - started,
         epochs=(),
         receipt=receipt,
         imbalance=plan.imbalance,
-        trained_parameters=average.kernel.size + average.bias.size,
+        trained_parameters=head.kernel.size + head.bias.size,
         solved=True,
-    )
-    features = np.concatenate(parts_of(measured.validation, plan.head), axis=1)
-    return Trained(
-        model,
-        FitHistory((result,), ()),
-        scores,
-        Outputs(
-            splits.validation.name,
-            splits.validation.labels,
-            outputs,
-            features.astype(np.float32),
-            splits.validation.relative_weights,
-        ),
     )
 
 
@@ -172,30 +149,3 @@ def _required(probe: Probe | None) -> Probe:
     if probe is None:
         raise ValueError("Without features of all examples no head can be solved.")
     return probe
-
-
-def _scores(
-    problem: Problem,
-    outputs: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    weights: np.ndarray | None,
-    *,
-    count: int,
-) -> FoldScores:
-    def reached(rows: np.ndarray) -> float:
-        quality = problem.judge(outputs[rows], labels[rows]).quality
-        own = None if weights is None else weights[rows]
-        mean = float(np.average(quality, weights=own))
-        return float(problem.reached(outputs[rows], labels[rows], mean, own))
-
-    per_fold = [reached(folds == fold) for fold in range(count)]
-    return FoldScores(
-        count=count,
-        metric=problem.metric,
-        out_of_fold=reached(np.ones(len(labels), bool)),
-        mean=float(np.mean(per_fold)),
-        standard_deviation=float(np.std(per_fold, ddof=1)),
-        per_fold=tuple(per_fold),
-        examples=tuple(np.bincount(folds, minlength=count).tolist()),
-    )

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -12,6 +13,22 @@ def test_open_finished_gives_plan_and_report(trained):
     assert run.views == 3
     assert run.features_path.is_file()
     assert run.backbone_sha256 == run.report["backbone"]["sha256"]
+    assert run.modality == run.report["backbone"]["modality"] == "image"
+
+
+@pytest.mark.parametrize(
+    ("values", "modality"),
+    [
+        ({"input_size_px": 96, "channels": None}, "image"),
+        ({"input_size_px": None, "channels": None, "rate_hz": 16000}, "sound"),
+        ({"input_size_px": None, "channels": 2}, "series"),
+        ({"input_size_px": None, "channels": None}, "text"),
+    ],
+)
+def test_modality_of_older_runs_follows_other_values(trained, values, modality):
+    run = open_finished(trained)
+    older = dataclasses.replace(run, report={"backbone": values})
+    assert older.modality == modality
 
 
 def test_open_finished_refuses_unfinished_run(run_folder):

@@ -22,13 +22,14 @@ from pipelines.errors import ConfigError
 FREE_TEXT = {
     *("data", "backbone", "handle", "weights", "workdir"),
     *("auto.backbones", "head.cut_after", "finetune.from_block"),
-    *("export.minimum", "export.not_worse_than"),
+    *("anomaly.transfer", "export.minimum", "export.not_worse_than"),
+    *("adapt.target", "adapt.labelled"),
 }
 
 
 def test_options_numbers_have_bounds_and_texts_choices():
     defaults = dotted(configs.to_dict(RunConfig()))
-    assert len(defaults) == 91
+    assert len(defaults) == 98
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}

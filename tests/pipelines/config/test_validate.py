@@ -302,7 +302,11 @@ def test_checked_auto_refuses_what_it_cannot_follow(case):
 REFUSED_WITH_FOLDS = {
     "a head without folds": ({"fold_head": "best"}, "so there is one head"),
     "one fold": ({"folds": 1}, "leaves nothing to train on"),
-    "blocks that train": ({"folds": 5}, r"set config\.strategy='head_only'"),
+    "blocks that train": ({"folds": 5}, r"set config\.fold_head='best'"),
+    "random weights": (
+        {"folds": 5, "fold_head": "best", "strategy": "scratch"},
+        "config.strategy is 'scratch'",
+    ),
     "hidden layers": (
         {
             "folds": 5,
@@ -331,6 +335,12 @@ def test_checked_folds_refuse_what_heads_cannot_follow(case):
 
 def test_checked_folds_of_a_linear_head_pass():
     config = valid(folds=5, strategy="head_only")
+    assert checked(config) == config
+
+
+@pytest.mark.parametrize("strategy", ["auto", "partial", "full", "cut"])
+def test_checked_folds_of_networks_keep_the_best(strategy):
+    config = valid(folds=5, strategy=strategy, fold_head="best")
     assert checked(config) == config
 
 

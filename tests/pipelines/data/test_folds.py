@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipelines.data.folds import folds_of, pooled, require_one_in_each
+from pipelines.data.folds import folds_of, pooled, require_one_in_each, without_fold
 from pipelines.errors import DataError
 
 
@@ -47,6 +47,16 @@ LABELS = {
 def test_folds_of_other_labels_have_equal_sizes(problem):
     folds = folds_of(LABELS[problem], None, problem=problem, count=5, seed=0)
     assert np.bincount(folds).tolist() == [8, 8, 8, 8, 8]
+
+
+def test_without_fold_parts_pooled_splits(splits):
+    both = pooled(splits)
+    own = np.arange(len(both.train)) % 3 == 0
+    parts = without_fold(both, own)
+    np.testing.assert_array_equal(parts.validation.labels, both.train.labels[own])
+    np.testing.assert_array_equal(parts.train.labels, both.train.labels[~own])
+    assert (parts.train.name, parts.validation.name) == ("train", "validation")
+    assert parts.test is splits.test
 
 
 def test_pooled_splits_are_train_and_validation_twice(splits):

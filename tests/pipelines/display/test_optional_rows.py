@@ -1,6 +1,6 @@
 """Rows that only some runs have."""
 
-from pipelines.display.optional_rows import fold_rows, view_rows
+from pipelines.display.optional_rows import adaptation_rows, fold_rows, view_rows
 
 SCORES = {
     "count": 2,
@@ -27,3 +27,16 @@ def test_view_rows_have_choice_and_cost():
     ]
     unknown = {**choice, "multiply_adds": None}
     assert view_rows(unknown) == [("test views", "flip. A gain.")]
+
+
+def test_adaptation_rows_have_both_distances():
+    assert adaptation_rows(None) == []
+    before = {"distance": 1.5, "validation_accuracy": 0.9}
+    record = {"examples": 40, "method": "none", "before": before, "after": None}
+    ((title, words),) = adaptation_rows(record)
+    assert title == "target"
+    assert words.startswith("40 examples, proxy A-distance 1.50, not adapted")
+    after = {"distance": 0.25, "validation_accuracy": 0.8}
+    ((_, words),) = adaptation_rows({**record, "method": "mcc", "after": after})
+    assert "1.50 before, 0.25 after mcc" in words
+    assert "source validation 0.9000 before, 0.8000 after" in words

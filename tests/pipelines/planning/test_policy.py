@@ -42,7 +42,7 @@ def test_every_strategy_of_the_config_is_a_case():
 
 
 def test_new_columns_train_everything_at_once():
-    facts = measured_facts(has_new_columns=True, examples=40)
+    facts = measured_facts(has_new_inputs=True, examples=40)
     plan = decide(facts, RunConfig())
     (phase,) = plan.phases
     assert phase.trainable_blocks == BLOCKS

@@ -1,4 +1,4 @@
-"""A run with folds, cut short between them: every example is answered out of fold."""
+"""Runs with folds: every example is answered out of fold, also if cut short."""
 
 import json
 
@@ -77,3 +77,21 @@ def test_the_artifact_has_the_average(interrupted):
     assert {row["largest_change"] for row in frozen} == {0.0}
     predictor = pipelines.load(finished.artifact_dir)
     assert predictor.artifact.manifest.plan["phases"][0]["name"] == "folds"
+
+
+def test_networks_of_folds_leave_the_best(tmp_path):
+    config = config_for(tmp_path / "run", folds=2, fold_head="best", strategy="partial")
+    config.head.epochs = config.finetune.epochs = 1
+    finished = run(config)
+    report = finished.report
+    scores = report["folds"]
+    own = scores["examples"][scores["chosen"]]
+    assert report["validation"]["examples"] == own < sum(scores["examples"])
+    assert report["validation"]["accuracy"] == pytest.approx(
+        scores["per_fold"][scores["chosen"]]
+    )
+    assert report["phases"][0]["name"] != "folds"
+    rows = map(json.loads, (finished.workdir / FILE_NAME).read_text().splitlines())
+    held_out = [row["example"] for row in rows if row["split"] == "validation"]
+    assert len(set(held_out)) == len(held_out) == own
+    assert report["parity"]["largest_difference"] < 1e-4

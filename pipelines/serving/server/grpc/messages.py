@@ -52,7 +52,7 @@ class AwaitMessages(grpc.aio.ServerInterceptor):
         fitting = limits.max_in_flight_bytes // limits.max_body_bytes
         self._turns = Turns(
             # Without a look at memory, nothing says when more may begin.
-            few=max(1, fitting // 4) if allocated else limits.max_in_flight,
+            few=max(1, fitting // 8) if allocated else limits.max_in_flight,
             most=limits.max_in_flight,
         )
         self._pressure = Pressure(

@@ -24,6 +24,7 @@ def test_digest_follows_from_all_of_the_content():
     assert digest(X.reshape(2, 4, 12, 1)) != digest()
     assert digest(y=Y[::-1]) != digest()
     assert digest(group=Y) != digest()
+    assert digest(x=X[:0], y=Y[:0]) != digest()
 
 
 def test_splits_are_joined_in_order():

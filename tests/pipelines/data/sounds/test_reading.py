@@ -45,6 +45,12 @@ def test_sentence_has_lengths_and_rate(tmp_path):
     )
 
 
+def test_inspections_follow_their_sounds(tmp_path):
+    folder = write_tones(tmp_path, each=2)
+    sounds = read_sounds(sorted(map(str, folder.glob("*/*.wav")))).take([2, 0])
+    assert sounds.inspections.tolist() == list(map(inspect_sound, sounds.values))
+
+
 def test_missing_file_has_no_bytes_and_a_reason(tmp_path):
     sounds = read_sounds([str(tmp_path / "none.wav")])
     assert sounds.values.tolist() == [b""]

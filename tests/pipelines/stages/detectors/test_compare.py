@@ -11,10 +11,14 @@ from pipelines.config import RunConfig
 from pipelines.data.load import check_and_split, read
 from pipelines.data.reference import DatasetRef
 from pipelines.planning.plan import from_dict, to_dict
+from pipelines.probing.detector import fit_detector
 from pipelines.runtime.clock import Clock
 from pipelines.stages.base import fit_base, freeze_base
+from pipelines.stages.head import add_head
 from pipelines.stages.measure import measure
+from pipelines.stages.outputs import fingerprint
 from pipelines.stages.plan import choose_plan
+from tests.support.detectors import publish
 
 RNG = np.random.default_rng(0)
 
@@ -58,11 +62,50 @@ def test_auto_measures_and_records_its_choice(base, splits):
     assert again.detectors == measured.detectors
 
 
+def test_a_source_is_judged_beside_all_others(base, splits, tmp_path):
+    """A source that knows nothing of the data is not taken, and that is said."""
+    alone = measure(base, splits, config(), Clock())
+    plan = choose_plan(base, splits, alone, config())
+    reads = [(name, plan.head.grid) for name in plan.head.reads]
+    width = sum(alone.train[key].shape[1] for key in reads)
+    known = fit_detector([RNG.normal(size=(40, width))]).of_method("dfm")
+    own = {"backbone": fingerprint(base), "reads": plan.head.reads}
+    asked = config()
+    asked.anomaly.transfer = str(publish(known, tmp_path / "1", **own))
+    measured = measure(base, splits, asked, Clock())
+    assert measured.detectors[:-2] == alone.detectors
+    ways = [score.method for score in measured.detectors[-2:]]
+    assert ways == ["transfer:as_is", "transfer:threshold"]
+    chosen = choose_plan(base, splits, measured, asked)
+    assert (chosen.head.transfer, chosen.head.detector) == ("", plan.head.detector)
+    assert chosen.head.source == measured.source.digest
+    assert "not taken, which would be negative transfer" in chosen.reason
+    assert from_dict(to_dict(chosen)) == chosen
+
+
 def test_a_named_method_compares_nothing(base, splits):
     measured = measure(base, splits, config("dfm"), Clock())
     assert measured.detectors == ()
     plan = choose_plan(base, splits, measured, config("dfm"))
     assert (plan.head.detector, plan.head.detectors) == ("dfm", ())
+
+
+def test_a_head_of_patches_scores_every_cell(base, splits):
+    measured = measure(base, splits, config("patchcore"), Clock())
+    plan = choose_plan(base, splits, measured, config("patchcore"))
+    assert (plan.head.detector, measured.detectors) == ("patchcore", ())
+    assert plan.reason.endswith("Method: patchcore, on cells.")
+    probe = measured.probe(plan.head)
+    layers = measured.problem.output_layers(probe)
+    model = add_head(
+        base, classes=0, plan=plan.head, probe=probe, output_layers=layers
+    ).model
+    some = splits.train.take(np.arange(6))
+    strange = some.inputs.pixels.copy()
+    strange[3:, 4:12, 4:12] = RNG.integers(0, 256, (3, 8, 8, 3))
+    scores = np.asarray(model(strange))
+    assert scores.shape == (6, 1 + probe.bank.cells)
+    assert scores[3:, 0].min() > 2 * scores[:3, 0].max()
 
 
 def test_too_few_examples_leave_the_usual_choice(base, splits):

@@ -27,7 +27,7 @@ def solved(splits):
     config = tiny_config(strategy="head_only", folds=COUNT)
     base = freeze_base(obtain(config, both.train.inputs))
     measured = measure_pooled(base, both, config, Clock())
-    plan = folded(choose_plan(base, both, measured, config), count=COUNT)
+    plan = folded(choose_plan(base, both, measured, config), config)
     problem = problem_of(both)
     probe = measured.probe(plan.head)
     model = add_head(base, classes=problem.units, plan=plan.head, probe=probe)

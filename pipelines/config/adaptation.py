@@ -1,0 +1,97 @@
+"""The fields that adaptation to a target does not go with."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from pipelines.config.sections.adapt import AdaptConfig
+from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipelines.config.schema import RunConfig
+
+
+def check_adapt(config: "RunConfig") -> None:
+    """Refuses fields of adaptation without a target, and others that a target lacks.
+
+    Raises:
+        ConfigError: naming both fields, and what to do.
+    """
+    adapt = config.adapt
+    if not adapt.target:
+        _refuse_without_target(adapt)
+        return
+    if adapt.labelled and adapt.method != "auto":
+        raise ConfigError(
+            f"config.adapt.labelled is set, and config.adapt.method is"
+            f" '{adapt.method}': labelled examples choose where the method is 'auto'."
+            " Leave one of the two out."
+        )
+    head, tune = config.head, config.finetune
+    # A condition that makes a conflict, the field, and what to do.
+    conflicts = (
+        (
+            config.problem not in ("auto", "single_label"),
+            f"config.problem is '{config.problem}'",
+            "Methods of adaptation compare classes: leave config.problem out, or"
+            " config.adapt.target.",
+        ),
+        (
+            config.folds,
+            f"config.folds is {config.folds}",
+            "A head that is adapted is one, and not the average of several: leave one"
+            " of the two out.",
+        ),
+        (
+            config.test_views != "none",
+            f"config.test_views is '{config.test_views}'",
+            "The head is adapted to one view of each image: leave one of the two out.",
+        ),
+        (
+            config.strategy not in ("auto", "head_only"),
+            f"config.strategy is '{config.strategy}'",
+            "The head is adapted on features of frozen blocks: set"
+            " config.strategy='head_only', or leave config.adapt.target out.",
+        ),
+        (
+            tune.from_block,
+            f"config.finetune.from_block is '{tune.from_block}'",
+            "The head is adapted on features of frozen blocks: leave one of the two"
+            " out.",
+        ),
+        (
+            head.init != "probe" or head.hidden_units or head.dropout,
+            "config.head has layers or a start of its own",
+            "A method begins from the head in closed form, and mcc, shot, dann and"
+            " confusion have a hidden layer of config.adapt.units: leave head.init,"
+            " head.hidden_units, head.pooling and head.dropout out.",
+        ),
+        (
+            head.conv_blocks > 0,
+            f"config.head.conv_blocks is {head.conv_blocks}",
+            "The head is adapted on features of frozen blocks: leave one of the two"
+            " out.",
+        ),
+        (
+            config.distribution in ("workers", "mirrored", "tpu"),
+            f"config.distribution is '{config.distribution}'",
+            "A head is adapted by one worker on one device, in seconds: set"
+            " config.distribution='none'.",
+        ),
+    )
+    for is_conflict, field, remedy in conflicts:
+        if is_conflict:
+            raise ConfigError(f"{field}, and config.adapt.target is set. {remedy}")
+
+
+def _refuse_without_target(adapt: AdaptConfig) -> None:
+    changed = [
+        f"config.adapt.{field.name}"
+        for field in dataclasses.fields(AdaptConfig)
+        if getattr(adapt, field.name) != field.default
+    ]
+    if changed:
+        raise ConfigError(
+            f"{' and '.join(changed)} set, but config.adapt.target is empty, so that"
+            " there is nothing to adapt to. Set it, for instance with"
+            " --config.adapt.target=dir:phone, or leave the others out."
+        )

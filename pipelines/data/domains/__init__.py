@@ -1,0 +1,1 @@
+"""Examples of another domain than the labelled ones."""

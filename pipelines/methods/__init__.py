@@ -1,0 +1,1 @@
+"""Methods beside a head that is trained on labelled examples of its own domain."""

@@ -1,0 +1,1 @@
+"""A head for examples of another domain than the labelled ones, on kept features."""

@@ -1,0 +1,1 @@
+"""Classes from a few examples: linear heads on a frozen backbone."""

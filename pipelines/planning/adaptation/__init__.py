@@ -1,0 +1,1 @@
+"""Adaptation to another domain as plain data: methods, measurements, advice."""
