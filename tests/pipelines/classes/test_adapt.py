@@ -10,6 +10,7 @@ from PIL import Image
 
 import pipelines
 from pipelines.classes.adapt import adapt_run
+from pipelines.classes.update import remove_class
 from pipelines.errors import ConfigError, DataError
 from tests.support.two_domains import darkened
 
@@ -61,7 +62,7 @@ def test_adapted_version_answers_the_target(adapted, target, digits):
 
 def test_classes_of_adapted_run_do_not_change(adapted):
     with pytest.raises(ConfigError, match="is adapted to"):
-        pipelines.remove_class(adapted[0], name="zero")
+        remove_class(adapted[0], name="zero")
 
 
 def test_auto_measures_and_publishes_nothing(run_folder, target):
