@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -35,7 +35,7 @@ from pipelines.suggestions.select import choose
 
 _PER_CLASS, _BLOCKS, _SIZE_PX = 5, 3, 64
 
-Parts = list[np.ndarray]
+Parts = Sequence[np.ndarray]
 # From a labelled head, the rows with labels and the rest to the rows to label.
 Way = Callable[[Probe, np.ndarray, np.ndarray], np.ndarray]
 
