@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Pool:
     """
 
     items: list[Item]
-    answers: list[Mapping[str, Any]]
+    answers: Sequence[Mapping[str, Any]]
     probabilities: np.ndarray
     features: np.ndarray
     invalid: list[str]
