@@ -15,6 +15,7 @@ from pipelines.errors import ConfigError, DataError
 from pipelines.methods.few_shot import saved
 from pipelines.methods.few_shot.choice import AUTO, CHOICES, Chosen, choose
 from pipelines.methods.few_shot.examples import (
+    Labelled,
     content_of,
     labelled,
     of_class,
@@ -49,6 +50,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
 
     _source: FeatureSource | None = None
     _proof: Inputs | None = None
+    _proof_contents = np.zeros(0, "S64")
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             self._base_normalization = self._normalization_of_base(self._source)
             kept = by_class(features, data.labels, data.names, data.contents)
             self._reference = data.reference
-            self._remember(data.inputs)
+            self._remember(data)
             self._solve(kept, head=self.head)
         return self
 
@@ -112,8 +114,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             source = self._source_for(data.inputs)
             new = ClassRows(source.read(data.inputs), np.array(data.contents, "S64"))
             kept = self._kept.added(data.names[0], new)
-            self._remember(data.inputs)
             self._solve(kept, head=self._chosen.name)
+            self._remember(data)
         return self
 
     def remove_class(self, name: str) -> FewShotClassifier:
@@ -137,7 +139,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         self._require_fitted()
         with preserved(), content_of(example) as content:
             self._solve(self._kept.forgotten(content), head=self._chosen.name)
-        self._proof = None  # the example may be among those
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -193,8 +194,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
     def export(self, to: str | Path, *, examples: Any = None) -> Artifact:
         """A new version under the folder `to`, for `zoo serve`, proved as of a run.
 
-        `examples` are some to prove it with, by default some that were learned since
-        the classifier was made; one that was loaded or has forgotten needs them.
+        `examples` are some to prove it with, by default some that were learned last; a
+        classifier that was loaded needs them.
 
         Raises:
             DataError: if there are no examples to prove it with.
@@ -207,7 +208,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             if examples is None:
                 return publish(self._state(), self._source, self._proof, Path(to))
             with unlabelled(examples) as inputs:
-                some = _some(inputs)
+                some = inputs.take(_some_rows(inputs))
                 source = self._source_for(some)
                 return publish(self._state(), source, some, Path(to))
 
@@ -241,10 +242,22 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         self._kept = kept
         self.classes_ = np.array(kept.names)
         self.head_, self.reason_ = self._chosen.name, self._chosen.reason
+        self._drop_unknown_proof()
 
-    def _remember(self, inputs: Inputs) -> None:
+    def _remember(self, data: Labelled) -> None:
         """Keeps some of the last examples, to prove an export with."""
-        self._proof = _some(inputs)
+        rows = _some_rows(data.inputs)
+        self._proof = data.inputs.take(rows)
+        self._proof_contents = np.array(data.contents, "S64")[rows]
+
+    def _drop_unknown_proof(self) -> None:
+        """Keeps no example that was forgotten, or that is of a removed class."""
+        if self._proof is None:
+            return
+        known = [rows.contents for rows in self._kept.classes.values()]
+        stays = np.flatnonzero(np.isin(self._proof_contents, np.concatenate(known)))
+        self._proof = self._proof.take(stays) if len(stays) else None
+        self._proof_contents = self._proof_contents[stays]
 
     def _source_for(self, inputs: Inputs) -> FeatureSource:
         """The backbone, built anew after `load`."""
@@ -283,6 +296,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         )
 
 
-def _some(inputs: Inputs) -> Inputs:
+def _some_rows(inputs: Inputs) -> np.ndarray:
     rows = np.linspace(0, len(inputs) - 1, min(_PROOF_EXAMPLES, len(inputs)))
-    return inputs.take(rows.astype(np.int64))
+    return rows.astype(np.int64)

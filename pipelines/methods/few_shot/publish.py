@@ -40,8 +40,8 @@ def publish(
     if source is None or examples is None or not _are_there(examples):
         raise DataError(
             "The export is proved on a few real examples, and the learned ones are not"
-            " at hand: their files are gone, or the classifier was loaded or has"
-            " forgotten one. Pass some in `examples`; their labels do not count."
+            " at hand: their files are gone, or the classifier was loaded. Pass some in"
+            " `examples`; their labels do not count."
         )
     if state.chosen is None or state.normalize is None:
         raise ValueError("A state without a head cannot be published.")

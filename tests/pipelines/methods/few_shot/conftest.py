@@ -44,9 +44,9 @@ def _fitted(new_classifier, some):
 @pytest.fixture
 def fitted(_fitted, some):
     """The classifier on four digits, with the state of a new fit."""
-    kept, proof = _fitted._kept, _fitted._proof
+    kept, proof, contents = _fitted._kept, _fitted._proof, _fitted._proof_contents
     yield _fitted
-    _fitted._proof = proof
+    _fitted._proof, _fitted._proof_contents = proof, contents
     _fitted._solve(kept, head="lda")
 
 
