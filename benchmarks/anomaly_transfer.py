@@ -13,6 +13,7 @@ another. Nothing is said of the anomalies, which are the other classes of the ta
 Data are those of `benchmarks.series_data`, in the folder `series` of `--data`.
 
 Command: python -m benchmarks.anomaly_transfer --data=FOLDER [--normal=30]
+         [--sources GunPoint ...]
 Cost:    about 5 CPU minutes.
 """
 
@@ -106,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--normal", type=int, default=30, help="of the target")
+    parser.add_argument("--sources", nargs="+", choices=SERIES, default=SERIES)
     arguments = parser.parse_args()
     started = time.process_time()
     names = (*WAYS, "anew", "pca", "chosen")
@@ -113,7 +115,7 @@ def main() -> None:
     print(f"| --- |{' ---: |' * len(names)}")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        for name in SERIES:
+        for name in arguments.sources:
             place = source(arguments.data, name, scratch)
             for other in SERIES:
                 if other == name:

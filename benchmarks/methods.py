@@ -28,6 +28,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -68,7 +69,8 @@ def kept(vendor: str, data: Path, folder: Path) -> dict[str, np.ndarray]:
         reader = Reader(keras.Model(base.model.input, list(outputs.values())))
         read = dict(zip(outputs, reader.extract(stream, dtype=np.float16)))
         codes = [Path(name).stem for name in split.names or ()]
-        np.savez(path, labels=split.labels, codes=np.array(codes), **read)
+        arrays: dict[str, Any] = {"labels": split.labels, "codes": np.array(codes)}
+        np.savez(path, **{**arrays, **read})
     with np.load(path) as file:
         return dict(file)
 

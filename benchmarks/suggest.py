@@ -86,7 +86,7 @@ def _reader() -> Reader:
 
 def _features(reader: Reader, split: Split) -> Parts:
     read = batches(split, input_size_px=_SIZE_PX, batch_size=64)
-    return reader.extract(read, dtype=np.float32)
+    return list(reader.extract(read, dtype=np.float32))
 
 
 def _run(

@@ -61,12 +61,12 @@ def _refuse_incomparable(config: RunConfig, trials: int) -> None:
             " one device. Leave it out here; `zoo train` with the config that the"
             " search writes can have it."
         )
-    for field in ("folds", "test_views"):
+    for field in ("folds", "test_views", "adapt"):
         if getattr(config, field) != getattr(RunConfig(), field):
             raise ConfigError(
                 f"config.{field} is set, and a search compares trials on one validation"
-                " split, with one view of each image. Leave it out here; `zoo train`"
-                " with the config that the search writes can have it."
+                " split of one domain, with one view of each image. Leave it out here;"
+                " `zoo train` with the config that the search writes can have it."
             )
     if trials < 1:
         raise ConfigError(f"A search makes {trials} trials; give 1 or more.")

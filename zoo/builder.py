@@ -397,8 +397,9 @@ def _load_saved_weights(
 
 def _has_other_channels(spec: BackboneSpec, model: keras.Model) -> bool:
     """True for the row's own weights, and series of other channels than these."""
-    own = isinstance(spec.input, SeriesInput) and spec.weights is not None
-    return own and model.input_shape[-1] != spec.input.channels
+    if not isinstance(spec.input, SeriesInput) or spec.weights is None:
+        return False
+    return model.input_shape[-1] != spec.input.channels
 
 
 def _load(model: keras.Model, path: Path) -> None:

@@ -287,12 +287,12 @@ def _extras(
 
     The index is of the features that the head is fitted to.
     """
-    asked, train = run.config.export, kept.train
+    train = kept.train
     extras: list[Extra] = []
-    if asked.neighbours:
+    if run.config.export.neighbours:
         labels = [kept.class_names[label] for label in train.labels[train.rows]]
         names = train.names[train.rows].tolist()
         extras.append(NeighbourIndex.of(train.first_view(), names, labels))
-    if asked.drift:
+    if run.config.export.drift:
         extras.append(reference_of(calibrated, class_names=class_names))
     return extras

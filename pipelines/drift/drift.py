@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.drift.measures import Batch, Drifted, compare
-from pipelines.drift.prior import estimated_shares
 from pipelines.errors import DataError
 from pipelines.serving.training_data import reference as references
+from pipelines.serving.training_data.prior import estimated_shares
 from pipelines.suggestions import pool as pools
 
 # Fewer say little, and a share of classes nothing.

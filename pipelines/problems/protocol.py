@@ -102,13 +102,11 @@ class Problem(Protocol):
     of examples that are right, `part_name` the word for one of the `parts`,
     `reads_classes` where each example has one class, `classes_can_change` where a head
     for other classes is solved from kept features, and `trains_in_replicas` where
-    several devices can share a batch. `report_type` is the class of its reports. Where
-    nothing `trains`, a detector is fitted, and
+    several devices can share a batch. Where nothing `trains`, a detector is fitted, and
     no labels of training compare backbones or settings.
     """
 
     name: str
-    report_type: type
     metric: str
     epoch_metric: str
     counts_mistakes: bool
@@ -118,6 +116,10 @@ class Problem(Protocol):
     part_name: str
     classes_can_change: bool
     names: tuple[str, ...]
+
+    @property
+    def report_type(self) -> type:
+        """The class of its reports."""
 
     @property
     def units(self) -> int:

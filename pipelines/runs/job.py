@@ -309,9 +309,9 @@ class RunJob:
 
     def _extras(self, model: TransferModel, calibrated: Calibrated) -> list[Extra]:
         """What the artifact is to know of its training data."""
-        prepared, asked = self._prepared, self.config.export
+        prepared = self._prepared
         extras: list[Extra] = []
-        if asked.neighbours:
+        if self.config.export.neighbours:
             index = index_of_training(
                 model,
                 prepared.splits,
@@ -319,7 +319,7 @@ class RunJob:
                 known=prepared.measured.known,
             )
             extras.append(index)
-        if asked.drift:
+        if self.config.export.drift:
             names = prepared.splits.info.class_names
             extras.append(reference_of(calibrated, class_names=names))
         return extras

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,6 +31,7 @@ from pipelines.serving.prediction import AnyPrediction, from_outputs
 from pipelines.serving.server.scan import ops
 from pipelines.serving.training_data.neighbours import Neighbour, NeighbourIndex
 from pipelines.serving.training_data.neighbours import load as load_index
+from pipelines.serving.training_data.prior import shares_of, trained_shares, with_prior
 
 _BATCH_SIZE = 32
 
@@ -61,13 +62,19 @@ class Predictor:
         """`image`, `text`, `series` or `table`."""
         return self.artifact.manifest.preprocessing["modality"]
 
-    def predict(self, examples: Any) -> list[AnyPrediction]:
+    def predict(
+        self, examples: Any, *, prior: Mapping[str, float] | None = None
+    ) -> list[AnyPrediction]:
         """A prediction for each of several examples, in order.
 
         An example is an image (encoded as JPEG, PNG, GIF, BMP or WebP, its path, an
         open file, a Pillow image, or an array of uint8 `[height, width, 3]`); a text;
         a series, `[steps, channels]` of any numbers; or a row of a table, a dictionary
         by the names of its columns, with None for a missing value.
+
+        With a `prior`, the share of each class by name where the examples are from,
+        probabilities and what follows from them are those for these shares, in place of
+        the shares of validation. `zoo drift` estimates a prior.
 
         >>> import numpy, pipelines
         >>> predictor = pipelines.load("runs/digits/artifact")
@@ -86,7 +93,15 @@ class Predictor:
                 row = {name: values[i] for name, values in outputs.items()}
                 reason = "" if row["valid"] else why_not_valid(example, self._takes)
                 predictions.append(from_outputs(row, names, reason=reason))
-        return predictions
+        return predictions if prior is None else self._reweighted(predictions, prior)
+
+    def _reweighted(
+        self, predictions: Sequence[Any], prior: Mapping[str, float]
+    ) -> list[AnyPrediction]:
+        manifest = self.artifact.manifest
+        trained = trained_shares(manifest)
+        shares = shares_of(prior, manifest.class_names)
+        return [with_prior(row, manifest, trained, shares) for row in predictions]
 
     def features(self, examples: Any) -> np.ndarray:
         """The vector that the head reads of each example, float32 `[examples, width]`.

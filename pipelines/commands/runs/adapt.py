@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.display.optional_rows import adaptation_rows
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Answer:
 
     done = adapt_run(arguments.run, target=arguments.target, method=arguments.method)
     record = dataclasses.asdict(done.record)
-    values = {"adaptation": record, "path": None}
+    values: dict[str, Any] = {"adaptation": record, "path": None}
     ((title, words),) = adaptation_rows(record)
     lines = [f"{title}: {words}", done.words]
     if done.change is None:

@@ -85,7 +85,7 @@ def drawn(domains: Domains, settings: Settings) -> Iterator[Batch]:
         own = rng.integers(0, len(source), BATCH)
         other = rng.integers(0, len(target), BATCH)
         xs, ys = source[own], domains.labels[own]
-        if labelled is not None:
+        if labelled is not None and labels is not None:
             also = rng.integers(0, len(labelled), BATCH // 2)
             xs = np.concatenate([xs, labelled[also]])
             ys = np.concatenate([ys, labels[also]])

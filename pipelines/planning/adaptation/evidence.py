@@ -90,10 +90,11 @@ def advice(evidence: DomainEvidence) -> str:
     if evidence.share_difference > OTHER_SHARES:
         return (
             "Other classes are predicted than in the source. If the target does have"
-            " them in other shares, label_shift could help, and all other methods could"
-            " harm: with 3 of 9 classes in the target they lost 10 to 24 points. If its"
-            " shares are those of the source, the answers are wrong for another reason,"
-            " and mcc, dann or confusion could help."
+            " them in other shares, label_shift could help where it looks alike"
+            " otherwise, and all other methods could harm: with 3 of 9 classes in the"
+            " target they lost 3 to 24 points. If its shares are those of the source,"
+            " the answers are wrong for another reason, and mcc, dann or confusion"
+            " could help."
         )
     return (
         "Predicted classes have similar shares. If those of the target are similar,"

@@ -72,11 +72,10 @@ def decide_adaptation(
 
 def settings_of(config: RunConfig) -> Settings:
     """The settings of the methods that train."""
-    adapt_config = config.adapt
     return Settings(
-        units=adapt_config.units,
-        weight=adapt_config.weight,
-        steps=adapt_config.steps,
+        units=config.adapt.units,
+        weight=config.adapt.weight,
+        steps=config.adapt.steps,
         seed=config.seed,
     )
 

@@ -28,7 +28,7 @@ def transfer_scores(
     known_series: np.ndarray | None,
     new_series: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    """Scores `[n]` of new examples by the name of each candidate.
+    """Scores `[n]` of new examples by the name of each candidate, all finite.
 
     `known` are the normal examples of the target that a candidate may learn from. A
     detector in closed form that is fitted anew is among those of the data already.
@@ -48,9 +48,14 @@ def transfer_scores(
             series=known_series,
             cells=None if cells is None else cells[0],
         )
-    return {
+    scores = {
         name: _scores(detector, parts, new_cells and new_cells[0], new_series)
         for name, detector in candidates.items()
+    }
+    # A source of another size may overflow on these data: then it says nothing of them.
+    return {
+        name: values if np.isfinite(values).all() else np.zeros_like(values)
+        for name, values in scores.items()
     }
 
 

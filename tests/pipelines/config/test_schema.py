@@ -142,6 +142,7 @@ def test_to_dict_holds_every_field_once():
         "calibration",
         "anomaly",
         "export",
+        "adapt",
     }
     flat = [name for name in values if name not in groups]
     flat += [f"{group}.{name}" for group in sorted(groups) for name in values[group]]

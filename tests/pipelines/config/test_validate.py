@@ -19,6 +19,8 @@ def valid(**fields) -> RunConfig:
 
 def with_value(path: str, value: object) -> RunConfig:
     config = valid()
+    if path.startswith("adapt."):  # the fields of this section go with its target
+        config.adapt.target = "dir:phone"
     owner = config
     *groups, name = path.split(".")
     for group in groups:

@@ -64,11 +64,11 @@ def _of_other_correlations():
 
 def test_reversal_hides_the_domain_from_a_classifier():
     both = _of_other_correlations()
-    settings = Settings(units=16, discriminator_units=256)
+    settings = Settings(units=8, discriminator_units=256)
     apart = measured(both, dann(both, settings, reverses=False)).distance
     hidden = measured(both, dann(both, settings)).distance
-    assert apart > 1.5
-    assert hidden < 0.8
+    assert apart > 1
+    assert hidden < 0.4
 
 
 def test_dann_beats_the_source_head_on_shift():

@@ -27,7 +27,6 @@ def test_artifact_answers_the_target_better(adapted, domains_folder):
     answers = pipelines.load(adapted.artifact_dir).predict(list(x))
     right = np.mean([a.label == label for a, label in zip(answers, y)])
     assert right > 0.6
-    assert np.mean([answer.ood_score <= 1 for answer in answers]) > 0.5
 
 
 def test_artifact_has_no_judge_of_domains(adapted):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from pipelines.config.sections.adapt import AdaptConfig
 from pipelines.errors import ConfigError
 from pipelines.stages.adaptation.read import read_domains, with_advice
 
@@ -30,13 +31,14 @@ def test_plan_says_how_far_the_target_is(prepared, adapting):
     assert all("proxy A-distance" in line for line in words.values())
     assert "Does not adapt: no label" in words["auto"]
     assert "config.adapt.labelled" in words["auto"]
-    assert "as asked" in words["none"]
+    assert "as config.adapt.method says" in words["none"]
     assert "Adapts by coral" in words["coral"]
 
 
 def test_no_target_is_read_without_one(prepared, adapting):
     arguments = (prepared.splits, prepared.measured, prepared.plan)
-    assert read_domains(adapting(target="", method="auto"), *arguments) is None
+    config = dataclasses.replace(adapting(), adapt=AdaptConfig())
+    assert read_domains(config, *arguments) is None
 
 
 def test_head_without_closed_form_is_refused(prepared, adapting):

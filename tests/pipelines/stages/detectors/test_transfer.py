@@ -48,6 +48,21 @@ def test_series_are_scored_in_four_ways_and_anew(tmp_path):
     assert usual["transfer:threshold"] > 10 * usual["transfer:statistics"]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_source_of_tiny_series_says_nothing(tmp_path):
+    place = publish(autoencoder_of(1e-6 * waves(20)), tmp_path / "1")
+    target = 1e36 * waves(6)
+    scores = transfer_scores(
+        detector_file.read(place),
+        *[{("block", 1): target.mean(axis=1)}] * 2,
+        [("block", 1)],
+        known_series=target,
+        new_series=target,
+    )
+    assert (scores["transfer:threshold"] == 0).all()
+    assert (scores["transfer:as_is"] > 0).all()
+
+
 @pytest.mark.parametrize("method", ["dfm", "padim"])
 def test_images_are_scored_in_two_ways(method, tmp_path):
     cells = RNG.normal(size=(60, 9, 4)).astype(np.float32)
