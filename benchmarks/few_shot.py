@@ -5,7 +5,7 @@ give the mean, scale and metric, and episodes draw from the other half. Needs th
 of `benchmarks.development_data`, and EfficientNet-Lite0 (extra `quickstart`).
 
 Command: python -m benchmarks.few_shot FOLDER [--heads NAME,NAME] [--seed N]
-Cost:    four minutes on two cores without the head `auto`, with it half an hour.
+Cost:    some minutes on two cores without the head `auto`, and more with it.
 """
 
 from __future__ import annotations
