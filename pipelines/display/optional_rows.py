@@ -41,7 +41,13 @@ def adaptation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
             words += "; source validation {:.4f} before, {:.4f} after".format(*accuracy)
     else:
         words += ", not adapted; the reason is in report.json"
-    return [("target", f"{record['examples']} examples, {words}")]
+    return [
+        (
+            "target",
+            f"{record['examples']} examples, {words}; all other measures are of"
+            " examples of the source",
+        )
+    ]
 
 
 def simple_model_rows(

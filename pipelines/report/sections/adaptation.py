@@ -28,7 +28,7 @@ def adaptation(run: RunFiles) -> dict[str, Any] | None:
     sentence = (
         f"Target {record['target']}, {record['examples']} examples: config.adapt.method"
         f" is {record['asked']}, and the head is"
-        f" {_method(record['method'])}."
+        f" {_method(record['method'])}. Validation and test are of the source."
     )
     rows = [(title, before[key], after.get(key)) for title, key in _ROWS]
     return {
