@@ -6,14 +6,16 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.display.tables import aligned
 from pipelines.errors import ConfigError
 from pipelines.formats import targets
-from pipelines.gate.gate import Gate, gate_of, judge_finished
 from pipelines.runtime.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    from pipelines.gate.gate import Gate
 
 SUMMARY = "publish the artifact of a run as a new version, also in other formats"
 
@@ -97,6 +99,8 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _gate(arguments: argparse.Namespace) -> Gate:
+    from pipelines.gate.gate import gate_of
+
     if not 0 <= arguments.margin <= 0.5:
         raise ConfigError(
             f"--margin is {arguments.margin:g}; it is a difference of accuracies, from"
@@ -109,6 +113,8 @@ def _gate(arguments: argparse.Namespace) -> Gate:
 
 def _pass(gate: Gate, arguments: argparse.Namespace) -> None:
     """Raises `GateError` if the run does not pass the gate."""
+    from pipelines.gate.gate import judge_finished
+
     verdict = judge_finished(gate, arguments.run, arguments.data)
     verdict.require_passed(f"Nothing was written to {arguments.to}.")
 
