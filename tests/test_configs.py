@@ -26,6 +26,7 @@ ON_TINY_PARTS = [
     "--config.batch_size=128",
     "--config.head.epochs=1",
     "--config.finetune.epochs=1",
+    "--config.effort=hours",  # trains the head also where no gain could show
 ]
 IMAGES = ["--config.backbone=tiny_image", "--config.input_size_px=32"]
 DIGITS = ["--config.data=builtin:digits?limit=120", *IMAGES]
