@@ -157,7 +157,8 @@ class TestSeries:
 
     def test_series_of_two_channels_begin_with_their_mean(self, published, tmp_path):
         data = _series(tmp_path / "two.npz", 40, rates=(0.3, 0.7), seed=1, channels=2)
-        run = _run(data, tmp_path / "run", backbone="my_waves")
+        few = FinetuneConfig(epochs=40)
+        run = _run(data, tmp_path / "run", backbone="my_waves", finetune=few)
         assert "channels as the mean of all" in run.report["plan"]["reason"]
         assert run.report["test"]["accuracy"] >= 0.8
         trained = run.model.get_layer("channels").kernel
