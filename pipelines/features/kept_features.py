@@ -18,7 +18,7 @@ import numpy as np
 from pipelines.data.checks.content_hashes import content_hashes
 from pipelines.data.splits import Split
 from pipelines.errors import ConfigError
-from zoo.storage import durable
+from pipelines.features import described_arrays
 
 FILE_NAME = "features.npz"
 _FORMAT = 1
@@ -144,14 +144,7 @@ def save(kept: KeptFeatures, path: Path) -> None:
         for name, split in kept.splits.items()
         for field in dataclasses.fields(KeptSplit)
     }
-    unfinished = path.with_name(f".new.{path.name}")
-    try:
-        with unfinished.open("wb") as stream:
-            np.savez(stream, about=np.array(json.dumps(about)), **arrays)
-        durable.sync(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    described_arrays.save(path, about, arrays)
 
 
 def load(path: Path) -> KeptFeatures:

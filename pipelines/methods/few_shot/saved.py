@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import ConfigError
+from pipelines.features import described_arrays
 from pipelines.methods.few_shot.choice import Chosen
 from pipelines.methods.few_shot.kept import ClassRows, Kept
 from pipelines.methods.few_shot.vectors import Normalization
-from zoo.storage import durable
 
 _FORMAT = 1
 
@@ -58,14 +58,7 @@ def save(state: State, path: Path) -> None:
     if state.normalization is not None:
         arrays["mean"] = state.normalization.mean
         arrays["scale"] = state.normalization.scale
-    unfinished = path.with_name(f".new.{path.name}")
-    try:
-        with unfinished.open("wb") as stream:
-            np.savez(stream, about=np.array(json.dumps(about)), **arrays)
-        durable.sync(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    described_arrays.save(path, about, arrays)
 
 
 def load(path: Path) -> State:
