@@ -145,8 +145,7 @@ def _accuracy_at_start(inputs: PhaseInputs) -> float | None:
     solved = is_solved(inputs.plan, inputs.phase)
     if kept is None or inputs.phase.asked_for or not solved:
         return None
-    head = keras.Model(model.head_input, model.model.output)
-    logits = np.asarray(head(kept[1], training=False), np.float32)
+    logits = np.asarray(model.head(kept[1], training=False), np.float32)
     answers = problem_of(splits).judge(logits, splits.validation.labels).quality
     return float(np.average(answers, weights=splits.validation.relative_weights))
 

@@ -168,7 +168,7 @@ def _from_known(
     """By the graph that measured, and by the head on what that gives."""
     rows = known.rows if known.still_holds() else {}
     only = [known.keys.index(key) for key in model.head_keys]
-    head = keras.Model(model.head_input, model.model.output)
+    head = model.head
     answers = []
     for request in requests:
         kept, examples = rows.get(request.split.name), request.examples

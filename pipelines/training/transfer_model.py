@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 
 from pipelines.planning.plan import HeadPlan
 from zoo.builder import Backbone
 from zoo.graph.blocks import Block
+from zoo.spec import HEAD
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +50,17 @@ class TransferModel:
         """The last block of the backbone that is part of the model."""
         last, _ = self.head_keys[-1]
         return next(block for block in self.backbone.blocks if block.name == last)
+
+    @property
+    def layers_by_block(self) -> dict[str, Sequence[keras.layers.Layer]]:
+        """The layers of each block of the backbone, in order, and of the head."""
+        of_blocks = {block.name: block.layers for block in self.backbone.blocks}
+        return {**of_blocks, HEAD: self.head_layers}
+
+    @property
+    def head(self) -> keras.Model:
+        """The head alone, from what it reads to logits; it shares the layers."""
+        return keras.Model(self.head_input, self.model.output)
 
     @property
     def logits_layer(self) -> keras.layers.Dense:

@@ -42,10 +42,7 @@ def apply_adaptation(
     if adapted is None:
         raise ValueError("Nothing was adapted, and the head trains as planned.")
     started = time.monotonic()
-    layers = {
-        **{block.name: block.layers for block in model.backbone.blocks},
-        HEAD: model.head_layers,
-    }
+    layers = model.layers_by_block
     before, record = snapshot(layers), decided.record
     set_head(model, adapted.head)
     passes = record.method in METHODS and METHODS[record.method].passes
@@ -58,10 +55,7 @@ def apply_adaptation(
             seed=decided.plan.seed,
         )
         record = _measured_again(model, splits, read, decided)
-    changes = tuple(
-        dataclasses.replace(change, trainable=change.block == HEAD)
-        for change in measure_changes(before, layers, trainable=())
-    )
+    changes = measure_changes(before, layers, trainable=(HEAD,))
     if not passes:
         refuse_moved(PHASE, changes, statistics_frozen=True)
     result = _result(record, changes, adapted.head, time.monotonic() - started)

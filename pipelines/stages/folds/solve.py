@@ -73,17 +73,10 @@ def solve_folds(
 
 def _set_head(model: TransferModel, head: Probe) -> tuple[WeightChange, ...]:
     """Gives the model a head, and the receipt that nothing else moved."""
-    layers = {
-        **{block.name: block.layers for block in model.backbone.blocks},
-        HEAD: model.head_layers,
-    }
+    layers = model.layers_by_block
     before = snapshot(layers)
     model.logits_layer.set_weights([head.kernel, head.bias])
-    changes = measure_changes(before, layers, trainable=())
-    receipt = tuple(
-        dataclasses.replace(change, trainable=change.block == HEAD)
-        for change in changes
-    )
+    receipt = measure_changes(before, layers, trainable=(HEAD,))
     refuse_moved(PHASE, receipt, statistics_frozen=True)
     return receipt
 

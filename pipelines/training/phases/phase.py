@@ -193,7 +193,7 @@ def _begin(inputs: PhaseInputs) -> _PhaseState:
     """Notes the weights at the start, and makes trainable what the phase trains."""
     model, phase, splits = inputs.model, inputs.phase, inputs.splits
     blocks = model.backbone.blocks
-    layers = {**{block.name: block.layers for block in blocks}, HEAD: model.head_layers}
+    layers = model.layers_by_block
     state = _PhaseState(WeightSnapshot(model.model), layers, snapshot(layers), {})
     if phase.batchnorm == "reestimated":
         whole = whole_model(inputs)

@@ -237,7 +237,7 @@ def _parts(inputs: PhaseInputs) -> tuple[keras.Model, keras.Model]:
     if inputs.phase.trains_head_only:
         return (
             keras.Model(model.model.input, model.head_input),
-            keras.Model(model.head_input, model.model.output),
+            model.head,
         )
     blocks, depth = model.backbone.blocks, inputs.frozen_depth
     lower, upper = freezing.split_at(
