@@ -38,6 +38,8 @@ CLASSES = {
     "Standardize": "pipelines.features.pooling",
     "TokenPooling": "pipelines.features.pooling",
     "GradientReversal": "pipelines.methods.adaptation.dann",
+    "HypergradientAdam": "pipelines.methods.meta.hypergradient",
+    "LearnedOptimizer": "pipelines.methods.meta.learned_optimizer",
     "AnomalyMap": "pipelines.problems.anomalies.map_layer",
     "AnomalyScore": "pipelines.problems.anomalies.score_layer",
     "NearestPatches": "pipelines.problems.anomalies.patch_layer",

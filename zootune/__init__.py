@@ -69,6 +69,8 @@ if TYPE_CHECKING:
         TextRegressor,
     )
     from pipelines.methods.few_shot.classifier import FewShotClassifier
+    from pipelines.methods.meta.hypergradient import HypergradientAdam
+    from pipelines.methods.meta.learned_optimizer import LearnedOptimizer
     from zoo import build
 
 __all__ = [
@@ -78,8 +80,10 @@ __all__ = [
     "ConfigError",
     "DataError",
     "FewShotClassifier",
+    "HypergradientAdam",
     "ImageClassifier",
     "ImageRegressor",
+    "LearnedOptimizer",
     "MissingWeightsError",
     "SeriesClassifier",
     "SeriesRegressor",
@@ -114,6 +118,14 @@ def __getattr__(name: str) -> Any:
         from pipelines.methods.few_shot.classifier import FewShotClassifier
 
         return FewShotClassifier
+    if name == "HypergradientAdam":
+        from pipelines.methods.meta.hypergradient import HypergradientAdam
+
+        return HypergradientAdam
+    if name == "LearnedOptimizer":
+        from pipelines.methods.meta.learned_optimizer import LearnedOptimizer
+
+        return LearnedOptimizer
     if name.endswith(("Classifier", "Regressor")) and name in __all__:
         from pipelines import estimators
 

@@ -8,6 +8,7 @@ COMMANDS = {
     "plan": "runs.plan",
     "rank": "runs.rank",
     "few-shot": "runs.few_shot",
+    "meta": "runs.meta",
     "train": "runs.train",
     "tune": "runs.tune",
     "evaluate": "models.evaluate",
