@@ -96,8 +96,15 @@ def _paired(
 ) -> Compared:
     gain = loss - learned
     half = 1.96 * gain.std(ddof=1) / np.sqrt(len(gain))
-    means = (float(part.mean()) for part in (learned, loss, gain))
-    return Compared(step, peer, rate, *means, float(half))
+    return Compared(
+        step=step,
+        peer=peer,
+        rate=rate,
+        learned=float(learned.mean()),
+        loss=float(loss.mean()),
+        gain=float(gain.mean()),
+        interval=float(half),
+    )
 
 
 def _peer(name: str, rate: float) -> keras.optimizers.Optimizer:

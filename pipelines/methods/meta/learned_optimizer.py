@@ -1,4 +1,4 @@
-"""The learned optimizer as one of Keras: it trains any model, and travels in `.keras`."""
+"""The learned optimizer as one of Keras: it trains any model, and is saved with it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     steps, 1 as trained.
 
     Raises:
-        ConfigError: if `rule` is none.
+        ConfigError: if `rule` is of another shape, or its text is damaged.
     """
 
     def __init__(

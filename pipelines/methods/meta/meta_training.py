@@ -40,7 +40,7 @@ _SAVE_EVERY = 10
 class MetaSetting:
     """How long meta-training goes on: rounds of new tasks, `steps` on each.
 
-    `rate` is that of the Adam that trains the LSTM; it falls to zero by a cosine.
+    `rate` is where the Adam of the LSTM starts; it falls to zero by a cosine.
     """
 
     tasks: TaskSetting

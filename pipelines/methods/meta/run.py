@@ -24,8 +24,8 @@ FILE, PROGRESS = "optimizer.npz", "progress.npz"
 class MetaTrained:
     """A learned optimizer on disk, and its losses beside those of tuned ones.
 
-    `losses` are the mean ones of each round; `classes` counts those of meta-training,
-    and those that only the comparison drew from.
+    `losses` are the mean ones of each round; `classes` are the numbers of classes
+    of meta-training, and of the comparison.
     """
 
     path: str
@@ -82,7 +82,10 @@ def meta_train_optimizer(
         path=str(folder / FILE),
         backbone=network.base.spec.name,
         width=read.features.shape[1],
-        classes=tuple(len(episode.classes_of(p.labels)) for p in (seen, held_out)),
+        classes=(
+            len(episode.classes_of(seen.labels)),
+            len(episode.classes_of(held_out.labels)),
+        ),
         setting=setting,
         losses=losses,
         comparison=comparison,

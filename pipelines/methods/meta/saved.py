@@ -123,6 +123,7 @@ def _load(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
     ) as error:
         raise ConfigError(
             f"{path} cannot be read as the {kind} of `zoo meta --method {METHOD}`:"
-            f" {error}. Name the file that it wrote, or run it again in a new --workdir."
+            f" {error}. Name the file that it wrote, or run it again in a new"
+            " --workdir."
         ) from error
     return about, {name: tuple(parts) for name, parts in arrays.items()}

@@ -47,7 +47,8 @@ class UpdateRule:
         if shapes != _SHAPES:
             raise ConfigError(
                 f"The weights of a learned optimizer have the shapes {_SHAPES}; these"
-                f" have {shapes}. Load the file that `zoo meta` wrote with this version."
+                f" have {shapes}. Load the file that `zoo meta` wrote with this"
+                " version."
             )
         if not all(np.isfinite(part).all() for part in self.weights):
             raise ConfigError(
@@ -73,7 +74,7 @@ def decoded(text: str) -> UpdateRule:
         weights = tuple(part.reshape(shape) for part, shape in zip(parts, _SHAPES))
     except ValueError as error:
         raise ConfigError(
-            f"This text is no update rule: {error}. Load the file that `zoo meta`"
+            f"An update rule cannot be read from this text: {error}. Load the file that `zoo meta`"
             " wrote: `LearnedOptimizer.load(path)`."
         ) from error
     return UpdateRule(weights)

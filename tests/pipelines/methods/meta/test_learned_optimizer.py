@@ -25,7 +25,7 @@ def model_with(optimizer):
     return model
 
 
-def test_model_goes_on_as_if_it_was_never_saved(tmp_path, data):
+def test_loaded_model_goes_on_as_before(tmp_path, data):
     model = model_with(LearnedOptimizer(new_rule(1), learning_rate=2.0))
     model.fit(*data, epochs=2, shuffle=False, verbose=0)
     model.save(tmp_path / "model.keras")
@@ -53,7 +53,7 @@ def test_sparse_gradients_of_an_embedding_train():
     assert np.isfinite(history["loss"]).all()
 
 
-def test_load_reads_the_file_of_meta_training_and_no_other(tmp_path):
+def test_load_reads_no_other_file(tmp_path):
     rule = new_rule(4)
     saved.save_rule(tmp_path / "optimizer.npz", rule)
     loaded = LearnedOptimizer.load(tmp_path / "optimizer.npz", clipnorm=1.0)

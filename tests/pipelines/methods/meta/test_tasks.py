@@ -20,7 +20,7 @@ def test_halves_share_no_class_and_no_outlier(parts):
     assert max(np.abs(part.features).max() for part in parts) <= 3
 
 
-def test_fewer_classes_than_two_tasks_are_named_with_what_to_do(read, tasks):
+def test_fewer_classes_than_two_tasks_are_refused(read, tasks):
     episode = dataclasses.replace(tasks.episode, ways=4)
     with pytest.raises(
         DataError, match=r"data has 6 classes.*4 classes take 8.*most 3"
