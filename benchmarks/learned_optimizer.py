@@ -4,8 +4,8 @@ Meta-training draws tasks of three of five digits, 28 x 28 pixels as features; j
 are 20 tasks of the other five. The peers' rates are those with the least loss at that
 very step on new tasks of the first five. Seed 0 was for development.
 
-Command: python -m benchmarks.learned_optimizer [--seeds 1,2,3] [--rounds 150]
-Cost:    about three minutes a seed on two cores.
+Command: python -m benchmarks.learned_optimizer [--seeds 1,2,3] [--rounds 60]
+Cost:    about two minutes a seed on two cores.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EPISODE = Setting(ways=3, shots=50, queries=30)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--rounds", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=60)
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     found = [_of_seed(seed, arguments.rounds) for seed in seeds]
@@ -38,7 +38,7 @@ def main() -> None:
         gains = np.array([row.gain for row in rows])
         pooled = np.sqrt(np.sum([row.interval**2 for row in rows])) / len(rows)
         print(
-            f"step {rows[0].step}, {rows[0].peer}: loss"
+            f"{rows[0].examples}, step {rows[0].step}, {rows[0].peer}: loss"
             f" {np.mean([row.learned for row in rows]):.4f} against"
             f" {np.mean([row.loss for row in rows]):.4f}, gain {gains.mean():+.4f}"
             f" ± {pooled:.4f} (95 % over all tasks); lower in {np.sum(gains > 0)} of"

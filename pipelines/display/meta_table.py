@@ -20,9 +20,10 @@ def meta_table(values: Mapping[str, Any]) -> str:
         f"{values['backbone']}, {values['width']} features; loss of a round:"
         f" {values['losses'][0]:.3f} at first, {values['losses'][-1]:.3f} at last",
     ]
-    rows = [("step", "peer", "its best rate", "learned", "peer's loss", "")]
+    rows = [("examples", "step", "peer", "its best rate", "learned", "peer's loss", "")]
     rows += [
         (
+            row["examples"],
             str(row["step"]),
             row["peer"],
             f"{row['rate']:g}",
@@ -30,7 +31,9 @@ def meta_table(values: Mapping[str, Any]) -> str:
             f"{row['loss']:.4f}",
             _verdict(row["gain"], row["interval"]),
         )
-        for row in sorted(values["comparison"], key=lambda row: row["step"])
+        for row in sorted(
+            values["comparison"], key=lambda row: (row["examples"], row["step"])
+        )
     ]
     seconds = ", ".join(f"{k} {v:.1f}" for k, v in values["seconds"].items())
     use = f'zootune.LearnedOptimizer.load("{values["path"]}")'

@@ -70,7 +70,7 @@ def _add_tasks(parser: argparse.ArgumentParser) -> None:
         ("--shots", 20, "examples of each class that a task is fitted to"),
         ("--queries", 15, "examples of each class that a task is judged by"),
         ("--batch", 32, "examples that a step reads"),
-        ("--rounds", 100, "rounds of four new tasks"),
+        ("--rounds", 60, "rounds of four new tasks"),
         ("--steps", 100, "steps on each task"),
     ):
         parser.add_argument(flag, type=int, default=default, metavar="N", help=help_)

@@ -22,12 +22,13 @@ from pipelines.methods.meta.tasks import (
 )
 from pipelines.methods.meta.update_rule import UpdateRule
 
-LEARNED = "learned"
+# What a loss is of: the examples that a head is fitted to, or others of its classes.
+FITTED, UNSEEN = "fitted", "unseen"
 MARKS = (5, 20, 50, 100, 200)
 _RATES = {
     "adam": (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.03),
     "sgd": (0.003, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5),
-    "hypergradient_adam": (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.03),
+    "hypergradient_adam": (0.001, 0.004, 0.016),
 }
 _TASKS = 20
 # Rounds of meta-training count from 0: tasks of these were not trained on.
@@ -38,10 +39,13 @@ _TUNING, _JUDGING = 1_000_001, 1_000_002
 class Compared:
     """The mean loss of two optimizers after some steps, on the same held-out tasks.
 
+    `examples` are the ones that heads were fitted to, `fitted`, or `unseen` ones.
+
     `gain` is how much lower the learned one's is, with half of its 95 % interval over
     tasks. `rate` is the peer's, the best at this step on tasks of other classes.
     """
 
+    examples: str
     step: int
     peer: str
     rate: float
@@ -77,26 +81,34 @@ def compared(
             rate: losses_of(_peer(peer, rate), held_out.features, judging)
             for rate in set(best.values())
         }
-        for step, rate in best.items():
-            mark = MARKS.index(step)
-            results.append(_paired(step, peer, rate, learned[mark], judged[rate][mark]))
+        for (examples, step), rate in best.items():
+            at = ((FITTED, UNSEEN).index(examples), MARKS.index(step))
+            pair = (learned[at], judged[rate][at])
+            results.append(_paired(examples, step, peer, rate, *pair))
     return tuple(results)
 
 
-def _best_rates(tuned: Mapping[float, np.ndarray]) -> dict[int, float]:
-    """The rate with the least loss at each mark."""
+def _best_rates(tuned: Mapping[float, np.ndarray]) -> dict[tuple[str, int], float]:
+    """The rate with the least loss of either kind at each mark."""
     return {
-        step: min(tuned, key=lambda rate: tuned[rate][mark].mean())
+        (examples, step): min(tuned, key=lambda rate: tuned[rate][kind, mark].mean())
+        for kind, examples in enumerate((FITTED, UNSEEN))
         for mark, step in enumerate(MARKS)
     }
 
 
 def _paired(
-    step: int, peer: str, rate: float, learned: np.ndarray, loss: np.ndarray
+    examples: str,
+    step: int,
+    peer: str,
+    rate: float,
+    learned: np.ndarray,
+    loss: np.ndarray,
 ) -> Compared:
     gain = loss - learned
     half = 1.96 * gain.std(ddof=1) / np.sqrt(len(gain))
     return Compared(
+        examples=examples,
         step=step,
         peer=peer,
         rate=rate,
@@ -116,7 +128,9 @@ def _peer(name: str, rate: float) -> keras.optimizers.Optimizer:
 def losses_of(
     optimizer: keras.optimizers.Optimizer, features: np.ndarray, tasks: Tasks
 ) -> np.ndarray:
-    """The loss of each task on its query set at each of `MARKS`, `[marks, tasks]`.
+    """The losses of each task at each of `MARKS`, `[2, marks, tasks]`.
+
+    The first are of its support set, which it is fitted to, the second of its queries.
 
     A task is one variable, as its head: an optimizer may look at all of a variable.
     """
@@ -135,6 +149,13 @@ def losses_of(
         step(tf.constant(batches), tf.constant(labels))
         if number + 1 in MARKS:
             stacked = tf.stack([tf.convert_to_tensor(head) for head in heads])
-            queries = tf.gather(rows, tasks.queries)
-            judged.append(loss_of(stacked, queries, tf.constant(tasks.query_labels)))
-    return np.stack([loss.numpy() for loss in judged])
+            judged.append(
+                [
+                    loss_of(stacked, tf.gather(rows, of), tf.constant(labels)).numpy()
+                    for of, labels in (
+                        (tasks.support, tasks.support_labels),
+                        (tasks.queries, tasks.query_labels),
+                    )
+                ]
+            )
+    return np.array(judged).swapaxes(0, 1)

@@ -19,7 +19,7 @@ _MOST_DEVIATIONS = 3.0
 
 @dataclasses.dataclass(frozen=True)
 class TaskSetting:
-    """Tasks of an episode each: its support set is fitted, its query set judges.
+    """Tasks of an episode each: a head is fitted to its support set.
 
     A step reads `batch` examples of the support set, drawn with replacement.
     """
@@ -38,12 +38,14 @@ class TaskSetting:
 class Tasks:
     """Several tasks side by side, which take their steps together.
 
-    Shapes: `batches` `[steps, tasks, batch]` and `queries` `[tasks, queries]` number
-    rows, `start` is `[tasks, width + 1, ways]`, its last row the bias.
+    Shapes: `batches` `[steps, tasks, batch]`, `support` and `queries` `[tasks, n]`
+    number rows, `start` is `[tasks, width + 1, ways]`, its last row the bias.
     """
 
     batches: np.ndarray
     batch_labels: np.ndarray
+    support: np.ndarray
+    support_labels: np.ndarray
     queries: np.ndarray
     query_labels: np.ndarray
     start: np.ndarray
@@ -104,14 +106,16 @@ def draw_tasks(
         picked = [getattr(e, part)[p] for e, p in zip(episodes, places)]
         return np.stack(picked, axis=1)
 
-    def queried(part: str) -> np.ndarray:
+    def whole(part: str) -> np.ndarray:
         return np.stack([getattr(e, part) for e in episodes])
 
     return Tasks(
         taken("support"),
         taken("support_labels"),
-        queried("query"),
-        queried("query_labels"),
+        whole("support"),
+        whole("support_labels"),
+        whole("query"),
+        whole("query_labels"),
         start.astype(np.float32),
     )
 

@@ -74,8 +74,8 @@ def decoded(text: str) -> UpdateRule:
         weights = tuple(part.reshape(shape) for part, shape in zip(parts, _SHAPES))
     except ValueError as error:
         raise ConfigError(
-            f"An update rule cannot be read from this text: {error}. Load the file that `zoo meta`"
-            " wrote: `LearnedOptimizer.load(path)`."
+            f"An update rule cannot be read from this text: {error}. Load the file"
+            " that `zoo meta` wrote: `LearnedOptimizer.load(path)`."
         ) from error
     return UpdateRule(weights)
 

@@ -3,6 +3,7 @@ from pipelines.display.meta_table import meta_table
 
 def row(step, gain):
     return {
+        "examples": "fitted",
         "step": step,
         "peer": "adam",
         "rate": 0.003,

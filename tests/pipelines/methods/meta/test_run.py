@@ -24,7 +24,7 @@ def test_command_leaves_an_optimizer_that_trains(tmp_path, capsys, monkeypatch):
     assert main(["meta", *flags, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["classes"] == [5, 5]
-    assert [row["peer"] for row in values["comparison"]] == ["sgd"]
+    assert [row["peer"] for row in values["comparison"]] == ["sgd"] * 2
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(optimizer=LearnedOptimizer.load(values["path"]), loss="mse")
     history = model.fit(np.ones((4, 2)), np.ones(4), verbose=0).history
