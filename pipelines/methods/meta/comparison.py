@@ -26,9 +26,9 @@ from pipelines.methods.meta.update_rule import UpdateRule
 FITTED, UNSEEN = "fitted", "unseen"
 MARKS = (5, 20, 50, 100, 200)
 _RATES = {
-    "adam": (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.03),
-    "sgd": (0.003, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5),
-    "hypergradient_adam": (0.001, 0.004, 0.016),
+    "adam": (0.001, 0.002, 0.004, 0.008, 0.016, 0.03, 0.06, 0.12),
+    "sgd": (0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0),
+    "hypergradient_adam": (0.001, 0.004, 0.016, 0.06),
 }
 _TASKS = 20
 # Rounds of meta-training count from 0: tasks of these were not trained on.
@@ -144,9 +144,12 @@ def losses_of(
         gradient = gradient_of(stacked, tf.gather(rows, batches), labels)
         optimizer.apply(tf.unstack(gradient), heads)
 
+    # Traced once, or TensorFlow warns of functions that are made again and again.
+    inputs = (tf.constant(tasks.batches[0]), tf.constant(tasks.batch_labels[0]))
+    traced = step.get_concrete_function(*inputs)
     judged: list[Any] = []
     for number, (batches, labels) in enumerate(zip(tasks.batches, tasks.batch_labels)):
-        step(tf.constant(batches), tf.constant(labels))
+        traced(tf.constant(batches), tf.constant(labels))
         if number + 1 in MARKS:
             stacked = tf.stack([tf.convert_to_tensor(head) for head in heads])
             judged.append(
