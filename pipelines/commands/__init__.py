@@ -17,6 +17,7 @@ COMMANDS = {
     "publish": "backbones.publish",
     "export": "models.export",
     "demo": "data.demo",
+    "generate": "data.generate",
     "check": "data.check",
     "shard": "data.shard",
     "suggest": "models.suggest",
