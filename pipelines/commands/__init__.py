@@ -18,6 +18,7 @@ COMMANDS = {
     "export": "models.export",
     "demo": "data.demo",
     "generate": "data.generate",
+    "cluster": "data.cluster",
     "check": "data.check",
     "shard": "data.shard",
     "suggest": "models.suggest",
