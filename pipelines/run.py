@@ -6,21 +6,30 @@ nothing flows back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import keras
+
 from pipelines.config import RunConfig
 from pipelines.runs.job import RunJob, open_run
 from pipelines.runs.result import Run
 from pipelines.stages import calibrate, evaluate, head, publish
 
 
-def run(config: RunConfig) -> Run:
+def run(
+    config: RunConfig, *, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> Run:
     """Carries out a config, and leaves its run folder.
+
+    `callbacks` are added to those of every phase.
 
     Raises:
         ConfigError, DataError, BackboneError: before anything is written.
         ChangedFilesError, TrainingError, ArtifactError: with the folder left as an
             unfinished run.
     """
-    with open_run(config) as job:  # checks, joins the workers, locks the folder
+    # Checks, joins the workers, and locks the folder.
+    with open_run(config, callbacks) as job:
         return job.retry_on_changed_files(_run)
 
 
