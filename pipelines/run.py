@@ -6,30 +6,22 @@ nothing flows back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import keras
-
 from pipelines.config import RunConfig
 from pipelines.runs.job import RunJob, open_run
 from pipelines.runs.result import Run
 from pipelines.stages import calibrate, evaluate, head, publish
+from pipelines.training.callbacks import Callbacks
 
 
-def run(
-    config: RunConfig, *, callbacks: Sequence[keras.callbacks.Callback] = ()
-) -> Run:
-    """Carries out a config, and leaves its run folder.
-
-    `callbacks` are added to those of every phase.
+def run(config: RunConfig, *, callbacks: Callbacks = ()) -> Run:
+    """Carries out a config, with more callbacks, and leaves its run folder.
 
     Raises:
         ConfigError, DataError, BackboneError: before anything is written.
         ChangedFilesError, TrainingError, ArtifactError: with the folder left as an
             unfinished run.
     """
-    # Checks, joins the workers, and locks the folder.
-    with open_run(config, callbacks) as job:
+    with open_run(config, callbacks) as job:  # checks, joins workers, locks the folder
         return job.retry_on_changed_files(_run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -43,7 +43,7 @@ from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
 from pipelines.stages.views.choose import with_chosen_views
-from pipelines.training.callbacks import require_callbacks
+from pipelines.training.callbacks import Callbacks, require_callbacks
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -58,9 +58,7 @@ T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def open_run(
-    config: RunConfig, callbacks: Sequence[keras.callbacks.Callback] = ()
-) -> Iterator[RunJob]:
+def open_run(config: RunConfig, callbacks: Callbacks = ()) -> Iterator[RunJob]:
     """Checks the config, gathers the workers, and locks the folder of the run.
 
     Raises:
@@ -89,7 +87,7 @@ class RunJob:
         folder: RunFolder,
         distribution: Distribution,
         clock: Clock,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Callbacks = (),
     ) -> None:
         self.config, self.dataset, self.folder = config, dataset, folder
         self._distribution, self._clock = distribution, clock

@@ -21,6 +21,7 @@ _SECONDS_BETWEEN_READS = 0.1
 
 # Accuracy first; the lower loss breaks ties, a finer measure on small splits.
 Score = tuple[float, float]
+Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def score(accuracy: float, loss: float) -> Score:
