@@ -129,24 +129,22 @@ def publish_changed(
         )
     kept_features.save(kept, run.next_features_path)
     values = {
-        **run.report,
-        **{row.split: dataclasses.asdict(row) for row in evaluation.reports},
-        "calibration": problem.calibration_report(calibrated),
-        "plan": {"action": plan.action, "reason": plan.reason},
-        "class_names": list(names),
+        **_measured(run, changed, calibrated, evaluation),
         "data": facts["data"],
-        "baselines": dict(evaluation.baselines),
         "artifact": str(exported.path),
         "parity": dict(exported.manifest.parity),
         "changes": [*run.report.get("changes", []), dict(change)],
     }
-    values.pop("folds", None)  # of heads that are no longer part of it
     if adaptation is not None:
         values["adaptation"] = dataclasses.asdict(adaptation.record)
     update_gallery(run.path, kept, _rows(calibrated, kept))
-    rows = _rows(calibrated, kept)
-    again = "it publishes one more version"
-    report.finish(folder, record.without_nan(values), rows, card, again=again)
+    report.finish(
+        folder,
+        record.without_nan(values),
+        _rows(calibrated, kept),
+        card,
+        again="it publishes one more version",
+    )
     run.settle_features(names)
     return ClassChange(
         class_names=names,
@@ -156,6 +154,26 @@ def publish_changed(
         seconds=dict(clock.seconds),
         report=values,
     )
+
+
+def _measured(
+    run: FinishedRun,
+    changed: _Changed,
+    calibrated: Calibrated,
+    evaluation: Evaluation,
+) -> dict[str, Any]:
+    """The report of the run, with what was measured of its changed head."""
+    plan = changed.plan
+    values = {
+        **run.report,
+        **{row.split: dataclasses.asdict(row) for row in evaluation.reports},
+        "calibration": changed.problem.calibration_report(calibrated),
+        "plan": {"action": plan.action, "reason": plan.reason},
+        "class_names": list(changed.info.class_names),
+        "baselines": dict(evaluation.baselines),
+    }
+    values.pop("folds", None)  # of heads that are no longer part of it
+    return values
 
 
 def _fitted(run: FinishedRun, kept: KeptFeatures, clock: Clock) -> Adapted:

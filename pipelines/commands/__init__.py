@@ -17,6 +17,8 @@ COMMANDS = {
     "publish": "backbones.publish",
     "export": "models.export",
     "demo": "data.demo",
+    "generate": "data.generate",
+    "cluster": "data.cluster",
     "check": "data.check",
     "shard": "data.shard",
     "suggest": "models.suggest",

@@ -42,7 +42,8 @@ def joined(first: Split, second: Split, *, name: str) -> Split:
 def joined_inputs(first: T, second: T) -> T:
     """The inputs of two splits of the same data, one after the other.
 
-    What is not one value for each input, such as the largest size, is of both.
+    What is not one value for each input, such as the largest size, is of both. Kinds of
+    files are those of either.
     """
     if isinstance(first, ImageArray) and isinstance(second, ImageArray):
         return dataclasses.replace(first, **_joined_views(first, second))
@@ -53,6 +54,8 @@ def joined_inputs(first: T, second: T) -> T:
             columns[field.name] = np.concatenate([ours, theirs])
         elif isinstance(ours, Strings):
             columns[field.name] = Strings.of([*ours, *theirs])
+        elif isinstance(ours, frozenset):
+            columns[field.name] = ours | theirs
         elif ours != theirs:
             raise ValueError(f"Splits of the same data have different {field.name}.")
     # Fields of `first`, with values of their types.

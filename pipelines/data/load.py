@@ -112,8 +112,14 @@ def usable(
     if bad:
         good = np.setdiff1d(np.arange(len(examples)), list(bad))
         examples, hashes = examples.take(good), hashes.take(good)
+    inputs = examples.inputs
+    if isinstance(inputs, ImageFiles | ImageRecords):
+        inputs = dataclasses.replace(inputs, kinds=checked.kinds)
     examples = dataclasses.replace(
-        examples, skipped=skipped, notes=(*examples.notes, *checked.notes)
+        examples,
+        inputs=inputs,
+        skipped=skipped,
+        notes=(*examples.notes, *checked.notes),
     )
     return without_shared(examples, hashes, ref)
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pipelines.data.images.file_types import KINDS
 from pipelines.data.packed_strings import Strings
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.data.split_names import SPLIT_NAMES
@@ -19,12 +20,14 @@ from zoo.spec import Column
 class ImageFiles:
     """Images that stay on disk, one absolute path each; any sequence is packed.
 
-    An image of more than `maximum_megapixels` is refused, in training and serving.
+    An image of more than `maximum_megapixels` is refused, in training and serving, and
+    so is one of another kind than those in `kinds`, which the check of the files found.
     """
 
     modality: ClassVar[str] = "image"
     paths: Sequence[str]
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+    kinds: frozenset[str] = frozenset(KINDS)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", Strings.of(self.paths))
@@ -47,8 +50,8 @@ class ImageRecords:
     """Encoded images that stay on disk as parts of larger files.
 
     Image `i` is `length[i]` bytes from `start[i]` of `shards[shard[i]]`, and lies in
-    record `record[i]` there, counted from 0; all int64 `[n]`. An image of more than
-    `maximum_megapixels` is refused.
+    record `record[i]` there, counted from 0; all int64 `[n]`. For the rest see
+    `ImageFiles`.
     """
 
     modality: ClassVar[str] = "image"
@@ -58,6 +61,7 @@ class ImageRecords:
     start: np.ndarray
     length: np.ndarray
     maximum_megapixels: float = MAXIMUM_MEGAPIXELS
+    kinds: frozenset[str] = frozenset(KINDS)
 
     def __len__(self) -> int:
         return len(self.shard)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from pipelines.data.blanks import HOW_TO_SKIP
 from pipelines.data.checks.inspect_files import OnProgress, inspect_images
+from pipelines.data.checks.inspection import Inspection
 from pipelines.data.images.sixteen_bit import deep_note
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Packer, Strings
@@ -19,6 +20,7 @@ from pipelines.data.sounds.inspect_sound import (
 )
 from pipelines.data.sounds.reading import in_words, why_not_read
 from pipelines.data.splits import (
+    EncodedImages,
     ImageArray,
     ImageFiles,
     ImageRecords,
@@ -45,12 +47,14 @@ _HOW_TO_TAKE_LARGER = (
 class ContentCheck:
     """The sha256 of each example, the reasons why some cannot be used, and notes.
 
-    `bad` has a reason for each index of an example that cannot be used.
+    `bad` has a reason for each index of an example that cannot be used. `kinds` are
+    those of the files of images that can, such as `JPEG`.
     """
 
     hashes: Strings
     bad: Mapping[int, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
 
 
 def how_to_go_on(inputs: Inputs) -> str:
@@ -85,15 +89,7 @@ def check_content(
             inspections = inspect_images(
                 inputs, use_cache=use_cache, on_progress=on_progress
             )
-            hashes, bad, deepest = Packer(), {}, []
-            for i, inspection in enumerate(inspections):
-                hashes.add(inspection.content)
-                if inspection.bad:
-                    bad[i] = inspection.bad
-                elif inspection.deepest:
-                    deepest.append(inspection.deepest)
-            note = deep_note(deepest, len(inputs))
-            return ContentCheck(hashes.packed(), bad, (note,) if note else ())
+            return _check_images(inputs, inspections)
         case ImageArray():
             return ContentCheck(Strings.of(_hash_array(image) for image in inputs))
         case Sounds():
@@ -105,6 +101,25 @@ def check_content(
             return ContentCheck(Strings.of(_hash_array(series) for series in values))
         case Table() as table:
             return ContentCheck(Strings.of(_row_hashes(table)))
+
+
+def _check_images(
+    images: EncodedImages, inspections: Iterable[Inspection]
+) -> ContentCheck:
+    hashes, bad, deepest, kinds = Packer(), {}, [], set()
+    for i, inspection in enumerate(inspections):
+        hashes.add(inspection.content)
+        if inspection.bad:
+            bad[i] = inspection.bad
+        elif inspection.kind not in images.kinds:
+            before = ", ".join(sorted(images.kinds)) or "none"
+            bad[i] = f"a {inspection.kind}, where the kinds of files were {before}"
+        else:
+            kinds.add(inspection.kind)
+            deepest += [inspection.deepest] * (inspection.deepest > 0)
+    note = deep_note(deepest, len(images))
+    notes = (note,) if note else ()
+    return ContentCheck(hashes.packed(), bad, notes, frozenset(kinds))
 
 
 def _row_hashes(table: Table) -> Iterator[str]:

@@ -49,7 +49,9 @@ def inspect_image(
         return Inspection(bad="empty file", whole=False)
     kind = kind_of(content)
     try:
-        pixels = _decoder(maximum_megapixels)(tf.constant(content))
+        pixels = _decoder(maximum_megapixels, kind if kind in KINDS else "")(
+            tf.constant(content)
+        )
     except tf.errors.OpError as error:
         reason, whole = _decode_reason(content, kind, error)
         return Inspection(bad=reason, kind=kind, whole=whole)
@@ -79,11 +81,17 @@ def _deepest(content: bytes) -> int:
     return int(tf.io.decode_png(content, dtype=tf.uint16).numpy().max())
 
 
-@functools.lru_cache(maxsize=4)
-def _decoder(maximum_megapixels: float) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The decoder as a graph: single ops take twice as long and hold Python's lock."""
+@functools.lru_cache(maxsize=4 * len(KINDS))
+def _decoder(maximum_megapixels: float, kind: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The decoder as a graph: single ops take twice as long and hold Python's lock.
+
+    One for each kind: that for all of them takes a second to trace.
+    """
+    kinds = [kind] if kind else []
     function = tf.function(
-        lambda encoded: decode(encoded, maximum_megapixels=maximum_megapixels),
+        lambda encoded: decode(
+            encoded, maximum_megapixels=maximum_megapixels, kinds=kinds
+        ),
         input_signature=[tf.TensorSpec([], tf.string)],
         autograph=False,
     )

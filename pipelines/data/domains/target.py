@@ -8,14 +8,12 @@ from collections.abc import Sequence, Set
 import numpy as np
 
 from pipelines.data.checks.content_hashes import content_hashes
+from pipelines.data.domains.unlabelled import read_all, read_unlabelled
 from pipelines.data.grouping import group_ids
-from pipelines.data.load import read, usable
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
-from pipelines.data.readers import folder
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Examples, ImageFiles, Series, Split, Splits
-from pipelines.data.splitting import keep_some
+from pipelines.data.splits import Examples, Series, Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import DataError
 
@@ -66,10 +64,9 @@ def read_target(reference: str, source: Source) -> Split:
             class or of classes that the source does not have, or all in the source.
     """
     ref = DatasetRef.parse(reference)
-    is_flat = ref.scheme == "dir" and folder.holds_images(ref.location)
-    examples, hashes = _usable(ref, is_flat=is_flat)
+    examples, hashes = read_unlabelled(ref, class_name=_NO_CLASS)
     _require_taken(examples, reference, source)
-    if not is_flat:
+    if examples.class_names != (_NO_CLASS,):
         _require_classes(examples, reference, source.class_names)
     if len(examples) < FEWEST:
         raise DataError(
@@ -94,7 +91,7 @@ def read_labelled(reference: str, source: Source, *, fewest: int) -> Split:
             or if some are in validation or test of the source.
     """
     ref = DatasetRef.parse(reference)
-    examples, hashes = _usable(ref, is_flat=False)
+    examples, hashes = read_all(ref)
     _require_taken(examples, reference, source)
     names = source.class_names
     _require_classes(examples, reference, names)
@@ -113,20 +110,6 @@ def read_labelled(reference: str, source: Source, *, fewest: int) -> Split:
     place = np.array([names.index(name) for name in examples.class_names])
     examples = dataclasses.replace(examples, labels=place[examples.labels])
     return _split(examples, hashes, "labelled")
-
-
-def _usable(ref: DatasetRef, *, is_flat: bool) -> tuple[Examples, Strings]:
-    if is_flat:
-        examples = folder.read_flat(ref.location, class_name=_NO_CLASS)
-        if isinstance(examples.inputs, ImageFiles):
-            limited = dataclasses.replace(
-                examples.inputs, maximum_megapixels=ref.maximum_megapixels
-            )
-            examples = dataclasses.replace(examples, inputs=limited)
-    else:
-        examples = read(ref)
-    examples = keep_some(examples, limit=ref.limit, seed=ref.seed)
-    return usable(examples, ref, None)
 
 
 def _split(examples: Examples, hashes: Strings, name: str) -> Split:

@@ -7,8 +7,7 @@ planned side by side; and the ops that decode have no loops and no branches.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -32,8 +31,24 @@ READERS = (
     ("BMP", 1, False),
 )
 _NUMBER = {name: number for number, (name, *_) in reversed(list(enumerate(READERS)))}
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM")
+# What files of a kind begin with, and the decoders that they may need. What is of no
+# kind goes to the first decoder of PNG, which says what kinds it knows.
+_BEGINNINGS = {
+    "JPEG": b"\xff\xd8\xff",
+    "PNG": b"\x89PNG",
+    "GIF": b"GIF8",
+    "WebP": b"RIFF",
+    "BMP": b"BM",
+}
+_DECODERS = {
+    "JPEG": ("JPEG",),
+    "PNG": ("opaque", "on white"),
+    "GIF": ("opaque",),
+    "WebP": ("opaque", "on white"),
+    "BMP": ("BMP",),
+}
 _REASONS = {
+    "kind": "an image of another kind than those expected here",
     "large": "an image of more than {maximum:g} million pixels, or of none",
     "segments": f"a JPEG of more than {MOST_PARTS} segments before its"
     " picture, which takes any amount of time; save it anew",
@@ -73,24 +88,37 @@ class Limits(NamedTuple):
     wanted_px: int | None
 
 
-def plan_of(encoded: tf.Tensor, limits: Limits) -> Plan:
-    """The plan of one image.
+def plan_of(encoded: tf.Tensor, limits: Limits, kinds: Collection[str]) -> Plan:
+    """The plan of one image that is of one of these kinds, or of none.
 
     Raises:
         tf.errors.InvalidArgumentError: if it is a JPEG without a header.
     """
-    planners = [
-        lambda: _jpeg(encoded, tf.image.extract_jpeg_shape(encoded), limits),
-        *(
-            functools.partial(planner, encoded, limits)
-            for planner in (_png, _gif, _webp, _bmp)
-        ),
-        # Its reader says what kinds it knows, or that there is nothing.
-        lambda: _planned(encoded, "opaque"),
+    planners: dict[str, Callable[[], Plan]] = {
+        "JPEG": lambda: _jpeg(encoded, tf.image.extract_jpeg_shape(encoded), limits),
+        "PNG": lambda: _png(encoded, limits),
+        "GIF": lambda: _gif(encoded, limits),
+        "WebP": lambda: _webp(encoded, limits),
+        "BMP": lambda: _bmp(encoded, limits),
+    }
+    kind, chosen = _kind_of(encoded), [name for name in _BEGINNINGS if name in kinds]
+    branches = [planners[name] for name in chosen]
+    # Its reader says what kinds it knows, or that there is nothing.
+    branches.append(lambda: _planned(encoded, "opaque", kind=kind < len(_BEGINNINGS)))
+    places = {name: place for place, name in enumerate(chosen)}
+    of_kinds = [places.get(name, len(chosen)) for name in (*_BEGINNINGS, "")]
+    branch = tf.gather(tf.constant(of_kinds), kind)
+    return Plan(*tf.switch_case(branch, [lambda p=p: tuple(p()) for p in branches]))
+
+
+def numbers_of(kinds: Collection[str], limits: Limits) -> list[int]:
+    """The numbers of the readers that plans of images of these kinds may name."""
+    names = {"opaque", *(name for kind in kinds for name in _DECODERS[kind])}
+    return [
+        number
+        for number, (name, ratio, _) in enumerate(READERS)
+        if name in names and (ratio == 1 or limits.wanted_px is not None)
     ]
-    return Plan(
-        *tf.switch_case(_kind_of(encoded), [lambda p=p: tuple(p()) for p in planners])
-    )
 
 
 def plans_of(
@@ -138,7 +166,7 @@ def _each(items: tf.Tensor | tuple[tf.Tensor, ...], planner: Callable) -> Plan:
 def _kind_of(encoded: tf.Tensor) -> tf.Tensor:
     """The number of the beginning of each in `_BEGINNINGS`, or their count."""
     kind = tf.fill(tf.shape(encoded), len(_BEGINNINGS))
-    for number, beginning in enumerate(_BEGINNINGS):
+    for number, beginning in enumerate(_BEGINNINGS.values()):
         begins = tf.strings.substr(encoded, 0, len(beginning)) == beginning
         kind = tf.where(begins, number, kind)
     return kind

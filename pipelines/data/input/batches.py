@@ -27,7 +27,8 @@ from pipelines.data.splits import ImageArray, Series, Sounds, Split, Table, Text
 # Pixels that are copied into a pipeline, in bytes. Of a larger array, batches are taken
 # through Python: slower, but a pipeline of each stage would hold another copy.
 _LARGEST_COPY = 2**28
-# A function of its own is traced once for a size, and not for every data set.
+# A function of its own is traced once for a size and the kinds of files, and not for
+# every data set.
 _decode_and_resize = tf.function(decode_and_resize, autograph=False)
 
 
@@ -209,7 +210,10 @@ def _pixel_loader(
 
     def load(i: tf.Tensor) -> tf.Tensor:
         return _decode_and_resize(
-            read(i), size_px, maximum_megapixels=inputs.maximum_megapixels
+            read(i),
+            size_px,
+            maximum_megapixels=inputs.maximum_megapixels,
+            kinds=tuple(sorted(inputs.kinds)),
         )
 
     return load if cache is None else cache.keeping(split, size_px, load)

@@ -14,6 +14,7 @@ from pipelines.methods.adaptation.bottleneck import (
 from pipelines.methods.adaptation.dann import discriminator, strength_at
 from pipelines.methods.adaptation.domains import Domains, Settings
 from pipelines.methods.adaptation.head import Adapted
+from pipelines.training.alternation import Player, alternating
 
 
 def confusion(domains: Domains, settings: Settings) -> Adapted:
@@ -23,35 +24,45 @@ def confusion(domains: Domains, settings: Settings) -> Adapted:
     https://arxiv.org/abs/1510.02192, without soft labels.
     """
     network, judge = begun(domains, settings), discriminator(settings)
-    of_judge = optimizer_of(judge.trainable_variables)
-    of_network = optimizer_of(network.variables)
 
-    @tf.function(reduce_retracing=True)
-    def step(xs: tf.Tensor, ys: tf.Tensor, xt: tf.Tensor, weight: tf.Tensor) -> None:
-        both = tf.concat([xs, xt], axis=0)
-        is_source = tf.concat([tf.ones(len(xs)), tf.zeros(len(xt))], axis=0)
-        with tf.GradientTape() as tape:
-            domain = judge(tf.stop_gradient(network.hidden(both)))[:, 0]
-            apart = tf.reduce_mean(
-                tf.nn.sigmoid_cross_entropy_with_logits(is_source, domain)
-            )
-        slopes = tape.gradient(apart, judge.trainable_variables)
-        of_judge.apply_gradients(zip(slopes, judge.trainable_variables))
-        with tf.GradientTape() as tape:
-            hidden = network.hidden(both)
-            doubt = tf.reduce_mean(
-                tf.nn.sigmoid_cross_entropy_with_logits(
-                    0.5 * tf.ones_like(is_source), judge(hidden)[:, 0]
-                )
-            )
-            own = network.logits(hidden[: len(xs)])
-            value = cross_entropy(ys, own) + weight * doubt
-        slopes = tape.gradient(value, network.variables)
-        of_network.apply_gradients(zip(slopes, network.variables))
+    def apart(
+        xs: tf.Tensor, ys: tf.Tensor, xt: tf.Tensor, weight: tf.Tensor
+    ) -> tf.Tensor:
+        domain = judge(tf.stop_gradient(network.hidden(tf.concat([xs, xt], 0))))
+        is_source = tf.concat([tf.ones(_count(xs)), tf.zeros(_count(xt))], axis=0)
+        return _mean_entropy(is_source, domain)
 
+    def confused(
+        xs: tf.Tensor, ys: tf.Tensor, xt: tf.Tensor, weight: tf.Tensor
+    ) -> tf.Tensor:
+        hidden = network.hidden(tf.concat([xs, xt], axis=0))
+        doubt = _mean_entropy(0.5 * tf.ones(_count(hidden)), judge(hidden))
+        return (
+            cross_entropy(ys, network.logits(hidden[: tf.shape(xs)[0]]))
+            + weight * doubt
+        )
+
+    players = [
+        Player(loss, variables, optimizer_of(variables))
+        for loss, variables in (
+            (apart, judge.trainable_variables),
+            (confused, network.variables),
+        )
+    ]
+    step = alternating(players)
     for progress, xs, ys, xt in drawn(domains, settings):
-        of_judge.learning_rate = of_network.learning_rate = rate(progress)
+        for player in players:
+            player.optimizer.learning_rate = rate(progress)
         # The judge learns first; what it gives at random is not to be learned from.
         weight = tf.constant(settings.weight * strength_at(progress), tf.float32)
         step(xs, ys, xt, weight)
     return network.adapted(domains)
+
+
+def _count(rows: tf.Tensor) -> tf.Tensor:
+    return tf.shape(rows)[:1]
+
+
+def _mean_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The mean cross-entropy of logits `[rows, 1]` and shares `[rows]`."""
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(truth, logits[:, 0]))

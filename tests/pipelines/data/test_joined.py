@@ -48,6 +48,14 @@ def test_pixels_of_two_arrays_are_copied_into_one():
     np.testing.assert_array_equal(again.pixels, wanted)
 
 
+def test_joined_files_are_of_the_kinds_of_both():
+    first, second = (
+        dataclasses.replace(INPUTS["files"], kinds=frozenset({kind}))
+        for kind in ("PNG", "JPEG")
+    )
+    assert joined_inputs(first, second).kinds == {"PNG", "JPEG"}
+
+
 def test_joined_inputs_of_other_data_are_refused():
     other = dataclasses.replace(INPUTS["files"], maximum_megapixels=3.0)
     with pytest.raises(ValueError, match="different maximum_megapixels"):

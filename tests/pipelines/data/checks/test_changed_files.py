@@ -53,6 +53,20 @@ def test_file_broken_after_the_check_is_named(photos: Path, break_it) -> None:
         list(stream)
 
 
+def test_file_of_another_kind_is_named(photos: Path) -> None:
+    split = load(reference(photos, "")).train
+    assert split.inputs.kinds == {"PNG"}
+    path = Path(split.inputs.paths[3])
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, "JPEG")
+    with (
+        pytest.raises(DataError, match=rf"{path}: a JPEG, where the kinds .* were PNG"),
+        broken_files_named(split),
+    ):
+        list(batches(split, input_size_px=8, batch_size=28))
+
+
 def test_error_not_of_files_stays(photos: Path) -> None:
     split = load(reference(photos, "")).train
     with pytest.raises(tf.errors.UnimplementedError), broken_files_named(split):

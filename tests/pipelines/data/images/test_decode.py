@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from pipelines.data.images.decode import decode, decode_and_resize, resize
+from pipelines.data.images.file_types import KINDS
 from tests.support.pictures import (
     as_a_person_sees,
     as_pillow_sees,
@@ -47,6 +49,38 @@ def test_other_modes_become_three_channels(mode: str, kind: str) -> None:
     expected = as_pillow_sees(content).astype(int)
     difference = np.abs(decode(tf.constant(content)).numpy() - expected).max()
     assert difference <= (2 if mode == "CMYK" else 0)  # CMYK: rounding differs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_graph_of_one_kind_reads_it_alike(kind: str) -> None:
+    of_kind = tf.function(functools.partial(decode, kinds=(kind,)), autograph=False)
+    pictures = [Image.fromarray(noise(37, 53))]
+    if kind in ("PNG", "WebP"):
+        pictures.append(transparent("RGBA"))
+    for picture in pictures:
+        content = tf.constant(encode(picture, kind.upper()))
+        assert (of_kind(content).numpy() == decode(content).numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"), zip(KINDS, (*KINDS[1:], KINDS[0])), ids=KINDS
+)
+def test_graph_of_one_kind_refuses_others(kind: str, other: str) -> None:
+    content = encode(Image.fromarray(noise(9, 9)), other.upper())
+    for encoded, why in ((content, "of another kind"), (b"no image", "Unknown image")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=why):
+            decode(tf.constant(encoded), kinds=[kind])
+
+
+def test_turned_jpeg_is_read_alike_by_its_kind() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(noise(400, 300)).save(buffer, "JPEG", exif=exif)
+    content = tf.constant(buffer.getvalue())
+    of_kind = decode(content, wanted_px=30, kinds=["JPEG"]).numpy()
+    assert of_kind.shape == (75, 100, 3)
+    assert (of_kind == decode(content, wanted_px=30).numpy()).all()
 
 
 def test_damaged_bytes_are_an_error_in_graphs(

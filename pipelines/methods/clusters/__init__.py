@@ -1,0 +1,1 @@
+"""Groups of examples that look alike, found without labels."""

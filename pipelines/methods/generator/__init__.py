@@ -1,0 +1,1 @@
+"""A network that draws small images of each class, learned from labelled ones."""
