@@ -60,8 +60,8 @@ def fine_tune(
 
     `callbacks` of Keras see every epoch of every phase that trains by steps; their
     `model` is what the phase trains, which is the head alone where blocks are frozen.
-    `environment.json` names the classes of those that began the run. A call that
-    resumes it gives its own, which see the epochs that are left.
+    `environment.json` names the classes that the run began with. A call that resumes it
+    gives its own, which see the epochs that are left.
 
     >>> run = fine_tune(
     ...     "builtin:digits?limit=120",
