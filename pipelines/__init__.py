@@ -10,9 +10,9 @@ if working_folder.is_module_run():
     working_folder.import_nothing_from_here()
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zoo
 
@@ -23,6 +23,8 @@ from pipelines.runtime.caller_state import preserved, started  # noqa: E402 - of
 if TYPE_CHECKING:
     import keras
 
+    from pipelines.audit.audit import Audit
+    from pipelines.classes.adapt import RunAdaptation
     from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
     from pipelines.config import RunConfig
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.runs.result import Run
     from pipelines.runs.search_result import Search
     from pipelines.serving.predictor import Predictor
+    from pipelines.suggestions.suggest import Suggestions
     from zoo.spec import BackboneSpec
 
 
@@ -39,6 +42,7 @@ def fine_tune(
     backbone: str = "",
     workdir: str | Path,
     seed: int = 0,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
     **fields: object,
 ) -> "Run":
     """Fine-tunes a backbone on labelled data, and leaves an artifact in `workdir`.
@@ -53,6 +57,11 @@ def fine_tune(
     Without a `backbone` it is the default for images, texts or series. `fields` are any
     others of `pipelines.config.RunConfig`, such as `strategy="full"`,
     `input_size_px=160` or `head={"dropout": 0.2}`.
+
+    `callbacks` of Keras see every epoch of every phase that trains by steps; their
+    `model` is what the phase trains, which is the head alone where blocks are frozen.
+    `environment.json` names the classes that the run began with. A call that resumes it
+    gives its own, which see the epochs that are left.
 
     >>> run = fine_tune(
     ...     "builtin:digits?limit=120",
@@ -73,7 +82,7 @@ def fine_tune(
 
         fields |= {"backbone": backbone, "workdir": str(workdir), "seed": seed}
         with _configured(data, fields) as config:
-            return run(config)
+            return run(config, callbacks=callbacks)
 
 
 def tune(
@@ -143,6 +152,85 @@ def rank(
             return ranking.rank(
                 reference, backbones=backbones, seed=seed, problem=problem
             )
+
+
+def check(data: object, *, problem: str = "auto", **options: object) -> "Audit":
+    """Inspects data as `zoo check` does; the result prints as its table.
+
+    `data`, its `options` and `problem` are as for `rank`. What is wrong with single
+    files is a finding, and no error.
+
+    Raises:
+        ConfigError: for an option that does not exist.
+        DataError: if the data cannot be listed.
+    """
+    with preserved(shows_stages=True):
+        from pipelines.audit.audit import audit
+        from pipelines.config import RunConfig, checked
+        from pipelines.config.schema import refuse_unknown
+        from pipelines.data.in_memory.referenced import referenced
+        from pipelines.data.reference import DatasetRef
+
+        with referenced(data, options) as (reference, others):
+            refuse_unknown(others, ("problem",))
+            asked = RunConfig(data=reference, problem=problem)
+            config = checked(asked, writes=False)
+            return audit(DatasetRef.parse(config.data), problem=config.problem)
+
+
+def evaluate(artifact_dir: str | Path, data: str, *, split: str = "auto") -> Any:
+    """The report of an artifact on labelled data, as `zoo evaluate` makes it.
+
+    `data` is a reference. `split` is `train`, `validation`, `test`, `all`, or `auto`:
+    the test split of the data that the artifact was trained on, all of other data. The
+    fields of the report depend on the kind of labels.
+
+    Raises:
+        ConfigError: for another split.
+        DataError: if the data have a class that the artifact does not know, or labels
+            of another kind.
+        ArtifactError: if it is not an artifact, or not what was published.
+    """
+    with preserved():
+        from pipelines.serving import predictor
+        from pipelines.stages.evaluate import evaluate_artifact
+
+        return evaluate_artifact(predictor.load(artifact_dir), data, split=split)
+
+
+def suggest(run: str | Path, data: str, *, n: int = 50) -> "Suggestions":
+    """The `n` examples without labels that are worth a label most.
+
+    `run` is a run folder, or an artifact. `data` is a folder of files, with class
+    folders or without, or a table.
+
+    Raises:
+        ConfigError: if `n` is below 1, or the run is of another kind of problem.
+        DataError: if the data have no example that can be read.
+        ArtifactError: if there is no artifact, or not what was published.
+    """
+    with preserved(shows_stages=True):
+        from pipelines.suggestions.suggest import suggest as suggested
+
+        return suggested(Path(run), data, count=n)
+
+
+def adapt(workdir: str | Path, *, target: str, method: str = "auto") -> "RunAdaptation":
+    """Adapts the head of a finished run to unlabelled examples of another domain.
+
+    `method` is as for `zoo adapt`. With `auto` the target is measured, and nothing is
+    published.
+
+    Raises:
+        ConfigError: if the run is not finished, its head is not linear, or the method
+            needs the images of the source.
+        DataError: if the target cannot be adapted to.
+        ArtifactError: if the export failed; the run is as it was then.
+    """
+    with preserved(shows_stages=True):
+        from pipelines.classes.adapt import adapt_run
+
+        return adapt_run(Path(workdir), target=target, method=method)
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":

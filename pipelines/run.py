@@ -10,17 +10,18 @@ from pipelines.config import RunConfig
 from pipelines.runs.job import RunJob, open_run
 from pipelines.runs.result import Run
 from pipelines.stages import calibrate, evaluate, head, publish
+from pipelines.training.callbacks import Callbacks
 
 
-def run(config: RunConfig) -> Run:
-    """Carries out a config, and leaves its run folder.
+def run(config: RunConfig, *, callbacks: Callbacks = ()) -> Run:
+    """Carries out a config, with more callbacks, and leaves its run folder.
 
     Raises:
         ConfigError, DataError, BackboneError: before anything is written.
         ChangedFilesError, TrainingError, ArtifactError: with the folder left as an
             unfinished run.
     """
-    with open_run(config) as job:  # checks, joins the workers, locks the folder
+    with open_run(config, callbacks) as job:  # checks, joins workers, locks the folder
         return job.retry_on_changed_files(_run)
 
 

@@ -34,13 +34,17 @@ def _refuse_strangers() -> None:
 _refuse_strangers()
 
 from pipelines import (  # noqa: E402
+    adapt,
     add_class,
+    check,
     compare,
+    evaluate,
     fine_tune,
     load,
     load_model,
     publish,
     rank,
+    suggest,
     tune,
 )
 from pipelines.errors import (  # noqa: E402
@@ -93,9 +97,12 @@ __all__ = [
     "UnknownBackboneError",
     "WeightsError",
     "__version__",
+    "adapt",
     "add_class",
     "build",
+    "check",
     "compare",
+    "evaluate",
     "fine_tune",
     "get_spec",
     "list_backbones",
@@ -104,6 +111,7 @@ __all__ = [
     "publish",
     "rank",
     "register",
+    "suggest",
     "tune",
 ]
 

@@ -28,11 +28,12 @@ from pipelines.data.sounds.reading import read_sounds
 from pipelines.data.spelling import index_classes
 from pipelines.data.splits import Examples, ImageFiles, ImageRecords, Sounds
 from pipelines.data.targets.choice import AUTO, check_other_labels, kind_of, of_folders
+from pipelines.display.audit_table import audit_table
 from pipelines.errors import DataError
 from zoo.storage.home import expanded
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Audit:
     """The findings about a data set, worst first.
 
@@ -82,6 +83,9 @@ class Audit:
             ],
             "fit": self.is_fit_to_train,
         }
+
+    def __repr__(self) -> str:
+        return audit_table(self.to_dict())
 
     def with_findings(self, more: Sequence[Finding]) -> Audit:
         """The same audit with more findings, in their order of severity."""

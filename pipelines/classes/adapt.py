@@ -62,7 +62,7 @@ def adapt_run(workdir: Path, *, target: str, method: str = AUTO) -> RunAdaptatio
     """
     if method not in (AUTO, *SOURCE_FREE):
         raise ConfigError(
-            f"--method is '{method}', which trains on the source. A finished run is"
+            f"The method is '{method}', which trains on the source. A finished run is"
             f" adapted by {', '.join(SOURCE_FREE)}; for '{method}' train again with"
             f" config.adapt.target={target}."
         )

@@ -43,6 +43,7 @@ from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
 from pipelines.stages.views.choose import with_chosen_views
+from pipelines.training.callbacks import Callbacks, require_callbacks
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.phases.workspace import Workspace
 from pipelines.training.transfer_model import TransferModel
@@ -57,19 +58,20 @@ T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def open_run(config: RunConfig) -> Iterator[RunJob]:
+def open_run(config: RunConfig, callbacks: Callbacks = ()) -> Iterator[RunJob]:
     """Checks the config, gathers the workers, and locks the folder of the run.
 
     Raises:
         ConfigError, DataError: before anything is written.
     """
     config, clock = checked(config), Clock()
+    require_callbacks(callbacks)
     dataset = DatasetRef.parse(config.data)
     distribution = gather_workers(config)
     is_chief = distribution.workers.is_chief
     place = run_folder.locked(config) if is_chief else run_folder.temporary()
     with place as folder:
-        yield RunJob(config, dataset, folder, distribution, clock)
+        yield RunJob(config, dataset, folder, distribution, clock, callbacks)
 
 
 class RunJob:
@@ -85,9 +87,11 @@ class RunJob:
         folder: RunFolder,
         distribution: Distribution,
         clock: Clock,
+        callbacks: Callbacks = (),
     ) -> None:
         self.config, self.dataset, self.folder = config, dataset, folder
         self._distribution, self._clock = distribution, clock
+        self._callbacks = tuple(callbacks)
         self._workers = distribution.workers
         self._gate, self._verdict = Gate(), GateResult()
 
@@ -163,6 +167,8 @@ class RunJob:
 
     def _begin_folder(self) -> None:
         about = environment.describe() | self._distribution.described()
+        if self._callbacks:
+            about["callbacks"] = [type(each).__name__ for each in self._callbacks]
         folder, prepared, seed = self.folder, self._prepared, self.config.seed
         if self._progress.was_saved:
             report.restore_lost(folder, prepared, about, seed=seed)
@@ -215,6 +221,7 @@ class RunJob:
             activation_cache=ActivationCache(folder.cache_dir)
             if self._workers.is_alone
             else None,
+            callbacks=lambda phase: self._callbacks,
             progress=progress,
             distribution=self._distribution,
             profile=self.config.profile,

@@ -16,9 +16,10 @@ from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
 from pipelines.data.load import load_part
 from pipelines.data.reference import DatasetRef
+from pipelines.data.split_names import SPLIT_NAMES
 from pipelines.data.splits import Split, Splits
 from pipelines.display.text import PLURALS
-from pipelines.errors import DataError
+from pipelines.errors import ConfigError, DataError
 from pipelines.problems.class_reports import calibrated_scores
 from pipelines.problems.protocol import Problem, Tally
 from pipelines.problems.registry import make, problem_of
@@ -31,6 +32,7 @@ from pipelines.stages.tables.simple_models import compare_simple
 from zoo.published import columns_of
 
 _BATCH_SIZE = 32
+_PARTS = ("auto", *SPLIT_NAMES, "all")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,9 +98,12 @@ def evaluate_artifact(
     all examples, in order, while they are predicted.
 
     Raises:
+        ConfigError: for another split.
         DataError: if the data have a class that the artifact does not know, or labels
             of another kind.
     """
+    if split not in _PARTS:
+        raise ConfigError(f"split is '{split}'; allowed: {', '.join(_PARTS)}.")
     manifest, ref = predictor.artifact.manifest, DatasetRef.parse(reference)
     try:
         part, names = load_part(

@@ -72,7 +72,7 @@ def suggest(place: Path, data: str, *, count: int) -> Suggestions:
         ArtifactError: if there is no artifact, or not what was published.
     """
     if count < 1:
-        raise ConfigError(f"--n is {count}; ask for 1 example or more.")
+        raise ConfigError(f"n is {count}; ask for 1 example or more.")
     labelled = pools.opened(place)
     source = pools.source_of(labelled.artifact, data)
     pool = pools.read(labelled.artifact, source)

@@ -15,12 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipelines.errors import TrainingError
+from pipelines.errors import ConfigError, TrainingError
 
 _SECONDS_BETWEEN_READS = 0.1
 
 # Accuracy first; the lower loss breaks ties, a finer measure on small splits.
 Score = tuple[float, float]
+Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def score(accuracy: float, loss: float) -> Score:
@@ -134,6 +135,36 @@ class ThrottledCallbacks(keras.callbacks.CallbackList):
         if is_time:
             self._read_seconds = now
         return is_time
+
+
+def sees_steps(callback: keras.callbacks.Callback) -> bool:
+    """True if a callback does something at the end of a step, and so needs each."""
+    return any(
+        # An instance may have a function of its own, as a `LambdaCallback` has.
+        getattr(getattr(callback, name), "__func__", None)
+        is not getattr(keras.callbacks.Callback, name)
+        for name in ("on_train_batch_end", "on_batch_end", "on_test_batch_end")
+    )
+
+
+def require_callbacks(callbacks: object) -> None:
+    """Raises `ConfigError` unless these are callbacks of Keras, in a list."""
+    if not isinstance(callbacks, (list, tuple)):
+        raise ConfigError(
+            f"callbacks is {type(callbacks).__name__}, and it is a list of objects of"
+            " keras.callbacks.Callback. Write callbacks=[...]."
+        )
+    for index, each in enumerate(callbacks):
+        if isinstance(each, keras.callbacks.Callback):
+            continue
+        what = f"of {type(each).__module__}.{type(each).__name__}"
+        advice = "Derive its class from keras.callbacks.Callback"
+        if isinstance(each, type):
+            what, advice = f"the class {each.__name__}", f"Write {each.__name__}()"
+        raise ConfigError(
+            f"callbacks[{index}] is {what}, and not an object of"
+            f" keras.callbacks.Callback of Keras {keras.__version__}. {advice}."
+        )
 
 
 class StopsAtNaN(keras.callbacks.Callback):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 
+import keras
 import pytest
 
 import pipelines
@@ -16,6 +17,10 @@ from pipelines.run import run
 from pipelines.serving.artifact import open_verified, read_manifest, write_manifest
 
 STAGES = ["obtain", "data", "measure", "head", "finetune", "calibrate", "evaluate"]
+
+
+def history_of(folder):
+    return list(map(json.loads, (folder / "history.jsonl").read_text().splitlines()))
 
 
 @pytest.fixture
@@ -117,3 +122,54 @@ def test_cut_network_is_exported_with_its_new_block(tmp_path):
     assert [answer.label for answer in answers] == [row.predicted for row in rows]
     gallery = json.loads((tmp_path / "run" / "gallery.json").read_text())
     assert any("heat" in entry for entry in gallery["examples"])
+
+
+class Seen(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.phases, self.steps, self.losses = 0, [], []
+
+    def on_train_begin(self, logs=None):
+        self.phases += 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(batch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["val_loss"])
+
+
+def test_callbacks_see_every_step_of_every_phase(tmp_path):
+    seen = Seen()
+    workdir = tmp_path / "run"
+    trained = pipelines.fine_tune(
+        "builtin:digits?limit=120",
+        backbone="tiny_image",
+        weights="none",
+        strategy="full",
+        head={"epochs": 2, "init": "zeros"},
+        finetune={"epochs": 1},
+        workdir=workdir,
+        callbacks=[seen],
+    )
+    lines = history_of(workdir)
+    assert {line["phase"] for line in lines} == {"head", "fine_tune"}
+    assert seen.phases == len(trained.history.phases) == 2
+    assert seen.losses == pytest.approx([line["val_loss"] for line in lines])
+    assert seen.steps == [0, 1, 2] * len(lines)
+    about = json.loads((workdir / "environment.json").read_text())
+    assert about["callbacks"] == ["Seen"]
+
+
+def test_call_with_what_is_no_callback_leaves_nothing(tmp_path):
+    with pytest.raises(ConfigError, match="is the class Seen"):
+        pipelines.fine_tune("dir:missing", workdir=tmp_path / "run", callbacks=[Seen])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_function_evaluates_as_the_run_did(finished_run, report):
+    again = pipelines.evaluate(finished_run / "artifact", report["data"]["reference"])
+    assert again.split == "test"
+    assert again.accuracy == report["test"]["accuracy"]
+    with pytest.raises(ConfigError, match="split is 'tets'; allowed: auto, train"):
+        pipelines.evaluate(finished_run / "artifact", "dir:missing", split="tets")

@@ -23,6 +23,7 @@ from pipelines.training.callbacks import (
     StopsAtNaN,
     ThrottledCallbacks,
     TimeLimit,
+    sees_steps,
 )
 from pipelines.training.distributed.distribution import Distribution
 from pipelines.training.distributed.replicas import (
@@ -221,6 +222,7 @@ class Fitting:
         self, watched: PhaseCallbacks, saver: ProgressSaver, *, verbose: int
     ) -> list[keras.callbacks.Callback] | ThrottledCallbacks:
         distribution, workspace = self.distribution, self.inputs.workspace
+        others = workspace.callbacks(self.phase)
         seen = [
             *([watched.timed.first] if watched.timed else []),
             *sync_callbacks(distribution),
@@ -230,13 +232,14 @@ class Fitting:
             keras.callbacks.TensorBoard(
                 workspace.tensorboard_dir / self.phase.name, write_graph=False
             ),
-            *workspace.callbacks(self.phase),
+            *others,
             saver,
             *([watched.timed.last] if watched.timed else []),
         ]
         # What is timed needs every step. And several workers have to stop after the
         # same one, and so to read the same ones.
-        if watched.timed or distribution.strategy is not None:
+        is_shared = distribution.strategy is not None
+        if watched.timed or is_shared or any(map(sees_steps, others)):
             return seen
         return ThrottledCallbacks(
             seen,

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pipelines
 from pipelines.audit.audit import audit
 from pipelines.cli import main
 from pipelines.data.reference import DatasetRef
+from pipelines.errors import ConfigError
 from tests.support.audits import findings, only
 from tests.support.pictures import encode, photo
 
@@ -186,3 +188,22 @@ def test_folders_of_links_are_audited_as_labels(folder: Path, capsys) -> None:
     command = ["check", ref, "--problem=multi_label", "--fix=elsewhere"]
     assert main(command) == 2
     assert "--fix copies folders of classes" in capsys.readouterr().err
+
+
+def test_function_of_python_prints_the_table(folder: Path) -> None:
+    (folder / "cat" / "cut.jpg").write_bytes(encode(photo(90), "JPEG")[:400])
+    printed = repr(pipelines.check(f"dir:{folder}"))
+    assert printed.startswith("13 examples in 2 classes: ")
+    assert "cut-short JPEG" in printed
+
+
+def test_arrays_of_a_program_are_checked() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 8, 3), np.uint8)
+    pixels[7] = pixels[0]
+    found = pipelines.check((pixels, np.arange(8) % 2))
+    assert dict(found.counts) == {"0": 4, "1": 4}
+    assert found.findings
+    with pytest.raises(ConfigError, match="There is no config.backbone"):
+        pipelines.check((pixels, np.arange(8) % 2), backbone="tiny_image")
+    with pytest.raises(ConfigError, match="config.problem is 'ranks'; allowed"):
+        pipelines.check((pixels, np.arange(8) % 2), problem="ranks")

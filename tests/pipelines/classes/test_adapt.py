@@ -66,7 +66,7 @@ def test_classes_of_adapted_run_do_not_change(adapted):
 
 
 def test_auto_measures_and_publishes_nothing(run_folder, target):
-    done = adapt_run(run_folder, target=target)
+    done = pipelines.adapt(run_folder, target=target)
     assert done.change is None
     assert done.record.method == "none"
     assert "proxy A-distance" in done.words

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+import pipelines
 from pipelines.errors import ConfigError
-from pipelines.suggestions.suggest import suggest
 
 
 def test_suggest_needs_no_class_folders(suggested):
@@ -29,10 +29,10 @@ def test_run_compares_with_its_own_examples(suggested, finished_run):
 
 
 def test_artifact_alone_has_no_labelled_examples(finished_run, unlabelled):
-    alone = suggest(finished_run / "artifact", str(unlabelled), count=99)
+    alone = pipelines.suggest(finished_run / "artifact", str(unlabelled), n=99)
     assert (alone.labelled, len(alone.rows)) == (0, 11)
 
 
 def test_count_below_one_is_refused(finished_run):
     with pytest.raises(ConfigError, match="ask for 1 example or more"):
-        suggest(finished_run, "dir:nothing", count=0)
+        pipelines.suggest(finished_run, "dir:nothing", n=0)

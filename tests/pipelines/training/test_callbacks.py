@@ -8,13 +8,16 @@ import keras
 import numpy as np
 import pytest
 
+from pipelines.errors import ConfigError
 from pipelines.training.callbacks import (
     BestWeights,
     HistoryLines,
     StopsAtNaN,
     ThrottledCallbacks,
     TimeLimit,
+    require_callbacks,
     score,
+    sees_steps,
 )
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
@@ -169,3 +172,34 @@ def test_state_of_a_callback_covers_all_changes(model, tmp_path, make):
     for name in wanted.keys() - apart:
         same = keras.tree.map_structure(np.array_equal, known[name], wanted[name])
         assert all(keras.tree.flatten(same)), name
+
+
+class OfSteps(keras.callbacks.Callback):
+    def on_batch_end(self, batch, logs=None):
+        pass
+
+
+def test_callback_that_sees_steps_is_known():
+    assert sees_steps(OfSteps())
+    assert sees_steps(keras.callbacks.LambdaCallback(on_train_batch_end=print))
+    assert not sees_steps(keras.callbacks.LambdaCallback(on_epoch_end=print))
+    assert not sees_steps(keras.callbacks.EarlyStopping())
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        (OfSteps(), r"callbacks is OfSteps.*Write callbacks=\[\.\.\.\]"),
+        ([OfSteps], r"callbacks\[0\] is the class OfSteps.*Write OfSteps\(\)"),
+        ([OfSteps(), print], r"callbacks\[1\] is of builtins\.builtin_function"),
+        (None, "callbacks is NoneType"),
+    ],
+)
+def test_what_is_no_callback_is_refused(callbacks, message):
+    with pytest.raises(ConfigError, match=message):
+        require_callbacks(callbacks)
+
+
+def test_callbacks_are_allowed():
+    require_callbacks([])
+    require_callbacks((OfSteps(), keras.callbacks.TerminateOnNaN()))
