@@ -22,6 +22,7 @@ from pipelines.display.text import PLURALS
 from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.methods.generator.learn import Learned, draw, learn, pixels_of
 from pipelines.methods.generator.networks import GeneratorSettings
+from pipelines.serving.loading import load_saved_model
 from zoo.storage import durable
 
 SMALLEST_PX, LARGEST_PX, _FACTOR = 8, 64, 4
@@ -167,7 +168,7 @@ def _prove(
     folder: Path, labels: np.ndarray, drawn: np.ndarray, settings: GeneratorSettings
 ) -> None:
     """Draws the images again with what was saved."""
-    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    serve = load_saved_model(folder).signatures["serving_default"]
 
     def saved(noise: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return serve(noise=noise, label=labels)["image"]

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from pipelines.data.load import load
@@ -13,6 +12,7 @@ from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.methods.generator import generate as module
 from pipelines.methods.generator.generate import generate
 from pipelines.methods.generator.networks import GeneratorSettings
+from pipelines.serving.loading import load_saved_model
 
 DATA = "builtin:digits?limit=100"
 SETTINGS = GeneratorSettings(steps=3, batch_size=8, noise=4, filters=4)
@@ -20,7 +20,7 @@ SETTINGS = GeneratorSettings(steps=3, batch_size=8, noise=4, filters=4)
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory):
-    to = tmp_path_factory.mktemp("generator") / "new/digits"
+    to = tmp_path_factory.mktemp("generator") / "new/[digits]"
     return generate(DATA, to, count=4, size_px=8, settings=SETTINGS)
 
 
@@ -37,7 +37,7 @@ def test_folder_loads_as_data_of_its_classes(generated):
 
 
 def test_saved_network_draws_of_any_class(generated):
-    model = tf.saved_model.load(str(generated.folder / "model/1"))
+    model = load_saved_model(generated.folder / "model/1")
     serve = model.signatures["serving_default"]
     noise = np.zeros((3, 4), np.float32)
     image = serve(noise=noise, label=np.array([0, 9, 9]))["image"].numpy()
