@@ -30,7 +30,7 @@ from pipelines.data.load import load
 from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import ImageArray
 from pipelines.methods.generator.generate import generate
-from pipelines.methods.generator.networks import GeneratorSettings
+from pipelines.methods.generator.settings import GeneratorSettings
 
 _DATA, _SIZE_PX = "builtin:mnist_5k", 28
 _TRAIN, _VALIDATION, _TEST = 16, 4, 500

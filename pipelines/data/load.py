@@ -180,7 +180,22 @@ def read(
     Raises:
         DataError: if there is nothing of this name, or it is of another kind.
     """
-    examples = as_problem(_read(ref, problem, columns), problem, ref)
+    return _limited(as_problem(_read(ref, problem, columns), problem, ref), ref)
+
+
+def read_or_flat(ref: DatasetRef, *, class_name: str) -> Examples:
+    """As `read`, where a folder may hold the files itself: all of one class then.
+
+    Raises:
+        DataError: if there is nothing of this name.
+    """
+    if ref.scheme == "dir" and folder.holds_images(ref.location):
+        return _limited(folder.read_flat(ref.location, class_name=class_name), ref)
+    return read(ref)
+
+
+def _limited(examples: Examples, ref: DatasetRef) -> Examples:
+    """The examples, whose images have no more pixels than the reference allows."""
     if not isinstance(examples.inputs, ImageFiles | ImageRecords):
         return examples
     limited = dataclasses.replace(

@@ -6,13 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.data.load import read, usable
+from pipelines.data.load import read_or_flat, usable
 from pipelines.data.names import listing
 from pipelines.data.packed_strings import Strings
-from pipelines.data.readers import folder
 from pipelines.data.reference import DatasetRef
 from pipelines.data.spelling import normal, require_names
-from pipelines.data.splits import Examples, ImageFiles
+from pipelines.data.splits import Examples
 from pipelines.errors import DataError
 
 _SHOWN = 10
@@ -30,19 +29,8 @@ def read_class(ref: DatasetRef, name: str) -> tuple[Examples, Strings]:
     """
     name = normal(name)
     require_names([name])
-    examples = _of_class(_read(ref, name), name, ref)
+    examples = _of_class(read_or_flat(ref, class_name=name), name, ref)
     return usable(examples, ref, None)
-
-
-def _read(ref: DatasetRef, name: str) -> Examples:
-    if ref.scheme == "dir" and folder.holds_images(ref.location):
-        examples = folder.read_flat(ref.location, class_name=name)
-        if isinstance(examples.inputs, ImageFiles):
-            limited = dataclasses.replace(
-                examples.inputs, maximum_megapixels=ref.maximum_megapixels
-            )
-            return dataclasses.replace(examples, inputs=limited)
-    return read(ref)
 
 
 def _of_class(examples: Examples, name: str, ref: DatasetRef) -> Examples:

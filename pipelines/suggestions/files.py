@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 from pipelines.batch.rows import cells
-from pipelines.data.images.thumbnails import as_jpeg, thumbnail
+from pipelines.data.images.thumbnails import as_text, thumbnail
 from pipelines.data.packed_strings import Strings
 from pipelines.data.splits import ImageFiles
 from pipelines.display.html import document
 from pipelines.errors import ConfigError
+from pipelines.runtime.files import write_files
 from pipelines.suggestions import label_studio
 from pipelines.suggestions.label_studio import Labels
 from pipelines.suggestions.suggest import Suggestion, Suggestions
@@ -37,13 +37,7 @@ def write(suggestions: Suggestions, folder: Path, *, prefix: str) -> list[Path]:
         TASKS: label_studio.tasks(suggestions, prefix=prefix),
         INTERFACE: label_studio.interface(suggestions),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            durable.write_whole(folder / name, [text.encode()])
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error}.") from error
-    return [folder / name for name in contents]
+    return write_files(folder, contents)
 
 
 def write_labels(labels: Labels, path: Path) -> None:
@@ -88,6 +82,5 @@ def _entry(suggestions: Suggestions, i: int) -> dict[str, Any]:
     elif suggestions.modality == "image" and i < _PICTURES and item.path:
         small = thumbnail(ImageFiles(Strings.of([item.path])), 0, size_px=_SIZE_PX)
         if small is not None:
-            jpeg = as_jpeg(small, quality=_QUALITY)
-            picture = base64.b64encode(jpeg).decode("ascii")
+            picture = as_text(small, quality=_QUALITY)
     return {**dataclasses.asdict(row), "picture": picture, "text": text}

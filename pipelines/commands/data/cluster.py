@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.config import RunConfig
+from pipelines.commands.feature_flags import add_feature_flags, source_of
 from pipelines.display.clusters_table import clusters_table
 from pipelines.runtime.startup import start_tensorflow
 
@@ -30,32 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="writes clusters.csv, clusters.html with thumbnails, and clusters.json",
     )
-    parser.add_argument(
-        "--backbone",
-        default="",
-        metavar="NAME",
-        help="default: the one of the modality",
-    )
-    parser.add_argument(
-        "--weights",
-        default=RunConfig().weights,
-        metavar="WEIGHTS",
-        help="as config.weights",
-    )
-    parser.add_argument(
-        "--input-size-px",
-        type=int,
-        default=0,
-        metavar="PX",
-        help="side of an image; 0: the one of the backbone",
-    )
-    parser.add_argument(
-        "--reads",
-        choices=("last", "all"),
-        default="all",
-        help="average the last block, or all blocks side by side",
-    )
-    parser.add_argument("--seed", type=int, default=RunConfig().seed)
+    add_feature_flags(parser, reads="all")
 
 
 def run(arguments: argparse.Namespace) -> Answer:
@@ -67,16 +42,8 @@ def run(arguments: argparse.Namespace) -> Answer:
     say_progress(sys.stderr)
     from pipelines.methods.clusters import files
     from pipelines.methods.clusters.cluster import cluster
-    from pipelines.methods.few_shot.features import Source
 
-    source = Source(
-        backbone=arguments.backbone,
-        weights=arguments.weights,
-        input_size_px=arguments.input_size_px,
-        reads=arguments.reads,
-        seed=arguments.seed,
-    )
-    found = cluster(arguments.data, source=source, k=arguments.k)
+    found = cluster(arguments.data, source=source_of(arguments), k=arguments.k)
     written = files.write(found, arguments.to) if arguments.to else []
     values = {**found.values(), "files": [str(path) for path in written]}
     return Answer(values, clusters_table(values))

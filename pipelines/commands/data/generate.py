@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pipelines.commands.console import Answer, say_progress
 from pipelines.display.generator_table import generator_table
+from pipelines.methods.generator.settings import GeneratorSettings
 from pipelines.runtime.startup import start_tensorflow
 
+_USUAL = GeneratorSettings()
 SUMMARY = "learn to draw small images of each class, and draw some"
 
 
@@ -29,10 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="side of an image, a multiple of 4 from 8 to 64",
     )
-    parser.add_argument("--steps", type=int, default=2000, metavar="N")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, metavar="RATE")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=_USUAL.steps, metavar="N")
+    parser.add_argument(
+        "--batch-size", type=int, default=_USUAL.batch_size, metavar="N"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=_USUAL.learning_rate, metavar="RATE"
+    )
+    parser.add_argument("--seed", type=int, default=_USUAL.seed)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
@@ -43,7 +49,6 @@ def run(arguments: argparse.Namespace) -> Answer:
     start_tensorflow()
     say_progress(sys.stderr)
     from pipelines.methods.generator.generate import generate, values_of
-    from pipelines.methods.generator.networks import GeneratorSettings
 
     settings = GeneratorSettings(
         steps=arguments.steps,

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.config import RunConfig
+from pipelines.commands.feature_flags import add_feature_flags, source_of
 from pipelines.display.few_shot_table import few_shot_table
 from pipelines.runtime.startup import start_tensorflow
 
@@ -17,25 +17,6 @@ SUMMARY = "how well a backbone does with a few examples of new classes"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of the command."""
     parser.add_argument("--data", required=True, metavar="REF")
-    parser.add_argument(
-        "--backbone",
-        default="",
-        metavar="NAME",
-        help="default: the one of the modality",
-    )
-    parser.add_argument(
-        "--weights",
-        default=RunConfig().weights,
-        metavar="WEIGHTS",
-        help="as config.weights",
-    )
-    parser.add_argument(
-        "--input-size-px",
-        type=int,
-        default=0,
-        metavar="PX",
-        help="side of an image; 0: the one of the backbone",
-    )
     parser.add_argument(
         "--ways", type=int, default=5, metavar="N", help="classes of an episode"
     )
@@ -55,12 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--episodes", type=int, default=600, metavar="N")
     parser.add_argument(
-        "--reads",
-        choices=("last", "all"),
-        default="last",
-        help="average the last block, or all blocks side by side",
-    )
-    parser.add_argument(
         "--heads",
         default="",
         metavar="NAME,NAME",
@@ -72,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="labelled data of other classes, for the mean of features and the metric;"
         " default: half of the classes, from which no episode draws",
     )
-    parser.add_argument("--seed", type=int, default=RunConfig().seed)
+    add_feature_flags(parser, reads="last")
 
 
 def run(arguments: argparse.Namespace) -> Answer:
@@ -84,7 +59,6 @@ def run(arguments: argparse.Namespace) -> Answer:
     say_progress(sys.stderr)
     from pipelines.methods.few_shot.episodes import Setting
     from pipelines.methods.few_shot.evaluation import NAMES, evaluate
-    from pipelines.methods.few_shot.features import Source
 
     evaluation = evaluate(
         arguments.data,
@@ -95,13 +69,7 @@ def run(arguments: argparse.Namespace) -> Answer:
             episodes=arguments.episodes,
             seed=arguments.seed,
         ),
-        source=Source(
-            backbone=arguments.backbone,
-            weights=arguments.weights,
-            input_size_px=arguments.input_size_px,
-            reads=arguments.reads,
-            seed=arguments.seed,
-        ),
+        source=source_of(arguments),
         base=arguments.base,
         heads=tuple(filter(None, arguments.heads.split(","))) or NAMES,
     )

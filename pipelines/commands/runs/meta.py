@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipelines.commands.console import Answer, say_progress
-from pipelines.config import RunConfig
+from pipelines.commands.feature_flags import add_feature_flags, source_of
 from pipelines.display.meta_table import meta_table
 from pipelines.runtime.startup import start_tensorflow
 
@@ -31,37 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the result; the same command goes on where it was stopped",
     )
-    _add_features(parser)
     _add_tasks(parser)
-    parser.add_argument("--seed", type=int, default=RunConfig().seed)
-
-
-def _add_features(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--backbone",
-        default="",
-        metavar="NAME",
-        help="default: the one of the modality",
-    )
-    parser.add_argument(
-        "--weights",
-        default=RunConfig().weights,
-        metavar="WEIGHTS",
-        help="as config.weights",
-    )
-    parser.add_argument(
-        "--input-size-px",
-        type=int,
-        default=0,
-        metavar="PX",
-        help="side of an image; 0: the one of the backbone",
-    )
-    parser.add_argument(
-        "--reads",
-        choices=("last", "all"),
-        default="last",
-        help="average the last block, or all blocks side by side",
-    )
+    add_feature_flags(parser, reads="last")
 
 
 def _add_tasks(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +58,6 @@ def run(arguments: argparse.Namespace) -> Answer:
     start_tensorflow()
     say_progress(sys.stderr)
     from pipelines.methods.few_shot.episodes import Setting
-    from pipelines.methods.few_shot.features import Source
     from pipelines.methods.meta.meta_training import MetaSetting
     from pipelines.methods.meta.run import meta_train_optimizer
     from pipelines.methods.meta.tasks import TaskSetting
@@ -107,18 +77,14 @@ def run(arguments: argparse.Namespace) -> Answer:
         steps=arguments.steps,
         rate=arguments.rate,
     )
-    source = Source(
-        backbone=arguments.backbone,
-        weights=arguments.weights,
-        input_size_px=arguments.input_size_px,
-        reads=arguments.reads,
-        seed=arguments.seed,
-    )
     with alone_in(
         arguments.workdir, subject="--workdir", instead="Choose another --workdir."
     ):
         trained = meta_train_optimizer(
-            arguments.data, setting, source=source, folder=arguments.workdir
+            arguments.data,
+            setting,
+            source=source_of(arguments),
+            folder=arguments.workdir,
         )
     values = dataclasses.asdict(trained)
     return Answer(values, meta_table(values))

@@ -116,7 +116,8 @@ def _check_images(
             bad[i] = f"a {inspection.kind}, where the kinds of files were {before}"
         else:
             kinds.add(inspection.kind)
-            deepest += [inspection.deepest] * (inspection.deepest > 0)
+            if inspection.deepest:
+                deepest.append(inspection.deepest)
     note = deep_note(deepest, len(images))
     notes = (note,) if note else ()
     return ContentCheck(hashes.packed(), bad, notes, frozenset(kinds))

@@ -16,6 +16,7 @@ from pipelines.data.demo.texts import TEXTS
 from pipelines.data.names import natural_key
 from pipelines.data.reference import DatasetRef
 from pipelines.errors import ConfigError
+from pipelines.runtime.files import require_empty
 from zoo.storage import durable
 from zoo.storage.home import expanded
 
@@ -65,7 +66,7 @@ def make(kind: str, folder: Path, *, limit: int | None = None) -> Demo:
         )
     source = KINDS[kind]
     target = expanded(folder).absolute()
-    _require_empty(target)
+    require_empty(target)
     files = tuple(file.obtain() for file in source.files)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,13 +80,6 @@ def make(kind: str, folder: Path, *, limit: int | None = None) -> Demo:
             " --to."
         ) from error
     return demo
-
-
-def _require_empty(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise ConfigError(f"{folder} is not a folder. Name a new one with --to.")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty. Name a new folder with --to.")
 
 
 def _described(kind: str, folder: Path, counts: Mapping[str, int]) -> Demo:

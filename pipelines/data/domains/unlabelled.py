@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from pipelines.data.load import read, usable
+from pipelines.data.load import read, read_or_flat, usable
 from pipelines.data.packed_strings import Strings
-from pipelines.data.readers import folder
 from pipelines.data.reference import DatasetRef
-from pipelines.data.splits import Examples, ImageFiles
+from pipelines.data.splits import Examples
 from pipelines.data.splitting import keep_some
 
 
@@ -20,15 +17,7 @@ def read_unlabelled(ref: DatasetRef, *, class_name: str) -> tuple[Examples, Stri
     Raises:
         DataError: if some cannot be used, or it holds no example.
     """
-    if ref.scheme == "dir" and folder.holds_images(ref.location):
-        examples = folder.read_flat(ref.location, class_name=class_name)
-        if isinstance(examples.inputs, ImageFiles):
-            limited = dataclasses.replace(
-                examples.inputs, maximum_megapixels=ref.maximum_megapixels
-            )
-            examples = dataclasses.replace(examples, inputs=limited)
-        return _usable(examples, ref)
-    return read_all(ref)
+    return _usable(read_or_flat(ref, class_name=class_name), ref)
 
 
 def read_all(ref: DatasetRef) -> tuple[Examples, Strings]:

@@ -58,12 +58,12 @@ def decode(
     """
     limits = Limits(maximum_megapixels, wanted_px)
     plan = plan_of(image_bytes, limits, kinds)
-    numbers = numbers_of(kinds, limits)
+    numbers, every = numbers_of(kinds, limits), readers()
     branches = [
-        functools.partial(_read, *READERS[number], plan.encoded, plan.orientation)
+        functools.partial(every[number], plan.encoded, plan.orientation)
         for number in numbers
     ]
-    places = [numbers.index(i) if i in numbers else 0 for i in range(len(READERS))]
+    places = [numbers.index(i) if i in numbers else 0 for i in range(len(every))]
     is_allowed = tf.debugging.Assert(
         plan.refusal == 0, [sentence_of(plan.refusal, limits)]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -43,6 +44,11 @@ def as_jpeg(image: Image.Image, *, quality: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def as_text(image: Image.Image, *, quality: int) -> str:
+    """The picture as JPEG in base64, for the address of an image on a page."""
+    return base64.b64encode(as_jpeg(image, quality=quality)).decode("ascii")
 
 
 def _small(image: Image.Image, size_px: int) -> Image.Image:

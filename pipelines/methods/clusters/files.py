@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.batch.rows import cells
-from pipelines.data.images.thumbnails import as_jpeg, thumbnail
+from pipelines.data.images.thumbnails import as_text, thumbnail
 from pipelines.data.splits import Texts
 from pipelines.display.html import document
-from pipelines.errors import ConfigError
 from pipelines.methods.clusters.cluster import Clusters
-from zoo.storage import durable
+from pipelines.runtime.files import write_files
 
 TABLE, PAGE, FACTS = "clusters.csv", "clusters.html", "clusters.json"
 # Examples of a cluster on the page: those in its middle, and those at its edge.
@@ -34,13 +32,7 @@ def write(clusters: Clusters, folder: Path) -> list[Path]:
         PAGE: page(clusters),
         FACTS: json.dumps(clusters.values(), indent=2) + "\n",
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            durable.write_whole(folder / name, [text.encode()])
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error}.") from error
-    return [folder / name for name in contents]
+    return write_files(folder, contents)
 
 
 def _table(clusters: Clusters) -> str:
@@ -85,5 +77,5 @@ def _example(clusters: Clusters, i: int) -> dict[str, Any]:
         text = clusters.inputs.values[i].decode(errors="replace")[:_TEXT]
     small = thumbnail(clusters.inputs, i, size_px=_SIZE_PX)
     if small is not None:
-        picture = base64.b64encode(as_jpeg(small, quality=_QUALITY)).decode("ascii")
+        picture = as_text(small, quality=_QUALITY)
     return {"name": clusters.names[i], "picture": picture, "text": text}

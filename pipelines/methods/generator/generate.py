@@ -21,7 +21,8 @@ from pipelines.data.splits import Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.methods.generator.learn import Learned, draw, learn, pixels_of
-from pipelines.methods.generator.networks import GeneratorSettings
+from pipelines.methods.generator.settings import GeneratorSettings
+from pipelines.runtime.files import require_empty
 from pipelines.serving.loading import load_saved_model
 from zoo.storage import durable
 
@@ -125,8 +126,7 @@ def _check(to: Path, *, count: int, size_px: int, settings: GeneratorSettings) -
         raise ConfigError(
             f"learning_rate is {settings.learning_rate:g}. Pass one above 0, as 2e-4."
         )
-    if to.is_file() or (to.is_dir() and any(to.iterdir())):
-        raise ConfigError(f"{to} is not empty. Name a new folder with --to.")
+    require_empty(to)
 
 
 def _pixels(

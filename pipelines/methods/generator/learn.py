@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from pipelines.errors import TrainingError
 from pipelines.methods.generator.networks import (
-    GeneratorSettings,
     Shape,
     drawer_of,
     judge_of,
 )
+from pipelines.methods.generator.settings import GeneratorSettings
 from pipelines.runtime.clock import Ticker
 from pipelines.training.alternation import Player, alternating
 

@@ -7,6 +7,8 @@ import dataclasses
 import keras
 from keras import layers
 
+from pipelines.methods.generator.settings import GeneratorSettings
+
 # Of Radford et al., https://arxiv.org/abs/1511.06434.
 _SLOPE, _MOMENTUM = 0.2, 0.8
 _KERNEL = 5
@@ -19,23 +21,6 @@ class Shape:
     size_px: int
     channels: int
     classes: int
-
-
-@dataclasses.dataclass(frozen=True)
-class GeneratorSettings:
-    """How a generator learns: the settings of the paper, and fewer filters.
-
-    `noise` are the numbers that an image is drawn from, and `filters` those of the
-    layer next to the image.
-    """
-
-    steps: int = 2000
-    batch_size: int = 64
-    learning_rate: float = 2e-4
-    momentum: float = 0.5
-    noise: int = 64
-    filters: int = 32
-    seed: int = 0
 
 
 def drawer_of(shape: Shape, settings: GeneratorSettings) -> keras.Model:

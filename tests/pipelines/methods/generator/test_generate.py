@@ -11,7 +11,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.errors import ArtifactError, ConfigError, DataError
 from pipelines.methods.generator import generate as module
 from pipelines.methods.generator.generate import generate
-from pipelines.methods.generator.networks import GeneratorSettings
+from pipelines.methods.generator.settings import GeneratorSettings
 from pipelines.serving.loading import load_saved_model
 
 DATA = "builtin:digits?limit=100"

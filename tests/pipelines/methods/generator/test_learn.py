@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.errors import TrainingError
 from pipelines.methods.generator.learn import draw, learn, pixels_of
-from pipelines.methods.generator.networks import GeneratorSettings
+from pipelines.methods.generator.settings import GeneratorSettings
 
 SETTINGS = GeneratorSettings(
     steps=120, batch_size=16, learning_rate=2e-3, noise=4, filters=8

@@ -3,11 +3,11 @@
 import numpy as np
 
 from pipelines.methods.generator.networks import (
-    GeneratorSettings,
     Shape,
     drawer_of,
     judge_of,
 )
+from pipelines.methods.generator.settings import GeneratorSettings
 
 SETTINGS = GeneratorSettings(noise=5, filters=4)
 
