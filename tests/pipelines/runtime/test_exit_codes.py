@@ -350,6 +350,9 @@ INTERRUPTS = {
 
 @pytest.mark.faults
 @pytest.mark.slow
+# Python says so where it swallows the interrupt in a callback of a library, which is
+# what the run has to end in spite of.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("when", INTERRUPTS)
 def test_an_interrupt_during_export_ends_the_run(tmp_path, tiny_flags, when, capsys):
     action, finish = INTERRUPTS[when]()
