@@ -50,6 +50,13 @@ def series(folder: Path) -> list[str]:
     return [f"--config.data=npz:{folder}/machines.npz", "--config.backbone=tiny_series"]
 
 
+def table(folder: Path) -> list[str]:
+    draw = np.random.default_rng(0).integers(0, 9, size=(60, 2))
+    lines = ["size,colour,label", *(f"{a},c{b},{a > 4}" for a, b in draw)]
+    (folder / "rows.csv").write_text("\n".join(lines))
+    return [f"--config.data=csv:{folder}/rows.csv?columns=*"]
+
+
 def records(folder: Path) -> list[str]:
     import tensorflow as tf
 
@@ -72,7 +79,12 @@ def _bytes(value: bytes):
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-DATA_OF = {"text.py": texts, "series.py": series, "records.py": records}
+DATA_OF = {
+    "text.py": texts,
+    "series.py": series,
+    "table.py": table,
+    "records.py": records,
+}
 
 
 def header_of(path: Path) -> str:
@@ -80,7 +92,7 @@ def header_of(path: Path) -> str:
 
 
 def test_all_configs_are_seen():
-    assert len(FILES) == 8
+    assert len(FILES) == 9
     assert {"quickstart.py", "photos.py", "tiny.py", "workers.py"} <= set(NAMES)
     assert set(DATA_OF) < set(NAMES)
 
