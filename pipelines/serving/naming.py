@@ -19,6 +19,7 @@ FEATURES = "features"
 CLASSIFY = "classify"
 EXPLAIN = "explain"
 REGRESS = "regress"
+STREAM = "stream"
 # Headers over HTTP, trailing metadata over gRPC.
 VERSION_HEADER = "zootune-model-version"
 CLASSES_HEADER = "zootune-classes-digest"
@@ -27,6 +28,8 @@ HEADERS = (VERSION_HEADER, CLASSES_HEADER)
 ANOMALY_KINDS = ("normal", "anomaly")
 # The outputs with how strange the places of an image are, and the steps of a series.
 ANOMALY_MAP, ANOMALY_BY_STEP = "anomaly_map", "anomaly_by_step"
+# Those of windows of a long series: how strange each one is, and its first step.
+ANOMALY_BY_WINDOW, WINDOW_START = "anomaly_by_window", "window_start"
 # In the metadata of a model, beside its signatures.
 CLASS_NAMES = "class_names"
 

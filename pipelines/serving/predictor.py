@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from pipelines.errors import ArtifactError
+from pipelines.errors import ArtifactError, DataError
 from pipelines.serving import forks
 from pipelines.serving.artifact import Artifact, open_verified
 from pipelines.serving.examples.faults import why_not_valid
@@ -26,7 +26,7 @@ from pipelines.serving.examples.inputs import (
 from pipelines.serving.examples.rows import stacked
 from pipelines.serving.graph_ops import import_ops
 from pipelines.serving.loading import load_saved_model
-from pipelines.serving.naming import DEFAULT, FEATURES
+from pipelines.serving.naming import DEFAULT, FEATURES, STREAM
 from pipelines.serving.prediction import AnyPrediction, from_outputs
 from pipelines.serving.server.scan import ops
 from pipelines.serving.training_data.neighbours import Neighbour, NeighbourIndex
@@ -133,6 +133,39 @@ class Predictor:
         if self._index is None:
             self._index = load_index(self.artifact.path)
         return self._index.nearest(self.features(examples), k)
+
+    def stream(self, series: Any) -> dict[str, np.ndarray]:
+        """How strange a series of any length is, in windows of the trained length.
+
+        `series` is `[steps, channels]`, or `[steps]` for one channel, and NaN is a
+        missing value. `anomaly_by_window` and `window_start` have a window each, which
+        begin a quarter of their length apart; `anomaly_by_step` `[steps]` is the mean
+        over the windows that hold a step. `anomaly_score` is that of the strangest
+        window, `anomalous` if any is over 1: `alpha` is promised of each window alone.
+        `valid` is false for a series with infinity or without any value.
+
+        Raises:
+            DataError: if it is not a series of numbers with these channels.
+            ArtifactError: if the artifact finds no anomalies in series.
+        """
+        if STREAM not in self.saved_model.signatures:
+            raise ArtifactError(
+                f"{self.artifact.path} has no signature {STREAM!r}: it is there where"
+                " anomalies are found in series (config.problem=anomaly). Use predict."
+            )
+        try:
+            values = np.asarray(series, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"A series holds numbers: {error}") from error
+        values = values[:, None] if values.ndim == 1 else values
+        channels = self._takes.shape[-1]
+        if values.ndim != 2 or values.shape[1] != channels:
+            raise DataError(
+                f"A long series has the shape [steps, {channels}], for all channels of"
+                f" each step; {list(values.shape)} came. Send one series at a time."
+            )
+        outputs = self._run(STREAM, values[None])
+        return {name: value[0] for name, value in outputs.items()}
 
     def probabilities(self, inputs: Any) -> np.ndarray:
         """Float32 `[batch, classes]` for what the model was trained on.

@@ -16,6 +16,7 @@ from pipelines.data.images.decode import Reader, readers, resize
 from pipelines.data.images.decode_plans import Limits, Plan, plans_of
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.display.text import BLANK, input_name
+from pipelines.serving.graph_answers import GraphAnswers
 from pipelines.serving.naming import DEFAULT, TABLE
 from pipelines.serving.row_isolation import each_or, place_of_items, sound_rows
 from zoo.graph.columns import codes_of, columns_of
@@ -78,6 +79,17 @@ def requests(
         }
     spec = tf.TensorSpec(takes.shape, tf.float32, name="series")
     return {DEFAULT: _of_one(spec, series)}
+
+
+def long_series(model: keras.Model, answers: GraphAnswers) -> tf.TensorSpec | None:
+    """What is answered in windows, `[None, None, channels]`; None if nothing is."""
+    if answers.stream is None:
+        return None
+    (way, *_) = requests(model).values()
+    (spec, *_) = way.inputs.values()
+    if spec.name != "series":
+        return None
+    return tf.TensorSpec([None, None, spec.shape[2]], spec.dtype, name=spec.name)
 
 
 def parse_examples(

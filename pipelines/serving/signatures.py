@@ -16,9 +16,14 @@ from pipelines.calibration.calibration import Calibration
 from pipelines.calibration.feature_space import SMALLEST_LENGTH, FeatureSpace
 from pipelines.data.reference import MAXIMUM_MEGAPIXELS
 from pipelines.serving.grad_cam import grad_cam
-from pipelines.serving.graph_answers import GraphAnswers, Outputs
-from pipelines.serving.naming import CLASSIFY, DEFAULT, EXPLAIN, FEATURES
-from pipelines.serving.requests import Request, parse_examples, requests
+from pipelines.serving.graph_answers import GraphAnswers, Outputs, Stream
+from pipelines.serving.naming import CLASSIFY, DEFAULT, EXPLAIN, FEATURES, STREAM
+from pipelines.serving.requests import (
+    Request,
+    long_series,
+    parse_examples,
+    requests,
+)
 
 EXAMPLES = "inputs"
 
@@ -72,6 +77,8 @@ def signatures(
     }
     if making.examples:
         functions[making.examples] = _function_of_examples(of_examples)
+    if making.stream and (long := long_series(model, making)):
+        functions[STREAM] = _of_stream(long, making.stream, ways[DEFAULT], classify)
     if feature_map is not None:
         look = explanation(model, feature_map, calibration)
         explain = _explain(look, class_names)
@@ -263,6 +270,26 @@ def _function(
     @tf.function(input_signature=[specs], autograph=False)
     def serve(inputs):
         return answer(*request.read(*(inputs[name] for name in specs)))
+
+    return serve
+
+
+def _of_stream(
+    spec: tf.TensorSpec,
+    stream: Stream,
+    request: Request,
+    answer: Callable[[tf.Tensor, tf.Tensor], Outputs],
+) -> tf.types.experimental.PolymorphicFunction:
+    """The function of long series, whose windows are requests of their own."""
+    (window,) = request.inputs.values()
+    length = window.shape[1]
+
+    def of_windows(windows: tf.Tensor) -> Outputs:
+        return answer(*request.read(tf.ensure_shape(windows, window.shape)))
+
+    @tf.function(input_signature=[{spec.name: spec}], autograph=False)
+    def serve(inputs):
+        return stream.answers(of_windows, inputs[spec.name], length)
 
     return serve
 

@@ -23,8 +23,9 @@ from pipelines.runtime.clock import Ticker
 from pipelines.serving import artifact, canonical, publication, warm_up
 from pipelines.serving.artifact import Artifact, Manifest
 from pipelines.serving.fresh_process import FreshProcess
+from pipelines.serving.naming import STREAM
 from pipelines.serving.parity import DifferentError
-from pipelines.serving.requests import requests
+from pipelines.serving.requests import long_series, requests
 from pipelines.serving.server.scan.ops import harmless_graph
 from pipelines.serving.signatures import signatures
 from pipelines.stages.explain import explained_map
@@ -135,19 +136,23 @@ def _write(subject: _Subject, folder: Path, *, model_card: str) -> dict[str, Any
     """Writes all but the manifest, and gives the inputs and outputs of signatures."""
     described = _save(subject, folder)
     signals.obey()
-    of_examples = subject.problem.graph_answers(subject.calibration).examples
-    _write_warm_up(subject, folder, examples=of_examples)
+    _write_warm_up(subject, folder)
     if model_card:
         card = folder / artifact.MODEL_CARD
         card.write_text(model_card, encoding="utf-8", newline="\n")
     return described
 
 
-def _write_warm_up(subject: _Subject, folder: Path, *, examples: str) -> None:
+def _write_warm_up(subject: _Subject, folder: Path) -> None:
     """Writes the requests that a server warms up with."""
+    answers = subject.problem.graph_answers(subject.calibration)
     asked = requests(subject.model.model).items()
     inputs = {name: request.inputs for name, request in asked}
-    asked_of = warm_up.requests(inputs, explain=subject.explain, examples=examples)
+    if long := long_series(subject.model.model, answers):
+        inputs[STREAM] = {long.name: long}
+    asked_of = warm_up.requests(
+        inputs, explain=subject.explain, examples=answers.examples
+    )
     warm_up.write(folder, asked_of)
 
 

@@ -22,8 +22,9 @@ from pipelines.data.splits import Split, first
 from pipelines.problems.protocol import Problem
 from pipelines.serving import parity, parity_process
 from pipelines.serving.fresh_process import FreshProcess, temporary_folder_is_full
+from pipelines.serving.naming import STREAM
 from pipelines.serving.parity import Expected, Yardstick
-from pipelines.serving.requests import requests
+from pipelines.serving.requests import long_series, requests
 from pipelines.serving.signatures import DEFAULT, EXAMPLES, EXPLAIN, FEATURES
 from pipelines.stages.proof.asking import ModelOutputs, asking, is_coarse
 from pipelines.stages.proof.examples import (
@@ -150,11 +151,16 @@ def questions(
         is_coarse=is_coarse(reference),
     )
     answers = problem.expected(calibration, outputs.logits, outputs.features, unit)
-    of_examples = problem.graph_answers(calibration).examples
+    in_graph = problem.graph_answers(calibration)
     inputs = _inputs(
-        asked, read, sent, explains=outputs.heat is not None, examples=of_examples
+        asked, read, sent, explains=outputs.heat is not None, examples=in_graph.examples
     )
-    expected = _expected(asked, answers, outputs, problem, examples=of_examples)
+    expected = _expected(asked, answers, outputs, problem, examples=in_graph.examples)
+    if in_graph.stream and long_series(model.model, in_graph):
+        # Of the length that is trained, which is one window.
+        inputs[STREAM] = inputs[DEFAULT]
+        of_windows = in_graph.stream.expected(answers, read.shape[1])
+        expected[STREAM] = _behind_bad(of_windows)
     return Questions(
         inputs={key: rows[:count] for key, count, rows in _by_batch_size(inputs, len)},
         expected={

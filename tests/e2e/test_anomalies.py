@@ -5,14 +5,17 @@ import io
 import json
 import shutil
 
+import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import pipelines
 from pipelines import cli
 from pipelines.config import AnomalyConfig
-from pipelines.errors import ArtifactError
+from pipelines.errors import ArtifactError, DataError
 from pipelines.runs import job
 from pipelines.serving.client import GrpcClient, RestClient
 from pipelines.serving.prediction import AnomalyPrediction
@@ -161,6 +164,62 @@ def test_servers_and_clients_answer_with_scores(trained):
             request = {"signature_name": "regress", "examples": [example]}
             (result,) = served.post("/v1/models/m:regress", request).json["results"]
             assert result == pytest.approx(expected[1].anomaly_score, rel=1e-4)
+
+
+@pytest.mark.parametrize("trained", ["series"], indirect=True)
+def test_long_series_are_answered_in_windows(trained):
+    _, run, x = trained
+    predictor = pipelines.load(run.artifact_dir)
+    # The fourth period stops for a while.
+    long = np.concatenate([*x[:3], x[-1], *x[4:6]])
+    found = predictor.stream(long)
+    starts = found["window_start"]
+    assert [*starts[:3], starts[-1]] == [0, 15, 30, 300]
+    alone = predictor.predict([long[start : start + 60] for start in starts])
+    scores = [answer.anomaly_score for answer in alone]
+    np.testing.assert_allclose(found["anomaly_by_window"], scores, rtol=1e-4)
+    steps = [answer.anomaly_by_step for answer in alone]
+    held = [
+        [steps[i][k - a] for i, a in enumerate(starts) if a <= k < a + 60]
+        for k in range(360)
+    ]
+    means = [np.mean(one) for one in held]
+    np.testing.assert_allclose(found["anomaly_by_step"], means, rtol=1e-3)
+    settings = Settings(rest_port=0, grpc_port=0)
+    with serving_here([ModelConfig("m", run.artifact_dir.parent)], settings) as served:
+        request = {"signature_name": "stream", "instances": [long.tolist()]}
+        (answer,) = served.post("/v1/models/m:predict", request).json["predictions"]
+        for name in ("anomaly_by_window", "anomaly_by_step", "anomaly_score"):
+            np.testing.assert_allclose(answer[name], found[name], rtol=1e-3)
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "m"
+        request.model_spec.signature_name = "stream"
+        request.inputs["series"].CopyFrom(tf.make_tensor_proto(long[None]))
+        with grpc.insecure_channel(served.grpc_address) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            response = stub.Predict(request, timeout=60)
+        by_step = tf.make_ndarray(response.outputs["anomaly_by_step"])
+        np.testing.assert_allclose(by_step[0], found["anomaly_by_step"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        (np.zeros((2, 90, 1)), r"shape \[steps, 1\].*\[2, 90, 1\] came"),
+        (np.zeros((90, 2)), r"shape \[steps, 1\]"),
+        (["high", "low"], "holds numbers"),
+    ],
+)
+@pytest.mark.parametrize("trained", ["series"], indirect=True)
+def test_what_is_no_long_series_is_refused(trained, series, message):
+    with pytest.raises(DataError, match=message):
+        pipelines.load(trained[1].artifact_dir).stream(series)
+
+
+@pytest.mark.parametrize("trained", ["image"], indirect=True)
+def test_images_have_no_stream(trained):
+    with pytest.raises(ArtifactError, match="no signature 'stream'"):
+        pipelines.load(trained[1].artifact_dir).stream(np.zeros(90))
 
 
 @pytest.mark.parametrize("trained", ["image"], indirect=True)

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.calibration.anomalies import AnomalyCalibration
-from pipelines.serving.graph_answers import GraphAnswers, Outputs
+from pipelines.problems.anomalies import stream
+from pipelines.serving.graph_answers import GraphAnswers, Outputs, Stream
 from pipelines.serving.naming import ANOMALY_BY_STEP, ANOMALY_MAP, REGRESS
 from pipelines.serving.parity import Expected
 
@@ -42,6 +43,7 @@ def graph_answers(calibration: AnomalyCalibration) -> GraphAnswers:
         answer,
         REGRESS,
         lambda answers: {"outputs": answers["anomaly_score"][:, None]},
+        Stream(stream.answers, stream.expected),
     )
 
 
