@@ -8,7 +8,7 @@ published network, and anew.
 
 Command: python -m benchmarks.tables accuracy
          python -m benchmarks.tables transfer
-Cost:    fifteen minutes of one core each.
+Cost:    five minutes of one core each.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from pipelines.data.reference import DatasetRef
 from pipelines.errors import DataError
+from pipelines.serving.examples.sounds import sound_bytes
 
 
 class _Estimator(BaseEstimator):
@@ -56,17 +59,16 @@ class _Estimator(BaseEstimator):
         if workdir is None:
             self._folder = tempfile.TemporaryDirectory(prefix="zootune_")
             workdir = str(Path(self._folder.name) / "run")
-        weights = () if sample_weight is None else (sample_weight,)
+        data, options = self._data(X, self._labels(y), sample_weight, Path(workdir))
         run = pipelines.fine_tune(
-            (X, self._labels(y), *weights),
+            data,
             backbone=self.backbone,
             workdir=workdir,
             seed=self.seed,
             strategy=self.strategy,
             effort=self.effort,
             problem=self._problem,
-            validation=self.validation,
-            test=self.test,
+            **options,
             **(self.fields or {}),
         )
         self.report_ = run.report
@@ -76,6 +78,14 @@ class _Estimator(BaseEstimator):
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         return y
+
+    def _data(
+        self, examples: Any, labels: np.ndarray, weights: Any, workdir: Path
+    ) -> tuple[Any, dict[str, Any]]:
+        """What `fine_tune` takes for examples, and options that belong to it."""
+        more = () if weights is None else (weights,)
+        shares = {"validation": self.validation, "test": self.test}
+        return (examples, labels, *more), shares
 
     def _outputs(self, examples: Any) -> list[Any]:
         """The predictions of the artifact, which is loaded when it is asked first.
@@ -199,6 +209,41 @@ class SeriesClassifier(_Classifier):
     """
 
     _modality = "series"
+
+
+class SoundClassifier(_Classifier):
+    """A classifier of sounds: paths of WAV files, their bytes, or open files, `[n]`.
+
+    Parameters as of `ImageClassifier`. The files that are fitted to are copied beside
+    the run folder, into one that is named after it and ends in `_sounds`.
+    """
+
+    _modality = "sound"
+
+    def _data(
+        self, examples: Any, labels: np.ndarray, weights: Any, workdir: Path
+    ) -> tuple[Any, dict[str, Any]]:
+        sounds = [sound_bytes(sound) for sound in examples]
+        columns = {"label": labels, **({} if weights is None else {"weight": weights})}
+        for name, column in columns.items():
+            if len(column) != len(sounds):
+                raise DataError(
+                    f"There are {len(sounds)} sounds, and {len(column)} values of"
+                    f" {name}: one value for each of the sounds is needed."
+                )
+        folder = workdir.with_name(f"{workdir.name}_sounds")
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for i, (content, *values) in enumerate(zip(sounds, *columns.values())):
+            name = f"{i:06d}.wav"
+            (folder / name).write_bytes(content)
+            rows.append([name, *values])
+        with (folder / "sounds.csv").open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([["sound", *columns], *rows])
+        location = str(folder / "sounds.csv")
+        column = {} if weights is None else {"weight": "weight"}
+        shares = {"validation": self.validation, "test": self.test}
+        return str(DatasetRef("csv", location, **shares, **column)), {}
 
 
 class ImageRegressor(_Regressor):

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         ImageRegressor,
         SeriesClassifier,
         SeriesRegressor,
+        SoundClassifier,
         TextClassifier,
         TextRegressor,
     )
@@ -91,6 +92,7 @@ __all__ = [
     "MissingWeightsError",
     "SeriesClassifier",
     "SeriesRegressor",
+    "SoundClassifier",
     "TextClassifier",
     "TextRegressor",
     "TrainingError",

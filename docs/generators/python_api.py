@@ -27,7 +27,8 @@ _OF_CLASSIFIERS = ("fit", "predict", "predict_proba")
 _OF_REGRESSORS = ("fit", "predict")
 _MEMBERS = {
     **dict.fromkeys(
-        ("ImageClassifier", "TextClassifier", "SeriesClassifier"), _OF_CLASSIFIERS
+        ("ImageClassifier", "TextClassifier", "SeriesClassifier", "SoundClassifier"),
+        _OF_CLASSIFIERS,
     ),
     "FewShotClassifier": (
         *("fit", "add_class", "remove_class", "forget", "predict", "predict_proba"),

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import zootune
+from pipelines.data.sounds.wave_file import wave_bytes
 from pipelines.errors import DataError
 
 STEPS = 20
@@ -80,3 +81,38 @@ def test_example_without_an_answer_is_refused(fitted):
 def test_data_of_another_kind_are_refused():
     with pytest.raises(DataError, match=r"one value\s+for each of the 60 series"):
         tiny().fit(X, Y[:-1])
+
+
+def noises(count):
+    """Tones and noise of a tenth of a second, as the bytes of WAV files."""
+    draw, time = np.random.default_rng(0), np.arange(2400) / 8000
+    values = [
+        np.sin(2 * np.pi * draw.uniform(300, 900) * time)
+        if i % 2
+        else draw.uniform(-1, 1, len(time))
+        for i in range(count)
+    ]
+    return [wave_bytes(0.5 * value, 8000) for value in values]
+
+
+def test_sounds_are_paths_or_bytes(tmp_path):
+    sounds, labels = noises(24), np.array(["noise", "tone"])[np.arange(24) % 2]
+    (tmp_path / "one.wav").write_bytes(sounds[0])
+    mixed = [tmp_path / "one.wav", *sounds[1:]]
+    workdir = tmp_path / "run"
+    estimator = zootune.SoundClassifier(effort="seconds", workdir=str(workdir))
+    estimator.fit(mixed, labels, sample_weight=np.ones(24))
+    assert estimator.score(sounds, labels) > 0.9
+    assert estimator.report_["backbone"]["name"] == "sound_minirocket"
+    assert len(list((tmp_path / "run_sounds").glob("*.wav"))) == 24
+    cut = sounds[0][:-200]
+    with pytest.raises(DataError, match="Example 1 cannot be read.*cut short"):
+        estimator.predict([sounds[0], cut])
+
+
+def test_sounds_of_another_kind_are_refused(tmp_path):
+    estimator = zootune.SoundClassifier(workdir=str(tmp_path / "run"))
+    with pytest.raises(DataError, match=r"ndarray came.*\n?.*bytes of a WAV"):
+        estimator.fit([np.zeros(800)] * 4, [0, 1, 0, 1])
+    with pytest.raises(DataError, match="4 sounds, and 3 values of label"):
+        estimator.fit(noises(4), [0, 1, 0])
