@@ -69,6 +69,58 @@ class _Counts(tf.Module):
         return {"serving_default": serve, "classify": classify}
 
 
+class _Row(tf.Module):
+    """Answers whether the age in a row is over 40; one that is missing is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limit = tf.Variable(40.0)
+
+    def signatures(self) -> dict[str, object]:
+        """Functions by the name of their signature, as an artifact of a table has."""
+        names = tf.constant(["young", "old"])
+        age = tf.TensorSpec([None], tf.float32, name="age")
+        job = tf.TensorSpec([None], tf.string, name="job")
+
+        @tf.function(input_signature=[{"age": age, "job": job}])
+        def serve(inputs):
+            is_missing = tf.math.is_nan(inputs["age"])
+            valid = ~is_missing | (inputs["job"] != "")
+            label = tf.cast(inputs["age"] > self.limit, tf.int32)
+            probabilities = tf.where(valid[:, None], tf.one_hot(label, 2), 0.0)
+            return {
+                "probabilities": probabilities,
+                "label": tf.where(valid, tf.gather(names, label), ""),
+                "confidence": tf.reduce_max(probabilities, axis=1),
+                "accepted": valid & ~is_missing,
+                "ood_score": tf.zeros_like(inputs["age"]),
+                "valid": valid,
+            }
+
+        @tf.function(
+            input_signature=[
+                {"table": tf.TensorSpec([None, 2], tf.float32, name="table")}
+            ]
+        )
+        def table(inputs):
+            return {"label": tf.gather(names, tf.cast(inputs["table"][:, 0], tf.int32))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+        def classify(inputs):
+            rows = tf.size(inputs)
+            classes = tf.tile(names[None], [rows, 1])
+            return {"classes": classes, "scores": tf.fill([rows, 2], 0.5)}
+
+        return {"serving_default": serve, "table": table, "classify": classify}
+
+
+def make_rows(folder: Path) -> Path:
+    """A version without a manifest that takes rows of a table: `age` and `job`."""
+    module = _Row()
+    tf.saved_model.save(module, str(folder), signatures=module.signatures())
+    return folder
+
+
 def make(
     folder: Path,
     class_names: Sequence[str],

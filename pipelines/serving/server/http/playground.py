@@ -1,4 +1,4 @@
-"""A page to try a model in a browser: photos, sounds or texts in, answers out.
+"""A page to try a model in a browser: photos, sounds, texts or rows in, answers out.
 
 Three files that lie beside this one and ask nobody but this server, through the same
 REST interface as every client.

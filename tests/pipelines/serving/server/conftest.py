@@ -55,6 +55,14 @@ def texts(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def rows(tmp_path_factory) -> Path:
+    """The base folder of a model of rows of a table, for reading only."""
+    base = tmp_path_factory.mktemp("rows")
+    small_artifacts.make_rows(base / "1")
+    return base
+
+
+@pytest.fixture(scope="session")
 def photos() -> list[bytes]:
     """Encoded images that the artifact can read."""
     import tensorflow as tf
@@ -87,14 +95,14 @@ def slow(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def served_artifact(
-    artifact, texts, photos, tmp_path_factory
+    artifact, texts, rows, photos, tmp_path_factory
 ) -> Iterator[ServerProcess]:
-    """A process with two artifacts and the playground, for whoever asks.
+    """A process with two artifacts, a model of rows, and the playground, for whoever asks.
 
     Its first request was for a photo, and was timed.
     """
     config = tmp_path_factory.mktemp("config") / "models.config"
-    config.write_text(models_config(digits=artifact, texts=texts))
+    config.write_text(models_config(digits=artifact, rows=rows, texts=texts))
     flags = ("--playground", "--max-body-mb", "2", "--header-seconds", "2")
     with serving("--model-config", config, *flags) as served:
         photo = {"b64": base64.b64encode(photos[0]).decode()}

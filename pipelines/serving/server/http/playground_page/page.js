@@ -15,6 +15,8 @@ const FILES = {
     accept: "audio/*,.wav",
   },
 };
+// What models of tables take: a row, with a field for each column.
+const ROW = "a row of a table";
 const byId = (id) => document.getElementById(id);
 
 // An answer says which version gave it, and which classes that has. A server may load
@@ -51,7 +53,7 @@ async function askWhose(path, body) {
     response = await fetch(path, {
       method: body === undefined ? "GET" : "POST",
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : asJson(body),
       credentials: "omit",
     });
   } catch {
@@ -63,6 +65,15 @@ async function askWhose(path, body) {
   if (response.ok) return { answer, version, whose };
   if (response.status === 401) wantToken();
   throw new Refused(response.status, answer.error ?? `HTTP ${response.status}`);
+}
+
+// As JSON.stringify, but NaN stays NaN, which servers of models read as missing.
+function asJson(value) {
+  if (typeof value === "number" && Number.isNaN(value)) return "NaN";
+  if (Array.isArray(value)) return `[${value.map(asJson).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  const fields = Object.entries(value).map(([key, x]) => `${JSON.stringify(key)}:${asJson(x)}`);
+  return `{${fields.join(",")}}`;
 }
 
 const modelPath = (name) => `/v1/models/${encodeURIComponent(name)}`;
@@ -88,7 +99,7 @@ async function start() {
 
 async function choose(name) {
   chosen = null;
-  byId("photos").hidden = byId("texts").hidden = true;
+  byId("photos").hidden = byId("texts").hidden = byId("rows").hidden = true;
   use(await describe(name, null));
   say(`${name} knows ${chosen.classes.length} classes.`);
 }
@@ -99,8 +110,11 @@ async function describe(name, version) {
   const found = await askWhose(`${path}/metadata`);
   const { model_spec: spec, metadata } = found.answer;
   const signatures = metadata.signature_def.signature_def;
-  const inputs = Object.keys(signatures.serving_default?.inputs ?? {});
-  const takes = "table" in signatures ? "rows of a table" : inputs[0];
+  const inputs = signatures.serving_default?.inputs ?? {};
+  const takes = "table" in signatures ? ROW : Object.keys(inputs)[0];
+  const columns = Object.keys(inputs)
+    .sort()
+    .map((column) => ({ column, isNumber: inputs[column].dtype === "DT_FLOAT" }));
   const gives = signatures.serving_default?.outputs ?? {};
   if ("values" in gives) {
     throw new Refused(0, `${name} answers with numbers; this page shows classes.`);
@@ -111,12 +125,16 @@ async function describe(name, version) {
   if (!("probabilities" in gives) || !("classify" in signatures)) {
     throw new Refused(0, `${name} is not an artifact of zoo; this page cannot ask it.`);
   }
-  if (!(takes in FILES) && takes !== "text") {
-    throw new Refused(0, `${name} takes ${takes}; this page has photos, sounds and texts.`);
+  if (!(takes in FILES) && takes !== "text" && takes !== ROW) {
+    throw new Refused(
+      0,
+      `${name} takes ${takes}; this page has photos, sounds, texts and rows of tables.`,
+    );
   }
   const classes = metadata.class_names ?? (await namesOf(name, spec.version));
   const explains = HEAT_SIGNATURE in signatures;
-  return { name, version: spec.version, whose: found.whose, classes, takes, explains };
+  const { whose } = found;
+  return { name, version: spec.version, whose, classes, takes, columns, explains };
 }
 
 // The names of all classes come with any answer of `classify`.
@@ -138,7 +156,44 @@ function use(model) {
     byId("files").accept = accept;
   }
   byId("texts").hidden = model.takes !== "text";
+  byId("rows").hidden = model.takes !== ROW;
+  if (model.takes === ROW) showColumns(model.columns);
   byId("looked").hidden = !model.explains;
+}
+
+// A field for each column; what was typed stays where another version has the column.
+function showColumns(columns) {
+  const typed = new Map(fieldsOfRow().map((field) => [field.dataset.column, field.value]));
+  const labels = columns.map(({ column, isNumber }, i) => {
+    const label = element("label", "", `${column}, ${isNumber ? "a number" : "a category"}`);
+    const field = element("input");
+    label.htmlFor = field.id = `column-${i}`;
+    field.type = "text";
+    field.autocomplete = "off";
+    field.spellcheck = false;
+    field.dataset.column = column;
+    field.value = typed.get(column) ?? "";
+    if (isNumber) field.inputMode = "decimal";
+    label.append(field);
+    return label;
+  });
+  byId("columns").replaceChildren(...labels);
+}
+
+const fieldsOfRow = () => [...byId("columns").querySelectorAll("input")];
+
+// The cells of a row by column. A category is sent as it was typed.
+function rowOf(typed, columns) {
+  const cells = columns.map(({ column, isNumber }) => {
+    const text = typed[column] ?? "";
+    if (!isNumber) return [column, text];
+    const number = text.trim() === "" ? NaN : Number(text);
+    if (text.trim() !== "" && !Number.isFinite(number)) {
+      throw new Refused(0, `${column} takes a number, such as 3.5; ${text} is none.`);
+    }
+    return [column, number];
+  });
+  return Object.fromEntries(cells);
 }
 
 // An answer, and the model as it was when it gave that answer.
@@ -191,6 +246,13 @@ async function askOfFile(file) {
 async function askOfText(text) {
   const card = addCard(text, null);
   await answerInto(card, text.slice(0, 40), async () => text);
+}
+
+async function askOfRow(typed) {
+  const filled = Object.entries(typed).filter(([, text]) => text !== "");
+  const source = filled.map(([column, text]) => `${column} ${text}`).join(", ");
+  const card = addCard(source || "an empty row", null);
+  await answerInto(card, source.slice(0, 40), async () => rowOf(typed, chosen.columns));
 }
 
 async function answerInto(card, source, read) {
@@ -366,6 +428,14 @@ byId("texts").addEventListener("submit", (event) => {
   if (chosen) enqueue(() => askOfText(text));
 });
 
+byId("rows").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const typed = Object.fromEntries(
+    fieldsOfRow().map((field) => [field.dataset.column, field.value]),
+  );
+  if (chosen) enqueue(() => askOfRow(typed));
+});
+
 byId("access").addEventListener("submit", (event) => {
   event.preventDefault();
   token = byId("token").value.trim();
@@ -389,7 +459,8 @@ byId("clear").addEventListener("click", () => {
   byId("results").replaceChildren();
   byId("answers").hidden = true;
   say("");
-  byId(byId("photos").hidden ? "text" : "files").focus();
+  const first = byId("rows").hidden ? null : fieldsOfRow()[0];
+  (first ?? byId(byId("photos").hidden ? "text" : "files")).focus();
 });
 
 trying(start);

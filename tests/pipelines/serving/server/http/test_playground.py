@@ -115,6 +115,35 @@ def test_texts_are_answered_and_blank_ones_broken(page):
     assert "Broken" in shown(page, ".answer")[0]
 
 
+def test_rows_have_a_field_for_each_column(page):
+    ui.Select(page.find_element(By.ID, "model")).select_by_visible_text("rows")
+    until(page, lambda: page.find_element(By.ID, "rows").is_displayed())
+    labels = shown(page, "#columns label")
+    assert labels == ["age, a number", "job, a category"]
+    age, job = page.find_elements(By.CSS_SELECTOR, "#columns input")
+    ask = page.find_element(By.CSS_SELECTOR, "#rows button")
+    age.send_keys("63")
+    job.send_keys('a "b:null" <i>c</i>')
+    ask.click()
+    until(page, lambda: shown(page, ".latency"))
+    assert shown(page, ".label") == ["old"]
+    assert 'age 63, job a "b:null" <i>c</i>' in shown(page, ".answer")[0]
+    age.clear()
+    ask.click()  # a missing number is an answer of its own
+    until(page, lambda: len(shown(page, ".latency")) == 2)
+    assert "Not accepted" in shown(page, ".answer")[0]
+    job.clear()
+    ask.click()
+    until(page, lambda: len(shown(page, ".latency")) == 3)
+    assert "Broken" in shown(page, ".answer")[0]
+    age.send_keys("3,5")
+    ask.click()
+    until(page, lambda: shown(page, ".failed"))
+    assert "age takes a number" in page.find_element(By.ID, "status").text
+    page.find_element(By.ID, "clear").click()
+    assert page.switch_to.active_element == age
+
+
 def test_broken_file_is_marked_beside_its_neighbours(page, files):
     page.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
     until(page, lambda: len(shown(page, ".latency")) == 3)
