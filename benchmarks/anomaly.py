@@ -39,7 +39,14 @@ from benchmarks.problem_data import opaque
 from pipelines.calibration.anomalies import calibrate_anomalies
 from pipelines.config import RunConfig
 from pipelines.data.reference import DatasetRef
-from pipelines.planning.detectors import AUTO, AUTOENCODER, BY_COST, PATCHCORE, WINDOWS
+from pipelines.planning.detectors import (
+    AUTO,
+    AUTOENCODER,
+    BY_COST,
+    MATRIX_PROFILE,
+    PATCHCORE,
+    WINDOWS,
+)
 from pipelines.probing.cells import OF_CELLS
 from pipelines.probing.detector import fit_detector
 from pipelines.problems.anomalies.reports import AnomalyReport
@@ -57,7 +64,8 @@ _SPLITS, _ALPHA = 20, 0.05
 # Local outlier factors of scikit-learn, on pixels at 32 px or values of series.
 PEER, _PEER_PX = "peer", 32
 
-METHODS = (*BY_COST, PATCHCORE, AUTOENCODER, AUTO, PEER)
+OF_SERIES = (WINDOWS, MATRIX_PROFILE, AUTOENCODER)
+METHODS = (*BY_COST, PATCHCORE, AUTOENCODER, MATRIX_PROFILE, AUTO, PEER)
 
 Task = tuple[str, np.ndarray, np.ndarray]
 
@@ -197,7 +205,7 @@ def main() -> None:
                     if method == PEER:
                         reached[name][method].append(peer(x, y, seed=seed))
                         continue
-                    if method in (OF_CELLS if x.ndim == 3 else (WINDOWS, AUTOENCODER)):
+                    if method in (OF_CELLS if x.ndim == 3 else OF_SERIES):
                         reached[name][method].append(np.nan)
                         continue
                     prepared, calibrated, report = solved(

@@ -44,6 +44,7 @@ CLASSES = {
     "AnomalyScore": "pipelines.problems.anomalies.score_layer",
     "NearestPatches": "pipelines.problems.anomalies.patch_layer",
     "ReconstructionScores": "pipelines.problems.anomalies.reconstruction_layer",
+    "ProfileScores": "pipelines.problems.anomalies.profile_layer",
     "WindowScores": "pipelines.problems.anomalies.window_layer",
     "CumulativeLink": "pipelines.problems.cumulative_link",
     "InferenceOnly": "pipelines.training.freezing",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 AUTO = "auto"
 WINDOWS, AUTOENCODER, PATCHCORE = "windows", "autoencoder", "patchcore"
+MATRIX_PROFILE = "matrix_profile"
 # From the cheapest: in work for an answer, and in what the artifact keeps.
 # No detector of series by step: injected anomalies lie at a few steps, which these see
 # best, and on public data such a choice missed whole classes.
@@ -35,7 +36,7 @@ def autoencoder_name(network: str, regularizer: str) -> str:
 
 def reads_series(method: str) -> bool:
     """True if a detector reads series themselves, and not only features of them."""
-    return method == WINDOWS or method.startswith(f"{AUTOENCODER}:")
+    return method in (WINDOWS, MATRIX_PROFILE) or method.startswith(f"{AUTOENCODER}:")
 
 
 def can_move(method: str, modality: str) -> bool:

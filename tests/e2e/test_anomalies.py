@@ -202,6 +202,21 @@ def test_long_series_are_answered_in_windows(trained):
         np.testing.assert_allclose(by_step[0], found["anomaly_by_step"], rtol=1e-3)
 
 
+def test_a_matrix_profile_is_proved_and_says_when(tmp_path):
+    np.savez(tmp_path / "data.npz", x=(x := waves()), y=KINDS)
+    run = pipelines.fine_tune(
+        f"npz:{tmp_path}/data.npz",
+        problem="anomaly",
+        workdir=tmp_path / "run",
+        anomaly=AnomalyConfig("matrix_profile", alpha=0.1),
+    )
+    assert run.report["parity"]["largest_difference"] <= 1e-3
+    assert run.report["test"]["auroc"] > 0.95
+    (strange,) = pipelines.load(run.artifact_dir).predict([x[-1]])
+    assert strange.anomalous
+    assert 10 <= np.argmax(strange.anomaly_by_step) <= 40
+
+
 @pytest.mark.parametrize(
     ("series", "message"),
     [

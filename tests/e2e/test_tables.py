@@ -151,6 +151,15 @@ def test_classes_of_a_table_are_not_changed(run, tmp_path):
         pipelines.add_class(run.workdir, name="maybe", data=f"csv:{table}?columns=*")
 
 
+def test_other_formats_of_tables_are_refused(run, tmp_path, capsys):
+    command = ["export", str(run.workdir), "--to", str(tmp_path / "exported")]
+    assert main([*command, "--format", "onnx,litert-float32"]) != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "takes rows of a table, and categories become numbers" in said
+    assert "litert-float32, onnx; --format savedmodel can" in said
+    assert not (tmp_path / "exported").exists()
+
+
 def test_detectors_of_tables_are_refused(tmp_path):
     table = _write(tmp_path / "people.csv", 40)
     table.write_text(table.read_text().replace(",no", ",normal"))

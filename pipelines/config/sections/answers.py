@@ -75,6 +75,7 @@ class AnomalyConfig:
             "sum",
             "patchcore",
             "windows",
+            "matrix_profile",
             "autoencoder",
         ),
         help="dfm is a Gaussian on the main directions of normal features, pca the"
@@ -82,10 +83,10 @@ class AnomalyConfig:
         " normal example. padim is a Gaussian for each place of an image and gives a"
         " map, and sum adds dfm to it. patchcore compares patches with those of normal"
         " images, at any place, and gives a map too. windows is PCA on short windows of"
-        " series and gives a score by step, and so does an autoencoder of series, which"
-        " trains."
-        " auto compares all but these three on normal examples with injected anomalies,"
-        " and takes the cheapest of the best.",
+        " series, and matrix_profile how far the shape of each longer one is from the"
+        " nearest normal one; both give a score by step, and so does an autoencoder of"
+        " series, which trains. auto compares all but these four on normal examples"
+        " with injected anomalies, and takes the cheapest of the best.",
     )
     network: str = option(
         "convolutional",

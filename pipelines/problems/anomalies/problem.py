@@ -21,11 +21,13 @@ from pipelines.probing.cells import MapDetector
 from pipelines.probing.detector import Detector, fit_detector
 from pipelines.probing.patches import PatchDetector
 from pipelines.probing.probe import Probe
+from pipelines.probing.profile import ProfileDetector
 from pipelines.probing.windows import WindowDetector
 from pipelines.problems.anomalies import answers, reports
 from pipelines.problems.anomalies.autoencoder import AutoencoderDetector
 from pipelines.problems.anomalies.map_layer import map_layer
 from pipelines.problems.anomalies.patch_layer import patch_layer
+from pipelines.problems.anomalies.profile_layer import profile_layer
 from pipelines.problems.anomalies.reconstruction_layer import reconstruction_layer
 from pipelines.problems.anomalies.reports import AnomalyReport
 from pipelines.problems.anomalies.score_layer import score_layer
@@ -195,6 +197,8 @@ class Anomaly:
             return [patch_layer(probe)]
         if isinstance(probe, WindowDetector):
             return [window_layer(probe)]
+        if isinstance(probe, ProfileDetector):
+            return [profile_layer(probe)]
         if isinstance(probe, AutoencoderDetector):
             return [reconstruction_layer(probe)]
         return [score_layer(probe, probe.method)]

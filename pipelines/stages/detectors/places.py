@@ -14,6 +14,7 @@ from pipelines.features.cells import CELLS, cells_in, cells_of, grid_of
 from pipelines.planning.detectors import (
     AUTO,
     AUTOENCODER,
+    MATRIX_PROFILE,
     PATCHCORE,
     WINDOWS,
     reads_series,
@@ -21,6 +22,7 @@ from pipelines.planning.detectors import (
 from pipelines.probing.cells import OF_CELLS, with_cells
 from pipelines.probing.detector import Detector
 from pipelines.probing.patches import with_patches
+from pipelines.probing.profile import with_profile
 from pipelines.probing.windows import (
     LONGEST,
     SHORTEST,
@@ -94,6 +96,8 @@ def with_places(
         return moved(source, way, detector, series=series, cells=own_cells)
     if detector.method == WINDOWS and series is not None:
         return with_windows(detector, series)
+    if detector.method == MATRIX_PROFILE and series is not None:
+        return with_profile(detector, series)
     if detector.method.startswith(AUTOENCODER) and series is not None:
         return with_autoencoder(detector, series)
     if detector.method not in OF_CELLS or cells is None:

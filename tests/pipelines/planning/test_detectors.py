@@ -74,7 +74,12 @@ def test_words_say_what_becomes_of_a_source():
 def test_a_way_is_one_that_a_detector_has():
     assert can_move("autoencoder:dense:none", "series")
     assert can_move("padim", "image")
-    for method, modality in (("pca", "series"), ("windows", "series"), ("", "image")):
+    for method, modality in (
+        ("pca", "series"),
+        ("windows", "series"),
+        ("matrix_profile", "series"),
+        ("", "image"),
+    ):
         assert not can_move(method, modality)
     assert ways_of("dfm") == ("as_is", "threshold")
     assert len(ways_of("autoencoder:dense:none")) == 4

@@ -97,7 +97,7 @@ def slow(tmp_path_factory) -> Path:
 def served_artifact(
     artifact, texts, rows, photos, tmp_path_factory
 ) -> Iterator[ServerProcess]:
-    """A process with two artifacts, a model of rows, and the playground, for whoever asks.
+    """A process with artifacts, a model of rows and the playground, for whoever asks.
 
     Its first request was for a photo, and was timed.
     """

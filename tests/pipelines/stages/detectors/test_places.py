@@ -32,7 +32,7 @@ def rocket():
 def test_series_have_steps_and_no_cells(rocket):
     values = np.float32([[[1], [np.nan], [3]] * 8]).repeat(4, axis=0)
     some = split_of(Series(values))
-    for method in ("autoencoder", "windows"):
+    for method in ("autoencoder", "windows", "matrix_profile"):
         series = series_read(rocket, some, PROBLEM, config(method))
         assert series[0, :3, 0].tolist() == [1, 2, 3]
     for method in ("auto", "pca"):
