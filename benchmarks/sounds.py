@@ -73,7 +73,7 @@ def main() -> None:
     for task in options.tasks:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "data"
-            count = _write(options.sounds, folder, TASKS[task])
+            count = write(options.sounds, folder, TASKS[task])
             started = _cpu_seconds()
             pairs = [
                 _accuracies(folder, seed, options.backbone)
@@ -87,7 +87,7 @@ def main() -> None:
         print(f"{task}: {seconds:.1f} CPU s a seed", flush=True)
 
 
-def _write(sounds: Path, target: Path, label: Callable[[str, str, str], str]) -> int:
+def write(sounds: Path, target: Path, label: Callable[[str, str, str], str]) -> int:
     """Copies the files into class folders, and returns how many there are."""
     count = 0
     for language, voice in LANGUAGES.items():

@@ -41,9 +41,15 @@ def test_artifact_takes_every_form_of_file(run):
         wave_bytes(np.stack([low, low], axis=1), 44_100, bits=24, extensible=True),
         wave_bytes(low, 44_100, bits=32, floating=True),
         wave_bytes(tone(1_200, seed=78), RATE_HZ, bits=8),
+        # Half a minute: the middle is read.
+        wave_bytes(np.tile(tone(300, seed=79), 100), RATE_HZ),
     ]
     answers = predictor.predict(files)
-    assert [answer.label for answer in answers] == ["low", "low", "low", "high"]
+    assert [a.label for a in answers] == ["low", "low", "low", "high", "low"]
+    # Silence is a sound: it has an answer, and no number in it is missing.
+    (silence,) = predictor.predict([wave_bytes(np.zeros(RATE_HZ), RATE_HZ)])
+    assert silence.valid
+    assert sum(silence.probabilities.values()) == pytest.approx(1)
 
 
 def test_bad_bytes_are_not_valid_and_named(run):
