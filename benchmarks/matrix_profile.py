@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.anomaly import SERIES, in_turn, solved
+from pipelines.data.splits import Series
 from pipelines.planning.detectors import MATRIX_PROFILE
 from pipelines.probing.profile import fit_profile
 
@@ -53,6 +54,8 @@ def _compared(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, ...]:
             x, y, method=MATRIX_PROFILE, seed=seed, folder=Path(scratch)
         )
     train, test = prepared.splits.train, prepared.splits.test
+    assert isinstance(train.inputs, Series)
+    assert isinstance(test.inputs, Series)
     normal, asked = train.inputs.values, test.inputs.values
     started = time.monotonic()
     profile = fit_profile(normal)

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sounds import TASKS, write
+from pipelines.data.splits import Sounds, Split
 from zoo.sounds.log_mel import RANGE_DB, STEPS_PER_SECOND
 
 _COPIES, _FOLDS = 2, 5
@@ -96,14 +97,20 @@ def _accuracies(sounds: Path, task: str, seed: int) -> dict[str, float]:
         folder = Path(scratch) / "data"
         write(sounds, folder, TASKS[task])
         reference = f"dir:{folder}?validation=0.1&test=0.4&seed={seed}"
-        fields = {"seed": seed, "precision": "float32", "workdir": f"{scratch}/run"}
-        config = checked(RunConfig(data=reference, **fields))
+        config = checked(
+            RunConfig(
+                data=reference,
+                seed=seed,
+                precision="float32",
+                workdir=f"{scratch}/run",
+            )
+        )
         prepared = prepare(config, DatasetRef.parse(config.data), Clock())
     model, splits = prepared.base.model, prepared.splits
     kernels = model.get_layer("kernels")
     read = keras.Model(model.input, kernels.input)
     parts = (splits.train, splits.validation, splits.test)
-    *known, test = (_in_batches(read, split.inputs.values) for split in parts)
+    *known, test = (_in_batches(read, _files(split)) for split in parts)
     x = np.concatenate(known)
     y = np.concatenate([split.labels for split in parts[:2]])
     first, asked = _in_batches(kernels, x), _in_batches(kernels, test)
@@ -118,6 +125,11 @@ def _accuracies(sounds: Path, task: str, seed: int) -> dict[str, float]:
         features = np.concatenate(copies)
         right[name] = _right(features, y, len(copies), asked, splits.test.labels)
     return right
+
+
+def _files(split: Split) -> np.ndarray:
+    assert isinstance(split.inputs, Sounds)
+    return split.inputs.values
 
 
 def _in_batches(layer, values: np.ndarray) -> np.ndarray:

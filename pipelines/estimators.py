@@ -241,9 +241,14 @@ class SoundClassifier(_Classifier):
         with (folder / "sounds.csv").open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows([["sound", *columns], *rows])
         location = str(folder / "sounds.csv")
-        column = {} if weights is None else {"weight": "weight"}
-        shares = {"validation": self.validation, "test": self.test}
-        return str(DatasetRef("csv", location, **shares, **column)), {}
+        reference = DatasetRef(
+            "csv",
+            location,
+            validation=self.validation,
+            test=self.test,
+            weight=None if weights is None else "weight",
+        )
+        return str(reference), {}
 
 
 class ImageRegressor(_Regressor):

@@ -52,7 +52,7 @@ def test_distances_are_those_of_all_pairs():
     np.testing.assert_allclose(given, apart, rtol=1e-6)
 
 
-def test_shapes_have_mean_0_and_deviation_1_or_none():
+def test_shapes_have_no_size_or_none():
     series = np.concatenate([NEW[0], np.full((STEPS, 1), 5.0)], axis=1)
     shapes = shapes_of(series, 8, np.array([0.1, 0.1])).reshape(-1, 8, 2)
     np.testing.assert_allclose(shapes.mean(axis=1), 0, atol=1e-9)

@@ -38,7 +38,7 @@ def test_last_window_ends_with_the_series(steps, starts):
     assert stream.starts_of(tf.constant(steps), LENGTH).numpy().tolist() == starts
 
 
-def test_step_has_the_mean_of_windows_that_hold_it():
+def test_step_has_the_mean_of_its_windows():
     series = np.zeros((1, 13))
     series[0, 12] = 4.0
     given = answers(series)
@@ -60,7 +60,7 @@ def test_detector_of_steps_says_where_it_is_strange():
     np.testing.assert_allclose(given["anomaly_score"], series.max(axis=1), rtol=1e-6)
 
 
-def test_gaps_count_for_nothing_and_infinity_is_not_valid():
+def test_gaps_count_for_nothing():
     series = np.full((4, 24), 0.5)
     series[0, 4:20] = np.nan
     series[1, 3] = np.inf
@@ -86,7 +86,7 @@ def test_nothing_is_answered_with_nothing(shape):
     assert not given["valid"].any()
 
 
-def test_series_of_one_window_are_expected_as_they_are():
+def test_one_window_is_expected_as_it_is():
     answered = {
         "anomaly_score": Expected(np.float32([0.5, 2.0])),
         "anomalous": Expected(np.array([False, True])),
