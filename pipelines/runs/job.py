@@ -26,6 +26,7 @@ from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.result import Outcome, Run
+from pipelines.runs.unlabelled import helped
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
@@ -42,6 +43,7 @@ from pipelines.stages.folds.result import Trained
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
+from pipelines.stages.unlabelled.apply import apply_unlabelled
 from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.callbacks import Callbacks, require_callbacks
 from pipelines.training.distributed.distribution import Distribution
@@ -131,6 +133,7 @@ class RunJob:
             chosen_before=resume.choice_before(self.config, self.folder),
         )
         prepared = adapted(prepared, self.config, self._clock, self._workers)
+        prepared = helped(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
         asked = self.config.export
         for name in ("neighbours", "drift"):
@@ -238,6 +241,10 @@ class RunJob:
         if prepared.target and decided and decided.adapted:
             self._trained = apply_adaptation(
                 model, prepared.splits, prepared.target, decided
+            )
+        elif prepared.unlabelled and prepared.unlabelled.head:
+            self._trained = apply_unlabelled(
+                model, prepared.splits, prepared.unlabelled
             )
         elif not prepared.folds:
             history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
