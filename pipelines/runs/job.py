@@ -20,13 +20,12 @@ from pipelines.features.activation_cache import ActivationCache
 from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
 from pipelines.runs import gated, keep_features, record, report, resume
-from pipelines.runs.adapted import adapted
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
+from pipelines.runs.other_data import with_other_data
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.result import Outcome, Run
-from pipelines.runs.unlabelled import helped
 from pipelines.runtime import environment
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.determinism import determinism
@@ -132,8 +131,7 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
-        prepared = adapted(prepared, self.config, self._clock, self._workers)
-        prepared = helped(prepared, self.config, self._clock, self._workers)
+        prepared = with_other_data(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
         asked = self.config.export
         for name in ("neighbours", "drift"):

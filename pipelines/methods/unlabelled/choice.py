@@ -8,20 +8,20 @@ import numpy as np
 import scipy.sparse as sparse
 
 from pipelines.data.folds import folds_of
+from pipelines.methods.unlabelled.judged import Judged
 from pipelines.methods.unlabelled.propagation import (
     certainty,
     neighbours,
     propagate,
 )
 from pipelines.planning.paired import paired_gain
-from pipelines.planning.unlabelled import Judged
 from pipelines.probing.directions import main_directions
 from pipelines.probing.probe import Probe, linear_probe, score_and_fit
 
 _FOLDS = 5
 # Which examples share a fold is chance, and two rounds have less of it.
 _ROUNDS = 2
-# All unlabelled examples together count as so many times the labelled ones.
+# The weight of all unlabelled examples together, as a multiple of the labelled ones.
 _SHARE = 2.0
 _LEAST_WEIGHT = 1e-4
 
@@ -66,9 +66,7 @@ def choose(partly: Partly) -> Choice:
     Those of each fold are left out of the graph and of both heads, in two rounds of
     other folds. `Judged.helps` has the rule.
     """
-    count = len(partly.labels)
-    both = np.concatenate([partly.labelled[:count], partly.unlabelled])
-    graph = neighbours(main_directions(both, seed=partly.seed))
+    graph = _graph(partly)
     rounds = [
         _left_out(partly, graph, seed=partly.seed + offset) for offset in range(_ROUNDS)
     ]
@@ -88,7 +86,23 @@ def choose(partly: Partly) -> Choice:
     )
     if not judged.helps:
         return Choice(judged, None)
-    return Choice(judged, _helped(partly, np.arange(count), graph))
+    return Choice(judged, _helped(partly, np.arange(len(partly.labels)), graph))
+
+
+def plain_head(partly: Partly) -> Probe:
+    """The head of labelled examples alone."""
+    return _plain(partly, np.arange(len(partly.labels)))
+
+
+def helped_head(partly: Partly) -> Probe:
+    """The head of all examples, whatever labelled ones say of it."""
+    return _helped(partly, np.arange(len(partly.labels)), _graph(partly))
+
+
+def _graph(partly: Partly) -> sparse.csr_matrix:
+    """The neighbours among labelled examples, in one view, and the others after."""
+    both = np.concatenate([partly.labelled[: len(partly.labels)], partly.unlabelled])
+    return neighbours(main_directions(both, seed=partly.seed))
 
 
 def _left_out(
@@ -96,8 +110,8 @@ def _left_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which labelled examples both heads answer right that never saw them.
 
-    `[2, n]`, the head of labelled examples alone first; and those that were judged,
-    bool `[n]`: not those without which a class has no example.
+    `[2, n]`, the head of labelled examples alone first; and which were judged, bool
+    `[n]`: none without which a class has no example.
     """
     labels, count = partly.labels, len(partly.labels)
     folds = folds_of(

@@ -13,8 +13,8 @@ from pipelines.data.splits import Splits
 from pipelines.errors import ConfigError
 from pipelines.features.block_vectors import parts_of
 from pipelines.methods.unlabelled.choice import Partly, choose
+from pipelines.methods.unlabelled.judged import NONE, PROPAGATION, Unlabelled, in_words
 from pipelines.planning.plan import TransferPlan
-from pipelines.planning.unlabelled import NONE, PROPAGATION, Unlabelled, in_words
 from pipelines.probing.probe import Probe
 from pipelines.stages.adaptation.decide import head_alone
 from pipelines.stages.adaptation.read import features_of

@@ -1,4 +1,4 @@
-"""Unlabelled examples are used where labels follow neighbours, and refused elsewhere."""
+"""Unlabelled examples are used where labels follow neighbours, and not elsewhere."""
 
 import numpy as np
 import pytest

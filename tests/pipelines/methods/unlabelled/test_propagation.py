@@ -52,7 +52,7 @@ def test_one_label_of_each_cluster_reaches_the_others():
     assert np.mean(shares.argmax(axis=1) == own) > 0.9
 
 
-def test_what_no_label_reaches_has_the_same_of_all():
+def test_examples_without_any_label_share_all_classes():
     graph = sparse.csr_matrix(np.kron(np.eye(2), 1 - np.eye(3)))
     shares = propagate(graph, np.array([0, 1]), np.array([0, 1]), classes=2)
     np.testing.assert_allclose(shares[3:], 0.5)

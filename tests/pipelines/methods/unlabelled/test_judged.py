@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.planning.unlabelled import Judged, in_words
+from pipelines.methods.unlabelled.judged import Judged, in_words
 
 
 def _judged(gain, *, examples=30, error=0.05):

@@ -7,8 +7,8 @@ import dataclasses
 PROPAGATION, NONE = "propagation", "none"
 
 
-# Up to so many labelled examples of a class, labels that spread gained on every set of
-# ours, and above it on few of them: see "Labels that spread" in benchmarks/RESULTS.md.
+# Up to this number of labelled examples of a class, labels that spread gained on every
+# set that was measured, and above it on few: "Labels that spread" in RESULTS.md.
 _FEW_PER_CLASS = 10
 
 
@@ -17,7 +17,7 @@ class Judged:
     """Two heads, judged by the same labelled examples, which neither had seen.
 
     `before` and `after` are accuracies of the head of labelled examples alone, and of
-    the one that learned from the others too, on so many `examples` of all `classes`.
+    the one that learned from the others too, on a number of `examples` of `classes`.
     """
 
     before: float
@@ -47,8 +47,8 @@ class Judged:
 class Unlabelled:
     """The examples without labels of a run, and whether its head learned from them.
 
-    `method` is `propagation`, or `none` where that was not clearly better. `known` are
-    those that are training examples too, which were left out.
+    `method` is `propagation`, or `none` where that was not clearly better. `known` is
+    the number that training has too, which were left out.
     """
 
     reference: str
