@@ -101,12 +101,15 @@ def _measured(data: _Data, per_class: int, seed: int) -> tuple[float, ...]:
     own = np.concatenate(
         [rest[data.labels[rest] == label][:per_class] for label in range(classes)]
     )
-    pool = rng.permutation(np.setdiff1d(rest, own))[:_POOL]
+    if data.pool is None:
+        pool = data.features[rng.permutation(np.setdiff1d(rest, own))[:_POOL]]
+    else:
+        pool = data.pool[rng.permutation(len(data.pool))[:_POOL]]
     partly = Partly(
         data.features[own],
         data.labels[own],
         np.arange(len(own)),
-        (data.features if data.pool is None else data.pool)[pool],
+        pool,
         classes,
         seed,
     )
