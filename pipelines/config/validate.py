@@ -5,7 +5,7 @@ import dataclasses
 from typing import Any
 
 from pipelines.config import conditions
-from pipelines.config.adaptation import check_adapt
+from pipelines.config.adaptation import check_adapt, check_unlabelled
 from pipelines.config.conflicts import conflicts
 from pipelines.config.schema import (
     AUTO_BACKBONE,
@@ -72,6 +72,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         raise ConfigError(message)
     _check_calibration(config)
     check_adapt(config)
+    check_unlabelled(config)
     conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 

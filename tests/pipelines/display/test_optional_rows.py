@@ -1,6 +1,11 @@
 """Rows that only some runs have."""
 
-from pipelines.display.optional_rows import adaptation_rows, fold_rows, view_rows
+from pipelines.display.optional_rows import (
+    adaptation_rows,
+    fold_rows,
+    unlabelled_rows,
+    view_rows,
+)
 
 SCORES = {
     "count": 2,
@@ -40,3 +45,19 @@ def test_adaptation_rows_have_both_distances():
     ((_, words),) = adaptation_rows({**record, "method": "mcc", "after": after})
     assert "1.50 before, 0.25 after mcc" in words
     assert "source validation 0.9000 before, 0.8000 after" in words
+
+
+def test_unlabelled_rows_have_what_they_were_worth():
+    assert unlabelled_rows(None) == []
+    record = {
+        "reference": "dir:more",
+        "examples": 80,
+        "method": "none",
+        "judged": {"before": 0.5, "after": 0.75},
+    }
+    ((title, words),) = unlabelled_rows(record)
+    assert title == "without labels"
+    assert words.startswith("80 examples of dir:more, ")
+    assert "not used" in words
+    ((_, words),) = unlabelled_rows({**record, "method": "propagation"})
+    assert "out of fold 0.5000 before, 0.7500 after" in words
