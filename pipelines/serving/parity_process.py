@@ -52,7 +52,7 @@ def prepare(job, report):
         report(f"compiling {name}")
         takes = serve.structured_input_signature[1]
         serve(**{
-            key: tf.zeros([0, *spec.shape[1:]], spec.dtype)
+            key: tf.zeros([0, *(size or 1 for size in spec.shape[1:])], spec.dtype)
             for key, spec in takes.items()
         })
 
