@@ -48,3 +48,23 @@ def test_model_with_outside_file_is_refused(tmp_path):
     outside.unlink()
     with pytest.raises(ArtifactError, match=r"was running add on 2 examples \(1 of 3"):
         parity_process.run_in_fresh_process(folder, inputs, tmp_path)
+
+
+class _Long(tf.Module):
+    """Takes series of any number of steps."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 1], name="series")])
+    def total(self, series):
+        return {"total": tf.reduce_sum(series, axis=[1, 2])}
+
+
+def test_sizes_that_are_not_known_are_prepared(tmp_path):
+    module, folder = _Long(), tmp_path / "model"
+    tf.saved_model.save(module, str(folder), {"total": module.total})
+    inputs = {"total/2/series": np.ones((2, 5, 1), np.float32)}
+    with parity_process.fresh_process() as process:
+        parity_process.prepare(process, folder, tmp_path)
+        found = parity_process.run_in_fresh_process(
+            folder, inputs, tmp_path, process=process
+        )
+    assert found["total/2/total"].tolist() == [5.0, 5.0]
