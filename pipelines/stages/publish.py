@@ -35,6 +35,7 @@ from zoo.storage import durable
 from zoo.storage.hashing import hash_file
 
 _WEIGHTS = "backbone.weights.h5"
+CHECKPOINTS, META = "checkpoints", "meta.json"
 
 
 def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def save_backbone(backbone: Backbone, folder: Path, *, handle: str) -> dict[str,
 
 
 def publish(workdir: Path, *, name: str) -> BackboneSpec:
-    """Makes the backbone of a finished run a row of the user's registry.
+    """Makes the backbone of a finished run, or of `zoo meta`, a row of the registry.
 
     The row has the blocks of the network that it was trained from, and lies beside the
     same network as a reusable SavedModel. Where Keras or a handle hides the blocks, the
@@ -77,7 +78,8 @@ def publish(workdir: Path, *, name: str) -> BackboneSpec:
         BackboneError: if the name is taken or cannot be one.
         CorruptWeightsError: if the weights are not what the run wrote.
     """
-    report = read_report(workdir)
+    is_meta = (workdir / META).is_file()
+    report = read_report(workdir, META if is_meta else "report.json")
     kept = report["backbone"]
     path = _weights_of(workdir, kept)
     _refuse_taken(name)
@@ -108,7 +110,7 @@ def trained_backbone(workdir: Path, kept: Mapping[str, Any]) -> Backbone:
 
 
 def _weights_of(workdir: Path, kept: Mapping[str, Any]) -> Path:
-    path = workdir / "checkpoints" / kept["file"]
+    path = workdir / CHECKPOINTS / kept["file"]
     if not path.is_file() or hash_file(path, "sha256") != kept["sha256"]:
         raise CorruptWeightsError(
             f"{path} is not the file that the run wrote, so it was not used. Train"
@@ -117,18 +119,18 @@ def _weights_of(workdir: Path, kept: Mapping[str, Any]) -> Path:
     return path
 
 
-def read_report(workdir: Path) -> dict[str, Any]:
-    """The report of a finished run.
+def read_report(workdir: Path, name: str = "report.json") -> dict[str, Any]:
+    """The report of a finished run, or of meta-training by its name.
 
     Raises:
         ConfigError: if there is no finished run.
     """
     try:
-        report = json.loads((workdir / "report.json").read_text())
+        report = json.loads((workdir / name).read_text())
         report["backbone"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{workdir} is not the folder of a finished run: it has no report.json with"
+            f"{workdir} is not the folder of a finished run: it has no {name} with"
             f" a backbone ({error!r}). Give the folder that config.workdir named."
         ) from error
     return report

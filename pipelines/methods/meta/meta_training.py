@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.errors import ConfigError, TrainingError
+from pipelines.errors import ConfigError
 from pipelines.methods.few_shot.evaluation import Examples
 from pipelines.methods.meta import saved
+from pipelines.methods.meta.rounds import train_rounds
 from pipelines.methods.meta.tasks import (
     Tasks,
     TaskSetting,
@@ -27,13 +28,11 @@ from pipelines.methods.meta.update_rule import (
     new_rule,
     update_of,
 )
-from pipelines.runtime import signals
 
 # Steps that one meta-gradient looks back through, and tasks that it is the mean of.
 UNROLL = 20
 _TASKS = 4
 _CLIP = 1.0
-_SAVE_EVERY = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,21 +79,15 @@ def meta_train(
         TrainingError: if the losses are no longer finite.
     """
     learner = _Learner(seen, setting)
-    losses: list[float] = []
-    if progress_file.exists():
-        losses = learner.resume(saved.load_progress(progress_file, settings))
-    for number in range(len(losses), setting.rounds):
-        signals.obey()
-        losses.append(learner.round(number))
-        if not np.isfinite(losses[-1]):
-            raise TrainingError(
-                f"The loss of meta-training is {losses[-1]} in round {number + 1}. Use"
-                " a smaller --rate, in a new --workdir."
-            )
-        if (number + 1) % _SAVE_EVERY == 0 or number + 1 == setting.rounds:
-            saved.save_progress(progress_file, learner.progress(settings, losses))
-        on_progress(number + 1)
-    return UpdateRule(learner.weights), tuple(losses)
+    losses = train_rounds(
+        learner,
+        rounds=setting.rounds,
+        method=saved.OPTIMIZER,
+        progress_file=progress_file,
+        settings=settings,
+        on_progress=on_progress,
+    )
+    return UpdateRule(learner.weights), losses
 
 
 class _Learner:
@@ -105,43 +98,19 @@ class _Learner:
         self._rows = tf.constant(seen.features)
         self._labels = seen.labels
         seed = setting.tasks.episode.seed
-        self._variables = [keras.Variable(part) for part in new_rule(seed).weights]
-        self._adam = keras.optimizers.Adam(
+        self.variables = [keras.Variable(part) for part in new_rule(seed).weights]
+        self.optimizer = keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(
                 setting.rate, setting.rounds * setting.steps // UNROLL
             ),
             global_clipnorm=_CLIP,
         )
-        self._adam.build(self._variables)
+        self.optimizer.build(self.variables)
         self._unroll = tf.function(self._unrolled, autograph=False)
 
     @property
     def weights(self) -> tuple[np.ndarray, ...]:
-        return tuple(variable.numpy() for variable in self._variables)
-
-    def resume(self, progress: saved.Progress) -> list[float]:
-        """Takes over what was saved, and gives the losses so far.
-
-        Raises:
-            ConfigError: if it has other shapes.
-        """
-        moments = [np.shape(variable) for variable in self._adam.variables]
-        if [part.shape for part in progress.moments] != moments:
-            raise ConfigError(
-                "The saved progress of meta-training has moments of other shapes. It"
-                " was written by another version: start again in a new --workdir."
-            )
-        for variable, part in zip(self._variables, progress.weights):
-            variable.assign(part)
-        for variable, part in zip(self._adam.variables, progress.moments):
-            variable.assign(part)
-        return list(progress.losses)
-
-    def progress(self, settings: dict[str, Any], losses: list[float]) -> saved.Progress:
-        moments = tuple(np.array(variable) for variable in self._adam.variables)
-        return saved.Progress(
-            settings, len(losses), self.weights, moments, tuple(losses)
-        )
+        return tuple(variable.numpy() for variable in self.variables)
 
     def round(self, number: int) -> float:
         """Trains on new tasks, from their start to their last step."""
@@ -175,7 +144,7 @@ class _Learner:
         # Of unseen examples: rules that lowered the fitted loss alone overfitted heads.
         judged = tf.gather(self._rows, queries)
         with tf.GradientTape() as tape:
-            weights = [tf.convert_to_tensor(variable) for variable in self._variables]
+            weights = [tf.convert_to_tensor(variable) for variable in self.variables]
             tape.watch(weights)
             losses = []
             for step in range(UNROLL):
@@ -188,7 +157,7 @@ class _Learner:
                 heads += tf.reshape(update, heads.shape)
                 losses.append(tf.reduce_mean(loss_of(heads, judged, query_labels)))
             loss = tf.add_n(losses) / UNROLL
-        self._adam.apply(tape.gradient(loss, weights), self._variables)
+        self.optimizer.apply(tape.gradient(loss, weights), self.variables)
         return heads, state, loss
 
 

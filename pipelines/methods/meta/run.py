@@ -6,15 +6,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipelines.methods.few_shot.evaluation import Examples
 from pipelines.methods.few_shot.examples import labelled
 from pipelines.methods.few_shot.features import FeatureSource, Source
 from pipelines.methods.meta import saved
 from pipelines.methods.meta.comparison import Compared, compared
 from pipelines.methods.meta.meta_training import MetaSetting, meta_train
-from pipelines.methods.meta.tasks import halves
+from pipelines.methods.meta.tasks import halves, seen_classes
 from pipelines.runtime.clock import Clock
 
 FILE, PROGRESS = "optimizer.npz", "progress.npz"
@@ -55,7 +53,7 @@ def meta_train_optimizer(
     episode = setting.tasks.episode
     with labelled(data) as examples:
         # Before minutes of features: are there enough classes?
-        halves(_counted(examples.labels), episode, where=examples.reference)
+        seen_classes(examples.labels, episode, where=examples.reference)
         with clock.stage("features", source.backbone or "the default backbone"):
             network = FeatureSource(source, examples.inputs)
             read = Examples(network.read(examples.inputs), examples.labels)
@@ -91,8 +89,3 @@ def meta_train_optimizer(
         comparison=comparison,
         seconds={**clock.seconds, "total": clock.total_seconds},
     )
-
-
-def _counted(labels: np.ndarray) -> Examples:
-    """Examples with these labels, and no features yet."""
-    return Examples(np.zeros((len(labels), 1), np.float32), labels)

@@ -1,4 +1,4 @@
-"""The files of meta-training: the rule that it learned, and where it stands."""
+"""The files of meta-training: an update rule that it learned, and where it stands."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pipelines.features import described_arrays
 from pipelines.methods.meta.update_rule import UpdateRule
 
 _FORMAT = 1
-METHOD = "optimizer"
+OPTIMIZER = "optimizer"
 _RULE, _PROGRESS = "rule", "progress"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Progress:
-    """Where meta-training stands: rounds done, the LSTM, and its own optimizer.
+    """Where meta-training stands: rounds done, what it trains, and the optimizer of it.
 
     `settings` are those it was started with: a resumed one must have the same.
     """
@@ -36,7 +36,7 @@ class Progress:
 
 def save_rule(path: Path, rule: UpdateRule) -> None:
     """Writes the file of a learned optimizer; it is whole or not there."""
-    _save(path, _RULE, {}, {"weights": rule.weights})
+    _save(path, _RULE, {}, {"weights": rule.weights}, method=OPTIMIZER)
 
 
 def load_rule(path: Path) -> UpdateRule:
@@ -45,28 +45,28 @@ def load_rule(path: Path) -> UpdateRule:
     Raises:
         ConfigError: if the file is another one, or damaged.
     """
-    _, arrays = _load(path, _RULE)
+    _, arrays = _load(path, _RULE, method=OPTIMIZER)
     return UpdateRule(arrays["weights"])
 
 
-def save_progress(path: Path, progress: Progress) -> None:
-    """Writes where meta-training stands; the file is whole or as it was."""
+def save_progress(path: Path, progress: Progress, *, method: str) -> None:
+    """Writes where a method of meta-training stands; the file is whole or as it was."""
     about = {
         "settings": progress.settings,
         "rounds": progress.rounds,
         "losses": progress.losses,
     }
     arrays = {"weights": progress.weights, "moments": progress.moments}
-    _save(path, _PROGRESS, about, arrays)
+    _save(path, _PROGRESS, about, arrays, method=method)
 
 
-def load_progress(path: Path, settings: Mapping[str, Any]) -> Progress:
+def load_progress(path: Path, settings: Mapping[str, Any], *, method: str) -> Progress:
     """Where meta-training with these settings stood.
 
     Raises:
         ConfigError: if the file is another one or damaged, or settings differ.
     """
-    about, arrays = _load(path, _PROGRESS)
+    about, arrays = _load(path, _PROGRESS, method=method)
     before = about["settings"]
     changed = [
         f"{name} was {before.get(name)!r} and is {settings.get(name)!r}"
@@ -78,7 +78,6 @@ def load_progress(path: Path, settings: Mapping[str, Any]) -> Progress:
             f"{path} is of other meta-training: {'; '.join(changed)}. Repeat the"
             " command it was started with, or name another --workdir."
         )
-    UpdateRule(arrays["weights"])
     return Progress(
         before,
         about["rounds"],
@@ -93,10 +92,12 @@ def _save(
     kind: str,
     about: Mapping[str, Any],
     arrays: Mapping[str, Sequence[np.ndarray]],
+    *,
+    method: str,
 ) -> None:
     described_arrays.save(
         path,
-        {**about, "format": _FORMAT, "method": METHOD, "kind": kind},
+        {**about, "format": _FORMAT, "method": method, "kind": kind},
         {
             f"{name}_{i}": part
             for name, of in arrays.items()
@@ -105,8 +106,10 @@ def _save(
     )
 
 
-def _load(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    expected = {"format": _FORMAT, "method": METHOD, "kind": kind}
+def _load(
+    path: Path, kind: str, *, method: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    expected = {"format": _FORMAT, "method": method, "kind": kind}
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
@@ -122,7 +125,7 @@ def _load(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
         *(EOFError, zipfile.BadZipFile),
     ) as error:
         raise ConfigError(
-            f"{path} cannot be read as the {kind} of `zoo meta --method {METHOD}`:"
+            f"{path} cannot be read as the {kind} of `zoo meta --method {method}`:"
             f" {error}. Name the file that it wrote, or run it again in a new"
             " --workdir."
         ) from error

@@ -59,7 +59,22 @@ def halves(read: Examples, setting: Setting, *, where: str) -> tuple[Examples, .
     Raises:
         DataError: if either has too few classes for a task.
     """
-    every = np.unique(read.labels)
+    is_seen = seen_classes(read.labels, setting, where=where)
+    scale = normalization(read.features[is_seen], scaled=True)
+    rows = ((read.features - scale.mean) / scale.scale).astype(np.float32)
+    rows = rows.clip(-_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+    return tuple(
+        Examples(rows[part], read.labels[part]) for part in (is_seen, ~is_seen)
+    )
+
+
+def seen_classes(labels: np.ndarray, setting: Setting, *, where: str) -> np.ndarray:
+    """Which examples are of classes to meta-train on, bool `[n]`: half of all classes.
+
+    Raises:
+        DataError: if either half has too few classes for a task.
+    """
+    every = np.unique(labels)
     if len(every) < 2 * setting.ways:
         raise DataError(
             f"{where} has {len(every)} classes. Half of them are kept to judge by, so"
@@ -67,16 +82,13 @@ def halves(read: Examples, setting: Setting, *, where: str) -> tuple[Examples, .
             f" {len(every) // 2} ways, or data with more classes."
         )
     order = np.random.default_rng(setting.seed).permutation(every)
-    is_seen = np.isin(read.labels, order[: len(every) // 2])
-    scale = normalization(read.features[is_seen], scaled=True)
-    rows = ((read.features - scale.mean) / scale.scale).astype(np.float32)
-    rows = rows.clip(-_MOST_DEVIATIONS, _MOST_DEVIATIONS)
-    parts = tuple(
-        Examples(rows[part], read.labels[part]) for part in (is_seen, ~is_seen)
-    )
-    for part, name in zip(parts, ("meta-training", "the classes to judge by")):
-        setting.require_classes(part.labels, where=f"{where}, {name},")
-    return parts
+    is_seen = np.isin(labels, order[: len(every) // 2])
+    for part, name in (
+        (is_seen, "meta-training"),
+        (~is_seen, "the classes to judge by"),
+    ):
+        setting.require_classes(labels[part], where=f"{where}, {name},")
+    return is_seen
 
 
 def draw_tasks(

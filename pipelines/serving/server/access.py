@@ -14,7 +14,7 @@ from pipelines.serving.server.http import cross_origin
 from pipelines.serving.server.http.rest import error_response
 
 # What a load balancer asks, which has no token.
-_OPEN_PATHS = ("/healthz", "/readyz")
+_OPEN_PATHS = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
 _MESSAGE = "This server needs the header `Authorization: Bearer TOKEN`."
 _SCHEME = b"bearer"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -14,6 +14,14 @@ from pipelines.serving.server.errors import invalid
 from pipelines.serving.server.models.signature import Arrays
 
 _AS_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
+
+
+class Body(NamedTuple):
+    """An answer, with headers that name its version."""
+
+    content: bytes
+    headers: Mapping[str, str] = {}
+    status: int = 200
 
 
 def write_rows(outputs: Arrays) -> bytes:
@@ -26,26 +34,42 @@ def write_rows(outputs: Arrays) -> bytes:
         )
     written = {name: _writable(name, value) for name, value in outputs.items()}
     if len(written) == 1:
-        return _dumped({"predictions": next(iter(written.values()))}, outputs)
+        return dumped({"predictions": next(iter(written.values()))}, outputs)
     rows = [dict(zip(written, values)) for values in zip(*written.values())]
-    return _dumped({"predictions": rows}, outputs)
+    return dumped({"predictions": rows}, outputs)
 
 
 def write_columns(outputs: Arrays) -> bytes:
     """`{"outputs": ...}`: an object with every output, or the value if it is one."""
     written = {name: _writable(name, value) for name, value in outputs.items()}
     only = next(iter(written.values())) if len(written) == 1 else written
-    return _dumped({"outputs": only}, outputs)
+    return dumped({"outputs": only}, outputs)
 
 
 def write_results(results: list) -> bytes:
     """`{"results": [...]}` of a classification or a regression."""
-    return _dumped({"results": results}, {})
+    return dumped({"results": results}, {})
+
+
+def is_binary(name: str) -> bool:
+    """True for an output of bytes that may not be text, by its name."""
+    return name.endswith("_bytes")
+
+
+def flat(name: str, array: np.ndarray) -> Any:
+    """All values in the order of rows; bytes other than text are base64.
+
+    Raises:
+        ServingError: for values that JSON cannot hold.
+    """
+    if array.dtype == object and is_binary(name):
+        return [base64.b64encode(value).decode() for value in array.ravel()]
+    return _writable(name, array.reshape(-1))
 
 
 def _writable(name: str, array: np.ndarray) -> Any:
     if array.dtype == object:
-        convert = _as_base64 if name.endswith("_bytes") else _as_text
+        convert = _as_base64 if is_binary(name) else _as_text
         return _mapped(array.tolist(), convert)
     if array.dtype.kind not in "biuf" or array.dtype == np.float16:
         raise invalid(
@@ -75,7 +99,8 @@ def _as_text(value: bytes) -> str:
         ) from error
 
 
-def _dumped(value: Any, outputs: Arrays) -> bytes:
+def dumped(value: Any, outputs: Arrays) -> bytes:
+    """The JSON of a value that holds these arrays."""
     finite = all(
         np.isfinite(array).all()
         for array in outputs.values()

@@ -8,8 +8,8 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 import orjson
 from google.protobuf import json_format
@@ -31,8 +31,11 @@ from pipelines.serving.server.http import (
     json_answers,
     json_examples,
     json_tensors,
+    open_inference,
     urls,
 )
+from pipelines.serving.server.http.json_answers import Body
+from pipelines.serving.server.http.open_inference import HEADER_LENGTH
 from pipelines.serving.server.http.urls import Asked
 from pipelines.serving.server.limits import Admission, read_body
 from pipelines.serving.server.models import service
@@ -45,15 +48,8 @@ _JSON = "application/json"
 _Read = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
-class _Body(NamedTuple):
-    """An answer, and headers that name its version."""
-
-    content: bytes
-    headers: Mapping[str, str] = {}
-
-
 class ModelApi:
-    """`/v1/models/...` as an ASGI application."""
+    """`/v1/models/...` and `/v2/models/...` as an ASGI application."""
 
     def __init__(
         self,
@@ -79,7 +75,7 @@ class ModelApi:
             asked = urls.parse(scope["method"], _raw_path(scope))
             body = await self._answered(asked, scope, receive, started)
             response = Response(
-                body.content, media_type=_JSON, headers=dict(body.headers)
+                body.content, body.status, dict(body.headers), media_type=_JSON
             )
         except ServingError as refused:
             error = refused.without_trace()
@@ -98,12 +94,10 @@ class ModelApi:
 
     async def _answered(
         self, asked: Asked, scope: Scope, receive: Receive, started: float
-    ) -> _Body:
+    ) -> Body:
         """The answer; what costs something takes a place when its body is there."""
-        if asked.verb == "status":
-            return _Body(self._status(asked))
-        if asked.verb == "metadata":
-            return self._metadata(asked)
+        if asked.verb in _SHOWN:
+            return _SHOWN[asked.verb](self._manager, asked)
         client = Client.of_scope(scope)
         self._admission.places.refuse_if_full(client)
         self._manager.resolve(asked.target).batcher.refuse_if_full()
@@ -120,16 +114,15 @@ class ModelApi:
                 timeout_seconds=max(deadline - time.monotonic(), 0.001),
             )
             with self._admission.places.hold(client):
-                return await self._unless_gone(asked, body, receive, deadline)
+                parse = _parser(asked, body, headers.get(HEADER_LENGTH))
+                return await self._unless_gone(
+                    self._answer(asked, len(body), parse, deadline), receive
+                )
 
     async def _unless_gone(
-        self,
-        asked: Asked,
-        body: bytes,
-        receive: Receive,
-        deadline: float,
-    ) -> _Body:
-        answering = asyncio.create_task(self._answer(asked, body, deadline))
+        self, answer: Coroutine[Any, Any, Body], receive: Receive
+    ) -> Body:
+        answering = asyncio.create_task(answer)
         leaving = asyncio.create_task(_gone(receive))
         try:
             await asyncio.wait(
@@ -142,12 +135,15 @@ class ModelApi:
             leaving.cancel()
             answering.cancel()
 
-    async def _answer(self, asked: Asked, body: bytes, deadline: float) -> _Body:
+    async def _answer(
+        self, asked: Asked, size: int, parse: Callable[[], Any], deadline: float
+    ) -> Body:
         with self._manager.resolve(asked.target).held() as version:
-            read = functools.partial(self._read, len(body))
-            request = await read(lambda: json_tensors.parse(body))
-            content = await _ANSWERS[asked.verb](version, request, read, deadline)
-            return _Body(content, service.version_headers(version))
+            read = functools.partial(self._read, size)
+            request = await read(parse)
+            body = await _ANSWERS[asked.verb](version, request, read, deadline)
+            headers = {**service.version_headers(version), **body.headers}
+            return body._replace(headers=headers)
 
     async def _read(self, size: int, function: Callable[[], Any]) -> Any:
         """Calls a function that reads a body; a large body keeps nobody waiting.
@@ -157,41 +153,6 @@ class ModelApi:
         if size <= json_tensors.SMALL_BYTES:
             return function()
         return await asyncio.get_running_loop().run_in_executor(self._reader, function)
-
-    def _status(self, asked: Asked) -> bytes:
-        rows = [
-            {
-                "version": str(version.number),
-                "state": version.state.name,
-                "status": {
-                    "error_code": version.code.name,
-                    "error_message": version.message,
-                },
-            }
-            for version in self._manager.status(asked.target)
-        ]
-        return _indented({"model_version_status": rows})
-
-    def _metadata(self, asked: Asked) -> _Body:
-        version = self._manager.resolve(asked.target)
-        described = get_model_metadata_pb2.SignatureDefMap()
-        for name, signature in version.servable.signature_defs.items():
-            described.signature_def[name].CopyFrom(signature)
-        spec = {
-            "name": asked.target.name,
-            "signature_name": "",
-            "version": str(version.number),
-        }
-        as_dict = json_format.MessageToDict(
-            described,
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=True,
-        )
-        metadata: dict[str, object] = {"signature_def": as_dict}
-        if version.servable.class_names:  # which TensorFlow Serving knows nothing of
-            metadata[naming.CLASS_NAMES] = version.servable.class_names
-        content = _indented({"model_spec": spec, "metadata": metadata})
-        return _Body(content, service.version_headers(version))
 
     def _count(
         self, asked: Asked | None, error: ServingError | None, seconds: float
@@ -208,14 +169,58 @@ class ModelApi:
         self._metrics.in_flight(self._admission.places.taken)
 
 
+def _status(manager: Manager, asked: Asked) -> Body:
+    rows = [
+        {
+            "version": str(version.number),
+            "state": version.state.name,
+            "status": {
+                "error_code": version.code.name,
+                "error_message": version.message,
+            },
+        }
+        for version in manager.status(asked.target)
+    ]
+    return Body(_indented({"model_version_status": rows}))
+
+
+def _metadata(manager: Manager, asked: Asked) -> Body:
+    version = manager.resolve(asked.target)
+    described = get_model_metadata_pb2.SignatureDefMap()
+    for name, signature in version.servable.signature_defs.items():
+        described.signature_def[name].CopyFrom(signature)
+    spec = {
+        "name": asked.target.name,
+        "signature_name": "",
+        "version": str(version.number),
+    }
+    as_dict = json_format.MessageToDict(
+        described,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )
+    metadata: dict[str, object] = {"signature_def": as_dict}
+    if version.servable.class_names:  # which TensorFlow Serving knows nothing of
+        metadata[naming.CLASS_NAMES] = version.servable.class_names
+    content = _indented({"model_spec": spec, "metadata": metadata})
+    return Body(content, service.version_headers(version))
+
+
+def _parser(asked: Asked, body: bytes, header_length: str | None) -> Callable[[], Any]:
+    """What reads the body of a request."""
+    if asked.verb == "infer":
+        return functools.partial(open_inference.parse, body, header_length)
+    return functools.partial(json_tensors.parse, body)
+
+
 async def _predict(
     version: Loaded, request: dict, read: _Read, deadline: float
-) -> bytes:
+) -> Body:
     signature = _signature(version, request)
     inputs, as_rows = await read(lambda: json_tensors.read_inputs(request, signature))
     outputs = await service.predict(version, signature, inputs, deadline=deadline)
     write = json_answers.write_rows if as_rows else json_answers.write_columns
-    return write(outputs)
+    return Body(write(outputs))
 
 
 async def _infer(
@@ -226,11 +231,11 @@ async def _infer(
     *,
     task: service.Task[Any],
     as_json: Callable[[Any], object],
-) -> bytes:
+) -> Body:
     signature = _signature(version, request)
     examples = await read(lambda: json_examples.serialized(request))
     answers = await service.infer(version, signature, examples, task, deadline=deadline)
-    return json_answers.write_results([as_json(answer) for answer in answers])
+    return Body(json_answers.write_results([as_json(answer) for answer in answers]))
 
 
 def _named_scores(classes: Classes) -> list[object]:
@@ -241,7 +246,15 @@ def _signature(version: Loaded, request: dict) -> Signature:
     return json_tensors.find_signature(service.signatures(version), request, DEFAULT)
 
 
-_ANSWERS: dict[str, Callable[..., Awaitable[bytes]]] = {
+# What costs nothing, and what costs something.
+_SHOWN: dict[str, Callable[[Manager, Asked], Body]] = {
+    "status": _status,
+    "metadata": _metadata,
+    "model": open_inference.model,
+    "ready": open_inference.ready,
+}
+_ANSWERS: dict[str, Callable[..., Awaitable[Body]]] = {
+    "infer": open_inference.infer,
     "predict": _predict,
     "classify": functools.partial(_infer, task=service.CLASSIFY, as_json=_named_scores),
     "regress": functools.partial(_infer, task=service.REGRESS, as_json=float),
@@ -270,7 +283,8 @@ def application(
         return Response(counted.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def no_such_page(request: Request, _: Exception) -> Response:
-        message = f"There is no {request.url.path[:100]}; models are below /v1/models."
+        path = request.url.path[:100]
+        message = f"There is no {path}; models are below /v1/models and /v2/models."
         return JSONResponse({"error": message}, 404)
 
     async def wrong_method(request: Request, _: Exception) -> Response:
@@ -279,7 +293,23 @@ def application(
     async def unexpected(_: Request, error: Exception) -> Response:
         return JSONResponse({"error": f"Internal error: {type(error).__name__}"}, 500)
 
-    pages = [Route("/healthz", health), Route("/readyz", ready), *more_pages]
+    async def server(_: Request) -> Response:
+        return Response(open_inference.server(), media_type=_JSON)
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def v2_ready(_: Request) -> Response:
+        return JSONResponse({"ready": is_ready()}, 200 if is_ready() else 503)
+
+    pages = [
+        Route("/healthz", health),
+        Route("/readyz", ready),
+        Route("/v2", server),
+        Route("/v2/health/live", live),
+        Route("/v2/health/ready", v2_ready),
+        *more_pages,
+    ]
     if metrics_path:
         pages.append(Route(metrics_path, numbers))
     return Starlette(
@@ -296,13 +326,13 @@ def application(
 
 
 class _OnlyModels:
-    """Passes on what begins with `/v1/`, in letters of either case."""
+    """Passes on what begins with `/v1/`, in letters of either case, and `/v2/`."""
 
     def __init__(self, api: ModelApi) -> None:
         self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["path"][:4].lower() == "/v1/":
+        if scope["path"][:4].lower() not in ("/v1/", "/v2/"):
             raise HTTPException(404)
         await self._api(scope, receive, send)
 

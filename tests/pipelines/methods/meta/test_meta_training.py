@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ConfigError, TrainingError
-from pipelines.methods.meta import meta_training, saved
+from pipelines.methods.meta import rounds, saved
 from pipelines.methods.meta.meta_training import MetaSetting, meta_train
 from pipelines.methods.meta.update_rule import new_rule
 
@@ -33,7 +33,7 @@ def trained(parts, setting, folder, *, stop_after=None):
 
 
 def test_resumed_is_the_same_to_the_bit(parts, setting, tmp_path, monkeypatch):
-    monkeypatch.setattr(meta_training, "_SAVE_EVERY", 2)
+    monkeypatch.setattr(rounds, "_SAVE_EVERY", 2)
     (tmp_path / "whole").mkdir()
     whole, losses = trained(parts, setting, tmp_path / "whole")
     with pytest.raises(StoppedError):  # the third round is lost, and done again
@@ -41,10 +41,12 @@ def test_resumed_is_the_same_to_the_bit(parts, setting, tmp_path, monkeypatch):
     again, losses_again = trained(parts, setting, tmp_path)
     assert again.encoded() == whole.encoded() != new_rule(0).encoded()
     assert losses_again == losses
-    progress = saved.load_progress(tmp_path / "progress.npz", {})
+    progress = saved.load_progress(
+        tmp_path / "progress.npz", {}, method=saved.OPTIMIZER
+    )
     other = dataclasses.replace(progress, moments=progress.moments[1:])
-    saved.save_progress(tmp_path / "progress.npz", other)
-    with pytest.raises(ConfigError, match="moments of other shapes"):
+    saved.save_progress(tmp_path / "progress.npz", other, method=saved.OPTIMIZER)
+    with pytest.raises(ConfigError, match="arrays of other shapes"):
         trained(parts, setting, tmp_path)
 
 

@@ -13,12 +13,14 @@ def file(tmp_path):
     progress = saved.Progress(
         {"seed": 0, "data": "a"}, 2, new_rule(0).weights, (np.arange(3),), (1.0, 0.5)
     )
-    saved.save_progress(tmp_path / "progress.npz", progress)
+    saved.save_progress(tmp_path / "progress.npz", progress, method=saved.OPTIMIZER)
     return tmp_path / "progress.npz"
 
 
 def test_progress_is_read_as_it_was(file):
-    progress = saved.load_progress(file, {"seed": 0, "data": "a"})
+    progress = saved.load_progress(
+        file, {"seed": 0, "data": "a"}, method=saved.OPTIMIZER
+    )
     assert (progress.rounds, progress.losses) == (2, (1.0, 0.5))
     np.testing.assert_array_equal(progress.moments[0], np.arange(3))
     for before, after in zip(new_rule(0).weights, progress.weights):
@@ -27,7 +29,7 @@ def test_progress_is_read_as_it_was(file):
 
 def test_progress_of_other_settings_is_refused_by_name(file):
     with pytest.raises(ConfigError, match=r"seed was 0 and is 1.*another --workdir"):
-        saved.load_progress(file, {"seed": 1, "data": "a"})
+        saved.load_progress(file, {"seed": 1, "data": "a"}, method=saved.OPTIMIZER)
 
 
 def test_one_kind_of_file_is_not_the_other(file):
@@ -39,7 +41,7 @@ def test_one_kind_of_file_is_not_the_other(file):
 def test_a_file_cut_short_is_refused(file, kept):
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(ConfigError, match="cannot be read as the progress"):
-        saved.load_progress(file, {})
+        saved.load_progress(file, {}, method=saved.OPTIMIZER)
 
 
 @pytest.mark.parametrize("about", ["[]", '{"method": "protonet"}', "no json"])

@@ -12,7 +12,9 @@ def test_health_metrics_and_other_pages(impatient):
     assert impatient.get("/monitoring/prometheus/metrics").status == 200
     answer = impatient.get("/index.html")
     assert answer.status == 404
-    assert answer.error == "There is no /index.html; models are below /v1/models."
+    assert answer.error == (
+        "There is no /index.html; models are below /v1/models and /v2/models."
+    )
 
 
 def test_preflight_needs_an_origin(impatient):
