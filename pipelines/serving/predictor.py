@@ -140,7 +140,7 @@ class Predictor:
         `series` is `[steps, channels]`, or `[steps]` for one channel, and NaN is a
         missing value. `anomaly_by_window` and `window_start` have a window each, which
         begin a quarter of their length apart; `anomaly_by_step` `[steps]` is the mean
-        over the windows that hold a step. `anomaly_score` is that of the strangest
+        over the windows that hold a step. `anomaly_score` is the score of the strangest
         window, `anomalous` if any is over 1: `alpha` is promised of each window alone.
         `valid` is false for a series with infinity or without any value.
 

@@ -16,7 +16,7 @@ from pipelines.serving.graph_answers import Outputs
 from pipelines.serving.naming import ANOMALY_BY_STEP, ANOMALY_BY_WINDOW, WINDOW_START
 from pipelines.serving.parity import Expected
 
-# Windows begin this share of their length apart, and so many are computed at once.
+# Windows in a length, and the largest number that is computed at once.
 _HOPS, _AT_ONCE = 4, 64
 
 Answer = Callable[[tf.Tensor], Outputs]
