@@ -26,6 +26,7 @@ COMMANDS = {
     "drift": "models.drift",
     "add-class": "runs.add_class",
     "adapt": "runs.adapt",
+    "distil": "runs.distil",
     "report": "runs.report",
     "compare": "runs.compare",
     "doctor": "doctor",

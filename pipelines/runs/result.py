@@ -12,6 +12,7 @@ import keras
 from pipelines.calibration.calibration import Calibration
 from pipelines.formats import keras_file
 from pipelines.planning.adaptation.evidence import Adaptation
+from pipelines.stages.distillation.record import Distillation
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
@@ -62,8 +63,8 @@ class Outcome:
     `exported` has the path and the parity record of the artifact, None where it was not
     published, `backbone` the values that rebuild the trained backbone, `seconds` the
     time of each stage, and `folds` the scores of folds, `views` the choice of views,
-    `gate` the result of the quality gate and `adaptation` the record of a target,
-    where the run has some.
+    `gate` the result of the quality gate, `adaptation` the record of a target and
+    `distillation` that of a teacher, where the run has some.
     """
 
     prepared: Prepared
@@ -77,3 +78,4 @@ class Outcome:
     views: ViewChoice | None = None
     gate: Mapping[str, Any] | None = None
     adaptation: Adaptation | None = None
+    distillation: Distillation | None = None
