@@ -50,6 +50,17 @@ def adaptation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     ]
 
 
+def distillation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The teacher of a run, where it has one."""
+    if not record:
+        return []
+    words = f"{record['teacher']} ({record['backbone']}), temperature"
+    words += f" {record['temperature']:g}, weight {record['weight']:g}"
+    if record["unlabelled"]:
+        words += f", and {record['unlabelled']} examples without labels"
+    return [("teacher", words)]
+
+
 def simple_model_rows(
     compared: Mapping[str, Any] | None,
 ) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.display.optional_rows import (
     adaptation_rows,
+    distillation_rows,
     fold_rows,
     simple_model_rows,
     view_rows,
@@ -34,6 +35,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *fold_rows(report.get("folds")),
         *view_rows(report.get("test_views")),
         *adaptation_rows(report.get("adaptation")),
+        *distillation_rows(report.get("distillation")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", "; ".join(phases) or "none: no step was trained"),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),
