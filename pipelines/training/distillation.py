@@ -50,9 +50,16 @@ class DistillationLoss(keras.losses.Loss):
 
 
 def label_accuracy(name: str, classes: int) -> keras.metrics.Metric:
-    """The share of rows whose label has the largest logit; see `DistillationLoss`."""
+    """The share of rows whose label has the largest logit; see `DistillationLoss`.
+
+    Of a row without a label it is the likeliest class of the teacher.
+    """
 
     def is_right(y_true: Any, y_pred: Any) -> Any:
-        return keras.metrics.categorical_accuracy(y_true[:, :classes], y_pred)
+        label = y_true[:, :classes]
+        if y_true.shape[-1] != classes:
+            has_label = ops.sum(label, axis=-1, keepdims=True) > 0
+            label = ops.where(has_label, label, y_true[:, classes:])
+        return keras.metrics.categorical_accuracy(label, y_pred)
 
     return keras.metrics.MeanMetricWrapper(is_right, name=name)
