@@ -1,9 +1,9 @@
 """A small network taught by a large one, beside the same network alone.
 
-Fashion items and emoji of one vendor: a seed draws the images of
-training, validation and test, and some without labels; the teacher is EfficientNet-Lite0 with ImageNet's weights, and the student a
-small convolutional network without weights (fashion), or the same Lite0 on images of 48
-pixels (emoji). The
+Fashion items and emoji of one vendor: a seed draws the images of training, validation
+and test, and some without labels. The teacher is a head on EfficientNet-Lite0 with
+ImageNet's weights, and the student a small convolutional network without weights
+(fashion), or the same Lite0 on images of 48 pixels (emoji). The
 student is trained on labels alone, on the teacher's answers for the same examples, and
 on its answers for unlabelled ones too; all are tested on the same examples. The rest is
 as `zootune.distil` has it by default, chosen before any test.
@@ -25,6 +25,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,9 +33,9 @@ from PIL import Image
 import zootune
 from benchmarks.spread import spread
 
-TEACHER = {"backbone": "efficientnet_lite0", "input_size_px": 128}
+TEACHER: dict[str, Any] = {"backbone": "efficientnet_lite0", "input_size_px": 128}
 # The student of each set: emoji are too hard for one that begins from nothing.
-STUDENTS = {
+STUDENTS: dict[str, dict[str, Any]] = {
     "fashion": {
         "backbone": "tiny_image",
         "weights": "none",
@@ -105,7 +106,7 @@ def rows(folder: Path, workdir: Path, name: str, seed: int) -> Iterator[Row]:
         zootune.fine_tune(
             labelled, workdir=teacher, strategy="head_only", seed=seed, **TEACHER
         )
-    fields = {"seed": seed, **STUDENTS[name]}
+    fields: dict[str, Any] = {"seed": seed, **STUDENTS[name]}
     found: dict[str, tuple[float, str]] = {}
     for arm, pool in (("distilled", ""), ("distilled, unlabelled", unlabelled)):
         to = place / arm.replace(", ", "_")

@@ -248,13 +248,13 @@ def distil(
     """Trains a student on the calibrated answers of a finished run, and alone.
 
     `run` is the folder of the teacher, `unlabelled` a reference of more examples for it
-    to answer, `weight` its share in the loss, and `temperature` that of both networks
-    there. `data` are those of the teacher unless they have moved; `fields` are others
-    of the student, as for `fine_tune`. `workdir` gets both runs, and the student that
-    is better on validation is kept.
+    to answer, `weight` its share in the loss, and `temperature` the one of both there.
+    `data` are the teacher's unless they have moved; `fields` are others of the student,
+    as for `fine_tune`. `workdir` gets both runs, and the student that is better on
+    validation is kept.
 
     Raises:
-        ConfigError: if the teacher is no finished run, or no larger than the student.
+        ConfigError: if the teacher has not finished, or is not the larger network.
         DataError: if it was trained on other data, or unlabelled examples are held out.
         BackboneError, TrainingError, ArtifactError: as for `fine_tune`.
     """

@@ -98,9 +98,7 @@ def _finished(config: RunConfig) -> Path:
 
 def _config_of(folder: Path) -> RunConfig:
     """The config of a run folder, which may have been moved."""
-    return dataclasses.replace(
-        read_config(folder / "config.json"), workdir=str(folder)
-    )
+    return dataclasses.replace(read_config(folder / "config.json"), workdir=str(folder))
 
 
 def _write(done: Distilled) -> None:

@@ -103,8 +103,8 @@ class Problem(Protocol):
     `reads_classes` where each example has one class, `classes_can_change` where a head
     for other classes is solved from kept features, and `trains_in_replicas` where
     several devices can share a batch; `learns_from_teacher` where each output is the
-    logit of a class, which another network can teach. Where nothing `trains`, a detector is fitted, and
-    no labels of training compare backbones or settings.
+    logit of a class, which another network can teach. Where nothing `trains`, a
+    detector is fitted, and no labels of training compare backbones or settings.
     """
 
     name: str

@@ -18,7 +18,6 @@ from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.features.activation_cache import ActivationCache
 from pipelines.gate.gate import Gate, GateResult
-from pipelines.stages.distillation.record import Distillation
 from pipelines.runs import folder as run_folder
 from pipelines.runs import gated, keep_features, record, report, resume
 from pipelines.runs.adapted import adapted
@@ -35,6 +34,7 @@ from pipelines.serving import parity_process, publication
 from pipelines.stages.adaptation.apply import apply_adaptation
 from pipelines.stages.calibrate import Calibrated
 from pipelines.stages.distillation.finished import TeacherRun
+from pipelines.stages.distillation.record import Distillation
 from pipelines.stages.distillation.teach import require_teacher, teach
 from pipelines.stages.drift_reference import reference_of
 from pipelines.stages.evaluate import Evaluation

@@ -12,11 +12,11 @@ import keras
 from pipelines.calibration.calibration import Calibration
 from pipelines.formats import keras_file
 from pipelines.planning.adaptation.evidence import Adaptation
-from pipelines.stages.distillation.record import Distillation
 from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.distillation.record import Distillation
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory
 from pipelines.stages.folds.result import FoldScores
@@ -64,7 +64,7 @@ class Outcome:
     published, `backbone` the values that rebuild the trained backbone, `seconds` the
     time of each stage, and `folds` the scores of folds, `views` the choice of views,
     `gate` the result of the quality gate, `adaptation` the record of a target and
-    `distillation` that of a teacher, where the run has some.
+    `distillation` the one of a teacher, where the run has some.
     """
 
     prepared: Prepared

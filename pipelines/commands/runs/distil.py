@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="PX",
-        help="side of the images of the student; default: that of its backbone",
+        help="side of the images of the student; default: as its backbone has it",
     )
     parser.add_argument(
         "--strategy", default="auto", metavar="NAME", help="as config.strategy"

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.config import RunConfig
-from pipelines.config.sections.distil import DistilConfig
 from pipelines.data.checks.changed_files import broken_files_named
 from pipelines.data.input.batches import batches
 from pipelines.data.names import listing
@@ -17,12 +16,12 @@ from pipelines.data.reference import DatasetRef
 from pipelines.data.splits import Inputs, Lessons, Split, Splits
 from pipelines.display.text import PLURALS
 from pipelines.errors import ConfigError, DataError
-from pipelines.stages.distillation.record import Distillation
 from pipelines.problems.protocol import Problem
 from pipelines.runtime.clock import Ticker
 from pipelines.serving.predictor import Predictor
 from pipelines.stages.distillation.finished import TeacherRun, finished_teacher
 from pipelines.stages.distillation.pool import read_pool, with_pool
+from pipelines.stages.distillation.record import Distillation
 from zoo.builder import Backbone
 
 _BATCH_SIZE = 32
@@ -84,8 +83,8 @@ def _require_same_data(teacher: TeacherRun, splits: Splits) -> None:
     manifest, info = teacher.artifact.manifest, splits.info
     if manifest.problem != info.problem:
         raise ConfigError(
-            f"{teacher.path} answers a problem of the kind {manifest.problem!r}, but the"
-            f" data are {info.problem!r}. Name a teacher of the same kind."
+            f"{teacher.path} answers a problem of the kind {manifest.problem!r}, but"
+            f" the data are {info.problem!r}. Name a teacher of the same kind."
         )
     if tuple(manifest.class_names) != tuple(info.class_names):
         raise DataError(
@@ -118,7 +117,10 @@ def teach(teacher: TeacherRun, splits: Splits, config: RunConfig) -> Taught:
     classes = len(splits.info.class_names)
     answers = _answers(predictor, train)
     rows = np.concatenate(
-        [np.eye(classes, dtype=np.float32)[train.labels], _softened(answers, distil)],
+        [
+            np.eye(classes, dtype=np.float32)[train.labels],
+            _softened(answers, distil.temperature),
+        ],
         axis=1,
     )
     lessons = Lessons(rows, distil.temperature, distil.weight)
@@ -126,7 +128,7 @@ def teach(teacher: TeacherRun, splits: Splits, config: RunConfig) -> Taught:
     if distil.unlabelled:
         pool = read_pool(distil.unlabelled, splits)
         pooled = len(pool)
-        split = _extended(split, pool, predictor, config)
+        split = _extended(split, lessons, pool, predictor)
     right = answers.argmax(axis=1) == train.labels
     record = Distillation(
         teacher=str(teacher.path),
@@ -141,36 +143,34 @@ def teach(teacher: TeacherRun, splits: Splits, config: RunConfig) -> Taught:
     return Taught(dataclasses.replace(splits, train=split), record)
 
 
-def _softened(answers: np.ndarray, distil: DistilConfig) -> np.ndarray:
-    """Probabilities at the temperature of a config, float32 `[n, classes]`."""
+def _softened(answers: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities at a temperature, float32 `[n, classes]`."""
     logs = np.log(np.maximum(answers.astype(np.float64), _TINY))
-    scaled = logs / distil.temperature
+    scaled = logs / temperature
     scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _extended(
-    train: Split, pool: Inputs, predictor: Predictor, config: RunConfig
+    train: Split, lessons: Lessons, pool: Inputs, predictor: Predictor
 ) -> Split:
     """The split of training, followed by examples that have no label but lessons."""
     inputs = with_pool(train.inputs, pool)
     alone = Split("unlabelled", pool, np.zeros(len(pool), np.int64))
     answers = _answers(predictor, alone)
-    soft = _softened(answers, config.distil)
+    soft = _softened(answers, lessons.temperature)
     rows = np.concatenate([np.zeros_like(soft), soft], axis=1)
-    lessons = train.lessons
     weights = train.weights
     if weights is not None:
-        weights = np.concatenate([weights, np.full(len(pool), weights.mean())])
+        mean = np.full(len(pool), weights.mean(), weights.dtype)
+        weights = np.concatenate([weights, mean])
     return Split(
         train.name,
         inputs,
         np.concatenate([train.labels, answers.argmax(axis=1)]),
         names=_names(train, len(pool)),
         weights=weights,
-        lessons=dataclasses.replace(
-            lessons, rows=np.concatenate([lessons.rows, rows])
-        ),
+        lessons=dataclasses.replace(lessons, rows=np.concatenate([lessons.rows, rows])),
     )
 
 

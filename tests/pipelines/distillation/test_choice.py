@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.comparison.finished import Answers
-from pipelines.distillation.choice import chosen, choose
+from pipelines.distillation.choice import choose, chosen
 
 
 def _answers(right, loss=0.1):
