@@ -2,8 +2,8 @@
 
 Fashion items and emoji of one vendor: a seed draws the images of training, validation
 and test, and some without labels. The teacher is a head on EfficientNet-Lite0 with
-ImageNet's weights, and the student a small convolutional network without weights
-(fashion), or the same Lite0 on images of 48 pixels (emoji). The
+ImageNet's weights at 128 pixels, and the student one on the same network at 32 (fashion)
+or 48 pixels (emoji), which are 16 and 7 times fewer multiply-adds. The
 student is trained on labels alone, on the teacher's answers for the same examples, and
 on its answers for unlabelled ones too; all are tested on the same examples. The rest is
 as `zootune.distil` has it by default, chosen before any test.
@@ -34,19 +34,15 @@ import zootune
 from benchmarks.spread import spread
 
 TEACHER: dict[str, Any] = {"backbone": "efficientnet_lite0", "input_size_px": 128}
-# The student of each set: emoji are too hard for one that begins from nothing.
-STUDENTS: dict[str, dict[str, Any]] = {
-    "fashion": {
-        "backbone": "tiny_image",
-        "weights": "none",
-        "strategy": "scratch",
-        "finetune": {"epochs": 30},
-    },
-    "emoji": {
-        "backbone": "efficientnet_lite0",
-        "input_size_px": 48,
-        "strategy": "head_only",
-    },
+# A frozen backbone: its head is as good as it gets from a closed form and a few steps, so
+# that the student taught with more examples wins nothing by taking more steps.
+_STUDENT: dict[str, Any] = {
+    "backbone": "efficientnet_lite0",
+    "strategy": "head_only",
+}
+STUDENTS = {
+    "fashion": {**_STUDENT, "input_size_px": 32},
+    "emoji": {**_STUDENT, "input_size_px": 48},
 }
 ARMS = ("teacher", "alone", "distilled", "distilled, unlabelled")
 # Images of each split of a set, and those without labels.

@@ -17,6 +17,7 @@ COMMANDS = {
     "deploy": "models.deploy",
     "publish": "backbones.publish",
     "export": "models.export",
+    "budget": "models.budget",
     "demo": "data.demo",
     "generate": "data.generate",
     "cluster": "data.cluster",
