@@ -2,11 +2,11 @@
 
 Fashion items and emoji of one vendor: a seed draws the images of training, validation
 and test, and some without labels. The teacher is a head on EfficientNet-Lite0 with
-ImageNet's weights at 128 pixels, and the student one on the same network at 32 (fashion)
-or 48 pixels (emoji), which are 16 and 7 times fewer multiply-adds. The
-student is trained on labels alone, on the teacher's answers for the same examples, and
-on its answers for unlabelled ones too; all are tested on the same examples. The rest is
-as `zootune.distil` has it by default, chosen before any test.
+ImageNet's weights at 128 pixels, and the student one on the same network at 32 pixels
+(fashion) or 48 (emoji): 16 and 7 times fewer multiply-adds. The student is trained on
+labels alone, on the teacher's answers for the same examples, and on its answers for
+unlabelled ones too; all are tested on the same examples. The rest is as
+`zootune.distil` has it by default, chosen before any test.
 
 `closed` is the share of the gap between the student alone and the teacher, over the
 means of all seeds, that is closed.
@@ -34,8 +34,8 @@ import zootune
 from benchmarks.spread import spread
 
 TEACHER: dict[str, Any] = {"backbone": "efficientnet_lite0", "input_size_px": 128}
-# A frozen backbone: its head is as good as it gets from a closed form and a few steps, so
-# that the student taught with more examples wins nothing by taking more steps.
+# A frozen backbone: its head is as good as it gets from a closed form and a few steps,
+# so that a student taught with more examples wins little by taking more steps.
 _STUDENT: dict[str, Any] = {
     "backbone": "efficientnet_lite0",
     "strategy": "head_only",
