@@ -26,61 +26,86 @@ def check_adapt(config: "RunConfig") -> None:
             f" '{adapt.method}': labelled examples choose where the method is 'auto'."
             " Leave one of the two out."
         )
+    check_head_alone(config, "config.adapt.target")
+
+
+def check_unlabelled(config: "RunConfig") -> None:
+    """Refuses fields that a head from unlabelled examples does not go with.
+
+    Raises:
+        ConfigError: naming both fields, and what to do.
+    """
+    if not config.unlabelled:
+        return
+    if config.adapt.target:
+        raise ConfigError(
+            "config.unlabelled and config.adapt.target are both set, and each gives the"
+            " head. Use config.unlabelled for more examples like those with labels, and"
+            " config.adapt.target for another domain."
+        )
+    check_head_alone(config, "config.unlabelled")
+
+
+def check_head_alone(config: "RunConfig", given: str) -> None:
+    """Refuses what a head does not go with that is solved on frozen features by itself.
+
+    `given` is the field that asks for it.
+
+    Raises:
+        ConfigError: naming both fields, and what to do.
+    """
     head, tune = config.head, config.finetune
     # A condition that makes a conflict, the field, and what to do.
     conflicts = (
         (
             config.problem not in ("auto", "single_label"),
             f"config.problem is '{config.problem}'",
-            "Methods of adaptation compare classes: leave config.problem out, or"
-            " config.adapt.target.",
+            f"The method compares classes: leave config.problem out, or {given}.",
         ),
         (
             config.folds,
             f"config.folds is {config.folds}",
-            "A head that is adapted is one, and not the average of several: leave one"
-            " of the two out.",
+            "Its head is one, and not the average of several: leave one of the two"
+            " out.",
         ),
         (
             config.test_views != "none",
             f"config.test_views is '{config.test_views}'",
-            "The head is adapted to one view of each image: leave one of the two out.",
+            "Its head is for one view of each image: leave one of the two out.",
         ),
         (
             config.strategy not in ("auto", "head_only"),
             f"config.strategy is '{config.strategy}'",
-            "The head is adapted on features of frozen blocks: set"
-            " config.strategy='head_only', or leave config.adapt.target out.",
+            "Its head reads features of frozen blocks: set config.strategy='head_only',"
+            f" or leave {given} out.",
         ),
         (
             tune.from_block,
             f"config.finetune.from_block is '{tune.from_block}'",
-            "The head is adapted on features of frozen blocks: leave one of the two"
-            " out.",
+            "Its head reads features of frozen blocks: leave one of the two out.",
         ),
         (
             head.init != "probe" or head.hidden_units or head.dropout,
             "config.head has layers or a start of its own",
-            "A method begins from the head in closed form, and mcc, shot, dann and"
-            " confusion have a hidden layer of config.adapt.units: leave head.init,"
-            " head.hidden_units, head.pooling and head.dropout out.",
+            "Its head begins in closed form, and methods of adaptation that have a"
+            " hidden layer take config.adapt.units: leave head.init, head.hidden_units,"
+            " head.pooling and head.dropout out.",
         ),
         (
             head.conv_blocks > 0,
             f"config.head.conv_blocks is {head.conv_blocks}",
-            "The head is adapted on features of frozen blocks: leave one of the two"
-            " out.",
+            "Its head reads features of frozen blocks: leave one of the two out.",
         ),
         (
             config.distribution in ("workers", "mirrored", "tpu"),
             f"config.distribution is '{config.distribution}'",
-            "A head is adapted by one worker on one device, in seconds: set"
+            "Its head is solved by one worker on one device, in seconds: set"
             " config.distribution='none'.",
         ),
     )
     for is_conflict, field, remedy in conflicts:
         if is_conflict:
-            raise ConfigError(f"{field}, and config.adapt.target is set. {remedy}")
+            raise ConfigError(f"{field}, and {given} is set. {remedy}")
 
 
 def _refuse_without_target(adapt: AdaptConfig) -> None:

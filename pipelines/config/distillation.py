@@ -33,6 +33,12 @@ def check_distil(config: "RunConfig") -> None:
             "Distil first, and adapt the finished run with zoo adapt.",
         ),
         (
+            config.unlabelled,
+            f"config.unlabelled is '{config.unlabelled}'",
+            "A teacher answers examples without labels: name them in"
+            " config.distil.unlabelled, and leave config.unlabelled out.",
+        ),
+        (
             config.imbalance != "none",
             f"config.imbalance is '{config.imbalance}'",
             "The teacher answers for the shares that it was trained with: train it with"

@@ -169,6 +169,13 @@ class RunConfig:
         " out of fold are answered better by more than a standard error. Needs"
         " strategy=head_only.",
     )
+    unlabelled: str = option(
+        "",
+        help="Reference of examples without labels, such as dir:more, whose folder may"
+        " hold the images themselves. Labels spread to them from the training examples,"
+        " and the head learns from both, if that answers labelled examples out of fold"
+        " better. Needs strategy=auto or head_only.",
+    )
     profile: bool = option(
         False,
         help="Measures where the seconds of a step go, and traces some steps for"

@@ -5,7 +5,7 @@ import dataclasses
 from typing import Any
 
 from pipelines.config import conditions
-from pipelines.config.adaptation import check_adapt
+from pipelines.config.adaptation import check_adapt, check_unlabelled
 from pipelines.config.conflicts import conflicts
 from pipelines.config.distillation import check_distil
 from pipelines.config.schema import (
@@ -74,6 +74,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
     _check_calibration(config)
     check_adapt(config)
     check_distil(config)
+    check_unlabelled(config)
     conditions.parse(config.export.minimum)
     return copy.deepcopy(config)
 

@@ -61,6 +61,22 @@ def distillation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]
     return [("teacher", words)]
 
 
+def unlabelled_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What examples without labels were worth, where the run was given some."""
+    if not record:
+        return []
+    words = f"{record['examples']} examples of {record['reference']}"
+    if record["method"] == "none":
+        words += ", not used; the reason is in report.json"
+    else:
+        judged = record["judged"]
+        words += (
+            f", labels spread to them: out of fold {judged['before']:.4f} before,"
+            f" {judged['after']:.4f} after"
+        )
+    return [("without labels", words)]
+
+
 def simple_model_rows(
     compared: Mapping[str, Any] | None,
 ) -> Iterator[tuple[str, str]]:

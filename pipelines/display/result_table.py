@@ -10,6 +10,7 @@ from pipelines.display.optional_rows import (
     distillation_rows,
     fold_rows,
     simple_model_rows,
+    unlabelled_rows,
     view_rows,
 )
 from pipelines.display.tables import accuracy_of, aligned, computed
@@ -36,6 +37,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *view_rows(report.get("test_views")),
         *adaptation_rows(report.get("adaptation")),
         *distillation_rows(report.get("distillation")),
+        *unlabelled_rows(report.get("unlabelled")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", "; ".join(phases) or "none: no step was trained"),
         ("plan", f"{report['plan']['action']}; its reasons are in report.json"),

@@ -58,4 +58,5 @@ ONE_CLASS_ONLY: Mapping[str, Sequence[Any]] = {
     "imbalance": ("none", "auto"),
     "distribution": ("auto", "none"),
     "adapt.target": ("",),
+    "unlabelled": ("",),
 }

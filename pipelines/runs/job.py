@@ -20,10 +20,10 @@ from pipelines.features.activation_cache import ActivationCache
 from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
 from pipelines.runs import gated, keep_features, record, report, resume
-from pipelines.runs.adapted import adapted
 from pipelines.runs.agreement import agree, gather_workers
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.model_card import model_card
+from pipelines.runs.other_data import with_other_data
 from pipelines.runs.prepare import Prepared, prepare
 from pipelines.runs.result import Outcome, Run
 from pipelines.runtime import environment
@@ -45,6 +45,7 @@ from pipelines.stages.folds.result import Trained
 from pipelines.stages.gallery.write import write_gallery
 from pipelines.stages.neighbours import index_of_training, require_classes
 from pipelines.stages.predictions import held_out_rows
+from pipelines.stages.unlabelled.apply import apply_unlabelled
 from pipelines.stages.views.choose import with_chosen_views
 from pipelines.training.callbacks import Callbacks, require_callbacks
 from pipelines.training.distributed.distribution import Distribution
@@ -135,7 +136,7 @@ class RunJob:
             before=resume.compute_before(self.config, self.folder),
             chosen_before=resume.choice_before(self.config, self.folder),
         )
-        prepared = adapted(prepared, self.config, self._clock, self._workers)
+        prepared = with_other_data(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
         if self.config.distil.teacher:
             self._teacher = require_teacher(
@@ -247,6 +248,10 @@ class RunJob:
         if prepared.target and decided and decided.adapted:
             self._trained = apply_adaptation(
                 model, prepared.splits, prepared.target, decided
+            )
+        elif prepared.unlabelled and prepared.unlabelled.head:
+            self._trained = apply_unlabelled(
+                model, prepared.splits, prepared.unlabelled
             )
         elif not prepared.folds:
             history = self._fine_tune(model)

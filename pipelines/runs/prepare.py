@@ -40,6 +40,7 @@ from pipelines.stages.measure import Measured, measure
 from pipelines.stages.obtain import obtain, with_backbone
 from pipelines.stages.plan import choose_plan
 from pipelines.stages.precision import choose_precision
+from pipelines.stages.unlabelled.decide import HelpedPlan
 from pipelines.training.class_weighting import refuse_augmentation, refuse_views
 from zoo.builder import Backbone
 
@@ -72,7 +73,7 @@ class Prepared:
     comparison of backbones where the config left it to be measured. With `folds`
     train and validation of the splits are the same examples. `target` is the domain to
     adapt to, if there is one, and `adaptation` what was decided on it: then `plan` is
-    its plan.
+    its plan. `unlabelled` is what was decided on examples without labels.
     """
 
     base: Backbone
@@ -84,6 +85,7 @@ class Prepared:
     folds: int = 0
     target: TargetRead | None = None
     adaptation: AdaptedPlan | None = None
+    unlabelled: HelpedPlan | None = None
 
     @property
     def info(self) -> DataInfo:

@@ -59,6 +59,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
         values["adaptation"] = dataclasses.asdict(outcome.adaptation)
     if outcome.distillation is not None:
         values["distillation"] = dataclasses.asdict(outcome.distillation)
+    if prepared.unlabelled is not None:
+        values["unlabelled"] = dataclasses.asdict(prepared.unlabelled.record)
     if outcome.gate is not None:
         values["gate"] = dict(outcome.gate)
     return without_nan(values)

@@ -65,7 +65,7 @@ def read_target(reference: str, source: Source) -> Split:
     """
     ref = DatasetRef.parse(reference)
     examples, hashes = read_unlabelled(ref, class_name=_NO_CLASS)
-    _require_taken(examples, reference, source)
+    require_taken(examples, reference, source)
     if examples.class_names != (_NO_CLASS,):
         _require_classes(examples, reference, source.class_names)
     if len(examples) < FEWEST:
@@ -80,7 +80,7 @@ def read_target(reference: str, source: Source) -> Split:
             " nothing to adapt. Name examples of the other domain in"
             " config.adapt.target, or leave it out."
         )
-    return _split(examples, hashes, "target")
+    return split_of(examples, hashes, "target")
 
 
 def read_labelled(reference: str, source: Source, *, fewest: int) -> Split:
@@ -92,7 +92,7 @@ def read_labelled(reference: str, source: Source, *, fewest: int) -> Split:
     """
     ref = DatasetRef.parse(reference)
     examples, hashes = read_all(ref)
-    _require_taken(examples, reference, source)
+    require_taken(examples, reference, source)
     names = source.class_names
     _require_classes(examples, reference, names)
     if len(examples) < fewest:
@@ -109,10 +109,11 @@ def read_labelled(reference: str, source: Source, *, fewest: int) -> Split:
         )
     place = np.array([names.index(name) for name in examples.class_names])
     examples = dataclasses.replace(examples, labels=place[examples.labels])
-    return _split(examples, hashes, "labelled")
+    return split_of(examples, hashes, "labelled")
 
 
-def _split(examples: Examples, hashes: Strings, name: str) -> Split:
+def split_of(examples: Examples, hashes: Strings, name: str) -> Split:
+    """All examples as one split; those of the same content have one group."""
     return Split(
         name,
         examples.inputs,
@@ -122,13 +123,13 @@ def _split(examples: Examples, hashes: Strings, name: str) -> Split:
     )
 
 
-def _require_taken(examples: Examples, reference: str, source: Source) -> None:
+def require_taken(examples: Examples, reference: str, source: Source) -> None:
     """Raises `DataError` unless the network of the source takes the examples."""
     inputs = examples.inputs
     if inputs.modality != source.modality:
         raise DataError(
             f"{reference} holds {PLURALS[inputs.modality]}, but the source has"
-            f" {PLURALS[source.modality]}. A target has to be of the same kind."
+            f" {PLURALS[source.modality]}. Both have to be of the same kind."
         )
     if isinstance(inputs, Series):
         steps, channels = inputs.values.shape[1:]
@@ -136,8 +137,7 @@ def _require_taken(examples: Examples, reference: str, source: Source) -> None:
             raise DataError(
                 f"{reference} holds series of {steps} steps and {channels} channels,"
                 f" but the source has {source.shape[0]} steps and {source.shape[1]}"
-                " channels. Record or cut the series of the target as those of the"
-                " source."
+                " channels. Record or cut the series as those of the source."
             )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
 
 from pipelines.data.domains.unlabelled import read_unlabelled
@@ -22,11 +21,10 @@ from pipelines.methods.clusters.choice import (
     k_means,
 )
 from pipelines.methods.few_shot.features import FeatureSource, Source
+from pipelines.probing.directions import main_directions
 from pipelines.runtime.blas import one_thread
 from pipelines.runtime.clock import Clock
 
-# Directions that k-means is run on: of more the last are noise, and each costs time.
-_DIRECTIONS = 64
 _FEWEST_TO_CHOOSE = 20
 _NO_CLASS = "examples"
 _DIGITS = 9
@@ -96,7 +94,8 @@ def cluster(data: str, *, source: Source | None = None, k: int = 0) -> Clusters:
         _require(len(examples), k, data, "examples")
     with clock.stage("features", source.backbone or "the default backbone"):
         features = FeatureSource(source, examples.inputs)
-        reduced = _reduced(features.read(examples.inputs), seed=source.seed)
+        read = features.read(examples.inputs)
+        reduced = main_directions(read, seed=source.seed)
         alike = len(np.unique(reduced.round(5), axis=0))
         _require(alike, k, data, "examples with different features")
     with clock.stage("cluster", f"{len(reduced)} examples"), one_thread():
@@ -135,12 +134,3 @@ def _require(count: int, k: int, data: str, what: str) -> None:
             f"{data} has {count} {what}, and {words} need {fewest} at least. Name more"
             f" data{'' if k else f', or pass k={FEWEST} or more'}."
         )
-
-
-def _reduced(features: np.ndarray, *, seed: int) -> np.ndarray:
-    """The main directions of standardized features of length 1, float32."""
-    rows = features.astype(np.float32)
-    rows = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6)
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    count = min(_DIRECTIONS, *rows.shape)
-    return PCA(count, random_state=seed).fit_transform(rows).astype(np.float32)

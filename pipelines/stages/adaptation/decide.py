@@ -65,7 +65,9 @@ def decide_adaptation(
                 f" '{base.spec.name}' has no BatchNorm layers whose statistics can be"
                 " set. Use another method, or another backbone."
             )
-        return AdaptedPlan(_alone(plan), record, unchanged(read.domains.probe))
+        return AdaptedPlan(
+            head_alone(plan, PHASE), record, unchanged(read.domains.probe)
+        )
     _logger.info("  adapting by %s to %d examples", asked, len(read.split))
     return _done(read, plan, record, adapt(asked, read.domains, settings))
 
@@ -118,18 +120,18 @@ def _done(
         )
     after = measured(read.domains, adapted)
     return AdaptedPlan(
-        _alone(dataclasses.replace(plan, head=head)),
+        head_alone(dataclasses.replace(plan, head=head), PHASE),
         dataclasses.replace(record, after=after),
         adapted,
     )
 
 
-def _alone(plan: TransferPlan) -> TransferPlan:
-    """The plan with one phase, which adapts; nothing trains after it."""
+def head_alone(plan: TransferPlan, name: str) -> TransferPlan:
+    """The plan with one phase, which gives the head; nothing trains after it."""
     phases = tuple(
         dataclasses.replace(
             phase,
-            name=PHASE,
+            name=name,
             block_multipliers=tuple((name, 0.0) for name, _ in phase.block_multipliers),
             epochs=0,
             only_if_better=False,

@@ -65,7 +65,7 @@ def read_domains(
     if adapt.labelled:
         some = read_labelled(adapt.labelled, known, fewest=FEWEST_LABELLED)
         groups = np.arange(len(some)) if some.groups is None else some.groups
-        labelled = Labelled(_features(some, measured, plan), some.labels, groups)
+        labelled = Labelled(features_of(some, measured, plan), some.labels, groups)
     validation = splits.validation
     source = np.concatenate(parts_of(measured.train, head), axis=1)
     domains = Domains(
@@ -75,15 +75,15 @@ def read_domains(
         np.tile(np.arange(len(measured.labels)), measured.views),
         np.concatenate(parts_of(measured.validation, head), axis=1).astype(np.float32)
         if measured.is_whole
-        else _features(validation, measured, plan),
+        else features_of(validation, measured, plan),
         validation.labels,
-        _features(split, measured, plan),
+        features_of(split, measured, plan),
     )
     evidence = measured_domains(domains, unchanged(probe))
     return TargetRead(split, domains, evidence, labelled)
 
 
-def _features(split: Split, measured: Measured, plan: TransferPlan) -> np.ndarray:
+def features_of(split: Split, measured: Measured, plan: TransferPlan) -> np.ndarray:
     """The features of a split as the head reads them, float32 `[n, width]`."""
     known = measured.known
     if known is None:

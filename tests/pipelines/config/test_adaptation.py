@@ -11,8 +11,8 @@ _RUN = {"data": "dir:photos", "workdir": "runs/photos"}
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"problem": "regression"}, "compare classes"),
-        ({"problem": "anomaly"}, "compare classes"),
+        ({"problem": "regression"}, "compares classes"),
+        ({"problem": "anomaly"}, "compares classes"),
         ({"folds": 5, "strategy": "head_only"}, "the average of several"),
         ({"test_views": "flip", "strategy": "head_only"}, "one view of each image"),
         ({"strategy": "full"}, "config.strategy='head_only'"),
@@ -28,6 +28,20 @@ def test_target_refuses_what_it_cannot_follow(fields, message):
     both = {**_RUN, **fields, "adapt": {"target": "dir:phone"}}
     with pytest.raises(ConfigError, match=message):
         checked(from_fields(both))
+
+
+def test_unlabelled_examples_go_with_frozen_blocks_alone():
+    checked(from_fields({**_RUN, "unlabelled": "dir:more"}))
+    for fields, message in (
+        (
+            {"strategy": "partial"},
+            "config.strategy is 'partial', and config.unlabelled",
+        ),
+        ({"folds": 5, "strategy": "head_only"}, "the average of several"),
+        ({"adapt": {"target": "dir:phone"}}, "each gives the head"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            checked(from_fields({**_RUN, **fields, "unlabelled": "dir:more"}))
 
 
 def test_fields_without_a_target_are_refused():

@@ -13,6 +13,7 @@ _RUN = {"data": "dir:photos", "workdir": "runs/photos"}
     [
         ({"folds": 5, "strategy": "head_only"}, "seen all folds but one"),
         ({"adapt": {"target": "dir:phone"}}, "zoo adapt"),
+        ({"unlabelled": "dir:more"}, "config.distil.unlabelled"),
         ({"imbalance": "weights"}, "train it with config.imbalance"),
         ({"finetune": {"label_smoothing": 0.1}}, "soft already"),
         ({"distribution": "workers"}, "config.distribution='none'"),

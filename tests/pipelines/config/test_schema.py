@@ -23,14 +23,14 @@ FREE_TEXT = {
     *("data", "backbone", "handle", "weights", "workdir"),
     *("auto.backbones", "head.cut_after", "finetune.from_block"),
     *("anomaly.transfer", "export.minimum", "export.not_worse_than"),
-    *("adapt.target", "adapt.labelled"),
+    *("adapt.target", "adapt.labelled", "unlabelled"),
     *("distil.teacher", "distil.unlabelled"),
 }
 
 
 def test_options_numbers_have_bounds_and_texts_choices():
     defaults = dotted(configs.to_dict(RunConfig()))
-    assert len(defaults) == 102
+    assert len(defaults) == 103
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}

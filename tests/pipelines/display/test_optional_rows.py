@@ -4,6 +4,7 @@ from pipelines.display.optional_rows import (
     adaptation_rows,
     distillation_rows,
     fold_rows,
+    unlabelled_rows,
     view_rows,
 )
 
@@ -58,3 +59,19 @@ def test_distillation_rows_name_the_teacher():
     )
     ((_, words),) = distillation_rows({**record, "unlabelled": 40})
     assert words.endswith(", and 40 examples without labels")
+
+
+def test_unlabelled_rows_have_what_they_were_worth():
+    assert unlabelled_rows(None) == []
+    record = {
+        "reference": "dir:more",
+        "examples": 80,
+        "method": "none",
+        "judged": {"before": 0.5, "after": 0.75},
+    }
+    ((title, words),) = unlabelled_rows(record)
+    assert title == "without labels"
+    assert words.startswith("80 examples of dir:more, ")
+    assert "not used" in words
+    ((_, words),) = unlabelled_rows({**record, "method": "propagation"})
+    assert "out of fold 0.5000 before, 0.7500 after" in words

@@ -1,0 +1,1 @@
+"""Heads that learn from examples without labels too."""

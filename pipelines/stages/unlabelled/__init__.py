@@ -1,0 +1,1 @@
+"""Examples without labels: read, judged, and learned from where that helps."""
