@@ -23,7 +23,7 @@ def known():
 
 @pytest.fixture(scope="module")
 def small():
-    return zoo.build("tiny_image", weights="none", input_size_px=16)
+    return zoo.build("tiny_image", weights=None, input_size_px=16)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_teacher_of_these_data_is_taken(known, config, small):
 
 
 def test_student_as_large_as_the_teacher_is_refused(known, config):
-    same = zoo.build("tiny_image", weights="none")
+    same = zoo.build("tiny_image", weights=None)
     with pytest.raises(ConfigError, match="would be no smaller"):
         require_teacher(config, known, problem_of(known), same)
 
