@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.classes.publish import ClassChange
     from pipelines.comparison.compare import Comparison
     from pipelines.config import RunConfig
+    from pipelines.distillation.distil import Distilled
     from pipelines.planning.backbones.ranking import Ranking
     from pipelines.runs.result import Run
     from pipelines.runs.search_result import Search
@@ -231,6 +232,51 @@ def adapt(workdir: str | Path, *, target: str, method: str = "auto") -> "RunAdap
         from pipelines.classes.adapt import adapt_run
 
         return adapt_run(Path(workdir), target=target, method=method)
+
+
+def distil(
+    run: str | Path,
+    *,
+    backbone: str,
+    workdir: str | Path,
+    data: object = None,
+    unlabelled: str = "",
+    temperature: float = 2.0,
+    weight: float = 0.9,
+    **fields: object,
+) -> "Distilled":
+    """Trains a student on the calibrated answers of a finished run, and alone.
+
+    `run` is the folder of the teacher, `unlabelled` a reference of more examples for it
+    to answer, `weight` its share in the loss, and `temperature` the one of both there.
+    `data` are the teacher's unless they have moved; `fields` are others of the student,
+    as for `fine_tune`. `workdir` gets both runs, and the student that is better on
+    validation is kept.
+
+    Raises:
+        ConfigError: if the teacher has not finished, or is not the larger network.
+        DataError: if it was trained on other data, or unlabelled examples are held out.
+        BackboneError, TrainingError, ArtifactError: as for `fine_tune`.
+    """
+    with preserved(shows_stages=True):
+        from pipelines.distillation.distil import distil as distilled
+        from pipelines.stages.distillation.finished import finished_teacher
+
+        teacher = finished_teacher(Path(run))
+        fields |= {
+            "backbone": backbone,
+            "workdir": str(workdir),
+            "problem": fields.get("problem", teacher.config.problem),
+            "distil": {
+                "teacher": str(run),
+                "unlabelled": unlabelled,
+                "temperature": temperature,
+                "weight": weight,
+            },
+        }
+        known = teacher.config.data if data is None else data
+        with _configured(known, fields) as config:
+            return distilled(Path(run), config)
 
 
 def publish(workdir: str | Path, *, name: str) -> "BackboneSpec":

@@ -18,6 +18,7 @@ from pipelines.config.sections.answers import (
     ExportConfig,
 )
 from pipelines.config.sections.backbone import AutoConfig
+from pipelines.config.sections.distil import DistilConfig
 from pipelines.config.sections.examples import AugmentConfig, InputConfig
 from pipelines.config.sections.finetune import FinetuneConfig
 from pipelines.config.sections.head import HeadConfig
@@ -191,6 +192,7 @@ class RunConfig:
     export: ExportConfig = dataclasses.field(default_factory=ExportConfig)
     auto: AutoConfig = dataclasses.field(default_factory=AutoConfig)
     adapt: AdaptConfig = dataclasses.field(default_factory=AdaptConfig)
+    distil: DistilConfig = dataclasses.field(default_factory=DistilConfig)
 
 
 OPTIONS = dict(options(RunConfig()))

@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.config import conditions
 from pipelines.config.adaptation import check_adapt, check_unlabelled
 from pipelines.config.conflicts import conflicts
+from pipelines.config.distillation import check_distil
 from pipelines.config.schema import (
     AUTO_BACKBONE,
     OPTIONS,
@@ -72,6 +73,7 @@ def checked(config: RunConfig, *, writes: bool = True) -> RunConfig:
         raise ConfigError(message)
     _check_calibration(config)
     check_adapt(config)
+    check_distil(config)
     check_unlabelled(config)
     conditions.parse(config.export.minimum)
     return copy.deepcopy(config)

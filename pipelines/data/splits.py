@@ -256,6 +256,24 @@ class Examples:
         return np.fromiter(codes, np.int64, len(self))
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Lessons:
+    """The answers of a teacher for the examples of a split, to be learned.
+
+    `rows` float32 `[n, 2 * classes]` have the label of each example, one-hot or zeros
+    where it has none, and then the teacher's probabilities at the `temperature`. Their
+    share in the loss is `weight`.
+    """
+
+    rows: np.ndarray
+    temperature: float
+    weight: float
+
+    def take(self, rows: np.ndarray) -> Lessons:
+        """Those of some of the examples."""
+        return dataclasses.replace(self, rows=self.rows[rows])
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """One part of the data; `labels` is as in `Examples`, of the kind in `DataInfo`.
@@ -264,7 +282,7 @@ class Split:
     one must never be used to evaluate another. `digest` is the sha256 of the examples
     in their order, and `names` name them, as the reader of the data did. Each is None
     where it is not known. `weights` float32 `[n]` say how much each example counts;
-    None if all count the same.
+    None if all count the same. With `lessons` training learns these and not the labels.
     """
 
     name: str
@@ -274,9 +292,15 @@ class Split:
     digest: str | None = None
     names: Strings | None = None
     weights: np.ndarray | None = None
+    lessons: Lessons | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def learned(self) -> np.ndarray:
+        """What training learns of each example: its label, or its lesson."""
+        return self.labels if self.lessons is None else self.lessons.rows
 
     @property
     def relative_weights(self) -> np.ndarray | None:
@@ -294,6 +318,7 @@ class Split:
             digest=None,
             names=None if self.names is None else self.names.take(rows),
             weights=None if self.weights is None else self.weights[rows],
+            lessons=None if self.lessons is None else self.lessons.take(rows),
         )
 
 

@@ -50,6 +50,17 @@ def adaptation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     ]
 
 
+def distillation_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The teacher of a run, where it has one."""
+    if not record:
+        return []
+    words = f"{record['teacher']} ({record['backbone']}), temperature"
+    words += f" {record['temperature']:g}, weight {record['weight']:g}"
+    if record["unlabelled"]:
+        words += f", and {record['unlabelled']} examples without labels"
+    return [("teacher", words)]
+
+
 def unlabelled_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What examples without labels were worth, where the run was given some."""
     if not record:

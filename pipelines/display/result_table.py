@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.display.optional_rows import (
     adaptation_rows,
+    distillation_rows,
     fold_rows,
     simple_model_rows,
     unlabelled_rows,
@@ -35,6 +36,7 @@ def result_table(report: Mapping[str, Any]) -> str:
         *fold_rows(report.get("folds")),
         *view_rows(report.get("test_views")),
         *adaptation_rows(report.get("adaptation")),
+        *distillation_rows(report.get("distillation")),
         *unlabelled_rows(report.get("unlabelled")),
         ("calibration", _calibration(report["calibration"])),
         ("phases", "; ".join(phases) or "none: no step was trained"),

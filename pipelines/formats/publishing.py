@@ -82,7 +82,7 @@ def export_run(
             " published as it is. Leave --data out, or name formats with --format."
         )
     require_installed(targets)
-    reference, source = _finished(run)
+    reference, source = finished(run)
     _refuse_other_model(base, source.manifest)
     if targets:
         _refuse_strings(source, targets)
@@ -120,7 +120,7 @@ def _publish(manifest: Manifest, unpublished: Path, base: Path) -> Artifact:
     return Artifact(publication.publish(unpublished, base), manifest)
 
 
-def _finished(run: Path) -> tuple[str, Artifact]:
+def finished(run: Path) -> tuple[str, Artifact]:
     """The data reference of a finished run, and its artifact, verified."""
     try:
         report = json.loads((run / "report.json").read_text())
@@ -224,13 +224,11 @@ def _add(
 
     # From the files that will be published, which have just been verified.
     predictor = Predictor(Artifact(folder, source.manifest))
-    splits = _splits(DatasetRef.parse(data), source.manifest)
-    representative = np.concatenate(
-        list(_inputs_of(splits.train, _REPRESENTATIVE_EXAMPLES, predictor))
-    )
+    splits = splits_of(DatasetRef.parse(data), source.manifest)
+    representative = representative_of(predictor, splits.train)
     records = []
     with tempfile.TemporaryDirectory() as scratch:
-        reference = _reference(predictor, splits.test, Path(scratch))
+        reference = reference_of(predictor, splits.test, Path(scratch))
         for target in targets:
             _logger.info("%s: convert and compare", target.name)
             content = convert(target, predictor, representative)
@@ -246,7 +244,12 @@ def _add(
     return tuple(records)
 
 
-def _splits(ref: DatasetRef, manifest: Manifest) -> Splits:
+def splits_of(ref: DatasetRef, manifest: Manifest) -> Splits:
+    """The splits of the data that an artifact was trained on.
+
+    Raises:
+        DataError: if the reference has other data.
+    """
     from pipelines.data.load import check_and_split, read
     from pipelines.runtime.clock import Clock
 
@@ -286,12 +289,17 @@ def _inputs_of(split: Split, most: int, predictor: Predictor) -> Iterator[np.nda
             yield inputs.numpy()
 
 
+def representative_of(predictor: Predictor, train: Split) -> np.ndarray:
+    """Examples of training, as training fed them, for a converter to choose by."""
+    return np.concatenate(list(_inputs_of(train, _REPRESENTATIVE_EXAMPLES, predictor)))
+
+
 def _spread(count: int, most: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
-def _reference(predictor: Predictor, split: Split, scratch: Path) -> Reference:
-    """The SavedModel's answers for the test examples; its inputs go to `scratch`."""
+def reference_of(predictor: Predictor, split: Split, scratch: Path) -> Reference:
+    """The SavedModel's answers for examples of a split; inputs go to `scratch`."""
     from pipelines.formats.measures import measure_of
     from pipelines.formats.proof import Reference
 
@@ -310,18 +318,21 @@ def _reference(predictor: Predictor, split: Split, scratch: Path) -> Reference:
         done += len(batch)
         outputs.append(predictor.outputs(batch)[measure.output])
     inputs.flush()
+    median, p95 = _seconds_alone(predictor, inputs[:_TIMED_EXAMPLES])
     return Reference(
         inputs=scratch / "inputs.npy",
         split=split.name,
         labels=split.labels[rows],
         outputs=np.concatenate(outputs),
         measure=measure,
-        seconds=_seconds_alone(predictor, inputs[:_TIMED_EXAMPLES]),
+        seconds=median,
+        p95_seconds=p95,
         threads=os.cpu_count() or 1,
     )
 
 
-def _seconds_alone(predictor: Predictor, inputs: np.ndarray) -> float:
+def _seconds_alone(predictor: Predictor, inputs: np.ndarray) -> tuple[float, float]:
+    """The median of the seconds of an example alone, and their 95th percentile."""
     for _ in range(3):
         predictor.outputs(inputs[:1])
     seconds = []
@@ -329,7 +340,7 @@ def _seconds_alone(predictor: Predictor, inputs: np.ndarray) -> float:
         started = time.perf_counter()
         predictor.outputs(inputs[i : i + 1])
         seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
+    return float(np.median(seconds)), float(np.quantile(seconds, 0.95))
 
 
 def _write_record(

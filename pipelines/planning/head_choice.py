@@ -101,7 +101,10 @@ def _trains_anew(facts: TrainingFacts, config: RunConfig) -> bool:
 
 
 def _refits(facts: TrainingFacts, config: RunConfig) -> bool:
-    """True if the head is solved once, for training and validation together."""
+    """True if the head is solved once, for training and validation together.
+
+    Not where a teacher is, whose answers are learned in steps.
+    """
     head = config.head
     is_solved = head.init == "probe" and not head.hidden_units and not head.dropout
     return (
@@ -110,6 +113,7 @@ def _refits(facts: TrainingFacts, config: RunConfig) -> bool:
         and head.pooling == "average"
         and head.conv_blocks <= 0
         and config.imbalance == "none"
+        and not config.distil.teacher
         and config.strategy in ("auto", "head_only")
         and not config.folds
     )

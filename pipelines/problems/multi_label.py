@@ -49,6 +49,7 @@ class MultiLabel:
     trains = True
     report_type = LabelReport
     trains_in_replicas = False
+    learns_from_teacher = False
     part_name = "label"
     reads_classes = False
     classes_can_change = False

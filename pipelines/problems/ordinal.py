@@ -55,6 +55,7 @@ class Ordinal(SingleLabel):
     part_name = "grade"
     report_type = GradeReport
     trains_in_replicas = False
+    learns_from_teacher = False
     _noun = "grades"
 
     def __init__(self, names: Sequence[str], labels: np.ndarray | None = None) -> None:

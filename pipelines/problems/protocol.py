@@ -102,8 +102,9 @@ class Problem(Protocol):
     of examples that are right, `part_name` the word for one of the `parts`,
     `reads_classes` where each example has one class, `classes_can_change` where a head
     for other classes is solved from kept features, and `trains_in_replicas` where
-    several devices can share a batch. Where nothing `trains`, a detector is fitted, and
-    no labels of training compare backbones or settings.
+    several devices can share a batch; `learns_from_teacher` where each output is the
+    logit of a class, which another network can teach. Where nothing `trains`, a
+    detector is fitted, and no labels of training compare backbones or settings.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Problem(Protocol):
     counts_mistakes: bool
     trains: bool
     trains_in_replicas: bool
+    learns_from_teacher: bool
     reads_classes: bool
     part_name: str
     classes_can_change: bool

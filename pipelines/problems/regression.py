@@ -61,6 +61,7 @@ class Regression:
     trains = True
     report_type = NumberReport
     trains_in_replicas = False
+    learns_from_teacher = False
     part_name = "tenth of the range"
     reads_classes = False
     classes_can_change = False

@@ -53,6 +53,7 @@ class SingleLabel:
     trains = True
     report_type = EvalReport
     trains_in_replicas = True
+    learns_from_teacher = True
     part_name = "class"
     reads_classes = True
     classes_can_change = True

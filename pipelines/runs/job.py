@@ -33,6 +33,9 @@ from pipelines.runtime.precision import precision
 from pipelines.serving import parity_process, publication
 from pipelines.stages.adaptation.apply import apply_adaptation
 from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.distillation.finished import TeacherRun
+from pipelines.stages.distillation.record import Distillation
+from pipelines.stages.distillation.teach import require_teacher, teach
 from pipelines.stages.drift_reference import reference_of
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.export import Extra, export
@@ -95,6 +98,8 @@ class RunJob:
         self._callbacks = tuple(callbacks)
         self._workers = distribution.workers
         self._gate, self._verdict = Gate(), GateResult()
+        self._teacher: TeacherRun | None = None
+        self._distillation: Distillation | None = None
 
     def retry_on_changed_files(self, run: Callable[[RunJob], T]) -> T:
         """Runs; with `on_bad=skip` again without the files that changed on the way.
@@ -133,6 +138,10 @@ class RunJob:
         )
         prepared = with_other_data(prepared, self.config, self._clock, self._workers)
         self.on_chief(gated.require_possible, self._gate, prepared)
+        if self.config.distil.teacher:
+            self._teacher = require_teacher(
+                self.config, prepared.splits, prepared.problem, prepared.base
+            )
         asked = self.config.export
         for name in ("neighbours", "drift"):
             if getattr(asked, name):
@@ -245,7 +254,7 @@ class RunJob:
                 model, prepared.splits, prepared.unlabelled
             )
         elif not prepared.folds:
-            history = fine_tune(model, prepared.splits, prepared.plan, self.workspace())
+            history = self._fine_tune(model)
             viewed, views = with_chosen_views(
                 model,
                 prepared.splits.train,
@@ -276,6 +285,18 @@ class RunJob:
             # Where networks train, validation is the fold of the best one.
             self._prepared = dataclasses.replace(prepared, splits=self._trained.splits)
         return self._trained
+
+    def _fine_tune(self, model: TransferModel) -> FitHistory:
+        """Fine-tunes on the labels, or on what a teacher answers beside them."""
+        prepared, workspace = self._prepared, self.workspace()
+        if self._teacher is None:
+            return fine_tune(model, prepared.splits, prepared.plan, workspace)
+        with self._clock.stage("teach", f"{self._teacher.path} answers"):
+            taught = teach(self._teacher, prepared.splits, self.config)
+        self._distillation = taught.record
+        if taught.record.unlabelled:  # measured features are of the labelled alone
+            workspace = dataclasses.replace(workspace, head_features=None)
+        return fine_tune(model, taught.splits, prepared.plan, workspace)
 
     def start_proof(self) -> None:
         """Starts the process that proves the export, so that it is ready by then."""
@@ -372,6 +393,7 @@ class RunJob:
             folds=self._trained.scores,
             views=self._trained.views,
             adaptation=self._trained.adaptation,
+            distillation=self._distillation,
             gate=self._verdict.values() if self._gate else None,
         )
         self.on_chief(self._keep_features, calibrated, backbone)

@@ -57,6 +57,8 @@ def report(outcome: Outcome) -> dict[str, Any]:
         values["test_views"] = dataclasses.asdict(outcome.views)
     if outcome.adaptation is not None:
         values["adaptation"] = dataclasses.asdict(outcome.adaptation)
+    if outcome.distillation is not None:
+        values["distillation"] = dataclasses.asdict(outcome.distillation)
     if prepared.unlabelled is not None:
         values["unlabelled"] = dataclasses.asdict(prepared.unlabelled.record)
     if outcome.gate is not None:

@@ -16,6 +16,7 @@ from pipelines.planning.plan import TransferPlan
 from pipelines.planning.views import ViewChoice
 from pipelines.runs.prepare import Prepared
 from pipelines.stages.calibrate import Calibrated
+from pipelines.stages.distillation.record import Distillation
 from pipelines.stages.evaluate import Evaluation
 from pipelines.stages.finetune import FitHistory
 from pipelines.stages.folds.result import FoldScores
@@ -62,8 +63,8 @@ class Outcome:
     `exported` has the path and the parity record of the artifact, None where it was not
     published, `backbone` the values that rebuild the trained backbone, `seconds` the
     time of each stage, and `folds` the scores of folds, `views` the choice of views,
-    `gate` the result of the quality gate and `adaptation` the record of a target,
-    where the run has some.
+    `gate` the result of the quality gate, `adaptation` the record of a target and
+    `distillation` the one of a teacher, where the run has some.
     """
 
     prepared: Prepared
@@ -77,3 +78,4 @@ class Outcome:
     views: ViewChoice | None = None
     gate: Mapping[str, Any] | None = None
     adaptation: Adaptation | None = None
+    distillation: Distillation | None = None

@@ -22,6 +22,7 @@ from pipelines.errors import ConfigError
 from pipelines.features.extract import extract
 from pipelines.problems.protocol import Problem
 from pipelines.problems.registry import problem_of
+from pipelines.training.distillation import DistillationLoss, label_accuracy
 
 _log = logging.getLogger("zootune")
 
@@ -111,13 +112,23 @@ class Feed:
         return with_prior(model, self.log_prior)
 
     def loss(self) -> keras.losses.Loss:
-        """The loss for labels as they are, or for mixed or smoothed ones."""
+        """The loss for labels as they are, mixed or smoothed, or for lessons."""
+        lessons = self.splits.train.lessons
+        if lessons is not None:
+            return DistillationLoss(lessons.temperature, lessons.weight, self.classes)
         return self.balanced_loss or self.problem.loss(soft=self._has_soft_labels)
+
+    def epoch_metrics(self) -> list[Any]:
+        """The metrics of an epoch, as Keras takes them; new ones each time."""
+        if self.splits.train.lessons is not None:
+            return [label_accuracy(self.problem.epoch_metric, self.classes)]
+        return self.problem.epoch_metrics()
 
     @property
     def _has_soft_labels(self) -> bool:
         is_mixed = self.augmentation is not None and self.augmentation.mixes
-        return is_mixed or self.label_smoothing > 0
+        is_taught = self.splits.train.lessons is not None
+        return is_mixed or is_taught or self.label_smoothing > 0
 
 
 # Strings, which nothing changes before a network reads them.

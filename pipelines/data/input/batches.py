@@ -172,8 +172,8 @@ def _loader(
 
 
 def _targets(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-    """A function from rows to their labels, and weights where the split has them."""
-    columns = [split.labels]
+    """A function from rows to what is learned, and weights where the split has them."""
+    columns = [split.learned]
     if split.relative_weights is not None:
         columns.append(split.relative_weights)
     held = [_on_host(column) for column in columns]

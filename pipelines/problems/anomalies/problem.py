@@ -79,6 +79,7 @@ class Anomaly:
     trains = False
     report_type = AnomalyReport
     trains_in_replicas = False
+    learns_from_teacher = False
     part_name = "class"
     reads_classes = False
     classes_can_change = False

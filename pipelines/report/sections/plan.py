@@ -9,6 +9,7 @@ from pipelines.display.html import Cell, Table
 from pipelines.report.plots.depth import accuracy_by_depth, divergence_by_depth
 from pipelines.report.run_files import RunFiles
 from pipelines.report.sections.adaptation import adaptation
+from pipelines.report.sections.distillation import distillation
 
 
 def plan(run: RunFiles) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def plan(run: RunFiles) -> dict[str, Any]:
         "reasons": run.plan["reason"].splitlines(),
         "backbones": _backbones(run.report.get("backbone_choice")),
         "adaptation": adaptation(run),
+        "distillation": distillation(run),
         "evidence": _evidence(run.plan["evidence"]),
     }
 

@@ -166,7 +166,7 @@ class Fitting:
             ),
             loss=self.task.feed.loss(),
             # With weights where the batches have them, and else as it is.
-            weighted_metrics=self.task.feed.problem.epoch_metrics(),
+            weighted_metrics=self.task.feed.epoch_metrics(),
             # Keras would choose it by itself, also where it was measured to be slower.
             jit_compile=self.inputs.plan.xla,
         )

@@ -258,9 +258,9 @@ def _known(inputs: PhaseInputs) -> list[Activations] | None:
 
 
 def _columns(split: Split) -> list[np.ndarray]:
-    """The labels of a split, and its weights where it has them."""
+    """What is learned of a split, and its weights where it has them."""
     weights = split.relative_weights
-    return [split.labels] if weights is None else [split.labels, weights]
+    return [split.learned] if weights is None else [split.learned, weights]
 
 
 def _task_on(

@@ -186,4 +186,4 @@ def test_described_has_a_title_for_each_group():
     titles = [line for line in lines if line and not line.startswith(" ")]
     assert titles[0] == "The run:"
     assert "The phases that train blocks of the backbone:" in titles
-    assert len(titles) == 10
+    assert len(titles) == 11

@@ -24,12 +24,13 @@ FREE_TEXT = {
     *("auto.backbones", "head.cut_after", "finetune.from_block"),
     *("anomaly.transfer", "export.minimum", "export.not_worse_than"),
     *("adapt.target", "adapt.labelled", "unlabelled"),
+    *("distil.teacher", "distil.unlabelled"),
 }
 
 
 def test_options_numbers_have_bounds_and_texts_choices():
     defaults = dotted(configs.to_dict(RunConfig()))
-    assert len(defaults) == 99
+    assert len(defaults) == 103
     types = {path: type(value) for path, value in defaults.items()}
     numbers = {path for path, kind in types.items() if kind in (int, float, tuple)}
     texts = {path for path, kind in types.items() if kind is str}
@@ -143,6 +144,7 @@ def test_to_dict_holds_every_field_once():
         "anomaly",
         "export",
         "adapt",
+        "distil",
     }
     flat = [name for name in values if name not in groups]
     flat += [f"{group}.{name}" for group in sorted(groups) for name in values[group]]

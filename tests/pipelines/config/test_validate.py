@@ -21,6 +21,8 @@ def with_value(path: str, value: object) -> RunConfig:
     config = valid()
     if path.startswith("adapt."):  # the fields of this section go with its target
         config.adapt.target = "dir:phone"
+    if path.startswith("distil."):
+        config.distil.teacher = "runs/large"
     owner = config
     *groups, name = path.split(".")
     for group in groups:

@@ -2,6 +2,7 @@
 
 from pipelines.display.optional_rows import (
     adaptation_rows,
+    distillation_rows,
     fold_rows,
     unlabelled_rows,
     view_rows,
@@ -45,6 +46,19 @@ def test_adaptation_rows_have_both_distances():
     ((_, words),) = adaptation_rows({**record, "method": "mcc", "after": after})
     assert "1.50 before, 0.25 after mcc" in words
     assert "source validation 0.9000 before, 0.8000 after" in words
+
+
+def test_distillation_rows_name_the_teacher():
+    assert distillation_rows(None) == []
+    record = {"teacher": "runs/large", "backbone": "vgg16", "temperature": 2.0}
+    record |= {"weight": 0.9, "unlabelled": 0}
+    ((title, words),) = distillation_rows(record)
+    assert (title, words) == (
+        "teacher",
+        "runs/large (vgg16), temperature 2, weight 0.9",
+    )
+    ((_, words),) = distillation_rows({**record, "unlabelled": 40})
+    assert words.endswith(", and 40 examples without labels")
 
 
 def test_unlabelled_rows_have_what_they_were_worth():

@@ -1,0 +1,1 @@
+"""A student beside its teacher, and beside itself without one."""

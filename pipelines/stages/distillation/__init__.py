@@ -1,0 +1,1 @@
+"""The stage that asks a teacher, before training."""
