@@ -60,9 +60,15 @@ class GridPooling(layers.Layer):
         super().__init__(**layer_options)
         self.grid = grid
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self._shape = tuple(input_shape[1:])
+
     def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         # In float32: bfloat16 loses the ends of long sums.
         x = ops.cast(features, "float32")
+        if None in x.shape[1:]:
+            # Layers that count at run time, as DINOv3's do, lose what Keras knows.
+            x = ops.reshape(x, (-1, *self._shape))
         sides = x.shape[1:-1]
         cells = [-(-side // self.grid) if side >= self.grid else side for side in sides]
         # The first and the last cell touch the ends of a side; steps divide the rest.

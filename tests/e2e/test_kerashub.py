@@ -73,7 +73,7 @@ class TestImages:
     def test_full_trains_every_block_and_no_statistics(self, image_run):
         head, tuned = (_changes(image_run, name) for name in ("head", "fine_tune"))
         *names, last = tuned
-        assert (len(names), last) == (2, "head")
+        assert (len(names), last) == (3, "head")
         for name in names:
             assert head[name]["largest_change"] == 0
             assert tuned[name]["largest_change"] > 0

@@ -78,6 +78,10 @@ IMAGES = {
     ),
     "vit": lambda: hub.ViTBackbone(mlp_dim=32, **_VISION),
     "deit": lambda: hub.DeiTBackbone(intermediate_dim=32, **_VISION),
+    "dinov2": lambda: hub.DINOV2Backbone(
+        intermediate_dim=32, num_register_tokens=2, **_VISION
+    ),
+    "dinov3": lambda: hub.DINOV3Backbone(intermediate_dim=32, **_VISION),
 }
 
 

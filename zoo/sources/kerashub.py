@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import BackboneError
+from zoo.graph import unfolding
 from zoo.graph.boundaries import find_boundaries
 from zoo.spec import (
     BackboneSpec,
@@ -55,13 +56,16 @@ class PatchMap(keras.layers.Layer):
         super().__init__(**layer_options)
         self.side = side
 
+    def build(self, input_shape: tuple[int | None, int, int]) -> None:
+        """Counts the tokens before those of patches: an export may not know it."""
+        self._marks = input_shape[1] - self.side**2
+
     def call(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
         """The patches in their places, each followed by the class token if any."""
-        count, width = tokens.shape[1:]
-        marks = count - self.side**2
+        width = tokens.shape[-1]
         shape = (-1, self.side, self.side, width)
-        patches = ops.reshape(tokens[:, marks:], shape)
-        if not marks:
+        patches = ops.reshape(tokens[:, self._marks :], shape)
+        if not self._marks:
             return patches
         mark = ops.reshape(tokens[:, :1], (-1, 1, 1, width))
         everywhere = ops.tile(mark, (1, self.side, self.side, 1))
@@ -126,13 +130,23 @@ def from_handle(
         input=takes,
         feature_width=features.shape[-1],
         parameters=whole.count_params(),
-        blocks=find_boundaries(whole, getattr(backbone, "transformer_layers", ())),
+        blocks=find_boundaries(whole, _encoder_layers(backbone)),
         license=_UNKNOWN_LICENSE,
         paper="",
         carries_weights=True,
         requires=(kerashub_presets.TEXT_OPS,) if isinstance(takes, TextInput) else (),
     )
     return spec, functools.partial(_opened, backbone, preset)
+
+
+def _encoder_layers(backbone: keras.Model) -> Sequence[keras.layers.Layer]:
+    """The layers of an encoder, each of which is a block; none where there is not one.
+
+    In a list of the network, or in a layer that hides them.
+    """
+    return getattr(backbone, "transformer_layers", ()) or unfolding.inner_layers(
+        backbone
+    )
 
 
 def _opened(
@@ -295,9 +309,13 @@ def _output(backbone: keras.Model, preset: str, *, is_text: bool) -> keras.Keras
 def _run(
     base: keras.Model, inputs: list[keras.KerasTensor], preset: str
 ) -> keras.KerasTensor:
-    """Applies every layer of a functional model, so that none is hidden in another."""
+    """Applies every layer of a functional model, so that none is hidden in another.
+
+    Nor in an encoder that is one layer: each layer inside is a block, to be read,
+    frozen and kept by itself.
+    """
     try:
-        return base._run_through_graph(inputs)
+        return base._run_through_graph(inputs, operation_fn=unfolding.opener(base))
     except ValueError as error:
         raise BackboneError(
             f"The preset {preset} cannot take input {_shown(inputs)}: {error}"

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from pipelines.errors import ConfigError
@@ -66,6 +67,13 @@ def test_standardized_features_are_never_trained():
     layer.set_weights([np.array([1, 2]), np.array([2, 4])])
     np.testing.assert_allclose(layer(np.array([[3.0, 2.0]])), [[1, 0]])
     assert layer.trainable_weights == []
+
+
+def test_sides_that_a_graph_does_not_know_are_those_of_building():
+    layer, series = GridPooling(2), np.arange(12, dtype="float32").reshape(2, 3, 2)
+    wanted = layer(series)
+    unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, 2])])
+    np.testing.assert_array_equal(unknown(series), wanted)
 
 
 @pytest.mark.parametrize("layer", [TokenPooling("max"), GridPooling(2), Standardize()])

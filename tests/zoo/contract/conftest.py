@@ -76,14 +76,17 @@ def _save_preset(kind):
         # KerasHub takes seconds to import.
         from tests.support import tiny_presets
 
-        saves = {"image": tiny_presets.save_image, "text": tiny_presets.save_text}
-        return saves[kind](path.parent)
+        if kind == "text":
+            return tiny_presets.save_text(path.parent)
+        name = "resnet" if kind == "image" else kind
+        return tiny_presets.save_image(path.parent, name)
 
     return save
 
 
 # KerasHub needs Python 3.11.
-_PRESETS = ("image", "text") if sys.version_info >= (3, 11) else ()
+_KINDS = ("image", "text", "dinov2", "dinov3")
+_PRESETS = _KINDS if sys.version_info >= (3, 11) else ()
 HANDLES = {
     **{f"{k} preset": Handle("kerashub", _save_preset(k), {}) for k in _PRESETS},
     "image module": Handle("tfhub", lambda path: save_slim(path, size=32), {}),

@@ -69,10 +69,19 @@ def _pooled(features):
     return pooling[len(features.shape)]()(features)
 
 
+# The weights that a network has for training in which patches are masked.
+NEVER_READ = {"mask_token"}
+
+
 def _should_move(blocks, *, batchnorm):
     """The weights of these blocks that training moves, by identity."""
     layers = [layer for block in blocks for layer in block.layers]
-    expected = {id(v) for x in layers for v in x.variables if v.trainable}
+    expected = {
+        id(v)
+        for x in layers
+        for v in x.variables
+        if v.trainable and v.name not in NEVER_READ
+    }
     if batchnorm == "frozen":
         return expected - {id(v) for x in layers for v in scales(x)}
     return expected | {id(v) for x in layers for v in statistics(x)}

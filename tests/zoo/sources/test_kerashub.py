@@ -59,7 +59,7 @@ class TestImages:
         if isinstance(wanted, dict):
             wanted = wanted["stage2"]
         found = np.asarray(backbone.model(_pixels(), training=False))
-        if kind in ("vit", "deit"):
+        if kind in ("vit", "deit", "dinov2", "dinov3"):
             side, width = 4, 16
             places = np.asarray(wanted)[:, -side * side :]
             patches = places.reshape(-1, side, side, width)
@@ -80,7 +80,13 @@ class TestImages:
                 + ["stack1_block0_out", "stack1_block1_2_bn"],
             ),
             ("vgg", ["block1_pool", "block2_pool", "block3_conv1"]),
-            ("vit", ["vit_patching_and_embedding", "vit_encoder"]),
+            ("vit", ["dropout", "transformer_block_1", "transformer_block_2", "ln"]),
+            (
+                "dinov2",
+                ["dinov2_backbone_embeddings", "layers_0", "layers_1"]
+                + ["dinov2_backbone_layernorm"],
+            ),
+            ("deit", ["deit_patching_and_embedding", "deit_encoder"]),
         ],
     )
     def test_blocks_end_where_the_network_is_narrow(self, folders, kind, blocks):
@@ -88,6 +94,10 @@ class TestImages:
         assert list(backbone.spec.block_names) == blocks
         assert {len(block.frontier) for block in backbone.blocks} == {1}
         assert len(backbone.model.layers) == sum(len(b.layers) for b in backbone.blocks)
+
+    def test_layers_that_read_positions_stay_in_one_block(self, folders):
+        names = zoo.build("kerashub", handle=folders("dinov3")).spec.block_names
+        assert len(names) == 2
 
     def test_efficientnet_has_a_block_for_each_residual_unit(self, folders):
         names = zoo.build("kerashub", handle=folders("efficientnet")).spec.block_names
