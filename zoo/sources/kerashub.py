@@ -140,7 +140,7 @@ def from_handle(
 
 
 def _encoder_layers(backbone: keras.Model) -> Sequence[keras.layers.Layer]:
-    """The layers of an encoder, each of which is a block; none where there is not one.
+    """The layers of an encoder, which are blocks; empty where there is not one.
 
     In a list of the network, or in a layer that hides them.
     """

@@ -23,12 +23,16 @@ class Pool:
     known: int
 
 
-def read_pool(reference: str, source: Source) -> Pool:
+def read_pool(
+    reference: str, source: Source, *, field: str, fewest: int = FEWEST
+) -> Pool:
     """The examples of a reference that the splits of a run do not have.
+
+    `field` is the one that names the reference.
 
     Raises:
         DataError: if some are in validation or test, if they are of another modality or
-            length, or fewer than 20 that are not in training.
+            length, or fewer than `fewest` that are not in training.
     """
     examples, hashes = read_unlabelled(
         DatasetRef.parse(reference), class_name=_NO_CLASS
@@ -39,14 +43,14 @@ def read_pool(reference: str, source: Source) -> Pool:
         raise DataError(
             f"{held_out} examples of {reference} are in validation or test of the run:"
             " with them, its measures would be of examples that it learned from. Take"
-            " them out of config.unlabelled."
+            f" them out of {field}."
         )
     new = np.array([content not in source.contents for content in hashes])
-    if new.sum() < FEWEST:
+    if new.sum() < fewest:
         raise DataError(
             f"{reference} holds {new.sum()} examples that are not in the data of the"
-            f" run, and {FEWEST} at least can teach something. Name more in"
-            " config.unlabelled; they need no labels."
+            f" run, and {fewest} at least can teach something. Name more in {field};"
+            " they need no labels."
         )
     rows = np.flatnonzero(new)
     split = split_of(examples.take(rows), hashes.take(rows), _NO_CLASS)

@@ -55,7 +55,7 @@ def decide_unlabelled(
             " Name a backbone with weights, leave head.pooling and sample weights out,"
             " or leave config.unlabelled out."
         )
-    pool = read_pool(config.unlabelled, source_of(splits))
+    pool = read_pool(config.unlabelled, source_of(splits), field="config.unlabelled")
     count = len(pool.split)
     rng = np.random.default_rng(config.seed)
     rows = np.sort(rng.permutation(count)[:MOST])

@@ -69,7 +69,7 @@ def test_standardized_features_are_never_trained():
     assert layer.trainable_weights == []
 
 
-def test_sides_that_a_graph_does_not_know_are_those_of_building():
+def test_sides_unknown_to_a_graph_are_known():
     layer, series = GridPooling(2), np.arange(12, dtype="float32").reshape(2, 3, 2)
     wanted = layer(series)
     unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, 2])])

@@ -26,13 +26,13 @@ def test_pool_is_what_training_does_not_have(splits, tmp_path):
 def test_pool_with_held_out_examples_is_refused(splits, tmp_path, name):
     pixels = getattr(splits, name).inputs.pixels[:4]
     reference = _saved(tmp_path / "pool.npz", pixels)
-    with pytest.raises(DataError, match="which must train nothing"):
+    with pytest.raises(DataError, match="in validation or test of the run"):
         read_pool(reference, splits)
 
 
 def test_pool_of_training_alone_is_refused(splits, tmp_path):
     reference = _saved(tmp_path / "pool.npz", splits.train.inputs.pixels[:4])
-    with pytest.raises(DataError, match="in training already"):
+    with pytest.raises(DataError, match="holds 0 examples"):
         read_pool(reference, splits)
 
 
