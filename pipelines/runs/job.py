@@ -17,6 +17,7 @@ from pipelines.data.reference import DatasetRef
 from pipelines.display.text import short_lines
 from pipelines.errors import ArtifactError, ChangedFilesError
 from pipelines.features.activation_cache import ActivationCache
+from pipelines.formats import keras_file
 from pipelines.gate.gate import Gate, GateResult
 from pipelines.runs import folder as run_folder
 from pipelines.runs import gated, keep_features, record, report, resume
@@ -143,6 +144,8 @@ class RunJob:
                 self.config, prepared.splits, prepared.problem, prepared.base
             )
         asked = self.config.export
+        if asked.keras:
+            self.on_chief(keras_file.require_possible, prepared.base.model)
         for name in ("neighbours", "drift"):
             if getattr(asked, name):
                 require_classes(prepared.problem, name)

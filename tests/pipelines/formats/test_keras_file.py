@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import zootune
 from pipelines.data.readers import builtin
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.formats import keras_file
+from tests.support import warm_python
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,44 @@ def test_report_without_an_artifact_is_refused(tmp_path):
     (tmp_path / "report.json").write_text("{}")
     with pytest.raises(ArtifactError, match="does not name an artifact"):
         keras_file.load(tmp_path)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="KerasHub needs Python 3.11")
+def test_network_that_does_not_load_is_refused_early(tmp_path):
+    from tests.support import tiny_presets
+
+    with pytest.raises(ArtifactError, match="leave config.export.keras out"):
+        zootune.fine_tune(
+            "builtin:digits?limit=120",
+            backbone="kerashub",
+            handle=str(tiny_presets.save_image(tmp_path / "vit", "vit")),
+            strategy="head_only",
+            export={"keras": True},
+            workdir=tmp_path / "run",
+        )
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_file_that_answers_otherwise_is_refused(run, tmp_path, monkeypatch):
+    def other(path, **options):
+        return keras.models.clone_model(run.model)  # of other weights
+
+    monkeypatch.setattr(keras_file.keras.models, "load_model", other)
+    with pytest.raises(ArtifactError, match="which answers otherwise: by up to"):
+        run.save(tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
+
+
+def test_fresh_process_gives_what_the_artifact_gives(run, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    np.save(tmp_path / "pixels.npy", pixels)
+    run.save(tmp_path / "model.keras")
+    code = (
+        "import keras, numpy, zootune; model = keras.models.load_model('model.keras');"
+        " numpy.save('logits.npy', model.predict(numpy.load('pixels.npy'), verbose=0))"
+    )
+    warm_python.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    logits = np.load(tmp_path / "logits.npy")
+    wanted = zootune.load(run.artifact_dir).probabilities(pixels)
+    found = np.exp(run.calibration.scaling.log_probabilities(logits))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
