@@ -20,6 +20,7 @@ from pipelines.data.readers import (
     series_files,
     series_table,
     table,
+    tar_files,
     tfds,
 )
 from pipelines.data.reference import DatasetRef
@@ -219,6 +220,8 @@ def _read(ref: DatasetRef, problem: str, columns: Sequence[Column] | None) -> Ex
         return series_table.read(ref, problem)
     if ref.scheme == "csv":
         return table.read(ref, problem=problem)
+    if ref.scheme == "tar":
+        return tar_files.read(ref, problem=problem)
     if ref.scheme == "tfrecord":
         return records.read(ref, problem=problem)
     if ref.scheme == "tfds":

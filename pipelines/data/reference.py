@@ -20,22 +20,22 @@ ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
 SCHEMES = (
     *("arff", "builtin", "csv", "dir", "memory", "npz", "parquet"),
-    *("tfds", "tfrecord", "ts"),
+    *("tar", "tfds", "tfrecord", "ts"),
 )
 # Options that only some schemes know.
 _SPECIAL = {
-    "group": ("csv", "dir", "parquet", "tfds", "tfrecord"),
-    "image": ("csv", "tfds", "tfrecord"),
-    "text": ("csv", "tfds", "tfrecord"),
+    "group": ("csv", "dir", "parquet", "tar", "tfds", "tfrecord"),
+    "image": ("csv", "tar", "tfds", "tfrecord"),
+    "text": ("csv", "tar", "tfds", "tfrecord"),
     "sound": ("csv",),
-    "label": ("csv", "parquet", "tfds", "tfrecord"),
+    "label": ("csv", "parquet", "tar", "tfds", "tfrecord"),
     "label_delimiter": ("csv", "memory", "parquet"),
-    "split": ("csv", "parquet", "tfrecord"),
+    "split": ("csv", "parquet", "tar", "tfrecord"),
     "series": ("csv",),
     "time": ("csv",),
     "values": ("csv",),
     "columns": ("csv", "parquet"),
-    "weight": ("csv", "parquet", "tfds", "tfrecord"),
+    "weight": ("csv", "parquet", "tar", "tfds", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
     "encoding": ("csv",),

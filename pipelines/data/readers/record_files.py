@@ -21,8 +21,8 @@ _GZIP = b"\x1f\x8b"
 _ZLIB = b"\x78"
 
 
-def find(pattern: str) -> list[str]:
-    """The absolute paths that a pattern means, sorted.
+def find(pattern: str, *, scheme: str = "tfrecord") -> list[str]:
+    """The absolute paths that a pattern means, sorted; `scheme` is for messages.
 
     Raises:
         DataError: if nothing matches, or if a match is not a file.
@@ -35,14 +35,15 @@ def find(pattern: str) -> list[str]:
         matches = sorted(folder.glob(str(absolute.relative_to(folder))))
     if not matches:
         raise DataError(
-            f"No file matches {shown(str(absolute))}. Check the path after 'tfrecord:',"
-            " and put it between quotes, so that the shell leaves its stars alone."
+            f"No file matches {shown(str(absolute))}. Check the path after"
+            f" '{scheme}:', and put it between quotes, so that the shell leaves its"
+            " stars alone."
         )
     for path in matches:
         if not path.is_file():
             raise DataError(
                 f"{shown(str(path))} is not a file of records. Name the files, as in"
-                f" 'tfrecord:{shown(str(path))}/*.tfrecord'."
+                f" '{scheme}:{shown(str(path))}/*.{scheme}'."
             )
     return [str(path) for path in matches]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,17 @@ class Keys:
     group: str | None = None
     split: str | None = None
     weight: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """The features of a record by their keys, and where the bytes of a key begin.
+
+    `start_of` takes a key, and gives the offset in the file of its bytes.
+    """
+
+    features: Mapping[str, Any]
+    start_of: Callable[[str], int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +105,20 @@ def read_shards(
     class_names: Sequence[str] | None = None,
     splits: Sequence[str] | None = None,
     on_bad: str = "fail",
+    records: Callable[[str], Iterator[Record]] | None = None,
 ) -> Examples:
     """The examples of files, whose labels index `class_names` where those are known.
 
-    `splits` are the splits of the files. Raises as `read` does.
+    `splits` are the splits of the files, and `records` yields the records of one, which
+    are of tf.Example without it. Raises as `read` does.
     """
+    found = records or tf_examples
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        shards = list(threads.map(lambda path: _read_shard(path, keys, problem), paths))
+        shards = list(
+            threads.map(
+                lambda path: _read_shard(path, found(path), keys, problem), paths
+            )
+        )
     counts = [len(shard.labels) for shard in shards]
     if not sum(counts):
         raise DataError(
@@ -173,21 +191,35 @@ def _keys(ref: DatasetRef, path: str, beside: sidecar.Sidecar | None) -> Keys:
     )
 
 
-def _read_shard(path: str, keys: Keys, problem: str) -> _Shard:
+def tf_examples(path: str) -> Iterator[Record]:
+    """Yields the records of a file of tf.Example."""
+    for number, (offset, data) in enumerate(record_files.records(path)):
+        features = _features(data, f"Record {number} of {shown(path)}")
+        yield Record(features, _starts(features, offset, data))
+
+
+def _starts(
+    features: Mapping[str, Any], offset: int, data: bytes
+) -> Callable[[str], int]:
+    # Training reads an image without its record. Equal bytes at another place would be
+    # the same image.
+    return lambda key: offset + data.index(features[key].bytes_list.value[0])
+
+
+def _read_shard(
+    path: str, records: Iterator[Record], keys: Keys, problem: str
+) -> _Shard:
     start, length, labels, texts, weights = [], [], [], [], []
     groups, splits = Packer(), Packer()
-    for number, (offset, data) in enumerate(record_files.records(path)):
-        where = f"Record {number} of {shown(path)}"
-        features = _features(data, where)
+    for number, record in enumerate(records):
+        where, features = f"Record {number} of {shown(path)}", record.features
         example = single(features, keys.example, ("bytes_list",), where)
         labels.append(values_of(features, keys.label, where, problem=problem))
         if keys.modality == "text":
             as_text(example, keys.example, where)
             texts.append(example)
         else:
-            # Where the image itself lies: training reads it without its record. Equal
-            # bytes at another place would be the same image.
-            start.append(offset + data.index(example))
+            start.append(record.start_of(keys.example))
             length.append(len(example))
         if keys.weight is not None:
             kinds = ("float_list", "int64_list")
