@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.data.checks.content_hashes import check_content, how_to_go_on, refusal
 from pipelines.data.checks.inspect_files import OnProgress
+from pipelines.data.in_memory import hugging_face
 from pipelines.data.packed_strings import Strings
 from pipelines.data.readers import (
     arrays,
@@ -220,6 +221,8 @@ def _read(ref: DatasetRef, problem: str, columns: Sequence[Column] | None) -> Ex
         return series_table.read(ref, problem)
     if ref.scheme == "csv":
         return table.read(ref, problem=problem)
+    if ref.scheme == "hf":
+        return hugging_face.read(ref, problem=problem)
     if ref.scheme == "tar":
         return tar_files.read(ref, problem=problem)
     if ref.scheme == "tfrecord":

@@ -19,23 +19,23 @@ MAXIMUM_BYTES_PER_PIXEL = 16
 ON_BAD = ("fail", "skip")
 DUPLICATES = ("fail", "drop")
 SCHEMES = (
-    *("arff", "builtin", "csv", "dir", "memory", "npz", "parquet"),
+    *("arff", "builtin", "csv", "dir", "hf", "memory", "npz", "parquet"),
     *("tar", "tfds", "tfrecord", "ts"),
 )
 # Options that only some schemes know.
 _SPECIAL = {
-    "group": ("csv", "dir", "parquet", "tar", "tfds", "tfrecord"),
-    "image": ("csv", "tar", "tfds", "tfrecord"),
-    "text": ("csv", "tar", "tfds", "tfrecord"),
+    "group": ("csv", "dir", "hf", "parquet", "tar", "tfds", "tfrecord"),
+    "image": ("csv", "hf", "tar", "tfds", "tfrecord"),
+    "text": ("csv", "hf", "tar", "tfds", "tfrecord"),
     "sound": ("csv",),
-    "label": ("csv", "parquet", "tar", "tfds", "tfrecord"),
+    "label": ("csv", "hf", "parquet", "tar", "tfds", "tfrecord"),
     "label_delimiter": ("csv", "memory", "parquet"),
-    "split": ("csv", "parquet", "tar", "tfrecord"),
+    "split": ("csv", "hf", "parquet", "tar", "tfrecord"),
     "series": ("csv",),
     "time": ("csv",),
     "values": ("csv",),
     "columns": ("csv", "parquet"),
-    "weight": ("csv", "parquet", "tar", "tfds", "tfrecord"),
+    "weight": ("csv", "hf", "parquet", "tar", "tfds", "tfrecord"),
     "data_dir": ("tfds",),
     "delimiter": ("csv",),
     "encoding": ("csv",),

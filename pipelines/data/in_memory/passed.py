@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.data.readers.arrays import examples_of
-from pipelines.data.splits import EncodedImages, Examples, ImageFiles
+from pipelines.data.splits import EncodedImages, Examples, ImageFiles, ImageRecords
 from pipelines.errors import DataError
 from zoo.storage.hashing import hash_file
 
@@ -116,9 +116,25 @@ def _joined_inputs(
     files = [some for some in inputs if isinstance(some, ImageFiles)]
     if len(files) == len(inputs):
         return ImageFiles([path for some in files for path in some.paths])
+    records = [some for some in inputs if isinstance(some, ImageRecords)]
+    if len(records) == len(inputs):
+        return _joined_records(records)
     raise DataError(
         f"The splits {', '.join(splits)} of {where} hold different kinds of examples."
         " Pass arrays for each of them, or paths of files for each."
+    )
+
+
+def _joined_records(parts: Sequence[ImageRecords]) -> ImageRecords:
+    """The images of all parts, each in files of its own."""
+    before = np.cumsum([0, *(len(part.shards) for part in parts)])
+    return dataclasses.replace(
+        parts[0],
+        shards=tuple(shard for part in parts for shard in part.shards),
+        shard=np.concatenate([part.shard + n for part, n in zip(parts, before)]),
+        record=np.concatenate([part.record for part in parts]),
+        start=np.concatenate([part.start for part in parts]),
+        length=np.concatenate([part.length for part in parts]),
     )
 
 

@@ -52,11 +52,11 @@ def referenced(
         yield data, others
         return
     columns = {name: ours.pop(name) for name in frames.COLUMNS if name in ours}
-    with memory.holding(_passed(data, columns)) as location:
+    with memory.holding(passed_of(data, columns)) as location:
         yield str(DatasetRef("memory", location, **ours)), others
 
 
-def _passed(data: Any, columns: Mapping[str, Any]) -> Passed:
+def passed_of(data: Any, columns: Mapping[str, Any]) -> Passed:
     if isinstance(data, Mapping):
         return _of_splits(data, columns)
     kind = _kind(data)
@@ -127,5 +127,5 @@ def _of_splits(data: Mapping[Any, Any], columns: Mapping[str, Any]) -> Passed:
         raise DataError("split= names a column, and the dict has splits: keep one.")
     if len(set(names)) < len(names):
         raise DataError(f"Two splits of {where} have one meaning: {list(data)}.")
-    parts = [_passed(part, columns) for part in data.values()]
+    parts = [passed_of(part, columns) for part in data.values()]
     return joined(dict(zip(names, parts)), where=where)

@@ -47,7 +47,7 @@ REFUSED = [
     ("photos", "needs a scheme, as in 'dir:photos'"),
     (
         "dri:photos",
-        "Unknown scheme 'dri'.*builtin, csv, dir, memory, npz, .*mean 'dir'",
+        "Unknown scheme 'dri'.*builtin, csv, dir, hf, memory, npz, .*mean 'dir'",
     ),
     ("dir:", "'dir:' needs a path"),
     ("dir:p?validaton=0.2", "Unknown option 'validaton'.*mean 'validation'"),
