@@ -152,7 +152,8 @@ def changeable(
     """As `opened`, for a run whose head can be fitted anew.
 
     Raises:
-        ConfigError: if it was adapted to a target, which a new fit would undo.
+        ConfigError: if it was adapted to a target, or learned from examples without
+            labels, which a new fit would undo.
     """
     with opened(workdir) as (run, trained, clock):
         adapted = run.report.get("adaptation") or {"method": "none"}
@@ -162,6 +163,13 @@ def changeable(
                 f" {adapted['method']}, and a changed class is fitted to the source"
                 " alone. Change the classes in a copy of the run from before, and adapt"
                 " that again."
+            )
+        helped = run.report.get("unlabelled") or {"method": "none"}
+        if helped["method"] != "none":
+            raise ConfigError(
+                f"The head of {workdir} learned from the examples without labels of"
+                f" {helped['reference']}, and a changed class is fitted to labelled"
+                " ones alone. Train with the changed classes and config.unlabelled."
             )
         yield run, trained, clock
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pipelines
+from pipelines.cli import main
 from pipelines.data.readers.builtin import read
 from pipelines.errors import DataError
 from pipelines.run import run
@@ -61,6 +62,11 @@ def test_artifact_answers_as_it_was_trained(helped, folder):
         x, y = file["x"][:60], file["y"][:60]
     answers = pipelines.load(helped.artifact_dir).predict(list(x))
     assert np.mean([a.label == label for a, label in zip(answers, y)]) > 0.6
+
+
+def test_classes_are_not_changed_from_labels_alone(helped, capsys):
+    assert main(["add-class", str(helped.workdir), "--remove", "3"]) == 2
+    assert "learned from the examples without labels" in capsys.readouterr().err
 
 
 def test_pool_with_the_test_set_is_refused(config, tmp_path):
