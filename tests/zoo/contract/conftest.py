@@ -39,7 +39,7 @@ from zoo.weights import files
 ROWS_BY_SOURCE = {
     "applications": 40,
     "efficientnet_lite": 3 + 1,
-    "kerashub": 2 if sys.version_info >= (3, 11) else 0,
+    "kerashub": 4 if sys.version_info >= (3, 11) else 0,
     "minilm": 1,
     "minirocket": 1 + 1,
     "series": 8,
