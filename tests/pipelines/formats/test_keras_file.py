@@ -143,4 +143,5 @@ def test_fresh_process_gives_what_the_artifact_gives(run, tmp_path):
     logits = np.load(tmp_path / "logits.npy")
     wanted = zootune.load(run.artifact_dir).probabilities(pixels)
     found = np.exp(run.calibration.scaling.log_probabilities(logits))
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    # 1e-6 as a rule, and 1.05e-6 has been seen: two graphs in single precision.
+    np.testing.assert_allclose(found, wanted, atol=5e-6)
