@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.planning.detectors import PATCHCORE
-from pipelines.probing.detector import Detector, fit_detector
+from pipelines.probing.detector import Detector, fit_detector, of_kind
 
 OF_CELLS = ("padim", "sum", PATCHCORE)
 # Shares of the covariance of a cell: of all cells together, and of a sphere.
@@ -93,11 +93,9 @@ def with_cells(
     left out.
     """
     kept = np.setdiff1d(np.arange(len(cells)), detector.left_out)
-    values = {
-        field.name: getattr(detector, field.name)
-        for field in dataclasses.fields(Detector)
-    }
-    made = MapDetector(**values, cells=fit_cells(cells[kept], channels=channels))
+    made = of_kind(
+        MapDetector, detector, cells=fit_cells(cells[kept], channels=channels)
+    )
     if made.method != "sum":
         return made
     some = kept[np.linspace(0, len(kept) - 1, min(len(kept), _MOST_SPREAD)).astype(int)]

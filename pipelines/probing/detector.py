@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -65,6 +66,18 @@ class Detector(Probe):
             return np.sqrt(np.square(inside) @ (1 / self.variances) + outside)
         squares = _squared_distances(inside, self.neighbours.astype(np.float64))
         return np.sqrt(squares.min(axis=1) / self.outside_variance + outside)
+
+
+Kind = TypeVar("Kind", bound=Detector)
+
+
+def of_kind(kind: type[Kind], detector: Detector, **more: Any) -> Kind:
+    """The same detector as one of another kind, with what that has besides."""
+    values = {
+        field.name: getattr(detector, field.name)
+        for field in dataclasses.fields(Detector)
+    }
+    return kind(**values, **more)
 
 
 def fit_detector(parts: Sequence[np.ndarray]) -> Detector:

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.probing.detector import Detector
+from pipelines.probing.detector import Detector, of_kind
 
 # The share of normal patches that is kept, between bounds: each costs an answer.
 _SHARE, _FEWEST, _MOST = 0.05, 50, 1000
@@ -89,12 +89,8 @@ def with_patches(
     if len(patches) > _MOST_COMPARED:
         patches = patches[rng.permutation(len(patches))[:_MOST_COMPARED]]
     scale = patches.std(axis=0) + _TINY
-    values = {
-        field.name: getattr(detector, field.name)
-        for field in dataclasses.fields(Detector)
-    }
     bank = PatchBank(_covering(patches / scale), scale, cells.shape[1] // channels)
-    return PatchDetector(**values, bank=bank)
+    return of_kind(PatchDetector, detector, bank=bank)
 
 
 def _covering(patches: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.probing.detector import Detector
+from pipelines.probing.detector import Detector, of_kind
 
 # A window has a quarter of the steps of a series, between bounds as of `windows`.
 _SHARE_OF_STEPS, _LEAST_STEPS, _MOST_STEPS, _MOST_NUMBERS = 4, 4, 128, 512
@@ -123,11 +123,7 @@ def with_profile(detector: Detector, series: np.ndarray) -> ProfileDetector:
     `series` has a row for each example that it was fitted to, or left out.
     """
     kept = np.setdiff1d(np.arange(len(series)), detector.left_out)
-    values = {
-        field.name: getattr(detector, field.name)
-        for field in dataclasses.fields(Detector)
-    }
-    return ProfileDetector(**values, profile=fit_profile(series[kept]))
+    return of_kind(ProfileDetector, detector, profile=fit_profile(series[kept]))
 
 
 def _nearest(

@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.probing.detector import Detector
+from pipelines.probing.detector import Detector, of_kind
 
 # A window has this share of the steps of a series, between two bounds, and not more
 # numbers than this: covariances are kept small.
@@ -103,11 +103,7 @@ def with_windows(detector: Detector, series: np.ndarray) -> WindowDetector:
     `series` has a row for each example that it was fitted to, or left out.
     """
     kept = np.setdiff1d(np.arange(len(series)), detector.left_out)
-    values = {
-        field.name: getattr(detector, field.name)
-        for field in dataclasses.fields(Detector)
-    }
-    return WindowDetector(**values, windows=fit_windows(series[kept]))
+    return of_kind(WindowDetector, detector, windows=fit_windows(series[kept]))
 
 
 def _remains(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from pipelines.probing.profile import ProfileDetector
+from pipelines.problems.anomalies.by_step import mean_by_step
 from zoo.graph.gaps import filled
 
 # Below it only rounding is left, and the root of that is larger than it.
@@ -51,14 +51,9 @@ class ProfileScores(keras.layers.Layer):
         x = ops.cast(filled(ops.cast(series, "float32")), "float64")
         # One after the other: distances to all normal windows take much memory.
         distances = tf.map_fn(self._distances, x)
-        windows = self.length - self.steps + 1
-        total = sum(
-            ops.pad(distances, [[0, 0], [j, self.steps - 1 - j]])
-            for j in range(self.steps)
-        )
-        places = np.arange(self.length)
-        count = np.minimum(places, windows - 1) - np.maximum(places - self.steps + 1, 0)
-        strange = total / (count + 1) / ops.cast(self.usual, "float64")
+        distances = ops.reshape(distances, (-1, self.length - self.steps + 1))
+        strange = mean_by_step([distances] * self.steps)
+        strange /= ops.cast(self.usual, "float64")
         score = ops.max(strange, axis=1, keepdims=True)
         return ops.cast(ops.concatenate([score, strange], axis=1), "float32")
 

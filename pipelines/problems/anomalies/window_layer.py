@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from pipelines.probing.windows import WindowDetector
+from pipelines.problems.anomalies.by_step import mean_by_step
 from zoo.graph.gaps import filled
 
 
@@ -61,13 +61,8 @@ class WindowScores(keras.layers.Layer):
             ops.square(whole - inside), (-1, windows, self.steps, self.channels)
         )
         squares = ops.mean(squares, axis=3)
-        total = sum(
-            ops.pad(squares[:, :, j], [[0, 0], [j, self.steps - 1 - j]])
-            for j in range(self.steps)
-        )
-        places = np.arange(self.length)
-        count = np.minimum(places, windows - 1) - np.maximum(places - self.steps + 1, 0)
-        strange = total / (count + 1) / exact(self.usual)
+        strange = mean_by_step([squares[:, :, j] for j in range(self.steps)])
+        strange /= exact(self.usual)
         mean = ops.mean(ops.square(strange), axis=1, keepdims=True)
         both = ops.concatenate([ops.sqrt(mean), strange], axis=1)
         return ops.cast(ops.sqrt(both), "float32")
