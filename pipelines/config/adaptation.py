@@ -1,9 +1,8 @@
 """The fields that adaptation to a target does not go with."""
 
-import dataclasses
 from typing import TYPE_CHECKING
 
-from pipelines.config.sections.adapt import AdaptConfig
+from pipelines.config.conflicts import refuse_beside, refuse_without
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,7 +17,12 @@ def check_adapt(config: "RunConfig") -> None:
     """
     adapt = config.adapt
     if not adapt.target:
-        _refuse_without_target(adapt)
+        refuse_without(
+            "config.adapt.target",
+            adapt,
+            "there is nothing to adapt to. Set it, for instance with"
+            " --config.adapt.target=dir:phone, or leave the others out.",
+        )
         return
     if adapt.labelled and adapt.method != "auto":
         raise ConfigError(
@@ -56,7 +60,7 @@ def check_head_alone(config: "RunConfig", given: str) -> None:
     """
     head, tune = config.head, config.finetune
     # A condition that makes a conflict, the field, and what to do.
-    conflicts = (
+    rows = (
         (
             config.problem not in ("auto", "single_label"),
             f"config.problem is '{config.problem}'",
@@ -103,20 +107,4 @@ def check_head_alone(config: "RunConfig", given: str) -> None:
             " config.distribution='none'.",
         ),
     )
-    for is_conflict, field, remedy in conflicts:
-        if is_conflict:
-            raise ConfigError(f"{field}, and {given} is set. {remedy}")
-
-
-def _refuse_without_target(adapt: AdaptConfig) -> None:
-    changed = [
-        f"config.adapt.{field.name}"
-        for field in dataclasses.fields(AdaptConfig)
-        if getattr(adapt, field.name) != field.default
-    ]
-    if changed:
-        raise ConfigError(
-            f"{' and '.join(changed)} set, but config.adapt.target is empty, so that"
-            " there is nothing to adapt to. Set it, for instance with"
-            " --config.adapt.target=dir:phone, or leave the others out."
-        )
+    refuse_beside(given, rows)

@@ -1,11 +1,45 @@
 """Options of training that exclude each other."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pipelines.config.schema import FinetuneConfig, RunConfig
+from pipelines.errors import ConfigError
 
 # A condition that makes a conflict, and its message.
 Conflicts = tuple[tuple[object, str], ...]
+
+
+def refuse_beside(given: str, rows: Iterable[tuple[object, str, str]]) -> None:
+    """Refuses what the field `given` does not go with.
+
+    A row has a condition that makes a conflict, the other field, and what to do.
+
+    Raises:
+        ConfigError: for the first conflict, naming both fields.
+    """
+    for is_conflict, field, remedy in rows:
+        if is_conflict:
+            raise ConfigError(f"{field}, and {given} is set. {remedy}")
+
+
+def refuse_without(needed: str, section: Any, consequence: str) -> None:
+    """Refuses fields of a section that say nothing while `needed`, one of it, is empty.
+
+    Raises:
+        ConfigError: naming the fields that are set; `consequence` has what to do.
+    """
+    name = needed.rpartition(".")[0]
+    changed = [
+        f"{name}.{field.name}"
+        for field in dataclasses.fields(section)
+        if getattr(section, field.name) != field.default
+    ]
+    if changed:
+        raise ConfigError(
+            f"{' and '.join(changed)} set, but {needed} is empty, so that {consequence}"
+        )
 
 
 def conflicts(config: RunConfig) -> Iterator[str]:

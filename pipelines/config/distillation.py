@@ -1,10 +1,8 @@
 """The fields that learning from a teacher does not go with."""
 
-import dataclasses
 from typing import TYPE_CHECKING
 
-from pipelines.config.sections.distil import DistilConfig
-from pipelines.errors import ConfigError
+from pipelines.config.conflicts import refuse_beside, refuse_without
 
 if TYPE_CHECKING:
     from pipelines.config.schema import RunConfig
@@ -18,10 +16,15 @@ def check_distil(config: "RunConfig") -> None:
     """
     distil = config.distil
     if not distil.teacher:
-        _refuse_without_teacher(distil)
+        refuse_without(
+            "config.distil.teacher",
+            distil,
+            "there is nothing to learn from. Set it to the folder of a finished run,"
+            " or leave the others out.",
+        )
         return
     # A condition that makes a conflict, the field, and what to do.
-    conflicts = (
+    rows = (
         (
             config.folds,
             f"config.folds is {config.folds}",
@@ -55,20 +58,4 @@ def check_distil(config: "RunConfig") -> None:
             "One device learns from a teacher: set config.distribution='none'.",
         ),
     )
-    for is_conflict, field, remedy in conflicts:
-        if is_conflict:
-            raise ConfigError(f"{field}, and config.distil.teacher is set. {remedy}")
-
-
-def _refuse_without_teacher(distil: DistilConfig) -> None:
-    changed = [
-        f"config.distil.{field.name}"
-        for field in dataclasses.fields(DistilConfig)
-        if getattr(distil, field.name) != field.default
-    ]
-    if changed:
-        raise ConfigError(
-            f"{' and '.join(changed)} set, but config.distil.teacher is empty, so that"
-            " there is nothing to learn from. Set it to the folder of a finished run,"
-            " or leave the others out."
-        )
+    refuse_beside("config.distil.teacher", rows)
