@@ -18,6 +18,7 @@ from pipelines.formats.targets import SAVED_MODEL, Target, parse, require_instal
 
 if TYPE_CHECKING:
     from pipelines.formats.proof import Reference
+    from pipelines.serving.artifact import Artifact
     from pipelines.serving.predictor import Predictor
 
 _logger = logging.getLogger("zootune")
@@ -85,8 +86,8 @@ def budget(
     opened = [(run, *publishing.finished(run)) for run in runs]
     rows: list[FormatCost] = []
     left_out: list[tuple[str, str, str]] = []
-    for run, reference, _ in opened:
-        for format_name, cost in _costs_of(run, data or reference, targets):
+    for run, reference, source in opened:
+        for format_name, cost in _costs_of(run, source, data or reference, targets):
             if isinstance(cost, FormatCost):
                 rows.append(cost)
             else:
@@ -123,13 +124,12 @@ def chosen(
 
 
 def _costs_of(
-    run: Path, data: str, targets: Sequence[Target]
+    run: Path, source: Artifact, data: str, targets: Sequence[Target]
 ) -> Iterator[tuple[str, FormatCost | str]]:
     """Each format with its cost, or the reason why the run cannot have it."""
     from pipelines.data.reference import DatasetRef
     from pipelines.serving.predictor import Predictor
 
-    _, source = publishing.finished(run)
     predictor = Predictor(source)
     splits = publishing.splits_of(DatasetRef.parse(data), source.manifest)
     with tempfile.TemporaryDirectory(prefix="zootune_budget_") as folder:

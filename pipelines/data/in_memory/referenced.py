@@ -57,6 +57,11 @@ def referenced(
 
 
 def passed_of(data: Any, columns: Mapping[str, Any]) -> Passed:
+    """The examples of data in Python, or of a dict of splits, by the columns named.
+
+    Raises:
+        DataError: if the data are of no kind that is known, or lack something.
+    """
     if isinstance(data, Mapping):
         return _of_splits(data, columns)
     kind = _kind(data)

@@ -97,6 +97,21 @@ def read(ref: DatasetRef, *, problem: str = SINGLE_LABEL) -> Examples:
     return examples
 
 
+def tf_examples(path: str) -> Iterator[Record]:
+    """Yields the records of a file of tf.Example."""
+    for number, (offset, data) in enumerate(record_files.records(path)):
+        features = _features(data, f"Record {number} of {shown(path)}")
+        yield Record(features, _starts(features, offset, data))
+
+
+def _starts(
+    features: Mapping[str, Any], offset: int, data: bytes
+) -> Callable[[str], int]:
+    # Training reads an image without its record. Equal bytes at another place would be
+    # the same image.
+    return lambda key: offset + data.index(features[key].bytes_list.value[0])
+
+
 def read_shards(
     paths: Sequence[str],
     keys: Keys,
@@ -105,18 +120,17 @@ def read_shards(
     class_names: Sequence[str] | None = None,
     splits: Sequence[str] | None = None,
     on_bad: str = "fail",
-    records: Callable[[str], Iterator[Record]] | None = None,
+    records: Callable[[str], Iterator[Record]] = tf_examples,
 ) -> Examples:
     """The examples of files, whose labels index `class_names` where those are known.
 
-    `splits` are the splits of the files, and `records` yields the records of one, which
-    are of tf.Example without it. Raises as `read` does.
+    `splits` are the splits of the files, and `records` yields the records of one.
+    Raises as `read` does.
     """
-    found = records or tf_examples
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         shards = list(
             threads.map(
-                lambda path: _read_shard(path, found(path), keys, problem), paths
+                lambda path: _read_shard(path, records(path), keys, problem), paths
             )
         )
     counts = [len(shard.labels) for shard in shards]
@@ -189,21 +203,6 @@ def _keys(ref: DatasetRef, path: str, beside: sidecar.Sidecar | None) -> Keys:
         split=ref.split or ("split" if beside else None),
         weight=ref.weight or ("weight" if beside and beside.weighted else None),
     )
-
-
-def tf_examples(path: str) -> Iterator[Record]:
-    """Yields the records of a file of tf.Example."""
-    for number, (offset, data) in enumerate(record_files.records(path)):
-        features = _features(data, f"Record {number} of {shown(path)}")
-        yield Record(features, _starts(features, offset, data))
-
-
-def _starts(
-    features: Mapping[str, Any], offset: int, data: bytes
-) -> Callable[[str], int]:
-    # Training reads an image without its record. Equal bytes at another place would be
-    # the same image.
-    return lambda key: offset + data.index(features[key].bytes_list.value[0])
 
 
 def _read_shard(

@@ -144,7 +144,7 @@ def _of_json(content: bytes, where: str) -> Mapping[str, Any]:
 def _feature_of_json(value: Any, where: str, key: str) -> tf.train.Feature | None:
     """The feature of a value, or None of one that no label can be, such as null."""
     items = value if isinstance(value, list) else [value]
-    if not items and isinstance(value, list):
+    if not items:
         return tf.train.Feature()
     kinds = {type(item) for item in items}
     if kinds <= {str}:

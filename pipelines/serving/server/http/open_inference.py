@@ -122,7 +122,8 @@ async def infer(
         ServingError: if the request is not as the protocol or the model has it.
     """
     values = request.values
-    signature = _signature(version, _parameters(values, "the request"))
+    parameters = _parameters(values, "the request")
+    signature = _signature(version, parameters)
     identity = values.get("id", "")
     if not isinstance(identity, str):
         raise invalid("'id' must be a string.")
@@ -136,7 +137,7 @@ async def infer(
         "model_version": str(version.number),
         **({"id": identity} if identity else {}),
     }
-    is_binary = _flag(_parameters(values, "the request"), "binary_data_output")
+    is_binary = _flag(parameters, "binary_data_output")
     return _written(
         about, outputs, {name: wanted.get(name, is_binary) for name in outputs}
     )
